@@ -1,0 +1,205 @@
+package schema
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+)
+
+// A Catalog is one version of the definitions, compiled: every reference
+// resolved and every plan made. It is immutable and safe for concurrent use.
+type Catalog struct {
+	Version     int64       // counts up from 1 with every apply; 0 before the first
+	Fingerprint string      // hex SHA-256 of the definitions' JSON; equal definitions have equal ones
+	Definitions Definitions // read only
+	Storage     Storage     // read only
+
+	views    map[string]*View
+	services map[string]*Plan
+	models   map[string]*servedModel
+}
+
+// A View is a feature view with all that it refers to.
+type View struct {
+	*FeatureView
+	ID      uint32     // in the online store
+	Layouts [][]Column // of stored rows; the last is the view's own
+	Keys    []JoinKey  // of all its entities, in order
+	Origin  *Source    // what FeatureView.Source names
+	Catalog *Catalog   // that this view is of
+}
+
+// Layout returns the number of the layout that new rows are written in.
+func (v *View) Layout() int { return len(v.Layouts) - 1 }
+
+// NeverExpires is the TTL, in microseconds, of a view without one.
+const NeverExpires = math.MaxInt64
+
+// TTLMicros returns the age in microseconds past which a row counts as missing.
+func (v *View) TTLMicros() int64 {
+	if v.TTL == 0 {
+		return NeverExpires
+	}
+	return v.TTL.Micros()
+}
+
+type servedModel struct {
+	model    *Model
+	serve    int64
+	versions map[int64]*Plan
+}
+
+// Compile checks definitions and compiles them. The catalog keeps defs; the
+// caller must not change them afterwards. storage must have been evolved for
+// these definitions.
+func Compile(version int64, defs *Definitions, storage Storage) (*Catalog, error) {
+	if err := defs.Validate(); err != nil {
+		return nil, err
+	}
+	c := &Catalog{
+		Version: version, Fingerprint: defs.Fingerprint(), Definitions: *defs, Storage: storage,
+		views: map[string]*View{}, services: map[string]*Plan{}, models: map[string]*servedModel{},
+	}
+	if err := c.compileViews(); err != nil {
+		return nil, err
+	}
+	d := &c.Definitions
+	for i := range d.FeatureServices {
+		s := &d.FeatureServices[i]
+		plan, err := c.plan(s.Features, s.Request)
+		if err != nil {
+			return nil, fmt.Errorf("feature service %q: %w", s.Name, err)
+		}
+		plan.Service = s
+		c.services[s.Name] = plan
+	}
+	for i := range d.Models {
+		c.compileModel(&d.Models[i])
+	}
+	return c, nil
+}
+
+// Fingerprint returns the hex SHA-256 of the definitions' JSON.
+func (d *Definitions) Fingerprint() string {
+	raw, err := json.Marshal(d)
+	if err != nil {
+		panic(fmt.Sprintf("schema: definitions that have no JSON: %v", err))
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:])
+}
+
+func (c *Catalog) compileViews() error {
+	d := &c.Definitions
+	entities, sources := map[string]*Entity{}, map[string]*Source{}
+	for i := range d.Entities {
+		entities[d.Entities[i].Name] = &d.Entities[i]
+	}
+	for i := range d.Sources {
+		sources[d.Sources[i].Name] = &d.Sources[i]
+	}
+	for i := range d.FeatureViews {
+		fv := &d.FeatureViews[i]
+		stored := c.Storage.view(fv.Name)
+		if stored == nil || len(stored.Layouts) == 0 || len(stored.Layouts[len(stored.Layouts)-1]) != len(fv.Features) {
+			return Errorf(Internal, "BAD_STORAGE", "feature view %q: its storage was not evolved for these definitions", fv.Name)
+		}
+		v := &View{FeatureView: fv, ID: stored.ID, Layouts: stored.Layouts, Origin: sources[fv.Source], Catalog: c}
+		for _, name := range fv.Entities {
+			v.Keys = append(v.Keys, entities[name].JoinKeys...)
+		}
+		c.views[fv.Name] = v
+	}
+	return nil
+}
+
+func (c *Catalog) compileModel(m *Model) {
+	sm := &servedModel{model: m, serve: m.Serve, versions: map[int64]*Plan{}}
+	if sm.serve == 0 {
+		sm.serve = m.Versions[0].Version
+	}
+	for i := range m.Versions {
+		plan := *c.services[m.FeatureService]
+		plan.Model, plan.ModelVersion = m, &m.Versions[i]
+		sm.versions[m.Versions[i].Version] = &plan
+	}
+	c.models[m.Name] = sm
+}
+
+// View returns the view of a name.
+func (c *Catalog) View(name string) (*View, error) {
+	if v := c.views[name]; v != nil {
+		return v, nil
+	}
+	return nil, Errorf(NotFound, "UNKNOWN_FEATURE_VIEW", "no feature view %q; %s", name, Nearest(name, names(c.views)))
+}
+
+// Views returns all views, in the order of the definitions.
+func (c *Catalog) Views() []*View {
+	all := make([]*View, len(c.Definitions.FeatureViews))
+	for i := range all {
+		all[i] = c.views[c.Definitions.FeatureViews[i].Name]
+	}
+	return all
+}
+
+// ServicePlan returns the plan of a feature service.
+func (c *Catalog) ServicePlan(name string) (*Plan, error) {
+	if p := c.services[name]; p != nil {
+		return p, nil
+	}
+	return nil, Errorf(NotFound, "UNKNOWN_FEATURE_SERVICE", "no feature service %q; %s", name, Nearest(name, names(c.services)))
+}
+
+// ModelPlan returns the plan of a model's version; version 0 is the one it serves.
+func (c *Catalog) ModelPlan(name string, version int64) (*Plan, error) {
+	m := c.models[name]
+	if m == nil {
+		return nil, Errorf(NotFound, "UNKNOWN_MODEL", "no model %q; %s", name, Nearest(name, names(c.models)))
+	}
+	if version == 0 {
+		version = m.serve
+	}
+	if p := m.versions[version]; p != nil {
+		return p, nil
+	}
+	have := make([]string, len(m.model.Versions))
+	for i, v := range m.model.Versions {
+		have[i] = fmt.Sprint(v.Version)
+	}
+	return nil, Errorf(NotFound, "UNKNOWN_MODEL_VERSION", "model %q has no version %d; it has %s", name, version, strings.Join(have, ", "))
+}
+
+// ModelPlans returns the plan of every version of every model, in the order of
+// the definitions.
+func (c *Catalog) ModelPlans() []*Plan {
+	var all []*Plan
+	for i := range c.Definitions.Models {
+		m := &c.Definitions.Models[i]
+		for _, v := range m.Versions {
+			all = append(all, c.models[m.Name].versions[v.Version])
+		}
+	}
+	return all
+}
+
+// Serves tells whether a plan's version is the one its model serves.
+func (c *Catalog) Serves(p *Plan) bool {
+	m := c.models[p.Model.Name]
+	return m != nil && m.serve == p.ModelVersion.Version
+}
+
+// FeaturesPlan compiles a plan for an ad-hoc list of references, VIEW:FEATURE
+// or VIEW:*. It is not kept; callers that see one list often may keep it.
+func (c *Catalog) FeaturesPlan(refs []string) (*Plan, error) {
+	if len(refs) == 0 {
+		return nil, Errorf(Invalid, "NO_FEATURES", "no features asked for; name a feature service, or features as VIEW:FEATURE")
+	}
+	if len(refs) > MaxFeatures {
+		return nil, Errorf(Invalid, "TOO_MANY_FEATURES", "%d features asked for; at most %d fit", len(refs), MaxFeatures)
+	}
+	return c.plan(refs, nil)
+}

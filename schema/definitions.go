@@ -1,0 +1,198 @@
+package schema
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// Definitions is all that a team declares, in the order it was read. Its JSON
+// form has the keys of the YAML files.
+type Definitions struct {
+	Entities        []Entity         `json:"entities,omitempty"`
+	Sources         []Source         `json:"sources,omitempty"`
+	FeatureViews    []FeatureView    `json:"feature_views,omitempty"`
+	OnDemandViews   []OnDemandView   `json:"on_demand_views,omitempty"`
+	FeatureServices []FeatureService `json:"feature_services,omitempty"`
+	Models          []Model          `json:"models,omitempty"`
+}
+
+// An Entity is a thing with a key, such as a customer.
+type Entity struct {
+	Name        string            `json:"name"`
+	JoinKeys    []JoinKey         `json:"join_keys"`
+	Description string            `json:"description,omitempty"`
+	Owner       string            `json:"owner,omitempty"`
+	Tags        map[string]string `json:"tags,omitempty"`
+}
+
+// A JoinKey is one typed column of an entity's key.
+type JoinKey struct {
+	Name string `json:"name"`
+	Type Type   `json:"type"`
+}
+
+// A Source is a Postgres table or query with an event time.
+type Source struct {
+	Name  string `json:"name"`
+	Table string `json:"table,omitempty"` // this or Query
+	Query string `json:"query,omitempty"`
+
+	// TimestampField is the column of the event time: when a fact was true.
+	TimestampField string `json:"timestamp_field"`
+	// CreatedTimestampColumn is the column of the ingest time: when the row
+	// arrived. Empty when the source has none.
+	CreatedTimestampColumn string `json:"created_timestamp_column,omitempty"`
+	// TimeZone is the IANA zone of time columns that carry none. Empty refuses
+	// such columns.
+	TimeZone string `json:"time_zone,omitempty"`
+	// DeletedColumn is a boolean column; a true there is a tombstone.
+	DeletedColumn string `json:"deleted_column,omitempty"`
+
+	// Lateness is how far behind the watermark an incremental run looks again:
+	// how late rows arrive, or with an ingest time how long the transactions
+	// that write them take. Nil means 1m with an ingest time, else 0.
+	Lateness *Duration `json:"lateness,omitempty"`
+
+	OnBadRow    OnBadRow `json:"on_bad_row,omitempty"`    // what a bad row does to its run; empty means skip
+	MaxBadShare *float64 `json:"max_bad_share,omitempty"` // share of a run's rows that skip tolerates, 0 to 1; nil means 0.01
+
+	Description string            `json:"description,omitempty"`
+	Owner       string            `json:"owner,omitempty"`
+	Tags        map[string]string `json:"tags,omitempty"`
+}
+
+// OnBadRow says what a row that can't be stored does to its run.
+type OnBadRow string
+
+// What a bad row may do.
+const (
+	SkipBadRow OnBadRow = "skip" // count it, and go on until MaxBadShare
+	FailBadRow OnBadRow = "fail" // fail the run at the first
+)
+
+// A FeatureView is a named set of features of one entity or of a combination
+// of entities, from one source.
+type FeatureView struct {
+	Name        string            `json:"name"`
+	Entities    []string          `json:"entities"` // whose join keys, in this order, select a row
+	Source      string            `json:"source"`
+	TTL         Duration          `json:"ttl,omitempty"`      // age past which a row counts as missing; 0 means never
+	Schedule    Duration          `json:"schedule,omitempty"` // how often to materialize; 0 means only when asked
+	Features    []Feature         `json:"features"`
+	Description string            `json:"description,omitempty"`
+	Owner       string            `json:"owner,omitempty"`
+	Tags        map[string]string `json:"tags,omitempty"`
+}
+
+// A Feature is one typed column of a view, or one value of a request.
+type Feature struct {
+	Name string `json:"name"`
+	Type Type   `json:"type"`
+	// Default is what any status but PRESENT yields, in the Go form of
+	// [ParseValue]; nil means null.
+	Default     any               `json:"default,omitempty"`
+	Description string            `json:"description,omitempty"`
+	Tags        map[string]string `json:"tags,omitempty"`
+}
+
+// UnmarshalJSON reads a feature; the type says how to read the default.
+func (f *Feature) UnmarshalJSON(raw []byte) error {
+	type plain Feature
+	var v struct {
+		*plain
+		Default json.RawMessage `json:"default"`
+	}
+	v.plain = (*plain)(f)
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return err
+	}
+	f.Default = nil
+	if v.Default == nil {
+		return nil
+	}
+	var err error
+	if f.Default, err = ParseValue(f.Type, v.Default); err != nil {
+		return fmt.Errorf("default of feature %q: %w", f.Name, err)
+	}
+	return nil
+}
+
+// MarshalJSON writes a feature as UnmarshalJSON reads it.
+func (f Feature) MarshalJSON() ([]byte, error) {
+	type plain Feature
+	v := struct {
+		plain
+		Default json.RawMessage `json:"default,omitempty"`
+	}{plain: plain(f)}
+	if f.Default != nil {
+		v.Default = AppendValue(nil, f.Default)
+	}
+	return json.Marshal(v)
+}
+
+// An OnDemandView holds features that are computed when they are asked for.
+type OnDemandView struct {
+	Name        string            `json:"name"`
+	Request     []Feature         `json:"request,omitempty"`
+	Sources     []string          `json:"sources,omitempty"`
+	Features    []OnDemandFeature `json:"features"`
+	Description string            `json:"description,omitempty"`
+	Owner       string            `json:"owner,omitempty"`
+	Tags        map[string]string `json:"tags,omitempty"`
+}
+
+// An OnDemandFeature is one expression over request values and features.
+type OnDemandFeature struct {
+	Name        string            `json:"name"`
+	Type        Type              `json:"type"`
+	Expr        string            `json:"expr"`
+	Description string            `json:"description,omitempty"`
+	Tags        map[string]string `json:"tags,omitempty"`
+}
+
+// A FeatureService is the ordered list of features that one model reads. The
+// order is a contract.
+type FeatureService struct {
+	Name string `json:"name"`
+	// Request declares values that come with the request and go to the model as
+	// they are; Features names them request:NAME.
+	Request []Feature `json:"request,omitempty"`
+	// Features are references: VIEW:FEATURE, VIEW:* for all of a view in its
+	// order, request:NAME.
+	Features    []string          `json:"features"`
+	Description string            `json:"description,omitempty"`
+	Owner       string            `json:"owner,omitempty"`
+	Tags        map[string]string `json:"tags,omitempty"`
+}
+
+// A Model is a scorer of one feature service, in versions.
+type Model struct {
+	Name           string            `json:"name"`
+	FeatureService string            `json:"feature_service"`
+	Versions       []ModelVersion    `json:"versions"`
+	Serve          int64             `json:"serve,omitempty"`      // the version that answers; 0 means the only one
+	OnMissing      OnMissing         `json:"on_missing,omitempty"` // empty means default
+	Description    string            `json:"description,omitempty"`
+	Owner          string            `json:"owner,omitempty"`
+	Tags           map[string]string `json:"tags,omitempty"`
+}
+
+// OnMissing says what a value that is not present does to a score.
+type OnMissing string
+
+// What a missing value may do.
+const (
+	DefaultOnMissing OnMissing = "default" // the feature's default or null goes to the model
+	FailOnMissing    OnMissing = "fail"    // the request fails, naming the feature and the key
+)
+
+// A ModelVersion is one trained model file.
+type ModelVersion struct {
+	Version int64  `json:"version"`
+	ONNX    string `json:"onnx"`   // path below the definitions folder
+	SHA256  string `json:"sha256"` // of the file, in hex
+	// Output names the output tensor that holds the score, and Column the column
+	// of it, from 0. Empty and nil choose the sensible one; apply prints it.
+	Output string `json:"output,omitempty"`
+	Column *int   `json:"column,omitempty"`
+}

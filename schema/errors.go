@@ -1,0 +1,117 @@
+package schema
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A Kind says what a caller can do about an error.
+type Kind uint8
+
+// The closed list of kinds. internal/grpcserver maps each to a gRPC and an HTTP
+// status.
+const (
+	Internal           Kind = iota // ours; the text stays in the log
+	Invalid                        // the request can never succeed as sent
+	NotFound                       // nothing of that name
+	FailedPrecondition             // right request, wrong state: change the state first
+	Exhausted                      // over a limit: send less, or later
+	Unavailable                    // try again
+)
+
+var kindNames = [...]string{"internal", "invalid", "not found", "failed precondition", "exhausted", "unavailable"}
+
+func (k Kind) String() string { return kindNames[k] }
+
+// An Error is what Larder tells a caller: what kind of failure, a reason for
+// programs, and a message that names the thing and says what to do.
+type Error struct {
+	Kind    Kind
+	Reason  string // UPPER_SNAKE_CASE, stable; the reason of gRPC's ErrorInfo
+	Message string // safe to send
+	Err     error  // the cause; logged, never sent
+}
+
+func (e *Error) Error() string {
+	if e.Err != nil {
+		return e.Message + ": " + e.Err.Error()
+	}
+	return e.Message
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Errorf returns an [Error] without a cause.
+func Errorf(kind Kind, reason, format string, args ...any) *Error {
+	return &Error{Kind: kind, Reason: reason, Message: fmt.Sprintf(format, args...)}
+}
+
+// A Problem is one fault in a set of definitions.
+type Problem struct {
+	Path    string // where, as in feature_views[2].features[0].default
+	Message string // what is wrong and what would be right
+}
+
+func (p Problem) String() string { return p.Path + ": " + p.Message }
+
+// Problems is every fault found in a set of definitions at once.
+type Problems []Problem
+
+func (p Problems) Error() string {
+	lines := make([]string, len(p))
+	for i, x := range p {
+		lines[i] = x.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Nearest returns the remedy for a name that isn't among those that exist: the
+// one it was probably meant to be, or the list of them.
+func Nearest(name string, existing []string) string {
+	if len(existing) == 0 {
+		return "there are none"
+	}
+	best, bestDistance := "", max(2, len(name)/3)+1
+	for _, x := range existing {
+		if d := editDistance(strings.ToLower(name), strings.ToLower(x)); d < bestDistance {
+			best, bestDistance = x, d
+		}
+	}
+	if best != "" {
+		return fmt.Sprintf("did you mean %q?", best)
+	}
+	const most = 8
+	sorted := slices.Sorted(slices.Values(existing))
+	if len(sorted) > most {
+		return fmt.Sprintf("there are %s and %d more", strings.Join(sorted[:most], ", "), len(sorted)-most)
+	}
+	if len(sorted) == 1 {
+		return "there is only " + sorted[0]
+	}
+	return "there are " + strings.Join(sorted, ", ")
+}
+
+// editDistance is the Damerau-Levenshtein distance with adjacent
+// transpositions (optimal string alignment), in bytes.
+func editDistance(a, b string) int {
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := range len(a) {
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			row[j+1] = min(last[j+1]+1, row[j]+1, last[j]+cost)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(b)]
+}

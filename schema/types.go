@@ -1,0 +1,139 @@
+package schema
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A Type is the type of a join key, a feature or a request value: a scalar, or
+// a list of scalars. The zero Type is none.
+//
+// The numbers are written into catalogs and snapshots; they are never reused.
+type Type uint8
+
+// The scalar types. List makes the list type of each.
+const (
+	Bool Type = iota + 1
+	Int32
+	Int64
+	Float32
+	Float64
+	String
+	Bytes
+	Timestamp // UTC, microseconds
+)
+
+const (
+	listBit  Type = 0x20
+	lastType      = Timestamp
+)
+
+var typeNames = [...]string{
+	Bool: "bool", Int32: "int32", Int64: "int64", Float32: "float32", Float64: "float64",
+	String: "string", Bytes: "bytes", Timestamp: "timestamp",
+}
+
+// List returns the type of lists of t, which must be a scalar.
+func List(t Type) Type { return t | listBit }
+
+// IsList tells whether t is a list.
+func (t Type) IsList() bool { return t&listBit != 0 }
+
+// Elem returns the type of a list's elements, and a scalar itself.
+func (t Type) Elem() Type { return t &^ listBit }
+
+// Valid tells whether t is one of the types that exist.
+func (t Type) Valid() bool {
+	e := t.Elem()
+	return t&^(listBit|0x0f) == 0 && e >= Bool && e <= lastType
+}
+
+// IsInteger tells whether t is int32 or int64.
+func (t Type) IsInteger() bool { return t == Int32 || t == Int64 }
+
+// IsFloat tells whether t is float32 or float64.
+func (t Type) IsFloat() bool { return t == Float32 || t == Float64 }
+
+// IsKey tells whether a join key may have type t. Floats have no one equality
+// and lists no bound, so neither can be a key.
+func (t Type) IsKey() bool { return t.Valid() && !t.IsList() && !t.IsFloat() }
+
+// String returns the name used in definitions: int64, list<int64>.
+func (t Type) String() string {
+	if !t.Valid() {
+		return fmt.Sprintf("type(%d)", uint8(t))
+	}
+	if t.IsList() {
+		return "list<" + typeNames[t.Elem()] + ">"
+	}
+	return typeNames[t]
+}
+
+// TypeNames returns the names of all types, scalars first.
+func TypeNames() []string {
+	var names []string
+	for _, bit := range []Type{0, listBit} {
+		for t := Bool; t <= lastType; t++ {
+			names = append(names, (t | bit).String())
+		}
+	}
+	return names
+}
+
+// ParseType returns the type of a name used in definitions.
+func ParseType(name string) (Type, error) {
+	elem, isList := strings.CutPrefix(name, "list<")
+	if isList {
+		elem = strings.TrimSuffix(elem, ">")
+	}
+	for t := Bool; t <= lastType; t++ {
+		full := t
+		if isList {
+			full = List(t)
+		}
+		if typeNames[t] == elem && full.String() == name {
+			return full, nil
+		}
+	}
+	return 0, fmt.Errorf("no type %q; %s", name, Nearest(name, TypeNames()[:lastType]))
+}
+
+// MarshalText writes the name of t; [encoding/json] uses it.
+func (t Type) MarshalText() ([]byte, error) {
+	if !t.Valid() {
+		return nil, fmt.Errorf("%s does not exist", t)
+	}
+	return []byte(t.String()), nil
+}
+
+// UnmarshalText reads the name of a type.
+func (t *Type) UnmarshalText(text []byte) error {
+	parsed, err := ParseType(string(text))
+	if err != nil {
+		return err
+	}
+	*t = parsed
+	return nil
+}
+
+// A Status says what became of one value. The numbers are those of Feast's
+// FieldStatus, and of larder.v1.Status.
+type Status uint8
+
+// The statuses, told apart everywhere. Any but StatusPresent
+// yields the feature's default, or null.
+const (
+	StatusPresent       Status = iota + 1
+	StatusNullValue            // the newest row has null there
+	StatusNotFound             // no row of that key
+	StatusOutsideMaxAge        // the newest row is older than its view's TTL
+)
+
+var statusNames = [...]string{"INVALID", "PRESENT", "NULL_VALUE", "NOT_FOUND", "OUTSIDE_MAX_AGE"}
+
+func (s Status) String() string {
+	if int(s) < len(statusNames) {
+		return statusNames[s]
+	}
+	return fmt.Sprintf("status(%d)", uint8(s))
+}

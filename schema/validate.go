@@ -1,0 +1,371 @@
+package schema
+
+import (
+	"encoding/hex"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+	_ "time/tzdata" // zones of sources, also where the system has none
+)
+
+// The limits on definitions.
+const (
+	MaxDefinitions     = 10_000 // of each noun
+	MaxFeatures        = 4_096  // of a view and of a service
+	MaxJoinKeys        = 16     // of a view
+	MinSchedule        = Duration(time.Second)
+	requestRef         = "request"
+	defaultMaxBadShare = 0.01
+)
+
+var namePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
+
+// Validate returns every fault of d: [Problems], or nil.
+func (d *Definitions) Validate() error {
+	v := validator{
+		defs: d, views: map[string]*FeatureView{}, onDemand: map[string]*OnDemandView{},
+		entities: map[string]*Entity{}, sources: map[string]*Source{}, services: map[string]*FeatureService{},
+	}
+	v.index()
+	for i := range d.Entities {
+		v.entity(fmt.Sprintf("entities[%d]", i), &d.Entities[i])
+	}
+	for i := range d.Sources {
+		v.source(fmt.Sprintf("sources[%d]", i), &d.Sources[i])
+	}
+	for i := range d.FeatureViews {
+		v.view(fmt.Sprintf("feature_views[%d]", i), &d.FeatureViews[i])
+	}
+	for i := range d.OnDemandViews {
+		v.addf(fmt.Sprintf("on_demand_views[%d]", i), "on-demand view %q: this version of larder has no on-demand views; remove it", d.OnDemandViews[i].Name)
+	}
+	for i := range d.FeatureServices {
+		v.service(fmt.Sprintf("feature_services[%d]", i), &d.FeatureServices[i])
+	}
+	for i := range d.Models {
+		v.model(fmt.Sprintf("models[%d]", i), &d.Models[i])
+	}
+	if len(v.problems) > 0 {
+		return v.problems
+	}
+	return nil
+}
+
+type validator struct {
+	defs     *Definitions
+	entities map[string]*Entity
+	sources  map[string]*Source
+	views    map[string]*FeatureView
+	onDemand map[string]*OnDemandView
+	services map[string]*FeatureService
+	problems Problems
+}
+
+func (v *validator) addf(path, format string, args ...any) {
+	v.problems = append(v.problems, Problem{Path: path, Message: fmt.Sprintf(format, args...)})
+}
+
+// index fills the maps and reports duplicate and malformed names.
+func (v *validator) index() {
+	d := v.defs
+	register(v, "entities", "entity", d.Entities, func(x *Entity) string { return x.Name }, v.entities)
+	register(v, "sources", "source", d.Sources, func(x *Source) string { return x.Name }, v.sources)
+	register(v, "feature_views", "feature view", d.FeatureViews, func(x *FeatureView) string { return x.Name }, v.views)
+	register(v, "on_demand_views", "on-demand view", d.OnDemandViews, func(x *OnDemandView) string { return x.Name }, v.onDemand)
+	register(v, "feature_services", "feature service", d.FeatureServices, func(x *FeatureService) string { return x.Name }, v.services)
+	register(v, "models", "model", d.Models, func(x *Model) string { return x.Name }, map[string]*Model{})
+	for i := range d.FeatureViews {
+		if name := d.FeatureViews[i].Name; name == requestRef {
+			v.addf(fmt.Sprintf("feature_views[%d].name", i), `a feature view can't be called "request": that names the values of a request`)
+		}
+	}
+}
+
+func register[T any](v *validator, key, noun string, items []T, name func(*T) string, into map[string]*T) {
+	if len(items) > MaxDefinitions {
+		v.addf(key, "%d of them; at most %d fit", len(items), MaxDefinitions)
+		return
+	}
+	for i := range items {
+		n := name(&items[i])
+		path := fmt.Sprintf("%s[%d].name", key, i)
+		if !v.name(path, noun, n) {
+			continue
+		}
+		if into[n] != nil {
+			v.addf(path, "a second %s %q; names are unique", noun, n)
+			continue
+		}
+		into[n] = &items[i]
+	}
+}
+
+func (v *validator) name(path, noun, name string) bool {
+	switch {
+	case name == "":
+		v.addf(path, "%s without a name", noun)
+	case !namePattern.MatchString(name):
+		v.addf(path, "%s name %q: use letters, digits and _, at most 128, not starting with a digit", noun, name)
+	default:
+		return true
+	}
+	return false
+}
+
+func (v *validator) entity(path string, e *Entity) {
+	if len(e.JoinKeys) == 0 {
+		v.addf(path+".join_keys", "entity %q has no join key; write join_keys: [{name: %s_id, type: int64}]", e.Name, e.Name)
+	}
+	seen := map[string]bool{}
+	for i, k := range e.JoinKeys {
+		at := fmt.Sprintf("%s.join_keys[%d]", path, i)
+		v.name(at+".name", "join key", k.Name)
+		if seen[k.Name] {
+			v.addf(at+".name", "entity %q has two join keys %q", e.Name, k.Name)
+		}
+		seen[k.Name] = true
+		if !k.Type.IsKey() {
+			v.addf(at+".type", "join key %q can't be %s; a key is bool, int32, int64, string, bytes or timestamp", k.Name, describeType(k.Type))
+		}
+	}
+}
+
+func describeType(t Type) string {
+	if t == 0 {
+		return "without a type"
+	}
+	return t.String()
+}
+
+func (v *validator) source(path string, s *Source) {
+	switch {
+	case s.Table == "" && s.Query == "":
+		v.addf(path, "source %q has neither table nor query; write table: SCHEMA.TABLE, or query: SELECT ...", s.Name)
+	case s.Table != "" && s.Query != "":
+		v.addf(path+".query", "source %q has both table and query; keep one", s.Name)
+	}
+	if s.Table != "" && strings.Count(s.Table, ".") > 1 {
+		v.addf(path+".table", "source %q: table %q; write TABLE or SCHEMA.TABLE", s.Name, s.Table)
+	}
+	if s.TimestampField == "" {
+		v.addf(path+".timestamp_field", "source %q names no event time; write timestamp_field: COLUMN", s.Name)
+	}
+	if s.TimeZone != "" {
+		if _, err := time.LoadLocation(s.TimeZone); err != nil || s.TimeZone == "Local" {
+			v.addf(path+".time_zone", "no time zone %q; write an IANA name such as Europe/Berlin, or UTC", s.TimeZone)
+		}
+	}
+	if s.OnBadRow != "" && s.OnBadRow != SkipBadRow && s.OnBadRow != FailBadRow {
+		v.addf(path+".on_bad_row", "on_bad_row is skip or fail, not %q", s.OnBadRow)
+	}
+	if p := s.MaxBadShare; p != nil && !(*p >= 0 && *p <= 1) {
+		v.addf(path+".max_bad_share", "max_bad_share is a share from 0 to 1, not %v", *p)
+	}
+}
+
+func (v *validator) view(path string, view *FeatureView) {
+	keys := v.viewEntities(path, view)
+	reserved := map[string]string{}
+	for _, k := range keys {
+		reserved[k.Name] = "a join key"
+	}
+	if s := v.sources[view.Source]; s != nil {
+		reserved[s.TimestampField] = "the event time"
+		if s.CreatedTimestampColumn != "" {
+			reserved[s.CreatedTimestampColumn] = "the ingest time"
+		}
+		if s.DeletedColumn != "" {
+			reserved[s.DeletedColumn] = "the deleted column"
+		}
+	} else if view.Source == "" {
+		v.addf(path+".source", "feature view %q has no source", view.Name)
+	} else {
+		v.addf(path+".source", "feature view %q: no source %q; %s", view.Name, view.Source, Nearest(view.Source, names(v.sources)))
+	}
+	if view.Schedule != 0 && view.Schedule < MinSchedule {
+		v.addf(path+".schedule", "feature view %q: a schedule of %s is too often; at least %s", view.Name, view.Schedule, MinSchedule)
+	}
+	v.features(path, fmt.Sprintf("feature view %q", view.Name), view.Features)
+	for i, f := range view.Features {
+		if what := reserved[f.Name]; what != "" {
+			v.addf(fmt.Sprintf("%s.features[%d].name", path, i), "feature view %q: feature %q is %s of the view already", view.Name, f.Name, what)
+		}
+	}
+}
+
+// viewEntities checks a view's entities and returns their join keys in order.
+func (v *validator) viewEntities(path string, view *FeatureView) []JoinKey {
+	if len(view.Entities) == 0 {
+		v.addf(path+".entities", "feature view %q has no entity; write entities: [NAME]", view.Name)
+	}
+	var keys []JoinKey
+	owner := map[string]string{}
+	for i, name := range view.Entities {
+		at := fmt.Sprintf("%s.entities[%d]", path, i)
+		e := v.entities[name]
+		if e == nil {
+			v.addf(at, "feature view %q: no entity %q; %s", view.Name, name, Nearest(name, names(v.entities)))
+			continue
+		}
+		for _, k := range e.JoinKeys {
+			if other, taken := owner[k.Name]; taken {
+				v.addf(at, "feature view %q: join key %q is of both %s and %s; rename one", view.Name, k.Name, other, name)
+			}
+			owner[k.Name] = name
+			keys = append(keys, k)
+		}
+	}
+	if len(keys) > MaxJoinKeys {
+		v.addf(path+".entities", "feature view %q has %d join keys; at most %d fit", view.Name, len(keys), MaxJoinKeys)
+	}
+	return keys
+}
+
+func (v *validator) features(path, owner string, features []Feature) {
+	if len(features) == 0 {
+		v.addf(path+".features", "%s has no feature", owner)
+	}
+	if len(features) > MaxFeatures {
+		v.addf(path+".features", "%s has %d features; at most %d fit", owner, len(features), MaxFeatures)
+	}
+	seen := map[string]bool{}
+	for i, f := range features {
+		at := fmt.Sprintf("%s.features[%d]", path, i)
+		v.name(at+".name", "feature", f.Name)
+		if seen[f.Name] {
+			v.addf(at+".name", "%s has two features %q", owner, f.Name)
+		}
+		seen[f.Name] = true
+		if !f.Type.Valid() {
+			v.addf(at+".type", "%s: feature %q has no type; there are %s, and list<...> of each", owner, f.Name, strings.Join(TypeNames()[:lastType], ", "))
+		}
+	}
+}
+
+func (v *validator) service(path string, s *FeatureService) {
+	if len(s.Request) > 0 {
+		v.features(path+".request", fmt.Sprintf("feature service %q", s.Name), s.Request)
+	}
+	if len(s.Features) == 0 {
+		v.addf(path+".features", "feature service %q lists no feature", s.Name)
+	}
+	seen, keys, width := map[string]bool{}, map[string]JoinKey{}, 0
+	for i, ref := range s.Features {
+		at := fmt.Sprintf("%s.features[%d]", path, i)
+		expanded, problem := v.expand(s, ref)
+		if problem != "" {
+			v.addf(at, "feature service %q: %s", s.Name, problem)
+		}
+		for _, full := range expanded {
+			if seen[full] {
+				v.addf(at, "feature service %q lists %s twice", s.Name, full)
+			}
+			seen[full] = true
+		}
+		width += len(expanded)
+		if viewName, _, _ := strings.Cut(ref, ":"); v.views[viewName] != nil {
+			v.sameKeys(at, s.Name, v.views[viewName], keys)
+		}
+	}
+	if width > MaxFeatures {
+		v.addf(path+".features", "feature service %q has %d features; at most %d fit", s.Name, width, MaxFeatures)
+	}
+}
+
+// sameKeys reports join keys of one name that two views give different types.
+func (v *validator) sameKeys(path, service string, view *FeatureView, keys map[string]JoinKey) {
+	for _, name := range view.Entities {
+		e := v.entities[name]
+		if e == nil {
+			continue
+		}
+		for _, k := range e.JoinKeys {
+			if other, found := keys[k.Name]; found && other.Type != k.Type {
+				v.addf(path, "feature service %q: join key %q is %s in %q but %s in another view; rename one", service, k.Name, k.Type, view.Name, other.Type)
+			}
+			keys[k.Name] = k
+		}
+	}
+}
+
+// expand resolves one reference of a service into full names.
+func (v *validator) expand(s *FeatureService, ref string) (full []string, problem string) {
+	owner, feature, found := strings.Cut(ref, ":")
+	if !found {
+		return nil, fmt.Sprintf("%q is no reference; write VIEW:FEATURE, VIEW:* or request:NAME", ref)
+	}
+	var features []Feature
+	what := fmt.Sprintf("feature view %q", owner)
+	if owner == requestRef {
+		features, what = s.Request, "its request"
+	} else if view := v.views[owner]; view != nil {
+		features = view.Features
+	} else {
+		return nil, fmt.Sprintf("no feature view %q; %s", owner, Nearest(owner, names(v.views)))
+	}
+	var existing []string
+	for _, f := range features {
+		if f.Name == feature || feature == "*" {
+			full = append(full, owner+":"+f.Name)
+		}
+		existing = append(existing, f.Name)
+	}
+	if len(full) == 0 {
+		return nil, fmt.Sprintf("%s has no feature %q; %s", what, feature, Nearest(feature, existing))
+	}
+	return full, ""
+}
+
+func (v *validator) model(path string, m *Model) {
+	if v.services[m.FeatureService] == nil {
+		v.addf(path+".feature_service", "model %q: no feature service %q; %s", m.Name, m.FeatureService, Nearest(m.FeatureService, names(v.services)))
+	}
+	if m.OnMissing != "" && m.OnMissing != DefaultOnMissing && m.OnMissing != FailOnMissing {
+		v.addf(path+".on_missing", "on_missing is default or fail, not %q", m.OnMissing)
+	}
+	if len(m.Versions) == 0 {
+		v.addf(path+".versions", "model %q has no version; write versions: [{version: 1, onnx: models/%s-1.onnx, sha256: ...}]", m.Name, m.Name)
+	}
+	seen := map[int64]bool{}
+	for i, mv := range m.Versions {
+		at := fmt.Sprintf("%s.versions[%d]", path, i)
+		if mv.Version <= 0 {
+			v.addf(at+".version", "model %q: versions count from 1", m.Name)
+		}
+		if seen[mv.Version] {
+			v.addf(at+".version", "model %q has two versions %d", m.Name, mv.Version)
+		}
+		seen[mv.Version] = true
+		v.modelFile(at, m, mv)
+	}
+	switch {
+	case m.Serve == 0 && len(m.Versions) > 1:
+		v.addf(path+".serve", "model %q has %d versions; say which answers, as in serve: %d", m.Name, len(m.Versions), m.Versions[len(m.Versions)-1].Version)
+	case m.Serve != 0 && !seen[m.Serve]:
+		v.addf(path+".serve", "model %q has no version %d to serve", m.Name, m.Serve)
+	}
+}
+
+func (v *validator) modelFile(path string, m *Model, mv ModelVersion) {
+	if mv.ONNX == "" {
+		v.addf(path+".onnx", "model %q version %d names no file", m.Name, mv.Version)
+	} else if !filepath.IsLocal(mv.ONNX) {
+		v.addf(path+".onnx", "model %q: %q leaves the definitions folder; use a path below it", m.Name, mv.ONNX)
+	}
+	if raw, err := hex.DecodeString(mv.SHA256); err != nil || len(raw) != 32 || strings.ToLower(mv.SHA256) != mv.SHA256 {
+		v.addf(path+".sha256", "model %q version %d: sha256 is 64 hex digits in lower case, as sha256sum prints; got %q", m.Name, mv.Version, mv.SHA256)
+	}
+	if mv.Column != nil && *mv.Column < 0 {
+		v.addf(path+".column", "model %q version %d: columns count from 0", m.Name, mv.Version)
+	}
+}
+
+func names[T any](m map[string]*T) []string {
+	all := make([]string, 0, len(m))
+	for name := range m {
+		all = append(all, name)
+	}
+	return all
+}

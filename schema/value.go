@@ -1,0 +1,214 @@
+package schema
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+// MaxValueBytes bounds one string or bytes value, and a list in all.
+const MaxValueBytes = 1 << 20
+
+// ParseValue reads the JSON form of a value of type t into its Go form:
+//
+//	bool       bool      true
+//	int32      int32     7
+//	int64      int64     7, or "7" from languages whose numbers are floats
+//	float32    float32   1.5, "NaN", "Infinity", "-Infinity"
+//	float64    float64   the same
+//	string     string    "x"
+//	bytes      []byte    standard base64
+//	timestamp  time.Time RFC 3339, to the microsecond: "2026-01-31T10:00:00Z"
+//	list<T>    []any     of the Go form of T
+//
+// null gives nil. A number of another width is converted if it fits; a string
+// is never a number of its own accord but for int64, and 1.0 is not an integer.
+func ParseValue(t Type, raw json.RawMessage) (any, error) {
+	if string(raw) == "null" {
+		return nil, nil
+	}
+	if len(raw) == 0 {
+		return nil, fmt.Errorf("no value; want %s", jsonForm(t))
+	}
+	if !t.IsList() {
+		return parseScalar(t, raw)
+	}
+	var items []json.RawMessage
+	if err := json.Unmarshal(raw, &items); err != nil {
+		return nil, mismatch(t, raw)
+	}
+	list := make([]any, len(items))
+	for i, item := range items {
+		v, err := parseScalar(t.Elem(), item)
+		if err != nil {
+			return nil, fmt.Errorf("element %d: %w", i, err)
+		}
+		list[i] = v
+	}
+	return list, nil
+}
+
+func parseScalar(t Type, raw json.RawMessage) (any, error) {
+	switch t {
+	case Bool:
+		var v bool
+		if json.Unmarshal(raw, &v) != nil || string(raw) == "null" {
+			return nil, mismatch(t, raw)
+		}
+		return v, nil
+	case Int32:
+		v, err := parseInt(t, raw, 32)
+		return int32(v), err
+	case Int64:
+		return parseInt(t, raw, 64)
+	case Float32, Float64:
+		return parseFloat(t, raw)
+	}
+	var s string
+	if raw[0] != '"' || json.Unmarshal(raw, &s) != nil {
+		return nil, mismatch(t, raw)
+	}
+	if len(s) > MaxValueBytes*2 {
+		return nil, fmt.Errorf("%s of %d bytes; at most %d fit", t, len(s), MaxValueBytes)
+	}
+	switch t {
+	case String:
+		if !utf8.ValidString(s) {
+			return nil, fmt.Errorf("a string that is not UTF-8; use type bytes")
+		}
+		return s, nil
+	case Bytes:
+		b, err := base64.StdEncoding.DecodeString(s)
+		if err != nil {
+			return nil, mismatch(t, raw)
+		}
+		return b, nil
+	case Timestamp:
+		return parseTime(raw, s)
+	}
+	return nil, fmt.Errorf("%s does not exist", t)
+}
+
+func parseInt(t Type, raw json.RawMessage, bits int) (int64, error) {
+	text := string(raw)
+	if t == Int64 && len(text) > 2 && text[0] == '"' {
+		text = text[1 : len(text)-1]
+	}
+	v, err := strconv.ParseInt(text, 10, bits)
+	if err == nil {
+		return v, nil
+	}
+	if _, err := strconv.ParseFloat(text, 64); err == nil && raw[0] != '"' {
+		return 0, fmt.Errorf("%s is no %s: out of its range, or with a fraction", clip(raw), t)
+	}
+	return 0, mismatch(t, raw)
+}
+
+func parseFloat(t Type, raw json.RawMessage) (any, error) {
+	bits := 64
+	if t == Float32 {
+		bits = 32
+	}
+	var v float64
+	switch string(raw) {
+	case `"NaN"`:
+		v = math.NaN()
+	case `"Infinity"`:
+		v = math.Inf(1)
+	case `"-Infinity"`:
+		v = math.Inf(-1)
+	default:
+		var err error
+		if v, err = strconv.ParseFloat(string(raw), bits); err != nil {
+			return nil, mismatch(t, raw)
+		}
+	}
+	if t == Float32 {
+		return float32(v), nil
+	}
+	return v, nil
+}
+
+func parseTime(raw json.RawMessage, s string) (any, error) {
+	v, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return nil, mismatch(Timestamp, raw)
+	}
+	if v.Nanosecond()%1000 != 0 {
+		return nil, fmt.Errorf("%s is finer than a microsecond", clip(raw))
+	}
+	return v.UTC(), nil
+}
+
+// AppendValue appends the JSON form of v, as ParseValue reads it.
+func AppendValue(dst []byte, v any) []byte {
+	switch v := v.(type) {
+	case nil:
+		return append(dst, "null"...)
+	case bool:
+		return strconv.AppendBool(dst, v)
+	case int32:
+		return strconv.AppendInt(dst, int64(v), 10)
+	case int64:
+		return strconv.AppendInt(dst, v, 10)
+	case float32:
+		return appendFloat(dst, float64(v), 32)
+	case float64:
+		return appendFloat(dst, v, 64)
+	case time.Time:
+		return v.UTC().AppendFormat(append(dst, '"'), "2006-01-02T15:04:05.999999Z07:00\"")
+	case []any:
+		dst = append(dst, '[')
+		for i, x := range v {
+			if i > 0 {
+				dst = append(dst, ',')
+			}
+			dst = AppendValue(dst, x)
+		}
+		return append(dst, ']')
+	}
+	raw, err := json.Marshal(v) // string, []byte
+	if err != nil {
+		panic(fmt.Sprintf("schema: a value of Go type %T", v))
+	}
+	return append(dst, raw...)
+}
+
+func appendFloat(dst []byte, v float64, bits int) []byte {
+	switch {
+	case math.IsNaN(v):
+		return append(dst, `"NaN"`...)
+	case math.IsInf(v, 1):
+		return append(dst, `"Infinity"`...)
+	case math.IsInf(v, -1):
+		return append(dst, `"-Infinity"`...)
+	}
+	return strconv.AppendFloat(dst, v, 'g', -1, bits)
+}
+
+func mismatch(t Type, raw json.RawMessage) error {
+	return fmt.Errorf("%s is no %s; write it as %s", clip(raw), t, jsonForm(t))
+}
+
+func clip(raw json.RawMessage) string {
+	const most = 40
+	if len(raw) > most {
+		return string(raw[:most]) + "..."
+	}
+	return string(raw)
+}
+
+func jsonForm(t Type) string {
+	forms := [...]string{
+		Bool: "true or false", Int32: "a whole number", Int64: "a whole number", Float32: "a number", Float64: "a number",
+		String: "a quoted string", Bytes: "base64 in quotes", Timestamp: `"2026-01-31T10:00:00Z"`,
+	}
+	if t.IsList() {
+		return "[" + forms[t.Elem()] + ", ...]"
+	}
+	return forms[t]
+}
