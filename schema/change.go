@@ -1,0 +1,22 @@
+package schema
+
+// A Change is one difference between two versions of the definitions.
+type Change struct {
+	Action Action
+	Noun   string // as in "feature view"
+	Name   string
+	Field  string // as in features.txn_count_7d.type; empty when the whole is added or removed
+	Before string // JSON; empty when there was none
+	After  string // JSON; empty when there is none
+	Effect string // what it means for rows that are stored; empty when nothing
+}
+
+// An Action is what a change does.
+type Action uint8
+
+// The actions. The numbers are those of larder.v1.Change.Action.
+const (
+	Add Action = iota + 1
+	Remove
+	Modify
+)
