@@ -1,0 +1,145 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/jackc/pgx/v5"
+
+	"larder/schema"
+)
+
+// MaxModelBytes bounds one model file.
+const MaxModelBytes = 256 << 20
+
+// MissingModels returns those of the given SHA-256 sums that aren't stored.
+func (r *Registry) MissingModels(ctx context.Context, sums []string) ([]string, error) {
+	if err := r.reachable(); err != nil {
+		return nil, err
+	}
+	rows, err := r.pool.Query(ctx, `SELECT s FROM unnest($1::text[]) AS s
+		WHERE NOT EXISTS (SELECT FROM larder.model_files f WHERE f.sha256 = s)`, sums)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	missing, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return missing, unavailable(err)
+}
+
+// PutModel stores a model file of size bytes, which next yields piece by piece
+// until it returns nothing. It is stored whole and with the sum that it has, or not at all.
+func (r *Registry) PutModel(ctx context.Context, sum string, size int64, next func() ([]byte, error)) error {
+	if err := r.reachable(); err != nil {
+		return err
+	}
+	if raw, err := hex.DecodeString(sum); err != nil || len(raw) != sha256.Size {
+		return schema.Errorf(schema.Invalid, "BAD_SHA256", "%q is no SHA-256: want 64 hex digits", sum)
+	}
+	if size <= 0 || size > MaxModelBytes {
+		return schema.Errorf(schema.Invalid, "MODEL_TOO_LARGE", "a model file of %d bytes; 1 to %d fit", size, MaxModelBytes)
+	}
+	err := pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, "INSERT INTO larder.model_files (sha256, size) VALUES ($1, $2) ON CONFLICT DO NOTHING", sum, size)
+		if err != nil {
+			return err
+		}
+		return putChunks(ctx, tx, sum, size, next, tag.RowsAffected() > 0)
+	})
+	var said *schema.Error
+	if errors.As(err, &said) {
+		return said
+	}
+	return unavailable(err)
+}
+
+// putChunks stores the pieces, unless the file is stored already, and checks
+// what came against what was announced.
+func putChunks(ctx context.Context, tx pgx.Tx, sum string, size int64, next func() ([]byte, error), isNew bool) error {
+	hash, got := sha256.New(), int64(0)
+	for seq := 0; ; seq++ {
+		chunk, err := next()
+		if err != nil {
+			return err
+		}
+		if len(chunk) == 0 {
+			break
+		}
+		hash.Write(chunk)
+		if got += int64(len(chunk)); got > size {
+			break
+		}
+		if !isNew {
+			continue
+		}
+		if _, err := tx.Exec(ctx, "INSERT INTO larder.model_chunks (sha256, seq, data) VALUES ($1, $2, $3)", sum, seq, chunk); err != nil {
+			return err
+		}
+	}
+	if got != size {
+		return schema.Errorf(schema.Invalid, "MODEL_SIZE", "model file %s: %d bytes were announced and %d came; send it again", sum, size, got)
+	}
+	if have := hex.EncodeToString(hash.Sum(nil)); have != sum {
+		return schema.Errorf(schema.Invalid, "MODEL_SHA256", "model file: SHA-256 %s was announced and %s came; send it again", sum, have)
+	}
+	return nil
+}
+
+// ModelFile returns the bytes of a model file, from the folder or, the first
+// time, from Postgres. They have the sum asked for.
+func (r *Registry) ModelFile(ctx context.Context, sum string) ([]byte, error) {
+	path := filepath.Join(r.dir, modelsFolder, sum)
+	file, err := os.ReadFile(path)
+	if err == nil && hexSum(file) == sum {
+		return file, nil
+	}
+	if r.pool == nil {
+		return nil, fmt.Errorf("model file %s is missing or damaged in %s, and there is no Postgres to fetch it from", sum, r.dir)
+	}
+	if file, err = r.fetchModel(ctx, sum); err != nil {
+		return nil, err
+	}
+	if err := r.keepModel(sum, file); err != nil {
+		r.opts.Logger.Error("a model file can't be kept for a start without postgres", "path", path, "error", err)
+	}
+	return file, nil
+}
+
+func (r *Registry) fetchModel(ctx context.Context, sum string) ([]byte, error) {
+	rows, err := r.pool.Query(ctx, "SELECT data FROM larder.model_chunks WHERE sha256 = $1 ORDER BY seq", sum)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	defer rows.Close()
+	var file bytes.Buffer
+	for rows.Next() {
+		if file.Len() > MaxModelBytes {
+			return nil, fmt.Errorf("model file %s is larger than %d bytes", sum, MaxModelBytes)
+		}
+		file.Write(rows.RawValues()[0])
+	}
+	if err := rows.Err(); err != nil {
+		return nil, unavailable(err)
+	}
+	if file.Len() == 0 {
+		return nil, schema.Errorf(schema.FailedPrecondition, "MODEL_FILE_MISSING", "model file %s is not in the registry; `larder apply DIR` sends it", sum)
+	}
+	if have := hexSum(file.Bytes()); have != sum {
+		return nil, fmt.Errorf("model file %s is damaged in the registry: its sum is %s", sum, have)
+	}
+	return file.Bytes(), nil
+}
+
+func (r *Registry) keepModel(sum string, file []byte) error {
+	return writeFile(filepath.Join(r.dir, modelsFolder, sum), file)
+}
+
+func hexSum(file []byte) string {
+	sum := sha256.Sum256(file)
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,293 @@
+package registry
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"larder/schema"
+)
+
+// Options configure a Registry.
+type Options struct {
+	// Prepare makes a catalog ready to be served: it loads the models, say. A
+	// catalog that it refuses is not published. Required.
+	Prepare func(ctx context.Context, c *schema.Catalog) error
+	// Published is told of each catalog after it was swapped in. Required.
+	Published func(c *schema.Catalog)
+	// PollInterval is how often the newest version is asked for when no
+	// notification comes. Defaults to 5 seconds.
+	PollInterval time.Duration
+	// Logger defaults to slog.Default().
+	Logger *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	o.PollInterval = cmp.Or(o.PollInterval, 5*time.Second)
+	o.Logger = cmp.Or(o.Logger, slog.Default())
+	return o
+}
+
+// A Registry is safe for concurrent use.
+type Registry struct {
+	dsn  string // empty: no Postgres; serves the catalog in dir only
+	dir  string
+	pool *pgxpool.Pool // nil without a DSN
+	opts Options
+
+	catalog atomic.Pointer[schema.Catalog]
+
+	mu      sync.Mutex
+	state   State
+	changed chan struct{} // closed and replaced when state or the catalog changes
+}
+
+// State is how a registry stands with Postgres.
+type State struct {
+	NewestVersion int64 // in Postgres, when last seen
+	CatalogError  error // why NewestVersion isn't served; nil when it is
+	PostgresError error // nil when Postgres answered last time
+}
+
+// Open returns a registry that keeps its catalog in dir, which is created. It
+// doesn't wait for Postgres, and dsn may be empty for a server that has none:
+// it then serves the catalog that dir holds.
+func Open(dsn, dir string, opts Options) (*Registry, error) {
+	r := &Registry{dsn: dsn, dir: dir, opts: opts.withDefaults(), changed: make(chan struct{})}
+	if err := os.MkdirAll(filepath.Join(dir, modelsFolder), 0o700); err != nil {
+		return nil, fmt.Errorf("open registry: %w", err)
+	}
+	if dsn == "" {
+		return r, nil
+	}
+	config, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		return nil, &schema.Error{Kind: schema.Invalid, Reason: "BAD_DSN", Message: "the Postgres address can't be read; write postgres://USER@HOST:PORT/DATABASE", Err: err}
+	}
+	config.MaxConns = 4
+	config.ConnConfig.ConnectTimeout = 5 * time.Second
+	if r.pool, err = pgxpool.NewWithConfig(context.Background(), config); err != nil {
+		return nil, fmt.Errorf("open registry: %w", err)
+	}
+	return r, nil
+}
+
+// Close lets the connections go.
+func (r *Registry) Close() {
+	if r.pool != nil {
+		r.pool.Close()
+	}
+}
+
+// Catalog returns the catalog that serves, or nil before Load has returned. It
+// costs one atomic load.
+func (r *Registry) Catalog() *schema.Catalog { return r.catalog.Load() }
+
+// State returns how the registry stands with Postgres.
+func (r *Registry) State() State {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state
+}
+
+// Await waits until version or a later one is served. It returns the reason
+// when that version is refused.
+func (r *Registry) Await(ctx context.Context, version int64) error {
+	for {
+		r.mu.Lock()
+		state, changed := r.state, r.changed
+		r.mu.Unlock()
+		if c := r.Catalog(); c != nil && c.Version >= version {
+			return nil
+		}
+		if state.NewestVersion >= version && state.CatalogError != nil {
+			return state.CatalogError
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-changed:
+		}
+	}
+}
+
+// Load publishes the first catalog: the newest of Postgres or, when Postgres
+// can't be reached or the newest can't be served, the last good one in the folder.
+func (r *Registry) Load(ctx context.Context) error {
+	var fromPostgres error
+	if r.pool != nil {
+		if fromPostgres = r.refresh(ctx); fromPostgres == nil {
+			return nil
+		}
+	}
+	kept, err := r.readKept()
+	switch {
+	case err == nil && kept != nil:
+	case errors.Is(err, os.ErrNotExist) && fromPostgres == nil:
+		return schema.Errorf(schema.FailedPrecondition, "NO_CATALOG",
+			"no Postgres was given and %s holds no catalog; give --postgres, or --dev for a private one", r.dir)
+	case errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("no catalog to serve: %w", fromPostgres)
+	default:
+		return errors.Join(fromPostgres, err)
+	}
+	if err := r.publish(ctx, kept); err != nil {
+		return fmt.Errorf("catalog version %d kept in %s: %w", kept.Version, r.dir, errors.Join(err, fromPostgres))
+	}
+	if fromPostgres != nil {
+		r.opts.Logger.Warn("serving the last good catalog", "version", kept.Version, "error", fromPostgres)
+	}
+	return nil
+}
+
+// Run follows Postgres until ctx ends: it is told of new versions by LISTEN and
+// also asks for them, since a notification can be lost.
+func (r *Registry) Run(ctx context.Context) error {
+	if r.pool == nil {
+		<-ctx.Done()
+		return nil
+	}
+	const shortest, longest = 250 * time.Millisecond, 5 * time.Second
+	pause := shortest
+	for ctx.Err() == nil {
+		began := time.Now()
+		err := r.follow(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if r.postgresFailed(err) {
+			r.opts.Logger.Warn("postgres can't be reached; serving on", "error", err)
+		}
+		if time.Since(began) > longest {
+			pause = shortest
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, longest)
+	}
+	return nil
+}
+
+// follow listens on one connection until it breaks.
+func (r *Registry) follow(ctx context.Context) error {
+	config, err := pgx.ParseConfig(r.dsn)
+	if err != nil {
+		return err
+	}
+	config.ConnectTimeout = 5 * time.Second
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
+		return err
+	}
+	for {
+		if err := r.refresh(ctx); err != nil && r.State().PostgresError != nil {
+			return err
+		}
+		wait, cancel := context.WithTimeout(ctx, r.opts.PollInterval)
+		_, err := conn.WaitForNotification(wait)
+		cancel()
+		if err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
+			return err
+		}
+	}
+}
+
+// refresh publishes the newest version in Postgres unless it serves already.
+func (r *Registry) refresh(ctx context.Context) error {
+	newest, err := r.newest(ctx)
+	if err != nil {
+		r.postgresFailed(err)
+		return err
+	}
+	if r.postgresAnswered(newest) {
+		r.opts.Logger.Info("postgres answers again")
+	}
+	err = r.advance(ctx, newest)
+	if r.catalogFailed(err) && err != nil {
+		r.opts.Logger.Error("the newest catalog is refused; the one before serves on", "version", newest, "error", err)
+	}
+	return err
+}
+
+// advance goes from the catalog that serves to version newest.
+func (r *Registry) advance(ctx context.Context, newest int64) error {
+	if err := r.claim(ctx); err != nil {
+		return err
+	}
+	if c := r.Catalog(); c != nil {
+		if c.Version == newest {
+			return nil
+		}
+		if c.Version > newest {
+			return schema.Errorf(schema.FailedPrecondition, "REGISTRY_WENT_BACK",
+				"this server serves version %d and Postgres holds only %d, as after a restored backup; stop the server, remove its data folder, and start it: it refills from Postgres", c.Version, newest)
+		}
+	}
+	next, err := r.compileVersion(ctx, newest)
+	if err != nil {
+		return err
+	}
+	return r.publish(ctx, next)
+}
+
+// publish swaps c in and keeps it, once Prepare has taken it.
+func (r *Registry) publish(ctx context.Context, c *schema.Catalog) error {
+	if err := r.opts.Prepare(ctx, c); err != nil {
+		return err
+	}
+	r.catalog.Store(c)
+	r.opts.Published(c)
+	if c.Version > 0 {
+		if err := r.keep(c); err != nil {
+			r.opts.Logger.Error("the catalog can't be kept for a start without postgres", "dir", r.dir, "error", err)
+		}
+	}
+	r.opts.Logger.Info("catalog published", "version", c.Version, "fingerprint", c.Fingerprint)
+	return nil
+}
+
+// postgresFailed records a failure and tells whether it is news.
+func (r *Registry) postgresFailed(err error) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	news := r.state.PostgresError == nil
+	r.state.PostgresError = err
+	return news
+}
+
+// postgresAnswered records an answer and tells whether it is news.
+func (r *Registry) postgresAnswered(newest int64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	news := r.state.PostgresError != nil
+	r.state.PostgresError, r.state.NewestVersion = nil, newest
+	return news
+}
+
+// catalogFailed records whether the newest catalog is served, and tells whether
+// that is news.
+func (r *Registry) catalogFailed(err error) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	news := fmt.Sprint(r.state.CatalogError) != fmt.Sprint(err)
+	r.state.CatalogError = err
+	close(r.changed)
+	r.changed = make(chan struct{})
+	return news
+}

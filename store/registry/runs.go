@@ -1,0 +1,69 @@
+package registry
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// keptRuns is how many runs of a view on a server are kept.
+const keptRuns = 1000
+
+// A Run is the record of one materialization.
+type Run struct {
+	ID          string
+	FeatureView string
+	Server      string
+	State       string // a name of larder.v1.Run.State
+	StartedAt   time.Time
+	Detail      []byte // larder.v1.Run as JSON
+}
+
+// RecordRun inserts or updates the record of a run.
+func (r *Registry) RecordRun(ctx context.Context, run Run) error {
+	if err := r.reachable(); err != nil {
+		return err
+	}
+	_, err := r.pool.Exec(ctx, `INSERT INTO larder.runs (id, feature_view, server, state, started_at, run)
+		VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (id) DO UPDATE SET state = excluded.state, run = excluded.run`,
+		run.ID, run.FeatureView, run.Server, run.State, run.StartedAt, run.Detail)
+	if err != nil {
+		return unavailable(err)
+	}
+	_, err = r.pool.Exec(ctx, `DELETE FROM larder.runs WHERE server = $1 AND feature_view = $2 AND started_at <
+		(SELECT started_at FROM larder.runs WHERE server = $1 AND feature_view = $2 ORDER BY started_at DESC OFFSET $3 LIMIT 1)`,
+		run.Server, run.FeatureView, keptRuns)
+	return unavailable(err)
+}
+
+// LastRuns returns the newest run of each view on a server.
+func (r *Registry) LastRuns(ctx context.Context, server string) ([]Run, error) {
+	if err := r.reachable(); err != nil {
+		return nil, err
+	}
+	rows, err := r.pool.Query(ctx, `SELECT DISTINCT ON (feature_view) id, feature_view, server, state, started_at, run
+		FROM larder.runs WHERE server = $1 ORDER BY feature_view, started_at DESC`, server)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	runs, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Run])
+	return runs, unavailable(err)
+}
+
+// RunByID returns a run of any server; nil when there is none.
+func (r *Registry) RunByID(ctx context.Context, id string) (*Run, error) {
+	if err := r.reachable(); err != nil {
+		return nil, err
+	}
+	rows, err := r.pool.Query(ctx, "SELECT id, feature_view, server, state, started_at, run FROM larder.runs WHERE id = $1", id)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	runs, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Run])
+	if err != nil || len(runs) == 0 {
+		return nil, unavailable(err)
+	}
+	return &runs[0], nil
+}

@@ -1,0 +1,225 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"larder/schema"
+)
+
+// channel is where servers hear of a new version.
+const channel = "larder_versions"
+
+// applyLock is the advisory lock that one apply holds: "apply" in ASCII.
+const applyLock = 0x6170706c79
+
+// A Version is one version of the definitions, as it was applied.
+type Version struct {
+	Version     int64
+	Fingerprint string
+	AppliedBy   string
+	AppliedAt   time.Time
+	RevertsTo   int64 // the version whose definitions these are; 0 when they are its own
+}
+
+// A Proposal is a set of definitions, compared with the newest applied version.
+type Proposal struct {
+	Base      int64           // the version compared with; 0 when none was applied
+	Catalog   *schema.Catalog // what would be served, as version Base+1
+	Changes   []schema.Change // none when the definitions are those of Base
+	revertsTo int64
+}
+
+// Propose compares definitions with the newest version. It changes nothing.
+func (r *Registry) Propose(ctx context.Context, defs *schema.Definitions) (*Proposal, error) {
+	if err := r.reachable(); err != nil {
+		return nil, err
+	}
+	base, before, storage, err := readVersion(ctx, r.pool, newestVersion)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	next, err := schema.Compile(base+1, defs, storage.Evolve(defs))
+	if err != nil {
+		return nil, &schema.Error{Kind: schema.Invalid, Reason: "BAD_DEFINITIONS", Message: err.Error()}
+	}
+	return &Proposal{Base: base, Catalog: next, Changes: schema.Diff(before, defs, storage)}, nil
+}
+
+// ProposeVersion compares the definitions of an earlier version with the newest.
+func (r *Registry) ProposeVersion(ctx context.Context, version int64) (*Proposal, error) {
+	if err := r.reachable(); err != nil {
+		return nil, err
+	}
+	_, defs, _, err := readVersion(ctx, r.pool, version)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, schema.Errorf(schema.NotFound, "UNKNOWN_VERSION", "no version %d was applied; `larder apply --list` shows those that were", version)
+	}
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	p, err := r.Propose(ctx, defs)
+	if err != nil {
+		return nil, err
+	}
+	p.revertsTo = version
+	return p, nil
+}
+
+// Commit makes a proposal the newest version, in one transaction, and returns
+// its number. seen is the version that the caller knows; another one applied
+// since is an error. A proposal without changes leaves all as it is.
+func (r *Registry) Commit(ctx context.Context, p *Proposal, seen int64, by string) (int64, error) {
+	version := p.Base
+	err := pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", applyLock); err != nil {
+			return err
+		}
+		var newest int64
+		var who string
+		err := tx.QueryRow(ctx, "SELECT version, applied_by FROM larder.versions ORDER BY version DESC LIMIT 1").Scan(&newest, &who)
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return err
+		}
+		if newest != seen || newest != p.Base {
+			return schema.Errorf(schema.FailedPrecondition, "VERSION_MOVED",
+				"%s applied version %d after you looked at version %d; run larder plan again and look at what changed", who, newest, seen)
+		}
+		if len(p.Changes) == 0 {
+			return nil
+		}
+		if version, err = insertVersion(ctx, tx, p, by); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, "SELECT pg_notify($1, $2)", channel, fmt.Sprint(version))
+		return err
+	})
+	var refused *schema.Error
+	if errors.As(err, &refused) {
+		return 0, refused
+	}
+	if err != nil {
+		return 0, unavailable(err)
+	}
+	return version, nil
+}
+
+func insertVersion(ctx context.Context, tx pgx.Tx, p *Proposal, by string) (int64, error) {
+	definitions, err := json.Marshal(&p.Catalog.Definitions)
+	if err != nil {
+		return 0, err
+	}
+	storage, err := json.Marshal(p.Catalog.Storage)
+	if err != nil {
+		return 0, err
+	}
+	var revertsTo *int64
+	if p.revertsTo > 0 {
+		revertsTo = &p.revertsTo
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO larder.versions (version, definitions, storage, fingerprint, applied_by, reverts_to)
+		VALUES ($1, $2, $3, $4, $5, $6)`, p.Catalog.Version, string(definitions), string(storage), p.Catalog.Fingerprint, by, revertsTo)
+	return p.Catalog.Version, err
+}
+
+// Versions returns the newest versions, newest first.
+func (r *Registry) Versions(ctx context.Context, limit int) ([]Version, error) {
+	if err := r.reachable(); err != nil {
+		return nil, err
+	}
+	rows, err := r.pool.Query(ctx, `SELECT version, fingerprint, applied_by, applied_at, coalesce(reverts_to, 0)
+		FROM larder.versions ORDER BY version DESC LIMIT $1`, limit)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	versions, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Version])
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return versions, nil
+}
+
+// newest returns the number of the newest version; 0 when none was applied.
+func (r *Registry) newest(ctx context.Context) (version int64, err error) {
+	err = r.pool.QueryRow(ctx, "SELECT coalesce(max(version), 0) FROM larder.versions").Scan(&version)
+	return version, describe(err)
+}
+
+// compileVersion returns the catalog of a version; version 0 is the empty one.
+func (r *Registry) compileVersion(ctx context.Context, version int64) (*schema.Catalog, error) {
+	if version == 0 {
+		return schema.Compile(0, &schema.Definitions{}, schema.Storage{})
+	}
+	_, defs, storage, err := readVersion(ctx, r.pool, version)
+	if err != nil {
+		return nil, describe(err)
+	}
+	return schema.Compile(version, defs, storage)
+}
+
+// newestVersion asks readVersion for the newest; with none it returns version 0.
+const newestVersion = -1
+
+type querier interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+func readVersion(ctx context.Context, q querier, version int64) (int64, *schema.Definitions, schema.Storage, error) {
+	var definitions, stored string
+	var storage schema.Storage
+	err := q.QueryRow(ctx, `SELECT version, definitions, storage FROM larder.versions
+		WHERE $1 = -1 OR version = $1 ORDER BY version DESC LIMIT 1`, version).Scan(&version, &definitions, &stored)
+	if errors.Is(err, pgx.ErrNoRows) && version == newestVersion {
+		return 0, &schema.Definitions{}, storage, nil
+	}
+	if err != nil {
+		return 0, nil, storage, err
+	}
+	defs := new(schema.Definitions)
+	if err := json.Unmarshal([]byte(definitions), defs); err != nil {
+		return 0, nil, storage, fmt.Errorf("definitions of version %d: %w", version, err)
+	}
+	if err := json.Unmarshal([]byte(stored), &storage); err != nil {
+		return 0, nil, storage, fmt.Errorf("storage of version %d: %w", version, err)
+	}
+	return version, defs, storage, nil
+}
+
+// reachable refuses what needs Postgres on a server that has none.
+func (r *Registry) reachable() error {
+	if r.pool == nil {
+		return schema.Errorf(schema.FailedPrecondition, "NO_POSTGRES", "this server was started without Postgres; it serves, but it can't change")
+	}
+	return nil
+}
+
+// describe names the remedy for the errors of Postgres that have a plain one.
+func describe(err error) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "42P01" { // undefined_table
+		return &schema.Error{Kind: schema.FailedPrecondition, Reason: "NOT_MIGRATED", Message: "the database has no larder tables; run `larder migrate`", Err: err}
+	}
+	return err
+}
+
+// unavailable says to a caller that Postgres did not answer as it should.
+func unavailable(err error) error {
+	if err = describe(err); err == nil {
+		return nil
+	}
+	var said *schema.Error
+	if errors.As(err, &said) {
+		return err
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code[:2] != "57" { // but for 57, operator intervention: Postgres is going down
+		return fmt.Errorf("registry: %w", err)
+	}
+	return &schema.Error{Kind: schema.Unavailable, Reason: "POSTGRES_UNAVAILABLE", Message: "the registry's Postgres can't be reached; try again", Err: err}
+}
