@@ -15,6 +15,8 @@ const (
 	registryFile = "registry.id"
 	modelsFolder = "models"
 	keptFormat   = 1
+
+	otherRegistry = "OTHER_REGISTRY" // the reason of the error
 )
 
 // keptCatalog is the JSON of catalog.json: the last good catalog.
@@ -82,7 +84,7 @@ func (r *Registry) claim(ctx context.Context) error {
 	case err != nil:
 		return err
 	case string(kept) != id:
-		return schema.Errorf(schema.FailedPrecondition, "OTHER_REGISTRY",
+		return schema.Errorf(schema.FailedPrecondition, otherRegistry,
 			"%s holds the rows of another registry (%s; this Postgres holds %s); give another --data folder, or remove that one: it refills from Postgres", r.dir, kept, id)
 	}
 	return nil

@@ -126,8 +126,10 @@ func (r *Registry) Await(ctx context.Context, version int64) error {
 func (r *Registry) Load(ctx context.Context) error {
 	var fromPostgres error
 	if r.pool != nil {
-		if fromPostgres = r.refresh(ctx); fromPostgres == nil {
-			return nil
+		fromPostgres = r.refresh(ctx)
+		var said *schema.Error
+		if fromPostgres == nil || errors.As(fromPostgres, &said) && said.Reason == otherRegistry {
+			return fromPostgres
 		}
 	}
 	kept, err := r.readKept()

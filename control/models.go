@@ -1,0 +1,113 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"google.golang.org/grpc"
+
+	larderv1 "larder/api/larder/v1"
+	"larder/schema"
+	"larder/scoring"
+)
+
+// PutModel stores a model file.
+func (s *Server) PutModel(stream grpc.ClientStreamingServer[larderv1.PutModelRequest, larderv1.PutModelResponse]) error {
+	first, err := stream.Recv()
+	if errors.Is(err, io.EOF) {
+		return schema.Errorf(schema.Invalid, "NO_MODEL", "no model file was sent")
+	}
+	if err != nil {
+		return err
+	}
+	chunk := first.GetChunk()
+	next := func() ([]byte, error) {
+		for len(chunk) == 0 {
+			msg, err := stream.Recv()
+			if errors.Is(err, io.EOF) {
+				return nil, nil
+			}
+			if err != nil {
+				return nil, err
+			}
+			chunk = msg.GetChunk()
+		}
+		out := chunk
+		chunk = nil
+		return out, nil
+	}
+	if err := s.Registry.PutModel(stream.Context(), first.GetSha256(), first.GetSize(), next); err != nil {
+		return err
+	}
+	return stream.SendAndClose(&larderv1.PutModelResponse{})
+}
+
+// HasModels answers which model files the registry lacks.
+func (s *Server) HasModels(ctx context.Context, req *larderv1.HasModelsRequest) (*larderv1.HasModelsResponse, error) {
+	missing, err := s.Registry.MissingModels(ctx, req.GetSha256())
+	if err != nil {
+		return nil, err
+	}
+	return &larderv1.HasModelsResponse{Missing: missing}, nil
+}
+
+// ListModels answers the models of the catalog that serves.
+func (s *Server) ListModels(ctx context.Context, _ *larderv1.ListModelsRequest) (*larderv1.ListModelsResponse, error) {
+	catalog := s.Registry.Catalog()
+	out := &larderv1.ListModelsResponse{}
+	for i := range catalog.Definitions.Models {
+		m := &catalog.Definitions.Models[i]
+		status := &larderv1.ModelStatus{Model: m.Name, FeatureService: m.FeatureService}
+		for _, v := range m.Versions {
+			plan, err := catalog.ModelPlan(m.Name, v.Version)
+			if err != nil {
+				return nil, err
+			}
+			if catalog.Serves(plan) {
+				status.Serve = v.Version
+			}
+			version, err := s.versionStatus(ctx, plan)
+			if err != nil {
+				return nil, err
+			}
+			status.Versions = append(status.Versions, version)
+		}
+		out.Models = append(out.Models, status)
+	}
+	return out, nil
+}
+
+func (s *Server) versionStatus(ctx context.Context, p *schema.Plan) (*larderv1.ModelVersionStatus, error) {
+	file, err := s.Registry.ModelFile(ctx, p.ModelVersion.SHA256)
+	if err != nil {
+		return nil, err
+	}
+	signature, err := scoring.Inspect(file)
+	if err != nil {
+		return nil, err
+	}
+	binding, err := scoring.Bind(signature, p)
+	if err != nil {
+		return nil, err
+	}
+	_, notLoaded := s.Models.Model(p)
+	out := &larderv1.ModelVersionStatus{
+		ModelVersion: p.ModelVersion.Version, Sha256: p.ModelVersion.SHA256, Size: int64(len(file)),
+		Report: reportMessage(p, binding), Loaded: notLoaded == nil,
+	}
+	for _, in := range signature.Inputs {
+		out.Inputs = append(out.Inputs, fmt.Sprint(in))
+	}
+	for _, x := range signature.Outputs {
+		out.Outputs = append(out.Outputs, fmt.Sprint(x))
+	}
+	return out, nil
+}
+
+func reportMessage(p *schema.Plan, b *scoring.Binding) *larderv1.ModelReport {
+	return &larderv1.ModelReport{
+		Model: p.Model.Name, ModelVersion: p.ModelVersion.Version, Output: b.Output, Column: int32(b.Column), Reason: b.Reason,
+	}
+}

@@ -1,0 +1,105 @@
+package control
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	larderv1 "larder/api/larder/v1"
+	"larder/materialize"
+	"larder/schema"
+	"larder/scoring"
+	"larder/store/offline"
+	"larder/store/online"
+	"larder/store/registry"
+)
+
+// Options configure a Server. All but Logger are required.
+type Options struct {
+	Registry *registry.Registry
+	Offline  *offline.Store // nil on a server without Postgres
+	Online   *online.Store
+	Runner   *materialize.Runner
+	Models   *scoring.Set
+	Name     string // under which runs are recorded
+	Version  string // of the program
+	DataDir  string
+	Logger   *slog.Logger // defaults to slog.Default()
+}
+
+// A Server answers larder.v1.ControlService. It is safe for concurrent use.
+type Server struct {
+	larderv1.UnimplementedControlServiceServer
+	Options
+	started time.Time
+}
+
+// New returns a server.
+func New(opts Options) *Server {
+	opts.Logger = cmp.Or(opts.Logger, slog.Default())
+	return &Server{Options: opts, started: time.Now()}
+}
+
+// Run records runs in Postgres and frees the rows of views that are gone, until
+// ctx ends.
+func (s *Server) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.recordRuns(ctx) })
+	g.Go(func() error { return s.sweep(ctx) })
+	return g.Wait()
+}
+
+// sweepAfter is how long the rows of a view stay after no catalog names it any
+// more: far longer than any request on an older catalog takes.
+const sweepAfter = time.Minute
+
+// sweep deletes the rows of views that are in no catalog. The empty catalog of
+// a registry that nothing was applied to deletes nothing.
+func (s *Server) sweep(ctx context.Context) error {
+	tick := time.NewTicker(sweepAfter)
+	defer tick.Stop()
+	gone := map[uint32]bool{} // seen to be gone one tick ago
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		catalog := s.Registry.Catalog()
+		if catalog.Version == 0 {
+			continue
+		}
+		goneNow, err := s.goneViews(catalog)
+		for id := range goneNow {
+			if !gone[id] {
+				continue
+			}
+			dropErr := s.Online.DropView(ctx, id)
+			err = errors.Join(err, dropErr)
+			if dropErr == nil {
+				s.Logger.Info("rows of a view that is gone were deleted", "view_id", id)
+				delete(goneNow, id)
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			s.Logger.Error("rows of views that are gone can't be deleted", "error", err)
+		}
+		gone = goneNow
+	}
+}
+
+func (s *Server) goneViews(catalog *schema.Catalog) (map[uint32]bool, error) {
+	ids, err := s.Online.ViewIDs()
+	gone := map[uint32]bool{}
+	for _, id := range ids {
+		gone[id] = true
+	}
+	for _, v := range catalog.Views() {
+		delete(gone, v.ID)
+	}
+	return gone, err
+}
