@@ -7,9 +7,14 @@ import "time"
 //
 // A row becomes visible at the later of its event time and its ingest time. An
 // incremental window takes the rows that became visible in (From - lateness,
-// To]; the lateness is the source's. A range takes the rows with an event time
-// in [From, To] that are visible at To or, when To has not come yet, at Now.
+// To]; the lateness is the source's. A full window, and an incremental one from
+// the beginning of time, takes all rows that are visible at To. A range takes the
+// rows with an event time in [From, To] that are visible at Now: it moves no
+// watermark, and whoever asks for a past period again wants its late rows too.
 // Rows whose time is yet to come are never read: a later window takes them.
+//
+// A row without an event time is bad; a full window meets it, an incremental one
+// does when its ingest time tells that it is new, a range never does.
 type Window struct {
 	Mode Mode
 	From int64 // BeginningOfTime for a full window, or a first incremental one
@@ -84,4 +89,5 @@ const (
 	TooLarge       BadReason = "too_large"         // a value over MaxValueBytes, or a key over 32 KiB
 	BadText        BadReason = "bad_text"          // text that can't be read as its feature's type
 	NullElement    BadReason = "null_element"      // a null inside a list
+	BadShape       BadReason = "bad_shape"         // an array of more than one dimension
 )

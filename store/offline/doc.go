@@ -1,0 +1,43 @@
+// Package offline reads feature history from Postgres: the rows of one window of
+// a source, as Arrow record batches.
+//
+// It promises that
+//
+//   - a window is read in one REPEATABLE READ READ ONLY transaction, so that it
+//     is the table at one moment however long the reading takes;
+//   - memory is bounded by the batch (8192 rows or 8 MiB, whichever comes first),
+//     whatever the size of the table: rows stream from Postgres as fast as they
+//     are consumed and no faster;
+//   - a record has the declared types, converted here and nowhere else: what
+//     converts exactly or by correct rounding to a float is stored, and any
+//     other value makes its row a [schema.BadRow] with a reason and a sample;
+//   - values never become part of SQL text: names are quoted, times and zones
+//     are parameters;
+//   - Open needs no Postgres: connections are made when they are needed.
+//
+// # Records
+//
+// The columns of a record are, in this order: the join keys, the event time, the
+// ingest time (null where the row or the source has none), deleted (bool, never
+// null), and the features. Types map one to one to Arrow's Boolean, Int32, Int64,
+// Float32, Float64, String, Binary, Timestamp in microseconds UTC, and List.
+//
+// # Conversions
+//
+//	Postgres                                     declared
+//	boolean                                      bool
+//	smallint, integer, bigint                    int32, int64, float32, float64
+//	real, double precision, numeric              int32, int64, float32, float64
+//	text, varchar, char, name, citext, an enum   string
+//	uuid, json, jsonb                            string
+//	bytea                                        bytes
+//	timestamptz                                  timestamp
+//	timestamp, date                              timestamp, if the source has a time_zone
+//	one-dimensional arrays of these              lists of these
+//
+// A real, a double precision or a numeric becomes an integer only where it is
+// one. A join key is never read from a real or a double precision.
+//
+// It refuses sources whose columns can't be converted: [Store.Check] tells every
+// such column at once, with what would fit.
+package offline

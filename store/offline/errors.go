@@ -1,0 +1,75 @@
+package offline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"larder/schema"
+)
+
+// SQLSTATEs that are told apart; the first two characters are the class.
+const (
+	insufficientPrivilege = "42501"
+	undefinedTable        = "42P01"
+	undefinedSchema       = "3F000"
+)
+
+// sourceError says what a failure of Postgres means for the source of a view.
+// What Postgres says of the source's own names and expressions is for whoever
+// declared it, so that is part of the message.
+func sourceError(ctx context.Context, view *schema.View, err error) error {
+	if err == nil {
+		return nil
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	var said *schema.Error
+	if errors.As(err, &said) {
+		return err
+	}
+	name := view.Origin.Name
+	var pg *pgconn.PgError
+	var connect *pgconn.ConnectError
+	switch {
+	case errors.As(err, &pg):
+		return refused(name, pg)
+	case errors.As(err, &connect), pgconn.SafeToRetry(err), pgconn.Timeout(err):
+		return &schema.Error{
+			Kind: schema.Unavailable, Reason: "SOURCE_UNREACHABLE", Err: err,
+			Message: fmt.Sprintf("source %q: Postgres can't be reached; check that it runs and that the address is right", name),
+		}
+	}
+	return &schema.Error{
+		Kind: schema.Unavailable, Reason: "SOURCE_LOST", Err: err,
+		Message: fmt.Sprintf("source %q: the connection to Postgres was lost", name),
+	}
+}
+
+func refused(source string, pg *pgconn.PgError) *schema.Error {
+	e := &schema.Error{Err: pg}
+	switch class := pg.Code[:min(2, len(pg.Code))]; {
+	case pg.Code == insufficientPrivilege:
+		e.Kind, e.Reason = schema.FailedPrecondition, "SOURCE_FORBIDDEN"
+		e.Message = fmt.Sprintf("source %q: %s; grant SELECT on it to the user that larder connects as", source, pg.Message)
+	case class == "08" || class == "53" || class == "57" || class == "58" || class == "40":
+		e.Kind, e.Reason = schema.Unavailable, "SOURCE_UNAVAILABLE"
+		e.Message = fmt.Sprintf("source %q: Postgres says: %s", source, pg.Message)
+	case class == "28" || class == "3D":
+		e.Kind, e.Reason = schema.Unavailable, "SOURCE_UNREACHABLE"
+		e.Message = fmt.Sprintf("source %q: Postgres refuses the connection; check its user, password and database", source)
+	case class == "22" || class == "42" || class == "3F":
+		e.Kind, e.Reason = schema.Invalid, "BAD_SOURCE"
+		e.Message = fmt.Sprintf("source %q: Postgres says: %s", source, pg.Message)
+		if pg.Hint != "" {
+			e.Message += " (" + pg.Hint + ")"
+		}
+	default:
+		e.Kind, e.Reason = schema.FailedPrecondition, "SOURCE_FAILED"
+		e.Message = fmt.Sprintf("source %q: Postgres says: %s", source, pg.Message)
+	}
+	return e
+}

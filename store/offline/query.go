@@ -1,0 +1,177 @@
+package offline
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"larder/schema"
+)
+
+// A query is SQL text and its parameters, in the binary format.
+type query struct {
+	sql    string
+	values [][]byte
+	oids   []uint32
+}
+
+// formats says of parameters and results alike that they are binary.
+var formats = []int16{1}
+
+// at makes a parameter of a time and returns its place in the text.
+func (q *query) at(micros int64) string {
+	raw := binary.BigEndian.AppendUint64(nil, uint64(micros-postgresEpoch))
+	return q.param(pgtype.TimestamptzOID, raw)
+}
+
+func (q *query) param(oid uint32, raw []byte) string {
+	q.values = append(q.values, raw)
+	q.oids = append(q.oids, oid)
+	return fmt.Sprintf("$%d", len(q.values))
+}
+
+// windowQuery returns what reads the rows of a window, in the order of the
+// binding's columns.
+func (b *binding) windowQuery(w schema.Window) *query {
+	q := &query{}
+	zone := ""
+	for _, c := range b.columns {
+		if c.pg.naive() && zone == "" {
+			zone = q.param(pgtype.TextOID, []byte(b.zone))
+		}
+	}
+	selected := make([]string, len(b.columns))
+	for i, c := range b.columns {
+		selected[i] = c.expression(zone)
+	}
+	selected[b.deletion] = "false"
+	if c := b.columns[b.deletion]; c.column != "" {
+		selected[b.deletion] = "source." + quote(c.column) + " IS TRUE"
+	}
+	q.sql = "SELECT " + strings.Join(selected, ", ") + "\nFROM " + fromClause(b.view.Origin) + "\nWHERE " + b.condition(q, zone, w)
+	return q
+}
+
+// expression returns a column's value as SQL; times become timestamptz.
+func (c sourceColumn) expression(zone string) string {
+	column := "source." + quote(c.column)
+	switch {
+	case c.column == "":
+		return "NULL::timestamptz"
+	case !c.pg.naive():
+		return column
+	case !c.pg.array:
+		return "(" + column + "::timestamp AT TIME ZONE " + zone + ")"
+	}
+	return "CASE WHEN " + column + " IS NOT NULL THEN ARRAY(SELECT x::timestamp AT TIME ZONE " + zone +
+		" FROM unnest(" + column + ") WITH ORDINALITY AS element (x, place) ORDER BY place) END"
+}
+
+// condition says which rows are of the window: see [schema.Window].
+func (b *binding) condition(q *query, zone string, w schema.Window) string {
+	event := bound{q: q, column: b.columns[b.event], zone: zone, location: b.location()}
+	ingest := event
+	ingest.column = b.columns[b.ingest]
+	switch {
+	case w.Mode == schema.Range:
+		return event.from(w.From) + " AND " + event.until(min(w.To, w.Now)) + ingest.nullOr(" AND ", ingest.until(w.Now))
+	case w.Mode == schema.Incremental && w.From > schema.BeginningOfTime:
+		after := max(w.From-b.view.Origin.LatenessMicros(), schema.BeginningOfTime)
+		if !ingest.exists() {
+			return event.after(after) + " AND " + event.until(w.To)
+		}
+		return "(" + event.after(after) + " OR " + ingest.after(after) + ") AND " +
+			event.ever(w.To) + ingest.nullOr(" AND ", ingest.until(w.To))
+	}
+	all := event.ever(w.To)
+	if ingest.exists() {
+		all += " AND " + ingest.ever(w.To)
+	}
+	return all
+}
+
+// A bound writes comparisons of one time column. They leave the column as it is
+// and convert the parameter, so that an index on the column serves.
+type bound struct {
+	q        *query
+	column   sourceColumn
+	zone     string
+	location *time.Location
+}
+
+func (b bound) exists() bool { return b.column.column != "" }
+
+func (b bound) name() string { return "source." + quote(b.column.column) }
+
+func (b bound) until(t int64) string { return b.compare("<=", t, b.slack(t)) }
+func (b bound) from(t int64) string  { return b.compare(">=", t, -b.slack(t)) }
+func (b bound) after(t int64) string {
+	if !b.exists() {
+		return "false"
+	}
+	return b.compare(">", t, -b.slack(t))
+}
+
+// ever is until, and also what is at no time: such a row is bad, and only who
+// reads it can tell.
+func (b bound) ever(t int64) string {
+	return "(" + b.until(t) + " OR " + b.name() + " IS NULL OR " + b.name() + " = 'infinity')"
+}
+
+// nullOr returns a condition that null meets too; nothing where there is no column.
+func (b bound) nullOr(joint, condition string) string {
+	if !b.exists() {
+		return ""
+	}
+	return joint + "(" + condition + " OR " + b.name() + " IS NULL)"
+}
+
+// compare compares the column with a time. A naive column is first compared with
+// the local time, widened by slack where clocks were put back, for the sake of
+// an index; then exactly.
+func (b bound) compare(operator string, t, slack int64) string {
+	if !b.column.pg.naive() {
+		return b.name() + " " + operator + " " + b.q.at(t)
+	}
+	local := "(" + b.q.at(t+slack) + " AT TIME ZONE " + b.zone + ")"
+	if b.column.pg.kind == date {
+		local += "::date"
+	}
+	wide := operator
+	if wide == ">" {
+		wide = ">="
+	}
+	return "(" + b.name() + " " + wide + " " + local + " AND " + b.column.expression(b.zone) + " " + operator + " " + b.q.at(t) + ")"
+}
+
+// slack returns by how much local time may be out of order around t: the
+// difference of the zone's offsets within a day and an hour, in microseconds.
+func (b bound) slack(t int64) int64 {
+	if !b.column.pg.naive() {
+		return 0
+	}
+	const near = 25 * time.Hour
+	at := time.UnixMicro(t).In(b.location)
+	_, least := at.Add(-near).Zone()
+	most := least
+	for x := at.Add(-near); ; {
+		_, x = x.ZoneBounds()
+		if x.IsZero() || x.After(at.Add(near)) {
+			break
+		}
+		_, offset := x.Zone()
+		least, most = min(least, offset), max(most, offset)
+	}
+	return int64(most-least) * int64(time.Second/time.Microsecond)
+}
+
+func (b *binding) location() *time.Location {
+	location, err := time.LoadLocation(b.zone)
+	if err != nil { // a catalog with such a zone isn't compiled
+		return time.UTC
+	}
+	return location
+}

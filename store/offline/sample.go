@@ -1,0 +1,101 @@
+package offline
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"larder/schema"
+)
+
+// maxSampleBytes bounds the sample of a bad row, and maxSampleValue each value of it.
+const (
+	maxSampleBytes = 200
+	maxSampleValue = 48
+)
+
+// sample shows a bad row to a person: its key, and the value that is bad.
+func sample(source []sourceColumn, keys, at int, values [][]byte) string {
+	var b []byte
+	for i := range keys {
+		b = appendPair(b, source[i], values[i])
+	}
+	if at >= keys {
+		b = appendPair(b, source[at], values[at])
+	}
+	if len(b) > maxSampleBytes {
+		b = b[:maxSampleBytes]
+	}
+	return strings.ToValidUTF8(string(b), "")
+}
+
+func appendPair(b []byte, s sourceColumn, raw []byte) []byte {
+	if len(b) > 0 {
+		b = append(b, ' ')
+	}
+	b = append(append(b, s.column...), '=')
+	if raw == nil {
+		return append(b, "null"...)
+	}
+	if s.pg.array {
+		return fmt.Appendf(b, "%s of %d bytes", s.pg.name, len(raw))
+	}
+	return appendValue(b, s.pg.kind, raw)
+}
+
+// appendValue writes a value in Postgres's binary format as text, cut where it is long.
+func appendValue(b []byte, k kind, raw []byte) []byte {
+	switch k {
+	case boolean:
+		return strconv.AppendBool(b, len(raw) == 1 && raw[0] != 0)
+	case int2, int4, int8:
+		v, _ := readInt(raw)
+		return strconv.AppendInt(b, v, 10)
+	case float4, float8:
+		v, _ := readFloat(raw)
+		return strconv.AppendFloat(b, v, 'g', -1, 64)
+	case numeric:
+		return appendDecimal(b, raw)
+	case uuid:
+		if len(raw) == 16 {
+			return appendUUIDText(b, raw)
+		}
+	case timestamptz, timestamp, date:
+		return appendTime(b, raw)
+	case text, jsonb:
+		return strconv.AppendQuote(b, string(raw[:min(len(raw), maxSampleValue)]))
+	}
+	return hex.AppendEncode(append(b, `\x`...), raw[:min(len(raw), maxSampleValue/2)])
+}
+
+func appendDecimal(b, raw []byte) []byte {
+	d, ok := readDecimal(raw)
+	if !ok {
+		return append(b, '?')
+	}
+	if v, is := d.special(); is {
+		return strconv.AppendFloat(b, v, 'g', -1, 64)
+	}
+	s := string(d.text(nil))
+	return append(b, s[:min(len(s), maxSampleValue)]...)
+}
+
+func appendTime(b, raw []byte) []byte {
+	if len(raw) != 8 {
+		return append(b, '?')
+	}
+	switch v := int64(binary.BigEndian.Uint64(raw)); {
+	case v == math.MaxInt64:
+		return append(b, "infinity"...)
+	case v == math.MinInt64:
+		return append(b, "-infinity"...)
+	case v > schema.EndOfTime:
+		return append(b, "after the year 9999"...)
+	default:
+		return time.UnixMicro(v+postgresEpoch).UTC().AppendFormat(b, time.RFC3339Nano)
+	}
+}

@@ -1,0 +1,100 @@
+package offline
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"larder/schema"
+)
+
+// cancelDelay is how long Postgres has to answer a cancelled query before its
+// connection is cut.
+const cancelDelay = 2 * time.Second
+
+// A Store reads sources in one Postgres database. It is safe for concurrent use.
+type Store struct {
+	pool *pgxpool.Pool
+}
+
+// Options tune a Store.
+type Options struct {
+	// MaxConns bounds the connections to Postgres: a window holds one while it is
+	// read. Defaults to 4.
+	MaxConns int
+}
+
+func (o Options) withDefaults() Options {
+	o.MaxConns = cmp.Or(o.MaxConns, 4)
+	return o
+}
+
+// Open returns a store of the database that dsn names: a URL or key=value pairs,
+// as libpq reads them. It does not connect; a Postgres that can't be reached
+// fails the calls that need it, as Unavailable.
+func Open(ctx context.Context, dsn string, opts Options) (*Store, error) {
+	opts = opts.withDefaults()
+	config, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		return nil, &schema.Error{
+			Kind: schema.Invalid, Reason: "BAD_DSN", Err: err,
+			Message: "the address of Postgres can't be read; write it as postgres://USER@HOST:PORT/DATABASE",
+		}
+	}
+	config.MaxConns = int32(opts.MaxConns)
+	config.MinConns, config.MinIdleConns = 0, 0
+	conn := config.ConnConfig
+	conn.RuntimeParams["client_encoding"] = "UTF8"
+	if conn.RuntimeParams["application_name"] == "" {
+		conn.RuntimeParams["application_name"] = "larder"
+	}
+	conn.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: cancelDelay}
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("open the offline store: %w", err)
+	}
+	return &Store{pool: pool}, nil
+}
+
+// Close closes all connections, when those in use are given back.
+func (s *Store) Close() { s.pool.Close() }
+
+// snapshot runs fn in a transaction that sees one moment of the database.
+func (s *Store) snapshot(ctx context.Context, view *schema.View, fn func(*pgconn.PgConn) error) error {
+	held, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return sourceError(ctx, view, err)
+	}
+	defer held.Release()
+	conn := held.Conn().PgConn()
+	if err := exec(ctx, conn, "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"); err != nil {
+		return sourceError(ctx, view, err)
+	}
+	if err := fn(conn); err != nil {
+		rollback(conn)
+		return sourceError(ctx, view, err)
+	}
+	return sourceError(ctx, view, exec(ctx, conn, "COMMIT"))
+}
+
+// rollback ends a transaction after a failure; a connection that can't even do
+// that is closed, and the pool drops it.
+func rollback(conn *pgconn.PgConn) {
+	ctx, cancel := context.WithTimeout(context.Background(), cancelDelay)
+	defer cancel()
+	if conn.IsClosed() || exec(ctx, conn, "ROLLBACK") == nil {
+		return
+	}
+	_ = conn.Close(ctx) // closed either way
+}
+
+func exec(ctx context.Context, conn *pgconn.PgConn, sql string) error {
+	return conn.Exec(ctx, sql).Close()
+}

@@ -1,0 +1,147 @@
+package offline
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"larder/schema"
+)
+
+// A kind is a binary format of Postgres: what several types share.
+type kind uint8
+
+const (
+	unreadable kind = iota
+	boolean
+	int2
+	int4
+	int8
+	float4
+	float8
+	numeric
+	text // as it is: text, varchar, name, json, enums
+	jsonb
+	uuid
+	bytea
+	timestamptz
+	timestamp // naive, as date is: SQL makes a timestamptz of it
+	date
+)
+
+var kinds = map[uint32]kind{
+	pgtype.BoolOID: boolean, pgtype.Int2OID: int2, pgtype.Int4OID: int4, pgtype.Int8OID: int8,
+	pgtype.Float4OID: float4, pgtype.Float8OID: float8, pgtype.NumericOID: numeric,
+	pgtype.TextOID: text, pgtype.VarcharOID: text, pgtype.BPCharOID: text, pgtype.NameOID: text, pgtype.JSONOID: text,
+	pgtype.JSONBOID: jsonb, pgtype.UUIDOID: uuid, pgtype.ByteaOID: bytea,
+	pgtype.TimestamptzOID: timestamptz, pgtype.TimestampOID: timestamp, pgtype.DateOID: date,
+}
+
+// A pgType is the type of a source's column.
+type pgType struct {
+	name  string // as Postgres writes it: character varying[]
+	kind  kind   // of its elements, when an array
+	array bool
+}
+
+// naive tells whether values carry no zone.
+func (t pgType) naive() bool { return t.kind == timestamp || t.kind == date }
+
+// kindsOf are the kinds that can become values of a declared type, in the
+// order that messages list them.
+func kindsOf(elem schema.Type, key bool) []kind {
+	switch elem {
+	case schema.Bool:
+		return []kind{boolean}
+	case schema.Int32, schema.Int64:
+		if key {
+			return []kind{int2, int4, int8, numeric}
+		}
+		return []kind{int2, int4, int8, numeric, float4, float8}
+	case schema.Float32, schema.Float64:
+		return []kind{int2, int4, int8, numeric, float4, float8}
+	case schema.String:
+		return []kind{text, uuid, jsonb}
+	case schema.Bytes:
+		return []kind{bytea}
+	case schema.Timestamp:
+		return []kind{timestamptz, timestamp, date}
+	}
+	return nil
+}
+
+var kindNames = [...]string{
+	boolean: "boolean", int2: "smallint", int4: "integer", int8: "bigint", float4: "real", float8: "double precision",
+	numeric: "numeric", text: "text", jsonb: "json", uuid: "uuid", bytea: "bytea",
+	timestamptz: "timestamp with time zone", timestamp: "timestamp", date: "date",
+}
+
+// remedy says what would fit a column that is declared as t.
+func (t pgType) remedy(declared schema.Type, key bool) string {
+	var fits, reads []string
+	for elem := schema.Bool; elem <= schema.Timestamp; elem++ {
+		for _, k := range kindsOf(elem, key) {
+			if k == t.kind && (!key || !t.array) {
+				full := elem
+				if t.array {
+					full = schema.List(elem)
+				}
+				fits = append(fits, full.String())
+			}
+		}
+	}
+	for _, k := range kindsOf(declared.Elem(), key) {
+		name := kindNames[k]
+		if declared.IsList() {
+			name += "[]"
+		}
+		reads = append(reads, name)
+	}
+	said := fmt.Sprintf("%s is read from %s", declared, strings.Join(reads, ", "))
+	if len(fits) > 0 {
+		said += fmt.Sprintf("; %s can be declared as %s", t.name, strings.Join(fits, ", "))
+	}
+	return said
+}
+
+// typesQuery tells of each type its name, whether it is an array, and its
+// element: the type under a domain, its category, and whether it is an enum.
+const typesQuery = `
+SELECT t.oid::text, format_type(t.oid, NULL), (t.typcategory = 'A')::text, b.oid::text, (b.typcategory = 'S' OR b.typtype = 'e')::text
+FROM pg_type t
+JOIN pg_type e ON e.oid = CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE t.oid END
+JOIN pg_type b ON b.oid = CASE WHEN e.typtype = 'd' THEN e.typbasetype ELSE e.oid END
+WHERE t.oid = ANY ($1::oid[])`
+
+// resolve looks up the types that a statement's columns have.
+func resolve(ctx context.Context, conn *pgconn.PgConn, fields []pgconn.FieldDescription) (map[uint32]pgType, error) {
+	oids := make([]string, len(fields))
+	for i, f := range fields {
+		oids[i] = strconv.FormatUint(uint64(f.DataTypeOID), 10)
+	}
+	result := conn.ExecParams(ctx, typesQuery, [][]byte{[]byte("{" + strings.Join(oids, ",") + "}")}, nil, nil, nil).Read()
+	if result.Err != nil {
+		return nil, result.Err
+	}
+	types := make(map[uint32]pgType, len(result.Rows))
+	for _, row := range result.Rows {
+		oid, err := strconv.ParseUint(string(row[0]), 10, 32)
+		if err != nil {
+			return nil, fmt.Errorf("read pg_type: %w", err)
+		}
+		base, err := strconv.ParseUint(string(row[3]), 10, 32)
+		if err != nil {
+			return nil, fmt.Errorf("read pg_type: %w", err)
+		}
+		t := pgType{name: string(row[1]), array: string(row[2]) == "true", kind: kinds[uint32(base)]}
+		if t.kind == unreadable && string(row[4]) == "true" {
+			t.kind = text
+		}
+		types[uint32(oid)] = t
+	}
+	return types, nil
+}
