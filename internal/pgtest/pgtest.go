@@ -1,0 +1,142 @@
+// Package pgtest gives tests a real Postgres: a database of its own for each
+// test, on the server that LARDER_TEST_POSTGRES names or else on a private
+// cluster of the test process.
+package pgtest
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"larder/internal/pgdev"
+)
+
+// ServerVariable is the environment variable with the address of a Postgres
+// that tests may make databases on.
+const ServerVariable = "LARDER_TEST_POSTGRES"
+
+// A DB is a database of one test.
+type DB struct {
+	DSN  string
+	Pool *pgxpool.Pool
+}
+
+// The private cluster of this process, and its folder.
+var (
+	shared struct {
+		sync.Mutex
+		cluster *pgdev.Cluster
+		dir     string
+		err     error
+	}
+	databases atomic.Int64
+)
+
+// Main runs the tests of a package, stops the cluster that they used, and exits.
+// It is the body of TestMain.
+func Main(m *testing.M) {
+	code := m.Run()
+	if shared.cluster != nil {
+		if err := shared.cluster.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}
+	if shared.dir != "" {
+		os.RemoveAll(shared.dir)
+	}
+	os.Exit(code)
+}
+
+// New returns an empty database, dropped when the test ends.
+func New(t testing.TB) *DB {
+	t.Helper()
+	ctx := context.Background()
+	server := server(t)
+	admin, err := pgx.Connect(ctx, server)
+	if err != nil {
+		t.Fatalf("connect to the tests' Postgres: %v", err)
+	}
+	name := fmt.Sprintf("test_%d_%d", os.Getpid(), databases.Add(1))
+	if _, err := admin.Exec(ctx, "CREATE DATABASE "+name); err != nil {
+		t.Fatal(err)
+	}
+	db := &DB{DSN: withDatabase(t, server, name)}
+	if db.Pool, err = pgxpool.New(ctx, db.DSN); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		db.Pool.Close()
+		if _, err := admin.Exec(ctx, "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+			t.Errorf("drop the test's database: %v", err)
+		}
+		admin.Close(ctx)
+	})
+	return db
+}
+
+// Cluster returns a cluster of the test's own, that it may stop and start.
+func Cluster(t testing.TB) *pgdev.Cluster {
+	t.Helper()
+	dir := tempDir(t)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	c, err := pgdev.Start(context.Background(), pgdev.Options{Dir: dir, Fast: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+func server(t testing.TB) string {
+	t.Helper()
+	if dsn := os.Getenv(ServerVariable); dsn != "" {
+		return dsn
+	}
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.cluster == nil && shared.err == nil {
+		shared.dir = tempDir(t)
+		shared.cluster, shared.err = pgdev.Start(context.Background(), pgdev.Options{Dir: shared.dir, Fast: true})
+	}
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	return shared.cluster.DSN()
+}
+
+// tempDir makes a folder that the user whom Postgres runs as can enter, which
+// t.TempDir's are not.
+func tempDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "larder-pgtest-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Clean(dir)
+}
+
+func withDatabase(t testing.TB, dsn, name string) string {
+	t.Helper()
+	u, err := url.Parse(dsn)
+	if err != nil || !strings.HasPrefix(u.Scheme, "postgres") {
+		t.Fatalf("%s must be written as postgres://USER:PASSWORD@HOST:PORT/DATABASE", ServerVariable)
+	}
+	u.Path = "/" + name
+	return u.String()
+}
