@@ -80,7 +80,13 @@ func appendDecimal(b, raw []byte) []byte {
 	if v, is := d.special(); is {
 		return strconv.AppendFloat(b, v, 'g', -1, 64)
 	}
-	s := string(d.text(nil))
+	if v, exact := d.quick(); exact {
+		return strconv.AppendFloat(b, v, 'g', -1, 64)
+	}
+	if d.sign == numericNegative {
+		b = append(b, '-')
+	}
+	s := strings.TrimSuffix(strings.TrimLeft(string(d.text(nil)), "-0"), "e0")
 	return append(b, s[:min(len(s), maxSampleValue)]...)
 }
 

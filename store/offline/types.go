@@ -84,8 +84,11 @@ var kindNames = [...]string{
 func (t pgType) remedy(declared schema.Type, key bool) string {
 	var fits, reads []string
 	for elem := schema.Bool; elem <= schema.Timestamp; elem++ {
+		if key && (t.array || !elem.IsKey()) {
+			continue
+		}
 		for _, k := range kindsOf(elem, key) {
-			if k == t.kind && (!key || !t.array) {
+			if k == t.kind {
 				full := elem
 				if t.array {
 					full = schema.List(elem)

@@ -1,0 +1,141 @@
+package materialize
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+
+	"larder/schema"
+	"larder/store/online"
+	"larder/store/row"
+)
+
+// An encoder turns record batches of a view into keys and rows. It works on the
+// columns as they lie in memory: no value of a row becomes an object.
+type encoder struct {
+	view    *schema.View
+	builder *row.Builder
+	prefix  []byte
+	key     []byte // of the row at hand
+}
+
+// The columns of a record after the join keys; the features follow.
+const (
+	eventColumn = iota
+	ingestColumn
+	deletedColumn
+	firstFeature
+)
+
+func newEncoder(view *schema.View) *encoder {
+	layout := row.NewLayout(view.Layouts[view.Layout()])
+	return &encoder{view: view, builder: row.NewBuilder(layout, view.Layout()), prefix: row.AppendView(nil, view.ID)}
+}
+
+// bound is a record whose columns have been told apart.
+type bound struct {
+	keys     []func(dst []byte, i int) []byte
+	events   []arrow.Timestamp
+	ingests  *array.Timestamp
+	deleted  *array.Boolean
+	features []feature
+}
+
+// A feature is one column and how a value of it gets into the builder.
+type feature struct {
+	column arrow.Array
+	nulls  bool // whether there are any
+	set    func(i int)
+}
+
+// encode adds the rows of a record to a writer and returns those that are too
+// large to be stored.
+func (e *encoder) encode(ctx context.Context, rec arrow.Record, w *online.Writer) (bad []schema.BadRow, err error) {
+	b, err := e.bind(rec)
+	if err != nil {
+		return nil, schema.Errorf(schema.Internal, "BAD_RECORD", "feature view %q: %v", e.view.Name, err)
+	}
+	for i := range int(rec.NumRows()) {
+		e.key = append(e.key[:0], e.prefix...)
+		for _, appendKey := range b.keys {
+			e.key = appendKey(e.key, i)
+		}
+		bytes := e.row(b, i)
+		if len(e.key) > row.MaxKeyBytes || len(bytes) > online.MaxRowBytes {
+			bad = append(bad, schema.BadRow{Reason: schema.TooLarge, Sample: e.sample(rec, i, len(bytes))})
+			continue
+		}
+		if err := w.Add(ctx, e.key, int64(b.events[i]), bytes); err != nil {
+			return bad, fmt.Errorf("write rows of %q: %w", e.view.Name, err)
+		}
+	}
+	return bad, nil
+}
+
+// row returns the bytes of row i. They alias the builder.
+func (e *encoder) row(b *bound, i int) []byte {
+	ingest := int64(schema.NoIngestTime)
+	if b.ingests.IsValid(i) {
+		ingest = int64(b.ingests.Value(i))
+	}
+	deleted := b.deleted.Value(i)
+	e.builder.Reset(ingest, deleted)
+	if deleted {
+		return e.builder.Row()
+	}
+	for f := range b.features {
+		if x := &b.features[f]; !x.nulls || x.column.IsValid(i) {
+			x.set(i)
+		}
+	}
+	return e.builder.Row()
+}
+
+// bind checks that a record has the columns that a source promises.
+func (e *encoder) bind(rec arrow.Record) (*bound, error) {
+	keys := len(e.view.Keys)
+	if want := keys + firstFeature + len(e.view.Features); int(rec.NumCols()) != want {
+		return nil, fmt.Errorf("a record of %d columns, not %d", rec.NumCols(), want)
+	}
+	b := &bound{keys: make([]func([]byte, int) []byte, keys), features: make([]feature, len(e.view.Features))}
+	for i := range keys {
+		column := rec.Column(i)
+		if b.keys[i] = keyAppender(column, e.view.Keys[i].Type); b.keys[i] == nil || column.NullN() > 0 {
+			return nil, fmt.Errorf("join key %q: a column of %s with %d nulls", e.view.Keys[i].Name, column.DataType(), column.NullN())
+		}
+	}
+	events, isTime := rec.Column(keys + eventColumn).(*array.Timestamp)
+	if !isTime || events.NullN() > 0 {
+		return nil, fmt.Errorf("the event time is no column of times without nulls")
+	}
+	b.events = events.TimestampValues()
+	var isBool bool
+	b.ingests, isTime = rec.Column(keys + ingestColumn).(*array.Timestamp)
+	b.deleted, isBool = rec.Column(keys + deletedColumn).(*array.Boolean)
+	if !isTime || !isBool {
+		return nil, fmt.Errorf("the ingest time and deleted are no columns of times and bools")
+	}
+	for i := range b.features {
+		column := rec.Column(keys + firstFeature + i)
+		set := e.setter(i, e.view.Features[i].Type, column)
+		if set == nil {
+			return nil, fmt.Errorf("feature %q: a column of %s", e.view.Features[i].Name, column.DataType())
+		}
+		b.features[i] = feature{column: column, nulls: column.NullN() > 0, set: set}
+	}
+	return b, nil
+}
+
+// sample shows the key of a row that is too large, and its size.
+func (e *encoder) sample(rec arrow.Record, i, rowBytes int) string {
+	const most, mostOfKey = 200, 60
+	s := ""
+	for k := range e.view.Keys {
+		text := rec.Column(k).ValueStr(i)
+		s += fmt.Sprintf("%s=%.*s ", e.view.Keys[k].Name, mostOfKey, text)
+	}
+	s += fmt.Sprintf("key of %d bytes, row of %d", len(e.key), rowBytes)
+	return s[max(0, len(s)-most):]
+}

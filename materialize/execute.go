@@ -1,0 +1,165 @@
+package materialize
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow"
+
+	"larder/schema"
+	"larder/store/online"
+)
+
+// execute runs a task to its end.
+func (r *Runner) execute(ctx context.Context, t *task) {
+	err := r.materialize(ctx, t)
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		if err = cause; !errors.Is(cause, errCancelled) {
+			err = errStopping
+		}
+	}
+	r.mu.Lock()
+	r.end(t, err)
+	run := t.run.clone()
+	r.mu.Unlock()
+	log := r.Logger.With("view", run.View, "run", run.ID, "mode", string(run.Mode), "rows", run.RowsRead, "written", run.RowsWritten,
+		"superseded", run.RowsSuperseded, "bad", run.RowsBad, "took", time.Duration(run.EndedAt-run.StartedAt)*time.Microsecond)
+	switch run.State {
+	case Succeeded:
+		log.Info("view materialized")
+	case Cancelled:
+		log.Info("materialization cancelled", "error", err)
+	default:
+		log.Error("view not materialized", "error", err, "attempt", run.Attempt)
+	}
+}
+
+// materialize does the work of a run. A panic on the way is an error.
+func (r *Runner) materialize(ctx context.Context, t *task) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.Logger.Error("panic in a materialization", "view", t.run.View, "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	catalog := r.Catalog()
+	view, err := catalog.View(t.run.View)
+	if err != nil {
+		return err
+	}
+	w, err := r.window(view, t)
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	t.run.From, t.run.To, t.run.CatalogVersion = w.From, w.To, catalog.Version
+	if w.From == schema.BeginningOfTime {
+		t.run.From = 0
+	}
+	r.publish(t)
+	r.mu.Unlock()
+	if w.Mode != schema.Range && w.From >= w.To {
+		return nil // a watermark at or past the end: nothing is missing
+	}
+	r.estimate(ctx, view, w, t)
+	if err := r.move(ctx, view, w, t); err != nil {
+		return err
+	}
+	if w.Mode == schema.Range {
+		return nil
+	}
+	return r.advance(view, w, catalog.Version)
+}
+
+// window decides which rows a run reads.
+func (r *Runner) window(view *schema.View, t *task) (schema.Window, error) {
+	r.mu.Lock()
+	mode, from, to := t.run.Mode, t.run.From, t.run.To
+	r.mu.Unlock()
+	now := time.Now().UnixMicro()
+	w := schema.Window{Mode: mode, From: schema.BeginningOfTime, To: to, Now: now}
+	if to == 0 || to > now && mode != schema.Range {
+		w.To = now
+	}
+	switch mode {
+	case schema.Range:
+		w.From = from
+	case schema.Incremental:
+		mark, found, err := r.Store.Watermark(view.ID)
+		if err != nil {
+			return w, fmt.Errorf("read the watermark of %q: %w", view.Name, err)
+		}
+		if found {
+			w.From = mark.Time
+		}
+	}
+	return w, nil
+}
+
+// estimate tells how many rows are to come; without it a run goes just as well.
+func (r *Runner) estimate(ctx context.Context, view *schema.View, w schema.Window, t *task) {
+	total, err := r.Source.Estimate(ctx, view, w)
+	if err != nil {
+		r.Logger.Debug("no estimate of a window", "view", view.Name, "error", err)
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t.run.RowsTotal = total
+	r.publish(t)
+}
+
+// move writes the rows of a window; when it returns nil, all are on disk.
+func (r *Runner) move(ctx context.Context, view *schema.View, w schema.Window, t *task) error {
+	writer := r.Store.NewWriter(view.ID, online.WriterOptions{Ties: view.Origin.CreatedTimestampColumn != ""})
+	defer writer.Close()
+	p := &progress{runner: r, task: t, view: view, writer: writer}
+	encoder := newEncoder(view)
+	err := r.Source.Window(ctx, view, w, func(rec arrow.Record, bad []schema.BadRow) error {
+		if now, err := r.Catalog().View(view.Name); err != nil || now.ID != view.ID {
+			return schema.Errorf(schema.FailedPrecondition, "VIEW_CHANGED", "feature view %q changed during the run; its rows are stored anew by the next one", view.Name)
+		}
+		if err := p.add(rec.NumRows()+int64(len(bad)), bad); err != nil {
+			return err
+		}
+		bad, err := encoder.encode(ctx, rec, writer)
+		if err != nil {
+			return err
+		}
+		return p.add(0, bad)
+	})
+	if err != nil {
+		return err
+	}
+	if err := p.check(true); err != nil {
+		return err
+	}
+	if err := writer.Flush(ctx); err != nil {
+		return fmt.Errorf("write rows of %q: %w", view.Name, err)
+	}
+	p.publish()
+	return nil
+}
+
+// advance moves the watermark of a view to the end of a window, but never back.
+func (r *Runner) advance(view *schema.View, w schema.Window, catalogVersion int64) error {
+	now, err := r.Catalog().View(view.Name)
+	if err != nil || now.ID != view.ID {
+		return schema.Errorf(schema.FailedPrecondition, "VIEW_CHANGED", "feature view %q changed during the run; its rows are stored anew by the next one", view.Name)
+	}
+	mark, found, err := r.Store.Watermark(view.ID)
+	if err != nil {
+		return fmt.Errorf("read the watermark of %q: %w", view.Name, err)
+	}
+	if found && mark.Time >= w.To {
+		return nil
+	}
+	mark.Time, mark.CatalogVersion = w.To, catalogVersion
+	if err := r.Store.SetWatermark(view.ID, mark); err != nil {
+		return fmt.Errorf("write the watermark of %q: %w", view.Name, err)
+	}
+	return nil
+}

@@ -1,0 +1,79 @@
+package materialize
+
+import (
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are what a runner tells Prometheus.
+type metrics struct {
+	runs    *prometheus.CounterVec
+	rows    *prometheus.CounterVec
+	seconds prometheus.Histogram
+}
+
+func newMetrics(r *Runner, registerer prometheus.Registerer) (*metrics, error) {
+	m := &metrics{
+		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "larder_materialize_runs_total", Help: "Runs that ended, by view and state.",
+		}, []string{"view", "state"}),
+		rows: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "larder_materialize_rows_total", Help: "Source rows of runs that ended, by view and by what became of them.",
+		}, []string{"view", "result"}),
+		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "larder_materialize_run_seconds", Help: "How long runs took.", Buckets: prometheus.ExponentialBuckets(0.01, 4, 10),
+		}),
+	}
+	if registerer == nil {
+		return m, nil
+	}
+	return m, errors.Join(registerer.Register(m.runs), registerer.Register(m.rows), registerer.Register(m.seconds), registerer.Register(state{r}))
+}
+
+// ended counts a run that is over.
+func (m *metrics) ended(run *Run) {
+	m.runs.WithLabelValues(run.View, string(run.State)).Inc()
+	m.rows.WithLabelValues(run.View, "written").Add(float64(run.RowsWritten))
+	m.rows.WithLabelValues(run.View, "superseded").Add(float64(run.RowsSuperseded))
+	m.rows.WithLabelValues(run.View, "bad").Add(float64(run.RowsBad))
+	if run.StartedAt != 0 {
+		m.seconds.Observe(float64(run.EndedAt-run.StartedAt) / 1e6)
+	}
+}
+
+// state collects what is so at the moment of a scrape.
+type state struct{ runner *Runner }
+
+var (
+	runningDesc   = prometheus.NewDesc("larder_materialize_running", "Runs that go on.", nil, nil)
+	queuedDesc    = prometheus.NewDesc("larder_materialize_queued", "Runs that wait.", nil, nil)
+	watermarkDesc = prometheus.NewDesc("larder_materialize_watermark_seconds",
+		"Up to when all that could be known is answerable, in seconds since 1970, by view.", []string{"view"}, nil)
+	freshnessDesc = prometheus.NewDesc("larder_materialize_freshness_seconds", "How far the watermark is behind the clock, by view.", []string{"view"}, nil)
+)
+
+func (s state) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{runningDesc, queuedDesc, watermarkDesc, freshnessDesc} {
+		out <- d
+	}
+}
+
+func (s state) Collect(out chan<- prometheus.Metric) {
+	r := s.runner
+	r.mu.Lock()
+	running, queued := len(r.running), len(r.queue)
+	r.mu.Unlock()
+	out <- prometheus.MustNewConstMetric(runningDesc, prometheus.GaugeValue, float64(running))
+	out <- prometheus.MustNewConstMetric(queuedDesc, prometheus.GaugeValue, float64(queued))
+	now := time.Now().UnixMicro()
+	for _, view := range r.Catalog().Views() {
+		mark, found, err := r.Store.Watermark(view.ID)
+		if err != nil || !found {
+			continue // a view that was never materialized has no freshness
+		}
+		out <- prometheus.MustNewConstMetric(watermarkDesc, prometheus.GaugeValue, float64(mark.Time)/1e6, view.Name)
+		out <- prometheus.MustNewConstMetric(freshnessDesc, prometheus.GaugeValue, float64(now-mark.Time)/1e6, view.Name)
+	}
+}

@@ -1,0 +1,77 @@
+package materialize
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"larder/schema"
+	"larder/store/online"
+)
+
+const (
+	// publishInterval is the least time between two updates of a run's progress.
+	publishInterval = 250 * time.Millisecond
+	// judgedRows is how many rows are read before their share of bad ones counts.
+	judgedRows = 1000
+)
+
+// progress counts what a run has done, tells it now and then, and fails the run
+// when too many rows are bad.
+type progress struct {
+	runner    *Runner
+	task      *task
+	view      *schema.View
+	writer    *online.Writer
+	published time.Time
+}
+
+// add counts rows that were read, and rows of these that turned out bad.
+func (p *progress) add(read int64, bad []schema.BadRow) error {
+	p.runner.mu.Lock()
+	p.task.run.RowsRead += read
+	p.task.run.addBad(bad)
+	p.runner.mu.Unlock()
+	if time.Since(p.published) >= publishInterval {
+		p.publish()
+	}
+	return p.check(false)
+}
+
+func (p *progress) publish() {
+	p.published = time.Now()
+	p.runner.mu.Lock()
+	defer p.runner.mu.Unlock()
+	p.task.run.RowsWritten, p.task.run.RowsSuperseded = p.writer.Written(), p.writer.Superseded()
+	p.runner.publish(p.task)
+}
+
+// check fails when more rows are bad than the source allows: at the first where
+// it allows none, else once the share means something.
+func (p *progress) check(end bool) error {
+	p.runner.mu.Lock()
+	defer p.runner.mu.Unlock()
+	run, allowed := &p.task.run, p.view.Origin.BadShare()
+	if float64(run.RowsBad) <= allowed*float64(run.RowsRead) || allowed > 0 && run.RowsRead < judgedRows && !end {
+		return nil
+	}
+	reasons := slices.SortedFunc(slices.Values(run.Bad), func(a, b BadRows) int { return int(b.Count - a.Count) })
+	told := make([]string, len(reasons))
+	for i, b := range reasons {
+		told[i] = fmt.Sprintf("%s: %d", b.Reason, b.Count)
+		if len(b.Samples) > 0 {
+			told[i] += fmt.Sprintf(", such as %s", b.Samples[0])
+		}
+	}
+	return schema.Errorf(schema.FailedPrecondition, "TOO_MANY_BAD_ROWS",
+		"feature view %q: %d of %d rows of source %q are bad, and it allows %s (%s); mend the rows, or let the source skip more with on_bad_row and max_bad_share",
+		p.view.Name, run.RowsBad, run.RowsRead, p.view.Origin.Name, share(allowed), strings.Join(told, "; "))
+}
+
+func share(allowed float64) string {
+	if allowed == 0 {
+		return "none"
+	}
+	return fmt.Sprintf("%g%%", allowed*100)
+}

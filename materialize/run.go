@@ -1,0 +1,94 @@
+package materialize
+
+import (
+	"slices"
+
+	"larder/schema"
+)
+
+// A Run is one materialization of one view, as it stands at one moment.
+type Run struct {
+	ID    string
+	View  string
+	State State
+	Mode  schema.Mode
+
+	// The window, in microseconds since 1970 UTC; From is 0 for the beginning.
+	// What only the start of the run decides is 0 until then.
+	From, To int64
+
+	RowsRead       int64 // from the source; of these:
+	RowsWritten    int64 // newer than what was stored
+	RowsSuperseded int64 // not newer
+	RowsBad        int64
+	RowsTotal      int64 // an estimate of the rows to read; 0 when there is none
+	Bad            []BadRows
+
+	Error          string // of a run that failed; fit to show
+	QueuedAt       int64  // microseconds since 1970 UTC, as are the next two
+	StartedAt      int64  // 0 when not yet
+	EndedAt        int64  // 0 when not yet
+	CatalogVersion int64  // that it ran under
+	Scheduled      bool
+	Attempt        int // counts from 1; higher for a retry of a scheduled run
+}
+
+// Ended tells whether the run is over, one way or another.
+func (r *Run) Ended() bool { return r.State == Succeeded || r.State == Failed || r.State == Cancelled }
+
+// BadRows counts the rows of a run that can't be stored for one reason.
+type BadRows struct {
+	Reason  schema.BadReason
+	Count   int64
+	Samples []string
+}
+
+// A State is where a run stands.
+type State string
+
+// The states.
+const (
+	Queued    State = "queued"
+	Running   State = "running"
+	Succeeded State = "succeeded"
+	Failed    State = "failed"
+	Cancelled State = "cancelled" // by Cancel, or because the server stopped
+)
+
+// A Request asks for a run. Times are microseconds since 1970 UTC.
+type Request struct {
+	View string
+	Mode schema.Mode // empty means incremental
+	From int64       // of a range
+	To   int64       // 0 means when the run starts; later is cut to that, but for a range
+}
+
+// samplesPerReason bounds the samples that a run keeps of each reason.
+const samplesPerReason = 5
+
+// addBad counts bad rows and keeps some of their samples.
+func (r *Run) addBad(bad []schema.BadRow) {
+	r.RowsBad += int64(len(bad))
+	for _, row := range bad {
+		at := slices.IndexFunc(r.Bad, func(b BadRows) bool { return b.Reason == row.Reason })
+		if at < 0 {
+			at = len(r.Bad)
+			r.Bad = append(r.Bad, BadRows{Reason: row.Reason})
+		}
+		b := &r.Bad[at]
+		b.Count++
+		if row.Sample != "" && len(b.Samples) < samplesPerReason {
+			b.Samples = append(b.Samples, row.Sample)
+		}
+	}
+}
+
+// clone returns a copy that shares nothing that changes.
+func (r *Run) clone() Run {
+	c := *r
+	c.Bad = slices.Clone(r.Bad)
+	for i := range c.Bad {
+		c.Bad[i].Samples = slices.Clone(c.Bad[i].Samples)
+	}
+	return c
+}

@@ -1,0 +1,221 @@
+package materialize
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"larder/schema"
+	"larder/store/online"
+)
+
+// A Source is where the rows of views come from.
+type Source interface {
+	// Window calls visit with the rows of a window, in batches, and with the bad
+	// rows met on the way. The columns of a record are the join keys, the event
+	// time, the ingest time (null where there is none), deleted, and the features,
+	// each of its declared type. An error of visit ends it and is returned.
+	Window(ctx context.Context, view *schema.View, w schema.Window, visit func(rec arrow.Record, bad []schema.BadRow) error) error
+	// Estimate returns about how many rows a window has.
+	Estimate(ctx context.Context, view *schema.View, w schema.Window) (int64, error)
+}
+
+// Options configure a Runner.
+type Options struct {
+	// Catalog returns the catalog that serves now. Required.
+	Catalog func() *schema.Catalog
+	// Source is where rows come from. Required.
+	Source Source
+	// Store is where rows go. Required.
+	Store *online.Store
+	// Workers is how many runs, of different views, go on at once. Defaults to 2.
+	Workers int
+	// Logger hears of every window. Defaults to slog.Default().
+	Logger *slog.Logger
+	// Registerer gets the metrics larder_materialize_*. Nil keeps none.
+	Registerer prometheus.Registerer
+}
+
+func (o Options) withDefaults() Options {
+	o.Workers = cmp.Or(o.Workers, 2)
+	o.Logger = cmp.Or(o.Logger, slog.Default())
+	return o
+}
+
+// The bounds on what a runner remembers.
+const (
+	maxQueued = 64   // runs of one view that wait
+	maxKept   = 1000 // runs that have ended
+)
+
+// A Runner materializes views: on request, and by their schedules. It is safe
+// for concurrent use. Nothing runs before Run is called.
+type Runner struct {
+	Options
+	metrics *metrics
+	wake    chan struct{} // holds one token when there may be something to start
+
+	mu       sync.Mutex
+	stopped  bool
+	queue    []*task          // in the order they start, but that views don't overlap
+	running  map[string]*task // by view
+	tasks    map[string]*task // by id
+	ended    []*task          // oldest first
+	last     map[string]*task // by view: the newest that was started
+	pace     map[string]*pace // by view
+	watchers map[*watcher]struct{}
+}
+
+// A task is a run and what moves it.
+type task struct {
+	run    Run // guarded by Runner.mu
+	done   chan struct{}
+	cancel context.CancelCauseFunc // of a run that goes on; guarded by Runner.mu
+}
+
+// New returns a runner.
+func New(opts Options) (*Runner, error) {
+	r := &Runner{
+		Options: opts.withDefaults(), wake: make(chan struct{}, 1),
+		running: map[string]*task{}, tasks: map[string]*task{}, last: map[string]*task{}, pace: map[string]*pace{},
+		watchers: map[*watcher]struct{}{},
+	}
+	var err error
+	r.metrics, err = newMetrics(r, opts.Registerer)
+	return r, err
+}
+
+// Start queues a run and returns it. A request that is equal to one that waits
+// already joins it.
+func (r *Runner) Start(req Request) (Run, error) {
+	req.Mode = cmp.Or(req.Mode, schema.Incremental)
+	if _, err := r.Catalog().View(req.View); err != nil {
+		return Run{}, err
+	}
+	if req.Mode == schema.Range && req.To != 0 && req.From > req.To {
+		return Run{}, schema.Errorf(schema.Invalid, "BAD_WINDOW", "the window ends before it begins; swap from and to")
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped {
+		return Run{}, schema.Errorf(schema.Unavailable, "STOPPING", "the server is stopping; ask again when it is back")
+	}
+	waiting := 0
+	for _, t := range r.queue {
+		if t.run.View != req.View {
+			continue
+		}
+		if t.run.Mode == req.Mode && t.run.From == req.From && t.run.To == req.To {
+			return t.run.clone(), nil
+		}
+		waiting++
+	}
+	if waiting >= maxQueued {
+		return Run{}, schema.Errorf(schema.Exhausted, "TOO_MANY_RUNS", "feature view %q: %d runs wait already; wait for some to end, or cancel them", req.View, waiting)
+	}
+	t := r.enqueue(Run{View: req.View, Mode: req.Mode, From: req.From, To: req.To, Attempt: 1})
+	return t.run.clone(), nil
+}
+
+// enqueue adds a run to the queue. The caller holds mu.
+func (r *Runner) enqueue(run Run) *task {
+	run.ID, run.State, run.QueuedAt = strings.ToLower(rand.Text()[:16]), Queued, time.Now().UnixMicro()
+	t := &task{run: run, done: make(chan struct{})}
+	r.queue = append(r.queue, t)
+	r.tasks[run.ID] = t
+	r.publish(t)
+	r.poke()
+	return t
+}
+
+// poke has Run look again for something to start.
+func (r *Runner) poke() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Get returns a run. Those that ended are forgotten after a thousand others, but
+// for the last of each view.
+func (r *Runner) Get(id string) (Run, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := r.tasks[id]
+	if t == nil {
+		return Run{}, false
+	}
+	return t.run.clone(), true
+}
+
+// Last returns the newest run of a view that was started.
+func (r *Runner) Last(view string) (Run, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := r.last[view]
+	if t == nil {
+		return Run{}, false
+	}
+	return t.run.clone(), true
+}
+
+// Wait returns a run once it has ended.
+func (r *Runner) Wait(ctx context.Context, id string) (Run, error) {
+	r.mu.Lock()
+	t := r.tasks[id]
+	r.mu.Unlock()
+	if t == nil {
+		return Run{}, unknownRun(id)
+	}
+	select {
+	case <-t.done:
+	case <-ctx.Done():
+		return Run{}, context.Cause(ctx)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return t.run.clone(), nil
+}
+
+// Cancel ends a run, or keeps it from starting. What it has written stays; the
+// watermark does not move.
+func (r *Runner) Cancel(id string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := r.tasks[id]
+	switch {
+	case t == nil:
+		return unknownRun(id)
+	case t.run.Ended():
+		return schema.Errorf(schema.FailedPrecondition, "RUN_ENDED", "run %s has %s already", id, t.run.State)
+	case t.cancel != nil:
+		t.cancel(errCancelled)
+	default:
+		r.queue = slices.DeleteFunc(r.queue, func(x *task) bool { return x == t })
+		r.end(t, errCancelled)
+	}
+	return nil
+}
+
+func unknownRun(id string) error {
+	return schema.Errorf(schema.NotFound, "UNKNOWN_RUN", "no run %q; `larder status` shows the newest of each view", id)
+}
+
+// forget drops the oldest runs that ended. The caller holds mu.
+func (r *Runner) forget() {
+	for len(r.ended) > maxKept {
+		t := r.ended[0]
+		r.ended = r.ended[1:]
+		if r.last[t.run.View] != t {
+			delete(r.tasks, t.run.ID)
+		}
+	}
+}
