@@ -41,19 +41,20 @@ var (
 	databases atomic.Int64
 )
 
-// Main runs the tests of a package, stops the cluster that they used, and exits.
-// It is the body of TestMain.
+// Main runs the tests of a package and stops the cluster that they used. It is
+// the body of TestMain, and leaves the exit code to the caller's return.
 func Main(m *testing.M) {
-	code := m.Run()
-	if shared.cluster != nil {
-		if err := shared.cluster.Stop(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
+	defer func() {
+		if shared.cluster != nil {
+			if err := shared.cluster.Stop(); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+			}
 		}
-	}
-	if shared.dir != "" {
-		os.RemoveAll(shared.dir)
-	}
-	os.Exit(code)
+		if shared.dir != "" {
+			os.RemoveAll(shared.dir)
+		}
+	}()
+	m.Run()
 }
 
 // New returns an empty database, dropped when the test ends.
