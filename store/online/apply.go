@@ -1,0 +1,188 @@
+package online
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/pb"
+	"golang.org/x/sync/errgroup"
+
+	"larder/schema"
+)
+
+// apply writes those rows of a chunk that are newer than what is stored.
+func (w *Writer) apply(c *chunk) error {
+	if len(c.rows) == 0 {
+		return nil
+	}
+	all := len(c.rows)
+	c.winners()
+	if err := w.compare(c); err != nil {
+		return err
+	}
+	kept := c.rows[:0]
+	for _, r := range c.rows {
+		if r.version != 0 {
+			kept = append(kept, r)
+		}
+	}
+	c.rows = kept
+	if len(c.rows) > 0 {
+		// The view is known before its rows are, so that none are ever forgotten.
+		if err := w.store.updateView(w.view.id, func(*viewState) {}); err != nil {
+			return err
+		}
+		if err := w.store.commit(c); err != nil {
+			return err
+		}
+	}
+	for i := range c.rows {
+		w.newest = max(w.newest, c.rows[i].eventTime)
+		if c.rows[i].isNew {
+			w.inserted++
+		}
+	}
+	written, superseded := len(c.rows), all-len(c.rows)
+	w.written.Add(int64(written))
+	w.superseded.Add(int64(superseded))
+	w.store.metrics.written.Add(float64(written))
+	w.store.metrics.superseded.Add(float64(superseded))
+	return nil
+}
+
+// leastPart is how many rows are worth a goroutine of their own.
+const leastPart = 4 << 10
+
+// compare decides for each row of a chunk, sorted by key, whether and as which
+// version it is written.
+func (w *Writer) compare(c *chunk) error {
+	var g errgroup.Group
+	parts := min(runtime.GOMAXPROCS(0), len(c.rows)/leastPart+1)
+	for p := range parts {
+		part := c.rows[p*len(c.rows)/parts : (p+1)*len(c.rows)/parts]
+		g.Go(func() (err error) {
+			defer func() {
+				if r := recover(); r != nil {
+					err = damaged(w.store.dir, fmt.Errorf("%v", r))
+				}
+			}()
+			txn := w.store.db.NewTransactionAt(newest, false)
+			defer txn.Discard()
+			for i := range part {
+				if err := w.compareOne(txn, c, &part[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+func (w *Writer) compareOne(txn *badger.Txn, c *chunk, r *chunkRow) error {
+	item, err := txn.Get(c.keyOf(r))
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		r.version, r.isNew = version(r.eventTime), true
+		return nil
+	}
+	if err != nil {
+		return w.store.readError(err)
+	}
+	if item.UserMeta() == 0 && item.Version() != version(r.eventTime) {
+		if item.Version() < version(r.eventTime) {
+			r.version = version(r.eventTime)
+		}
+		return nil
+	}
+	stored, eventTime, err := readItem(item)
+	if err != nil {
+		return damaged(w.store.dir, err)
+	}
+	wins, err := w.wins(c.rowOf(r), r, stored, eventTime)
+	if err != nil || !wins {
+		return err
+	}
+	r.version = max(version(r.eventTime), item.Version()+1)
+	if r.version != version(r.eventTime) {
+		r.value = appendRaised(nil, c.rowOf(r), r.eventTime)
+	}
+	return nil
+}
+
+// wins tells whether a row replaces the one that is stored.
+func (w *Writer) wins(rowBytes []byte, r *chunkRow, stored []byte, eventTime int64) (bool, error) {
+	if r.eventTime != eventTime {
+		return r.eventTime > eventTime, nil
+	}
+	if bytes.Equal(rowBytes, stored) {
+		return false, nil
+	}
+	ingest, err := ingestOf(w.opts.Ties, stored)
+	if err != nil {
+		return false, damaged(w.store.dir, err)
+	}
+	return r.ingest >= ingest, nil
+}
+
+// commit writes the rows of a chunk, of which each key has one.
+func (s *Store) commit(c *chunk) (err error) {
+	if err := roomFor(s.dir, s.opts.MinFreeBytes); err != nil {
+		return err
+	}
+	if s.cache != nil {
+		hashes := make([]uint64, len(c.rows))
+		for i := range c.rows {
+			hashes[i] = s.cache.hash(c.keyOf(&c.rows[i]))
+		}
+		announced := s.cache.begin(hashes, func(i int) []byte { return c.keyOf(&c.rows[i]) })
+		defer func() {
+			s.cache.end(announced, hashes, func(i int) (cached, bool) {
+				r := &c.rows[i]
+				return cached{eventTime: r.eventTime, key: c.keyOf(r), row: c.rowOf(r)}, err == nil
+			})
+		}()
+	}
+	return s.load(func(set func(*pb.KV) error) error {
+		var kv pb.KV
+		raisedMeta := []byte{raised}
+		for i := range c.rows {
+			r := &c.rows[i]
+			kv.Key, kv.Value, kv.UserMeta, kv.Version = c.keyOf(r), c.rowOf(r), nil, r.version
+			if r.value != nil {
+				kv.Value, kv.UserMeta = r.value, raisedMeta
+			}
+			if err := set(&kv); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// pendingLoads is how many batches of a load Badger may have in hand.
+const pendingLoads = 4
+
+// load writes the entries that fill hands to set. Badger's loader keeps them in
+// their order, which its transactions don't, and takes half the time. The bytes
+// of values must stay as they are until load returns.
+func (s *Store) load(fill func(set func(*pb.KV) error) error) error {
+	loader := s.db.NewKVLoader(pendingLoads)
+	err := fill(loader.Set)
+	if finishErr := loader.Finish(); err == nil {
+		err = finishErr
+	}
+	if err != nil {
+		return s.writeError(err)
+	}
+	return nil
+}
+
+func (s *Store) writeError(err error) error {
+	if errors.Is(err, badger.ErrBlockedWrites) || errors.Is(err, badger.ErrDBClosed) {
+		return schema.Errorf(schema.Unavailable, "STORE_CLOSED", "the online store in %s is closed; the server is stopping", s.dir)
+	}
+	return fmt.Errorf("online store: %w", err)
+}

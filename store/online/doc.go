@@ -1,0 +1,51 @@
+// Package online keeps the newest row of every entity and view in a folder of
+// its own, in Badger, and answers requests from it.
+//
+// # Promises
+//
+//   - The newest row wins, whatever the order of arrival: the largest event
+//     time, then, where the source has one, the largest ingest time, then the
+//     row that arrived last. A row once seen is never replaced by an older one,
+//     neither in the folder nor by the cache in front of it.
+//   - What [Writer.Flush] returned for is answered from then on and survives a
+//     kill and a power cut. Watermarks stand beside the rows that they
+//     describe, so a lost folder forgets both and is filled again.
+//   - Reads go on while rows are written, views are dropped, a snapshot is saved
+//     or the disk is full.
+//   - A folder that is damaged, half written, in use, or made by another
+//     program is refused in words that name the remedy.
+//
+// # The folder
+//
+//	FORMAT   "larder online store, format 1"
+//	LOCK     locked while a process has the store open; holds its process id
+//	SEAL     written by Close, removed by Open: the sizes of Badger's files,
+//	         which tells damage from a crash
+//	rows/    Badger's files
+//
+// # Entries
+//
+// A row's entry has the row's key and bytes as store/row lays them out. Its
+// version is its event time, moved so that times before 1970 sort first:
+//
+//	version = event time in microseconds XOR 1<<63
+//
+// Badger answers a read with the largest version of a key, wherever older ones
+// still lie, so no order of arrival can bring an older row back. Entries of the
+// same key and version are another matter: Badger's compaction of level 0 into
+// itself forgets which of them came last. A row that replaces one of the same
+// event time therefore takes the next version up, is marked in the entry's user
+// meta byte, and carries its event time behind its bytes:
+//
+//	user meta 0   value = row
+//	user meta 1   value = row | event time, 8 bytes, big-endian
+//
+// This needs the version that is stored, so a write reads first. The reads
+// also tell late rows and rows that are stored already from new ones, and
+// neither is written again.
+//
+// The store's own entries have keys that start with a zero byte, which no row's
+// key does:
+//
+//	00 'v' view id (4 bytes)   format 1 | flags | watermark | catalog version | newest event time | rows
+package online

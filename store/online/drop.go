@@ -1,0 +1,97 @@
+package online
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"larder/store/row"
+)
+
+// dropBatch is how many rows are deleted at a time.
+const dropBatch = 16 << 10
+
+// DropView deletes the rows and the watermark of a view that nothing reads any
+// more; it waits for the view's writer. Its number must not be written again.
+// Rows are deleted batch by batch, since Badger's own DropPrefix stops all reads
+// until it is done. When it fails it may be called again.
+func (s *Store) DropView(ctx context.Context, viewID uint32) error {
+	v := s.view(viewID)
+	v.writer.Lock()
+	defer v.writer.Unlock()
+	if err := s.dropRows(ctx, viewID); err != nil {
+		return fmt.Errorf("drop view %d: %w", viewID, err)
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.version == 0 {
+		return nil
+	}
+	// The view's own entry goes last: it is how a drop that failed is found again.
+	batch := s.db.NewManagedWriteBatch()
+	defer batch.Cancel()
+	if err := errors.Join(batch.DeleteAt(viewKey(viewID), v.version+1), batch.Flush(), s.sync()); err != nil {
+		return fmt.Errorf("drop view %d: %w", viewID, s.writeError(err))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.views, viewID)
+	return nil
+}
+
+func (s *Store) dropRows(ctx context.Context, viewID uint32) error {
+	var batch []gone
+	flush := func() error {
+		err := s.deleteAll(batch)
+		batch = batch[:0]
+		return err
+	}
+	err := s.scan(ctx, row.AppendView(nil, viewID), func(item *badger.Item) error {
+		batch = append(batch, gone{item.KeyCopy(nil), item.Version() + 1})
+		if len(batch) < dropBatch {
+			return nil
+		}
+		return flush()
+	})
+	if err != nil {
+		return err
+	}
+	return flush()
+}
+
+// gone is a key whose row is deleted, and the version above its last.
+type gone struct {
+	key     []byte
+	version uint64
+}
+
+func (s *Store) deleteAll(keys []gone) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	// Deleting makes room in the end, so it may take some of what is kept free.
+	if err := roomFor(s.dir, s.opts.MinFreeBytes/2); err != nil {
+		return err
+	}
+	if s.cache != nil {
+		hashes := make([]uint64, len(keys))
+		for i := range keys {
+			hashes[i] = s.cache.hash(keys[i].key)
+		}
+		announced := s.cache.begin(hashes, func(i int) []byte { return keys[i].key })
+		defer s.cache.end(announced, hashes, func(int) (cached, bool) { return cached{}, false })
+	}
+	batch := s.db.NewManagedWriteBatch()
+	defer batch.Cancel()
+	for _, g := range keys {
+		if err := batch.DeleteAt(g.key, g.version); err != nil {
+			return s.writeError(err)
+		}
+	}
+	if err := batch.Flush(); err != nil {
+		return s.writeError(err)
+	}
+	return nil
+}

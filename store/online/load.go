@@ -1,0 +1,122 @@
+package online
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/pb"
+	"github.com/dgraph-io/ristretto/v2/z"
+
+	"larder/schema"
+	"larder/store/row"
+)
+
+const (
+	reasonDamaged  = "SNAPSHOT_DAMAGED"
+	snapshotRemedy = "take another one, or start with an empty folder: it refills from Postgres"
+)
+
+var errNoSnapshot = snapshotErrorf("NO_SNAPSHOT", `this is no snapshot of Larder's; "larder snapshot save FILE" makes one`)
+
+func snapshotErrorf(reason, format string, args ...any) error {
+	return schema.Errorf(schema.Invalid, reason, format, args...)
+}
+
+func cutShort(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return snapshotErrorf(reasonDamaged, "the snapshot is cut short; %s", snapshotRemedy)
+	}
+	return fmt.Errorf("read snapshot: %w", err)
+}
+
+// Load makes a store in dir, which must be missing or empty, from a snapshot. It
+// is made whole or not at all: a folder beside dir takes its place when it is
+// complete.
+func Load(ctx context.Context, dir string, r io.Reader) (err error) {
+	dir = filepath.Clean(dir)
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+		return schema.Errorf(schema.FailedPrecondition, "FOLDER_NOT_EMPTY",
+			"%s isn't empty; stop the server that uses it, move its files away, and load again", dir)
+	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("load snapshot: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return fmt.Errorf("load snapshot: %w", err)
+	}
+	part, err := os.MkdirTemp(filepath.Dir(dir), filepath.Base(dir)+".loading-")
+	if err != nil {
+		return fmt.Errorf("load snapshot: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(part)) }() // gone already when all went well
+	if err := fillFolder(ctx, part, r); err != nil {
+		return fmt.Errorf("load snapshot: %w", err)
+	}
+	// A folder takes the place of an empty one.
+	if err := os.Rename(part, dir); err != nil {
+		return fmt.Errorf("load snapshot: %w", err)
+	}
+	return syncPath(filepath.Dir(dir))
+}
+
+func fillFolder(ctx context.Context, dir string, r io.Reader) (err error) {
+	s, err := Open(dir, Options{CacheBytes: -1})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	stream := s.db.NewStreamWriter()
+	if err := stream.Prepare(); err != nil {
+		return err
+	}
+	l := loader{stream: stream, store: s, buf: z.NewBuffer(loadBytes, "snapshot")}
+	defer func() { err = errors.Join(err, l.buf.Release()) }()
+	err = readSnapshot(r, func(e snapshotEntry) error { return l.add(ctx, e) })
+	if err == nil {
+		err = l.send(ctx)
+	}
+	if err != nil {
+		stream.Cancel()
+		return err
+	}
+	return stream.Flush()
+}
+
+// loadBytes is how much is handed to Badger at a time.
+const loadBytes = 4 << 20
+
+// A loader writes the sorted entries of a snapshot straight into tables.
+type loader struct {
+	stream *badger.StreamWriter
+	store  *Store
+	buf    *z.Buffer
+	last   []byte
+}
+
+func (l *loader) add(ctx context.Context, e snapshotEntry) error {
+	if len(e.key) > row.MaxKeyBytes || len(e.value) > MaxRowBytes+eventTimeBytes || string(e.key) <= string(l.last) {
+		return snapshotErrorf(reasonDamaged, "the snapshot is damaged: its entries are out of order or too large; %s", snapshotRemedy)
+	}
+	l.last = append(l.last[:0], e.key...)
+	badger.KVToBuffer(&pb.KV{Key: e.key, Value: e.value, Version: e.version, UserMeta: []byte{e.meta}}, l.buf)
+	if l.buf.LenNoPadding() < loadBytes {
+		return nil
+	}
+	return l.send(ctx)
+}
+
+func (l *loader) send(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := roomFor(l.store.dir, l.store.opts.MinFreeBytes); err != nil {
+		return err
+	}
+	err := l.stream.Write(l.buf)
+	l.buf.Reset()
+	return err
+}

@@ -1,0 +1,53 @@
+package online
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+type metrics struct {
+	registerer                       prometheus.Registerer
+	reads, hits, written, superseded prometheus.Counter
+	all                              []prometheus.Collector
+}
+
+func newMetrics(r prometheus.Registerer, s *Store) (*metrics, error) {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: "larder_online_" + name, Help: help})
+	}
+	m := &metrics{
+		registerer: r,
+		reads:      counter("keys_read_total", "Keys that were looked up."),
+		hits:       counter("cache_hits_total", "Keys that were answered from the cache of rows."),
+		written:    counter("rows_written_total", "Rows that were newer than what was stored."),
+		superseded: counter("rows_superseded_total", "Rows that were not newer than what was stored, and were not written."),
+	}
+	disk := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "larder_online_disk_bytes", Help: "Bytes that the online store takes on the disk.",
+	}, func() float64 { return float64(s.DiskBytes()) })
+	intact := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "larder_online_damaged", Help: "1 when the files of the online store were found to be damaged.",
+	}, func() float64 {
+		if s.damage.Load() != nil {
+			return 1
+		}
+		return 0
+	})
+	if r == nil {
+		return m, nil
+	}
+	for _, c := range []prometheus.Collector{m.reads, m.hits, m.written, m.superseded, disk, intact} {
+		if err := r.Register(c); err != nil {
+			m.unregister()
+			return nil, err
+		}
+		m.all = append(m.all, c)
+	}
+	return m, nil
+}
+
+// unregister lets another store take the same registerer.
+func (m *metrics) unregister() {
+	for _, c := range m.all {
+		m.registerer.Unregister(c)
+	}
+}

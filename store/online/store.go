@@ -1,0 +1,195 @@
+package online
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	"github.com/dgraph-io/badger/v4"
+	badgeroptions "github.com/dgraph-io/badger/v4/options"
+
+	"larder/schema"
+)
+
+// A Store holds the newest row of every key. It is safe for concurrent use.
+type Store struct {
+	dir     string
+	opts    Options
+	log     *slog.Logger
+	lock    *folderLock
+	db      *badger.DB
+	cache   *cache // nil without one
+	metrics *metrics
+	damage  atomic.Pointer[schema.Error] // what Run found; reads are refused then
+
+	mu    sync.Mutex // guards views and what is stored of them
+	views map[uint32]*view
+}
+
+// MaxRowBytes bounds a row: above it Badger would move its bytes out of the
+// files that reads are quick in.
+const MaxRowBytes = 1<<20 - 1<<10
+
+// newest reads, of every key, the entry with the largest version.
+const newest = math.MaxUint64
+
+// Open opens the store in dir, which is made when it isn't there. The caller
+// closes it. Errors that the caller's user can mend are *[schema.Error].
+func Open(dir string, opts Options) (s *Store, err error) {
+	opts = opts.withDefaults()
+	if err := opts.validate(); err != nil {
+		return nil, fmt.Errorf("open online store %s: %w", dir, err)
+	}
+	lock, err := openFolder(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, lock.release())
+		}
+	}()
+	if err := roomFor(dir, opts.MinFreeBytes); err != nil {
+		return nil, err
+	}
+	db, err := openRows(dir, opts)
+	if err != nil {
+		return nil, err
+	}
+	s = &Store{dir: dir, opts: opts, log: opts.Logger, lock: lock, db: db, cache: newCache(opts.CacheBytes)}
+	if s.views, err = readViews(db); err != nil {
+		return nil, errors.Join(damaged(dir, err), db.Close())
+	}
+	if s.metrics, err = newMetrics(opts.Registerer, s); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
+}
+
+// openRows opens Badger once the folder has been found whole: of much damage,
+// Badger ends the process.
+func openRows(dir string, opts Options) (db *badger.DB, err error) {
+	rows := filepath.Join(dir, rowsFolder)
+	if err := inspect(dir); err != nil {
+		return nil, damaged(dir, err)
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			db, err = nil, damaged(dir, fmt.Errorf("%v", r))
+		}
+	}()
+	if db, err = badger.OpenManaged(badgerOptions(rows, opts)); err != nil {
+		return nil, damaged(dir, err)
+	}
+	// All versions of a key but the newest may go.
+	db.SetDiscardTs(newest)
+	if err := removeSeal(dir); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+func badgerOptions(rows string, opts Options) badger.Options {
+	return badger.DefaultOptions(rows).
+		WithLogger(badgerLogger{opts.Logger}).
+		WithMetricsEnabled(false).
+		WithDetectConflicts(false).
+		WithExternalMagic(badgerMagic).
+		WithMemTableSize(opts.WriteBufferBytes).
+		WithNumMemtables(3).
+		WithNumLevelZeroTables(4).
+		WithNumLevelZeroTablesStall(8).
+		WithNumCompactors(2).
+		// Rows are read through the page cache: a second cache of their
+		// uncompressed blocks would hold the same bytes twice.
+		WithCompression(badgeroptions.None).
+		WithBlockCacheSize(0).
+		// A block that was damaged on the disk reads as missing rows rather than
+		// as wrong ones; Run looks for such blocks.
+		WithChecksumVerificationMode(badgeroptions.OnBlockRead).
+		// Rows never go to the value log; it stays empty and small.
+		WithValueThreshold(1 << 20).
+		WithValueLogFileSize(1 << 20)
+}
+
+// Close makes all that was flushed ready for the next Open and releases the
+// folder. Writers must be closed first.
+func (s *Store) Close() error {
+	s.metrics.unregister()
+	err := s.db.Close()
+	if err == nil {
+		err = writeSeal(s.dir)
+	}
+	if err = errors.Join(err, s.lock.release()); err != nil {
+		return fmt.Errorf("close online store %s: %w", s.dir, err)
+	}
+	return nil
+}
+
+// Run looks once for rows that were damaged on the disk, then waits for ctx to
+// end. When it finds any, reads are refused from then on: a row that can't be
+// read would pass for one that was never there.
+func (s *Store) Run(ctx context.Context) error {
+	checked := make(chan error, 1)
+	go func() { checked <- s.verify() }()
+	select {
+	case err := <-checked:
+		if err != nil {
+			s.damage.Store(damaged(s.dir, err))
+			s.log.Error("the online store is damaged; reads are refused", "dir", s.dir, "error", err)
+		}
+		<-ctx.Done()
+	case <-ctx.Done():
+		<-checked
+	}
+	return nil
+}
+
+func (s *Store) verify() (err error) {
+	defer func() {
+		// Badger's report of a block that can't be read steps on a nil block.
+		if r := recover(); r != nil {
+			err = fmt.Errorf("checksums: %v", r)
+		}
+	}()
+	return s.db.VerifyChecksum()
+}
+
+// DiskBytes returns how much of the disk the store takes.
+func (s *Store) DiskBytes() int64 {
+	var total int64
+	for _, dir := range []string{s.dir, filepath.Join(s.dir, rowsFolder)} {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			continue // the folder is being removed: it takes nothing
+		}
+		for _, e := range entries {
+			if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
+				total += allocatedBytes(info)
+			}
+		}
+	}
+	return total
+}
+
+// badgerLogger passes Badger's warnings on; what it calls information is of use
+// to its own developers.
+type badgerLogger struct{ log *slog.Logger }
+
+func (l badgerLogger) Errorf(format string, args ...any) {
+	l.log.Error("badger", "message", fmt.Sprintf(format, args...))
+}
+
+func (l badgerLogger) Warningf(format string, args ...any) {
+	l.log.Warn("badger", "message", fmt.Sprintf(format, args...))
+}
+
+func (badgerLogger) Infof(string, ...any) {}
+
+func (badgerLogger) Debugf(string, ...any) {}

@@ -1,0 +1,228 @@
+package online
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"larder/store/row"
+)
+
+// A Watermark says up to when the rows of a view are in the store.
+type Watermark struct {
+	Time           int64 // microseconds: where the next window begins
+	CatalogVersion int64 // that the window was read with
+}
+
+// A view is what the store keeps of a view beside its rows.
+type view struct {
+	id     uint32
+	writer sync.Mutex // held while a Writer has the view
+
+	mu      sync.Mutex
+	version uint64 // of the stored entry; 0 when there is none
+	state   viewState
+}
+
+type viewState struct {
+	marked    bool // watermark is set
+	watermark Watermark
+	newest    int64 // event time of the newest row; NoEventTime when there is none
+	rows      int64 // keys; tombstones are among them
+}
+
+// NoEventTime is the newest event time of a view without rows.
+const NoEventTime = math.MinInt64
+
+// Watermark returns the watermark of a view; false when there is none.
+func (s *Store) Watermark(viewID uint32) (Watermark, bool, error) {
+	v := s.view(viewID)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.state.watermark, v.state.marked, nil
+}
+
+// SetWatermark says that the rows of a view are stored up to w. The writer's
+// Flush comes first. When it returns, the watermark is durable.
+func (s *Store) SetWatermark(viewID uint32, w Watermark) error {
+	err := s.updateView(viewID, func(state *viewState) { state.watermark, state.marked = w, true })
+	if err == nil {
+		err = s.sync()
+	}
+	if err != nil {
+		return fmt.Errorf("set watermark of view %d: %w", viewID, err)
+	}
+	return nil
+}
+
+// NewestEventTime returns the newest event time among the flushed rows of a view;
+// [NoEventTime] when it has none.
+func (s *Store) NewestEventTime(viewID uint32) (int64, error) {
+	v := s.view(viewID)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.state.newest, nil
+}
+
+// RowCount returns how many keys of a view have a row, tombstones included. A
+// kill may leave it short by the rows that were being written.
+func (s *Store) RowCount(viewID uint32) (int64, error) {
+	v := s.view(viewID)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.state.rows, nil
+}
+
+// ViewIDs returns the views that the store knows, sorted.
+func (s *Store) ViewIDs() ([]uint32, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var ids []uint32
+	for id, v := range s.views {
+		v.mu.Lock()
+		if v.version != 0 {
+			ids = append(ids, id)
+		}
+		v.mu.Unlock()
+	}
+	slices.Sort(ids)
+	return ids, nil
+}
+
+// EachRow calls visit for each row of a view, tombstones included, in the order
+// of their keys. key and row alias the store until visit returns. Rows that are
+// written meanwhile may be among them.
+func (s *Store) EachRow(ctx context.Context, viewID uint32, visit func(key []byte, eventTime int64, row []byte) error) error {
+	return s.scan(ctx, row.AppendView(nil, viewID), func(item *badger.Item) error {
+		found, eventTime, err := readItem(item)
+		if err != nil {
+			return damaged(s.dir, err)
+		}
+		return visit(item.Key(), eventTime, found)
+	})
+}
+
+// scan calls visit for the newest entry of each key with prefix.
+func (s *Store) scan(ctx context.Context, prefix []byte, visit func(item *badger.Item) error) error {
+	if d := s.damage.Load(); d != nil {
+		return d
+	}
+	txn := s.db.NewTransactionAt(newest, false)
+	defer txn.Discard()
+	it := txn.NewIterator(badger.IteratorOptions{Prefix: prefix, PrefetchValues: false})
+	defer it.Close()
+	n := 0
+	for it.Rewind(); it.Valid(); it.Next() {
+		if n++; n%checkEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err := visit(it.Item()); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// view returns what is kept of a view, known or not.
+func (s *Store) view(id uint32) *view {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.views[id]
+	if v == nil {
+		v = &view{id: id, state: viewState{newest: NoEventTime}}
+		s.views[id] = v
+	}
+	return v
+}
+
+// updateView changes what is stored of a view.
+func (s *Store) updateView(id uint32, change func(*viewState)) error {
+	v := s.view(id)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	next := v.state
+	change(&next)
+	if v.version != 0 && next == v.state {
+		return nil
+	}
+	if err := roomFor(s.dir, s.opts.MinFreeBytes); err != nil {
+		return err
+	}
+	batch := s.db.NewManagedWriteBatch()
+	defer batch.Cancel()
+	err := batch.SetEntryAt(badger.NewEntry(viewKey(id), appendViewState(nil, next)), v.version+1)
+	if err == nil {
+		err = batch.Flush()
+	}
+	if err != nil {
+		return s.readError(err)
+	}
+	v.state, v.version = next, v.version+1
+	return nil
+}
+
+// What is stored of a view, big-endian:
+//
+//	format 1 | flags 1 (bit 0: there is a watermark) | watermark 8 | catalog version 8 | newest event time 8 | rows 8
+const (
+	ownPrefix       = 0x00
+	viewEntry       = 'v'
+	viewFormat      = 1
+	viewStateBytes  = 2 + 4*8
+	viewFlagMarked  = 1
+	ownKeyViewBytes = 2 + 4
+)
+
+func viewKey(id uint32) []byte {
+	return binary.BigEndian.AppendUint32([]byte{ownPrefix, viewEntry}, id)
+}
+
+func appendViewState(dst []byte, s viewState) []byte {
+	flags := byte(0)
+	if s.marked {
+		flags |= viewFlagMarked
+	}
+	dst = append(dst, viewFormat, flags)
+	for _, n := range []int64{s.watermark.Time, s.watermark.CatalogVersion, s.newest, s.rows} {
+		dst = binary.BigEndian.AppendUint64(dst, uint64(n))
+	}
+	return dst
+}
+
+func parseViewState(src []byte) (viewState, error) {
+	if len(src) != viewStateBytes || src[0] != viewFormat {
+		return viewState{}, fmt.Errorf("a view's entry has %d bytes and no format that this larder reads", len(src))
+	}
+	n := func(i int) int64 { return int64(binary.BigEndian.Uint64(src[2+8*i:])) }
+	return viewState{marked: src[1]&viewFlagMarked != 0, watermark: Watermark{n(0), n(1)}, newest: n(2), rows: n(3)}, nil
+}
+
+// readViews reads what is stored of all views.
+func readViews(db *badger.DB) (map[uint32]*view, error) {
+	views := map[uint32]*view{}
+	txn := db.NewTransactionAt(newest, false)
+	defer txn.Discard()
+	it := txn.NewIterator(badger.IteratorOptions{Prefix: []byte{ownPrefix, viewEntry}})
+	defer it.Close()
+	for it.Rewind(); it.Valid(); it.Next() {
+		item := it.Item()
+		if len(item.Key()) != ownKeyViewBytes {
+			return nil, fmt.Errorf("key %x is no view's", item.Key())
+		}
+		v := &view{id: binary.BigEndian.Uint32(item.Key()[2:]), version: item.Version()}
+		err := item.Value(func(value []byte) (err error) {
+			v.state, err = parseViewState(value)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		views[v.id] = v
+	}
+	return views, nil
+}

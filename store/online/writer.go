@@ -1,0 +1,184 @@
+package online
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"larder/schema"
+	"larder/store/row"
+)
+
+// WriterOptions configure a Writer.
+type WriterOptions struct {
+	// Ties says that the view's source has an ingest time: of two rows of one
+	// event time the one with the larger ingest time wins. Otherwise, and where
+	// the ingest times are equal too, the one that arrives last does.
+	Ties bool
+}
+
+// A Writer writes rows of one view. Rows are gathered in chunks that are written
+// by a goroutine of the writer's while the next chunk fills; two chunks is all
+// the memory it takes. It is for one goroutine, but for Written and Superseded.
+//
+// After an error every call that follows returns it: close the writer and go on
+// with a new one. Rows that were added since the last Flush may then be stored
+// or not; adding them again is harmless.
+type Writer struct {
+	store  *Store
+	view   *view
+	opts   WriterOptions
+	prefix []byte
+
+	filling *chunk
+	work    chan *chunk
+	free    chan *chunk
+	stopped chan struct{}
+	err     atomic.Pointer[error] // the first
+
+	written, superseded atomic.Int64
+
+	// Since the last Flush; of the goroutine.
+	inserted, newest int64
+}
+
+// NewWriter returns a writer of a view's rows, which the caller closes. While
+// another writer of the view is open it waits for that one.
+func (s *Store) NewWriter(viewID uint32, opts WriterOptions) *Writer {
+	w := &Writer{
+		store: s, view: s.view(viewID), opts: opts, prefix: row.AppendView(nil, viewID),
+		filling: new(chunk), work: make(chan *chunk), free: make(chan *chunk, 2), stopped: make(chan struct{}),
+		newest: NoEventTime,
+	}
+	w.free <- new(chunk)
+	w.view.writer.Lock()
+	go w.run()
+	return w
+}
+
+// Add takes a row; key and rowBytes are copied. It blocks while the store is
+// slower than the caller.
+func (w *Writer) Add(ctx context.Context, key []byte, eventTime int64, rowBytes []byte) error {
+	if err := w.err.Load(); err != nil {
+		return *err
+	}
+	if err := w.check(key, eventTime, rowBytes); err != nil {
+		return w.fail(err)
+	}
+	ingest, err := ingestOf(w.opts.Ties, rowBytes)
+	if err != nil {
+		return w.fail(err)
+	}
+	w.filling.add(key, eventTime, rowBytes, ingest)
+	if !w.filling.full() {
+		return nil
+	}
+	return w.send(ctx)
+}
+
+// check refuses what could never be read again. These are faults of the
+// caller's code: a source's bad rows are refused before they are encoded.
+func (w *Writer) check(key []byte, eventTime int64, rowBytes []byte) error {
+	switch {
+	case !bytes.HasPrefix(key, w.prefix) || len(key) == len(w.prefix):
+		return fmt.Errorf("key %x is none of view %d", key, w.view.id)
+	case len(key) > row.MaxKeyBytes:
+		return fmt.Errorf("a key of %d bytes; at most %d fit", len(key), row.MaxKeyBytes)
+	case len(rowBytes) == 0 || len(rowBytes) > MaxRowBytes:
+		return fmt.Errorf("key %x: a row of %d bytes; 1 to %d fit", key, len(rowBytes), MaxRowBytes)
+	case eventTime < schema.BeginningOfTime || eventTime > schema.EndOfTime:
+		return fmt.Errorf("key %x: event time %d is out of range", key, eventTime)
+	}
+	return nil
+}
+
+// Flush writes all rows that were added and returns when they are durable and
+// answered.
+func (w *Writer) Flush(ctx context.Context) error {
+	if err := w.err.Load(); err != nil {
+		return *err
+	}
+	done := make(chan error, 1)
+	w.filling.done = done
+	if err := w.send(ctx); err != nil {
+		return err
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return w.fail(ctx.Err())
+	}
+}
+
+// send hands the filling chunk over and takes the next.
+func (w *Writer) send(ctx context.Context) error {
+	select {
+	case w.work <- w.filling:
+		w.filling = nil
+	case <-ctx.Done():
+		return w.fail(ctx.Err())
+	}
+	select {
+	case w.filling = <-w.free:
+		return nil
+	case <-ctx.Done():
+		return w.fail(ctx.Err())
+	}
+}
+
+func (w *Writer) fail(err error) error {
+	w.err.CompareAndSwap(nil, &err)
+	return *w.err.Load()
+}
+
+// Written returns how many rows have been written so far.
+func (w *Writer) Written() int64 { return w.written.Load() }
+
+// Superseded returns how many rows have changed nothing so far: a newer row of
+// their key was there, or the very same.
+func (w *Writer) Superseded() int64 { return w.superseded.Load() }
+
+// Close discards rows that were not flushed and waits for the writer's goroutine.
+func (w *Writer) Close() {
+	close(w.work)
+	<-w.stopped
+	w.view.writer.Unlock()
+}
+
+// run writes chunks until Close. It takes and returns chunks after an error too,
+// so that nobody waits for it in vain.
+func (w *Writer) run() {
+	defer close(w.stopped)
+	for c := range w.work {
+		if w.err.Load() == nil {
+			if err := w.apply(c); err != nil {
+				w.fail(fmt.Errorf("write rows of view %d: %w", w.view.id, err))
+			}
+		}
+		if c.done != nil {
+			c.done <- w.settle()
+		}
+		c.reset()
+		w.free <- c
+	}
+}
+
+// settle makes what was applied durable, unless something went wrong.
+func (w *Writer) settle() error {
+	if err := w.err.Load(); err != nil {
+		return *err
+	}
+	err := w.store.updateView(w.view.id, func(state *viewState) {
+		state.newest, state.rows = max(state.newest, w.newest), state.rows+w.inserted
+	})
+	if err == nil {
+		w.inserted = 0
+		err = w.store.sync()
+	}
+	if err != nil {
+		return w.fail(fmt.Errorf("flush rows of view %d: %w", w.view.id, err))
+	}
+	return nil
+}
