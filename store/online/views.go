@@ -128,6 +128,16 @@ func (s *Store) scan(ctx context.Context, prefix []byte, visit func(item *badger
 	return ctx.Err()
 }
 
+// isEmpty tells whether no key has the prefix.
+func (s *Store) isEmpty(prefix []byte) bool {
+	txn := s.db.NewTransactionAt(newest, false)
+	defer txn.Discard()
+	it := txn.NewIterator(badger.IteratorOptions{Prefix: prefix})
+	defer it.Close()
+	it.Rewind()
+	return !it.Valid()
+}
+
 // view returns what is kept of a view, known or not.
 func (s *Store) view(id uint32) *view {
 	s.mu.Lock()

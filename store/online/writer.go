@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"hash/maphash"
 	"sync/atomic"
 
 	"larder/schema"
@@ -39,8 +40,10 @@ type Writer struct {
 
 	written, superseded atomic.Int64
 
-	// Since the last Flush; of the goroutine.
-	inserted, newest int64
+	// Of the goroutine.
+	inserted, newest int64  // since the last Flush
+	seen             *bloom // keys so far, when the view was empty before; nil otherwise
+	seed             maphash.Seed
 }
 
 // NewWriter returns a writer of a view's rows, which the caller closes. While
@@ -49,7 +52,7 @@ func (s *Store) NewWriter(viewID uint32, opts WriterOptions) *Writer {
 	w := &Writer{
 		store: s, view: s.view(viewID), opts: opts, prefix: row.AppendView(nil, viewID),
 		filling: new(chunk), work: make(chan *chunk), free: make(chan *chunk, 2), stopped: make(chan struct{}),
-		newest: NoEventTime,
+		newest: NoEventTime, seed: maphash.MakeSeed(),
 	}
 	w.free <- new(chunk)
 	w.view.writer.Lock()
@@ -151,6 +154,9 @@ func (w *Writer) Close() {
 // so that nobody waits for it in vain.
 func (w *Writer) run() {
 	defer close(w.stopped)
+	if w.store.isEmpty(w.prefix) {
+		w.seen = newBloom()
+	}
 	for c := range w.work {
 		if w.err.Load() == nil {
 			if err := w.apply(c); err != nil {
