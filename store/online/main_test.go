@@ -1,0 +1,154 @@
+package online_test
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+
+	"larder/schema"
+	"larder/store/online"
+	"larder/store/row"
+)
+
+// TestMain also runs the writer that TestKill kills.
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(killedDir); dir != "" {
+		writeUntilKilled(dir)
+	}
+	os.Exit(m.Run())
+}
+
+// The views of these tests.
+const (
+	plainView = 1 // its source has no ingest time
+	tiesView  = 2 // its source has one
+)
+
+// small makes the write buffer, and so the tables, as small as may be.
+var small = online.Options{WriteBufferBytes: 8 << 20, MinFreeBytes: 1 << 20}
+
+func open(t testing.TB, dir string, opts online.Options) *online.Store {
+	t.Helper()
+	opts.Logger = slog.New(slog.DiscardHandler)
+	s, err := online.Open(dir, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func closed(t testing.TB, s *online.Store) {
+	t.Helper()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func keyOf(view uint32, id int64) []byte {
+	return row.AppendInt64(row.AppendView(nil, view), id)
+}
+
+// layout is that of the rows of these tests: one value, of any width.
+var layout = row.NewLayout([]schema.Column{{Name: "value", Type: schema.Int64}, {Name: "filler", Type: schema.Bytes}})
+
+func rowOf(ingest, value int64, filler int) []byte {
+	b := row.NewBuilder(layout, 0)
+	b.Reset(ingest, false)
+	b.SetInt64(0, value)
+	b.SetBytes(1, make([]byte, filler))
+	return b.Row()
+}
+
+func tombstone(ingest int64) []byte {
+	b := row.NewBuilder(layout, 0)
+	b.Reset(ingest, true)
+	return b.Row()
+}
+
+// answer is what a read gives for a key.
+type answer struct {
+	EventTime int64
+	Row       string
+}
+
+func read(t testing.TB, s *online.Store, keys ...[]byte) map[string]answer {
+	t.Helper()
+	got := map[string]answer{}
+	list := keysOf(keys...)
+	err := s.Read(t.Context(), list, func(i int, eventTime int64, row []byte) error {
+		if _, twice := got[string(list.At(i))]; twice {
+			t.Errorf("key %x was visited twice", list.At(i))
+		}
+		got[string(list.At(i))] = answer{eventTime, string(row)}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func keysOf(keys ...[]byte) *row.Keys {
+	list := new(row.Keys)
+	for _, k := range keys {
+		list.Append(func(dst []byte) []byte { return append(dst, k...) })
+	}
+	return list
+}
+
+func add(t testing.TB, w *online.Writer, key []byte, eventTime int64, row []byte) {
+	t.Helper()
+	if err := w.Add(t.Context(), key, eventTime, row); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func flush(t testing.TB, w *online.Writer) {
+	t.Helper()
+	if err := w.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// put writes one row for good.
+func put(t testing.TB, s *online.Store, view uint32, id, eventTime, value int64) {
+	t.Helper()
+	w := s.NewWriter(view, online.WriterOptions{Ties: view == tiesView})
+	defer w.Close()
+	add(t, w, keyOf(view, id), eventTime, rowOf(0, value, 0))
+	flush(t, w)
+}
+
+func valueOf(t testing.TB, rowBytes string) int64 {
+	t.Helper()
+	v, err := layout.Value([]byte(rowBytes), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v.(int64)
+}
+
+// refused checks an error's reason and that its message says each of words.
+func refused(t testing.TB, err error, reason string, words ...string) {
+	t.Helper()
+	var e *schema.Error
+	if !errors.As(err, &e) {
+		t.Fatalf("error %v has no kind; want reason %s", err, reason)
+	}
+	if e.Reason != reason {
+		t.Errorf("reason %s of %v; want %s", e.Reason, err, reason)
+	}
+	for _, w := range words {
+		if !strings.Contains(e.Message, w) {
+			t.Errorf("error %q doesn't say %q", e.Message, w)
+		}
+	}
+}
+
+func ctx() context.Context { return context.Background() }
+
+func seq(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
