@@ -2,7 +2,6 @@ package online_test
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"log/slog"
 	"os"
@@ -151,4 +150,6 @@ func refused(t testing.TB, err error, reason string, words ...string) {
 
 func ctx() context.Context { return context.Background() }
 
-func seq(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+func contextWithStop(t testing.TB) (context.Context, context.CancelFunc) {
+	return context.WithCancel(t.Context())
+}

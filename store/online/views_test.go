@@ -1,0 +1,168 @@
+package online_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"larder/schema"
+	"larder/store/online"
+)
+
+func TestWatermarks(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, small)
+	if _, found, err := s.Watermark(plainView); found || err != nil {
+		t.Fatalf("a new store has a watermark (%v)", err)
+	}
+	want := online.Watermark{Time: -5, CatalogVersion: 3}
+	for _, w := range []online.Watermark{{Time: 9, CatalogVersion: 1}, want} {
+		if err := s.SetWatermark(plainView, w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(t, s, tiesView, 1, 77, 1)
+	closed(t, s)
+	s = open(t, dir, small)
+	defer closed(t, s)
+	if got, found, err := s.Watermark(plainView); got != want || !found || err != nil {
+		t.Errorf("watermark %v, %v, %v; want %v", got, found, err, want)
+	}
+	if _, found, _ := s.Watermark(tiesView); found {
+		t.Errorf("a view that has only rows has a watermark")
+	}
+	if ids, err := s.ViewIDs(); err != nil || !cmp.Equal(ids, []uint32{plainView, tiesView}) {
+		t.Errorf("views %v (%v)", ids, err)
+	}
+	if n, err := s.NewestEventTime(tiesView); n != 77 || err != nil {
+		t.Errorf("newest event time %d (%v); want 77", n, err)
+	}
+}
+
+func TestDropView(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, small)
+	const rows = 40_000 // several batches
+	for _, view := range []uint32{plainView, tiesView} {
+		w := s.NewWriter(view, online.WriterOptions{})
+		for id := range int64(rows) {
+			add(t, w, keyOf(view, id), 5, rowOf(0, id, 0))
+		}
+		flush(t, w)
+		w.Close()
+	}
+	read(t, s, keyOf(plainView, 3)) // into the cache
+	stopped, cancel := context.WithCancel(ctx())
+	cancel()
+	if err := s.DropView(stopped, plainView); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled drop: %v", err)
+	}
+	if ids, _ := s.ViewIDs(); len(ids) != 2 {
+		t.Errorf("views %v after a drop that failed; want both", ids)
+	}
+	if err := s.DropView(ctx(), plainView); err != nil {
+		t.Fatal(err)
+	}
+	for _, reopen := range []bool{false, true} {
+		if reopen {
+			closed(t, s)
+			s = open(t, dir, small)
+		}
+		got := read(t, s, keyOf(plainView, 3), keyOf(plainView, rows-1), keyOf(tiesView, 3))
+		if _, kept := got[string(keyOf(tiesView, 3))]; len(got) != 1 || !kept {
+			t.Errorf("reopened %v: %d of 3 keys have a row; want that of the other view", reopen, len(got))
+		}
+		if ids, _ := s.ViewIDs(); !cmp.Equal(ids, []uint32{tiesView}) {
+			t.Errorf("reopened %v: views %v", reopen, ids)
+		}
+		if n, _ := s.RowCount(plainView); n != 0 {
+			t.Errorf("reopened %v: %d rows counted in a view that was dropped", reopen, n)
+		}
+	}
+	closed(t, s)
+}
+
+func TestAddRefusesWhatCantBeRead(t *testing.T) {
+	s := open(t, t.TempDir(), small)
+	defer closed(t, s)
+	f := func(key []byte, eventTime int64, row []byte, words string) {
+		t.Helper()
+		w := s.NewWriter(plainView, online.WriterOptions{})
+		defer w.Close()
+		err := w.Add(ctx(), key, eventTime, row)
+		if err == nil || !strings.Contains(err.Error(), words) {
+			t.Errorf("error %v; want %q", err, words)
+		}
+		if again := w.Flush(ctx()); again == nil || again.Error() != err.Error() {
+			t.Errorf("Flush after it: %v; want the same", again)
+		}
+	}
+	good := keyOf(plainView, 1)
+	f(keyOf(tiesView, 1), 0, rowOf(0, 1, 0), "is none of view 1")
+	f(good[:5], 0, rowOf(0, 1, 0), "is none of view 1")
+	f(append(good, make([]byte, 32<<10)...), 0, rowOf(0, 1, 0), "at most 32768 fit")
+	f(good, 0, nil, "a row of 0 bytes")
+	f(good, 0, make([]byte, online.MaxRowBytes+1), "a row of 1047553 bytes")
+	f(good, schema.BeginningOfTime-1, rowOf(0, 1, 0), "out of range")
+	f(good, schema.EndOfTime+1, rowOf(0, 1, 0), "out of range")
+}
+
+func TestTheLargestRow(t *testing.T) {
+	s := open(t, t.TempDir(), small)
+	defer closed(t, s)
+	big := rowOf(0, 1, online.MaxRowBytes-len(rowOf(0, 1, 0)))
+	w := s.NewWriter(plainView, online.WriterOptions{})
+	defer w.Close()
+	for id := range int64(20) {
+		add(t, w, keyOf(plainView, id), 1, big)
+	}
+	flush(t, w)
+	for range 2 {
+		if got := read(t, s, keyOf(plainView, 7))[string(keyOf(plainView, 7))]; got.Row != string(big) {
+			t.Errorf("a row of %d bytes came back as %d", len(big), len(got.Row))
+		}
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	opts := small
+	registry := prometheus.NewPedanticRegistry()
+	opts.Registerer = registry
+	dir := t.TempDir()
+	s := open(t, dir, opts)
+	put(t, s, plainView, 1, 5, 1)
+	put(t, s, plainView, 1, 4, 1)
+	for range 3 {
+		read(t, s, keyOf(plainView, 1), keyOf(plainView, 2))
+	}
+	err := testutil.GatherAndCompare(registry, strings.NewReader(`
+# HELP larder_online_cache_hits_total Keys that were answered from the cache of rows.
+# TYPE larder_online_cache_hits_total counter
+larder_online_cache_hits_total 4
+# HELP larder_online_damaged 1 when the files of the online store were found to be damaged.
+# TYPE larder_online_damaged gauge
+larder_online_damaged 0
+# HELP larder_online_keys_read_total Keys that were looked up.
+# TYPE larder_online_keys_read_total counter
+larder_online_keys_read_total 6
+# HELP larder_online_rows_superseded_total Rows that were not newer than what was stored, and were not written.
+# TYPE larder_online_rows_superseded_total counter
+larder_online_rows_superseded_total 1
+# HELP larder_online_rows_written_total Rows that were newer than what was stored.
+# TYPE larder_online_rows_written_total counter
+larder_online_rows_written_total 1
+`), "larder_online_cache_hits_total", "larder_online_damaged", "larder_online_keys_read_total", "larder_online_rows_superseded_total", "larder_online_rows_written_total")
+	if err != nil {
+		t.Error(err)
+	}
+	if s.DiskBytes() < 100 {
+		t.Errorf("%d bytes on the disk", s.DiskBytes())
+	}
+	closed(t, s)
+	closed(t, open(t, dir, opts)) // the registerer is free again
+}
