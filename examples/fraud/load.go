@@ -1,0 +1,136 @@
+package fraud
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+//go:embed sql
+var sqlFiles embed.FS
+
+// Loaded says what [Load] made.
+type Loaded struct {
+	Transactions int64
+	Frauds       int64
+	CustomerRows int64     // of fraud.customer_daily
+	TerminalRows int64     // of fraud.terminal_daily
+	LastDay      time.Time // midnight UTC of the last simulated day
+}
+
+// The files of sql/: what makes the table that transactions are copied into, and
+// what makes the rest of it.
+const tableFile = "1_transactions.sql"
+
+var derivedFiles = []string{"2_indexes.sql", "3_customer_daily.sql", "4_terminal_daily.sql", "5_training_rows.sql"}
+
+// derivedDays is what each derived file counts for in progress: on average it
+// takes as long as copying that many days of the book's size.
+const derivedDays = 30
+
+// Load simulates c and replaces the schema "fraud" of conn's database by it, in
+// one transaction. It calls progress, where that isn't nil, with how much is done
+// of a total that doesn't change.
+func Load(ctx context.Context, conn *pgx.Conn, c Config, progress func(done, total int64)) (Loaded, error) {
+	c = c.withDefaults(time.Now())
+	if err := c.validate(); err != nil {
+		return Loaded{}, err
+	}
+	if progress == nil {
+		progress = func(int64, int64) {}
+	}
+	var v Loaded
+	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		var err error
+		v, err = load(ctx, tx, c, progress)
+		return err
+	})
+	if err != nil {
+		return Loaded{}, fmt.Errorf("load the fraud example: %w", err)
+	}
+	return v, nil
+}
+
+func load(ctx context.Context, tx pgx.Tx, c Config, progress func(done, total int64)) (Loaded, error) {
+	v := Loaded{LastDay: c.Start.AddDate(0, 0, c.Days-1)}
+	done, total := int64(0), int64(c.Days+derivedDays*len(derivedFiles))
+	if _, err := tx.Exec(ctx, "DROP SCHEMA IF EXISTS fraud CASCADE; CREATE SCHEMA fraud"); err != nil {
+		return v, err
+	}
+	if err := runFile(ctx, tx, tableFile); err != nil {
+		return v, err
+	}
+	for today := range Simulate(c) {
+		if err := copyDay(ctx, tx, today); err != nil {
+			return v, err
+		}
+		v.Transactions += int64(len(today))
+		for _, t := range today {
+			if t.IsFraud() {
+				v.Frauds++
+			}
+		}
+		done++
+		progress(done, total)
+	}
+	for _, file := range derivedFiles {
+		if err := runFile(ctx, tx, file); err != nil {
+			return v, err
+		}
+		done += derivedDays
+		progress(done, total)
+	}
+	const count = "SELECT (SELECT count(*) FROM fraud.customer_daily), (SELECT count(*) FROM fraud.terminal_daily)"
+	return v, tx.QueryRow(ctx, count).Scan(&v.CustomerRows, &v.TerminalRows)
+}
+
+func runFile(ctx context.Context, tx pgx.Tx, file string) error {
+	statements, err := fs.ReadFile(sqlFiles, "sql/"+file)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, string(statements)); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return nil
+}
+
+func copyDay(ctx context.Context, tx pgx.Tx, today []Transaction) error {
+	columns := []string{"transaction_id", "event_time", "customer_id", "terminal_id", "amount", "is_fraud", "scenario"}
+	values := make([]any, len(columns)) // pgx encodes a row before it asks for the next
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{"fraud", "transactions"}, columns,
+		pgx.CopyFromSlice(len(today), func(i int) ([]any, error) {
+			t := &today[i]
+			values[0], values[1], values[2], values[3] = t.ID, t.Time, t.Customer, t.Terminal
+			values[4], values[5], values[6] = t.Amount, t.IsFraud(), int16(t.Scenario)
+			return values, nil
+		}))
+	return err
+}
+
+// LastDay returns the transactions of the last day that conn's database has, in
+// the order of time.
+func LastDay(ctx context.Context, conn *pgx.Conn) ([]Transaction, error) {
+	const lastDay = `
+		SELECT transaction_id, event_time, customer_id, terminal_id, amount, scenario
+		FROM fraud.transactions
+		WHERE event_time >= date_trunc('day', (SELECT max(event_time) FROM fraud.transactions), 'UTC')
+		ORDER BY transaction_id`
+	rows, err := conn.Query(ctx, lastDay)
+	if err != nil {
+		return nil, fmt.Errorf("read the last day of the fraud example: %w", err)
+	}
+	today, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t Transaction, err error) {
+		err = row.Scan(&t.ID, &t.Time, &t.Customer, &t.Terminal, &t.Amount, &t.Scenario)
+		t.Time = t.Time.UTC()
+		return t, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the last day of the fraud example: %w", err)
+	}
+	return today, nil
+}
