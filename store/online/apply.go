@@ -156,7 +156,7 @@ func (w *Writer) wins(rowBytes []byte, r *chunkRow, stored []byte, eventTime int
 
 // commit writes the rows of a chunk, of which each key has one.
 func (s *Store) commit(c *chunk) (err error) {
-	if err := roomFor(s.dir, s.opts.MinFreeBytes); err != nil {
+	if err := s.room(); err != nil {
 		return err
 	}
 	if s.cache != nil {

@@ -8,8 +8,31 @@ import (
 	"os"
 	"syscall"
 
+	"github.com/dgraph-io/badger/v4"
+
 	"larder/schema"
 )
+
+const reasonDiskFull = "DISK_FULL"
+
+// room refuses to write when the disk may be too full for what writing brings
+// with it: tables of the rows that are in memory, and a copy of each table, since
+// compaction may rewrite them all before it removes any.
+func (s *Store) room() error {
+	if s.frozen {
+		return schema.Errorf(schema.Unavailable, reasonDiskFull,
+			"the online store in %s was opened when its disk was full, and only answers; free some space and start it again", s.dir)
+	}
+	return roomFor(s.dir, s.opts.MinFreeBytes+tableBytes(s.db))
+}
+
+func tableBytes(db *badger.DB) int64 {
+	var total int64
+	for _, level := range db.Levels() {
+		total += level.Size
+	}
+	return total
+}
 
 // roomFor refuses when the disk of dir has less than least bytes left.
 func roomFor(dir string, least int64) error {
@@ -18,8 +41,8 @@ func roomFor(dir string, least int64) error {
 		return fmt.Errorf("free space of %s: %w", dir, err)
 	}
 	if free < least {
-		return schema.Errorf(schema.Unavailable, "DISK_FULL",
-			"the disk of %s is full: %s are free and %s must stay free; nothing that was stored is lost and reads go on, free some space and writes go on too", dir, inBytes(free), inBytes(least))
+		return schema.Errorf(schema.Unavailable, reasonDiskFull,
+			"the disk of %s is full: %s are free and %s must be; nothing that was stored is lost and reads go on, free some space and writes go on too", dir, inBytes(free), inBytes(least))
 	}
 	return nil
 }

@@ -71,8 +71,7 @@ func (s *Store) deleteAll(keys []gone) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	// Deleting makes room in the end, so it may take some of what is kept free.
-	if err := roomFor(s.dir, s.opts.MinFreeBytes/2); err != nil {
+	if err := s.room(); err != nil {
 		return err
 	}
 	if s.cache != nil {

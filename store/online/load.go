@@ -56,7 +56,10 @@ func Load(ctx context.Context, dir string, r io.Reader) (err error) {
 	if err := fillFolder(ctx, part, r); err != nil {
 		return fmt.Errorf("load snapshot: %w", err)
 	}
-	// A folder takes the place of an empty one.
+	// Remove takes empty folders only.
+	if err := os.Remove(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("load snapshot: %w", err)
+	}
 	if err := os.Rename(part, dir); err != nil {
 		return fmt.Errorf("load snapshot: %w", err)
 	}

@@ -20,10 +20,12 @@ type Options struct {
 	// At least 8 MiB; defaults to 32 MiB.
 	WriteBufferBytes int64
 
-	// MinFreeBytes is how much of the disk is left free: with less, writes are
-	// refused and reads go on. Badger maps its files into memory, so a disk that
-	// fills up under it kills the process; this is the room that it needs to
-	// finish what it has begun. Defaults to 16 times WriteBufferBytes.
+	// MinFreeBytes is how much of the disk must be free beside what the rows
+	// take once more: with less, writes are refused and reads go on. Badger maps
+	// its files into memory, so a disk that fills up under it kills the process;
+	// this is the room that it needs to finish what it has begun. A store that is
+	// opened with less only answers until it is opened again; with less than a
+	// quarter it isn't opened. Defaults to 16 times WriteBufferBytes.
 	MinFreeBytes int64
 
 	// Logger defaults to slog.Default().

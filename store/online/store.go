@@ -24,6 +24,7 @@ type Store struct {
 	log     *slog.Logger
 	lock    *folderLock
 	db      *badger.DB
+	frozen  bool   // opened on a full disk: nothing is written or compacted
 	cache   *cache // nil without one
 	metrics *metrics
 	damage  atomic.Pointer[schema.Error] // what Run found; reads are refused then
@@ -35,6 +36,9 @@ type Store struct {
 // MaxRowBytes bounds a row: above it Badger would move its bytes out of the
 // files that reads are quick in.
 const MaxRowBytes = 1<<20 - 1<<10
+
+// openShare is the part of MinFreeBytes without which a store isn't even opened.
+const openShare = 4
 
 // newest reads, of every key, the entry with the largest version.
 const newest = math.MaxUint64
@@ -55,14 +59,19 @@ func Open(dir string, opts Options) (s *Store, err error) {
 			err = errors.Join(err, lock.release())
 		}
 	}()
-	if err := roomFor(dir, opts.MinFreeBytes); err != nil {
+	// What a killed process left in its logs is made into tables now.
+	if err := roomFor(dir, opts.MinFreeBytes/openShare); err != nil {
 		return nil, err
 	}
-	db, err := openRows(dir, opts)
+	frozen := roomFor(dir, opts.MinFreeBytes+dirBytes(filepath.Join(dir, rowsFolder))) != nil
+	db, err := openRows(dir, opts, frozen)
 	if err != nil {
 		return nil, err
 	}
-	s = &Store{dir: dir, opts: opts, log: opts.Logger, lock: lock, db: db, cache: newCache(opts.CacheBytes)}
+	if frozen {
+		opts.Logger.Warn("the disk is full; the online store only answers until it is opened again", "dir", dir)
+	}
+	s = &Store{dir: dir, opts: opts, log: opts.Logger, lock: lock, db: db, frozen: frozen, cache: newCache(opts.CacheBytes)}
 	if s.views, err = readViews(db); err != nil {
 		return nil, errors.Join(damaged(dir, err), db.Close())
 	}
@@ -74,7 +83,7 @@ func Open(dir string, opts Options) (s *Store, err error) {
 
 // openRows opens Badger once the folder has been found whole: of much damage,
 // Badger ends the process.
-func openRows(dir string, opts Options) (db *badger.DB, err error) {
+func openRows(dir string, opts Options, frozen bool) (db *badger.DB, err error) {
 	rows := filepath.Join(dir, rowsFolder)
 	if err := inspect(dir); err != nil {
 		return nil, damaged(dir, err)
@@ -84,7 +93,11 @@ func openRows(dir string, opts Options) (db *badger.DB, err error) {
 			db, err = nil, damaged(dir, fmt.Errorf("%v", r))
 		}
 	}()
-	if db, err = badger.OpenManaged(badgerOptions(rows, opts)); err != nil {
+	settings := badgerOptions(rows, opts)
+	if frozen {
+		settings = settings.WithNumCompactors(0) // which would need room
+	}
+	if db, err = badger.OpenManaged(settings); err != nil {
 		return nil, damaged(dir, err)
 	}
 	// All versions of a key but the newest may go.
@@ -163,16 +176,20 @@ func (s *Store) verify() (err error) {
 
 // DiskBytes returns how much of the disk the store takes.
 func (s *Store) DiskBytes() int64 {
+	return dirBytes(s.dir) + dirBytes(filepath.Join(s.dir, rowsFolder))
+}
+
+// dirBytes returns what the files of a folder take. Files that go meanwhile take
+// nothing.
+func dirBytes(dir string) int64 {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return 0
+	}
 	var total int64
-	for _, dir := range []string{s.dir, filepath.Join(s.dir, rowsFolder)} {
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			continue // the folder is being removed: it takes nothing
-		}
-		for _, e := range entries {
-			if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
-				total += allocatedBytes(info)
-			}
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() {
+			total += allocatedBytes(info)
 		}
 	}
 	return total

@@ -160,7 +160,7 @@ func (s *Store) updateView(id uint32, change func(*viewState)) error {
 	if v.version != 0 && next == v.state {
 		return nil
 	}
-	if err := roomFor(s.dir, s.opts.MinFreeBytes); err != nil {
+	if err := s.room(); err != nil {
 		return err
 	}
 	batch := s.db.NewManagedWriteBatch()
