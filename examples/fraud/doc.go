@@ -14,11 +14,10 @@
 // the book draws exactly a third of them at the end of the two weeks, and a
 // card that is stolen twice at once has its amounts multiplied once.
 //
-// [Simulate] promises the same transactions for the same [Config], on every
-// machine and whatever the date. [Load] puts them into the schema "fraud" of a
-// Postgres database, with the feature tables that sql/ makes of them, and
-// replaces what was there in one transaction: readers see all of the old or all
-// of the new. [Definitions] holds what `larder apply` reads, the trained model
+// [Simulate] promises the same transactions for the same [Config], run after run
+// and whatever the date. [Load] puts them into the schema "fraud" of a Postgres
+// database, with the feature tables that sql/ makes of them, and replaces what
+// was there in one transaction: readers see all of the old or all of the new. [Definitions] holds what `larder apply` reads, the trained model
 // included; train.py makes that model.
 //
 // It is an example and no benchmark of models: its features are kept as of the

@@ -28,6 +28,15 @@ const tableFile = "1_transactions.sql"
 
 var derivedFiles = []string{"2_indexes.sql", "3_customer_daily.sql", "4_terminal_daily.sql", "5_training_rows.sql"}
 
+// prepare empties the schema, and lets this transaction sort and hash a table's
+// worth in memory; compiling these queries costs more than it saves.
+const prepare = `
+	SET LOCAL work_mem = '256MB';
+	SET LOCAL maintenance_work_mem = '256MB';
+	SET LOCAL jit = off;
+	DROP SCHEMA IF EXISTS fraud CASCADE;
+	CREATE SCHEMA fraud`
+
 // derivedDays is what each derived file counts for in progress: on average it
 // takes as long as copying that many days of the book's size.
 const derivedDays = 30
@@ -58,7 +67,7 @@ func Load(ctx context.Context, conn *pgx.Conn, c Config, progress func(done, tot
 func load(ctx context.Context, tx pgx.Tx, c Config, progress func(done, total int64)) (Loaded, error) {
 	v := Loaded{LastDay: c.Start.AddDate(0, 0, c.Days-1)}
 	done, total := int64(0), int64(c.Days+derivedDays*len(derivedFiles))
-	if _, err := tx.Exec(ctx, "DROP SCHEMA IF EXISTS fraud CASCADE; CREATE SCHEMA fraud"); err != nil {
+	if _, err := tx.Exec(ctx, prepare); err != nil {
 		return v, err
 	}
 	if err := runFile(ctx, tx, tableFile); err != nil {

@@ -1,0 +1,72 @@
+package fraud_test
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"larder/examples/fraud"
+	"larder/internal/pgtest"
+)
+
+type definitions struct {
+	FeatureServices []struct {
+		Features []string
+	} `yaml:"feature_services"`
+	Models []struct {
+		Versions []struct {
+			ONNX   string
+			SHA256 string
+		}
+	}
+}
+
+func readDefinitions(t *testing.T) definitions {
+	t.Helper()
+	raw, err := fs.ReadFile(fraud.Definitions(), "fraud.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d definitions
+	if err := yaml.Unmarshal(raw, &d); err != nil {
+		t.Fatal(err)
+	}
+	if len(d.FeatureServices) != 1 || len(d.Models) != 1 || len(d.Models[0].Versions) == 0 {
+		t.Fatalf("fraud.yaml has %d feature services and %d models, want one of each", len(d.FeatureServices), len(d.Models))
+	}
+	return d
+}
+
+func TestDefinitionsNameTheirModelFile(t *testing.T) {
+	for _, v := range readDefinitions(t).Models[0].Versions {
+		model, err := fs.ReadFile(fraud.Definitions(), v.ONNX)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprintf("%x", sha256.Sum256(model)); got != v.SHA256 {
+			t.Errorf("%s has SHA-256 %s, fraud.yaml says %s; run train.py", v.ONNX, got, v.SHA256)
+		}
+	}
+}
+
+func TestTrainingRowsHaveTheFeaturesOfTheService(t *testing.T) {
+	conn := loaded(t, pgtest.New(t), small)
+	rows, err := conn.Query(t.Context(), `
+		SELECT attname FROM pg_attribute
+		WHERE attrelid = 'fraud.training_rows'::regclass AND attnum > 3 ORDER BY attnum`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	columns, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(readDefinitions(t).FeatureServices[0].Features, columns); diff != "" {
+		t.Errorf("fraud.yaml (-) and fraud.training_rows (+) disagree:\n%s", diff)
+	}
+}

@@ -1,0 +1,138 @@
+"""Trains the fraud example's model and writes it where `larder apply` reads it.
+
+    python train.py --dsn postgres://USER:PASSWORD@HOST:PORT/DATABASE [--check]
+
+Reads fraud.training_rows, fits gradient-boosted trees on earlier days, prints
+the AUC on later days, and writes definitions/models/fraud-1.onnx and its SHA-256
+into definitions/fraud.yaml. The same transactions and the versions pinned in
+requirements.txt give the same file, byte for byte; --check writes nothing and
+fails where the file would change.
+"""
+
+import argparse
+import hashlib
+import io
+import pathlib
+import re
+import sys
+
+import numpy as np
+import onnx
+import onnxruntime
+import psycopg
+import yaml
+from skl2onnx import to_onnx
+from skl2onnx.common.data_types import FloatTensorType
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+DEFINITIONS = pathlib.Path(__file__).parent / "definitions"
+YAML_FILE = DEFINITIONS / "fraud.yaml"
+MODEL, SERVICE, VERSION = "fraud", "fraud_v1", 1
+
+# The first 30-day windows of fraud rates are whole after 37 days. Between the
+# days of training and those held out lies the week after which labels are known.
+TRAIN_DAYS = range(60, 151)
+HELD_OUT_DAYS = range(158, 180)
+
+
+def features():
+    """The references of the feature service, in the order of the model's columns."""
+    services = yaml.safe_load(YAML_FILE.read_text())["feature_services"]
+    return next(s["features"] for s in services if s["name"] == SERVICE)
+
+
+def read(conn, days):
+    """Features, labels and day numbers of those days, in the order of time."""
+    columns = ", ".join(f"""coalesce("{f}"::float8, 'NaN')""" for f in features())
+    text = io.BytesIO()
+    query = f"""COPY (SELECT day_number, is_fraud::int, {columns} FROM fraud.training_rows
+        WHERE day_number BETWEEN {days[0]} AND {days[-1]} ORDER BY transaction_id) TO STDOUT (FORMAT csv)"""
+    with conn.cursor().copy(query) as copy:
+        for block in copy:
+            text.write(block)
+    text.seek(0)
+    rows = np.loadtxt(text, delimiter=",")
+    # Serving feeds float32, so train on what it feeds.
+    return rows[:, 2:].astype(np.float32), rows[:, 1] == 1, rows[:, 0]
+
+
+def fit(x, y):
+    # Categorical and interaction settings stay off, and early stopping too: it
+    # draws a sample, and the number of trees is part of the file's identity.
+    forest = HistGradientBoostingClassifier(
+        max_iter=100, max_depth=6, max_leaf_nodes=31, learning_rate=0.1, min_samples_leaf=100,
+        l2_regularization=1.0, early_stopping=False, random_state=1,
+    )
+    forest.fit(x, y)
+    # ONNX keeps thresholds as float32, and to the nearest of them would move some
+    # above a value that they lay below. Rounded down, x <= threshold says the same
+    # of every float32 x.
+    for (tree,) in forest._predictors:
+        exact = tree.nodes["num_threshold"]
+        nearest = exact.astype(np.float32)
+        tree.nodes["num_threshold"] = np.where(nearest > exact, np.nextafter(nearest, np.float32(-np.inf)), nearest)
+    return forest
+
+
+def export(forest, width):
+    """The forest as ONNX bytes, with nothing in them that varies from run to run."""
+    model = to_onnx(
+        forest, initial_types=[("features", FloatTensorType([None, width]))],
+        options={id(forest): {"zipmap": False}}, target_opset={"": 17, "ai.onnx.ml": 3}, name=MODEL,
+    )
+    model.producer_name, model.producer_version, model.doc_string = "train.py", "", ""
+    opsets = {o.domain: o.version for o in model.opset_import}  # skl2onnx repeats them
+    del model.opset_import[:]
+    model.opset_import.extend(onnx.helper.make_opsetid(*o) for o in sorted(opsets.items()))
+    return model.SerializeToString(deterministic=True)
+
+
+def check_same(forest, raw, x):
+    """Fails unless the ONNX scores are the trainer's, missing values included."""
+    session = onnxruntime.InferenceSession(raw, providers=["CPUExecutionProvider"])
+    holes = x.copy()
+    holes[np.random.default_rng(1).random(x.shape) < 0.3] = np.nan
+    for name, rows in ("held-out rows", x), ("held-out rows with 30 % more missing", holes):
+        want = forest.predict_proba(rows)
+        (got,) = session.run(["probabilities"], {"features": rows})
+        worst = np.abs(got - want).max()
+        print(f"largest difference to the trainer on {len(rows)} {name}: {worst:.1e}")
+        if not worst < 1e-5:
+            sys.exit(f"the exported model differs from the trainer on {name}")
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--dsn", required=True, help="Postgres that fraudload or `larder demo` filled")
+    arguments.add_argument("--check", action="store_true", help="write nothing, fail where the model would change")
+    options = arguments.parse_args()
+
+    with psycopg.connect(options.dsn) as conn:
+        x, y, _ = read(conn, TRAIN_DAYS)
+        held_x, held_y, held_day = read(conn, HELD_OUT_DAYS)
+    print(f"training on {len(y)} transactions of days {TRAIN_DAYS[0]} to {TRAIN_DAYS[-1]}, {y.mean():.2%} fraud")
+    forest = fit(x, y)
+    raw = export(forest, x.shape[1])
+    check_same(forest, raw, held_x)
+
+    score = forest.predict_proba(held_x)[:, 1]
+    last = held_day == HELD_OUT_DAYS[-1]
+    print(f"held out, days {HELD_OUT_DAYS[0]} to {HELD_OUT_DAYS[-1]}: "
+          f"AUC {roc_auc_score(held_y, score):.4f}, average precision {average_precision_score(held_y, score):.4f}")
+    print(f"held out, the last day alone: AUC {roc_auc_score(held_y[last], score[last]):.4f} on {last.sum()} transactions")
+
+    digest = hashlib.sha256(raw).hexdigest()
+    file = DEFINITIONS / "models" / f"{MODEL}-{VERSION}.onnx"
+    print(f"{file.name}: {len(raw)} bytes, {sum(len(t.nodes) for (t,) in forest._predictors)} nodes, sha256 {digest}")
+    if options.check:
+        if file.read_bytes() != raw:
+            sys.exit(f"{file} differs from what these transactions and versions give; run without --check to replace it")
+        return
+    onnx.checker.check_model(raw)
+    file.write_bytes(raw)
+    YAML_FILE.write_text(re.sub(r'(?m)(sha256: )\S+$', rf"\g<1>{digest}", YAML_FILE.read_text()))
+
+
+if __name__ == "__main__":
+    main()
