@@ -1,0 +1,237 @@
+package schema
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Diff returns what turns before into after, field by field: noun by noun, in
+// the order of after, what is removed last. storage is how the views of before
+// are stored; it tells which rows can still be read.
+//
+// Definitions of one noun have no order among them, so moving one is no change.
+func Diff(before, after *Definitions, storage Storage) []Change {
+	d := differ{after: after, storage: storage, services: map[string]*FeatureService{}, anew: map[string]bool{}}
+	next := storage.Evolve(after)
+	for _, v := range next.Views {
+		if old := storage.view(v.View); old != nil && old.ID != v.ID {
+			d.anew[v.View] = true
+		}
+	}
+	for i := range before.FeatureServices {
+		d.services[before.FeatureServices[i].Name] = &before.FeatureServices[i]
+	}
+	diffNoun(&d, "entity", before.Entities, after.Entities, func(x *Entity) string { return x.Name }, d.entityEffect)
+	diffNoun(&d, "source", before.Sources, after.Sources, func(x *Source) string { return x.Name }, d.sourceEffect)
+	diffNoun(&d, "feature view", before.FeatureViews, after.FeatureViews, func(x *FeatureView) string { return x.Name }, d.viewEffect)
+	diffNoun(&d, "on-demand view", before.OnDemandViews, after.OnDemandViews, func(x *OnDemandView) string { return x.Name }, noEffect)
+	diffNoun(&d, "feature service", before.FeatureServices, after.FeatureServices, func(x *FeatureService) string { return x.Name }, d.serviceEffect)
+	d.wildcards(before)
+	diffNoun(&d, "model", before.Models, after.Models, func(x *Model) string { return x.Name }, d.modelEffect)
+	return d.changes
+}
+
+type differ struct {
+	after    *Definitions
+	storage  Storage
+	services map[string]*FeatureService // of before
+	anew     map[string]bool            // views of both whose stored rows can't be read any more
+	changes  []Change
+}
+
+// diffNoun adds the changes of all definitions of one noun.
+func diffNoun[T any](d *differ, noun string, before, after []T, name func(*T) string, effect func(Change, []string) string) {
+	old := map[string]*T{}
+	for i := range before {
+		old[name(&before[i])] = &before[i]
+	}
+	add := func(c Change, path []string) {
+		c.Noun, c.Field = noun, strings.Join(path, ".")
+		c.Effect = effect(c, path)
+		d.changes = append(d.changes, c)
+	}
+	for i := range after {
+		n := name(&after[i])
+		was := old[n]
+		delete(old, n)
+		if was == nil {
+			add(Change{Action: Add, Name: n, After: jsonOf(after[i])}, nil)
+			continue
+		}
+		diffValue(nil, reflect.ValueOf(*was), reflect.ValueOf(after[i]), func(c Change, path []string) {
+			c.Name = n
+			add(c, path)
+		})
+	}
+	for i := range before {
+		if n := name(&before[i]); old[n] != nil {
+			add(Change{Action: Remove, Name: n, Before: jsonOf(before[i])}, nil)
+		}
+	}
+}
+
+// diffValue reports the differences of two values of one type.
+func diffValue(path []string, before, after reflect.Value, add func(Change, []string)) {
+	switch {
+	case before.Kind() == reflect.Struct:
+		for i := range before.NumField() {
+			key, _, _ := strings.Cut(before.Type().Field(i).Tag.Get("json"), ",")
+			diffValue(append(slices.Clone(path), key), before.Field(i), after.Field(i), add)
+		}
+	case before.Kind() == reflect.Slice && elementName(before.Type().Elem()) != nil:
+		diffList(path, before, after, add)
+	case before.Kind() == reflect.Map:
+		diffMap(path, before, after, add)
+	default:
+		diffLeaf(path, before, after, add)
+	}
+}
+
+func diffLeaf(path []string, before, after reflect.Value, add func(Change, []string)) {
+	c := Change{Action: Modify, Before: leafJSON(before), After: leafJSON(after)}
+	switch {
+	case c.Before == c.After:
+		return
+	case c.Before == "":
+		c.Action = Add
+	case c.After == "":
+		c.Action = Remove
+	}
+	add(c, path)
+}
+
+// leafJSON returns the JSON of a field's value; none for the zero value, which
+// the definitions leave out.
+func leafJSON(v reflect.Value) string {
+	if v.IsZero() {
+		return ""
+	}
+	return jsonOf(v.Interface())
+}
+
+func diffMap(path []string, before, after reflect.Value, add func(Change, []string)) {
+	var keys []string
+	for _, m := range []reflect.Value{before, after} {
+		for _, k := range m.MapKeys() {
+			keys = append(keys, k.String())
+		}
+	}
+	slices.Sort(keys)
+	get := func(m reflect.Value, k string) string {
+		if v := m.MapIndex(reflect.ValueOf(k)); v.IsValid() {
+			return jsonOf(v.Interface())
+		}
+		return ""
+	}
+	for _, k := range slices.Compact(keys) {
+		c := Change{Action: Modify, Before: get(before, k), After: get(after, k)}
+		switch {
+		case c.Before == c.After:
+			continue
+		case c.Before == "":
+			c.Action = Add
+		case c.After == "":
+			c.Action = Remove
+		}
+		add(c, append(slices.Clone(path), k))
+	}
+}
+
+// elementName returns how elements of a list are told apart: by their name,
+// their version, or themselves. Nil when the type is in no such list.
+func elementName(t reflect.Type) func(reflect.Value) string {
+	switch {
+	case t.Kind() == reflect.String:
+		return func(v reflect.Value) string { return v.String() }
+	case t == reflect.TypeFor[ModelVersion]():
+		return func(v reflect.Value) string { return fmt.Sprint(v.Interface().(ModelVersion).Version) }
+	case t.Kind() == reflect.Struct:
+		return func(v reflect.Value) string { return v.FieldByName("Name").String() }
+	}
+	return nil
+}
+
+// diffList reports what came, what went, what changed in what stayed, and when
+// what stayed is in another order, the two orders.
+func diffList(path []string, before, after reflect.Value, add func(Change, []string)) {
+	name := elementName(before.Type().Elem())
+	old, stayed := map[string]reflect.Value{}, map[string]bool{}
+	var order [2][]string // of what stayed
+	for _, v := range before.Seq2() {
+		old[name(v)] = v
+	}
+	for _, v := range after.Seq2() {
+		at := append(slices.Clone(path), name(v))
+		was, found := old[name(v)]
+		if !found {
+			add(Change{Action: Add, After: jsonOf(v.Interface())}, at)
+			continue
+		}
+		stayed[name(v)] = true
+		order[1] = append(order[1], name(v))
+		if v.Kind() == reflect.Struct {
+			diffValue(at, was, v, add)
+		}
+	}
+	for _, v := range before.Seq2() {
+		if stayed[name(v)] {
+			order[0] = append(order[0], name(v))
+			continue
+		}
+		add(Change{Action: Remove, Before: jsonOf(v.Interface())}, append(slices.Clone(path), name(v)))
+	}
+	// The order of a model's versions means nothing.
+	if before.Type().Elem() != reflect.TypeFor[ModelVersion]() && !slices.Equal(order[0], order[1]) {
+		add(Change{Action: Modify, Before: jsonOf(order[0]), After: jsonOf(order[1])}, path)
+	}
+}
+
+// wildcards reports the services that list VIEW:* and whose vectors change
+// because the view does.
+func (d *differ) wildcards(before *Definitions) {
+	for i := range d.after.FeatureServices {
+		s := &d.after.FeatureServices[i]
+		was := d.services[s.Name]
+		if was == nil {
+			continue
+		}
+		for _, ref := range s.Features {
+			owner, all, _ := strings.Cut(ref, ":")
+			if all != "*" || !slices.Contains(was.Features, ref) {
+				continue
+			}
+			c := Change{Action: Modify, Noun: "feature service", Name: s.Name, Field: "features." + ref}
+			c.Before, c.After = jsonOf(before.featureNames(was, owner)), jsonOf(d.after.featureNames(s, owner))
+			if c.Before != c.After {
+				c.Effect = vectorChanges
+				d.changes = append(d.changes, c)
+			}
+		}
+	}
+}
+
+// featureNames returns the features that OWNER:* of a service stands for.
+func (d *Definitions) featureNames(s *FeatureService, owner string) []string {
+	features := s.Request
+	for i := range d.FeatureViews {
+		if d.FeatureViews[i].Name == owner {
+			features = d.FeatureViews[i].Features
+		}
+	}
+	names := make([]string, len(features))
+	for i, f := range features {
+		names[i] = f.Name
+	}
+	return names
+}
+
+func jsonOf(v any) string {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		raw = AppendValue(nil, v) // a default that is NaN or infinite
+	}
+	return string(raw)
+}

@@ -1,0 +1,175 @@
+package schema
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// What changes mean, where several mean the same.
+const (
+	viewAnew      = "the view is materialized anew: NOT_FOUND until then"
+	vectorChanges = "the vector changes: models trained on the old one must be retrained"
+	orderChanges  = "the order of the vector changes: models trained on the old order must be retrained"
+	answersChange = "answers change at once"
+	scoresChange  = "scores change at once"
+)
+
+func noEffect(Change, []string) string { return "" }
+
+// entityEffect: another key makes the stored rows of the entity's views useless.
+func (d *differ) entityEffect(c Change, path []string) string {
+	if len(path) == 0 || path[0] != "join_keys" {
+		return ""
+	}
+	return d.viewsAnew(func(v *FeatureView) bool { return slices.Contains(v.Entities, c.Name) })
+}
+
+// sourceEffect: other time columns order rows otherwise, so that stored and new
+// ones can't be compared; another table only brings other rows.
+func (d *differ) sourceEffect(c Change, path []string) string {
+	if len(path) == 0 {
+		return ""
+	}
+	ofSource := func(v *FeatureView) bool { return v.Source == c.Name }
+	switch path[0] {
+	case "timestamp_field", "created_timestamp_column", "time_zone", "deleted_column":
+		return d.viewsAnew(ofSource)
+	case "table", "query":
+		stay := d.viewNames(func(v *FeatureView) bool { return ofSource(v) && !d.anew[v.Name] && d.storage.view(v.Name) != nil })
+		if len(stay) > 0 {
+			return rereadEffect(strings.Join(stay, " "))
+		}
+	}
+	return ""
+}
+
+func rereadEffect(views string) string {
+	return fmt.Sprintf("stored rows stay until their keys are materialized again; larder materialize --full %s reads all again", views)
+}
+
+func (d *differ) viewEffect(c Change, path []string) string {
+	if len(path) == 0 {
+		if c.Action == Remove {
+			return "its rows are deleted"
+		}
+		return "NOT_FOUND until it is materialized"
+	}
+	switch path[0] {
+	case "ttl":
+		return "applies to stored rows at once"
+	case "entities":
+		if d.anew[c.Name] {
+			return viewAnew
+		}
+	case "source":
+		if d.anew[c.Name] {
+			return viewAnew
+		}
+		return rereadEffect(c.Name)
+	case "features":
+		return d.viewFeatureEffect(c, path[1:])
+	}
+	return ""
+}
+
+// viewFeatureEffect is of a change below a view's features: of the list when
+// path is empty, of one feature, or of a field of it.
+func (d *differ) viewFeatureEffect(c Change, path []string) string {
+	switch {
+	case len(path) == 2 && path[1] == "default":
+		return answersChange
+	case len(path) == 2 && path[1] != "type":
+		return "" // a description
+	case len(path) > 2:
+		return "" // a tag
+	case d.anew[c.Name]:
+		return viewAnew
+	case len(path) == 1 && c.Action == Remove:
+		return "its stored values are no longer read"
+	case len(path) == 1 && c.Action == Add:
+		return d.newFeatureEffect(c.Name, path[0])
+	}
+	return ""
+}
+
+func (d *differ) newFeatureEffect(view, feature string) string {
+	stored := d.storage.view(view)
+	returns := stored != nil && slices.ContainsFunc(stored.Layouts, func(layout []Column) bool {
+		return slices.ContainsFunc(layout, func(col Column) bool { return col.Name == feature })
+	})
+	if returns {
+		return fmt.Sprintf("rows stored when the view last had it answer what they held then; larder materialize --full %s reads all again", view)
+	}
+	return fmt.Sprintf("null in stored rows until they are materialized again; larder materialize --full %s reads all again", view)
+}
+
+func (d *differ) serviceEffect(c Change, path []string) string {
+	if len(path) == 0 {
+		return ""
+	}
+	switch {
+	case path[0] == "features" && c.Action == Modify:
+		return orderChanges
+	case path[0] == "features":
+		return vectorChanges
+	case path[0] != "request" || len(path) == 1:
+		return ""
+	case len(path) == 2 && c.Action == Add:
+		return "requests must bring it"
+	case len(path) == 2:
+		return "requests must leave it out"
+	case path[2] == "type":
+		return vectorChanges
+	case path[2] == "default":
+		return answersChange
+	}
+	return ""
+}
+
+func (d *differ) modelEffect(c Change, path []string) string {
+	if len(path) == 0 {
+		return ""
+	}
+	switch path[0] {
+	case "serve":
+		if c.After == "" {
+			return "requests that ask for no version are scored by the only one"
+		}
+		return fmt.Sprintf("requests that ask for no version are scored by version %s at once", c.After)
+	case "on_missing":
+		return answersChange
+	case "feature_service":
+		return vectorChanges
+	case "versions":
+		if len(path) == 2 && c.Action == Remove {
+			return "requests that ask for it are refused"
+		}
+		if len(path) == 3 && path[2] != "onnx" {
+			return scoresChange
+		}
+	}
+	return ""
+}
+
+// viewsAnew names the views that are materialized anew, of those that which picks.
+func (d *differ) viewsAnew(which func(*FeatureView) bool) string {
+	views := d.viewNames(func(v *FeatureView) bool { return d.anew[v.Name] && which(v) })
+	switch len(views) {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf("feature view %s is materialized anew: NOT_FOUND until then", views[0])
+	}
+	return fmt.Sprintf("feature views %s are materialized anew: NOT_FOUND until then", strings.Join(views, ", "))
+}
+
+func (d *differ) viewNames(which func(*FeatureView) bool) []string {
+	var names []string
+	for i := range d.after.FeatureViews {
+		if v := &d.after.FeatureViews[i]; which(v) {
+			names = append(names, v.Name)
+		}
+	}
+	return names
+}
