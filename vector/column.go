@@ -1,12 +1,6 @@
 package vector
 
-import (
-	"encoding/binary"
-	"math"
-
-	"larder/schema"
-	"larder/store/row"
-)
+import "larder/schema"
 
 // A Column is one value per row, of one type. The slice of that type holds the
 // values; the others are nil. Timestamps are Int64s, in microseconds since 1970
@@ -27,6 +21,12 @@ type Column struct {
 	Statuses []schema.Status // of features, in answers
 }
 
+// Columns are columns of a request, by name. Names and Values have one length.
+type Columns struct {
+	Names  []string
+	Values []Column
+}
+
 // Len returns the number of rows.
 func (c *Column) Len() int {
 	if c.Type.IsList() {
@@ -35,6 +35,7 @@ func (c *Column) Len() int {
 	return c.elements()
 }
 
+// elements returns the number of values: of rows, or of elements of all lists.
 func (c *Column) elements() int {
 	switch c.Type.Elem() {
 	case schema.Bool:
@@ -56,64 +57,16 @@ func (c *Column) elements() int {
 // IsNull tells whether row i has no value.
 func (c *Column) IsNull(i int) bool { return c.Valid != nil && !c.Valid[i] }
 
-// newColumn returns a column of n nulls. A list's elements come later.
-func newColumn(t schema.Type, n int) Column {
-	c := Column{Type: t, Valid: make([]bool, n), Statuses: make([]schema.Status, n)}
-	if t.IsList() {
-		c.Ends = make([]uint32, n)
-		return c
+// List returns where the elements of row i of a column of lists begin and end.
+func (c *Column) List(i int) (start, end uint32) {
+	if i > 0 {
+		start = c.Ends[i-1]
 	}
-	switch t {
-	case schema.Bool:
-		c.Bools = make([]bool, n)
-	case schema.Int32:
-		c.Int32s = make([]int32, n)
-	case schema.Int64, schema.Timestamp:
-		c.Int64s = make([]int64, n)
-	case schema.Float32:
-		c.Float32s = make([]float32, n)
-	case schema.Float64:
-		c.Float64s = make([]float64, n)
-	case schema.String:
-		c.Strings = make([]string, n)
-	case schema.Bytes:
-		c.Bytes = make([][]byte, n)
-	}
-	return c
-}
-
-// setRaw sets row i of a scalar column from the bytes of a stored row.
-func (c *Column) setRaw(i int, stored []byte, offset int) error {
-	c.Valid[i] = true
-	b := stored[offset:]
-	switch c.Type {
-	case schema.Bool:
-		c.Bools[i] = b[0] != 0
-	case schema.Int32:
-		c.Int32s[i] = int32(binary.LittleEndian.Uint32(b))
-	case schema.Int64, schema.Timestamp:
-		c.Int64s[i] = int64(binary.LittleEndian.Uint64(b))
-	case schema.Float32:
-		c.Float32s[i] = math.Float32frombits(binary.LittleEndian.Uint32(b))
-	case schema.Float64:
-		c.Float64s[i] = math.Float64frombits(binary.LittleEndian.Uint64(b))
-	default:
-		raw, err := row.Variable(stored, offset)
-		if err != nil {
-			return err
-		}
-		if c.Type == schema.String {
-			c.Strings[i] = string(raw)
-		} else {
-			c.Bytes[i] = append([]byte{}, raw...)
-		}
-	}
-	return nil
+	return start, c.Ends[i]
 }
 
 // copyRow sets row i of a scalar column from row j of another of the same type.
 func (c *Column) copyRow(i int, from *Column, j int) {
-	c.Valid[i] = true
 	switch c.Type {
 	case schema.Bool:
 		c.Bools[i] = from.Bools[j]
@@ -132,47 +85,9 @@ func (c *Column) copyRow(i int, from *Column, j int) {
 	}
 }
 
-// appendRaw appends the elements of a stored list.
-func (c *Column) appendRaw(list []byte) error {
-	switch t := c.Type.Elem(); t {
-	case schema.String:
-		return row.EachText(list, func(b []byte) { c.Strings = append(c.Strings, string(b)) })
-	case schema.Bytes:
-		return row.EachText(list, func(b []byte) { c.Bytes = append(c.Bytes, append([]byte{}, b...)) })
-	default:
-		n, err := row.ListLen(t, list)
-		if err != nil || n == 0 {
-			return err
-		}
-		for w := len(list) / n; len(list) > 0; list = list[w:] {
-			c.appendElement(list)
-		}
-		return nil
-	}
-}
-
-func (c *Column) appendElement(b []byte) {
-	switch c.Type.Elem() {
-	case schema.Bool:
-		c.Bools = append(c.Bools, b[0] != 0)
-	case schema.Int32:
-		c.Int32s = append(c.Int32s, int32(binary.LittleEndian.Uint32(b)))
-	case schema.Int64, schema.Timestamp:
-		c.Int64s = append(c.Int64s, int64(binary.LittleEndian.Uint64(b)))
-	case schema.Float32:
-		c.Float32s = append(c.Float32s, math.Float32frombits(binary.LittleEndian.Uint32(b)))
-	case schema.Float64:
-		c.Float64s = append(c.Float64s, math.Float64frombits(binary.LittleEndian.Uint64(b)))
-	}
-}
-
 // appendList appends the elements of row j of another list column of the same type.
 func (c *Column) appendList(from *Column, j int) {
-	start := uint32(0)
-	if j > 0 {
-		start = from.Ends[j-1]
-	}
-	end := from.Ends[j]
+	start, end := from.List(j)
 	switch c.Type.Elem() {
 	case schema.Bool:
 		c.Bools = append(c.Bools, from.Bools[start:end]...)
@@ -191,40 +106,114 @@ func (c *Column) appendList(from *Column, j int) {
 	}
 }
 
-// float32At returns row i of a column of bools or numbers as a float tensor
-// holds it.
-func (c *Column) float32At(i int) float32 {
-	switch c.Type {
-	case schema.Bool:
-		return boolFloat(c.Bools[i])
-	case schema.Int32:
-		return float32(c.Int32s[i])
-	case schema.Int64, schema.Timestamp:
-		return float32(c.Int64s[i])
-	case schema.Float32:
-		return c.Float32s[i]
-	}
-	return float32(c.Float64s[i])
-}
-
-func boolFloat(v bool) float32 {
-	if v {
-		return 1
-	}
-	return 0
-}
-
-// rawFloat32 returns the value of type t at the start of b as a float tensor holds it.
-func rawFloat32(t schema.Type, b []byte) float32 {
+// reserve makes room for n elements of a type in the slice that holds them.
+func (c *Column) reserve(t schema.Type, n int) {
 	switch t {
 	case schema.Bool:
-		return float32(b[0])
+		c.Bools = make([]bool, 0, n)
 	case schema.Int32:
-		return float32(int32(binary.LittleEndian.Uint32(b)))
+		c.Int32s = make([]int32, 0, n)
+	case schema.Int64, schema.Timestamp:
+		c.Int64s = make([]int64, 0, n)
 	case schema.Float32:
-		return math.Float32frombits(binary.LittleEndian.Uint32(b))
+		c.Float32s = make([]float32, 0, n)
 	case schema.Float64:
-		return float32(math.Float64frombits(binary.LittleEndian.Uint64(b)))
+		c.Float64s = make([]float64, 0, n)
+	case schema.String:
+		c.Strings = make([]string, 0, n)
+	case schema.Bytes:
+		c.Bytes = make([][]byte, 0, n)
 	}
-	return float32(int64(binary.LittleEndian.Uint64(b)))
+}
+
+// resize gives a column that was reserved n zero values.
+func (c *Column) resize(n int) {
+	switch c.Type.Elem() {
+	case schema.Bool:
+		c.Bools = c.Bools[:n]
+	case schema.Int32:
+		c.Int32s = c.Int32s[:n]
+	case schema.Int64, schema.Timestamp:
+		c.Int64s = c.Int64s[:n]
+	case schema.Float32:
+		c.Float32s = c.Float32s[:n]
+	case schema.Float64:
+		c.Float64s = c.Float64s[:n]
+	case schema.String:
+		c.Strings = c.Strings[:n]
+	case schema.Bytes:
+		c.Bytes = c.Bytes[:n]
+	}
+}
+
+// newColumn returns a column of n zero values, or of n empty lists, all of them
+// valid.
+func newColumn(t schema.Type, n int) Column {
+	c := Column{Type: t}
+	if t.IsList() {
+		c.Ends = make([]uint32, n)
+		return c
+	}
+	c.reserve(t, n)
+	c.resize(n)
+	return c
+}
+
+// setValues gives columns of features room for rows values each, out of one
+// piece of memory for all values of a type: the number of allocations depends on
+// neither rows nor features. Lists get their elements later.
+func setValues(columns []Column, rows int) {
+	var counts [schema.Timestamp + 1]int // of scalar columns, by type
+	lists := 0
+	for i := range columns {
+		switch t := columns[i].Type; {
+		case t.IsList():
+			lists++
+		case t == schema.Timestamp:
+			counts[schema.Int64]++
+		default:
+			counts[t]++
+		}
+	}
+	var slab Column
+	for t, n := range counts {
+		if n > 0 {
+			slab.reserve(schema.Type(t), n*rows)
+		}
+	}
+	slab.Ends = make([]uint32, 0, lists*rows)
+	for i := range columns {
+		slab.cutInto(&columns[i], rows)
+	}
+}
+
+// cutInto gives a column the next n values, or ends of lists, of c's memory.
+func (c *Column) cutInto(to *Column, n int) {
+	if to.Type.IsList() {
+		to.Ends = cut(&c.Ends, n)
+		return
+	}
+	switch to.Type {
+	case schema.Bool:
+		to.Bools = cut(&c.Bools, n)
+	case schema.Int32:
+		to.Int32s = cut(&c.Int32s, n)
+	case schema.Int64, schema.Timestamp:
+		to.Int64s = cut(&c.Int64s, n)
+	case schema.Float32:
+		to.Float32s = cut(&c.Float32s, n)
+	case schema.Float64:
+		to.Float64s = cut(&c.Float64s, n)
+	case schema.String:
+		to.Strings = cut(&c.Strings, n)
+	case schema.Bytes:
+		to.Bytes = cut(&c.Bytes, n)
+	}
+}
+
+// cut takes the next n values of a slice's memory off it.
+func cut[T any](slab *[]T, n int) []T {
+	head := (*slab)[:n:n]
+	*slab = (*slab)[n:cap(*slab)]
+	return head
 }

@@ -2,106 +2,128 @@ package vector
 
 import (
 	"fmt"
+	"strings"
 
 	"larder/schema"
 	"larder/store/row"
 )
 
 // Finish completes the vectors once every row that was found has been visited:
-// defaults where none was, values that the request brings, lists. It fails when
-// a value is missing and the model asks to fail then.
+// defaults where no value is present, values that the request brings, strings
+// and lists. It fails when a value is missing and the model asks to fail then.
 func (b *Batch) Finish() error {
-	for v := range b.program.views {
-		p := &b.program.views[v]
-		for r, status := range b.Statuses(v) {
-			if status == schema.StatusPresent {
-				continue
-			}
-			for _, feature := range p.features {
-				b.setMissing(feature, r, status)
-			}
+	if len(b.spans) > 0 {
+		b.putTexts()
+	}
+	for view := range b.program.views {
+		b.finishView(view)
+	}
+	for _, n := range b.nulls {
+		if b.given[n.feature] == nil {
+			b.putDefault(int(n.feature), int(n.row), schema.StatusNullValue)
 		}
 	}
 	for feature, c := range b.given {
 		if c != nil {
-			b.setGiven(feature, c)
+			b.putGiven(feature, c)
 		}
-	}
-	if err := b.joinLists(); err != nil {
-		return err
 	}
 	if b.missing.found {
 		return b.missingError()
 	}
-	return nil
+	return b.joinLists()
 }
 
-// setGiven puts the values that the request brings for a feature.
-func (b *Batch) setGiven(feature int, given *Column) {
-	b.given[feature] = nil // so that setMissing acts on nulls
-	width := len(b.program.floats)
+// finishView gives all values of a view the status of their rows, and puts
+// defaults where there is no row.
+func (b *Batch) finishView(view int) {
+	features, statuses := b.program.views[view].features, b.Statuses(view)
+	if b.columns != nil {
+		valid := b.columns[features[0]].Valid
+		for r, status := range statuses {
+			valid[r] = status == schema.StatusPresent
+		}
+		for _, feature := range features {
+			copy(b.columns[feature].Valid, valid)
+			copy(b.columns[feature].Statuses, statuses)
+		}
+	}
+	for r, status := range statuses {
+		if status == schema.StatusPresent {
+			continue
+		}
+		for _, feature := range features {
+			if b.given[feature] == nil {
+				b.putDefault(feature, r, status)
+			}
+		}
+	}
+}
+
+// putDefault puts the default, or null, where no value is present.
+func (b *Batch) putDefault(feature, r int, status schema.Status) {
+	d := &b.program.defaults[feature]
+	if b.dense != nil {
+		b.dense[r*len(b.program.floats)+feature] = b.program.floats[feature]
+	}
+	if b.tensors != nil {
+		if d.Valid[0] {
+			b.tensors[feature].putRow(r, d, 0)
+		} else {
+			b.tensors[feature].putNull(r)
+		}
+	}
+	if b.columns != nil {
+		c := &b.columns[feature]
+		c.Statuses[r], c.Valid[r] = status, d.Valid[0]
+		c.copyRow(r, d, 0)
+	}
+	if m := &b.missing; b.program.strict && (!m.found || r < m.row || r == m.row && feature < m.feature) {
+		*m = missing{true, r, feature, status}
+	}
+}
+
+// putGiven puts the values that the request brings for a feature.
+func (b *Batch) putGiven(feature int, given *Column) {
 	for r := range b.rows {
 		if given.IsNull(r) {
-			b.setMissing(feature, r, schema.StatusNullValue)
+			b.putDefault(feature, r, schema.StatusNullValue)
 			continue
 		}
 		if b.dense != nil {
-			b.dense[r*width+feature] = given.float32At(r)
+			b.dense[r*len(b.program.floats)+feature] = given.float32At(r)
+		}
+		if b.tensors != nil {
+			b.tensors[feature].putRow(r, given, r)
 		}
 		if b.columns != nil {
 			c := &b.columns[feature]
-			c.Statuses[r] = schema.StatusPresent
-			if !c.Type.IsList() {
-				c.copyRow(r, given, r)
-			}
+			c.Statuses[r], c.Valid[r] = schema.StatusPresent, true
+			c.copyRow(r, given, r)
 		}
 	}
-	b.given[feature] = given
-}
-
-// joinLists lays the lists of each list feature end to end.
-func (b *Batch) joinLists() error {
-	for feature := range b.lists {
-		c := &b.columns[feature]
-		if !c.Type.IsList() {
-			continue
-		}
-		arena, d := &b.lists[feature], &b.program.defaults[feature]
-		for r := range b.rows {
-			switch given := b.given[feature]; {
-			case c.Statuses[r] != schema.StatusPresent:
-				c.Valid[r] = d.Valid[0]
-				c.appendList(d, 0)
-			case given != nil:
-				c.Valid[r] = true
-				c.appendList(given, r)
-			default:
-				c.Valid[r] = true
-				span := arena.spans[r]
-				if err := c.appendRaw(arena.bytes[span[0]:span[1]]); err != nil {
-					return b.corrupt(b.program.plan.Features[feature].View, err)
-				}
-			}
-			c.Ends[r] = uint32(c.elements())
-		}
-	}
-	return nil
 }
 
 func (b *Batch) missingError() error {
-	f := &b.program.plan.Features[b.missing.feature]
-	key := "the request's value"
-	if f.View >= 0 {
-		v := &b.program.plan.Views[f.View]
-		key = "its row"
-		if _, values, err := row.DecodeKey(b.keys.At(f.View*b.rows+b.missing.row), v.Keys); err == nil {
-			key = ""
-			for i, k := range v.Keys {
-				key += fmt.Sprintf(" %s=%s", k.Name, schema.AppendValue(nil, values[i]))
-			}
-			key = key[1:]
-		}
+	m, plan := &b.missing, b.program.plan
+	f := &plan.Features[m.feature]
+	failing := fmt.Sprintf("model %q asks to fail when a value is missing: %s is %s in row %d", plan.Model.Name, f.Name, m.status, m.row)
+	if b.given[m.feature] != nil {
+		return schema.Errorf(schema.Invalid, "MISSING_FEATURE", "%s of the request; send a value", failing)
 	}
-	return schema.Errorf(schema.FailedPrecondition, "MISSING_FEATURE", "model %q asks to fail when a value is missing: %s is %s for row %d (%s)",
-		b.program.plan.Model.Name, f.Name, b.missing.status, b.missing.row, key)
+	return schema.Errorf(schema.FailedPrecondition, "MISSING_FEATURE", "%s (%s)", failing, b.describeKey(f.View, m.row))
+}
+
+// describeKey returns the key of a row in a view, as a person reads it.
+func (b *Batch) describeKey(view, r int) string {
+	keys := b.program.views[view].view.Keys
+	_, values, err := row.DecodeKey(b.keys.At(view*b.rows+r), keys)
+	if err != nil {
+		return err.Error()
+	}
+	parts := make([]string, len(keys))
+	for i, k := range keys {
+		parts[i] = k.Name + "=" + string(schema.AppendValue(nil, values[i]))
+	}
+	return strings.Join(parts, " ")
 }

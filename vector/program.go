@@ -3,106 +3,152 @@ package vector
 import (
 	"math"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"larder/schema"
 	"larder/store/row"
 )
 
-// A Program says how the rows of a plan's views become vectors. It is immutable
-// and safe for concurrent use.
+// A Program says how the rows of a plan's views become vectors. It is safe for
+// concurrent use.
 type Program struct {
 	plan     *schema.Plan
 	views    []viewProgram
-	defaults []Column  // of each feature: one row, its default or null
-	floats   []float32 // of each feature: its default as a float tensor holds it; NaN for null
-	strict   bool      // the model asks to fail when a value is missing
+	defaults []Column       // of each feature: one row, its default or null
+	floats   []float32      // of each feature: its default as a float tensor holds it; NaN for null
+	texts    []int          // the features that are strings, bytes or lists
+	request  map[string]int // the feature that a name in a request means; below 0: ^index in plan.Request of a value that isn't a feature
+	strict   bool           // the model asks to fail when a value is missing
 }
 
 type viewProgram struct {
+	view     *schema.PlanView
 	ttl      int64
-	features []int // plan features that come from this view
-	layouts  []layoutProgram
+	features []int                           // of the plan, that come from this view
+	layouts  []atomic.Pointer[layoutProgram] // compiled when a row of the layout comes
 }
 
 // A layoutProgram reads rows of one layout.
 type layoutProgram struct {
 	layout *row.Layout
-	moves  []move
+	runs   []run  // numbers and bools, for a float tensor
+	fixed  []move // bools, numbers and timestamps
+	texts  []move // strings, bytes and lists
+
+	wanted   []byte // null bits of the columns that are read
+	features []int  // of each column that is read: the feature
+	absent   []int  // features that rows of this layout lack
 }
 
 // A move takes one stored value to one place of the vector.
 type move struct {
 	feature int // in the plan
-	column  int // in the layout; absent when rows of this layout lack it
+	column  int // in the layout
 	offset  int // in the row
 	kind    schema.Type
+	text    int // in Program.texts
 }
 
-const absent = -1
+// A run is moves of values that lie end to end, in the row and in the vector.
+type run struct {
+	move  // the first
+	count int
+}
 
 // Compile returns the program of a plan.
 func Compile(plan *schema.Plan) *Program {
-	p := &Program{plan: plan, strict: plan.Model != nil && plan.Model.OnMissing == schema.FailOnMissing}
-	for i := range plan.Views {
-		p.views = append(p.views, compileView(&plan.Views[i]))
+	p := &Program{
+		plan: plan, views: make([]viewProgram, len(plan.Views)), request: map[string]int{},
+		strict: plan.Model != nil && plan.Model.OnMissing == schema.FailOnMissing,
+	}
+	for i := range plan.Request {
+		p.request[plan.Request[i].Name] = ^i
 	}
 	for i := range plan.Features {
 		f := &plan.Features[i]
-		c := valueColumn(f.Type, f.Default)
-		float := float32(math.NaN())
-		if f.Default != nil && IsNumber(f.Type) {
+		p.request[f.Name] = i
+		if f.Request >= 0 {
+			p.request[plan.Request[f.Request].Name] = i
+		}
+		if f.Type.IsList() || f.Type == schema.String || f.Type == schema.Bytes {
+			p.texts = append(p.texts, i)
+		}
+		c, float := valueColumn(f.Type, f.Default), float32(math.NaN())
+		if f.Default != nil && isNumber(f.Type) {
 			float = c.float32At(0)
 		}
 		p.defaults, p.floats = append(p.defaults, c), append(p.floats, float)
 	}
+	for i := range plan.Views {
+		v := &plan.Views[i]
+		p.views[i] = viewProgram{view: v, ttl: v.TTLMicros(), layouts: make([]atomic.Pointer[layoutProgram], len(v.Layouts))}
+		for _, slot := range v.Slots {
+			p.views[i].features = append(p.views[i].features, slot.Feature)
+		}
+	}
 	return p
 }
 
-// IsNumber tells whether a float tensor can hold values of type t: bools and
-// numbers.
-func IsNumber(t schema.Type) bool {
-	return t == schema.Bool || t.IsInteger() || t.IsFloat()
+// layout returns the program of a layout by its number; nil when there is none.
+func (p *Program) layout(v *viewProgram, number uint16) *layoutProgram {
+	if int(number) >= len(v.layouts) {
+		return nil
+	}
+	l := v.layouts[number].Load()
+	if l == nil {
+		l = p.compileLayout(v.view, v.view.Layouts[number])
+		v.layouts[number].Store(l)
+	}
+	return l
 }
 
-func compileView(v *schema.PlanView) viewProgram {
-	out := viewProgram{ttl: v.TTLMicros()}
+func (p *Program) compileLayout(v *schema.PlanView, columns []schema.Column) *layoutProgram {
+	l := &layoutProgram{layout: row.NewLayout(columns), wanted: make([]byte, (len(columns)+7)/8), features: make([]int, len(columns))}
+	at := make(map[schema.Column]int, len(columns))
+	for i, c := range columns {
+		at[c] = i
+	}
 	for _, slot := range v.Slots {
-		out.features = append(out.features, slot.Feature)
-	}
-	for _, columns := range v.Layouts {
-		layout := row.NewLayout(columns)
-		moves := make([]move, len(v.Slots))
-		for i, slot := range v.Slots {
-			f := v.Features[slot.Column]
-			m := move{feature: slot.Feature, kind: f.Type, column: absent}
-			if at := slices.Index(columns, schema.Column{Name: f.Name, Type: f.Type}); at >= 0 {
-				m.column, m.offset = at, layout.Offsets[at]
-			}
-			moves[i] = m
+		f := &v.Features[slot.Column]
+		column, found := at[schema.Column{Name: f.Name, Type: f.Type}]
+		if !found {
+			l.absent = append(l.absent, slot.Feature)
+			continue
 		}
-		out.layouts = append(out.layouts, layoutProgram{layout, moves})
+		m := move{feature: slot.Feature, column: column, offset: l.layout.Offsets[column], kind: f.Type}
+		l.wanted[column/8] |= 1 << (column % 8)
+		l.features[column] = slot.Feature
+		m.text = slices.Index(p.texts, slot.Feature)
+		if m.text >= 0 {
+			l.texts = append(l.texts, m)
+			continue
+		}
+		l.fixed = append(l.fixed, m)
+		if isNumber(m.kind) {
+			l.addRun(m)
+		}
 	}
-	return out
+	return l
+}
+
+// addRun adds a move to the last run, or begins the next.
+func (l *layoutProgram) addRun(m move) {
+	if n := len(l.runs); n > 0 {
+		last := &l.runs[n-1]
+		if last.kind == m.kind && last.feature+last.count == m.feature && last.column+last.count == m.column {
+			last.count++
+			return
+		}
+	}
+	l.runs = append(l.runs, run{m, 1})
 }
 
 // valueColumn returns a column of one row that holds v, in the Go form of
 // schema.ParseValue.
 func valueColumn(t schema.Type, v any) Column {
 	c := newColumn(t, 1)
-	if v == nil {
-		return c
-	}
-	c.Valid[0] = true
-	if list, isList := v.([]any); isList {
-		for _, element := range list {
-			one := valueColumn(t.Elem(), element)
-			one.Type, one.Ends = t, []uint32{1}
-			c.appendList(&one, 0)
-		}
-		c.Ends[0] = uint32(len(list))
-		return c
-	}
+	c.Valid = []bool{v != nil}
 	switch v := v.(type) {
 	case bool:
 		c.Bools[0] = v
@@ -120,6 +166,13 @@ func valueColumn(t schema.Type, v any) Column {
 		c.Strings[0] = v
 	case []byte:
 		c.Bytes[0] = v
+	case []any:
+		for _, element := range v {
+			one := valueColumn(t.Elem(), element)
+			one.Type, one.Ends = t, []uint32{1}
+			c.appendList(&one, 0)
+		}
+		c.Ends[0] = uint32(len(v))
 	}
 	return c
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"strings"
 	"time"
 
 	"larder/schema"
@@ -46,22 +47,26 @@ func AppendTimestamp(dst []byte, micros int64) []byte { return AppendInt64(dst, 
 
 // AppendString appends a key part.
 func AppendString(dst []byte, v string) []byte {
-	for i := 0; i < len(v); i++ {
-		if dst = append(dst, v[i]); v[i] == 0 {
-			dst = append(dst, 0xff)
+	for {
+		at := strings.IndexByte(v, 0)
+		if at < 0 {
+			return append(append(dst, v...), 0, 1)
 		}
+		dst = append(append(dst, v[:at]...), 0, 0xff)
+		v = v[at+1:]
 	}
-	return append(dst, 0, 1)
 }
 
 // AppendBytes appends a key part.
 func AppendBytes(dst, v []byte) []byte {
-	for _, b := range v {
-		if dst = append(dst, b); b == 0 {
-			dst = append(dst, 0xff)
+	for {
+		at := bytes.IndexByte(v, 0)
+		if at < 0 {
+			return append(append(dst, v...), 0, 1)
 		}
+		dst = append(append(dst, v[:at]...), 0, 0xff)
+		v = v[at+1:]
 	}
-	return append(dst, 0, 1)
 }
 
 // DecodeKey returns the view number and the values of a key, in the Go form of
@@ -164,13 +169,4 @@ func (k *Keys) At(i int) []byte {
 func (k *Keys) Append(add func(dst []byte) []byte) {
 	k.buf = add(k.buf)
 	k.ends = append(k.ends, len(k.buf))
-}
-
-// Buffer returns the bytes that the next key is to be appended to. Take ends it.
-func (k *Keys) Buffer() []byte { return k.buf }
-
-// Take makes what was appended to Buffer the next key.
-func (k *Keys) Take(buf []byte) {
-	k.buf = buf
-	k.ends = append(k.ends, len(buf))
 }

@@ -15,9 +15,6 @@ const Format = 0x01
 // HeaderBytes is the length of a row's header, and of a tombstone.
 const HeaderBytes = 12
 
-// MaxRowBytes bounds a row.
-const MaxRowBytes = 4 << 20
-
 const flagTombstone = 1
 
 // A Header is what a row says about itself.
@@ -125,24 +122,25 @@ func ListLen(t schema.Type, list []byte) (int, error) {
 	return len(list) / w, nil
 }
 
-// EachText calls visit with each element of a list of strings or bytes. The
-// elements alias list.
-func EachText(list []byte, visit func(element []byte)) error {
+// EachText calls visit with where each element of a list of strings or bytes
+// lies: list[start:end].
+func EachText(list []byte, visit func(start, end int)) error {
 	n, err := ListLen(schema.Bytes, list)
 	if err != nil {
 		return err
 	}
-	lengths, data := list[4:4+4*n], list[4+4*n:]
+	lengths, start := list[4:4+4*n], 4+4*n
 	for i := range n {
 		length := uint64(binary.LittleEndian.Uint32(lengths[4*i:]))
-		if length > uint64(len(data)) {
+		if length > uint64(len(list)-start) {
 			return fmt.Errorf("element %d of a list is cut off", i)
 		}
-		visit(data[:length:length])
-		data = data[length:]
+		end := start + int(length)
+		visit(start, end)
+		start = end
 	}
-	if len(data) > 0 {
-		return fmt.Errorf("a list with %d bytes too many", len(data))
+	if start < len(list) {
+		return fmt.Errorf("a list with %d bytes too many", len(list)-start)
 	}
 	return nil
 }
@@ -184,11 +182,11 @@ func listValue(t schema.Type, raw []byte) ([]any, error) {
 	}
 	list := make([]any, 0, n)
 	if t == schema.String || t == schema.Bytes {
-		err := EachText(raw, func(element []byte) {
+		err := EachText(raw, func(start, end int) {
 			if t == schema.String {
-				list = append(list, string(element))
+				list = append(list, string(raw[start:end]))
 			} else {
-				list = append(list, append([]byte{}, element...))
+				list = append(list, append([]byte{}, raw[start:end]...))
 			}
 		})
 		return list, err

@@ -1,0 +1,110 @@
+package vector
+
+import (
+	"fmt"
+	"math/bits"
+
+	"larder/schema"
+	"larder/store/row"
+)
+
+// Visit takes in the row that was found for key i, of a certain event time. The
+// row is not kept.
+func (b *Batch) Visit(i int, eventTime int64, stored []byte) error {
+	view := int(uint32(i) / uint32(b.rows))
+	v := &b.program.views[view]
+	header, err := row.ParseHeader(stored)
+	if err != nil {
+		return v.corrupt(err)
+	}
+	if header.Tombstone || eventTime > b.now {
+		return nil
+	}
+	b.ages[i] = age(b.now, eventTime)
+	if b.ages[i] > v.ttl {
+		b.statuses[i] = schema.StatusOutsideMaxAge
+		return nil
+	}
+	b.statuses[i] = schema.StatusPresent
+	l := b.program.layout(v, header.Layout)
+	if l == nil {
+		return v.corrupt(fmt.Errorf("a row of layout %d; %d are known", header.Layout, len(v.layouts)))
+	}
+	if err := l.layout.Check(stored); err != nil {
+		return v.corrupt(err)
+	}
+	return b.take(v, l, i-view*b.rows, stored)
+}
+
+// take moves the values of a visible row to their places. Where the row has
+// null it moves whatever lies there, and Finish puts the default over it.
+func (b *Batch) take(v *viewProgram, l *layoutProgram, r int, stored []byte) error {
+	if b.dense != nil {
+		width := len(b.program.floats)
+		vector := b.dense[r*width : (r+1)*width]
+		for i := range l.runs {
+			m := &l.runs[i]
+			readFloats(vector[m.feature:m.feature+m.count], m.kind, stored[m.offset:])
+		}
+	}
+	if b.columns != nil {
+		for i := range l.fixed {
+			m := &l.fixed[i]
+			b.columns[m.feature].setRaw(r, stored[m.offset:])
+		}
+	}
+	if b.tensors != nil {
+		for i := range l.fixed {
+			m := &l.fixed[i]
+			b.tensors[m.feature].putRaw(r, m.kind, stored[m.offset:])
+		}
+	}
+	if len(b.spans) > 0 {
+		if err := b.takeTexts(v, l, r, stored); err != nil {
+			return err
+		}
+	}
+	b.takeNulls(l, r, stored)
+	return nil
+}
+
+// takeNulls notes the features that a row lacks or has null.
+func (b *Batch) takeNulls(l *layoutProgram, r int, stored []byte) {
+	for _, feature := range l.absent {
+		b.nulls = append(b.nulls, null{int32(feature), int32(r)})
+	}
+	for i, wanted := range l.wanted {
+		for set := stored[row.HeaderBytes+i] & wanted; set != 0; set &= set - 1 {
+			feature := l.features[i*8+bits.TrailingZeros8(set)]
+			b.nulls = append(b.nulls, null{int32(feature), int32(r)})
+		}
+	}
+}
+
+// takeTexts keeps the bytes of a row's strings, bytes and lists.
+func (b *Batch) takeTexts(v *viewProgram, l *layoutProgram, r int, stored []byte) error {
+	for i := range l.texts {
+		m := &l.texts[i]
+		if row.Null(stored, m.column) {
+			continue
+		}
+		raw, err := row.Variable(stored, m.offset)
+		if err != nil {
+			return v.corrupt(err)
+		}
+		start := len(b.text)
+		if start+len(raw) > MaxTextBytes {
+			return schema.Errorf(schema.Exhausted, "VALUES_TOO_LARGE", "the strings, bytes and lists of these rows take more than %d MiB; ask for fewer rows or features", MaxTextBytes>>20)
+		}
+		b.text = append(b.text, raw...)
+		b.spans[m.text*b.rows+r] = [2]uint32{uint32(start), uint32(len(b.text))}
+	}
+	return nil
+}
+
+func (v *viewProgram) corrupt(err error) error {
+	return &schema.Error{
+		Kind: schema.Internal, Reason: "CORRUPT_ROW", Err: err,
+		Message: fmt.Sprintf("feature view %q holds a row that can't be read; materialize it anew with --full", v.view.Name),
+	}
+}
