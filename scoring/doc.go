@@ -1,0 +1,58 @@
+// Package scoring loads ONNX models and scores vectors with them. It is the sole
+// owner of ONNX Runtime, of the memory that C keeps, and of the threads that
+// models run on.
+//
+// # Which models fit
+//
+// [Inspect] reads the file before ONNX Runtime sees it, and [Bind] compares it with
+// the features of a plan. A model has either one input, a float32 tensor [N, F] of
+// all features in the order of the feature service, or one input per feature,
+// [N, 1] or [N], called after it: VIEW:FEATURE, VIEW__FEATURE, or FEATURE alone
+// where one view only has it; for request values the view is "request". N must be
+// free: a model with a fixed number of rows is refused.
+//
+// A feature feeds the elements that can hold what it means:
+//
+//	bool       bool; float32, float64, int32, int64 as 0 and 1
+//	int32      int32, int64, float64, float32
+//	int64      int64, float64, float32
+//	float32    float32, float64
+//	float64    float64, float32
+//	string     string
+//	timestamp  int64: microseconds since 1970 UTC
+//	bytes      nothing
+//	list       nothing
+//
+// A large integer or a float64 is rounded to the nearest float32, as it was in
+// training when the model was trained on float32. An integer never becomes a
+// smaller one, and a float never an integer. A null is NaN in a float input; for
+// any other input the feature must have a default.
+//
+// The score is the declared output and column, or else the first of these that the
+// model has exactly once: probabilities by class (of two classes, the second), a
+// float tensor, a tensor of integers or bools. What can't be decided is refused,
+// and [Binding] says why a column was chosen. Probabilities as scikit-learn's
+// sequence of maps are taken from the tensor that its ZipMap node reads.
+//
+// # What is refused
+//
+// Tensor data in other files; operators outside of ai.onnx, ai.onnx.ml, com.microsoft
+// and the model's own functions; files over [MaxModelBytes]; more nodes, tensors or
+// nested graphs than models of tabular data have, also after functions are
+// expanded; tensors whose data is not as large as their dimensions; files in ONNX
+// Runtime's own format; trees that look past the end of their input. Sizes that a
+// model only computes when it runs are not bounded. A model that passes is warmed
+// up before it serves, and refused if it fails then, if all its scores are NaN or
+// infinite, or if the score of a row depends on the rows beside it.
+//
+// # Life and memory
+//
+// A [Set] keeps the models of the catalog that serves and of the one before. A
+// [Model] has one session that any number of runs use at once, each on its caller's
+// thread. A [Run] owns its tensors, which lie in memory of malloc's; runs are kept
+// and reused, so that scoring makes the same few Go objects whatever the number of
+// rows (two more for each 1024) and features. A model is unloaded when the sets and runs that hold it have let go.
+//
+// A deadline ends a run between two nodes of the model. A forest is one node: it
+// ends after the 1024 rows at hand.
+package scoring

@@ -1,0 +1,364 @@
+package scoring
+
+import (
+	"fmt"
+
+	"larder/schema"
+)
+
+// graphFacts is what the main graph says, as the walk comes by it.
+type graphFacts struct {
+	inputs, outputs []Value
+	initializers    map[string]bool
+	nodes           []node
+}
+
+// addValue takes in a ValueInfoProto.
+func (g *graphFacts) addValue(b []byte, isInput bool) error {
+	v, err := readValue(b)
+	if err != nil {
+		return err
+	}
+	list, what := &g.outputs, "outputs"
+	if isInput {
+		list, what = &g.inputs, "inputs"
+	}
+	if *list = append(*list, v); len(*list) > maxEdges {
+		return bad("the model has more than %d %s", maxEdges, what)
+	}
+	return nil
+}
+
+// signature draws the conclusions.
+func (g *graphFacts) signature() (*Signature, error) {
+	s := &Signature{Outputs: g.outputs, classes: map[string]classes{}, widths: map[string]int{}}
+	seen := map[string]bool{}
+	for _, v := range g.inputs {
+		if g.initializers[v.Name] {
+			continue // an input with a value of its own need not be fed
+		}
+		if seen[v.Name] {
+			return nil, bad("two inputs are called %q", printable(v.Name))
+		}
+		seen[v.Name] = true
+		s.Inputs = append(s.Inputs, v)
+	}
+	if len(s.Inputs) == 0 {
+		return nil, bad("the model has no input")
+	}
+	if len(s.Outputs) == 0 {
+		return nil, bad("the model has no output")
+	}
+	makers := map[string]*node{}
+	for i := range g.nodes {
+		for _, out := range g.nodes[i].out {
+			makers[out] = &g.nodes[i]
+		}
+	}
+	for _, v := range s.Outputs {
+		c, err := findClasses(makers, v.Name)
+		if err != nil {
+			return nil, err
+		}
+		if c != nil {
+			s.classes[v.Name] = *c
+		}
+	}
+	return s, g.findWidths(makers, s.widths)
+}
+
+// keepsColumns lists operators of one main input whose output has the same
+// columns, with the same meaning.
+var keepsColumns = map[string]bool{"Identity": true, "Cast": true, "Scaler": true, "Imputer": true, "Normalizer": true}
+
+// trace follows a tensor backwards through operators that keep its columns.
+func trace(makers map[string]*node, name string) (origin string, maker *node) {
+	for range maxDepth { // a loop of nodes has no end
+		maker = makers[name]
+		if maker == nil || !keepsColumns[maker.op] || len(maker.in) == 0 {
+			return name, maker
+		}
+		name = maker.in[0]
+	}
+	return name, makers[name]
+}
+
+// findClasses finds the classes that the columns of an output stand for.
+func findClasses(makers map[string]*node, output string) (*classes, error) {
+	name, maker := trace(makers, output)
+	if maker == nil || maker.domain != "ai.onnx.ml" {
+		return nil, nil
+	}
+	switch maker.op {
+	case "ZipMap":
+		if len(maker.in) == 0 || name != output {
+			return nil, nil
+		}
+		labels, err := maker.labels()
+		return &classes{labels: labels, source: maker.in[0]}, err
+	case "TreeEnsembleClassifier", "LinearClassifier", "SVMClassifier":
+		if len(maker.out) != 2 || maker.out[1] != name {
+			return nil, nil
+		}
+		labels, err := maker.labels()
+		return &classes{labels: labels}, err
+	}
+	return nil, nil
+}
+
+// labels returns the class labels that a classifier or a ZipMap declares.
+func (n *node) labels() ([]string, error) {
+	var labels []string
+	for _, attr := range n.attrs {
+		name, err := attrName(attr)
+		if err != nil {
+			return nil, err
+		}
+		switch name {
+		case "classlabels_int64s", "classlabels_ints", "classlabels_strings":
+		default:
+			continue
+		}
+		for f, err := range fields(attr) {
+			if err != nil {
+				return nil, noProtobuf(err)
+			}
+			switch f.number {
+			case 8:
+				for v, err := range f.ints() {
+					if err != nil {
+						return nil, noProtobuf(err)
+					}
+					labels = append(labels, fmt.Sprint(v))
+				}
+			case 9:
+				labels = append(labels, printable(string(f.bytes)))
+			}
+			if len(labels) > schema.MaxFeatures {
+				return nil, bad("%s has more than %d classes", n, schema.MaxFeatures)
+			}
+		}
+	}
+	return labels, nil
+}
+
+// findWidths finds how many columns trees look at. ONNX Runtime doesn't check
+// that a tree stays within its input: it would read what lies behind it.
+func (g *graphFacts) findWidths(makers map[string]*node, widths map[string]int) error {
+	for i := range g.nodes {
+		n := &g.nodes[i]
+		if n.domain != "ai.onnx.ml" || len(n.in) == 0 {
+			continue
+		}
+		switch n.op {
+		case "TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor":
+		default:
+			continue
+		}
+		last, err := n.lastFeature()
+		if err != nil {
+			return err
+		}
+		origin, _ := trace(makers, n.in[0])
+		widths[origin] = max(widths[origin], int(last)+1)
+	}
+	return nil
+}
+
+// lastFeature returns the largest column that an ensemble of trees looks at.
+func (n *node) lastFeature() (last int64, err error) {
+	for _, attr := range n.attrs {
+		name, err := attrName(attr)
+		if err != nil {
+			return 0, err
+		}
+		if name != "nodes_featureids" {
+			continue
+		}
+		for f, err := range fields(attr) {
+			if err != nil {
+				return 0, noProtobuf(err)
+			}
+			if f.number != 8 {
+				continue
+			}
+			for v, err := range f.ints() {
+				if err != nil {
+					return 0, noProtobuf(err)
+				}
+				if v < 0 || v > maxColumn {
+					return 0, bad("%s looks at column %d of its input", n, v)
+				}
+				last = max(last, v)
+			}
+		}
+	}
+	return last, nil
+}
+
+// maxColumn is beyond every tensor that a file of this size could train on.
+const maxColumn = 1 << 30
+
+func attrName(attr []byte) (string, error) {
+	name := ""
+	for f, err := range fields(attr) {
+		if err != nil {
+			return "", noProtobuf(err)
+		}
+		if f.number == 1 {
+			name = string(f.bytes)
+		}
+	}
+	return name, nil
+}
+
+// readValue reads a ValueInfoProto.
+func readValue(b []byte) (Value, error) {
+	var v Value
+	for f, err := range fields(b) {
+		if err != nil {
+			return v, noProtobuf(err)
+		}
+		switch f.number {
+		case 1:
+			if len(f.bytes) > maxName {
+				return v, bad("an input or output has a name longer than %d bytes", maxName)
+			}
+			v.Name = string(f.bytes)
+		case 2:
+			if err := v.readType(f.bytes); err != nil {
+				return v, err
+			}
+		}
+	}
+	return v, nil
+}
+
+// readType reads a TypeProto: a tensor, or a sequence of maps to tensors.
+func (v *Value) readType(b []byte) error {
+	for f, err := range fields(b) {
+		if err != nil {
+			return noProtobuf(err)
+		}
+		switch f.number {
+		case 1:
+			v.Kind = Tensor
+			err = v.readTensorType(f.bytes)
+		case 4:
+			err = v.readSequence(f.bytes)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *Value) readTensorType(b []byte) error {
+	for f, err := range fields(b) {
+		if err != nil {
+			return noProtobuf(err)
+		}
+		switch f.number {
+		case 1:
+			v.Elem = Elem(f.varint)
+		case 2:
+			if v.Dims, err = readShape(f.bytes); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// readSequence reads a TypeProto.Sequence, of which only those of maps matter.
+func (v *Value) readSequence(b []byte) error {
+	for f, err := range fields(b) {
+		if err != nil {
+			return noProtobuf(err)
+		}
+		if f.number != 1 {
+			continue
+		}
+		for element, err := range fields(f.bytes) {
+			if err != nil {
+				return noProtobuf(err)
+			}
+			if element.number != 5 {
+				continue
+			}
+			if err := v.readMap(element.bytes); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// readMap reads a TypeProto.Map.
+func (v *Value) readMap(b []byte) error {
+	v.Kind = SequenceOfMaps
+	for f, err := range fields(b) {
+		if err != nil {
+			return noProtobuf(err)
+		}
+		switch f.number {
+		case 1:
+			v.Key = Elem(f.varint)
+		case 2:
+			if err := v.readMapValue(f.bytes); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// readMapValue reads the TypeProto of a map's values, which are tensors. It goes
+// no deeper: types may be nested without end.
+func (v *Value) readMapValue(b []byte) error {
+	for f, err := range fields(b) {
+		if err != nil {
+			return noProtobuf(err)
+		}
+		if f.number != 1 {
+			continue
+		}
+		if err := v.readTensorType(f.bytes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func readShape(b []byte) ([]Dim, error) {
+	dims := []Dim{}
+	for f, err := range fields(b) {
+		if err != nil {
+			return nil, noProtobuf(err)
+		}
+		if f.number != 1 {
+			continue
+		}
+		if len(dims) == maxDims {
+			return nil, bad("an input or output has more than %d dimensions", maxDims)
+		}
+		d := Dim{Size: AnySize}
+		for part, err := range fields(f.bytes) {
+			if err != nil {
+				return nil, noProtobuf(err)
+			}
+			switch part.number {
+			case 1:
+				d.Size = int64(part.varint)
+			case 2:
+				d.Name = printable(string(part.bytes))
+			}
+		}
+		if d.Size < AnySize {
+			return nil, bad("an input or output has the dimension %d", d.Size)
+		}
+		dims = append(dims, d)
+	}
+	return dims, nil
+}

@@ -1,0 +1,335 @@
+package scoring
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"larder/schema"
+)
+
+// MaxModelBytes bounds a model file.
+const MaxModelBytes = 256 << 20
+
+// Bounds that no model of tabular data comes near, and that keep the reading of
+// a hostile file cheap.
+const (
+	maxNodes   = 100_000 // after the model's own functions are expanded
+	maxDepth   = 16      // of graphs inside of nodes
+	maxEdges   = 1 << 16 // inputs, outputs or attributes of one node or graph
+	maxTensors = 1 << 17
+	maxDims    = 16
+	maxName    = 4096 // bytes
+)
+
+// allowedDomains are those whose operators the official builds of ONNX Runtime
+// carry for inference. com.microsoft is among them, for optimizers and quantizers
+// write its operators; training domains are not, for they change weights.
+var allowedDomains = map[string]bool{"": true, "ai.onnx": true, "ai.onnx.ml": true, "com.microsoft": true}
+
+// Inspect reads a model file, without ONNX Runtime, and refuses what must not
+// reach it: data outside of the file, operators that need a library of their own,
+// sizes that no real model has, and what is no ONNX model. It looks at every node
+// and tensor, also in nested graphs and in functions.
+//
+// Errors are *schema.Error of kind Invalid.
+func Inspect(model []byte) (*Signature, error) {
+	if err := checkFile(model); err != nil {
+		return nil, err
+	}
+	in := &inspector{units: map[string]*unit{}}
+	graph, err := in.model(model)
+	if err != nil {
+		return nil, err
+	}
+	facts := &graphFacts{initializers: map[string]bool{}}
+	top := &unit{calls: map[string]int{}}
+	if err := in.graph(graph, top, 0, facts); err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(in.units)) {
+		if err := in.function(in.units[name]); err != nil {
+			return nil, err
+		}
+	}
+	if err := in.checkExpansion(top); err != nil {
+		return nil, err
+	}
+	return facts.signature()
+}
+
+func checkFile(model []byte) error {
+	switch {
+	case len(model) == 0:
+		return bad("the file is empty")
+	case len(model) > MaxModelBytes:
+		return bad("the file has %d bytes; at most %d are loaded", len(model), MaxModelBytes)
+	case len(model) >= 8 && bytes.Equal(model[4:8], []byte("ORTM")):
+		// ONNX Runtime would read it past all that is checked here.
+		return bad("the file is in ONNX Runtime's own format; give the .onnx that it was converted from")
+	}
+	return nil
+}
+
+func bad(format string, args ...any) *schema.Error {
+	return schema.Errorf(schema.Invalid, "BAD_MODEL_FILE", format, args...)
+}
+
+func noProtobuf(err error) error {
+	return &schema.Error{Kind: schema.Invalid, Reason: "BAD_MODEL_FILE", Message: "the file is no ONNX model, or only a part of one", Err: err}
+}
+
+// An inspector walks a model.
+type inspector struct {
+	units   map[string]*unit // the model's functions, by full name
+	tensors int
+}
+
+// A unit is what ONNX Runtime expands as a whole: the main graph or a function.
+type unit struct {
+	name  string
+	body  []byte
+	nodes int
+	calls map[string]int // how often it calls which function
+	state int8           // of checkExpansion
+	total int            // nodes, with those of the functions called
+}
+
+// model finds the graph, and the functions.
+func (in *inspector) model(b []byte) (graph []byte, err error) {
+	graphs := 0
+	for f, err := range fields(b) {
+		if err != nil {
+			return nil, noProtobuf(err)
+		}
+		switch f.number {
+		case 7:
+			graph = f.bytes
+			graphs++
+		case 25:
+			u := &unit{body: f.bytes, calls: map[string]int{}}
+			if u.name, err = functionName(f.bytes); err != nil {
+				return nil, err
+			}
+			if in.units[u.name] != nil {
+				return nil, bad("function %q is defined twice", u.name)
+			}
+			if len(in.units) == maxEdges {
+				return nil, bad("the model defines more than %d functions", maxEdges)
+			}
+			in.units[u.name] = u
+		}
+	}
+	if graphs != 1 {
+		return nil, bad("the file is no ONNX model: it has %d graphs, not one", graphs)
+	}
+	return graph, nil
+}
+
+func functionName(b []byte) (string, error) {
+	var n node
+	for f, err := range fields(b) {
+		if err != nil {
+			return "", noProtobuf(err)
+		}
+		switch f.number {
+		case 1:
+			n.op = string(f.bytes)
+		case 10:
+			n.domain = string(f.bytes)
+		case 13:
+			n.overload = string(f.bytes)
+		}
+	}
+	if len(n.op) > maxName || len(n.domain) > maxName || len(n.overload) > maxName {
+		return "", bad("a function's name is longer than %d bytes", maxName)
+	}
+	return n.callee(), nil
+}
+
+func (in *inspector) function(u *unit) error {
+	for f, err := range fields(u.body) {
+		if err != nil {
+			return noProtobuf(err)
+		}
+		if f.number == 7 {
+			if err := in.node(f.bytes, u, 0, nil); err != nil {
+				return fmt.Errorf("function %q: %w", u.name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// graph walks one graph. facts, when it isn't nil, is told what the graph says.
+func (in *inspector) graph(b []byte, u *unit, depth int, facts *graphFacts) error {
+	if depth > maxDepth {
+		return bad("graphs are nested more than %d deep", maxDepth)
+	}
+	for f, err := range fields(b) {
+		if err != nil {
+			return noProtobuf(err)
+		}
+		switch f.number {
+		case 1:
+			err = in.node(f.bytes, u, depth, facts)
+		case 5:
+			err = in.tensor(f.bytes, "an initializer", facts)
+		case 15:
+			err = in.sparse(f.bytes, "an initializer", facts)
+		case 11, 12:
+			if facts != nil {
+				err = facts.addValue(f.bytes, f.number == 11)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (in *inspector) node(b []byte, u *unit, depth int, facts *graphFacts) error {
+	if u.nodes++; u.nodes > maxNodes {
+		return bad("the model has more than %d nodes", maxNodes)
+	}
+	n, err := readNode(b)
+	if err != nil {
+		return err
+	}
+	callee := n.callee()
+	switch {
+	case in.units[callee] != nil:
+		u.calls[callee]++
+	case !allowedDomains[n.domain]:
+		return bad("%s: operator %q is of domain %q, which needs a custom-operator library; none is loaded. "+
+			"Export the model with operators of ai.onnx, ai.onnx.ml or com.microsoft", n, n.op, n.domain)
+	}
+	for _, attr := range n.attrs {
+		if err := in.attribute(attr, &n, u, depth); err != nil {
+			return err
+		}
+	}
+	if facts != nil {
+		facts.nodes = append(facts.nodes, n)
+	}
+	return nil
+}
+
+func (in *inspector) attribute(b []byte, n *node, u *unit, depth int) error {
+	for f, err := range fields(b) {
+		if err != nil {
+			return noProtobuf(err)
+		}
+		switch f.number {
+		case 5, 10:
+			err = in.tensor(f.bytes, n.String(), nil)
+		case 6, 11:
+			err = in.graph(f.bytes, u, depth+1, nil)
+		case 22, 23:
+			err = in.sparse(f.bytes, n.String(), nil)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkExpansion refuses functions that call themselves, and those that would
+// expand to a great many nodes: ten functions that each call the next ten times
+// are ten thousand million.
+func (in *inspector) checkExpansion(u *unit) error {
+	const visiting, done = 1, 2
+	u.state, u.total = visiting, u.nodes
+	for _, name := range slices.Sorted(maps.Keys(u.calls)) {
+		callee := in.units[name]
+		if callee.state == visiting {
+			return bad("function %q calls itself", name)
+		}
+		if callee.state != done {
+			if err := in.checkExpansion(callee); err != nil {
+				return err
+			}
+		}
+		if u.total += u.calls[name] * callee.total; u.total > maxNodes {
+			return bad("the model has more than %d nodes when its functions are expanded", maxNodes)
+		}
+	}
+	u.state = done
+	return nil
+}
+
+// A node is one operator of a graph. Its parts alias the file.
+type node struct {
+	op, domain, name, overload string
+	in, out                    []string
+	attrs                      [][]byte
+}
+
+func readNode(b []byte) (node, error) {
+	var n node
+	for f, err := range fields(b) {
+		if err != nil {
+			return n, noProtobuf(err)
+		}
+		if len(n.in) >= maxEdges || len(n.out) >= maxEdges || len(n.attrs) >= maxEdges {
+			return n, bad("%s has more than %d inputs, outputs or attributes", n, maxEdges)
+		}
+		switch f.number {
+		case 1, 2, 3, 4, 7, 8:
+			if len(f.bytes) > maxName {
+				return n, bad("%s has a name longer than %d bytes", n, maxName)
+			}
+		}
+		switch f.number {
+		case 1:
+			n.in = append(n.in, string(f.bytes))
+		case 2:
+			n.out = append(n.out, string(f.bytes))
+		case 3:
+			n.name = string(f.bytes)
+		case 4:
+			n.op = string(f.bytes)
+		case 5:
+			n.attrs = append(n.attrs, f.bytes)
+		case 7:
+			n.domain = string(f.bytes)
+		case 8:
+			n.overload = string(f.bytes)
+		}
+	}
+	return n, nil
+}
+
+// callee is the name of the function that the node calls, if there is one.
+func (n *node) callee() string {
+	name := n.domain + ":" + n.op
+	if n.overload != "" {
+		name += ":" + n.overload
+	}
+	return name
+}
+
+// String names the node in errors: by its name, or else by what it makes.
+func (n node) String() string {
+	switch {
+	case n.name != "":
+		return fmt.Sprintf("node %q", printable(n.name))
+	case len(n.out) > 0:
+		return fmt.Sprintf("the node that makes %q", printable(n.out[0]))
+	}
+	return "a node"
+}
+
+// printable shortens what a file calls something, for a message.
+func printable(name string) string {
+	const most = 80
+	if len(name) > most {
+		name = name[:most] + "..."
+	}
+	return strings.ToValidUTF8(name, string(utf8.RuneError))
+}

@@ -1,0 +1,63 @@
+package scoring_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"larder/schema"
+	"larder/scoring"
+)
+
+// files answers a Set's requests for model files.
+type files map[string][]byte
+
+func filesOf(all ...[]byte) files {
+	f := files{}
+	for _, file := range all {
+		f[sum(file)] = file
+	}
+	return f
+}
+
+func (f files) fetch(_ context.Context, sha256 string) ([]byte, error) {
+	if file, found := f[sha256]; found {
+		return file, nil
+	}
+	return nil, fmt.Errorf("no file %s", sha256)
+}
+
+// newSet returns a set that is closed when the test ends.
+func newSet(t testing.TB) *scoring.Set {
+	s := scoring.NewSet(library, scoring.SetOptions{})
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// load returns a model over these features, ready to score.
+func load(t testing.TB, features []schema.Feature, file []byte) *scoring.Model {
+	t.Helper()
+	set, cat := newSet(t), catalog(t, features, file)
+	if err := set.Prepare(t.Context(), cat, filesOf(file).fetch); err != nil {
+		t.Fatal(err)
+	}
+	set.Commit(cat)
+	m, err := set.Model(plan(t, cat, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func acquire(t testing.TB, m *scoring.Model, rows int) *scoring.Run {
+	t.Helper()
+	r, err := m.Acquire(rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}

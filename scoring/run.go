@@ -1,0 +1,252 @@
+package scoring
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	ort "github.com/yalue/onnxruntime_go"
+
+	"larder/schema"
+)
+
+// A Run scores rows once: fill its inputs, Score, read Scores, Release. Not safe
+// for concurrent use, and not to be touched after Release.
+//
+// The slices of its inputs and scores alias the run. They are memory of C's and
+// must not outlive it.
+type Run struct {
+	model   *Model
+	class   int // the binary logarithm of the capacity
+	rows    int
+	memory  *block
+	inputs  []buffer
+	output  buffer
+	full    []piece // whole chunks, from the start; made when first needed
+	tail    piece   // the rest of the rows
+	tailAt  int     // the row where the tail begins
+	options *ort.RunOptions
+	scores  []float64
+
+	terminate  func() // ends the run in ONNX Runtime
+	terminated chan error
+}
+
+// A piece is a part of the rows, as ONNX Runtime gets them.
+type piece struct {
+	rows    int
+	in, out []ort.Value
+}
+
+// newRun makes a run with room for 1<<class rows.
+func newRun(m *Model, class int) (*Run, error) {
+	r := &Run{model: m, class: class, terminated: make(chan error, 1)}
+	capacity := 1 << class
+	for _, in := range m.binding.Inputs {
+		b := buffer{elem: elemOf(in.Elem), width: 1, flat: in.flat}
+		if m.binding.Dense {
+			b.width = m.binding.features
+		}
+		r.inputs = append(r.inputs, b)
+	}
+	r.output = buffer{elem: m.binding.elem, width: max(m.width, 1), flat: m.flat}
+	bytes := r.output.bytes(capacity)
+	for i := range r.inputs {
+		bytes += r.inputs[i].bytes(capacity)
+	}
+	r.memory = newBlock(bytes, len(r.inputs)+1)
+	for i := range r.inputs {
+		b := &r.inputs[i]
+		if b.elem == String {
+			b.strings = make([]string, capacity)
+			continue
+		}
+		b.start = r.memory.take(b.bytes(capacity))
+	}
+	r.output.start = r.memory.take(r.output.bytes(capacity))
+	r.scores = make([]float64, capacity)
+	var err error
+	if r.options, err = ort.NewRunOptions(); err != nil {
+		r.memory.free()
+		return nil, fmt.Errorf("make run options: %w", err)
+	}
+	r.terminate = func() { r.terminated <- r.options.Terminate() }
+	return r, nil
+}
+
+// reset makes the run one of rows rows, which must fit.
+func (r *Run) reset(rows int) error {
+	if rows == r.rows {
+		return nil
+	}
+	whole := rows / chunkRows
+	for len(r.full) < whole {
+		p, err := r.newPiece(len(r.full)*chunkRows, chunkRows)
+		if err != nil {
+			return err
+		}
+		r.full = append(r.full, p)
+	}
+	r.tail.destroy()
+	r.tail, r.tailAt, r.rows = piece{}, whole*chunkRows, 0
+	if rest := rows - r.tailAt; rest > 0 {
+		var err error
+		if r.tail, err = r.newPiece(r.tailAt, rest); err != nil {
+			return err
+		}
+	}
+	r.rows = rows
+	return nil
+}
+
+// newPiece makes the tensors of rows rows that begin at row first.
+func (r *Run) newPiece(first, rows int) (p piece, err error) {
+	p.rows = rows
+	for i := range r.inputs {
+		v, err := r.inputs[i].tensor(first, rows)
+		if err != nil {
+			p.destroy()
+			return piece{}, err
+		}
+		p.in = append(p.in, v)
+	}
+	if r.model.width > 0 {
+		v, err := r.output.tensor(first, rows)
+		if err != nil {
+			p.destroy()
+			return piece{}, err
+		}
+		p.out = append(p.out, v)
+	}
+	return p, nil
+}
+
+func (p *piece) destroy() {
+	for _, v := range append(p.in, p.out...) {
+		_ = v.Destroy() // it has no way to fail
+	}
+}
+
+// Rows returns the number of rows.
+func (r *Run) Rows() int { return r.rows }
+
+// Dense returns the tensor of a dense model: rows × features, row by row.
+func (r *Run) Dense() []float32 { return view[float32](&r.inputs[0], r.rows) }
+
+// Float32s returns the values of input i of the binding, one for each row. So do
+// the other methods for the other element types.
+func (r *Run) Float32s(i int) []float32 { return view[float32](&r.inputs[i], r.rows) }
+
+// Float64s returns the values of a float64 input.
+func (r *Run) Float64s(i int) []float64 { return view[float64](&r.inputs[i], r.rows) }
+
+// Int32s returns the values of an int32 input.
+func (r *Run) Int32s(i int) []int32 { return view[int32](&r.inputs[i], r.rows) }
+
+// Int64s returns the values of an int64 input.
+func (r *Run) Int64s(i int) []int64 { return view[int64](&r.inputs[i], r.rows) }
+
+// Bools returns the values of a bool input.
+func (r *Run) Bools(i int) []bool { return view[bool](&r.inputs[i], r.rows) }
+
+// Strings returns the values of a string input. They must not hold a zero byte.
+func (r *Run) Strings(i int) []string { return r.inputs[i].strings[:r.rows] }
+
+// Scores returns the score of each row, after Score. A score that the model
+// can't compute is NaN, as the model says.
+func (r *Run) Scores() []float64 { return r.scores[:r.rows] }
+
+// Score runs the model over the rows. When ctx ends first, ONNX Runtime stops
+// between two nodes of the model, and Score returns ctx's error.
+func (r *Run) Score(ctx context.Context) (err error) {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("score with %s: %w", r.model, err)
+	}
+	if ctx.Done() != nil {
+		stop := context.AfterFunc(ctx, r.terminate)
+		defer func() {
+			if !stop() {
+				err = errors.Join(err, <-r.terminated, r.options.UnsetTerminate())
+			}
+		}()
+	}
+	for i := range r.full {
+		if i*chunkRows >= r.tailAt {
+			break // of an earlier run with more rows
+		}
+		if err := r.score(ctx, &r.full[i], i*chunkRows); err != nil {
+			return err
+		}
+	}
+	if r.tail.rows > 0 {
+		if err := r.score(ctx, &r.tail, r.tailAt); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Run) score(ctx context.Context, p *piece, first int) error {
+	if err := r.setAllStrings(p, first); err != nil {
+		return err
+	}
+	if err := r.model.session.RunWithOptions(p.in, p.out, r.options); err != nil {
+		if ended := ctx.Err(); ended != nil {
+			return fmt.Errorf("score with %s: %w", r.model, ended)
+		}
+		return fmt.Errorf("score with %s: %w", r.model, err)
+	}
+	r.output.column(r.scores[first:first+p.rows], first, r.model.binding.Column)
+	return nil
+}
+
+// setAllStrings fills the tensors of strings of a piece that begins at row first.
+func (r *Run) setAllStrings(p *piece, first int) error {
+	for i := range r.inputs {
+		if r.inputs[i].elem != String {
+			continue
+		}
+		if err := r.setStrings(i, p.in[i], r.inputs[i].strings[first:first+p.rows]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// setStrings copies strings into a tensor of strings. The binding hands them over
+// as C's, which end at a zero byte: one inside would cut the value.
+func (r *Run) setStrings(i int, v ort.Value, all []string) error {
+	for _, s := range all {
+		if strings.IndexByte(s, 0) >= 0 {
+			return schema.Errorf(schema.Invalid, "BAD_STRING", "input %q of %s: the string %q holds a zero byte, which a model can't take",
+				r.model.binding.Inputs[i].Name, r.model, printable(s))
+		}
+	}
+	if err := v.(*value).Value.(*ort.StringTensor).SetContents(all); err != nil {
+		return fmt.Errorf("fill input %q of %s: %w", r.model.binding.Inputs[i].Name, r.model, err)
+	}
+	return nil
+}
+
+// Release gives the run back. Its slices must not be used any more.
+func (r *Run) Release() {
+	m := r.model
+	for i := range r.inputs {
+		clear(r.inputs[i].strings) // the strings of a request may be large
+	}
+	if !m.putIdle(r) {
+		r.destroy()
+	}
+	m.release()
+}
+
+// destroy frees the tensors, then the memory under them.
+func (r *Run) destroy() {
+	for i := range r.full {
+		r.full[i].destroy()
+	}
+	r.tail.destroy()
+	_ = r.options.Destroy() // fails when it is done twice only
+	r.memory.free()
+}

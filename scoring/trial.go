@@ -1,0 +1,154 @@
+package scoring
+
+import (
+	"context"
+	"math"
+	"time"
+
+	ort "github.com/yalue/onnxruntime_go"
+
+	"larder/schema"
+)
+
+// warmUp runs the model before it serves: it learns the shape of the output, makes
+// ONNX Runtime set itself up, and refuses models that can't be served. Row r is
+// filled with r, so that no model is judged by zeros alone.
+func (m *Model) warmUp(ctx context.Context, output string) error {
+	if err := m.learnOutput(output); err != nil {
+		return err
+	}
+	alone, err := m.trial(ctx, 1)
+	if err != nil {
+		return err
+	}
+	const several = 10
+	among, err := m.trial(ctx, several)
+	if err != nil {
+		return err
+	}
+	if !alike(alone[0], among[0]) {
+		return schema.Errorf(schema.Invalid, "ROWS_MIX", "the score of a row depends on the rows beside it: %v alone, %v among %d; "+
+			"export the model in inference mode, with the batch as its first dimension", alone[0], among[0], several)
+	}
+	for _, score := range among {
+		if !math.IsNaN(score) && !math.IsInf(score, 0) {
+			return nil
+		}
+	}
+	return schema.Errorf(schema.Invalid, "NOT_FINITE", "the model scores %v for each of %d different rows without a null; its weights may be broken", among[0], several)
+}
+
+// alike tells whether two scores of one row differ by no more than another order
+// of adding up explains.
+func alike(a, b float64) bool {
+	const tolerance = 1e-3
+	if math.IsNaN(a) || math.IsNaN(b) || math.IsInf(a, 0) || math.IsInf(b, 0) {
+		return math.IsNaN(a) == math.IsNaN(b)
+	}
+	return math.Abs(a-b) <= tolerance*(1+math.Max(math.Abs(a), math.Abs(b)))
+}
+
+// trial scores rows of made-up values.
+func (m *Model) trial(ctx context.Context, rows int) ([]float64, error) {
+	r, err := m.Acquire(rows)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Release()
+	fill(r)
+	if err := r.Score(ctx); err != nil {
+		return nil, err
+	}
+	return append([]float64(nil), r.Scores()...), nil
+}
+
+// learnOutput runs the model once with two rows, letting ONNX Runtime make the
+// output, to see its shape.
+func (m *Model) learnOutput(output string) error {
+	const rows = 2
+	r, err := newRun(m, 1)
+	if err != nil {
+		return err
+	}
+	defer r.destroy()
+	if err := r.reset(rows); err != nil {
+		return err
+	}
+	fill(r)
+	if err := r.setAllStrings(&r.tail, 0); err != nil {
+		return err
+	}
+	made := []ort.Value{nil}
+	if err := m.session.Run(r.tail.in, made); err != nil {
+		return schema.Errorf(schema.Invalid, "MODEL_FAILS", "the model fails on a trial of %d rows: %s", rows, clipError(err))
+	}
+	out := made[0]
+	defer func() { _ = out.Destroy() }() // it has no way to fail
+	shape := out.GetShape()
+	elem := Elem(out.DataType())
+	switch {
+	case len(shape) == 1 && shape[0] == rows:
+		m.width, m.flat = 1, true
+	case len(shape) == 2 && shape[0] == rows && shape[1] > 0:
+		m.width = int(shape[1])
+	default:
+		return noOutput("output %q has the shape %v for %d rows; a score is [N] or [N, C]", output, []int64(shape), rows)
+	}
+	if elem != m.binding.elem {
+		return noOutput("output %q is declared as %s, but is %s", output, m.binding.elem, elem)
+	}
+	if m.binding.Column >= m.width {
+		return noOutput("output %q has %d columns; it has no column %d, they count from 0. Say which is the score, as in column: %d",
+			output, m.width, m.binding.Column, m.width-1)
+	}
+	return nil
+}
+
+// fill makes up values: in the float inputs row r holds r tenths; in the others,
+// where a number may be an index and a string a word, every row holds the default.
+func fill(r *Run) {
+	for i, in := range r.model.binding.Inputs {
+		switch in.Elem {
+		case schema.Float32:
+			fillRows(view[float32](&r.inputs[i], r.rows), r.inputs[i].width)
+		case schema.Float64:
+			fillRows(r.Float64s(i), 1)
+		case schema.Int32:
+			fillWith(r.Int32s(i), int32(number64(in.fallback)))
+		case schema.Int64:
+			fillWith(r.Int64s(i), number64(in.fallback))
+		case schema.Bool:
+			fillWith(r.Bools(i), in.fallback == true)
+		case schema.String:
+			s, _ := in.fallback.(string)
+			fillWith(r.Strings(i), s)
+		}
+	}
+}
+
+// number64 returns a default as an integer.
+func number64(v any) int64 {
+	switch v := v.(type) {
+	case int32:
+		return int64(v)
+	case int64:
+		return v
+	case time.Time:
+		return v.UnixMicro()
+	case bool:
+		return int64(boolScore(v))
+	}
+	return 0
+}
+
+func fillRows[T float32 | float64](all []T, width int) {
+	for i := range all {
+		all[i] = T(i/width) / 10
+	}
+}
+
+func fillWith[T any](all []T, v T) {
+	for i := range all {
+		all[i] = v
+	}
+}
