@@ -22,11 +22,20 @@ type Loaded struct {
 	LastDay      time.Time // midnight UTC of the last simulated day
 }
 
-// The files of sql/: what makes the table that transactions are copied into, and
-// what makes the rest of it.
+// tableFile makes the table that transactions are copied into.
 const tableFile = "1_transactions.sql"
 
-var derivedFiles = []string{"2_indexes.sql", "3_customer_daily.sql", "4_terminal_daily.sql", "5_training_rows.sql"}
+// derived are the files that make the rest of it, with what each counts for in
+// progress: as long as copying that many days takes.
+var derived = []struct {
+	file string
+	days int64
+}{
+	{"2_indexes.sql", 40},
+	{"3_customer_daily.sql", 200},
+	{"4_terminal_daily.sql", 450},
+	{"5_training_rows.sql", 1},
+}
 
 // prepare empties the schema, and lets this transaction sort and hash a table's
 // worth in memory; compiling these queries costs more than it saves.
@@ -36,10 +45,6 @@ const prepare = `
 	SET LOCAL jit = off;
 	DROP SCHEMA IF EXISTS fraud CASCADE;
 	CREATE SCHEMA fraud`
-
-// derivedDays is what each derived file counts for in progress: on average it
-// takes as long as copying that many days of the book's size.
-const derivedDays = 30
 
 // Load simulates c and replaces the schema "fraud" of conn's database by it, in
 // one transaction. It calls progress, where that isn't nil, with how much is done
@@ -66,7 +71,10 @@ func Load(ctx context.Context, conn *pgx.Conn, c Config, progress func(done, tot
 
 func load(ctx context.Context, tx pgx.Tx, c Config, progress func(done, total int64)) (Loaded, error) {
 	v := Loaded{LastDay: c.Start.AddDate(0, 0, c.Days-1)}
-	done, total := int64(0), int64(c.Days+derivedDays*len(derivedFiles))
+	done, total := int64(0), int64(c.Days)
+	for _, d := range derived {
+		total += d.days
+	}
 	if _, err := tx.Exec(ctx, prepare); err != nil {
 		return v, err
 	}
@@ -86,11 +94,11 @@ func load(ctx context.Context, tx pgx.Tx, c Config, progress func(done, total in
 		done++
 		progress(done, total)
 	}
-	for _, file := range derivedFiles {
-		if err := runFile(ctx, tx, file); err != nil {
+	for _, d := range derived {
+		if err := runFile(ctx, tx, d.file); err != nil {
 			return v, err
 		}
-		done += derivedDays
+		done += d.days
 		progress(done, total)
 	}
 	const count = "SELECT (SELECT count(*) FROM fraud.customer_daily), (SELECT count(*) FROM fraud.terminal_daily)"
