@@ -51,6 +51,9 @@ func Errorf(kind Kind, reason, format string, args ...any) *Error {
 type Problem struct {
 	Path    string // where, as in feature_views[2].features[0].default
 	Message string // what is wrong and what would be right
+	// Dangling says that something is named that isn't there: a problem that
+	// another one, which kept it from being read, may have caused.
+	Dangling bool
 }
 
 func (p Problem) String() string { return p.Path + ": " + p.Message }

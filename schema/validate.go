@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 	_ "time/tzdata" // zones of sources, also where the system has none
@@ -65,6 +66,11 @@ type validator struct {
 
 func (v *validator) addf(path, format string, args ...any) {
 	v.problems = append(v.problems, Problem{Path: path, Message: fmt.Sprintf(format, args...)})
+}
+
+// danglef adds a problem with a reference to something that isn't there.
+func (v *validator) danglef(path, format string, args ...any) {
+	v.problems = append(v.problems, Problem{Path: path, Message: fmt.Sprintf(format, args...), Dangling: true})
 }
 
 // index fills the maps and reports duplicate and malformed names.
@@ -180,14 +186,14 @@ func (v *validator) view(path string, view *FeatureView) {
 			reserved[s.DeletedColumn] = "the deleted column"
 		}
 	} else if view.Source == "" {
-		v.addf(path+".source", "feature view %q has no source", view.Name)
+		v.addf(path+".source", "feature view %q has no source; write source: NAME", view.Name)
 	} else {
-		v.addf(path+".source", "feature view %q: no source %q; %s", view.Name, view.Source, Nearest(view.Source, names(v.sources)))
+		v.danglef(path+".source", "feature view %q: no source %q; %s", view.Name, view.Source, Nearest(view.Source, names(v.sources)))
 	}
 	if view.Schedule != 0 && view.Schedule < MinSchedule {
 		v.addf(path+".schedule", "feature view %q: a schedule of %s is too often; at least %s", view.Name, view.Schedule, MinSchedule)
 	}
-	v.features(path, fmt.Sprintf("feature view %q", view.Name), view.Features)
+	v.features(path+".features", fmt.Sprintf("feature view %q", view.Name), view.Features)
 	for i, f := range view.Features {
 		if what := reserved[f.Name]; what != "" {
 			v.addf(fmt.Sprintf("%s.features[%d].name", path, i), "feature view %q: feature %q is %s of the view already", view.Name, f.Name, what)
@@ -206,7 +212,7 @@ func (v *validator) viewEntities(path string, view *FeatureView) []JoinKey {
 		at := fmt.Sprintf("%s.entities[%d]", path, i)
 		e := v.entities[name]
 		if e == nil {
-			v.addf(at, "feature view %q: no entity %q; %s", view.Name, name, Nearest(name, names(v.entities)))
+			v.danglef(at, "feature view %q: no entity %q; %s", view.Name, name, Nearest(name, names(v.entities)))
 			continue
 		}
 		for _, k := range e.JoinKeys {
@@ -223,16 +229,17 @@ func (v *validator) viewEntities(path string, view *FeatureView) []JoinKey {
 	return keys
 }
 
+// features checks a list of features, at path.
 func (v *validator) features(path, owner string, features []Feature) {
 	if len(features) == 0 {
-		v.addf(path+".features", "%s has no feature", owner)
+		v.addf(path, "%s has no feature; write features: [{name: amount, type: float64}]", owner)
 	}
 	if len(features) > MaxFeatures {
-		v.addf(path+".features", "%s has %d features; at most %d fit", owner, len(features), MaxFeatures)
+		v.addf(path, "%s has %d features; at most %d fit", owner, len(features), MaxFeatures)
 	}
 	seen := map[string]bool{}
 	for i, f := range features {
-		at := fmt.Sprintf("%s.features[%d]", path, i)
+		at := fmt.Sprintf("%s[%d]", path, i)
 		v.name(at+".name", "feature", f.Name)
 		if seen[f.Name] {
 			v.addf(at+".name", "%s has two features %q", owner, f.Name)
@@ -249,14 +256,14 @@ func (v *validator) service(path string, s *FeatureService) {
 		v.features(path+".request", fmt.Sprintf("feature service %q", s.Name), s.Request)
 	}
 	if len(s.Features) == 0 {
-		v.addf(path+".features", "feature service %q lists no feature", s.Name)
+		v.addf(path+".features", "feature service %q lists no feature; write features: [VIEW:FEATURE, ...]", s.Name)
 	}
 	seen, keys, width := map[string]bool{}, map[string]JoinKey{}, 0
 	for i, ref := range s.Features {
 		at := fmt.Sprintf("%s.features[%d]", path, i)
 		expanded, problem := v.expand(s, ref)
 		if problem != "" {
-			v.addf(at, "feature service %q: %s", s.Name, problem)
+			v.danglef(at, "feature service %q: %s", s.Name, problem)
 		}
 		for _, full := range expanded {
 			if seen[full] {
@@ -319,8 +326,10 @@ func (v *validator) expand(s *FeatureService, ref string) (full []string, proble
 }
 
 func (v *validator) model(path string, m *Model) {
-	if v.services[m.FeatureService] == nil {
-		v.addf(path+".feature_service", "model %q: no feature service %q; %s", m.Name, m.FeatureService, Nearest(m.FeatureService, names(v.services)))
+	if m.FeatureService == "" {
+		v.addf(path+".feature_service", "model %q has no feature service; write feature_service: NAME", m.Name)
+	} else if v.services[m.FeatureService] == nil {
+		v.danglef(path+".feature_service", "model %q: no feature service %q; %s", m.Name, m.FeatureService, Nearest(m.FeatureService, names(v.services)))
 	}
 	if m.OnMissing != "" && m.OnMissing != DefaultOnMissing && m.OnMissing != FailOnMissing {
 		v.addf(path+".on_missing", "on_missing is default or fail, not %q", m.OnMissing)
@@ -344,13 +353,21 @@ func (v *validator) model(path string, m *Model) {
 	case m.Serve == 0 && len(m.Versions) > 1:
 		v.addf(path+".serve", "model %q has %d versions; say which answers, as in serve: %d", m.Name, len(m.Versions), m.Versions[len(m.Versions)-1].Version)
 	case m.Serve != 0 && !seen[m.Serve]:
-		v.addf(path+".serve", "model %q has no version %d to serve", m.Name, m.Serve)
+		v.danglef(path+".serve", "model %q has no version %d to serve; it has %s", m.Name, m.Serve, versionList(m))
 	}
+}
+
+func versionList(m *Model) string {
+	all := make([]string, len(m.Versions))
+	for i, mv := range m.Versions {
+		all[i] = strconv.FormatInt(mv.Version, 10)
+	}
+	return strings.Join(all, ", ")
 }
 
 func (v *validator) modelFile(path string, m *Model, mv ModelVersion) {
 	if mv.ONNX == "" {
-		v.addf(path+".onnx", "model %q version %d names no file", m.Name, mv.Version)
+		v.addf(path+".onnx", "model %q version %d names no file; write onnx: models/%s-%d.onnx", m.Name, mv.Version, m.Name, mv.Version)
 	} else if !filepath.IsLocal(mv.ONNX) {
 		v.addf(path+".onnx", "model %q: %q leaves the definitions folder; use a path below it", m.Name, mv.ONNX)
 	}

@@ -1,0 +1,196 @@
+package definitions
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"larder/schema"
+)
+
+// The limits on a folder.
+const (
+	MaxFiles      = 1_000
+	MaxModelBytes = 256 << 20
+)
+
+// Load reads all definition files of a folder and of the folders in it: names
+// that end in .yaml or .yml, but none that start with a dot. Model versions get
+// the SHA-256 of their file; one that is given must be the file's. The error is
+// Errors, or says why the folder can't be read.
+func Load(dir string) (*schema.Definitions, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, openError(dir, err)
+	}
+	defer root.Close()
+	names, err := walk(root)
+	if err != nil {
+		return nil, fmt.Errorf("read definitions in %s: %w", dir, err)
+	}
+	if len(names.yaml) == 0 {
+		return nil, fmt.Errorf("no definitions in %s: it has no file *.yaml or *.yml", dir)
+	}
+	if len(names.yaml) > MaxFiles {
+		return nil, fmt.Errorf("%d definition files in %s; at most %d are read", len(names.yaml), dir, MaxFiles)
+	}
+	r := newReader()
+	for _, name := range names.yaml {
+		shown := filepath.Join(dir, filepath.FromSlash(name))
+		data, err := readFile(root, name)
+		if err != nil {
+			r.unreadable(place{shown, 1, 1}, "%v", err)
+			continue
+		}
+		r.file(File{Name: shown, Data: data})
+	}
+	r.sums(root, names.onnx)
+	return r.finish()
+}
+
+// ModelFiles returns the path of each model file of definitions that were
+// loaded from dir, by its SHA-256.
+func ModelFiles(dir string, defs *schema.Definitions) map[string]string {
+	paths := map[string]string{}
+	for _, m := range defs.Models {
+		for _, v := range m.Versions {
+			paths[v.SHA256] = filepath.Join(dir, filepath.FromSlash(v.ONNX))
+		}
+	}
+	return paths
+}
+
+func openError(dir string, err error) error {
+	info, statErr := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("no folder %s; name the one that holds the definitions", dir)
+	case statErr == nil && !info.IsDir():
+		return fmt.Errorf("%s is a file; name the folder that holds the definitions", dir)
+	}
+	return fmt.Errorf("open the definitions folder: %w", err)
+}
+
+// fileNames are the files of a folder, in lexical order.
+type fileNames struct{ yaml, onnx []string }
+
+func walk(root *os.Root) (names fileNames, err error) {
+	err = fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case name != "." && strings.HasPrefix(entry.Name(), "."):
+			if entry.IsDir() {
+				return fs.SkipDir
+			}
+		case entry.IsDir():
+		case path.Ext(name) == ".yaml", path.Ext(name) == ".yml":
+			names.yaml = append(names.yaml, name)
+		case path.Ext(name) == ".onnx":
+			names.onnx = append(names.onnx, name)
+		}
+		return nil
+	})
+	return names, err
+}
+
+// readFile reads a file below root; a symbolic link may lead to another one.
+func readFile(root *os.Root, name string) ([]byte, error) {
+	f, err := openFile(root, name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, MaxFileBytes+1)) // one more tells that it is too large
+}
+
+func openFile(root *os.Root, name string) (*os.File, error) {
+	info, err := root.Stat(name)
+	if err != nil {
+		return nil, fileError(root, err)
+	}
+	if !info.Mode().IsRegular() { // a pipe would block
+		return nil, errors.New("this is no regular file; put the file itself there")
+	}
+	f, err := root.Open(name)
+	if err != nil {
+		return nil, fileError(root, err)
+	}
+	return f, nil
+}
+
+func fileError(root *os.Root, err error) error {
+	var at *fs.PathError
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return err
+	case errors.Is(err, fs.ErrPermission):
+		return errors.New("it may not be read; change its permissions")
+	case errors.As(err, &at) && strings.Contains(at.Err.Error(), "escapes"):
+		return fmt.Errorf("a symbolic link leads out of %s; copy the file into it", root.Name())
+	}
+	return err
+}
+
+// sums fills in the SHA-256 of every model version, or checks what is given.
+func (r *reader) sums(root *os.Root, existing []string) {
+	for i := range r.defs.Models {
+		m := &r.defs.Models[i]
+		for j := range m.Versions {
+			at := fmt.Sprintf("models[%d].versions[%d]", i, j)
+			if v := &m.Versions[j]; v.ONNX != "" && filepath.IsLocal(v.ONNX) && !r.faulty[at] {
+				r.sum(root, at, v, existing)
+			} else {
+				r.faulty[at+".sha256"] = r.faulty[at+".sha256"] || v.SHA256 == "" // for want of a file
+			}
+		}
+	}
+}
+
+func (r *reader) sum(root *os.Root, at string, v *schema.ModelVersion, existing []string) {
+	sum, err := fileSum(root, path.Clean(filepath.ToSlash(v.ONNX)))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = fmt.Errorf("no file %s in %s; %s", v.ONNX, root.Name(), schema.Nearest(v.ONNX, existing))
+	case err != nil:
+		err = fmt.Errorf("model file %s: %w", v.ONNX, err)
+	}
+	if err != nil {
+		r.addf(r.at[at+".onnx"], "%v", err)
+		r.faulty[at+".onnx"] = true
+		r.faulty[at+".sha256"] = r.faulty[at+".sha256"] || v.SHA256 == ""
+		return
+	}
+	if v.SHA256 == "" {
+		v.SHA256 = sum
+		return
+	}
+	if given, err := hex.DecodeString(v.SHA256); err == nil && len(given) == sha256.Size && !strings.EqualFold(v.SHA256, sum) {
+		r.addf(r.at[at+".sha256"], "%s is another file than was meant: its sha256 is %s, not %s; put the right file there, or its sum here", v.ONNX, sum, v.SHA256)
+		r.faulty[at+".sha256"] = true
+	}
+}
+
+func fileSum(root *os.Root, name string) (string, error) {
+	f, err := openFile(root, name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	n, err := io.Copy(h, io.LimitReader(f, MaxModelBytes+1))
+	if err != nil {
+		return "", err
+	}
+	if n > MaxModelBytes {
+		return "", fmt.Errorf("over %d MiB, the most that a model may have", MaxModelBytes>>20)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}

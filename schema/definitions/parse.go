@@ -1,0 +1,187 @@
+package definitions
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+
+	"larder/schema"
+)
+
+// A File is one definition file.
+type File struct {
+	Name string // as errors name it
+	Data []byte
+}
+
+// The limits on one file.
+const (
+	MaxFileBytes = 4 << 20
+	maxNesting   = 32 // of [ and {, and of "- " on one line; the definitions need 4
+)
+
+// Parse reads files, in the order given, and merges them. The error is Errors.
+//
+// It has no folder, so that every model version must bring its sha256.
+func Parse(files []File) (*schema.Definitions, error) {
+	r := newReader()
+	for _, f := range files {
+		r.file(f)
+	}
+	return r.finish()
+}
+
+// A reader merges the definitions of several files.
+type reader struct {
+	defs schema.Definitions
+	errs Errors
+
+	at      map[string]place // where each value stands, by its path as schema.Problem has it
+	faulty  map[string]bool  // the paths of values that could not be read
+	unknown map[string]bool  // the paths of mappings with a key that doesn't exist
+	partial bool             // a name may be missing because of a fault: dangling references mean nothing
+}
+
+type place struct {
+	file         string
+	line, column int
+}
+
+func newReader() *reader {
+	return &reader{at: map[string]place{}, faulty: map[string]bool{}, unknown: map[string]bool{}}
+}
+
+func (r *reader) addf(at place, format string, args ...any) {
+	r.errs = append(r.errs, &Error{File: at.file, Line: at.line, Column: at.column, Message: fmt.Sprintf(format, args...)})
+}
+
+// finish validates what was read.
+func (r *reader) finish() (*schema.Definitions, error) {
+	var problems schema.Problems
+	if err := r.defs.Validate(); err != nil && !errors.As(err, &problems) {
+		return nil, err
+	}
+	for _, p := range problems {
+		if at, mine := r.locate(p); mine {
+			r.addf(at, "%s", p.Message)
+		}
+	}
+	if len(r.errs) > 0 {
+		r.errs.sort()
+		return nil, r.errs
+	}
+	return &r.defs, nil
+}
+
+// locate returns where a problem stands: at its value, or at what the value is
+// missing from. It tells false for a problem that follows from a fault that is
+// known.
+func (r *reader) locate(p schema.Problem) (place, bool) {
+	if p.Dangling && r.partial {
+		return place{}, false
+	}
+	for path := p.Path; ; path = parent(path) {
+		if r.faulty[path] || path != p.Path && r.unknown[path] {
+			return place{}, false
+		}
+		if at, found := r.at[path]; found {
+			return at, true
+		}
+		if path == "" {
+			return place{}, false // nothing was read, which is an error already
+		}
+	}
+}
+
+// parent returns the path of what holds the value of a path.
+func parent(path string) string {
+	return path[:max(strings.LastIndexAny(path, ".["), 0)]
+}
+
+// file reads one file.
+func (r *reader) file(f File) {
+	if len(f.Data) > MaxFileBytes {
+		r.unreadable(place{f.Name, 1, 1}, "%d bytes; at most %d are read: split the file", len(f.Data), MaxFileBytes)
+		return
+	}
+	tokens := lexer.Tokenize(strings.TrimPrefix(string(f.Data), "\uFEFF"))
+	if !r.plain(f.Name, tokens) {
+		r.partial = true
+		return
+	}
+	parsed, err := parseTokens(tokens)
+	if err != nil {
+		at, message := place{f.Name, 1, 1}, err.Error()
+		var syntax yaml.Error
+		if errors.As(err, &syntax) {
+			at, message = placeOf(f.Name, syntax.GetToken()), syntax.GetMessage()
+		}
+		r.unreadable(at, "this is not YAML: %s", message)
+		return
+	}
+	w := walker{reader: r, name: f.Name}
+	for _, doc := range parsed.Docs {
+		w.document(doc)
+	}
+}
+
+func (r *reader) unreadable(at place, format string, args ...any) {
+	r.partial = true
+	r.addf(at, format, args...)
+}
+
+// parseTokens turns a panic of the parser into an error: its input is anybody's.
+func parseTokens(tokens token.Tokens) (file *ast.File, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			file, err = nil, fmt.Errorf("the parser gave up: %v", p)
+		}
+	}()
+	return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+}
+
+// plain reports what is refused before it is parsed: anchors and the like, and
+// nesting that would exhaust the parser's stack.
+func (r *reader) plain(name string, tokens token.Tokens) bool {
+	before := len(r.errs)
+	flow, line, dashes := 0, 0, 0
+	for _, t := range tokens {
+		at := placeOf(name, t)
+		if at.line != line {
+			line, dashes = at.line, 0
+		}
+		switch t.Type {
+		case token.AnchorType, token.AliasType:
+			r.addf(at, "anchors and aliases (& and *) are not read; write the value out, and quote a text that starts so")
+		case token.MergeKeyType:
+			r.addf(at, "merge keys (<<) are not read; write the keys out")
+		case token.TagType:
+			r.addf(at, "tags (%s) are not read; write the value alone, and quote a text that starts with !", t.Value)
+		case token.SequenceStartType, token.MappingStartType:
+			flow++
+		case token.SequenceEndType, token.MappingEndType:
+			flow = max(0, flow-1)
+		case token.SequenceEntryType, token.MappingKeyType:
+			dashes++
+		}
+		if flow > maxNesting || dashes > maxNesting {
+			r.addf(at, "more than %d lists inside one another", maxNesting)
+			return false
+		}
+	}
+	return len(r.errs) == before
+}
+
+func placeOf(name string, t *token.Token) place {
+	at := place{name, 1, 1}
+	if t != nil && t.Position != nil {
+		at.line, at.column = max(1, t.Position.Line), max(1, t.Position.Column)
+	}
+	return at
+}

@@ -1,0 +1,177 @@
+package definitions
+
+import (
+	"encoding"
+	"encoding/json"
+	"fmt"
+	"math"
+	"reflect"
+	"strconv"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"larder/schema"
+)
+
+// exampleName is the name in examples that messages give.
+const exampleName = "customer"
+
+// text reads a value that is written as text, such as a type or a duration.
+func (w *walker) text(node ast.Node, path string, into encoding.TextUnmarshaler) {
+	s, ok := textOf(node)
+	if n, isInt := node.(*ast.IntegerNode); isInt {
+		s, ok = n.Token.Value, true // ttl: 0
+	}
+	if !ok {
+		w.fault(node, path, "%s is text; got %s", last(path), describe(node))
+		return
+	}
+	if err := into.UnmarshalText([]byte(s)); err != nil {
+		w.fault(node, path, "%s: %v", last(path), err)
+	}
+}
+
+func (w *walker) integer(node ast.Node, path string, v reflect.Value) {
+	if n, ok := node.(*ast.IntegerNode); ok {
+		if i, ok := integerOf(n); ok {
+			v.SetInt(i)
+			return
+		}
+	}
+	w.fault(node, path, "%s is a whole number, as in 3; got %s", last(path), describe(node))
+}
+
+func (w *walker) float(node ast.Node, path string, v reflect.Value) {
+	switch n := node.(type) {
+	case *ast.IntegerNode:
+		if i, ok := integerOf(n); ok {
+			v.SetFloat(float64(i))
+			return
+		}
+	case *ast.FloatNode:
+		v.SetFloat(n.Value)
+		return
+	}
+	w.fault(node, path, "%s is a number, as in 0.5; got %s", last(path), describe(node))
+}
+
+// fallback reads a feature's default, which is of the feature's type.
+func (w *walker) fallback(node ast.Node, path string, f *schema.Feature) {
+	if !f.Type.Valid() {
+		return // which is an error of its own
+	}
+	raw, err := jsonOf(node, f.Type)
+	if err == nil {
+		f.Default, err = schema.ParseValue(f.Type, raw)
+	}
+	if err != nil {
+		w.fault(node, path, "default of feature %q, which is %s: %v", f.Name, f.Type, err)
+	}
+}
+
+// jsonOf returns the JSON of a default, as schema.ParseValue reads it.
+func jsonOf(node ast.Node, t schema.Type) (json.RawMessage, error) {
+	switch n := node.(type) {
+	case nil, *ast.NullNode:
+		return json.RawMessage("null"), nil
+	case *ast.BoolNode:
+		return strconv.AppendBool(nil, n.Value), nil
+	case *ast.IntegerNode:
+		if i, ok := n.Value.(uint64); ok {
+			return strconv.AppendUint(nil, i, 10), nil
+		}
+		if i, ok := n.Value.(int64); ok {
+			return strconv.AppendInt(nil, i, 10), nil
+		}
+		return nil, fmt.Errorf("%s is out of every range", n.Token.Value)
+	case *ast.FloatNode:
+		return schema.AppendValue(nil, n.Value), nil
+	case *ast.InfinityNode:
+		return schema.AppendValue(nil, n.Value), nil
+	case *ast.NanNode:
+		return schema.AppendValue(nil, math.NaN()), nil
+	case *ast.SequenceNode:
+		return jsonOfList(n, t)
+	}
+	s, ok := textOf(node)
+	if !ok {
+		return nil, fmt.Errorf("a default is a plain value or a list; got %s", describe(node))
+	}
+	// JSON spells int64 and the special floats as texts where it must; YAML needn't.
+	if e := t.Elem(); e.IsInteger() || e.IsFloat() {
+		return nil, fmt.Errorf("%s is no %s; write a number without quotes", describe(node), e)
+	}
+	return json.Marshal(s)
+}
+
+func jsonOfList(n *ast.SequenceNode, t schema.Type) (json.RawMessage, error) {
+	items := make([]json.RawMessage, len(n.Values))
+	for i, v := range n.Values {
+		raw, err := jsonOf(v, t.Elem())
+		if err != nil {
+			return nil, fmt.Errorf("element %d: %w", i+1, err)
+		}
+		items[i] = raw
+	}
+	return json.Marshal(items)
+}
+
+func integerOf(n *ast.IntegerNode) (int64, bool) {
+	switch v := n.Value.(type) {
+	case int64:
+		return v, true
+	case uint64:
+		return int64(v), v <= math.MaxInt64
+	}
+	return 0, false
+}
+
+func textOf(node ast.Node) (string, bool) {
+	switch n := node.(type) {
+	case *ast.StringNode:
+		return n.Value, true
+	case *ast.LiteralNode:
+		return n.Value.Value, true
+	}
+	return "", false
+}
+
+func isNull(node ast.Node) bool {
+	_, null := node.(*ast.NullNode)
+	return null || node == nil
+}
+
+// describe says what a node is, for messages.
+func describe(node ast.Node) string {
+	if s, ok := textOf(node); ok {
+		return fmt.Sprintf("the text %q", clip(s))
+	}
+	switch n := node.(type) {
+	case nil, *ast.NullNode:
+		return "nothing"
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return "a mapping"
+	case *ast.SequenceNode:
+		return "a list"
+	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
+		return "the number " + clip(n.GetToken().Value)
+	}
+	return clip(node.GetToken().Value)
+}
+
+// quoteRemedy completes a message about a number or a truth where text belongs.
+func quoteRemedy(node ast.Node) string {
+	switch node.(type) {
+	case *ast.BoolNode, *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
+		return fmt.Sprintf("; put it in quotes: %q", clip(node.GetToken().Value))
+	}
+	return ""
+}
+
+func clip(s string) string {
+	const most = 60
+	if runes := []rune(s); len(runes) > most {
+		return string(runes[:most]) + "..."
+	}
+	return s
+}

@@ -1,0 +1,248 @@
+package definitions
+
+import (
+	"encoding"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"larder/schema"
+)
+
+// A walker reads the syntax tree of one file into the Go types of package schema.
+type walker struct {
+	*reader
+	name string
+}
+
+// nouns are what a person calls a value of each type.
+var nouns = map[reflect.Type]string{
+	reflect.TypeFor[schema.Definitions]():     "a definition file",
+	reflect.TypeFor[schema.Entity]():          "an entity",
+	reflect.TypeFor[schema.JoinKey]():         "a join key",
+	reflect.TypeFor[schema.Source]():          "a source",
+	reflect.TypeFor[schema.FeatureView]():     "a feature view",
+	reflect.TypeFor[schema.Feature]():         "a feature",
+	reflect.TypeFor[schema.OnDemandView]():    "an on-demand view",
+	reflect.TypeFor[schema.OnDemandFeature](): "an on-demand feature",
+	reflect.TypeFor[schema.FeatureService]():  "a feature service",
+	reflect.TypeFor[schema.Model]():           "a model",
+	reflect.TypeFor[schema.ModelVersion]():    "a model version",
+}
+
+func (w *walker) document(doc *ast.DocumentNode) {
+	switch doc.Body.(type) {
+	case nil, *ast.NullNode, *ast.CommentGroupNode:
+		return // an empty document, or comments only
+	}
+	if _, directive := doc.Body.(*ast.DirectiveNode); directive {
+		return // the document itself comes next
+	}
+	w.value(doc.Body, "", reflect.ValueOf(&w.defs).Elem())
+}
+
+// fault reports a value that can't be read.
+func (w *walker) fault(node ast.Node, path, format string, args ...any) {
+	w.faulty[path] = true
+	w.addf(w.place(node), format, args...)
+}
+
+// value reads node into v.
+func (w *walker) value(node ast.Node, path string, v reflect.Value) {
+	if _, known := w.at[path]; !known {
+		w.at[path] = w.place(node)
+	}
+	if text, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+		w.text(node, path, text)
+		return
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		w.value(node, path, v.Elem())
+	case reflect.Struct:
+		w.mapping(node, path, v)
+	case reflect.Slice:
+		w.list(node, path, v)
+	case reflect.Map:
+		w.tags(node, path, v)
+	case reflect.String:
+		if s, ok := textOf(node); ok {
+			v.SetString(s)
+			return
+		}
+		if isName(path) {
+			w.partial = true
+		}
+		w.fault(node, path, "%s is text; got %s%s", last(path), describe(node), quoteRemedy(node))
+	case reflect.Int, reflect.Int64:
+		w.integer(node, path, v)
+	case reflect.Float64:
+		w.float(node, path, v)
+	default:
+		panic(fmt.Sprintf("definitions: a field of Go type %s", v.Type()))
+	}
+}
+
+// isName tells whether a path is of what references find a definition by.
+func isName(path string) bool { return last(path) == "name" }
+
+// mapping reads a mapping into the struct whose json tags are its keys.
+func (w *walker) mapping(node ast.Node, path string, v reflect.Value) {
+	entries, ok := entriesOf(node)
+	if !ok {
+		w.partial = true
+		w.fault(node, path, "%s is a mapping of keys and values, as in name: %s; got %s", nouns[v.Type()], exampleName, describe(node))
+		return
+	}
+	keys, fields := fieldsOf(v.Type())
+	lines := map[string]int{}
+	var fallback ast.Node
+	for _, e := range entries {
+		key, at := keyOf(e), w.place(e.Key)
+		i, exists := fields[key]
+		if !exists {
+			w.unknown[path] = true
+			w.partial = w.partial || path == "" || v.FieldByName("Name").IsValid() && !hasKey(entries, "name")
+			w.addf(at, "%s has no key %q; %s", nouns[v.Type()], key, schema.Nearest(key, keys))
+			continue
+		}
+		if line := lines[key]; line > 0 {
+			w.addf(at, "key %q comes twice; line %d has it already", key, line)
+			if path != "" {
+				continue
+			}
+		}
+		lines[key] = at.line
+		field := join(path, key)
+		switch {
+		case v.Field(i).Kind() == reflect.Interface: // its type is another key's value
+			w.at[field] = w.place(e.Value)
+			fallback = e.Value
+		case isNull(e.Value):
+			w.faulty[field] = true
+			w.partial = w.partial || path == "" || isName(field)
+			w.addf(at, "%s has no value; give it one, or leave the key out", key)
+		default:
+			w.value(e.Value, field, v.Field(i))
+		}
+	}
+	if f, ok := v.Addr().Interface().(*schema.Feature); ok && fallback != nil {
+		w.fallback(fallback, join(path, "default"), f)
+	}
+}
+
+func hasKey(entries []*ast.MappingValueNode, key string) bool {
+	return slices.ContainsFunc(entries, func(e *ast.MappingValueNode) bool { return keyOf(e) == key })
+}
+
+// list reads a list; what several files say of one key adds up.
+func (w *walker) list(node ast.Node, path string, v reflect.Value) {
+	seq, ok := node.(*ast.SequenceNode)
+	if !ok {
+		w.partial = true
+		form := fmt.Sprintf("- name: %s", exampleName)
+		if v.Type().Elem().Kind() == reflect.String {
+			form = "[" + exampleName + "]"
+		}
+		w.fault(node, path, "%s is a list, as in %s; got %s", last(path), form, describe(node))
+		return
+	}
+	for _, item := range seq.Values {
+		element := reflect.New(v.Type().Elem()).Elem()
+		at := fmt.Sprintf("%s[%d]", path, v.Len())
+		if isNull(item) {
+			w.partial = true
+			w.fault(seq, at, "%s has an empty element; fill it, or remove its dash or comma", last(path))
+		} else {
+			w.value(item, at, element)
+		}
+		v.Set(reflect.Append(v, element))
+	}
+}
+
+// tags reads a mapping of texts.
+func (w *walker) tags(node ast.Node, path string, v reflect.Value) {
+	entries, ok := entriesOf(node)
+	if !ok {
+		w.fault(node, path, "%s is a mapping of texts, as in {team: risk}; got %s", last(path), describe(node))
+		return
+	}
+	tags := map[string]string{}
+	for _, e := range entries {
+		key := keyOf(e)
+		if _, twice := tags[key]; twice {
+			w.addf(w.place(e.Key), "key %q comes twice", key)
+		}
+		text, ok := textOf(e.Value)
+		if !ok {
+			w.addf(w.place(e.Key), "tag %q is text; got %s%s", key, describe(e.Value), quoteRemedy(e.Value))
+		}
+		tags[key] = text
+	}
+	v.Set(reflect.ValueOf(tags))
+}
+
+// fieldsOf returns the keys of a struct, in order, and the field of each.
+func fieldsOf(t reflect.Type) (keys []string, fields map[string]int) {
+	fields = make(map[string]int, t.NumField())
+	for i := range t.NumField() {
+		key, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		keys, fields[key] = append(keys, key), i
+	}
+	return keys, fields
+}
+
+func entriesOf(node ast.Node) ([]*ast.MappingValueNode, bool) {
+	switch n := node.(type) {
+	case *ast.MappingNode:
+		return n.Values, true
+	case *ast.MappingValueNode:
+		return []*ast.MappingValueNode{n}, true
+	}
+	return nil, false
+}
+
+func keyOf(e *ast.MappingValueNode) string {
+	if key, ok := textOf(e.Key); ok {
+		return key
+	}
+	return e.Key.GetToken().Value
+}
+
+// place returns where a node begins for a reader's eye: a mapping at its first key.
+func (w *walker) place(node ast.Node) place {
+	switch n := node.(type) {
+	case nil:
+		return place{w.name, 1, 1}
+	case *ast.MappingNode:
+		if !n.IsFlowStyle && len(n.Values) > 0 {
+			return w.place(n.Values[0])
+		}
+	case *ast.MappingValueNode:
+		return w.place(n.Key)
+	}
+	return placeOf(w.name, node.GetToken())
+}
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+// last returns the last key of a path, for messages: features of
+// feature_views[0].features[3].
+func last(path string) string {
+	key := path[strings.LastIndexByte(path, '.')+1:]
+	if name, index, found := strings.Cut(key, "["); found {
+		n, _ := strconv.Atoi(strings.TrimSuffix(index, "]"))
+		return fmt.Sprintf("element %d of %s", n+1, name)
+	}
+	return key
+}
