@@ -75,7 +75,8 @@ func Nearest(name string, existing []string) string {
 	if len(existing) == 0 {
 		return "there are none"
 	}
-	best, bestDistance := "", max(2, len(name)/3)+1
+	// Two letters may be wrong, more in a long name, but never all of them.
+	best, bestDistance := "", min(max(3, len(name)/3+1), len(name))
 	for _, x := range existing {
 		if d := editDistance(strings.ToLower(name), strings.ToLower(x)); d < bestDistance {
 			best, bestDistance = x, d

@@ -95,7 +95,22 @@ func ParseType(name string) (Type, error) {
 			return full, nil
 		}
 	}
-	return 0, fmt.Errorf("no type %q; %s", name, Nearest(name, TypeNames()[:lastType]))
+	meant := foreignNames[strings.ToLower(elem)]
+	switch {
+	case meant == 0:
+		return 0, fmt.Errorf("no type %q; %s", name, Nearest(name, TypeNames()))
+	case isList:
+		meant = List(meant)
+	}
+	return 0, fmt.Errorf("no type %q; did you mean %q?", name, meant)
+}
+
+// foreignNames are names of types in other systems that people try first.
+var foreignNames = map[string]Type{
+	"boolean": Bool, "integer": Int64, "int": Int64, "bigint": Int64, "long": Int64, "int8": Int64, "smallint": Int32, "int16": Int32, "int4": Int32,
+	"float": Float64, "double": Float64, "double precision": Float64, "float8": Float64, "numeric": Float64, "decimal": Float64, "number": Float64,
+	"real": Float32, "float4": Float32, "text": String, "varchar": String, "str": String, "bytea": Bytes, "blob": Bytes,
+	"timestamptz": Timestamp, "datetime": Timestamp, "date": Timestamp, "unix_timestamp": Timestamp,
 }
 
 // MarshalText writes the name of t; [encoding/json] uses it.

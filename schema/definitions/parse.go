@@ -122,6 +122,9 @@ func (r *reader) file(f File) {
 		if errors.As(err, &syntax) {
 			at, message = placeOf(f.Name, syntax.GetToken()), syntax.GetMessage()
 		}
+		if strings.Contains(message, "'\t'") {
+			message += "; indent with spaces"
+		}
 		r.unreadable(at, "this is not YAML: %s", message)
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 
 	"larder/schema"
 )
@@ -85,6 +86,9 @@ func jsonOf(node ast.Node, t schema.Type) (json.RawMessage, error) {
 		}
 		return nil, fmt.Errorf("%s is out of every range", n.Token.Value)
 	case *ast.FloatNode:
+		if t.Elem().IsInteger() {
+			return nil, fmt.Errorf("%s is no %s; write a whole number", n.Token.Value, t.Elem())
+		}
 		return schema.AppendValue(nil, n.Value), nil
 	case *ast.InfinityNode:
 		return schema.AppendValue(nil, n.Value), nil
@@ -99,6 +103,9 @@ func jsonOf(node ast.Node, t schema.Type) (json.RawMessage, error) {
 	}
 	// JSON spells int64 and the special floats as texts where it must; YAML needn't.
 	if e := t.Elem(); e.IsInteger() || e.IsFloat() {
+		if plain, _ := node.(*ast.StringNode); plain != nil && plain.Token.Type == token.StringType {
+			return nil, fmt.Errorf("%s is no %s", clip(s), e)
+		}
 		return nil, fmt.Errorf("%s is no %s; write a number without quotes", describe(node), e)
 	}
 	return json.Marshal(s)
