@@ -1906,6 +1906,246 @@ func (x *ModelVersionStatus) GetLoaded() bool {
 	return false
 }
 
+type GetPlanRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to What:
+	//
+	//	*GetPlanRequest_FeatureService
+	//	*GetPlanRequest_Features
+	//	*GetPlanRequest_Model
+	What isGetPlanRequest_What `protobuf_oneof:"what"`
+	// With model: the version; 0 or absent: the one it serves.
+	ModelVersion  int64 `protobuf:"varint,4,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetPlanRequest) Reset() {
+	*x = GetPlanRequest{}
+	mi := &file_larder_v1_control_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetPlanRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetPlanRequest) ProtoMessage() {}
+
+func (x *GetPlanRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetPlanRequest.ProtoReflect.Descriptor instead.
+func (*GetPlanRequest) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *GetPlanRequest) GetWhat() isGetPlanRequest_What {
+	if x != nil {
+		return x.What
+	}
+	return nil
+}
+
+func (x *GetPlanRequest) GetFeatureService() string {
+	if x != nil {
+		if x, ok := x.What.(*GetPlanRequest_FeatureService); ok {
+			return x.FeatureService
+		}
+	}
+	return ""
+}
+
+func (x *GetPlanRequest) GetFeatures() *FeatureList {
+	if x != nil {
+		if x, ok := x.What.(*GetPlanRequest_Features); ok {
+			return x.Features
+		}
+	}
+	return nil
+}
+
+func (x *GetPlanRequest) GetModel() string {
+	if x != nil {
+		if x, ok := x.What.(*GetPlanRequest_Model); ok {
+			return x.Model
+		}
+	}
+	return ""
+}
+
+func (x *GetPlanRequest) GetModelVersion() int64 {
+	if x != nil {
+		return x.ModelVersion
+	}
+	return 0
+}
+
+type isGetPlanRequest_What interface {
+	isGetPlanRequest_What()
+}
+
+type GetPlanRequest_FeatureService struct {
+	FeatureService string `protobuf:"bytes,1,opt,name=feature_service,json=featureService,proto3,oneof"`
+}
+
+type GetPlanRequest_Features struct {
+	Features *FeatureList `protobuf:"bytes,2,opt,name=features,proto3,oneof"`
+}
+
+type GetPlanRequest_Model struct {
+	Model string `protobuf:"bytes,3,opt,name=model,proto3,oneof"`
+}
+
+func (*GetPlanRequest_FeatureService) isGetPlanRequest_What() {}
+
+func (*GetPlanRequest_Features) isGetPlanRequest_What() {}
+
+func (*GetPlanRequest_Model) isGetPlanRequest_What() {}
+
+type GetPlanResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The entity columns of a request, and the values that must come with it.
+	Keys    []*Field `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
+	Request []*Field `protobuf:"bytes,2,rep,name=request,proto3" json:"request,omitempty"`
+	// The features that are answered or scored, in order.
+	Features []*Field `protobuf:"bytes,3,rep,name=features,proto3" json:"features,omitempty"`
+	// The version of the definitions that this is of, and of the model.
+	CatalogVersion int64 `protobuf:"varint,4,opt,name=catalog_version,json=catalogVersion,proto3" json:"catalog_version,omitempty"`
+	ModelVersion   int64 `protobuf:"varint,5,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *GetPlanResponse) Reset() {
+	*x = GetPlanResponse{}
+	mi := &file_larder_v1_control_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetPlanResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetPlanResponse) ProtoMessage() {}
+
+func (x *GetPlanResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetPlanResponse.ProtoReflect.Descriptor instead.
+func (*GetPlanResponse) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *GetPlanResponse) GetKeys() []*Field {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+func (x *GetPlanResponse) GetRequest() []*Field {
+	if x != nil {
+		return x.Request
+	}
+	return nil
+}
+
+func (x *GetPlanResponse) GetFeatures() []*Field {
+	if x != nil {
+		return x.Features
+	}
+	return nil
+}
+
+func (x *GetPlanResponse) GetCatalogVersion() int64 {
+	if x != nil {
+		return x.CatalogVersion
+	}
+	return 0
+}
+
+func (x *GetPlanResponse) GetModelVersion() int64 {
+	if x != nil {
+		return x.ModelVersion
+	}
+	return 0
+}
+
+// A Field is a named, typed value.
+type Field struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// As definitions write it: int64, list<string>.
+	Type          string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Field) Reset() {
+	*x = Field{}
+	mi := &file_larder_v1_control_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Field) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Field) ProtoMessage() {}
+
+func (x *Field) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Field.ProtoReflect.Descriptor instead.
+func (*Field) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *Field) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Field) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
 type SaveSnapshotRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1914,7 +2154,7 @@ type SaveSnapshotRequest struct {
 
 func (x *SaveSnapshotRequest) Reset() {
 	*x = SaveSnapshotRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[26]
+	mi := &file_larder_v1_control_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1926,7 +2166,7 @@ func (x *SaveSnapshotRequest) String() string {
 func (*SaveSnapshotRequest) ProtoMessage() {}
 
 func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[26]
+	mi := &file_larder_v1_control_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1939,7 +2179,7 @@ func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{26}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{29}
 }
 
 type SaveSnapshotResponse struct {
@@ -1952,7 +2192,7 @@ type SaveSnapshotResponse struct {
 
 func (x *SaveSnapshotResponse) Reset() {
 	*x = SaveSnapshotResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[27]
+	mi := &file_larder_v1_control_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1964,7 +2204,7 @@ func (x *SaveSnapshotResponse) String() string {
 func (*SaveSnapshotResponse) ProtoMessage() {}
 
 func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[27]
+	mi := &file_larder_v1_control_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1977,7 +2217,7 @@ func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{27}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SaveSnapshotResponse) GetChunk() []byte {
@@ -1991,7 +2231,7 @@ var File_larder_v1_control_proto protoreflect.FileDescriptor
 
 const file_larder_v1_control_proto_rawDesc = "" +
 	"\n" +
-	"\x17larder/v1/control.proto\x12\tlarder.v1\"/\n" +
+	"\x17larder/v1/control.proto\x12\tlarder.v1\x1a\x17larder/v1/serving.proto\"/\n" +
 	"\vPlanRequest\x12 \n" +
 	"\vdefinitions\x18\x01 \x01(\fR\vdefinitions\"^\n" +
 	"\fPlanResponse\x12!\n" +
@@ -2139,10 +2379,25 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x06report\x18\x04 \x01(\v2\x16.larder.v1.ModelReportR\x06report\x12\x16\n" +
 	"\x06inputs\x18\x05 \x03(\tR\x06inputs\x12\x18\n" +
 	"\aoutputs\x18\x06 \x03(\tR\aoutputs\x12\x16\n" +
-	"\x06loaded\x18\a \x01(\bR\x06loaded\"\x15\n" +
+	"\x06loaded\x18\a \x01(\bR\x06loaded\"\xb6\x01\n" +
+	"\x0eGetPlanRequest\x12)\n" +
+	"\x0ffeature_service\x18\x01 \x01(\tH\x00R\x0efeatureService\x124\n" +
+	"\bfeatures\x18\x02 \x01(\v2\x16.larder.v1.FeatureListH\x00R\bfeatures\x12\x16\n" +
+	"\x05model\x18\x03 \x01(\tH\x00R\x05model\x12#\n" +
+	"\rmodel_version\x18\x04 \x01(\x03R\fmodelVersionB\x06\n" +
+	"\x04what\"\xdf\x01\n" +
+	"\x0fGetPlanResponse\x12$\n" +
+	"\x04keys\x18\x01 \x03(\v2\x10.larder.v1.FieldR\x04keys\x12*\n" +
+	"\arequest\x18\x02 \x03(\v2\x10.larder.v1.FieldR\arequest\x12,\n" +
+	"\bfeatures\x18\x03 \x03(\v2\x10.larder.v1.FieldR\bfeatures\x12'\n" +
+	"\x0fcatalog_version\x18\x04 \x01(\x03R\x0ecatalogVersion\x12#\n" +
+	"\rmodel_version\x18\x05 \x01(\x03R\fmodelVersion\"/\n" +
+	"\x05Field\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\"\x15\n" +
 	"\x13SaveSnapshotRequest\",\n" +
 	"\x14SaveSnapshotResponse\x12\x14\n" +
-	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\xda\x05\n" +
+	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\x9c\x06\n" +
 	"\x0eControlService\x127\n" +
 	"\x04Plan\x12\x16.larder.v1.PlanRequest\x1a\x17.larder.v1.PlanResponse\x12:\n" +
 	"\x05Apply\x12\x17.larder.v1.ApplyRequest\x1a\x18.larder.v1.ApplyResponse\x12E\n" +
@@ -2153,7 +2408,8 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x06GetRun\x12\x18.larder.v1.GetRunRequest\x1a\x19.larder.v1.GetRunResponse\x12F\n" +
 	"\tGetStatus\x12\x1b.larder.v1.GetStatusRequest\x1a\x1c.larder.v1.GetStatusResponse\x12I\n" +
 	"\n" +
-	"ListModels\x12\x1c.larder.v1.ListModelsRequest\x1a\x1d.larder.v1.ListModelsResponse\x12Q\n" +
+	"ListModels\x12\x1c.larder.v1.ListModelsRequest\x1a\x1d.larder.v1.ListModelsResponse\x12@\n" +
+	"\aGetPlan\x12\x19.larder.v1.GetPlanRequest\x1a\x1a.larder.v1.GetPlanResponse\x12Q\n" +
 	"\fSaveSnapshot\x12\x1e.larder.v1.SaveSnapshotRequest\x1a\x1f.larder.v1.SaveSnapshotResponse0\x01B\x1fZ\x1dlarder/api/larder/v1;larderv1b\x06proto3"
 
 var (
@@ -2169,7 +2425,7 @@ func file_larder_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_larder_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_larder_v1_control_proto_goTypes = []any{
 	(Change_Action)(0),           // 0: larder.v1.Change.Action
 	(Run_State)(0),               // 1: larder.v1.Run.State
@@ -2199,8 +2455,12 @@ var file_larder_v1_control_proto_goTypes = []any{
 	(*ListModelsResponse)(nil),   // 25: larder.v1.ListModelsResponse
 	(*ModelStatus)(nil),          // 26: larder.v1.ModelStatus
 	(*ModelVersionStatus)(nil),   // 27: larder.v1.ModelVersionStatus
-	(*SaveSnapshotRequest)(nil),  // 28: larder.v1.SaveSnapshotRequest
-	(*SaveSnapshotResponse)(nil), // 29: larder.v1.SaveSnapshotResponse
+	(*GetPlanRequest)(nil),       // 28: larder.v1.GetPlanRequest
+	(*GetPlanResponse)(nil),      // 29: larder.v1.GetPlanResponse
+	(*Field)(nil),                // 30: larder.v1.Field
+	(*SaveSnapshotRequest)(nil),  // 31: larder.v1.SaveSnapshotRequest
+	(*SaveSnapshotResponse)(nil), // 32: larder.v1.SaveSnapshotResponse
+	(*FeatureList)(nil),          // 33: larder.v1.FeatureList
 }
 var file_larder_v1_control_proto_depIdxs = []int32{
 	4,  // 0: larder.v1.PlanResponse.changes:type_name -> larder.v1.Change
@@ -2217,31 +2477,37 @@ var file_larder_v1_control_proto_depIdxs = []int32{
 	26, // 11: larder.v1.ListModelsResponse.models:type_name -> larder.v1.ModelStatus
 	27, // 12: larder.v1.ModelStatus.versions:type_name -> larder.v1.ModelVersionStatus
 	7,  // 13: larder.v1.ModelVersionStatus.report:type_name -> larder.v1.ModelReport
-	2,  // 14: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
-	5,  // 15: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
-	8,  // 16: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
-	10, // 17: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
-	12, // 18: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
-	15, // 19: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
-	19, // 20: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
-	21, // 21: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
-	24, // 22: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
-	28, // 23: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
-	3,  // 24: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
-	6,  // 25: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
-	9,  // 26: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
-	11, // 27: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
-	13, // 28: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
-	16, // 29: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
-	20, // 30: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
-	22, // 31: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
-	25, // 32: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
-	29, // 33: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
-	24, // [24:34] is the sub-list for method output_type
-	14, // [14:24] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	33, // 14: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
+	30, // 15: larder.v1.GetPlanResponse.keys:type_name -> larder.v1.Field
+	30, // 16: larder.v1.GetPlanResponse.request:type_name -> larder.v1.Field
+	30, // 17: larder.v1.GetPlanResponse.features:type_name -> larder.v1.Field
+	2,  // 18: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
+	5,  // 19: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
+	8,  // 20: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
+	10, // 21: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
+	12, // 22: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
+	15, // 23: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
+	19, // 24: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
+	21, // 25: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
+	24, // 26: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
+	28, // 27: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
+	31, // 28: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
+	3,  // 29: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
+	6,  // 30: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
+	9,  // 31: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
+	11, // 32: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
+	13, // 33: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
+	16, // 34: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
+	20, // 35: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
+	22, // 36: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
+	25, // 37: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
+	29, // 38: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
+	32, // 39: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
+	29, // [29:40] is the sub-list for method output_type
+	18, // [18:29] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_larder_v1_control_proto_init() }
@@ -2249,18 +2515,24 @@ func file_larder_v1_control_proto_init() {
 	if File_larder_v1_control_proto != nil {
 		return
 	}
+	file_larder_v1_serving_proto_init()
 	file_larder_v1_control_proto_msgTypes[3].OneofWrappers = []any{
 		(*ApplyRequest_Definitions)(nil),
 		(*ApplyRequest_ToVersion)(nil),
 	}
 	file_larder_v1_control_proto_msgTypes[13].OneofWrappers = []any{}
+	file_larder_v1_control_proto_msgTypes[26].OneofWrappers = []any{
+		(*GetPlanRequest_FeatureService)(nil),
+		(*GetPlanRequest_Features)(nil),
+		(*GetPlanRequest_Model)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_larder_v1_control_proto_rawDesc), len(file_larder_v1_control_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   28,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

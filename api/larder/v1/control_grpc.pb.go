@@ -28,6 +28,7 @@ const (
 	ControlService_GetRun_FullMethodName       = "/larder.v1.ControlService/GetRun"
 	ControlService_GetStatus_FullMethodName    = "/larder.v1.ControlService/GetStatus"
 	ControlService_ListModels_FullMethodName   = "/larder.v1.ControlService/ListModels"
+	ControlService_GetPlan_FullMethodName      = "/larder.v1.ControlService/GetPlan"
 	ControlService_SaveSnapshot_FullMethodName = "/larder.v1.ControlService/SaveSnapshot"
 )
 
@@ -58,6 +59,9 @@ type ControlServiceClient interface {
 	GetStatus(ctx context.Context, in *GetStatusRequest, opts ...grpc.CallOption) (*GetStatusResponse, error)
 	// ListModels lists models and their versions.
 	ListModels(ctx context.Context, in *ListModelsRequest, opts ...grpc.CallOption) (*ListModelsResponse, error)
+	// GetPlan says what a request for a feature service, a list of features or a
+	// model must bring, and what it reads, with all types.
+	GetPlan(ctx context.Context, in *GetPlanRequest, opts ...grpc.CallOption) (*GetPlanResponse, error)
 	// SaveSnapshot streams a backup of the online store while it serves.
 	SaveSnapshot(ctx context.Context, in *SaveSnapshotRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SaveSnapshotResponse], error)
 }
@@ -172,6 +176,16 @@ func (c *controlServiceClient) ListModels(ctx context.Context, in *ListModelsReq
 	return out, nil
 }
 
+func (c *controlServiceClient) GetPlan(ctx context.Context, in *GetPlanRequest, opts ...grpc.CallOption) (*GetPlanResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetPlanResponse)
+	err := c.cc.Invoke(ctx, ControlService_GetPlan_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *controlServiceClient) SaveSnapshot(ctx context.Context, in *SaveSnapshotRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SaveSnapshotResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &ControlService_ServiceDesc.Streams[2], ControlService_SaveSnapshot_FullMethodName, cOpts...)
@@ -218,6 +232,9 @@ type ControlServiceServer interface {
 	GetStatus(context.Context, *GetStatusRequest) (*GetStatusResponse, error)
 	// ListModels lists models and their versions.
 	ListModels(context.Context, *ListModelsRequest) (*ListModelsResponse, error)
+	// GetPlan says what a request for a feature service, a list of features or a
+	// model must bring, and what it reads, with all types.
+	GetPlan(context.Context, *GetPlanRequest) (*GetPlanResponse, error)
 	// SaveSnapshot streams a backup of the online store while it serves.
 	SaveSnapshot(*SaveSnapshotRequest, grpc.ServerStreamingServer[SaveSnapshotResponse]) error
 	mustEmbedUnimplementedControlServiceServer()
@@ -256,6 +273,9 @@ func (UnimplementedControlServiceServer) GetStatus(context.Context, *GetStatusRe
 }
 func (UnimplementedControlServiceServer) ListModels(context.Context, *ListModelsRequest) (*ListModelsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListModels not implemented")
+}
+func (UnimplementedControlServiceServer) GetPlan(context.Context, *GetPlanRequest) (*GetPlanResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetPlan not implemented")
 }
 func (UnimplementedControlServiceServer) SaveSnapshot(*SaveSnapshotRequest, grpc.ServerStreamingServer[SaveSnapshotResponse]) error {
 	return status.Error(codes.Unimplemented, "method SaveSnapshot not implemented")
@@ -425,6 +445,24 @@ func _ControlService_ListModels_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ControlService_GetPlan_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetPlanRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServiceServer).GetPlan(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ControlService_GetPlan_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServiceServer).GetPlan(ctx, req.(*GetPlanRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ControlService_SaveSnapshot_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(SaveSnapshotRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -470,6 +508,10 @@ var ControlService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListModels",
 			Handler:    _ControlService_ListModels_Handler,
+		},
+		{
+			MethodName: "GetPlan",
+			Handler:    _ControlService_GetPlan_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
