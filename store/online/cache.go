@@ -33,8 +33,7 @@ const (
 	segmentsShard = 16
 )
 
-// newCache returns a cache of about size bytes; nil when it is negative, which
-// all methods but hash take for a cache that holds nothing.
+// newCache returns a cache of about size bytes; nil when it is negative.
 func newCache(size int64) *cache {
 	if size < 0 {
 		return nil

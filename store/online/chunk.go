@@ -70,7 +70,6 @@ func (c *chunk) winners() {
 		kept = append(kept, c.rows[i])
 	}
 	c.rows = kept
-
 }
 
 // ingestOf returns the time that decides ties: the row's ingest time where the

@@ -25,9 +25,10 @@ const (
 	remedy = `restore it with "larder snapshot load", or delete the folder: it refills from Postgres`
 )
 
-// damaged says that a folder can't be used any more, and what to do.
+// damaged says that a folder can't be used any more, and what to do: to those who
+// run the server, not to those who send requests.
 func damaged(dir string, err error) *schema.Error {
-	return schema.Errorf(schema.FailedPrecondition, "STORE_DAMAGED", "the online store in %s is damaged (%v); %s", dir, err, remedy)
+	return schema.Errorf(schema.Internal, "STORE_DAMAGED", "the online store in %s is damaged (%v); %s", dir, err, remedy)
 }
 
 // openFolder locks dir for this process; it makes the folder when it is new and

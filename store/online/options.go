@@ -17,7 +17,7 @@ type Options struct {
 
 	// WriteBufferBytes is how many bytes of rows gather in memory before they
 	// become a file. About four times as much is used while rows are written.
-	// At least 8 MiB; defaults to 32 MiB.
+	// At least 8 MiB; defaults to 64 MiB.
 	WriteBufferBytes int64
 
 	// MinFreeBytes is how much of the disk must be free beside what the rows
@@ -25,7 +25,7 @@ type Options struct {
 	// its files into memory, so a disk that fills up under it kills the process;
 	// this is the room that it needs to finish what it has begun. A store that is
 	// opened with less only answers until it is opened again; with less than a
-	// quarter it isn't opened. Defaults to 16 times WriteBufferBytes.
+	// quarter it isn't opened. Defaults to 10 times WriteBufferBytes.
 	MinFreeBytes int64
 
 	// Logger defaults to slog.Default().
@@ -37,9 +37,9 @@ type Options struct {
 
 const (
 	defaultCacheBytes       = 256 << 20
-	defaultWriteBufferBytes = 32 << 20
+	defaultWriteBufferBytes = 64 << 20
 	leastWriteBufferBytes   = 8 << 20
-	freeBuffers             = 16 // MinFreeBytes in write buffers
+	freeBuffers             = 10 // MinFreeBytes in write buffers
 )
 
 func (o Options) withDefaults() Options {

@@ -117,7 +117,7 @@ func badgerOptions(rows string, opts Options) badger.Options {
 		WithMemTableSize(opts.WriteBufferBytes).
 		WithNumMemtables(3).
 		WithNumLevelZeroTables(4).
-		WithNumLevelZeroTablesStall(8).
+		WithNumLevelZeroTablesStall(12).
 		WithNumCompactors(2).
 		// Rows are read through the page cache: a second cache of their
 		// uncompressed blocks would hold the same bytes twice.

@@ -1,0 +1,123 @@
+package online_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"larder/store/online"
+	"larder/store/row"
+)
+
+const benchEntities = 200_000
+
+// benchStore holds a row of 10 float64 features for each entity and view.
+func benchStore(b *testing.B, views int, opts online.Options) *online.Store {
+	b.Helper()
+	opts.MinFreeBytes = 1 << 20
+	s := open(b, b.TempDir(), opts)
+	for view := range views {
+		w := s.NewWriter(uint32(view), online.WriterOptions{})
+		for id := range int64(benchEntities) {
+			add(b, w, keyOf(uint32(view), id), 1, rowOf(0, id, 72))
+		}
+		flush(b, w)
+		w.Close()
+	}
+	b.Cleanup(func() { closed(b, s) })
+	return s
+}
+
+// BenchmarkRead reads all views of some entities: hot from the cache, cold from
+// Badger's tables in the page cache.
+func BenchmarkRead(b *testing.B) {
+	for _, views := range []int{5, 25} {
+		for _, cold := range []bool{false, true} {
+			opts, name := online.Options{}, "hot"
+			if cold {
+				opts.CacheBytes, name = -1, "cold"
+			}
+			b.Run(fmt.Sprintf("views=%d/%s", views, name), func(b *testing.B) {
+				s := benchStore(b, views, opts)
+				for _, rows := range []int{1, 100} {
+					b.Run(fmt.Sprintf("rows=%d", rows), func(b *testing.B) { benchRead(b, s, views, rows, cold) })
+				}
+			})
+		}
+	}
+}
+
+func benchRead(b *testing.B, s *online.Store, views, rows int, cold bool) {
+	entities := int64(benchEntities)
+	if !cold {
+		entities = 5_000
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	keys, found := new(row.Keys), 0
+	visit := func(int, int64, []byte) error { found++; return nil }
+	request := func() {
+		keys.Reset()
+		for view := range views {
+			for range rows {
+				id := rng.Int64N(entities)
+				keys.Append(func(dst []byte) []byte { return row.AppendInt64(row.AppendView(dst, uint32(view)), id) })
+			}
+		}
+		if err := s.Read(ctx(), keys, visit); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for range 50_000 / rows {
+		request()
+	}
+	b.ReportAllocs()
+	found = 0
+	for b.Loop() {
+		request()
+	}
+	if found == 0 {
+		b.Error("nothing was read")
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*rows*views), "ns/key")
+}
+
+// BenchmarkWriter writes a million rows at a time: into an empty view, newer rows
+// of keys that are there, the same rows once more, and rows of random age.
+func BenchmarkWriter(b *testing.B) {
+	const rows = 1_000_000
+	for _, what := range []string{"new", "newer", "same", "random"} {
+		b.Run(what, func(b *testing.B) {
+			s := open(b, b.TempDir(), online.Options{MinFreeBytes: 1 << 20})
+			defer closed(b, s)
+			rng := rand.New(rand.NewPCG(3, 4))
+			write := func(view uint32, eventTime func() int64) {
+				w := s.NewWriter(view, online.WriterOptions{})
+				defer w.Close()
+				for i := range int64(rows) {
+					add(b, w, keyOf(view, i*7919%rows), eventTime(), rowOf(0, 1, 72))
+				}
+				flush(b, w)
+			}
+			fixed := func(t int64) func() int64 { return func() int64 { return t } }
+			if what != "new" {
+				write(1, fixed(0))
+			}
+			b.ReportAllocs()
+			round := int64(0)
+			for b.Loop() {
+				round++
+				switch what {
+				case "new":
+					write(uint32(round), fixed(0))
+				case "newer":
+					write(1, fixed(round))
+				case "same":
+					write(1, fixed(0))
+				case "random":
+					write(1, func() int64 { return rng.Int64N(round * 1000) })
+				}
+			}
+			b.ReportMetric(rows*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+		})
+	}
+}
