@@ -1,6 +1,7 @@
 package online
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/fb"
 	"github.com/dgraph-io/badger/v4/pb"
 	"github.com/dgraph-io/badger/v4/table"
 	"github.com/dgraph-io/badger/v4/y"
@@ -62,48 +64,124 @@ func checkEmpty(rows string) error {
 	return nil
 }
 
-// checkTable reads the end of a table, from which Badger finds all else:
-//
-//	blocks | index | index length 4 | checksum of the index | checksum length 4
+// verify reads every block of every table there is now, and stops when ctx ends.
+func (s *Store) verify(ctx context.Context) error {
+	for _, t := range s.db.Tables() {
+		path := table.NewFilename(t.ID, filepath.Join(s.dir, rowsFolder))
+		err := checkBlocks(ctx, path)
+		if ctx.Err() != nil {
+			return nil
+		}
+		// A table that was compacted meanwhile is emptied and removed.
+		if info, statErr := os.Stat(path); err != nil && statErr == nil && info.Size() > 0 {
+			return fmt.Errorf("%s: %w", filepath.Base(path), err)
+		}
+	}
+	return nil
+}
+
+func checkBlocks(ctx context.Context, path string) (err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	index, err := readIndex(f)
+	if err != nil {
+		return err
+	}
+	root := fb.GetRootAsTableIndex(index, 0)
+	var at fb.BlockOffset
+	var block []byte
+	for i := 0; i < root.OffsetsLength() && ctx.Err() == nil; i++ {
+		root.Offsets(&at, i)
+		block = slices.Grow(block[:0], int(at.Len()))[:at.Len()]
+		if _, err := f.ReadAt(block, int64(at.Offset())); err != nil {
+			return err
+		}
+		rest, sum, err := cutSized(block)
+		if err != nil {
+			return fmt.Errorf("block %d: %w", i, err)
+		}
+		if err := checkSum(rest, sum); err != nil {
+			return fmt.Errorf("block %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
 func checkTable(path string) (err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
+	_, err = readIndex(f)
+	return err
+}
+
+// readIndex reads the end of a table, from which Badger finds all else:
+//
+//	blocks | index | index length 4 | checksum of the index | checksum length 4
+//
+// A block ends with its own checksum and the length of that.
+func readIndex(f *os.File) ([]byte, error) {
 	info, err := f.Stat()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	end := info.Size()
-	before := func(n int64) ([]byte, error) {
-		if end -= n; n < 0 || end < 0 {
-			return nil, errors.New("it is cut short")
+	sized := func() ([]byte, error) {
+		var length [4]byte
+		if end -= 4; end < 0 {
+			return nil, errCutShort
+		}
+		if _, err := f.ReadAt(length[:], end); err != nil {
+			return nil, err
+		}
+		n := int64(binary.BigEndian.Uint32(length[:]))
+		if end -= n; end < 0 {
+			return nil, errCutShort
 		}
 		buf := make([]byte, n)
 		_, err := f.ReadAt(buf, end)
 		return buf, err
 	}
-	sized := func() ([]byte, error) {
-		n, err := before(4)
-		if err != nil {
-			return nil, err
-		}
-		return before(int64(binary.BigEndian.Uint32(n)))
-	}
 	sum, err := sized()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	index, err := sized()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var checksum pb.Checksum
-	if err := proto.Unmarshal(sum, &checksum); err != nil || len(index) == 0 || checksum.Algo != pb.Checksum_CRC32C {
-		return errors.New("its end is no end of a table")
+	if len(index) == 0 {
+		return nil, errCutShort
 	}
-	return y.VerifyChecksum(index, &checksum)
+	return index, checkSum(index, sum)
+}
+
+var errCutShort = errors.New("it is cut short")
+
+// cutSized cuts bytes that are followed by their length off the end of b.
+func cutSized(b []byte) (rest, cut []byte, err error) {
+	end := len(b) - 4
+	if end < 0 {
+		return nil, nil, errCutShort
+	}
+	n := int64(binary.BigEndian.Uint32(b[end:]))
+	if n > int64(end) {
+		return nil, nil, errCutShort
+	}
+	return b[:end-int(n)], b[end-int(n) : end], nil
+}
+
+func checkSum(b, sum []byte) error {
+	var want pb.Checksum
+	if err := proto.Unmarshal(sum, &want); err != nil || want.GetAlgo() != pb.Checksum_CRC32C {
+		return errors.New("it has no checksum where one must be")
+	}
+	return y.VerifyChecksum(b, &want)
 }
 
 // The seal lists the files of a store that was closed, with their sizes: a

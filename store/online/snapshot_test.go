@@ -198,7 +198,7 @@ func TestSaveEndsWithItsReader(t *testing.T) {
 	}
 }
 
-func FuzzLoad(f *testing.F) {
+func FuzzSnapshot(f *testing.F) {
 	s := sampleStore(f, 20)
 	whole := save(f, s)
 	closed(f, s)
@@ -207,12 +207,8 @@ func FuzzLoad(f *testing.F) {
 	f.Add(whole[:12])
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		dir := filepath.Join(t.TempDir(), "store")
-		if err := online.Load(ctx(), dir, bytes.NewReader(b)); err != nil {
-			return
-		}
-		if !bytes.Equal(b, whole) {
-			t.Errorf("a snapshot was altered, and loaded")
+		if err := online.CheckSnapshot(bytes.NewReader(b)); err == nil && !bytes.Equal(b, whole) {
+			t.Errorf("an altered snapshot passes for whole")
 		}
 	})
 }

@@ -149,29 +149,12 @@ func (s *Store) Close() error {
 // end. When it finds any, reads are refused from then on: a row that can't be
 // read would pass for one that was never there.
 func (s *Store) Run(ctx context.Context) error {
-	checked := make(chan error, 1)
-	go func() { checked <- s.verify() }()
-	select {
-	case err := <-checked:
-		if err != nil {
-			s.damage.Store(damaged(s.dir, err))
-			s.log.Error("the online store is damaged; reads are refused", "dir", s.dir, "error", err)
-		}
-		<-ctx.Done()
-	case <-ctx.Done():
-		<-checked
+	if err := s.verify(ctx); err != nil {
+		s.damage.Store(damaged(s.dir, err))
+		s.log.Error("the online store is damaged; reads are refused", "dir", s.dir, "error", err)
 	}
+	<-ctx.Done()
 	return nil
-}
-
-func (s *Store) verify() (err error) {
-	defer func() {
-		// Badger's report of a block that can't be read steps on a nil block.
-		if r := recover(); r != nil {
-			err = fmt.Errorf("checksums: %v", r)
-		}
-	}()
-	return s.db.VerifyChecksum()
 }
 
 // DiskBytes returns how much of the disk the store takes.

@@ -160,7 +160,7 @@ func (w *Writer) run() {
 	for c := range w.work {
 		if w.err.Load() == nil {
 			if err := w.apply(c); err != nil {
-				w.fail(fmt.Errorf("write rows of view %d: %w", w.view.id, err))
+				_ = w.fail(fmt.Errorf("write rows of view %d: %w", w.view.id, err)) // the caller's next call returns it
 			}
 		}
 		if c.done != nil {
