@@ -48,7 +48,7 @@ type Attr struct {
 type Value struct {
 	Name string
 	Elem Elem
-	Dims []any // int64 for a fixed size, string for a named one, nil for neither
+	Dims []any // int64 for a fixed size, string for a named one, nil for neither; nil says nothing
 	// MapKey, when set, makes this a sequence of maps from MapKey to Elem.
 	MapKey Elem
 }
@@ -207,7 +207,11 @@ func (v *Value) typeProto() []byte {
 		}
 		shape = appendBytes(shape, 1, d)
 	}
-	tensor := appendBytes(nil, 1, appendBytes(appendVarint(nil, 1, int64(v.Elem)), 2, shape))
+	tensor := appendVarint(nil, 1, int64(v.Elem))
+	if v.Dims != nil {
+		tensor = appendBytes(tensor, 2, shape)
+	}
+	tensor = appendBytes(nil, 1, tensor)
 	if v.MapKey == 0 {
 		return tensor
 	}

@@ -1,0 +1,238 @@
+package scoring_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"larder/internal/onnxmodel"
+	"larder/schema"
+	"larder/scoring"
+)
+
+// bind binds a model to a service of these features, with the declared version.
+func bind(t testing.TB, m onnxmodel.Model, features []schema.Feature, declared schema.ModelVersion) (*scoring.Binding, error) {
+	t.Helper()
+	file := m.Encode()
+	sig, err := scoring.Inspect(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	declared.Version, declared.ONNX, declared.SHA256 = 1, "m.onnx", sum(file)
+	return scoring.Bind(sig, plan(t, compile(t, features, []schema.ModelVersion{declared}), 1))
+}
+
+func value(name string, elem onnxmodel.Elem, dims ...any) onnxmodel.Value {
+	return onnxmodel.Value{Name: name, Elem: elem, Dims: dims}
+}
+
+// model returns a model of these inputs and outputs, without a node.
+func model(inputs, outputs []onnxmodel.Value) onnxmodel.Model {
+	return onnxmodel.Model{Graph: onnxmodel.Graph{Inputs: inputs, Outputs: outputs}}
+}
+
+var score = []onnxmodel.Value{value("score", onnxmodel.Float, "N", int64(1))}
+
+func TestBindDense(t *testing.T) {
+	f := func(dims ...any) {
+		t.Helper()
+		b, err := bind(t, model([]onnxmodel.Value{value("x", onnxmodel.Float, dims...)}, score), numbers(3), schema.ModelVersion{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []scoring.Input{{Name: "x", Elem: schema.Float32, Feature: -1}}
+		if diff := cmp.Diff(want, b.Inputs, cmpopts.IgnoreUnexported(scoring.Input{})); !b.Dense || diff != "" {
+			t.Errorf("dense %v, inputs (-want +got):\n%s", b.Dense, diff)
+		}
+	}
+	f("N", int64(3))
+	f(nil, int64(3))
+	f(nil, nil)
+	f()
+}
+
+func TestBindDenseRefuses(t *testing.T) {
+	f := func(features []schema.Feature, x onnxmodel.Value, words ...string) {
+		t.Helper()
+		_, err := bind(t, model([]onnxmodel.Value{x}, score), features, schema.ModelVersion{})
+		wantInvalid(t, err, words...)
+	}
+	f(numbers(3), value("x", onnxmodel.Float, "N", int64(2)), `input "x" is float32[N, 2], 2 features wide, but the feature service has 3`, "float32[N, 3] would fit")
+	f(numbers(3), value("x", onnxmodel.Double, "N", int64(3)), `the only input "x" is float64[N, 3]`, "float32[N, 3] would fit")
+	f(numbers(3), value("x", onnxmodel.Float16, "N", int64(3)), "float16")
+	f(numbers(3), value("x", onnxmodel.Float, "N", int64(3), int64(1)), "float32[N, 3, 1]", "float32[N, 3] would fit")
+	f(numbers(3), value("x", onnxmodel.Float, int64(1), int64(3)), "takes 1 rows at a time", "skl2onnx", `dynamic_axes={"x": {0: "N"}}`)
+	f(numbers(3), value("x", onnxmodel.Float, int64(8), int64(3)), "takes 8 rows at a time")
+	f(numbers(3), onnxmodel.Value{Name: "x", Elem: onnxmodel.Float, MapKey: onnxmodel.Int64}, "sequence<map<int64, float32>>")
+	words := append(numbers(1), schema.Feature{Name: "word", Type: schema.String}, schema.Feature{Name: "seen", Type: schema.Timestamp})
+	f(words, value("x", onnxmodel.Float, "N", int64(3)), "a string can't become: leave the feature v:word out", "a timestamp can't become: leave the feature v:seen out")
+	list := []schema.Feature{{Name: "l", Type: schema.List(schema.Float32)}}
+	f(list, value("x", onnxmodel.Float, "N", int64(1)), "a list<float32> can't become")
+}
+
+func TestBindRefusesTreesThatLookPastTheirInput(t *testing.T) {
+	forest := onnxmodel.NewForest(onnxmodel.TreesOptions{Trees: 10, Depth: 4, Features: 40, Seed: 1}).Model()
+	for _, dims := range [][]any{{"N", int64(3)}, {"N", nil}} {
+		forest.Graph.Inputs[0].Dims = dims
+		_, err := bind(t, forest, numbers(3), schema.ModelVersion{})
+		wantInvalid(t, err, "the trees of the model look at feature 40 of input", "the feature service has 3 features")
+	}
+}
+
+// elements names the element types of tensors.
+var elements = map[onnxmodel.Elem]schema.Type{
+	onnxmodel.Float: schema.Float32, onnxmodel.Double: schema.Float64, onnxmodel.Int32: schema.Int32,
+	onnxmodel.Int64: schema.Int64, onnxmodel.Bool: schema.Bool, onnxmodel.String: schema.String,
+}
+
+func TestBindNamedTakesTheTypesOfTheTable(t *testing.T) {
+	fits := map[schema.Type][]onnxmodel.Elem{
+		schema.Bool:      {onnxmodel.Bool, onnxmodel.Float, onnxmodel.Double, onnxmodel.Int32, onnxmodel.Int64},
+		schema.Int32:     {onnxmodel.Int32, onnxmodel.Int64, onnxmodel.Double, onnxmodel.Float},
+		schema.Int64:     {onnxmodel.Int64, onnxmodel.Double, onnxmodel.Float},
+		schema.Float32:   {onnxmodel.Float, onnxmodel.Double},
+		schema.Float64:   {onnxmodel.Double, onnxmodel.Float},
+		schema.String:    {onnxmodel.String},
+		schema.Timestamp: {onnxmodel.Int64},
+		schema.Bytes:     nil,
+	}
+	for feature, takes := range fits {
+		for elem, want := range elements {
+			features := append(numbers(1), schema.Feature{Name: "a", Type: feature, Default: zero(t, feature)})
+			inputs := []onnxmodel.Value{value("f0", onnxmodel.Float, "N", int64(1)), value("a", elem, "N", int64(1))}
+			b, err := bind(t, model(inputs, score), features, schema.ModelVersion{})
+			if !has(takes, elem) {
+				wantInvalid(t, err, `input "a"`, "the feature v:a")
+				continue
+			}
+			if err != nil {
+				t.Errorf("%s into %s: %v", feature, want, err)
+			} else if got := b.Inputs[1]; got.Elem != want || got.Feature != 1 || b.Dense {
+				t.Errorf("%s into %s: got %v", feature, want, got)
+			}
+		}
+	}
+}
+
+func has(all []onnxmodel.Elem, e onnxmodel.Elem) bool {
+	for _, x := range all {
+		if x == e {
+			return true
+		}
+	}
+	return false
+}
+
+// zero returns a default of a type.
+func zero(t testing.TB, of schema.Type) any {
+	t.Helper()
+	text := map[schema.Type]string{schema.Bool: "false", schema.String: `""`, schema.Bytes: `""`, schema.Timestamp: `"2026-01-31T10:00:00Z"`}[of]
+	if text == "" {
+		text = "0"
+	}
+	v, err := schema.ParseValue(of, []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func TestBindNamedFindsFeatures(t *testing.T) {
+	f := func(name string, dims ...any) {
+		t.Helper()
+		inputs := []onnxmodel.Value{value("v:f1", onnxmodel.Float, "N", int64(1)), value(name, onnxmodel.Double, dims...)}
+		b, err := bind(t, model(inputs, score), numbers(2), schema.ModelVersion{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := []int{b.Inputs[0].Feature, b.Inputs[1].Feature}; !cmp.Equal(got, []int{1, 0}) {
+			t.Errorf("got features %v, want [1 0]", got)
+		}
+	}
+	f("v:f0", "N", int64(1))
+	f("v__f0", "N", nil)
+	f("f0", "N")
+	f("f0", nil)
+	f("f0")
+}
+
+func TestBindNamedRefuses(t *testing.T) {
+	f := func(features []schema.Feature, inputs []onnxmodel.Value, words ...string) {
+		t.Helper()
+		_, err := bind(t, model(inputs, score), features, schema.ModelVersion{})
+		wantInvalid(t, err, words...)
+	}
+	column := func(name string, elem onnxmodel.Elem) onnxmodel.Value { return value(name, elem, "N", int64(1)) }
+	a := column("f0", onnxmodel.Float)
+	f(numbers(2), []onnxmodel.Value{a, column("f11", onnxmodel.Float)}, `input "f11" is called after no feature`, `did you mean "f1"?`, "VIEW__FEATURE")
+	f(numbers(3), []onnxmodel.Value{a, column("v__f1", onnxmodel.Float)}, "no input of the model is called after the feature v:f2", `add an input "v__f2"`)
+	f(numbers(2), []onnxmodel.Value{a, column("v__f0", onnxmodel.Float)}, `inputs "f0" and "v__f0" both name the feature v:f0`)
+	f(numbers(2), []onnxmodel.Value{a, value("f1", onnxmodel.Float, "N", int64(4))}, `input "f1" is float32[N, 4]; an input of one feature is float32[N, 1]`)
+	f(numbers(2), []onnxmodel.Value{a, value("f1", onnxmodel.Float, int64(1), int64(1))}, `input "f1" is float32[1, 1]: it takes 1 rows at a time`)
+	f(numbers(2), []onnxmodel.Value{a, column("f1", onnxmodel.Int64)}, `input "f1" is int64[N, 1], which the feature v:f1 of type float32 can't become; float32[N, 1] or float64[N, 1] would fit`)
+	count := append(numbers(1), schema.Feature{Name: "count", Type: schema.Int64})
+	f(count, []onnxmodel.Value{a, column("count", onnxmodel.Int64)}, `input "count" is int64[N, 1], which has no value for null: give the feature v:count a default`)
+	f(count, []onnxmodel.Value{a, column("count", onnxmodel.Int32)}, "v:count of type int64 can't become; int64[N, 1] or float64[N, 1] or float32[N, 1] would fit")
+	list := append(numbers(1), schema.Feature{Name: "l", Type: schema.List(schema.Float32)})
+	f(list, []onnxmodel.Value{a, column("l", onnxmodel.Float)}, "v:l is a list<float32>, and a list has no fixed width")
+	blob := append(numbers(1), schema.Feature{Name: "b", Type: schema.Bytes})
+	f(blob, []onnxmodel.Value{a, column("b", onnxmodel.String)}, "v:b is bytes, which no tensor holds")
+	f(numbers(2), []onnxmodel.Value{column("x", onnxmodel.Float), column("y", onnxmodel.Float)}, `input "x" is called after no feature`, `input "y" is called after no feature`)
+}
+
+func TestBindChoosesTheScore(t *testing.T) {
+	x := []onnxmodel.Value{value("x", onnxmodel.Float, "N", int64(2))}
+	two := 2
+	f := func(outputs []onnxmodel.Value, declared schema.ModelVersion, output string, column int, reason string) {
+		t.Helper()
+		b, err := bind(t, model(x, outputs), numbers(2), declared)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.Output != output || b.Column != column || b.Reason != reason {
+			t.Errorf("got output %q column %d, %q; want output %q column %d, %q", b.Output, b.Column, b.Reason, output, column, reason)
+		}
+	}
+	label := value("label", onnxmodel.Int64, "N")
+	f(score, schema.ModelVersion{}, "score", 0, `output "score", the only output of floats, which has one column`)
+	f([]onnxmodel.Value{label}, schema.ModelVersion{}, "label", 0, `output "label", the only output of numbers, which has one column`)
+	probabilities := value("probabilities", onnxmodel.Float, "N", int64(2))
+	f([]onnxmodel.Value{label, probabilities}, schema.ModelVersion{}, "probabilities", 1, `output "probabilities", the probabilities by class, column 1 of two`)
+	f([]onnxmodel.Value{label, probabilities}, schema.ModelVersion{Output: "label"}, "label", 0, `output "label", as declared, which has one column`)
+	unknown := value("probabilities", onnxmodel.Float, "N", nil)
+	f([]onnxmodel.Value{label, unknown}, schema.ModelVersion{}, "probabilities", 1, `output "probabilities", the probabilities by class, column 1`)
+	three := value("y", onnxmodel.Double, "N", int64(3))
+	f([]onnxmodel.Value{three}, schema.ModelVersion{Column: &two}, "y", 2, `output "y", the only output of floats, column 2 as declared`)
+}
+
+func TestBindKnowsTheClasses(t *testing.T) {
+	for _, zip := range []bool{false, true} {
+		forest := onnxmodel.NewForest(onnxmodel.TreesOptions{Trees: 2, Depth: 2, Features: 2, Classifier: true, ZipMap: zip}).Model()
+		b, err := bind(t, forest, numbers(2), schema.ModelVersion{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := `output "probabilities", the probabilities by class, column 1 (class 1) of two`; b.Reason != want || b.Column != 1 {
+			t.Errorf("zip %v: got column %d, %q; want column 1, %q", zip, b.Column, b.Reason, want)
+		}
+	}
+}
+
+func TestBindRefusesOutputs(t *testing.T) {
+	x := []onnxmodel.Value{value("x", onnxmodel.Float, "N", int64(2))}
+	five := 5
+	f := func(outputs []onnxmodel.Value, declared schema.ModelVersion, words ...string) {
+		t.Helper()
+		_, err := bind(t, model(x, outputs), numbers(2), declared)
+		wantInvalid(t, err, words...)
+	}
+	f(score, schema.ModelVersion{Output: "scores"}, `the model has no output "scores"; did you mean "score"?`)
+	f(score, schema.ModelVersion{Column: &five}, `output "score" is float32[N, 1]: it has no column 5, they count from 0`)
+	f([]onnxmodel.Value{value("y", onnxmodel.Float, "N", int64(3))}, schema.ModelVersion{}, `output "y" has 3 columns; say which is the score, as in column: 2`)
+	f([]onnxmodel.Value{value("name", onnxmodel.String, "N")}, schema.ModelVersion{}, "no output holds a score; the model has name string[N]")
+	f([]onnxmodel.Value{value("name", onnxmodel.String, "N")}, schema.ModelVersion{Output: "name"}, `output "name" is string[N]; a score is a tensor of numbers`)
+	f([]onnxmodel.Value{value("a", onnxmodel.Float, "N"), value("b", onnxmodel.Float, "N")}, schema.ModelVersion{}, "any of the outputs a, b may hold the score; say which, as in output: a")
+	maps := onnxmodel.Value{Name: "p", Elem: onnxmodel.Float, MapKey: onnxmodel.String}
+	f([]onnxmodel.Value{maps}, schema.ModelVersion{}, `output "p" is a sequence<map<string, float32>> that no ZipMap of the main graph makes`, "zipmap: False")
+}
