@@ -15,6 +15,9 @@ import (
 var library *scoring.Runtime
 
 func TestMain(m *testing.M) {
+	if path, asked := os.LookupEnv(openOnly); asked {
+		os.Exit(openAndTell(path))
+	}
 	var err error
 	library, err = scoring.Open(scoring.Options{Library: os.Getenv("LARDER_ONNXRUNTIME")})
 	if err != nil {
