@@ -4,7 +4,11 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
 	"testing"
+	"time"
 
 	"larder/internal/onnxmodel"
 )
@@ -42,6 +46,35 @@ func BenchmarkScore(b *testing.B) {
 			})
 		}
 	}
+}
+
+// BenchmarkScoreAtOnce scores 100 rows with 100 trees from 32 goroutines.
+func BenchmarkScoreAtOnce(b *testing.B) {
+	const features, rows = 50, 100
+	m := load(b, numbers(features), onnxmodel.Trees(onnxmodel.TreesOptions{Trees: 100, Depth: 6, Features: features, Seed: 1}))
+	x := normal(rows * features)
+	var mu sync.Mutex
+	var all []time.Duration
+	b.SetParallelism(32 / runtime.GOMAXPROCS(0))
+	b.RunParallel(func(pb *testing.PB) {
+		var own []time.Duration
+		for pb.Next() {
+			began := time.Now()
+			r := acquire(b, m, rows)
+			copy(r.Dense(), x)
+			if err := r.Score(b.Context()); err != nil {
+				b.Error(err)
+			}
+			r.Release()
+			own = append(own, time.Since(began))
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, own...)
+	})
+	slices.Sort(all)
+	b.ReportMetric(float64(all[len(all)/2].Microseconds()), "p50-µs")
+	b.ReportMetric(float64(all[len(all)*99/100].Microseconds()), "p99-µs")
 }
 
 func normal(n int) []float32 {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	ort "github.com/yalue/onnxruntime_go"
 
@@ -33,6 +34,8 @@ type Model struct {
 	session *ort.DynamicAdvancedSession
 	width   int // columns of the output tensor
 	flat    bool
+	slots   chan struct{} // of the set: full when as many long runs go on as may
+	rowCost time.Duration // measured in the warm-up
 
 	// holds counts the sets and the runs that use the model; at 0 it is unloaded.
 	holds    atomic.Int64
@@ -42,6 +45,18 @@ type Model struct {
 	idle      [bits.UintSize][]*Run // by the binary logarithm of their capacity
 	idleBytes int
 }
+
+// longRun is when a run waits for a slot. A thread in C keeps its core from Go's
+// scheduler: when more long runs go on at a time than cores can carry, the operating
+// system shares the cores out by turns of milliseconds, and the slowest run takes
+// ten times as long.
+const longRun = 50 * time.Microsecond
+
+// slotsPerCore keeps the cores busy while a run that ends wakes the next.
+const slotsPerCore = 2
+
+// long tells whether a run of rows rows is a long one.
+func (m *Model) long(rows int) bool { return time.Duration(rows)*m.rowCost > longRun }
 
 // Binding returns how features feed the model.
 func (m *Model) Binding() *Binding { return m.binding }
@@ -55,12 +70,12 @@ func planName(p *schema.Plan) string {
 
 // loadModel checks a file, makes a session of it and warms it up. The caller
 // has the one hold on it.
-func loadModel(ctx context.Context, plan *schema.Plan, file []byte, threads int) (*Model, error) {
+func loadModel(ctx context.Context, plan *schema.Plan, file []byte, threads int, slots chan struct{}) (*Model, error) {
 	sig, err := Inspect(file)
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{name: planName(plan), unloaded: make(chan struct{})}
+	m := &Model{name: planName(plan), slots: slots, unloaded: make(chan struct{})}
 	if m.binding, err = Bind(sig, plan); err != nil {
 		return nil, err
 	}

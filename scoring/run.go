@@ -163,6 +163,14 @@ func (r *Run) Score(ctx context.Context) (err error) {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("score with %s: %w", r.model, err)
 	}
+	if r.model.long(r.rows) {
+		select {
+		case r.model.slots <- struct{}{}:
+			defer func() { <-r.model.slots }()
+		case <-ctx.Done():
+			return fmt.Errorf("wait to score with %s: %w", r.model, ctx.Err())
+		}
+	}
 	if ctx.Done() != nil {
 		stop := context.AfterFunc(ctx, r.terminate)
 		defer func() {

@@ -230,7 +230,8 @@ func endless() onnxmodel.Model {
 	}
 	return onnxmodel.Model{Graph: onnxmodel.Graph{
 		Initializers: []onnxmodel.Tensor{
-			onnxmodel.Floats("one", []int64{1}, []float32{1}), {Name: "true", Elem: onnxmodel.Bool, Raw: []byte{1}},
+			onnxmodel.Floats("one", []int64{1}, []float32{1}),
+			{Name: "true", Elem: onnxmodel.Bool, Raw: []byte{1}},
 			onnxmodel.Ints("first", []int64{1}, 0),
 		},
 		Nodes: []onnxmodel.Node{

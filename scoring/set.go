@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -39,7 +40,8 @@ func (o SetOptions) withDefaults() SetOptions {
 // requests that began on it, and of the one that is being prepared. Models that
 // two catalogs share are loaded once. Safe for concurrent use.
 type Set struct {
-	opts SetOptions
+	opts  SetOptions
+	slots chan struct{} // one for each long run that goes on
 
 	// serving finds the model of a plan without a lock. It is replaced, never
 	// changed.
@@ -60,7 +62,7 @@ type generation struct {
 
 // NewSet returns an empty set. The runtime must stay open until the set is closed.
 func NewSet(_ *Runtime, opts SetOptions) *Set {
-	s := &Set{opts: opts.withDefaults()}
+	s := &Set{opts: opts.withDefaults(), slots: make(chan struct{}, slotsPerCore*runtime.GOMAXPROCS(0))}
 	s.serving.Store(&map[*schema.Plan]*Model{})
 	return s
 }
@@ -139,7 +141,7 @@ func (s *Set) check(ctx context.Context, p *schema.Plan, file []byte) (*Model, e
 	if got := hex.EncodeToString(sum[:]); got != p.ModelVersion.SHA256 {
 		return nil, schema.Errorf(schema.Invalid, "MODEL_SHA256", "the model file has the SHA-256 %s, but %s is declared; it was changed or damaged", got, p.ModelVersion.SHA256)
 	}
-	return loadModel(ctx, p, file, s.opts.IntraOpThreads)
+	return loadModel(ctx, p, file, s.opts.IntraOpThreads, s.slots)
 }
 
 // Check loads a model and warms it up as Prepare would, and unloads it again: a

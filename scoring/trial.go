@@ -22,10 +22,12 @@ func (m *Model) warmUp(ctx context.Context, output string) error {
 		return err
 	}
 	const several = 10
+	began := time.Now()
 	among, err := m.trial(ctx, several)
 	if err != nil {
 		return err
 	}
+	m.rowCost = time.Since(began) / several
 	if !alike(alone[0], among[0]) {
 		return schema.Errorf(schema.Invalid, "ROWS_MIX", "the score of a row depends on the rows beside it: %v alone, %v among %d; "+
 			"export the model in inference mode, with the batch as its first dimension", alone[0], among[0], several)
