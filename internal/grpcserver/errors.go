@@ -1,0 +1,120 @@
+package grpcserver
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"strings"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"larder/schema"
+)
+
+// errorDomain is the domain of ErrorInfo: who the reason is defined by.
+const errorDomain = "larder"
+
+// Reasons of errors that the shell itself makes.
+const (
+	reasonInternal        = "INTERNAL"
+	reasonDeadline        = "DEADLINE_EXCEEDED"
+	reasonCancelled       = "CANCELLED"
+	reasonUnauthenticated = "UNAUTHENTICATED"
+	reasonInFlight        = "TOO_MANY_IN_FLIGHT"
+	reasonMessageSize     = "MESSAGE_TOO_LARGE"
+	reasonDefinitions     = "BAD_DEFINITIONS"
+)
+
+// clientClosedRequest is what nginx answers nobody when the caller has left;
+// HTTP has no status of its own for it.
+const clientClosedRequest = 499
+
+// answers says how each kind of error is answered.
+var answers = [...]struct {
+	grpc codes.Code
+	http int
+}{
+	schema.Internal:           {codes.Internal, http.StatusInternalServerError},
+	schema.Invalid:            {codes.InvalidArgument, http.StatusBadRequest},
+	schema.NotFound:           {codes.NotFound, http.StatusNotFound},
+	schema.FailedPrecondition: {codes.FailedPrecondition, http.StatusConflict},
+	schema.Exhausted:          {codes.ResourceExhausted, http.StatusTooManyRequests},
+	schema.Unavailable:        {codes.Unavailable, http.StatusServiceUnavailable},
+}
+
+// A failure is an error as its caller and the log get it.
+type failure struct {
+	code      codes.Code
+	http      int
+	reason    string
+	message   string // safe to send
+	requestID string // of a failure that is ours; its text stays in the log
+	cause     error
+	sent      *status.Status // when the handler made the status itself
+}
+
+// failureOf says what becomes of an error.
+func failureOf(err error) *failure {
+	var said *schema.Error
+	var problems schema.Problems
+	switch {
+	case errors.As(err, &said) && said.Kind != schema.Internal:
+		a := answers[said.Kind]
+		f := &failure{code: a.grpc, http: a.http, reason: said.Reason, message: publicText(err, said), cause: err}
+		if said.Reason == reasonMessageSize {
+			f.http = http.StatusRequestEntityTooLarge
+		}
+		return f
+	case errors.As(err, &problems):
+		a := answers[schema.Invalid]
+		return &failure{code: a.grpc, http: a.http, reason: reasonDefinitions, message: problems.Error(), cause: err}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &failure{
+			code: codes.DeadlineExceeded, http: http.StatusGatewayTimeout, reason: reasonDeadline, cause: err,
+			message: "the deadline passed before the answer was ready; allow more time or ask for less at once",
+		}
+	case errors.Is(err, context.Canceled):
+		return &failure{code: codes.Canceled, http: clientClosedRequest, reason: reasonCancelled, message: "the caller cancelled the request", cause: err}
+	}
+	if st, ok := status.FromError(err); ok {
+		return &failure{code: st.Code(), http: http.StatusInternalServerError, message: st.Message(), cause: err, sent: st}
+	}
+	id := newRequestID()
+	return &failure{
+		code: codes.Internal, http: http.StatusInternalServerError, reason: reasonInternal, requestID: id, cause: err,
+		message: "internal error; see the server's log, request id " + id,
+	}
+}
+
+// publicText returns what an error says, less the cause of said, which is not
+// for callers. What an error was wrapped in names the thing that it is about.
+func publicText(err error, said *schema.Error) string {
+	around, found := strings.CutSuffix(err.Error(), said.Error())
+	if !found || strings.Contains(around, "\n") { // joined with errors that nobody has looked at
+		return said.Message
+	}
+	return around + said.Message
+}
+
+func newRequestID() string {
+	var id [8]byte
+	_, _ = rand.Read(id[:]) // never fails
+	return hex.EncodeToString(id[:])
+}
+
+// status returns the failure as gRPC answers it.
+func (f *failure) status() error {
+	if f.sent != nil {
+		return f.sent.Err()
+	}
+	// A message that isn't UTF-8 could not be encoded.
+	st, err := status.New(f.code, strings.ToValidUTF8(f.message, "?")).WithDetails(&errdetails.ErrorInfo{Reason: f.reason, Domain: errorDomain})
+	if err != nil {
+		return status.Error(f.code, f.message)
+	}
+	return st.Err()
+}

@@ -1,0 +1,192 @@
+package grpcserver
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"google.golang.org/genproto/googleapis/rpc/code"
+
+	"larder/schema"
+)
+
+// Bounds of an HTTP connection, beside those of a request.
+const (
+	headerTimeout  = 5 * time.Second
+	idleTimeout    = 2 * time.Minute
+	maxHeaderBytes = 64 << 10
+)
+
+// ServeHTTP answers HTTP requests on l, which it closes, until ctx ends and what
+// had begun has finished. Beside handler it serves GET /metrics, /healthz (the
+// process lives) and /readyz (it takes requests).
+func (s *Server) ServeHTTP(ctx context.Context, l net.Listener, handler http.Handler) error {
+	server := &http.Server{
+		Handler: s.routes(handler), TLSConfig: s.tls,
+		ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog: slog.NewLogLogger(s.opts.Logger.Handler(), slog.LevelDebug),
+	}
+	served := make(chan error, 1)
+	go func() {
+		if s.tls != nil {
+			served <- server.ServeTLS(l, "", "")
+			return
+		}
+		served <- server.Serve(l)
+	}()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve HTTP on %s: %w", l.Addr(), err)
+	case <-ctx.Done():
+	}
+	s.ready.Store(false)
+	time.Sleep(s.opts.DrainDelay)
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.opts.DrainTimeout)
+	defer cancel()
+	if err := server.Shutdown(drain); err != nil {
+		s.opts.Logger.Warn("HTTP requests did not finish in time and were cut off", "after", s.opts.DrainTimeout)
+		return server.Close()
+	}
+	return nil
+}
+
+func (s *Server) routes(handler http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "alive") })
+	mux.HandleFunc("GET /readyz", s.readyz)
+	inner := http.NewServeMux()
+	inner.Handle("/", handler)
+	if s.opts.Gatherer != nil {
+		inner.Handle("GET /metrics", promhttp.HandlerFor(s.opts.Gatherer, promhttp.HandlerOpts{}))
+	}
+	shelled := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.handle(w, r, inner) }))
+	if s.opts.Tracing {
+		shelled = otelhttp.NewHandler(shelled, "http")
+	}
+	mux.Handle("/", shelled)
+	return mux
+}
+
+func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
+	if !s.ready.Load() {
+		http.Error(w, "not ready", http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ready")
+}
+
+// handle is the shell of one HTTP request.
+func (s *Server) handle(w http.ResponseWriter, r *http.Request, handler http.Handler) {
+	if !s.authorized(r.Header.Values("Authorization")) {
+		s.refuse(errUnauthenticated()).write(w)
+		return
+	}
+	if !s.enter() {
+		s.refuse(s.tooMany()).write(w)
+		return
+	}
+	defer s.leave()
+	ctx, cancel := context.WithTimeout(r.Context(), s.opts.DefaultTimeout)
+	defer cancel()
+	r = r.WithContext(ctx)
+	rec := &recorder{ResponseWriter: w, status: http.StatusOK}
+	r.Body = http.MaxBytesReader(rec, r.Body, int64(s.opts.MaxMessageBytes))
+	began := time.Now()
+	defer func() {
+		p := recover()
+		if p != nil && p != http.ErrAbortHandler {
+			rec.fail(s.panicked(r.URL.Path, p))
+		}
+		s.endedHTTP(r, rec, time.Since(began))
+		if p == http.ErrAbortHandler {
+			panic(p)
+		}
+	}()
+	handler.ServeHTTP(rec, r)
+}
+
+func (s *Server) endedHTTP(r *http.Request, rec *recorder, took time.Duration) {
+	name := r.Pattern // not the path: it is the caller's, and there is no end of paths
+	if name == "" {
+		name = "/"
+	}
+	s.metrics.seconds.WithLabelValues(name).Observe(took.Seconds())
+	s.metrics.requests.WithLabelValues(name, strconv.Itoa(rec.status)).Inc()
+	s.log(r.Context(), name, took, rec.failure)
+}
+
+// A recorder remembers how a request was answered.
+type recorder struct {
+	http.ResponseWriter
+	status  int
+	wrote   bool
+	failure *failure
+}
+
+func (r *recorder) WriteHeader(status int) {
+	r.status, r.wrote = status, true
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(p []byte) (int, error) {
+	r.wrote = true
+	return r.ResponseWriter.Write(p)
+}
+
+// Unwrap lets [http.ResponseController] reach what the recorder wraps.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+func (r *recorder) fail(err error) {
+	r.failure = failureOf(err)
+	if !r.wrote {
+		r.failure.write(r)
+	}
+}
+
+// WriteError answers an HTTP request with an error, by the table in the package's
+// documentation. w must be the one that ServeHTTP gave the handler, whose log
+// gets what the caller isn't told.
+func WriteError(w http.ResponseWriter, err error) {
+	if r, ok := w.(*recorder); ok {
+		r.fail(err)
+		return
+	}
+	failureOf(err).write(w)
+}
+
+// write answers with {"error": {"code", "reason", "message"}}.
+func (f *failure) write(w http.ResponseWriter) {
+	var body struct {
+		Error struct {
+			Code    string `json:"code"`
+			Reason  string `json:"reason"`
+			Message string `json:"message"`
+		} `json:"error"`
+	}
+	body.Error.Code, body.Error.Reason, body.Error.Message = code.Code(f.code).String(), f.reason, f.message
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(f.http)
+	_ = json.NewEncoder(w).Encode(body) // the caller may be gone
+}
+
+// ReadBody reads the body of an HTTP request.
+func ReadBody(r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(r.Body)
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return nil, schema.Errorf(schema.Exhausted, reasonMessageSize, "the request has more than %d bytes, as many as may be; send fewer rows at once, or raise the limit", tooLarge.Limit)
+	}
+	if err != nil {
+		return nil, &schema.Error{Kind: schema.Invalid, Reason: "BAD_BODY", Message: "the body of the request ended early", Err: err}
+	}
+	return body, nil
+}

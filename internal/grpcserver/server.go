@@ -1,0 +1,117 @@
+package grpcserver
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/health"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/reflection"
+)
+
+// A Server is a gRPC server, and an HTTP server beside it, in one shell: they
+// share limits, token, certificate and figures. Register services, then call
+// Serve and ServeHTTP, each once.
+type Server struct {
+	opts     Options
+	token    [sha256.Size]byte
+	tls      *tls.Config // nil without
+	metrics  *metrics
+	grpc     *grpc.Server
+	health   *health.Server
+	methods  map[string]*method // by full name; written by RegisterService only
+	inFlight atomic.Int64
+	ready    atomic.Bool
+}
+
+var _ grpc.ServiceRegistrar = (*Server)(nil)
+
+// New returns a server with the health and reflection services registered.
+func New(opts Options) (*Server, error) {
+	opts = opts.withDefaults()
+	if err := opts.validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{opts: opts, token: sha256.Sum256([]byte(opts.Token)), health: health.NewServer(), methods: map[string]*method{}}
+	s.metrics = newMetrics(opts.Registerer, func() float64 { return float64(s.inFlight.Load()) })
+	if opts.CertFile != "" {
+		cert, err := tls.LoadX509KeyPair(opts.CertFile, opts.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("load the TLS certificate: %w", err)
+		}
+		s.tls = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	}
+	s.grpc = grpc.NewServer(s.grpcOptions()...)
+	healthv1.RegisterHealthServer(s, s.health)
+	reflection.Register(s)
+	return s, nil
+}
+
+func (s *Server) grpcOptions() []grpc.ServerOption {
+	all := []grpc.ServerOption{
+		grpc.MaxRecvMsgSize(s.opts.MaxMessageBytes),
+		grpc.MaxSendMsgSize(s.opts.MaxMessageBytes),
+		// Above the limit in flight, so that a caller is told and not left waiting.
+		grpc.MaxConcurrentStreams(uint32(2 * s.opts.MaxInFlight)),
+		grpc.SharedWriteBuffer(true), // connections that are idle keep no buffer
+		grpc.InTapHandle(s.admit),
+		grpc.UnaryInterceptor(s.unary),
+		grpc.StreamInterceptor(s.stream),
+	}
+	if s.tls != nil {
+		all = append(all, grpc.Creds(credentials.NewTLS(s.tls)))
+	}
+	if s.opts.Tracing {
+		all = append(all, grpc.StatsHandler(otelgrpc.NewServerHandler()))
+	}
+	return all
+}
+
+// RegisterService registers a service, as generated code wants it. All must be
+// registered before Serve.
+func (s *Server) RegisterService(desc *grpc.ServiceDesc, impl any) {
+	s.grpc.RegisterService(desc, impl)
+	for service, info := range s.GetServiceInfo() {
+		for _, m := range info.Methods {
+			name := "/" + service + "/" + m.Name
+			if s.methods[name] == nil {
+				s.methods[name] = s.metrics.method(name, service == healthv1.Health_ServiceDesc.ServiceName)
+			}
+		}
+	}
+}
+
+// GetServiceInfo returns the services that are registered; reflection wants it
+// under this name.
+func (s *Server) GetServiceInfo() map[string]grpc.ServiceInfo { return s.grpc.GetServiceInfo() }
+
+// Serve answers RPCs on l, which it closes, until ctx ends and what had begun has
+// finished.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	served := make(chan error, 1)
+	go func() { served <- s.grpc.Serve(l) }()
+	s.ready.Store(true)
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve gRPC on %s: %w", l.Addr(), err)
+	case <-ctx.Done():
+	}
+	s.ready.Store(false)
+	s.health.Shutdown()
+	time.Sleep(s.opts.DrainDelay)
+	late := time.AfterFunc(s.opts.DrainTimeout, func() {
+		s.opts.Logger.Warn("requests did not finish in time and were cut off", "in_flight", s.inFlight.Load(), "after", s.opts.DrainTimeout)
+		s.grpc.Stop()
+	})
+	defer late.Stop()
+	s.grpc.GracefulStop()
+	return <-served
+}
