@@ -117,7 +117,7 @@ func newSession(file []byte, inputs []Input, output string, threads int) (*ort.D
 	}
 	session, err := ort.NewDynamicAdvancedSessionWithONNXData(file, names, []string{output}, opts)
 	if err != nil {
-		return nil, &schema.Error{Kind: schema.Invalid, Reason: "BAD_MODEL_FILE", Message: "ONNX Runtime refuses the model: " + clipError(err), Err: err}
+		return nil, bad("ONNX Runtime refuses the model: %s", clipError(err))
 	}
 	return session, nil
 }

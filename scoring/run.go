@@ -173,11 +173,7 @@ func (r *Run) Score(ctx context.Context) (err error) {
 	}
 	if ctx.Done() != nil {
 		stop := context.AfterFunc(ctx, r.terminate)
-		defer func() {
-			if !stop() {
-				err = errors.Join(err, <-r.terminated, r.options.UnsetTerminate())
-			}
-		}()
+		defer func() { err = errors.Join(err, r.rearm(stop)) }()
 	}
 	for i := range r.full {
 		if i*chunkRows >= r.tailAt {
@@ -193,6 +189,15 @@ func (r *Run) Score(ctx context.Context) (err error) {
 		}
 	}
 	return nil
+}
+
+// rearm makes the run usable again after a context was watched: stop is what
+// context.AfterFunc returned.
+func (r *Run) rearm(stop func() bool) error {
+	if stop() {
+		return nil
+	}
+	return errors.Join(<-r.terminated, r.options.UnsetTerminate())
 }
 
 func (r *Run) score(ctx context.Context, p *piece, first int) error {

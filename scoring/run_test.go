@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -263,6 +264,19 @@ func TestDeadlineEndsARun(t *testing.T) {
 	r.Dense()[0] = 3
 	if err := r.Score(t.Context()); err != nil || r.Scores()[0] != 3 {
 		t.Errorf("the same run, later: score %v, error %v; want 3", r.Scores()[0], err)
+	}
+}
+
+func TestDeadlineEndsAWarmUp(t *testing.T) {
+	m := endless()
+	m.Graph.Initializers = append(m.Graph.Initializers, onnxmodel.Ints("times", []int64{}, 1e15))
+	m.Graph.Nodes = m.Graph.Nodes[2:] // the loop alone
+	file := m.Encode()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	err := newSet(t).Prepare(ctx, catalog(t, numbers(1), file), filesOf(file).fetch)
+	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "a trial of 2 rows did not end in time") {
+		t.Errorf("got %v, want the deadline's error", err)
 	}
 }
 

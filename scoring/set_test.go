@@ -279,8 +279,8 @@ func TestSetCloseWaitsForRuns(t *testing.T) {
 		t.Error(err)
 	}
 	select {
-	case <-closed:
-		t.Error("closed under a run")
+	case err := <-closed:
+		t.Fatalf("closed under a run: %v", err)
 	default:
 	}
 	r.Release()

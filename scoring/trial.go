@@ -2,6 +2,7 @@ package scoring
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"time"
 
@@ -10,11 +11,15 @@ import (
 	"larder/schema"
 )
 
+// trialLimit bounds a warm-up; ten rows take a model of tabular data no millisecond.
+const trialLimit = 30 * time.Second
+
 // warmUp runs the model before it serves: it learns the shape of the output, makes
-// ONNX Runtime set itself up, and refuses models that can't be served. Row r is
-// filled with r, so that no model is judged by zeros alone.
+// ONNX Runtime set itself up, and refuses models that can't be served.
 func (m *Model) warmUp(ctx context.Context, output string) error {
-	if err := m.learnOutput(output); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, trialLimit)
+	defer cancel()
+	if err := m.learnOutput(ctx, output); err != nil {
 		return err
 	}
 	alone, err := m.trial(ctx, 1)
@@ -44,10 +49,10 @@ func (m *Model) warmUp(ctx context.Context, output string) error {
 // of adding up explains.
 func alike(a, b float64) bool {
 	const tolerance = 1e-3
-	if math.IsNaN(a) || math.IsNaN(b) || math.IsInf(a, 0) || math.IsInf(b, 0) {
-		return math.IsNaN(a) == math.IsNaN(b)
+	if a == b || math.IsNaN(a) && math.IsNaN(b) {
+		return true
 	}
-	return math.Abs(a-b) <= tolerance*(1+math.Max(math.Abs(a), math.Abs(b)))
+	return math.Abs(a-b) <= tolerance*(1+min(math.Abs(a), math.Abs(b)))
 }
 
 // trial scores rows of made-up values.
@@ -59,14 +64,22 @@ func (m *Model) trial(ctx context.Context, rows int) ([]float64, error) {
 	defer r.Release()
 	fill(r)
 	if err := r.Score(ctx); err != nil {
-		return nil, err
+		return nil, trialError(ctx, rows, err)
 	}
 	return append([]float64(nil), r.Scores()...), nil
 }
 
+// trialError explains why a trial failed.
+func trialError(ctx context.Context, rows int, err error) error {
+	if ended := ctx.Err(); ended != nil {
+		return fmt.Errorf("a trial of %d rows did not end in time: %w", rows, ended)
+	}
+	return schema.Errorf(schema.Invalid, "MODEL_FAILS", "the model fails on a trial of %d rows: %s", rows, clipError(err))
+}
+
 // learnOutput runs the model once with two rows, letting ONNX Runtime make the
 // output, to see its shape.
-func (m *Model) learnOutput(output string) error {
+func (m *Model) learnOutput(ctx context.Context, output string) error {
 	const rows = 2
 	r, err := newRun(m, 1)
 	if err != nil {
@@ -81,8 +94,13 @@ func (m *Model) learnOutput(output string) error {
 		return err
 	}
 	made := []ort.Value{nil}
-	if err := m.session.Run(r.tail.in, made); err != nil {
-		return schema.Errorf(schema.Invalid, "MODEL_FAILS", "the model fails on a trial of %d rows: %s", rows, clipError(err))
+	stop := context.AfterFunc(ctx, r.terminate)
+	err = m.session.RunWithOptions(r.tail.in, made, r.options)
+	if err := r.rearm(stop); err != nil {
+		return err
+	}
+	if err != nil {
+		return trialError(ctx, rows, err)
 	}
 	out := made[0]
 	defer func() { _ = out.Destroy() }() // it has no way to fail
