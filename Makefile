@@ -1,0 +1,64 @@
+# Larder. `make` lists what there is.
+
+BIN     := $(CURDIR)/.larder/bin
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+export PATH := $(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test check bench fuzz generate tools
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install what is missing: a C compiler, Postgres, the ONNX Runtime library
+	@mkdir -p $(BIN)
+	@command -v go >/dev/null || { echo "setup: Go is missing; install Go 1.26 or newer" >&2; exit 1; }
+	@command -v cc >/dev/null || { echo "setup: a C compiler is missing; Debian: apt-get install build-essential" >&2; exit 1; }
+	@setup/postgres.sh
+	@setup/onnxruntime.sh
+
+build: setup ## build bin/larder
+	go build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/larder ./cmd/larder
+
+demo: build ## load card transactions, apply, materialize, serve and score them
+	bin/larder demo
+
+test: setup ## race-checked tests with real Postgres and ONNX Runtime, then each fuzz target for 3 seconds
+	@echo "test: every package with the race detector, on private Postgres clusters"
+	go test -race -timeout 15m ./...
+	@echo "test: every fuzz target for 3 seconds"
+	setup/fuzz.sh 3
+
+fuzz: setup ## every fuzz target for a minute
+	setup/fuzz.sh 60
+
+bench: build ## measure a server beside a bare gRPC echo
+	bin/larder bench
+
+check: tools ## format, vet, lint, proto lint, generated code
+	@echo "check: gofumpt"
+	@files=$$(gofumpt -l $$(git ls-files --cached --others --exclude-standard '*.go' | grep -v '[.]pb[.]go$$')); \
+		[ -z "$$files" ] || { echo "not formatted (gofumpt -w mends it):"; echo "$$files"; exit 1; }
+	@echo "check: vet"
+	@go vet ./...
+	@echo "check: golangci-lint"
+	@golangci-lint run ./...
+	@echo "check: buf"
+	@buf lint
+	@echo "check: generated code"
+	@rm -rf .larder/generated && mkdir -p .larder/generated && buf generate --output .larder/generated
+	@for f in .larder/generated/api/larder/v1/*.go; do \
+		cmp -s $$f api/larder/v1/$$(basename $$f) || { echo "$$(basename $$f) is out of date; run make generate"; exit 1; }; done
+
+generate: tools ## write the Go code of the .proto files again
+	buf generate
+
+# The tools are built once for each change of their versions.
+tools: $(BIN)/.stamp
+
+$(BIN)/.stamp: tools/go.mod tools/go.sum go.mod
+	@mkdir -p $(BIN)
+	@echo "setup: building gofumpt, golangci-lint and buf (once; minutes)"
+	@cd tools && GOBIN=$(BIN) go install tool
+	@GOBIN=$(BIN) go install tool
+	@touch $@
