@@ -1,0 +1,139 @@
+package serving
+
+import (
+	"encoding/json"
+	"net/http"
+
+	larderv1 "larder/api/larder/v1"
+	"larder/internal/grpcserver"
+	"larder/schema"
+)
+
+// HTTPHandler answers POST /v1/features and POST /v1/score. It must be served by
+// grpcserver.
+func (s *Server) HTTPHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /v1/features", answering(s.postFeatures))
+	mux.HandleFunc("POST /v1/score", answering(s.postScore))
+	mux.HandleFunc("/", answering(func(r *http.Request) ([]byte, error) {
+		return nil, schema.Errorf(schema.NotFound, "UNKNOWN_PATH", "there is no %s %s; there are POST /v1/features and POST /v1/score", r.Method, r.URL.Path)
+	}))
+	return mux
+}
+
+func answering(answer func(*http.Request) ([]byte, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, err := answer(r)
+		if err != nil {
+			grpcserver.WriteError(w, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(body) // the caller may be gone
+	}
+}
+
+// A jsonRequest is the body of either route, its values yet to be read: the plan
+// says of which types they are.
+type jsonRequest struct {
+	service, model    string
+	features          []string
+	version           int64
+	entities, request []member
+	at                *int64
+	returnFeatures    bool
+}
+
+func (s *Server) postFeatures(r *http.Request) ([]byte, error) {
+	req := new(jsonRequest)
+	if err := readJSON(r, req.featureFields()); err != nil {
+		return nil, err
+	}
+	shape, err := s.generation().jsonShape(req)
+	if err != nil {
+		return nil, err
+	}
+	c := shape.begin()
+	defer c.end()
+	if err := c.takeJSON(req); err != nil {
+		return nil, err
+	}
+	resp, err := s.getFeatures(r.Context(), c, req.at)
+	if err != nil {
+		return nil, err
+	}
+	return appendFeatures(nil, resp), nil
+}
+
+func (s *Server) postScore(r *http.Request) ([]byte, error) {
+	req := new(jsonRequest)
+	if err := readJSON(r, req.scoreFields()); err != nil {
+		return nil, err
+	}
+	resp, err := s.withModel(req.model, req.version, func(c *call) (*larderv1.GetFeaturesAndScoreResponse, error) {
+		if err := c.takeJSON(req); err != nil {
+			return nil, err
+		}
+		return s.getFeaturesAndScore(r.Context(), c, req.at, req.returnFeatures)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return appendScores(nil, req.model, resp), nil
+}
+
+func (g *generation) jsonShape(req *jsonRequest) (*shape, error) {
+	switch {
+	case req.service != "" && req.features != nil:
+		return nil, schema.Errorf(schema.Invalid, "NO_FEATURES", "the request names both a feature_service and features; say one of them")
+	case req.service != "":
+		return g.serviceShape(req.service)
+	case req.features != nil:
+		return g.listShape(req.features)
+	}
+	return nil, schema.Errorf(schema.Invalid, "NO_FEATURES", `the request names neither a feature_service nor features; write "feature_service": "NAME"`)
+}
+
+// A field is a field of a body: what its value must be, and where it goes.
+type field struct {
+	want string
+	read func(json.RawMessage) error
+}
+
+func (req *jsonRequest) featureFields() map[string]field {
+	fields := req.commonFields()
+	fields["feature_service"] = into("a feature service's name, in quotes", &req.service)
+	fields["features"] = into(`a list of features: ["VIEW:FEATURE"]`, &req.features)
+	return fields
+}
+
+func (req *jsonRequest) scoreFields() map[string]field {
+	fields := req.commonFields()
+	fields["model"] = into("a model's name, in quotes", &req.model)
+	fields["model_version"] = into("a whole number", &req.version)
+	fields["return_features"] = into("true or false", &req.returnFeatures)
+	return fields
+}
+
+func (req *jsonRequest) commonFields() map[string]field {
+	return map[string]field{
+		"entities": objectInto(`an object of lists: {"customer_id": [7]}`, &req.entities),
+		"request":  objectInto(`an object of lists: {"amount": [12.5]}`, &req.request),
+		"at": {`a time: "2026-01-31T10:00:00Z"`, func(raw json.RawMessage) error {
+			at, err := parseTime(raw)
+			req.at = &at
+			return err
+		}},
+	}
+}
+
+func into[T any](want string, to *T) field {
+	return field{want, func(raw json.RawMessage) error { return json.Unmarshal(raw, to) }}
+}
+
+func objectInto(want string, to *[]member) field {
+	return field{want, func(raw json.RawMessage) (err error) {
+		*to, err = readObject(raw)
+		return err
+	}}
+}

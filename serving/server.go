@@ -1,0 +1,178 @@
+package serving
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
+
+	larderv1 "larder/api/larder/v1"
+	"larder/schema"
+	"larder/scoring"
+	"larder/store/online"
+)
+
+// Options configure a Server.
+type Options struct {
+	// Catalog returns the catalog that serves now. It must be cheap: every request
+	// calls it. Required.
+	Catalog func() *schema.Catalog
+	// Online is where features are read. Required.
+	Online *online.Store
+	// Models are the models of the catalogs that Catalog returns. Required.
+	Models *scoring.Set
+
+	// MaxRows bounds the rows of one request. Defaults to 10,000.
+	MaxRows int
+	// Logger gets a line when another catalog begins to serve. Defaults to
+	// slog.Default().
+	Logger *slog.Logger
+	// Registerer takes the metrics larder_serving_*. Nil: none are registered.
+	Registerer prometheus.Registerer
+}
+
+const defaultMaxRows = 10_000
+
+// A Server answers requests for features and scores. It is safe for concurrent
+// use.
+type Server struct {
+	larderv1.UnimplementedServingServiceServer
+	opts    Options
+	metrics *metrics
+	current atomic.Pointer[generation]
+}
+
+var _ larderv1.ServingServiceServer = (*Server)(nil)
+
+// New returns a server.
+func New(opts Options) *Server {
+	opts.MaxRows = cmp.Or(opts.MaxRows, defaultMaxRows)
+	opts.Logger = cmp.Or(opts.Logger, slog.Default())
+	return &Server{opts: opts, metrics: newMetrics(opts.Registerer)}
+}
+
+// GetFeatures reads the newest features of one or many entities.
+func (s *Server) GetFeatures(ctx context.Context, req *larderv1.GetFeaturesRequest) (*larderv1.GetFeaturesResponse, error) {
+	shape, err := s.generation().featuresShape(req)
+	if err != nil {
+		return nil, err
+	}
+	c := shape.begin()
+	defer c.end()
+	if err := c.takeColumns(req.GetEntities(), req.GetRequest()); err != nil {
+		return nil, err
+	}
+	return s.getFeatures(ctx, c, req.At)
+}
+
+// GetFeaturesAndScore reads the features of a model and scores them, row by row.
+func (s *Server) GetFeaturesAndScore(ctx context.Context, req *larderv1.GetFeaturesAndScoreRequest) (*larderv1.GetFeaturesAndScoreResponse, error) {
+	return s.withModel(req.GetModel(), req.GetModelVersion(), func(c *call) (*larderv1.GetFeaturesAndScoreResponse, error) {
+		if err := c.takeColumns(req.GetEntities(), req.GetRequest()); err != nil {
+			return nil, err
+		}
+		return s.getFeaturesAndScore(ctx, c, req.At, req.GetReturnFeatures())
+	})
+}
+
+// StreamFeaturesAndScore answers each message as GetFeaturesAndScore would, in
+// order, until the caller closes its side or a message can't be answered.
+func (s *Server) StreamFeaturesAndScore(stream grpc.BidiStreamingServer[larderv1.StreamFeaturesAndScoreRequest, larderv1.StreamFeaturesAndScoreResponse]) error {
+	for {
+		req, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		resp, err := s.GetFeaturesAndScore(stream.Context(), req.GetRequest())
+		if err != nil {
+			return err
+		}
+		if err := stream.Send(&larderv1.StreamFeaturesAndScoreResponse{Response: resp}); err != nil {
+			return err
+		}
+	}
+}
+
+// withModel runs do for the plan of a model. A request that two new catalogs
+// overtook finds its model unloaded: it begins again on the newest.
+func (s *Server) withModel(model string, version int64, do func(*call) (*larderv1.GetFeaturesAndScoreResponse, error)) (*larderv1.GetFeaturesAndScoreResponse, error) {
+	for {
+		g := s.generation()
+		plan, err := g.catalog.ModelPlan(model, version)
+		if err != nil {
+			return nil, err
+		}
+		resp, err := g.run(plan, do)
+		if err == nil || !overtaken(err) || s.opts.Catalog() == g.catalog {
+			return resp, err
+		}
+	}
+}
+
+func (g *generation) run(plan *schema.Plan, do func(*call) (*larderv1.GetFeaturesAndScoreResponse, error)) (*larderv1.GetFeaturesAndScoreResponse, error) {
+	c := g.shape(plan).begin()
+	defer c.end()
+	return do(c)
+}
+
+func overtaken(err error) bool {
+	var said *schema.Error
+	return errors.As(err, &said) && (said.Reason == "MODEL_NOT_LOADED" || said.Reason == "MODEL_UNLOADED")
+}
+
+// getFeatures answers a request whose columns c has taken.
+func (s *Server) getFeatures(ctx context.Context, c *call, at *int64) (*larderv1.GetFeaturesResponse, error) {
+	if err := c.bind(s.opts.MaxRows, at); err != nil {
+		return nil, err
+	}
+	c.batch.WantColumns()
+	if err := s.read(ctx, c); err != nil {
+		return nil, err
+	}
+	return &larderv1.GetFeaturesResponse{
+		Features: c.featureColumns(), Reads: c.viewReads(), CatalogVersion: c.shape.plan.Catalog.Version,
+	}, nil
+}
+
+// getFeaturesAndScore answers a request whose columns c has taken.
+func (s *Server) getFeaturesAndScore(ctx context.Context, c *call, at *int64, returnFeatures bool) (*larderv1.GetFeaturesAndScoreResponse, error) {
+	if err := c.bind(s.opts.MaxRows, at); err != nil {
+		return nil, err
+	}
+	model, err := s.opts.Models.Model(c.shape.plan)
+	if err != nil {
+		return nil, err
+	}
+	run, err := model.Acquire(c.batch.Rows())
+	if err != nil {
+		return nil, err
+	}
+	defer run.Release()
+	c.feed(model.Binding(), run)
+	if returnFeatures {
+		c.batch.WantColumns()
+	}
+	if err := s.read(ctx, c); err != nil {
+		return nil, err
+	}
+	if err := s.score(ctx, run); err != nil {
+		return nil, err
+	}
+	plan := c.shape.plan
+	resp := &larderv1.GetFeaturesAndScoreResponse{
+		Scores: append([]float64(nil), run.Scores()...), Reads: c.viewReads(),
+		CatalogVersion: plan.Catalog.Version, ModelVersion: plan.ModelVersion.Version,
+	}
+	if returnFeatures {
+		resp.Features = c.featureColumns()
+	}
+	return resp, nil
+}
