@@ -107,7 +107,7 @@ func (s *Server) checkSources(ctx context.Context, next *schema.Catalog) error {
 	return joinFaults("BAD_SOURCE", faults)
 }
 
-// checkModels reads each model file and binds it to its feature service.
+// checkModels reads each model file, binds it to its feature service and runs it.
 func (s *Server) checkModels(ctx context.Context, next *schema.Catalog) ([]*larderv1.ModelReport, error) {
 	plans := next.ModelPlans()
 	sums := make([]string, len(plans))
@@ -139,11 +139,7 @@ func (s *Server) bind(ctx context.Context, p *schema.Plan) (*scoring.Binding, er
 	if err != nil {
 		return nil, err
 	}
-	signature, err := scoring.Inspect(file)
-	if err != nil {
-		return nil, err
-	}
-	return scoring.Bind(signature, p)
+	return s.Models.Check(ctx, p, file)
 }
 
 // joinFaults makes one error of faults that the caller can mend; anything else

@@ -52,7 +52,7 @@ func (s *Server) Materialize(req *larderv1.MaterializeRequest, stream grpc.Serve
 
 // runRequests checks a request and names its views one by one.
 func (s *Server) runRequests(req *larderv1.MaterializeRequest) ([]materialize.Request, error) {
-	if s.Offline == nil {
+	if s.Runner == nil {
 		return nil, schema.Errorf(schema.FailedPrecondition, "NO_POSTGRES", "this server was started without Postgres: there is nothing to materialize from")
 	}
 	if req.GetFull() && req.From != nil {
@@ -104,8 +104,10 @@ func (s *Server) runsByID(ids []string) (runs []*larderv1.Run, ended bool) {
 
 // GetRun answers one run: of this server from memory, else from the record.
 func (s *Server) GetRun(ctx context.Context, req *larderv1.GetRunRequest) (*larderv1.GetRunResponse, error) {
-	if run, found := s.Runner.Get(req.GetId()); found {
-		return &larderv1.GetRunResponse{Run: s.runMessage(run)}, nil
+	if s.Runner != nil {
+		if run, found := s.Runner.Get(req.GetId()); found {
+			return &larderv1.GetRunResponse{Run: s.runMessage(run)}, nil
+		}
 	}
 	recorded, err := s.Registry.RunByID(ctx, req.GetId())
 	if err != nil {
@@ -132,7 +134,7 @@ func recordedRun(r registry.Run) (*larderv1.Run, error) {
 // recordRuns writes each change of a run's state to Postgres. While Postgres
 // can't be reached the newest state of each run waits.
 func (s *Server) recordRuns(ctx context.Context) error {
-	if s.Offline == nil {
+	if s.Runner == nil {
 		<-ctx.Done()
 		return nil
 	}
@@ -150,8 +152,8 @@ func (s *Server) recordRuns(ctx context.Context) error {
 				s.record(context.WithoutCancel(ctx), waiting, recorded)
 				return nil
 			}
-			if recorded[run.ID] == run.State {
-				continue // progress only
+			if run.State == materialize.Queued || recorded[run.ID] == run.State {
+				continue // not begun, or progress only
 			}
 			waiting[run.ID] = run
 		case <-retry.C:

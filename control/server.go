@@ -18,12 +18,12 @@ import (
 	"larder/store/registry"
 )
 
-// Options configure a Server. All but Logger are required.
+// Options configure a Server. All are required, but for what says otherwise.
 type Options struct {
 	Registry *registry.Registry
 	Offline  *offline.Store // nil on a server without Postgres
 	Online   *online.Store
-	Runner   *materialize.Runner
+	Runner   *materialize.Runner // nil on a server without Postgres
 	Models   *scoring.Set
 	Name     string // under which runs are recorded
 	Version  string // of the program

@@ -49,6 +49,9 @@ func (s *Server) viewStatus(v *schema.View, now int64) (*larderv1.ViewStatus, er
 	if out.Rows, err = s.Online.RowCount(v.ID); err != nil {
 		return nil, err
 	}
+	if s.Runner == nil {
+		return out, nil
+	}
 	out.NextRunAt = s.Runner.NextRun(v.Name)
 	if run, found := s.Runner.Last(v.Name); found {
 		out.LastRun = s.runMessage(run)
