@@ -1,0 +1,161 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/proto"
+
+	larderv1 "larder/api/larder/v1"
+)
+
+// Options say how a scenario is run.
+type Options struct {
+	Larder  string // path of the larder binary that is measured
+	Library string // path of libonnxruntime; empty: the server finds it
+	// Progress is told what is being done. Required.
+	Progress func(step string)
+}
+
+// warmUp is how long each target is loaded before anything is recorded.
+const warmUp = 2 * time.Second
+
+// Run measures a scenario. It needs the binary that it measures, and a private
+// Postgres when the scenario materializes; all of it lives in a temporary
+// folder that is gone when Run returns.
+func Run(ctx context.Context, s Scenario, opts Options) (*Report, error) {
+	s = s.withDefaults()
+	if err := s.validate(); err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "larder-bench-*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	server, err := start(ctx, s, opts, dir)
+	if err != nil {
+		return nil, err
+	}
+	defer server.stop()
+	echo, err := startProcess(ctx, opts.Larder, []string{"bench", "echo-server"}, filepath.Join(dir, "echo.log"))
+	if err != nil {
+		return nil, err
+	}
+	defer echo.stop()
+	return measure(ctx, s, opts, server, echo)
+}
+
+func measure(ctx context.Context, s Scenario, opts Options, server *served, echo *process) (*Report, error) {
+	dial := func(addr string) (*grpc.ClientConn, error) {
+		return grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(64<<20)))
+	}
+	conn, err := dial(server.grpc)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	echoConn, err := dial(echo.grpc)
+	if err != nil {
+		return nil, err
+	}
+	defer echoConn.Close()
+	r := &Report{Scenario: s}
+	larderCall, err := s.larderCall(ctx, conn, r)
+	if err != nil {
+		return nil, fmt.Errorf("a first request: %w", err)
+	}
+	larder := &target{do: larderCall, rec: newRecording()}
+	baseline := &target{do: echoCall(echoConn, r), rec: newRecording()}
+	opts.Progress("warming up")
+	if err := interleave(ctx, s, warmUp, larder, baseline); err != nil {
+		return nil, err
+	}
+	larder.rec, baseline.rec = newRecording(), newRecording()
+	if err := server.during(ctx, s, opts, r, func(ctx context.Context) error {
+		opts.Progress(fmt.Sprintf("measuring for %s each, in turns", s.Duration))
+		return interleave(ctx, s, s.Duration, larder, baseline)
+	}); err != nil {
+		return nil, err
+	}
+	r.Larder, r.Echo = larder.rec.figures(s.Rows), baseline.rec.figures(s.Rows)
+	r.Ratios = ratios(r.Larder, r.Echo)
+	return r, nil
+}
+
+// during runs measure while the server is profiled and materializes, as the
+// scenario says.
+func (v *served) during(ctx context.Context, s Scenario, opts Options, r *Report, measure func(context.Context) error) error {
+	side, stop := context.WithCancel(ctx)
+	defer stop()
+	g, side := errgroup.WithContext(side)
+	if s.Profiles != "" {
+		g.Go(func() error { return v.profile(side, s) })
+	}
+	if s.WhileMaterializing {
+		g.Go(func() error { return v.materializeUntil(side, &r.RowsMaterialized) })
+	}
+	err := measure(side)
+	if s.Profiles == "" {
+		stop()
+	}
+	if sideErr := g.Wait(); err == nil && ctx.Err() == nil {
+		err = sideErr
+	}
+	return err
+}
+
+// requests is how many different requests a run cycles through.
+const requests = 1 << 14
+
+// larderCall returns the call that is measured and notes the sizes of its messages.
+func (s Scenario) larderCall(ctx context.Context, conn *grpc.ClientConn, r *Report) (call, error) {
+	random := rand.New(rand.NewPCG(1, 2))
+	client := larderv1.NewServingServiceClient(conn)
+	keys := func(int) []*larderv1.Column {
+		ids := make([]int64, s.Rows)
+		for i := range ids {
+			ids[i] = random.Int64N(int64(s.Entities))
+		}
+		return []*larderv1.Column{{Name: joinKey, Values: &larderv1.Column_Int64S{Int64S: &larderv1.Int64S{Values: ids}}}}
+	}
+	different := min(requests, max(64, (1<<20)/s.Rows))
+	if s.Model == "none" {
+		all := make([]*larderv1.GetFeaturesRequest, different)
+		for i := range all {
+			all[i] = &larderv1.GetFeaturesRequest{What: &larderv1.GetFeaturesRequest_FeatureService{FeatureService: serviceName}, Entities: keys(i)}
+		}
+		answer, err := client.GetFeatures(ctx, all[0])
+		r.RequestBytes, r.ResponseBytes = proto.Size(all[0]), proto.Size(answer)
+		return func(ctx context.Context, n int) error {
+			_, err := client.GetFeatures(ctx, all[n%different])
+			return err
+		}, err
+	}
+	all := make([]*larderv1.GetFeaturesAndScoreRequest, different)
+	for i := range all {
+		all[i] = &larderv1.GetFeaturesAndScoreRequest{Model: modelName, Entities: keys(i)}
+	}
+	answer, err := client.GetFeaturesAndScore(ctx, all[0])
+	r.RequestBytes, r.ResponseBytes = proto.Size(all[0]), proto.Size(answer)
+	return func(ctx context.Context, n int) error {
+		_, err := client.GetFeaturesAndScore(ctx, all[n%different])
+		return err
+	}, err
+}
+
+func echoCall(conn *grpc.ClientConn, r *Report) call {
+	client := larderv1.NewEchoServiceClient(conn)
+	req := &larderv1.EchoRequest{Payload: make([]byte, r.RequestBytes), AnswerBytes: uint32(r.ResponseBytes)}
+	return func(ctx context.Context, _ int) error {
+		_, err := client.Echo(ctx, req)
+		return err
+	}
+}

@@ -1,0 +1,288 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	larderv1 "larder/api/larder/v1"
+	"larder/internal/pgdev"
+	"larder/schema"
+	"larder/store/online"
+	"larder/store/registry"
+	"larder/store/row"
+)
+
+// served is the server that is measured, filled and ready.
+type served struct {
+	*process
+	postgres *pgdev.Cluster // nil unless the scenario materializes
+}
+
+func (v *served) stop() {
+	v.process.stop()
+	if v.postgres != nil {
+		v.postgres.Stop()
+	}
+}
+
+// start fills a store and starts a server on it. Without materialization the
+// rows are written straight into the store's folder, and the server serves a
+// kept catalog without Postgres.
+func start(ctx context.Context, s Scenario, opts Options, dir string) (*served, error) {
+	defs, model := s.definitions()
+	catalog, err := schema.Compile(1, defs, schema.Storage{}.Evolve(defs))
+	if err != nil {
+		return nil, err
+	}
+	args := []string{
+		"serve", "--data", dir, "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0",
+		"--log-format", "json", "--pprof", "--drain-delay", "0s",
+	}
+	if opts.Library != "" {
+		args = append(args, "--onnxruntime", opts.Library)
+	}
+	v := new(served)
+	if s.WhileMaterializing {
+		opts.Progress("starting a private Postgres and filling its tables")
+		if v.postgres, err = startPostgres(ctx, s, dir); err != nil {
+			return nil, err
+		}
+		args = append(args, "--postgres", v.postgres.DSN())
+	} else {
+		opts.Progress(fmt.Sprintf("filling a store with %d rows", s.Entities*s.Views))
+		files := map[string][]byte{}
+		if model != nil {
+			files[defs.Models[0].Versions[0].SHA256] = model
+		}
+		if err := errors.Join(fill(ctx, s, catalog, dir), registry.Keep(filepath.Join(dir, "registry"), catalog, files)); err != nil {
+			return nil, err
+		}
+	}
+	opts.Progress("starting the server")
+	if v.process, err = startProcess(ctx, opts.Larder, args, filepath.Join(dir, "serve.log")); err != nil {
+		if v.postgres != nil {
+			v.postgres.Stop()
+		}
+		return nil, err
+	}
+	if s.WhileMaterializing {
+		opts.Progress("applying definitions and materializing")
+		if err := v.applyAndMaterialize(ctx, defs, model); err != nil {
+			v.stop()
+			return nil, err
+		}
+	}
+	return v, nil
+}
+
+// fill writes a row per entity and view.
+func fill(ctx context.Context, s Scenario, catalog *schema.Catalog, dir string) error {
+	store, err := online.Open(filepath.Join(dir, "rows"), online.Options{})
+	if err != nil {
+		return err
+	}
+	now := time.Now().UnixMicro()
+	g, fillCtx := errgroup.WithContext(ctx)
+	g.SetLimit(2)
+	for _, view := range catalog.Views() {
+		g.Go(func() error { return fillView(fillCtx, s, store, view, now) })
+	}
+	return errors.Join(g.Wait(), store.Close())
+}
+
+func fillView(ctx context.Context, s Scenario, store *online.Store, view *schema.View, now int64) error {
+	random := rand.New(rand.NewPCG(uint64(view.ID), 7))
+	builder := row.NewBuilder(row.NewLayout(view.Layouts[view.Layout()]), view.Layout())
+	writer := store.NewWriter(view.ID, online.WriterOptions{})
+	defer writer.Close()
+	var key []byte
+	for id := range s.Entities {
+		key = row.AppendInt64(row.AppendView(key[:0], view.ID), int64(id))
+		builder.Reset(schema.NoIngestTime, false)
+		for f := range s.Features {
+			builder.SetFloat64(f, random.NormFloat64())
+		}
+		if err := writer.Add(ctx, key, now, builder.Row()); err != nil {
+			return err
+		}
+	}
+	if err := writer.Flush(ctx); err != nil {
+		return err
+	}
+	return store.SetWatermark(view.ID, online.Watermark{Time: now, CatalogVersion: 1})
+}
+
+// startPostgres starts a private cluster with a table per view.
+func startPostgres(ctx context.Context, s Scenario, dir string) (*pgdev.Cluster, error) {
+	cluster, err := pgdev.Start(ctx, pgdev.Options{Dir: filepath.Join(dir, "postgres")})
+	if err != nil {
+		return nil, err
+	}
+	if err := createTables(ctx, s, cluster.DSN()); err != nil {
+		cluster.Stop()
+		return nil, fmt.Errorf("fill the tables: %w", err)
+	}
+	return cluster, nil
+}
+
+func createTables(ctx context.Context, s Scenario, dsn string) error {
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, "CREATE SCHEMA bench"); err != nil {
+		return err
+	}
+	columns := ""
+	for f := range s.Features {
+		columns += ", random() AS f" + strconv.Itoa(f)
+	}
+	for i := range s.Views {
+		sql := fmt.Sprintf("CREATE UNLOGGED TABLE bench.%s AS SELECT id - 1 AS %s, now() AS event_time%s FROM generate_series(1::bigint, %d) AS id",
+			viewName(i), joinKey, columns, s.Entities)
+		if _, err := conn.Exec(ctx, sql); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *served) control() (larderv1.ControlServiceClient, *grpc.ClientConn, error) {
+	conn, err := grpc.NewClient(v.grpc, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return nil, nil, err
+	}
+	return larderv1.NewControlServiceClient(conn), conn, nil
+}
+
+func (v *served) applyAndMaterialize(ctx context.Context, defs *schema.Definitions, model []byte) error {
+	control, conn, err := v.control()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if model != nil {
+		if err := putModel(ctx, control, defs.Models[0].Versions[0].SHA256, model); err != nil {
+			return err
+		}
+	}
+	raw, err := json.Marshal(defs)
+	if err != nil {
+		return err
+	}
+	apply := &larderv1.ApplyRequest{What: &larderv1.ApplyRequest_Definitions{Definitions: raw}, AppliedBy: "larder bench"}
+	if _, err := control.Apply(ctx, apply); err != nil {
+		return err
+	}
+	_, err = materialize(ctx, control)
+	return err
+}
+
+func putModel(ctx context.Context, control larderv1.ControlServiceClient, sum string, file []byte) error {
+	const chunk = 1 << 20
+	stream, err := control.PutModel(ctx)
+	if err != nil {
+		return err
+	}
+	for size := int64(len(file)); len(file) > 0; {
+		n := min(chunk, len(file))
+		if err := stream.Send(&larderv1.PutModelRequest{Sha256: sum, Size: size, Chunk: file[:n]}); err != nil {
+			return err
+		}
+		file = file[n:]
+	}
+	_, err = stream.CloseAndRecv()
+	return err
+}
+
+// materialize runs every view from the beginning and returns the rows read so
+// far, also when it is cancelled.
+func materialize(ctx context.Context, control larderv1.ControlServiceClient) (int64, error) {
+	stream, err := control.Materialize(ctx, &larderv1.MaterializeRequest{Full: true})
+	if err != nil {
+		return 0, err
+	}
+	var runs []*larderv1.Run
+	for err == nil {
+		var msg *larderv1.MaterializeResponse
+		if msg, err = stream.Recv(); err == nil {
+			runs = msg.GetRuns()
+		}
+	}
+	var rows int64
+	for _, r := range runs {
+		rows += r.GetRowsRead()
+		if r.GetState() == larderv1.Run_STATE_FAILED {
+			return rows, fmt.Errorf("materializing %s: %s", r.GetFeatureView(), r.GetError())
+		}
+	}
+	if !errors.Is(err, io.EOF) {
+		return rows, err
+	}
+	return rows, nil
+}
+
+// materializeUntil materializes everything over and over until ctx ends.
+func (v *served) materializeUntil(ctx context.Context, rows *int64) error {
+	control, conn, err := v.control()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	for ctx.Err() == nil {
+		n, err := materialize(ctx, control)
+		*rows += n
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// profile takes a CPU profile for as long as the server is loaded, then one of its heap.
+func (v *served) profile(ctx context.Context, s Scenario) error {
+	seconds := strconv.Itoa(max(1, int(2*s.Duration.Seconds())-1))
+	if err := v.fetch(ctx, "/debug/pprof/profile?seconds="+seconds, filepath.Join(s.Profiles, "cpu.pprof")); err != nil {
+		return err
+	}
+	return v.fetch(ctx, "/debug/pprof/heap", filepath.Join(s.Profiles, "heap.pprof"))
+}
+
+func (v *served) fetch(ctx context.Context, path, file string) error {
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+v.http+path, nil)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("profile the server: %w", err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("profile the server: %s", answer.Status)
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, answer.Body)
+	return errors.Join(err, f.Close())
+}
