@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/internal/launch"
 )
 
 // MaxEchoBytes bounds an answer of the echo.
@@ -32,7 +33,7 @@ func ServeEcho(ctx context.Context, out io.Writer) error {
 	}
 	server := grpc.NewServer(grpc.MaxRecvMsgSize(MaxEchoBytes))
 	larderv1.RegisterEchoServiceServer(server, echoServer{zeros: make([]byte, MaxEchoBytes)})
-	if err := json.NewEncoder(out).Encode(map[string]string{"msg": servingLine, "grpc": l.Addr().String()}); err != nil {
+	if err := json.NewEncoder(out).Encode(map[string]string{"msg": launch.ServingLine, "grpc": l.Addr().String()}); err != nil {
 		return err
 	}
 	stop := context.AfterFunc(ctx, server.Stop)

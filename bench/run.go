@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/internal/launch"
 )
 
 // Options say how a scenario is run.
@@ -45,24 +46,24 @@ func Run(ctx context.Context, s Scenario, opts Options) (*Report, error) {
 		return nil, err
 	}
 	defer server.stop()
-	echo, err := startProcess(ctx, opts.Larder, []string{"bench", "echo-server"}, filepath.Join(dir, "echo.log"))
+	echo, err := launch.Start(ctx, opts.Larder, []string{"bench", "echo-server"}, filepath.Join(dir, "echo.log"))
 	if err != nil {
 		return nil, err
 	}
-	defer echo.stop()
+	defer echo.Stop()
 	return measure(ctx, s, opts, server, echo)
 }
 
-func measure(ctx context.Context, s Scenario, opts Options, server *served, echo *process) (*Report, error) {
+func measure(ctx context.Context, s Scenario, opts Options, server *served, echo *launch.Process) (*Report, error) {
 	dial := func(addr string) (*grpc.ClientConn, error) {
 		return grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(64<<20)))
 	}
-	conn, err := dial(server.grpc)
+	conn, err := dial(server.GRPC)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close()
-	echoConn, err := dial(echo.grpc)
+	echoConn, err := dial(echo.GRPC)
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/internal/launch"
 	"larder/internal/pgdev"
 	"larder/schema"
 	"larder/store/online"
@@ -28,12 +29,12 @@ import (
 
 // served is the server that is measured, filled and ready.
 type served struct {
-	*process
+	*launch.Process
 	postgres *pgdev.Cluster // nil unless the scenario materializes
 }
 
 func (v *served) stop() {
-	v.process.stop()
+	v.Process.Stop()
 	if v.postgres != nil {
 		v.postgres.Stop()
 	}
@@ -73,7 +74,7 @@ func start(ctx context.Context, s Scenario, opts Options, dir string) (*served, 
 		}
 	}
 	opts.Progress("starting the server")
-	if v.process, err = startProcess(ctx, opts.Larder, args, filepath.Join(dir, "serve.log")); err != nil {
+	if v.Process, err = launch.Start(ctx, opts.Larder, args, filepath.Join(dir, "serve.log")); err != nil {
 		if v.postgres != nil {
 			v.postgres.Stop()
 		}
@@ -163,7 +164,7 @@ func createTables(ctx context.Context, s Scenario, dsn string) error {
 }
 
 func (v *served) control() (larderv1.ControlServiceClient, *grpc.ClientConn, error) {
-	conn, err := grpc.NewClient(v.grpc, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient(v.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -256,7 +257,8 @@ func (v *served) materializeUntil(ctx context.Context, rows *int64) error {
 
 // profile takes a CPU profile for as long as the server is loaded, then one of its heap.
 func (v *served) profile(ctx context.Context, s Scenario) error {
-	seconds := strconv.Itoa(max(1, int(2*s.Duration.Seconds())-1))
+	const longest = 50 // the server's limit on a request is a minute
+	seconds := strconv.Itoa(min(longest, max(1, int(2*s.Duration.Seconds())-1)))
 	if err := v.fetch(ctx, "/debug/pprof/profile?seconds="+seconds, filepath.Join(s.Profiles, "cpu.pprof")); err != nil {
 		return err
 	}
@@ -267,7 +269,7 @@ func (v *served) fetch(ctx context.Context, path, file string) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+v.http+path, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+v.HTTP+path, nil)
 	if err != nil {
 		return err
 	}

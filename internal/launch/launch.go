@@ -1,4 +1,6 @@
-package bench
+// Package launch starts larder as a child process and waits until it serves,
+// for the commands that measure or show a server in a process of its own.
+package launch
 
 import (
 	"bufio"
@@ -13,25 +15,26 @@ import (
 	"time"
 )
 
-// servingLine is the message of the log line that names a server's addresses.
-const servingLine = "serving"
+// ServingLine is the message of the log line that names a server's addresses,
+// in JSON, under grpc and http.
+const ServingLine = "serving"
 
-// A process is a child that has said that it serves.
-type process struct {
+// A Process is a child that has said that it serves.
+type Process struct {
 	cmd    *exec.Cmd
-	grpc   string
-	http   string
+	GRPC   string // where it listens
+	HTTP   string
 	exited chan error
 }
 
-// startProcess starts the binary and waits until it serves. Its log goes to a
+// Start starts the binary and waits until it serves. Its log goes to a
 // file, whose end becomes the error when it doesn't.
-func startProcess(ctx context.Context, binary string, args []string, logFile string) (*process, error) {
+func Start(ctx context.Context, binary string, args []string, logFile string) (*Process, error) {
 	log, err := os.Create(logFile)
 	if err != nil {
 		return nil, err
 	}
-	p := &process{cmd: exec.CommandContext(ctx, binary, args...), exited: make(chan error, 1)}
+	p := &Process{cmd: exec.CommandContext(ctx, binary, args...), exited: make(chan error, 1)}
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
@@ -56,21 +59,21 @@ func startProcess(ctx context.Context, binary string, args []string, logFile str
 }
 
 // follow copies the log and closes serves when it names the addresses.
-func (p *process) follow(stderr io.Reader, log io.Writer, serves chan<- struct{}) {
+func (p *Process) follow(stderr io.Reader, log io.Writer, serves chan<- struct{}) {
 	lines := bufio.NewScanner(stderr)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		fmt.Fprintln(log, lines.Text())
 		var line struct{ Msg, GRPC, HTTP string }
-		if p.grpc == "" && json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == servingLine {
-			p.grpc, p.http = line.GRPC, line.HTTP
+		if p.GRPC == "" && json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == ServingLine {
+			p.GRPC, p.HTTP = line.GRPC, line.HTTP
 			close(serves)
 		}
 	}
 }
 
-// stop ends the process and waits for it.
-func (p *process) stop() {
+// Stop ends the process and waits for it.
+func (p *Process) Stop() {
 	const patience = 20 * time.Second
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return // it has ended

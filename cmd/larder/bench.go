@@ -1,0 +1,76 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"larder/bench"
+)
+
+func newBenchCommand() *cobra.Command {
+	var s bench.Scenario
+	var opts bench.Options
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "bench",
+		Short: "Measure a server beside a bare gRPC echo of the same message sizes",
+		Long: `Fill a store, start a server on it, and load it over loopback gRPC from this
+process; in turns with it, load a bare gRPC echo of the same message sizes. The
+ratios are what to compare between machines.
+
+Everything lives in a temporary folder and is gone afterwards. Nothing outside
+it is touched; no database is needed but with --while-materializing, which
+starts a private Postgres.`,
+		Example: `  larder bench
+  larder bench --rows 100 --concurrency 32
+  larder bench --rate 2000 --duration 30s --while-materializing
+  larder bench --views 25 --rows 100 --json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var err error
+			if opts.Larder, err = os.Executable(); err != nil {
+				return err
+			}
+			opts.Progress = func(step string) { fmt.Fprintln(cmd.ErrOrStderr(), step+"...") }
+			report, err := bench.Run(cmd.Context(), s, opts)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				out := json.NewEncoder(cmd.OutOrStdout())
+				out.SetIndent("", "  ")
+				return out.Encode(report)
+			}
+			return report.Print(cmd.OutOrStdout())
+		},
+	}
+	f := cmd.Flags()
+	f.IntVar(&s.Views, "views", 5, "feature views that a request reads")
+	f.IntVar(&s.Features, "features", 10, "features of each view")
+	f.IntVar(&s.Rows, "rows", 1, "rows of a request")
+	f.IntVar(&s.Entities, "entities", 1_000_000, "entities in the store")
+	f.StringVar(&s.Model, "model", "trees", "what scores: trees, mlp or none")
+	f.IntVar(&s.Trees, "trees", 100, "trees of the model trees, each of depth 6")
+	f.IntVar(&s.Concurrency, "concurrency", 1, "requests in flight; with --rate, at most so many")
+	f.Float64Var(&s.Rate, "rate", 0, "requests a second that arrive, whatever the answers take; 0 sends the next when one is answered")
+	f.DurationVar(&s.Duration, "duration", bench.DefaultDuration, "how long each of the two is loaded")
+	f.BoolVar(&s.WhileMaterializing, "while-materializing", false, "materialize at full speed meanwhile, from a private Postgres")
+	f.StringVar(&s.Profiles, "profile", "", "write CPU and heap profiles of the server to this folder")
+	f.StringVar(&opts.Library, "onnxruntime", os.Getenv("LARDER_ONNXRUNTIME"), "path of libonnxruntime")
+	f.BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.AddCommand(newEchoServerCommand())
+	return cmd
+}
+
+func newEchoServerCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    "echo-server",
+		Short:  "Serve the echo that larder bench compares with",
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE:   func(cmd *cobra.Command, _ []string) error { return bench.ServeEcho(cmd.Context(), cmd.ErrOrStderr()) },
+	}
+}

@@ -1,0 +1,84 @@
+// Command larder is a feature store that also scores: the server, and the
+// commands that talk to it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+// The exit codes.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(execute(ctx, newRootCommand()))
+}
+
+// execute runs a command line and returns its exit code.
+func execute(ctx context.Context, root *cobra.Command) int {
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(root.ErrOrStderr(), "larder: "+errorMessage(err))
+	var usage usageError
+	if errors.As(err, &usage) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// A usageError is a command line that can't be right.
+type usageError string
+
+func (e usageError) Error() string { return string(e) }
+
+func newRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "larder",
+		Short: "A feature store that also scores",
+		Long: `Larder serves features from Postgres tables and scores them with ONNX models, in
+one process and one call.
+
+Start a server with larder serve; describe entities, sources, feature views,
+feature services and models in YAML files, and larder apply them; fill the
+server's store with larder materialize; then ask with larder get and larder score.
+larder demo does all of it on simulated card transactions.`,
+		Version:       version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError(fmt.Sprintf("%v; see %s --help", err, cmd.CommandPath()))
+	})
+	root.AddCommand(
+		newServeCommand(), newPlanCommand(), newApplyCommand(), newMaterializeCommand(), newGetCommand(), newScoreCommand(),
+		newModelsCommand(), newStatusCommand(), newSnapshotCommand(), newBenchCommand(), newDemoCommand(), newSchemaCommand(),
+		newMigrateCommand(), newVersionCommand(),
+	)
+	return root
+}
+
+// wrongArgs makes cobra's complaints about arguments usage errors.
+func wrongArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usageError(fmt.Sprintf("%v; see %s --help", err, cmd.CommandPath()))
+		}
+		return nil
+	}
+}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"larder/migrations"
+)
+
+func newMigrateCommand() *cobra.Command {
+	var dsn string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "migrate",
+		Short: "Bring Larder's own schema in Postgres up to date",
+		Long: `Create or update the schema "larder" in Postgres. larder serve does so by itself
+when it may; run this where servers connect as a user that can't create tables.`,
+		Example: `  larder migrate --postgres postgres://admin@db:5432/features`,
+		Args:    wrongArgs(cobra.NoArgs),
+	}
+	cmd.Flags().StringVar(&dsn, "postgres", os.Getenv("LARDER_POSTGRES"), "address of Postgres; LARDER_POSTGRES when not given")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if dsn == "" {
+			return usageError("which Postgres? give --postgres")
+		}
+		applied, err := migrations.Up(cmd.Context(), dsn)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string][]string{"applied": append([]string{}, applied...)})
+		}
+		if len(applied) == 0 {
+			fmt.Fprintln(cmd.OutOrStdout(), "up to date")
+		}
+		for _, name := range applied {
+			fmt.Fprintln(cmd.OutOrStdout(), "applied", name)
+		}
+		return nil
+	}
+	return cmd
+}

@@ -1,0 +1,285 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	larderv1 "larder/api/larder/v1"
+	"larder/control"
+	"larder/internal/grpcserver"
+	"larder/internal/pgdev"
+	"larder/materialize"
+	"larder/migrations"
+	"larder/schema"
+	"larder/scoring"
+	"larder/serving"
+	"larder/store/offline"
+	"larder/store/online"
+	"larder/store/registry"
+)
+
+var (
+	_ materialize.Source            = (*offline.Store)(nil)
+	_ func() *schema.Catalog        = (*registry.Registry)(nil).Catalog
+	_ larderv1.ServingServiceServer = (*serving.Server)(nil)
+	_ larderv1.ControlServiceServer = (*control.Server)(nil)
+)
+
+// The folders inside the data folder.
+const (
+	rowsFolder     = "rows"     // Badger
+	registryFolder = "registry" // the last good catalog
+	postgresFolder = "postgres" // with --dev
+)
+
+func newServeCommand() *cobra.Command {
+	cfg := defaultSettings()
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run a server: features and scores, definitions and materialization",
+		Long: `Run a server. It listens for gRPC and for HTTP, materializes by the schedules of
+the feature views, and serves until SIGTERM or Ctrl-C: then it says that it is
+not ready, finishes what has begun, and closes its store.
+
+Every flag is also a variable, as LARDER_GRPC_ADDR, and a key of larder.yaml, as
+grpc_addr. A flag goes before the variable, the variable before the file.`,
+		Example: `  larder serve --dev
+  larder serve --postgres postgres://larder@db:5432/features --data /var/lib/larder
+  LARDER_POSTGRES=postgres://larder@db/features larder serve --log-format json`,
+		Args: wrongArgs(cobra.NoArgs),
+	}
+	resolve := bindSettings(cmd, &cfg)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := resolve(); err != nil {
+			return usageError(err.Error())
+		}
+		log, err := newLogger(cmd.ErrOrStderr(), cfg)
+		if err != nil {
+			return err
+		}
+		return serve(cmd.Context(), cfg, log)
+	}
+	return cmd
+}
+
+// A node is a server's parts, from the ground up.
+type node struct {
+	cfg      settings
+	log      *slog.Logger
+	metrics  *prometheus.Registry
+	cluster  *pgdev.Cluster // with --dev
+	online   *online.Store
+	offline  *offline.Store // nil without Postgres
+	runtime  *scoring.Runtime
+	models   *scoring.Set
+	registry *registry.Registry
+	runner   *materialize.Runner
+	serving  *serving.Server
+	control  *control.Server
+}
+
+// serve runs a server until ctx ends: not ready, finish, flush, close.
+func serve(ctx context.Context, cfg settings, log *slog.Logger) (err error) {
+	n := &node{cfg: cfg, log: log, metrics: prometheus.NewRegistry()}
+	defer func() { err = errors.Join(err, n.close()) }()
+	stopTracing, err := startTracing(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopTracing(context.WithoutCancel(ctx))) }()
+	if err := n.open(ctx); err != nil {
+		return err
+	}
+	return n.run(ctx)
+}
+
+func (n *node) open(ctx context.Context) error {
+	n.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if err := n.openPostgres(ctx); err != nil {
+		return err
+	}
+	var err error
+	n.online, err = online.Open(filepath.Join(n.cfg.Data, rowsFolder), online.Options{
+		CacheBytes: n.cfg.CacheBytes, MinFreeBytes: n.cfg.MinFreeBytes, Logger: n.log, Registerer: n.metrics,
+	})
+	if err != nil {
+		return err
+	}
+	if n.runtime, err = scoring.Open(scoring.Options{Library: n.cfg.ONNXRuntime}); err != nil {
+		return err
+	}
+	n.models = scoring.NewSet(n.runtime, scoring.SetOptions{Logger: n.log})
+	if err := n.openRegistry(ctx); err != nil {
+		return err
+	}
+	catalog := n.registry.Catalog
+	if n.offline != nil {
+		n.runner, err = materialize.New(materialize.Options{Catalog: catalog, Source: n.offline, Store: n.online, Logger: n.log, Registerer: n.metrics})
+		if err != nil {
+			return err
+		}
+	}
+	n.serving = serving.New(serving.Options{
+		Catalog: catalog, Online: n.online, Models: n.models, Logger: n.log, Registerer: n.metrics, MaxRows: n.cfg.MaxRows,
+	})
+	return nil
+}
+
+// openPostgres starts the private cluster of --dev and migrates; a Postgres that
+// can't be reached now may come later.
+func (n *node) openPostgres(ctx context.Context) error {
+	if n.cfg.Dev {
+		if n.cfg.Postgres != "" {
+			return usageError("--dev starts a Postgres of its own; leave out --postgres")
+		}
+		var err error
+		if n.cluster, err = pgdev.Start(ctx, pgdev.Options{Dir: filepath.Join(n.cfg.Data, postgresFolder)}); err != nil {
+			return err
+		}
+		n.cfg.Postgres = n.cluster.DSN()
+		n.log.Info("private postgres started", "dsn", n.cfg.Postgres)
+	}
+	if n.cfg.Postgres == "" {
+		return nil
+	}
+	var err error
+	if n.offline, err = offline.Open(ctx, n.cfg.Postgres, offline.Options{}); err != nil {
+		return err
+	}
+	const patience = 10 * time.Second
+	migrate, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	applied, err := migrations.Up(migrate, n.cfg.Postgres)
+	if err != nil {
+		n.log.Warn("the registry could not be migrated; going on", "error", err)
+	} else if len(applied) > 0 {
+		n.log.Info("registry migrated", "applied", applied)
+	}
+	return nil
+}
+
+func (n *node) openRegistry(ctx context.Context) error {
+	var err error
+	n.registry, err = registry.Open(n.cfg.Postgres, filepath.Join(n.cfg.Data, registryFolder), registry.Options{
+		Prepare: func(ctx context.Context, c *schema.Catalog) error {
+			return n.models.Prepare(ctx, c, n.registry.ModelFile)
+		},
+		Published: n.models.Commit,
+		Logger:    n.log,
+	})
+	if err != nil {
+		return err
+	}
+	return n.registry.Load(ctx)
+}
+
+// run serves until ctx ends or a part fails.
+func (n *node) run(ctx context.Context) error {
+	options, err := n.shellOptions()
+	if err != nil {
+		return err
+	}
+	shell, err := grpcserver.New(options)
+	if err != nil {
+		return err
+	}
+	larderv1.RegisterServingServiceServer(shell, n.serving)
+	grpcListener, err := net.Listen("tcp", n.cfg.GRPCAddr)
+	if err != nil {
+		return fmt.Errorf("listen for gRPC: %w; give another --grpc-addr", err)
+	}
+	httpListener, err := net.Listen("tcp", n.cfg.HTTPAddr)
+	if err != nil {
+		return fmt.Errorf("listen for HTTP: %w; give another --http-addr", err)
+	}
+	if n.cfg.Name == "" {
+		if n.cfg.Name, err = serverName(grpcListener.Addr()); err != nil {
+			return err
+		}
+	}
+	n.control = control.New(control.Options{
+		Registry: n.registry, Offline: n.offline, Online: n.online, Runner: n.runner, Models: n.models,
+		Name: n.cfg.Name, Version: version, DataDir: n.cfg.Data, Logger: n.log,
+	})
+	larderv1.RegisterControlServiceServer(shell, n.control)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return shell.Serve(ctx, grpcListener) })
+	g.Go(func() error { return shell.ServeHTTP(ctx, httpListener, n.httpHandler()) })
+	g.Go(func() error { return n.registry.Run(ctx) })
+	g.Go(func() error { return n.online.Run(ctx) })
+	g.Go(func() error { return n.control.Run(ctx) })
+	if n.offline != nil {
+		g.Go(func() error { return n.runner.Run(ctx) })
+	}
+	n.log.Info("serving", "grpc", grpcListener.Addr().String(), "http", httpListener.Addr().String(), "data", n.cfg.Data, "name", n.cfg.Name)
+	err = g.Wait()
+	n.log.Info("stopped")
+	return err
+}
+
+func (n *node) shellOptions() (grpcserver.Options, error) {
+	var token string
+	if n.cfg.TokenFile != "" {
+		raw, err := os.ReadFile(n.cfg.TokenFile)
+		if err != nil {
+			return grpcserver.Options{}, fmt.Errorf("token: %w", err)
+		}
+		if token = strings.TrimSpace(string(raw)); token == "" {
+			return grpcserver.Options{}, fmt.Errorf("token: %s is empty", n.cfg.TokenFile)
+		}
+	}
+	return grpcserver.Options{
+		Logger: n.log, Registerer: n.metrics, Gatherer: n.metrics, Token: token, CertFile: n.cfg.TLSCert, KeyFile: n.cfg.TLSKey,
+		MaxMessageBytes: n.cfg.MaxMessage, MaxInFlight: n.cfg.MaxInFlight, DefaultTimeout: n.cfg.Timeout,
+		DrainDelay: n.cfg.DrainDelay, DrainTimeout: n.cfg.DrainTimeout, Tracing: tracingWanted(),
+	}, nil
+}
+
+func (n *node) httpHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/v1/", n.serving.HTTPHandler())
+	if n.cfg.Pprof {
+		mux.HandleFunc("/debug/pprof/", pprof.Index)
+		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	}
+	return mux
+}
+
+// close closes what was opened, from the top down.
+func (n *node) close() error {
+	var err error
+	if n.registry != nil {
+		n.registry.Close()
+	}
+	if n.models != nil {
+		err = errors.Join(err, n.models.Close())
+	}
+	if n.runtime != nil {
+		err = errors.Join(err, n.runtime.Close())
+	}
+	if n.offline != nil {
+		n.offline.Close()
+	}
+	if n.online != nil {
+		err = errors.Join(err, n.online.Close())
+	}
+	if n.cluster != nil {
+		err = errors.Join(err, n.cluster.Stop())
+	}
+	return err
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"larder/schema"
+)
+
+// settings are those of a server. Each field is a flag (--grpc-addr), a variable
+// (LARDER_GRPC_ADDR) and a key of larder.yaml (grpc_addr); the first that is
+// given counts.
+type settings struct {
+	Postgres     string        `flag:"postgres" help:"address of Postgres, as postgres://USER@HOST:PORT/DATABASE; without one the server serves what its data folder holds"`
+	Dev          bool          `flag:"dev" help:"start a private Postgres in the data folder, for trying things out"`
+	Data         string        `flag:"data" help:"folder of the rows and of the last good catalog; belongs to one server"`
+	Name         string        `flag:"name" help:"name under which runs are recorded; the host's name and the gRPC port when empty"`
+	GRPCAddr     string        `flag:"grpc-addr" help:"where gRPC listens"`
+	HTTPAddr     string        `flag:"http-addr" help:"where HTTP listens: JSON, /metrics, /healthz, /readyz"`
+	ONNXRuntime  string        `flag:"onnxruntime" help:"path of libonnxruntime, or of its folder; found by itself where make setup put it"`
+	TokenFile    string        `flag:"token-file" help:"file with the bearer token that callers must send; none when empty"`
+	TLSCert      string        `flag:"tls-cert" help:"PEM file of the server's certificate; no TLS when empty"`
+	TLSKey       string        `flag:"tls-key" help:"PEM file of the certificate's key"`
+	CacheBytes   int64         `flag:"cache-bytes" help:"memory of the row cache; negative: no cache"`
+	MinFreeBytes int64         `flag:"min-free-bytes" help:"disk that stays free: with less, writes are refused and reads go on; 0: 640 MiB"`
+	MaxRows      int           `flag:"max-rows" help:"rows of one request, at most"`
+	MaxMessage   int           `flag:"max-message-bytes" help:"bytes of one message, at most"`
+	MaxInFlight  int           `flag:"max-in-flight" help:"requests at once, at most; more are refused with RESOURCE_EXHAUSTED"`
+	Timeout      time.Duration `flag:"timeout" help:"time for a request whose caller sets no deadline"`
+	DrainDelay   time.Duration `flag:"drain-delay" help:"how long requests are still taken after SIGTERM, so that load balancers see that the server is not ready"`
+	DrainTimeout time.Duration `flag:"drain-timeout" help:"how long requests may then take to finish"`
+	LogLevel     string        `flag:"log-level" help:"debug, info, warn or error"`
+	LogFormat    string        `flag:"log-format" help:"text or json"`
+	Pprof        bool          `flag:"pprof" help:"serve profiles at /debug/pprof on the HTTP port"`
+}
+
+func defaultSettings() settings {
+	return settings{
+		Data: "larder-data", GRPCAddr: "127.0.0.1:6570", HTTPAddr: "127.0.0.1:6571", CacheBytes: 256 << 20,
+		MaxRows: 10_000, MaxMessage: 16 << 20, MaxInFlight: 1024, Timeout: time.Minute,
+		DrainTimeout: 10 * time.Second, LogLevel: "info", LogFormat: "text",
+	}
+}
+
+// settingsFile is the file read when --config names no other.
+const settingsFile = "larder.yaml"
+
+// bindSettings gives a command the flags of all settings. The function that it
+// returns fills in variables and the file; call it when the command runs.
+func bindSettings(cmd *cobra.Command, s *settings) (resolve func() error) {
+	flags := cmd.Flags()
+	fields := reflect.ValueOf(s).Elem()
+	var names []string
+	for i := range fields.NumField() {
+		tag := fields.Type().Field(i).Tag
+		name, help := tag.Get("flag"), tag.Get("help")
+		names = append(names, name)
+		switch p := fields.Field(i).Addr().Interface().(type) {
+		case *string:
+			flags.StringVar(p, name, *p, help)
+		case *bool:
+			flags.BoolVar(p, name, *p, help)
+		case *int:
+			flags.IntVar(p, name, *p, help)
+		case *int64:
+			flags.Int64Var(p, name, *p, help)
+		case *time.Duration:
+			flags.DurationVar(p, name, *p, help)
+		}
+	}
+	file := flags.String("config", "", "file of settings (default "+settingsFile+", when it is there)")
+	return func() error {
+		given, err := readSettings(*file, names)
+		if err != nil {
+			return err
+		}
+		return fillSettings(flags, names, given)
+	}
+}
+
+// fillSettings sets what no flag set: from its variable, else from the file.
+func fillSettings(flags *pflag.FlagSet, names []string, file map[string]string) error {
+	var errs []error
+	for _, name := range names {
+		if flags.Changed(name) {
+			continue
+		}
+		variable := "LARDER_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+		value, found := os.LookupEnv(variable)
+		from := variable
+		if !found {
+			value, found = file[name]
+			from = strings.ReplaceAll(name, "-", "_") + " in the file of settings"
+		}
+		if !found {
+			continue
+		}
+		if err := flags.Set(name, value); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %q can't be read: %w", from, value, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// readSettings reads a file of settings, by the names of their flags.
+func readSettings(path string, names []string) (map[string]string, error) {
+	named := path != ""
+	if !named {
+		path = settingsFile
+	}
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) && !named {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("settings: %w", err)
+	}
+	values := map[string]any{}
+	if err := yaml.Unmarshal(raw, &values); err != nil {
+		return nil, fmt.Errorf("settings in %s: %w", path, err)
+	}
+	out := map[string]string{}
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		name := strings.ReplaceAll(key, "_", "-")
+		if !slices.Contains(names, name) {
+			return nil, fmt.Errorf("settings in %s: no setting %q; %s", path, key, schema.Nearest(name, names))
+		}
+		out[name] = fmt.Sprint(values[key])
+	}
+	return out, nil
+}

@@ -1,0 +1,213 @@
+// Package demo runs Larder's main job on simulated card transactions: it starts
+// a private Postgres and a server, and then does with the larder command what a
+// user would, saying each command before it runs.
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	larderv1 "larder/api/larder/v1"
+	"larder/examples/fraud"
+	"larder/internal/launch"
+	"larder/internal/pgdev"
+)
+
+// Options say where and how the demo runs. All are required.
+type Options struct {
+	Larder   string // path of the larder binary
+	Dir      string // where everything is kept
+	Out      io.Writer
+	Progress func(step string, done, total int64) // of loading; total 0 when unknown
+	Stay     bool                                 // go on serving until ctx ends
+}
+
+// A Report is what the demo measured.
+type Report struct {
+	RowsLoaded        int64   `json:"rows_loaded"`
+	RowsMaterialized  int64   `json:"rows_materialized"`
+	RowsPerSecond     float64 `json:"rows_per_second"`
+	Scored            int     `json:"scored"`
+	AUC               float64 `json:"auc"`
+	P50               float64 `json:"p50_us"`
+	P99               float64 `json:"p99_us"`
+	RequestsPerSecond float64 `json:"requests_per_second"`
+}
+
+// Run runs the demo and writes its report to demo.json in the folder.
+func Run(ctx context.Context, opts Options) error {
+	d := &demo{Options: opts, home: filepath.Join(opts.Dir, "demo")}
+	if err := os.MkdirAll(d.home, 0o755); err != nil {
+		return err
+	}
+	fmt.Fprintln(d.Out, "Starting a private Postgres in", d.home)
+	cluster, err := pgdev.Start(ctx, pgdev.Options{Dir: filepath.Join(d.home, "postgres")})
+	if err != nil {
+		return err
+	}
+	defer cluster.Stop()
+	if err := d.load(ctx, cluster.DSN()); err != nil {
+		return err
+	}
+	server, err := d.serve(ctx, cluster.DSN())
+	if err != nil {
+		return err
+	}
+	defer server.Stop()
+	if err := d.fill(ctx, server.GRPC); err != nil {
+		return err
+	}
+	if err := d.score(ctx, cluster.DSN(), server.GRPC); err != nil {
+		return err
+	}
+	if err := d.report(server); err != nil {
+		return err
+	}
+	if d.Stay {
+		fmt.Fprintln(d.Out, "\nServing until Ctrl-C.")
+		<-ctx.Done()
+	}
+	return nil
+}
+
+type demo struct {
+	Options
+	home    string
+	lastDay time.Time
+	last    fraud.Transaction // the last one that was scored
+	figures Report
+}
+
+// load simulates transactions and fills the tables.
+func (d *demo) load(ctx context.Context, dsn string) error {
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	loaded, err := fraud.Load(ctx, conn, fraud.Config{}, func(done, total int64) {
+		d.Progress("Simulating card transactions and loading Postgres", done, total)
+	})
+	if err != nil {
+		return err
+	}
+	d.lastDay = loaded.LastDay
+	d.figures.RowsLoaded = loaded.Transactions + loaded.CustomerRows + loaded.TerminalRows
+	fmt.Fprintf(d.Out, "Loaded %d transactions (%d of them fraud), %d daily rows of customers and %d of terminals\n",
+		loaded.Transactions, loaded.Frauds, loaded.CustomerRows, loaded.TerminalRows)
+	return nil
+}
+
+// serve starts a server on the usual ports or, when one is taken, on free ones.
+func (d *demo) serve(ctx context.Context, dsn string) (*launch.Process, error) {
+	start := func(grpcAddr, httpAddr string) (*launch.Process, error) {
+		return launch.Start(ctx, d.Larder, []string{
+			"serve", "--postgres", dsn, "--data", filepath.Join(d.home, "data"), "--name", "demo",
+			"--grpc-addr", grpcAddr, "--http-addr", httpAddr, "--log-format", "json",
+		}, filepath.Join(d.home, "serve.log"))
+	}
+	server, err := start("127.0.0.1:6570", "127.0.0.1:6571")
+	if err != nil && strings.Contains(err.Error(), "address already in use") {
+		server, err = start("127.0.0.1:0", "127.0.0.1:0")
+	}
+	if err == nil {
+		fmt.Fprintf(d.Out, "\nlarder serve answers gRPC on %s and HTTP on %s; its log is %s\n", server.GRPC, server.HTTP, filepath.Join(d.home, "serve.log"))
+	}
+	return server, err
+}
+
+// fill applies the definitions and materializes up to the start of the last day.
+func (d *demo) fill(ctx context.Context, addr string) error {
+	definitions := filepath.Join(d.home, "definitions")
+	if err := os.RemoveAll(definitions); err != nil {
+		return err
+	}
+	if err := os.CopyFS(definitions, fraud.Definitions()); err != nil {
+		return fmt.Errorf("write the definitions: %w", err)
+	}
+	if err := d.run(ctx, "apply", definitions, "--addr", addr); err != nil {
+		return err
+	}
+	if err := d.run(ctx, "materialize", "--full", "--to", d.lastDay.Format(time.RFC3339), "--addr", addr); err != nil {
+		return err
+	}
+	return d.materialized(ctx, addr)
+}
+
+// run runs a larder command as a user would, and says so.
+func (d *demo) run(ctx context.Context, args ...string) error {
+	fmt.Fprintf(d.Out, "\n$ larder %s\n", strings.Join(args, " "))
+	cmd := exec.CommandContext(ctx, d.Larder, args...)
+	cmd.Stdout, cmd.Stderr = d.Out, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("larder %s: %w", args[0], err)
+	}
+	return nil
+}
+
+// materialized reads the figures of the runs from the server.
+func (d *demo) materialized(ctx context.Context, addr string) error {
+	conn, err := dial(addr)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	status, err := larderv1.NewControlServiceClient(conn).GetStatus(ctx, &larderv1.GetStatusRequest{})
+	if err != nil {
+		return err
+	}
+	var first, last int64
+	for _, v := range status.GetViews() {
+		run := v.GetLastRun()
+		d.figures.RowsMaterialized += run.GetRowsRead()
+		if first == 0 || run.GetStartedAt() < first {
+			first = run.GetStartedAt()
+		}
+		last = max(last, run.GetEndedAt())
+	}
+	if last > first {
+		d.figures.RowsPerSecond = float64(d.figures.RowsMaterialized) / time.Duration(1000*(last-first)).Seconds()
+	}
+	return nil
+}
+
+func dial(addr string) (*grpc.ClientConn, error) {
+	return grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+}
+
+// report prints the figures, writes them down, and shows what to try.
+func (d *demo) report(server *launch.Process) error {
+	f := d.figures
+	fmt.Fprintf(d.Out, `
+rows loaded             %d
+rows materialized       %d (%.0f per second)
+transactions scored     %d, each in a request of its own, %d in flight
+AUC, last day           %.4f
+latency p50, p99        %.0f µs, %.0f µs
+requests per second     %.0f
+
+Try it:
+
+  grpcurl -plaintext -d '{"model":"fraud","entities":[{"name":"customer_id","int64s":{"values":[%d]}},{"name":"terminal_id","int64s":{"values":[%d]}}],"request":[{"name":"amount","doubles":{"values":[%.2f]}}]}' %s larder.v1.ServingService/GetFeaturesAndScore
+
+  curl -s http://%s/v1/score -d '{"model":"fraud","entities":{"customer_id":[%d],"terminal_id":[%d]},"request":{"amount":[%.2f]},"return_features":true}'
+`, f.RowsLoaded, f.RowsMaterialized, f.RowsPerSecond, f.Scored, inFlight, f.AUC, f.P50, f.P99, f.RequestsPerSecond,
+		d.last.Customer, d.last.Terminal, d.last.Amount, server.GRPC, server.HTTP, d.last.Customer, d.last.Terminal, d.last.Amount)
+	raw, err := json.Marshal(f)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(d.Dir, "demo.json"), append(raw, '\n'), 0o644)
+}
+

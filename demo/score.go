@@ -1,0 +1,101 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+
+	larderv1 "larder/api/larder/v1"
+	"larder/examples/fraud"
+)
+
+// inFlight is how many requests the demo has under way at once.
+const inFlight = 4
+
+// score scores every transaction of the last day, each by a request that reads
+// the store as of the transaction's time, and compares with what was fraud.
+func (d *demo) score(ctx context.Context, dsn, addr string) error {
+	pg, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	defer pg.Close(context.WithoutCancel(ctx))
+	day, err := fraud.LastDay(ctx, pg)
+	if err != nil {
+		return err
+	}
+	if len(day) == 0 {
+		return fmt.Errorf("the simulation has no transactions on its last day, %s", d.lastDay.Format(time.DateOnly))
+	}
+	conn, err := dial(addr)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	client := larderv1.NewServingServiceClient(conn)
+	fmt.Fprintf(d.Out, "\nScoring the %d transactions of %s\n", len(day), d.lastDay.Format(time.DateOnly))
+	scores := make([]float64, len(day))
+	latencies := make([]*hdrhistogram.Histogram, inFlight)
+	began := time.Now()
+	g, ctx := errgroup.WithContext(ctx)
+	for w := range inFlight {
+		latencies[w] = hdrhistogram.New(1, int64(time.Minute), 3)
+		g.Go(func() error {
+			for i := w; i < len(day); i += inFlight {
+				sent := time.Now()
+				score, err := scoreOne(ctx, client, day[i])
+				if err != nil {
+					return fmt.Errorf("score transaction %d: %w", day[i].ID, err)
+				}
+				scores[i] = score
+				if err := latencies[w].RecordValue(int64(time.Since(sent))); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	took := time.Since(began)
+	for _, h := range latencies[1:] {
+		latencies[0].Merge(h)
+	}
+	labels := make([]bool, len(day))
+	for i, t := range day {
+		labels[i] = t.IsFraud()
+	}
+	f := &d.figures
+	f.Scored, f.AUC, f.RequestsPerSecond = len(day), fraud.AUC(scores, labels), float64(len(day))/took.Seconds()
+	f.P50 = float64(latencies[0].ValueAtQuantile(50)) / float64(time.Microsecond)
+	f.P99 = float64(latencies[0].ValueAtQuantile(99)) / float64(time.Microsecond)
+	d.last = day[len(day)-1]
+	return nil
+}
+
+func scoreOne(ctx context.Context, client larderv1.ServingServiceClient, t fraud.Transaction) (float64, error) {
+	at := t.Time.UnixMicro()
+	key := func(name string, id int64) *larderv1.Column {
+		return &larderv1.Column{Name: name, Values: &larderv1.Column_Int64S{Int64S: &larderv1.Int64S{Values: []int64{id}}}}
+	}
+	answer, err := client.GetFeaturesAndScore(ctx, &larderv1.GetFeaturesAndScoreRequest{
+		Model:    "fraud",
+		Entities: []*larderv1.Column{key("customer_id", t.Customer), key("terminal_id", t.Terminal)},
+		Request: []*larderv1.Column{{
+			Name: "amount", Values: &larderv1.Column_Doubles{Doubles: &larderv1.Doubles{Values: []float64{t.Amount}}},
+		}},
+		At: &at,
+	})
+	if err != nil {
+		return 0, err
+	}
+	if n := len(answer.GetScores()); n != 1 {
+		return 0, fmt.Errorf("%d scores for one row", n)
+	}
+	return answer.GetScores()[0], nil
+}
