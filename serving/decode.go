@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -31,9 +30,16 @@ func readJSON(r *http.Request, fields map[string]field) error {
 	if !utf8.Valid(body) {
 		return badJSON("the body is not UTF-8")
 	}
+	var syntax *json.SyntaxError
+	if err := json.Unmarshal(body, new(json.RawMessage)); errors.As(err, &syntax) {
+		return badJSON("the body is not JSON: %v, at byte %d", err, syntax.Offset)
+	}
 	members, err := readObject(body)
+	if errors.Is(err, errNotObject) {
+		return badJSON(`the body is not a JSON object; write {"model": "NAME", "entities": {"KEY": [VALUE]}}`)
+	}
 	if err != nil {
-		return bodyError(err)
+		return badJSON("the body: %v", err)
 	}
 	for _, m := range members {
 		f, known := fields[m.name]
@@ -58,20 +64,6 @@ func badJSON(format string, args ...any) error {
 	return schema.Errorf(schema.Invalid, "BAD_JSON", format, args...)
 }
 
-func bodyError(err error) error {
-	var syntax *json.SyntaxError
-	var twice *twiceError
-	switch {
-	case errors.As(err, &syntax):
-		return badJSON("the body is not JSON: %v, at byte %d", err, syntax.Offset)
-	case errors.As(err, &twice):
-		return badJSON("the body: %v", err)
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return badJSON("the body is not JSON: it ends too early")
-	}
-	return badJSON(`the body is not a JSON object; write {"model": "NAME", "entities": {"KEY": [VALUE]}}`)
-}
-
 // errNotObject tells that a value is JSON, but no object.
 var errNotObject = errors.New("not an object")
 
@@ -80,12 +72,10 @@ type twiceError struct{ name string }
 
 func (e *twiceError) Error() string { return fmt.Sprintf("%q comes twice", e.name) }
 
-// readObject reads an object and nothing after it, and keeps the order of its members.
+// readObject reads an object, of valid JSON, and keeps the order of its members.
 func readObject(raw []byte) ([]member, error) {
 	d := json.NewDecoder(bytes.NewReader(raw))
-	if start, err := d.Token(); err != nil {
-		return nil, err
-	} else if start != json.Delim('{') {
+	if start, err := d.Token(); err != nil || start != json.Delim('{') {
 		return nil, errNotObject
 	}
 	var members []member
@@ -104,12 +94,6 @@ func readObject(raw []byte) ([]member, error) {
 			return nil, err
 		}
 		members = append(members, m)
-	}
-	if _, err := d.Token(); err != nil {
-		return nil, err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errNotObject // something follows it
 	}
 	return members, nil
 }

@@ -104,6 +104,9 @@ func (s *Server) StreamFeaturesAndScore(stream grpc.BidiStreamingServer[larderv1
 // withModel runs do for the plan of a model. A request that two new catalogs
 // overtook finds its model unloaded: it begins again on the newest.
 func (s *Server) withModel(model string, version int64, do func(*call) (*larderv1.GetFeaturesAndScoreResponse, error)) (*larderv1.GetFeaturesAndScoreResponse, error) {
+	if model == "" {
+		return nil, schema.Errorf(schema.Invalid, "NO_MODEL", "the request names no model; say which to score with")
+	}
 	for {
 		g := s.generation()
 		plan, err := g.catalog.ModelPlan(model, version)

@@ -115,14 +115,10 @@ func appendScalar(c *vector.Column, v any) {
 		x, _ := v.([]byte)
 		c.Bytes = append(c.Bytes, x)
 	case schema.Timestamp:
-		x, _ := v.(time.Time)
-		c.Int64s = append(c.Int64s, micros(x))
+		var micros int64
+		if x, ok := v.(time.Time); ok {
+			micros = x.UnixMicro()
+		}
+		c.Int64s = append(c.Int64s, micros)
 	}
-}
-
-func micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
 }
