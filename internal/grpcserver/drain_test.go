@@ -1,0 +1,84 @@
+package grpcserver_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+
+	"larder/internal/grpcserver"
+)
+
+// TestDrain stops a server with requests in flight: it says that it stops, takes
+// requests during the delay, and finishes all that it has begun.
+func TestDrain(t *testing.T) {
+	entered, release := make(chan struct{}), make(chan struct{})
+	s := start(t, grpcserver.Options{DrainDelay: 300 * time.Millisecond}, func(context.Context) error {
+		entered <- struct{}{}
+		<-release
+		return nil
+	})
+	watch, err := healthv1.NewHealthClient(s.conn).Watch(t.Context(), &healthv1.HealthCheckRequest{})
+	s.check(err)
+	healthIs(t, watch, healthv1.HealthCheckResponse_SERVING)
+
+	answers := make(chan error)
+	ask := func() {
+		go func() { answers <- s.echo(context.Background()) }()
+		<-entered
+	}
+	statuses := make(chan int)
+	ask()
+	go func() {
+		status, _ := s.ask("POST", "/echo", "hello")
+		statuses <- status
+	}()
+	<-entered
+
+	s.stop()
+	healthIs(t, watch, healthv1.HealthCheckResponse_NOT_SERVING)
+	if status, _ := s.ask("GET", "/readyz", ""); status != 503 {
+		t.Errorf("/readyz: %d", status)
+	}
+	if status, _ := s.ask("GET", "/healthz", ""); status != 200 {
+		t.Errorf("/healthz: %d", status)
+	}
+	ask() // during the delay
+
+	close(release)
+	s.check(<-answers)
+	s.check(<-answers)
+	if status := <-statuses; status != 200 {
+		t.Errorf("HTTP request in flight: %d", status)
+	}
+}
+
+func healthIs(t *testing.T, watch healthv1.Health_WatchClient, want healthv1.HealthCheckResponse_ServingStatus) {
+	t.Helper()
+	got, err := watch.Recv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.GetStatus() != want {
+		t.Errorf("health is %s; want %s", got.GetStatus(), want)
+	}
+}
+
+// TestDrainCutsOffWhatTakesTooLong leaves a request in flight that only the end
+// of its connection ends.
+func TestDrainCutsOffWhatTakesTooLong(t *testing.T) {
+	entered := make(chan struct{}, 1)
+	s := start(t, grpcserver.Options{DrainTimeout: time.Millisecond}, func(ctx context.Context) error {
+		entered <- struct{}{}
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	answer := make(chan error)
+	go func() { answer <- s.echo(context.Background()) }()
+	<-entered
+	s.stop()
+	if code, _, _ := said(<-answer); code != "Unavailable" {
+		t.Errorf("the request was answered %s", code)
+	}
+}

@@ -1,0 +1,104 @@
+package grpcserver_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"larder/internal/grpcserver"
+	"larder/schema"
+)
+
+func TestErrors(t *testing.T) {
+	var next atomic.Pointer[error]
+	s := start(t, grpcserver.Options{}, func(context.Context) error { return *next.Load() })
+	f := func(err error, code, httpCode string, httpStatus int, reason, message string) {
+		t.Helper()
+		next.Store(&err)
+		if c, r, m := said(s.echo(t.Context())); c != code || r != reason || m != message {
+			t.Errorf("gRPC\ngot  %s %s %q\nwant %s %s %q", c, r, m, code, reason, message)
+		}
+		status, body := s.ask("POST", "/echo", "")
+		var got struct {
+			Error struct{ Code, Reason, Message string }
+		}
+		s.check(json.Unmarshal([]byte(body), &got))
+		if e := got.Error; status != httpStatus || e.Code != httpCode || e.Reason != reason || e.Message != message {
+			t.Errorf("HTTP\ngot  %d %+v\nwant %d {%s %s %s}", status, e, httpStatus, httpCode, reason, message)
+		}
+	}
+	f(schema.Errorf(schema.Invalid, "BAD", "bad"), "InvalidArgument", "INVALID_ARGUMENT", 400, "BAD", "bad")
+	f(schema.Errorf(schema.NotFound, "NONE", "none"), "NotFound", "NOT_FOUND", 404, "NONE", "none")
+	f(schema.Errorf(schema.FailedPrecondition, "STATE", "state"), "FailedPrecondition", "FAILED_PRECONDITION", 409, "STATE", "state")
+	f(schema.Errorf(schema.Exhausted, "MANY", "many"), "ResourceExhausted", "RESOURCE_EXHAUSTED", 429, "MANY", "many")
+	f(schema.Errorf(schema.Unavailable, "LATER", "later"), "Unavailable", "UNAVAILABLE", 503, "LATER", "later")
+
+	// What an error is wrapped in is said, its cause isn't.
+	secret := &schema.Error{Kind: schema.Invalid, Reason: "BAD", Message: "bad", Err: errors.New("secret")}
+	f(fmt.Errorf("model %q: %w", "m", secret), "InvalidArgument", "INVALID_ARGUMENT", 400, "BAD", `model "m": bad`)
+	f(errors.Join(errors.New("secret"), secret), "InvalidArgument", "INVALID_ARGUMENT", 400, "BAD", "bad")
+	f(schema.Problems{{Path: "models[0]", Message: "bad"}}, "InvalidArgument", "INVALID_ARGUMENT", 400, "BAD_DEFINITIONS", "models[0]: bad")
+
+	f(fmt.Errorf("read: %w", context.DeadlineExceeded), "DeadlineExceeded", "DEADLINE_EXCEEDED", 504, "DEADLINE_EXCEEDED",
+		"the deadline passed before the answer was ready; allow more time or ask for less at once")
+	f(context.Canceled, "Canceled", "CANCELLED", 499, "CANCELLED", "the caller cancelled the request")
+}
+
+// The text of a fault of ours is in the log, under the id that the caller gets.
+func TestInternalErrorsStayInTheLog(t *testing.T) {
+	var next atomic.Pointer[error]
+	s := start(t, grpcserver.Options{}, func(context.Context) error { return *next.Load() })
+	id := regexp.MustCompile("^internal error; see the server's log, request id ([0-9a-f]{16})$")
+	f := func(err error) {
+		t.Helper()
+		next.Store(&err)
+		code, reason, message := said(s.echo(t.Context()))
+		if code != "Internal" || reason != "INTERNAL" {
+			t.Errorf("%v is answered %s %s", err, code, reason)
+		}
+		_, body := s.ask("POST", "/echo", "")
+		var answer struct{ Error struct{ Message string } }
+		s.check(json.Unmarshal([]byte(body), &answer))
+		for _, m := range []string{message, answer.Error.Message} {
+			match := id.FindStringSubmatch(m)
+			if match == nil {
+				t.Fatalf("the caller is told %q", m)
+			}
+			at := strings.Index(s.log.String(), "request_id="+match[1])
+			if at < 0 || !strings.Contains(s.log.String(), "secret") {
+				t.Errorf("request id %s isn't logged with its text:\n%s", match[1], s.log)
+			}
+		}
+	}
+	f(errors.New("secret 1"))
+	f(&schema.Error{Kind: schema.Internal, Reason: "CORRUPT_ROW", Message: "secret 2"})
+}
+
+func TestPanicsEndTheirOwnRequest(t *testing.T) {
+	var calm atomic.Bool
+	s := start(t, grpcserver.Options{}, func(context.Context) error {
+		if !calm.Load() {
+			panic("secret")
+		}
+		return nil
+	})
+	if code, reason, message := said(s.echo(t.Context())); code != "Internal" || reason != "INTERNAL" || strings.Contains(message, "secret") {
+		t.Errorf("gRPC: %s %s %q", code, reason, message)
+	}
+	if status, body := s.ask("POST", "/echo", ""); status != 500 || strings.Contains(body, "secret") {
+		t.Errorf("HTTP: %d %s", status, body)
+	}
+	if log := s.log.String(); strings.Count(log, "panicked: secret") != 2 || !strings.Contains(log, "errors_test.go") {
+		t.Errorf("the log has not both panics with their stacks:\n%s", log)
+	}
+	calm.Store(true)
+	s.check(s.echo(t.Context()))
+	if status, body := s.ask("POST", "/echo", "hello"); status != 200 || body != "hello" {
+		t.Errorf("HTTP afterwards: %d %s", status, body)
+	}
+}

@@ -1,0 +1,149 @@
+package grpcserver_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+
+	larderv1 "larder/api/larder/v1"
+	"larder/internal/grpcserver"
+)
+
+// An echo answers with what answer returns.
+type echo struct {
+	larderv1.UnimplementedEchoServiceServer
+	answer func(context.Context) error
+}
+
+func (e echo) Echo(ctx context.Context, req *larderv1.EchoRequest) (*larderv1.EchoResponse, error) {
+	if err := e.answer(ctx); err != nil {
+		return nil, err
+	}
+	return &larderv1.EchoResponse{Payload: req.GetPayload()}, nil
+}
+
+// A shell is a server under test, whose gRPC and HTTP handlers are one function.
+type shell struct {
+	t       testing.TB
+	log     *buffer
+	metrics *prometheus.Registry
+	conn    *grpc.ClientConn
+	client  larderv1.EchoServiceClient
+	http    string
+	stop    context.CancelFunc
+	ended   chan error // one from each of the two servers
+}
+
+// A buffer is a log that is read while it is written.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+func start(t testing.TB, opts grpcserver.Options, answer func(context.Context) error) *shell {
+	t.Helper()
+	s := &shell{t: t, log: new(buffer), metrics: prometheus.NewRegistry(), ended: make(chan error, 2)}
+	opts.Logger = slog.New(slog.NewTextHandler(s.log, nil))
+	opts.Registerer, opts.Gatherer = s.metrics, s.metrics
+	server, err := grpcserver.New(opts)
+	s.check(err)
+	larderv1.RegisterEchoServiceServer(server, echo{answer: answer})
+	rpc, err := net.Listen("tcp", "127.0.0.1:0")
+	s.check(err)
+	web, err := net.Listen("tcp", "127.0.0.1:0")
+	s.check(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	s.stop = cancel
+	go func() { s.ended <- server.Serve(ctx, rpc) }()
+	go func() { s.ended <- server.ServeHTTP(ctx, web, handler(answer)) }()
+	s.conn, err = grpc.NewClient(rpc.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	s.check(err)
+	s.client, s.http = larderv1.NewEchoServiceClient(s.conn), "http://"+web.Addr().String()
+	t.Cleanup(func() {
+		s.check(s.conn.Close())
+		http.DefaultClient.CloseIdleConnections()
+		cancel()
+		s.check(<-s.ended)
+		s.check(<-s.ended)
+	})
+	return s
+}
+
+func handler(answer func(context.Context) error) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /echo", func(w http.ResponseWriter, r *http.Request) {
+		body, err := grpcserver.ReadBody(r)
+		if err == nil {
+			err = answer(r.Context())
+		}
+		if err != nil {
+			grpcserver.WriteError(w, err)
+			return
+		}
+		_, _ = w.Write(body)
+	})
+	return mux
+}
+
+func (s *shell) check(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *shell) echo(ctx context.Context) error {
+	_, err := s.client.Echo(ctx, &larderv1.EchoRequest{Payload: []byte("hello")})
+	return err
+}
+
+// ask sends an HTTP request and returns the status and the answer.
+func (s *shell) ask(method, path, body string, header ...string) (int, string) {
+	s.t.Helper()
+	req, err := http.NewRequest(method, s.http+path, strings.NewReader(body))
+	s.check(err)
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	s.check(err)
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	s.check(err)
+	return resp.StatusCode, strings.TrimSpace(string(answer))
+}
+
+// said returns the code, the reason and the message of an RPC's error.
+func said(err error) (code, reason, message string) {
+	st := status.Convert(err)
+	for _, d := range st.Details() {
+		if info, ok := d.(*errdetails.ErrorInfo); ok && info.GetDomain() == "larder" {
+			reason = info.GetReason()
+		}
+	}
+	return st.Code().String(), reason, st.Message()
+}
