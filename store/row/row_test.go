@@ -172,14 +172,22 @@ func goldenRow() (*row.Layout, []any, []byte) {
 	types := append(allTypes(), schema.Int64)
 	moment := time.UnixMicro(-1_000_001).UTC()
 	want := []any{
-		true, []any{true, false},
-		int32(-7), []any{int32(math.MinInt32)},
-		int64(1) << 40, []any{int64(-1), int64(2)},
-		float32(1.5), []any{float32(math.Inf(-1))},
-		math.Pi, []any{math.NaN()},
-		"caf\u00e9\x00", []any{"", "b"},
-		[]byte{0, 1}, []any{[]byte{2}, []byte{}},
-		moment, []any{moment, moment},
+		true,
+		[]any{true, false},
+		int32(-7),
+		[]any{int32(math.MinInt32)},
+		int64(1) << 40,
+		[]any{int64(-1), int64(2)},
+		float32(1.5),
+		[]any{float32(math.Inf(-1))},
+		math.Pi,
+		[]any{math.NaN()},
+		"caf\u00e9\x00",
+		[]any{"", "b"},
+		[]byte{0, 1},
+		[]any{[]byte{2}, []byte{}},
+		moment,
+		[]any{moment, moment},
 		nil,
 	}
 	layout := row.NewLayout(columnsOf(types))
