@@ -3,8 +3,8 @@
 -- The one row says which registry this is. A server's folder of rows belongs to
 -- one registry, since only that knows what its view numbers mean.
 CREATE TABLE larder.registry (
-    id   text PRIMARY KEY DEFAULT gen_random_uuid()::text,
-    only boolean NOT NULL DEFAULT true UNIQUE CHECK (only)
+    id        text PRIMARY KEY DEFAULT gen_random_uuid()::text,
+    singleton boolean NOT NULL DEFAULT true UNIQUE CHECK (singleton)
 );
 INSERT INTO larder.registry DEFAULT VALUES;
 

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	larderv1 "larder/api/larder/v1"
+	"larder/schema"
+)
+
+func newGetCommand() *cobra.Command {
+	var at string
+	var features []string
+	var values map[string]string
+	cmd := &cobra.Command{
+		Use:   "get [SERVICE] KEY=VALUE[,VALUE...]...",
+		Short: "Read features of one or several entities",
+		Example: `  larder get fraud_v1 customer_id=42 terminal_id=7 --request amount=12.5
+  larder get --features customer_spend:txn_count_7d,customer_spend:avg_amount_7d customer_id=42,43
+  larder get fraud_v1 customer_id=42 terminal_id=7 --request amount=1 --at 2026-01-31T10:00:00Z`,
+	}
+	cmd.Flags().StringVar(&at, "at", "", "read as if the clock showed this time (RFC 3339)")
+	cmd.Flags().StringSliceVar(&features, "features", nil, "read these, as VIEW:FEATURE or VIEW:*, in place of a service")
+	cmd.Flags().StringToStringVar(&values, "request", nil, "values that come with the request, as NAME=VALUE")
+	c := bindClient(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		req, shape := &larderv1.GetFeaturesRequest{}, &larderv1.GetPlanRequest{}
+		if len(features) > 0 {
+			list := &larderv1.FeatureList{References: features}
+			req.What, shape.What = &larderv1.GetFeaturesRequest_Features{Features: list}, &larderv1.GetPlanRequest_Features{Features: list}
+		} else {
+			service, rest, err := firstName("feature service", args)
+			if err != nil {
+				return err
+			}
+			args = rest
+			req.What, shape.What = &larderv1.GetFeaturesRequest_FeatureService{FeatureService: service}, &larderv1.GetPlanRequest_FeatureService{FeatureService: service}
+		}
+		var err error
+		if req.At, err = parseMoment("--at", at); err != nil {
+			return err
+		}
+		return c.ask(cmd.Context(), shape, args, values, func(serving larderv1.ServingServiceClient, entities, request []*larderv1.Column) error {
+			req.Entities, req.Request = entities, request
+			answer, err := serving.GetFeatures(cmd.Context(), req)
+			if err != nil {
+				return err
+			}
+			if c.json {
+				return printJSON(cmd.OutOrStdout(), answer)
+			}
+			return printFeatures(cmd.OutOrStdout(), entities, answer.GetFeatures(), answer.GetReads())
+		})
+	}
+	return cmd
+}
+
+func newScoreCommand() *cobra.Command {
+	var at string
+	var values map[string]string
+	req := new(larderv1.GetFeaturesAndScoreRequest)
+	cmd := &cobra.Command{
+		Use:   "score MODEL KEY=VALUE[,VALUE...]...",
+		Short: "Read features of one or several entities and score them",
+		Example: `  larder score fraud customer_id=42 terminal_id=7 --request amount=12.5
+  larder score fraud customer_id=42,43 terminal_id=7,7 --request amount=12.5,900 --features`,
+	}
+	cmd.Flags().StringVar(&at, "at", "", "read as if the clock showed this time (RFC 3339)")
+	cmd.Flags().StringToStringVar(&values, "request", nil, "values that come with the request, as NAME=VALUE")
+	cmd.Flags().Int64Var(&req.ModelVersion, "version", 0, "the model's version; the one it serves when not given")
+	cmd.Flags().BoolVar(&req.ReturnFeatures, "features", false, "also show the features that were scored")
+	c := bindClient(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		model, keys, err := firstName("model", args)
+		if err != nil {
+			return err
+		}
+		req.Model = model
+		if req.At, err = parseMoment("--at", at); err != nil {
+			return err
+		}
+		shape := &larderv1.GetPlanRequest{What: &larderv1.GetPlanRequest_Model{Model: model}, ModelVersion: req.GetModelVersion()}
+		return c.ask(cmd.Context(), shape, keys, values, func(serving larderv1.ServingServiceClient, entities, request []*larderv1.Column) error {
+			req.Entities, req.Request = entities, request
+			answer, err := serving.GetFeaturesAndScore(cmd.Context(), req)
+			if err != nil {
+				return err
+			}
+			if c.json {
+				return printJSON(cmd.OutOrStdout(), answer)
+			}
+			return printScores(cmd.OutOrStdout(), entities, answer)
+		})
+	}
+	return cmd
+}
+
+func firstName(noun string, args []string) (name string, rest []string, err error) {
+	if len(args) == 0 || strings.Contains(args[0], "=") {
+		return "", nil, usageError(fmt.Sprintf("which %s? name it before the keys", noun))
+	}
+	return args[0], args[1:], nil
+}
+
+// ask learns from the server what a request must bring, types the words of the
+// command line by it, and calls do.
+func (c *client) ask(ctx context.Context, shape *larderv1.GetPlanRequest, keys []string, values map[string]string,
+	do func(serving larderv1.ServingServiceClient, entities, request []*larderv1.Column) error,
+) error {
+	conn, err := c.dial()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	plan, err := larderv1.NewControlServiceClient(conn).GetPlan(ctx, shape)
+	if err != nil {
+		return err
+	}
+	var entities, request []*larderv1.Column
+	for _, word := range keys {
+		name, text, found := strings.Cut(word, "=")
+		if !found {
+			return usageError(fmt.Sprintf("%q is no KEY=VALUE", word))
+		}
+		column, err := typedColumn(name, text, plan.GetKeys())
+		if err != nil {
+			return err
+		}
+		entities = append(entities, column)
+	}
+	for name, text := range values {
+		column, err := typedColumn(name, text, slices.Concat(plan.GetRequest(), plan.GetFeatures()))
+		if err != nil {
+			return err
+		}
+		request = append(request, column)
+	}
+	return do(larderv1.NewServingServiceClient(conn), entities, request)
+}
+
+// typedColumn reads values parted by commas as the type that the server names.
+func typedColumn(name, text string, fields []*larderv1.Field) (*larderv1.Column, error) {
+	at := slices.IndexFunc(fields, func(f *larderv1.Field) bool { return f.GetName() == name })
+	if at < 0 {
+		names := make([]string, len(fields))
+		for i, f := range fields {
+			names[i] = f.GetName()
+		}
+		return nil, usageError(fmt.Sprintf("no %q is asked for; %s", name, schema.Nearest(name, names)))
+	}
+	t, err := schema.ParseType(fields[at].GetType())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w; use a larder as new as the server", name, err)
+	}
+	if t.IsList() {
+		return nil, usageError(fmt.Sprintf("%s is %s, which can't be written here; send it over gRPC or HTTP", name, t))
+	}
+	column := &larderv1.Column{Name: name}
+	for _, word := range strings.Split(text, ",") {
+		raw := json.RawMessage(word)
+		if t == schema.String || t == schema.Bytes || t == schema.Timestamp || t.IsFloat() && !isNumber(word) {
+			if raw, err = json.Marshal(word); err != nil {
+				return nil, err
+			}
+		}
+		v, err := schema.ParseValue(t, raw)
+		if err != nil {
+			return nil, usageError(fmt.Sprintf("%s: %v", name, err))
+		}
+		appendValue(column, t, v)
+	}
+	return column, nil
+}
+
+func isNumber(word string) bool { return json.Valid([]byte(word)) }
+
+// printFeatures prints a line per row and feature.
+func printFeatures(w io.Writer, entities, features []*larderv1.Column, reads []*larderv1.ViewRead) error {
+	var rows [][]string
+	for r := range columnRows(entities) {
+		for _, f := range features {
+			rows = append(rows, []string{rowKey(entities, r), f.GetName(), valueText(f, r), statusText(f.GetStatuses()[r]), ageText(f.GetName(), reads, r)})
+		}
+	}
+	return table(w, "KEY FEATURE VALUE STATUS AGE", rows)
+}
+
+func printScores(w io.Writer, entities []*larderv1.Column, a *larderv1.GetFeaturesAndScoreResponse) error {
+	var rows [][]string
+	for r, score := range a.GetScores() {
+		rows = append(rows, []string{rowKey(entities, r), fmt.Sprint(score), fmt.Sprint(a.GetModelVersion()), fmt.Sprint(a.GetCatalogVersion())})
+	}
+	if err := table(w, "KEY SCORE MODEL_VERSION CATALOG_VERSION", rows); err != nil || len(a.GetFeatures()) == 0 {
+		return err
+	}
+	fmt.Fprintln(w)
+	return printFeatures(w, entities, a.GetFeatures(), a.GetReads())
+}
+
+func statusText(s larderv1.Status) string { return strings.TrimPrefix(s.String(), "STATUS_") }
+
+func ageText(feature string, reads []*larderv1.ViewRead, r int) string {
+	view, _, _ := strings.Cut(feature, ":")
+	for _, read := range reads {
+		if read.GetFeatureView() == view && read.GetStatuses()[r] != larderv1.Status_STATUS_NOT_FOUND {
+			return span(read.GetAges()[r])
+		}
+	}
+	return "-"
+}
+
+func rowKey(entities []*larderv1.Column, r int) string {
+	parts := make([]string, len(entities))
+	for i, e := range entities {
+		parts[i] = e.GetName() + "=" + valueText(e, r)
+	}
+	return strings.Join(parts, " ")
+}

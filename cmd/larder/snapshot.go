@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	larderv1 "larder/api/larder/v1"
+	"larder/store/online"
+)
+
+func newSnapshotCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "snapshot",
+		Short: "Back up the online store while it serves, or restore it",
+	}
+	cmd.AddCommand(newSnapshotSaveCommand(), newSnapshotLoadCommand())
+	return cmd
+}
+
+func newSnapshotSaveCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "save FILE",
+		Short:   "Write a snapshot of a running server's store to a file",
+		Example: "  larder snapshot save rows.snapshot",
+		Args:    wrongArgs(cobra.ExactArgs(1)),
+	}
+	c := bindClient(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return c.control(func(control larderv1.ControlServiceClient) error {
+			stream, err := control.SaveSnapshot(cmd.Context(), &larderv1.SaveSnapshotRequest{})
+			if err != nil {
+				return err
+			}
+			written, err := saveStream(args[0], func() ([]byte, error) {
+				msg, err := stream.Recv()
+				return msg.GetChunk(), err
+			})
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "wrote %d bytes to %s\n", written, args[0])
+			return nil
+		})
+	}
+	return cmd
+}
+
+// saveStream writes chunks to a file that appears whole or not at all.
+func saveStream(path string, next func() ([]byte, error)) (written int64, err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".part-*")
+	if err != nil {
+		return 0, err
+	}
+	defer os.Remove(f.Name()) // gone already when all went well
+	for {
+		chunk, err := next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err == nil {
+			_, err = f.Write(chunk)
+		}
+		if err != nil {
+			return 0, errors.Join(err, f.Close())
+		}
+		written += int64(len(chunk))
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return 0, err
+	}
+	return written, os.Rename(f.Name(), path)
+}
+
+func newSnapshotLoadCommand() *cobra.Command {
+	var data string
+	cmd := &cobra.Command{
+		Use:   "load FILE",
+		Short: "Restore a snapshot into the data folder of a server that is stopped",
+		Long: `Write the rows of a snapshot into an empty data folder. Start the server on it
+afterwards, with the Postgres that the snapshot's server had: the rows belong to
+its registry.`,
+		Example: "  larder snapshot load rows.snapshot --data larder-data",
+		Args:    wrongArgs(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f, err := os.Open(args[0])
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			if err := os.MkdirAll(data, 0o700); err != nil {
+				return err
+			}
+			if err := online.Load(cmd.Context(), filepath.Join(data, rowsFolder), bufio.NewReaderSize(f, 1<<20)); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "restored %s into %s\n", args[0], data)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&data, "data", envOr("LARDER_DATA", defaultSettings().Data), "the server's data folder")
+	return cmd
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	larderv1 "larder/api/larder/v1"
+)
+
+func newStatusCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "status [RUN]",
+		Short: "Show how the server and its feature views stand, or one run",
+		Args:  wrongArgs(cobra.MaximumNArgs(1)),
+	}
+	c := bindClient(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return c.control(func(control larderv1.ControlServiceClient) error {
+			out := cmd.OutOrStdout()
+			if len(args) == 1 {
+				answer, err := control.GetRun(cmd.Context(), &larderv1.GetRunRequest{Id: args[0]})
+				if err != nil || c.json {
+					return orPrint(out, answer, err)
+				}
+				printRuns(out, []*larderv1.Run{answer.GetRun()})
+				return failedRuns([]*larderv1.Run{answer.GetRun()})
+			}
+			answer, err := control.GetStatus(cmd.Context(), &larderv1.GetStatusRequest{})
+			if err != nil || c.json {
+				return orPrint(out, answer, err)
+			}
+			return printStatus(out, answer)
+		})
+	}
+	return cmd
+}
+
+func printStatus(w io.Writer, s *larderv1.GetStatusResponse) error {
+	fmt.Fprintf(w, "server %s, larder %s, up since %s\n", s.GetServer(), s.GetServerVersion(), moment(s.GetStartedAt()))
+	fmt.Fprintf(w, "definitions version %d; %s holds %.1f MiB\n", s.GetCatalogVersion(), s.GetDataDir(), float64(s.GetDataBytes())/(1<<20))
+	if s.GetCatalogError() != "" {
+		fmt.Fprintf(w, "version %d is not served: %s\n", s.GetRegistryVersion(), s.GetCatalogError())
+	}
+	if s.GetPostgresError() != "" {
+		fmt.Fprintf(w, "Postgres can't be reached: %s\n", s.GetPostgresError())
+	}
+	if len(s.GetViews()) == 0 {
+		fmt.Fprintln(w, "no feature views yet; larder apply DIR brings some")
+		return nil
+	}
+	fmt.Fprintln(w)
+	var rows [][]string
+	for _, v := range s.GetViews() {
+		fresh, schedule, last := "-", "-", "-"
+		if v.GetWatermark() != 0 {
+			fresh = span(v.GetFreshness())
+		}
+		if v.GetSchedule() != 0 {
+			schedule = span(v.GetSchedule())
+		}
+		if v.GetLastRun() != nil {
+			last = runState(v.GetLastRun())
+		}
+		rows = append(rows, []string{v.GetFeatureView(), fmt.Sprint(v.GetRows()), moment(v.GetWatermark()), fresh, schedule, last, moment(v.GetLastRun().GetEndedAt())})
+	}
+	if err := table(w, "VIEW ROWS WATERMARK FRESHNESS SCHEDULE LAST_RUN ENDED", rows); err != nil {
+		return err
+	}
+	for _, v := range s.GetViews() {
+		if text := v.GetLastRun().GetError(); text != "" {
+			fmt.Fprintf(w, "\n%s: %s\n", v.GetFeatureView(), text)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,83 @@
+package definitions
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"larder/schema"
+)
+
+// JSONSchema returns the JSON Schema (draft 2020-12) of a definition file, made
+// from the Go types of package schema.
+func JSONSchema() []byte {
+	root := object(reflect.TypeFor[schema.Definitions]())
+	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	root["title"] = "Larder definitions"
+	raw, err := json.MarshalIndent(root, "", "  ")
+	if err != nil {
+		panic(fmt.Sprintf("definitions: a JSON Schema that has no JSON: %v", err))
+	}
+	return append(raw, '\n')
+}
+
+// The forms of values that definitions write as text.
+const (
+	namePattern     = `^[A-Za-z_][A-Za-z0-9_]{0,127}$`
+	durationPattern = `^(0|([0-9]+d)?([0-9]+(\.[0-9]+)?(h|m|s|ms|us))*)$`
+	sha256Pattern   = `^[0-9a-f]{64}$`
+)
+
+func object(t reflect.Type) map[string]any {
+	properties, required := map[string]any{}, []string{}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		properties[name] = property(name, f.Type)
+		if options == "" && name != "sha256" { // which the loader fills in
+			required = append(required, name)
+		}
+	}
+	out := map[string]any{"type": "object", "properties": properties, "additionalProperties": false}
+	if len(required) > 0 {
+		out["required"] = required
+	}
+	return out
+}
+
+func property(name string, t reflect.Type) map[string]any {
+	switch t {
+	case reflect.TypeFor[schema.Type]():
+		return map[string]any{"enum": schema.TypeNames()}
+	case reflect.TypeFor[schema.Duration](), reflect.TypeFor[*schema.Duration]():
+		return map[string]any{"type": []string{"string", "integer"}, "pattern": durationPattern}
+	case reflect.TypeFor[schema.OnBadRow]():
+		return map[string]any{"enum": []schema.OnBadRow{schema.SkipBadRow, schema.FailBadRow}}
+	case reflect.TypeFor[schema.OnMissing]():
+		return map[string]any{"enum": []schema.OnMissing{schema.DefaultOnMissing, schema.FailOnMissing}}
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return property(name, t.Elem())
+	case reflect.Slice:
+		return map[string]any{"type": "array", "items": property("", t.Elem())}
+	case reflect.Map:
+		return map[string]any{"type": "object", "additionalProperties": map[string]any{"type": "string"}}
+	case reflect.Struct:
+		return object(t)
+	case reflect.Int, reflect.Int64:
+		return map[string]any{"type": "integer", "minimum": 0}
+	case reflect.Float64:
+		return map[string]any{"type": "number", "minimum": 0, "maximum": 1}
+	case reflect.String:
+		switch name {
+		case "name":
+			return map[string]any{"type": "string", "pattern": namePattern}
+		case "sha256":
+			return map[string]any{"type": "string", "pattern": sha256Pattern}
+		}
+		return map[string]any{"type": "string"}
+	}
+	return map[string]any{} // a default: of its feature's type
+}

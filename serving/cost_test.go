@@ -1,0 +1,122 @@
+package serving_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	larderv1 "larder/api/larder/v1"
+	"larder/internal/grpcserver"
+	"larder/internal/onnxmodel"
+	"larder/schema"
+	"larder/serving"
+	"larder/store/online"
+	"larder/store/row"
+)
+
+const benchEntities = 1000
+
+// wide returns a shop whose model "wide" scores ten float64 features of each of
+// some views, all of whose entities 0 to 999 have fresh rows.
+func wide(t testing.TB, views int, opts serving.Options) *shop {
+	t.Helper()
+	s := open(t, opts)
+	defs := &schema.Definitions{
+		Entities: []schema.Entity{{Name: "thing", JoinKeys: []schema.JoinKey{{Name: "id", Type: schema.Int64}}}},
+		Sources:  []schema.Source{{Name: "s", Table: "s", TimestampField: "at"}},
+	}
+	service := schema.FeatureService{Name: "wide"}
+	for v := range views {
+		view := schema.FeatureView{Name: fmt.Sprint("view_", v), Entities: []string{"thing"}, Source: "s", TTL: schema.Duration(3600_000_000_000)}
+		for f := range 10 {
+			view.Features = append(view.Features, schema.Feature{Name: fmt.Sprint("f", f), Type: schema.Float64})
+		}
+		defs.FeatureViews = append(defs.FeatureViews, view)
+		service.Features = append(service.Features, view.Name+":*")
+	}
+	defs.FeatureServices = []schema.FeatureService{service}
+	forest := onnxmodel.NewForest(onnxmodel.TreesOptions{Trees: 100, Depth: 6, Features: 10 * views, Seed: 1})
+	defs.Models = []schema.Model{{Name: "wide", FeatureService: "wide", Versions: []schema.ModelVersion{s.version(1, forest.Model())}}}
+	s.publish(s.compile(2, defs))
+	for _, v := range s.catalog.Load().Views() {
+		s.fill(v)
+	}
+	return s
+}
+
+func (s *shop) fill(v *schema.View) {
+	s.t.Helper()
+	random := rand.New(rand.NewPCG(uint64(v.ID), 1))
+	b := row.NewBuilder(row.NewLayout(v.Layouts[0]), 0)
+	w := s.store.NewWriter(v.ID, online.WriterOptions{})
+	defer w.Close()
+	for id := range int64(benchEntities) {
+		b.Reset(schema.NoIngestTime, false)
+		for f := range v.Features {
+			b.SetFloat64(f, random.NormFloat64())
+		}
+		s.check(w.Add(s.t.Context(), row.AppendInt64(row.AppendView(nil, v.ID), id), noon, b.Row()))
+	}
+	s.check(w.Flush(s.t.Context()))
+}
+
+func wideRequest(rows int, returnFeatures bool) *larderv1.GetFeaturesAndScoreRequest {
+	ids := make([]int64, rows)
+	for i := range ids {
+		ids[i] = int64(i) * 7919 % benchEntities
+	}
+	return &larderv1.GetFeaturesAndScoreRequest{Model: "wide", Entities: columns(int64s("id", ids...)), At: at(noon + 1), ReturnFeatures: returnFeatures}
+}
+
+// TestAllocationsAreConstant holds the promise that rows times features cost no
+// allocations.
+func TestAllocationsAreConstant(t *testing.T) {
+	allocs := func(s *shop, rows int, returnFeatures bool) float64 {
+		req := wideRequest(rows, returnFeatures)
+		return testing.AllocsPerRun(20, func() {
+			if _, err := s.server.GetFeaturesAndScore(t.Context(), req); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	narrow, broad := wide(t, 1, serving.Options{}), wide(t, 10, serving.Options{})
+	for _, returnFeatures := range []bool{false, true} {
+		least := allocs(narrow, 1, returnFeatures)
+		t.Logf("one row of 10 features, returned %v: %v allocations", returnFeatures, least)
+		const slack = 2 // a pool that the collector emptied
+		for _, rows := range []int{10, 1000} {
+			for name, s := range map[string]*shop{"10": narrow, "100": broad} {
+				if got := allocs(s, rows, returnFeatures); got > least+slack {
+					t.Errorf("%d rows of %s features: %v allocations; one row of 10 takes %v", rows, name, got, least)
+				}
+			}
+		}
+	}
+}
+
+func BenchmarkGetFeaturesAndScore(b *testing.B) {
+	for _, views := range []int{5, 25} {
+		s := wide(b, views, serving.Options{})
+		s.listen(grpcserver.Options{})
+		for _, rows := range []int{1, 100} {
+			name := fmt.Sprintf("rows=%d/features=%d", rows, 10*views)
+			req := wideRequest(rows, false)
+			b.Run(name+"/in-process", func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := s.server.GetFeaturesAndScore(b.Context(), req); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+			b.Run(name+"/loopback", func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := s.client.GetFeaturesAndScore(b.Context(), req); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
