@@ -229,9 +229,9 @@ func (s *script) createTable(v *view) {
 		cols = append(cols, column{name: "gone", typ: "bool"})
 	}
 	cols = append(cols, v.features...)
-	s.exec("CREATE TABLE IF NOT EXISTS " + v.name + " ()")
+	s.exec("CREATE TABLE IF NOT EXISTS " + identifier(v.name) + " ()")
 	for _, c := range cols {
-		s.exec(fmt.Sprintf("ALTER TABLE %s ADD COLUMN IF NOT EXISTS %s %s", v.name, c.name, pgTypes[c.typ]))
+		s.exec(fmt.Sprintf("ALTER TABLE %s ADD COLUMN IF NOT EXISTS %s %s", identifier(v.name), identifier(c.name), pgTypes[c.typ]))
 	}
 }
 
@@ -248,7 +248,7 @@ func (s *script) load(c command) {
 	v := s.views[c.words[0]]
 	for _, row := range c.rows {
 		words := strings.Fields(row)
-		names, values := []string{"event_time"}, []string{quote(s.time(words[0]).Format(time.RFC3339Nano))}
+		names, values := []string{identifier("event_time")}, []string{quote(s.time(words[0]).Format(time.RFC3339Nano))}
 		for _, w := range words[1:] {
 			name, value, _ := strings.Cut(w, "=")
 			switch name {
@@ -262,11 +262,13 @@ func (s *script) load(c command) {
 			if value == "'null'" {
 				value = "NULL"
 			}
-			names, values = append(names, name), append(values, value)
+			names, values = append(names, identifier(name)), append(values, value)
 		}
-		s.exec(fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s)", v.name, strings.Join(names, ", "), strings.Join(values, ", ")))
+		s.exec(fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s)", identifier(v.name), strings.Join(names, ", "), strings.Join(values, ", ")))
 	}
 }
+
+func identifier(name string) string { return pgx.Identifier{name}.Sanitize() }
 
 func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
