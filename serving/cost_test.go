@@ -83,7 +83,10 @@ func TestAllocationsAreConstant(t *testing.T) {
 	for _, returnFeatures := range []bool{false, true} {
 		least := allocs(narrow, 1, returnFeatures)
 		t.Logf("one row of 10 features, returned %v: %v allocations", returnFeatures, least)
-		const slack = 2 // a pool that the collector emptied
+		slack := 2.0 // a pool that the collector emptied
+		if raceEnabled {
+			slack = 40 // the detector makes pools forget
+		}
 		for _, rows := range []int{10, 1000} {
 			for name, s := range map[string]*shop{"10": narrow, "100": broad} {
 				if got := allocs(s, rows, returnFeatures); got > least+slack {

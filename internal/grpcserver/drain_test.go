@@ -2,6 +2,8 @@ package grpcserver_test
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -62,6 +64,39 @@ func healthIs(t *testing.T, watch healthv1.Health_WatchClient, want healthv1.Hea
 	}
 	if got.GetStatus() != want {
 		t.Errorf("health is %s; want %s", got.GetStatus(), want)
+	}
+}
+
+// TestDrainUnderLoad stops a server that callers keep busy: every request that
+// reached its handler is answered, and the others are told to go elsewhere.
+func TestDrainUnderLoad(t *testing.T) {
+	var begun, answered atomic.Int64
+	busy := make(chan struct{}, 1)
+	s := start(t, grpcserver.Options{DrainDelay: 10 * time.Millisecond}, func(context.Context) error {
+		if begun.Add(1) == 1000 {
+			busy <- struct{}{}
+		}
+		return nil
+	})
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			for {
+				if err := s.echo(context.Background()); err != nil {
+					if code, _, message := said(err); code != "Unavailable" {
+						t.Errorf("a caller was told %s %q", code, message)
+					}
+					return
+				}
+				answered.Add(1)
+			}
+		})
+	}
+	<-busy
+	s.stop()
+	group.Wait()
+	if begun.Load() != answered.Load() {
+		t.Errorf("%d requests began, %d were answered", begun.Load(), answered.Load())
 	}
 }
 

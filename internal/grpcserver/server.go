@@ -62,7 +62,6 @@ func (s *Server) grpcOptions() []grpc.ServerOption {
 		grpc.MaxSendMsgSize(s.opts.MaxMessageBytes),
 		// Above the limit in flight, so that a caller is told and not left waiting.
 		grpc.MaxConcurrentStreams(uint32(2 * s.opts.MaxInFlight)),
-		grpc.SharedWriteBuffer(true), // connections that are idle keep no buffer
 		// A goroutine that has run a handler has the stack for the next one.
 		grpc.NumStreamWorkers(uint32(4 * runtime.GOMAXPROCS(0))),
 		grpc.InTapHandle(s.admit),
