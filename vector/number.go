@@ -94,9 +94,10 @@ func (c *Column) putInt(i int, v int64) {
 }
 
 func (c *Column) putFloat(i int, v float64) {
-	if c.Type == schema.Float32 {
+	switch c.Type {
+	case schema.Float32:
 		c.Float32s[i] = float32(v)
-	} else {
+	case schema.Float64:
 		c.Float64s[i] = v
 	}
 }

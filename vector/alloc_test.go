@@ -1,0 +1,68 @@
+package vector_test
+
+import (
+	"testing"
+
+	"larder/schema"
+	"larder/vector"
+)
+
+// TestAllocations: what a request allocates depends on neither rows nor
+// features.
+func TestAllocations(t *testing.T) {
+	dense := func(rows, features int) func(b *vector.Batch) {
+		tensor := make([]float32, rows*features)
+		return func(b *vector.Batch) { b.SetDense(tensor) }
+	}
+	tensors := func(rows, features int) func(b *vector.Batch) {
+		all := make([]vector.Column, features)
+		for i := range all {
+			all[i] = vector.Column{Type: schema.Float32, Float32s: make([]float32, rows)}
+		}
+		return func(b *vector.Batch) { b.SetTensors(all) }
+	}
+	columns := func(int, int) func(b *vector.Batch) { return (*vector.Batch).WantColumns }
+	f := func(name string, most float64, want func(rows, features int) func(b *vector.Batch)) {
+		t.Helper()
+		for _, views := range []int{1, 25} {
+			for _, rows := range []int{1, 100, 1000} {
+				request, ask := newRequest(t, views, rows), want(rows, 10*views)
+				got := testing.AllocsPerRun(20, func() { request.answer(t, ask) })
+				if got > most {
+					t.Errorf("%s, %d rows of %d features: %v allocations; at most %v", name, rows, 10*views, got, most)
+				}
+			}
+		}
+	}
+	f("a float tensor", 0, dense)
+	f("tensors", 0, tensors)
+	f("columns", 1, columns) // all float64 values
+}
+
+// TestAllocationsOfTexts: strings, bytes and lists too.
+func TestAllocationsOfTexts(t *testing.T) {
+	plan := servicePlan(t, oneView(t, "a:string b:string c:bytes d:list<float32> e:list<string>", ""))
+	stored := build(plan.Views[0].View, 0, "some", "text", []byte("bytes"), []any{float32(1), float32(2)}, []any{"x", "y", "z"})
+	for _, rows := range []int{1, 100, 1000} {
+		b, customers := vector.Compile(plan).NewBatch(), ids(make([]int64, rows)...)
+		got := testing.AllocsPerRun(20, func() {
+			b.Reset(rows, now)
+			if err := b.BindKeys(customers); err != nil {
+				t.Fatal(err)
+			}
+			b.WantColumns()
+			for i := range rows {
+				if err := b.Visit(i, now, stored); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := b.Finish(); err != nil {
+				t.Fatal(err)
+			}
+		})
+		const most = 3 + 2 + 1 + 2 // values of three kinds, copies of text as strings and bytes, one more for list<string>, two lists
+		if got > most {
+			t.Errorf("%d rows: %v allocations; at most %d", rows, got, most)
+		}
+	}
+}
