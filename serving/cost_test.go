@@ -1,9 +1,15 @@
 package serving_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/proto"
 
 	larderv1 "larder/api/larder/v1"
 	"larder/internal/grpcserver"
@@ -112,6 +118,7 @@ func BenchmarkGetFeaturesAndScore(b *testing.B) {
 					}
 				}
 			})
+			b.Run(name+"/echo", func(b *testing.B) { echo(b, s, req) })
 			b.Run(name+"/loopback", func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
@@ -122,4 +129,37 @@ func BenchmarkGetFeaturesAndScore(b *testing.B) {
 			})
 		}
 	}
+}
+
+// echo is a bare gRPC server that answers messages of the same sizes.
+func echo(b *testing.B, s *shop, req *larderv1.GetFeaturesAndScoreRequest) {
+	resp, err := s.server.GetFeaturesAndScore(b.Context(), req)
+	s.check(err)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	s.check(err)
+	server := grpc.NewServer()
+	larderv1.RegisterEchoServiceServer(server, echoServer{})
+	ended := make(chan error)
+	go func() { ended <- server.Serve(l) }()
+	conn, err := grpc.NewClient(l.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	s.check(err)
+	client := larderv1.NewEchoServiceClient(conn)
+	sized := &larderv1.EchoRequest{Payload: make([]byte, proto.Size(req)), AnswerBytes: uint32(proto.Size(resp))}
+	b.ReportAllocs()
+	for b.Loop() {
+		_, err := client.Echo(b.Context(), sized)
+		s.check(err)
+	}
+	b.StopTimer()
+	s.check(conn.Close())
+	server.Stop()
+	s.check(<-ended)
+}
+
+type echoServer struct {
+	larderv1.UnimplementedEchoServiceServer
+}
+
+func (echoServer) Echo(_ context.Context, req *larderv1.EchoRequest) (*larderv1.EchoResponse, error) {
+	return &larderv1.EchoResponse{Payload: make([]byte, req.GetAnswerBytes())}, nil
 }
