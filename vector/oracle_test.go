@@ -37,8 +37,8 @@ type world struct {
 }
 
 type storedRow struct {
-	eventTime int64
-	bytes     []byte
+	eventTime, ingest int64
+	bytes             []byte
 }
 
 var scalarTypes = []schema.Type{schema.Bool, schema.Int32, schema.Int64, schema.Float32, schema.Float64, schema.String, schema.Bytes, schema.Timestamp}
@@ -188,7 +188,8 @@ func drawRow(t *rapid.T, v *schema.View, now int64) storedRow {
 	number := rapid.IntRange(0, len(v.Layouts)-1).Draw(t, "layout")
 	b := row.NewBuilder(row.NewLayout(v.Layouts[number]), number)
 	tombstone := rapid.IntRange(0, 9).Draw(t, "tombstone") == 0
-	b.Reset(rapid.Int64().Draw(t, "ingest"), tombstone)
+	ingest := rapid.SampledFrom([]int64{schema.NoIngestTime, now - near, now, now + 1}).Draw(t, "ingest")
+	b.Reset(ingest, tombstone)
 	if !tombstone {
 		for i, c := range v.Layouts[number] {
 			if rapid.IntRange(0, 3).Draw(t, "null") > 0 {
@@ -196,7 +197,7 @@ func drawRow(t *rapid.T, v *schema.View, now int64) storedRow {
 			}
 		}
 	}
-	return storedRow{eventTime, b.Row()}
+	return storedRow{eventTime, ingest, b.Row()}
 }
 
 // id names the row that row r of the request reads in a view.
@@ -289,7 +290,7 @@ func garbage(t schema.Type, rows int) vector.Column {
 func (q *question) lookUp(view, r int) (status schema.Status, age int64, found storedRow) {
 	v := &q.plan.Views[view]
 	found, ok := q.stored[q.id(view, r)]
-	if !ok || found.eventTime > q.now || found.bytes[1] == 1 {
+	if !ok || found.eventTime > q.now || found.ingest > q.now || found.bytes[1] == 1 {
 		return schema.StatusNotFound, 0, found
 	}
 	exact := new(big.Int).Sub(big.NewInt(q.now), big.NewInt(found.eventTime))

@@ -17,8 +17,8 @@ func (b *Batch) Visit(i int, eventTime int64, stored []byte) error {
 	if err != nil {
 		return v.corrupt(err)
 	}
-	if header.Tombstone || eventTime > b.now {
-		return nil
+	if header.Tombstone || eventTime > b.now || header.Ingest > b.now {
+		return nil // as if there were no row
 	}
 	b.ages[i] = age(b.now, eventTime)
 	if b.ages[i] > v.ttl {

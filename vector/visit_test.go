@@ -57,6 +57,26 @@ func TestStatusToTheMicrosecond(t *testing.T) {
 	f(math.MinInt64, math.MaxInt64, schema.StatusNotFound, 0, -1)
 }
 
+// TestIngestTime: at an earlier time, what had not yet arrived can't be known.
+func TestIngestTime(t *testing.T) {
+	plan := servicePlan(t, oneView(t, "count:int64", ""))
+	f := func(ingest int64, want schema.Status) {
+		t.Helper()
+		stored := row.NewBuilder(row.NewLayout(plan.Views[0].Layouts[0]), 0)
+		stored.Reset(ingest, false)
+		b := begin(t, plan, now, 7)
+		if err := b.Visit(0, now-hour, stored.Row()); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.Statuses(0)[0]; got != want {
+			t.Fatalf("ingested %d microseconds after now: %s; want %s", ingest-now, got, want)
+		}
+	}
+	f(now, schema.StatusPresent)
+	f(now+1, schema.StatusNotFound)
+	f(schema.NoIngestTime, schema.StatusPresent)
+}
+
 func TestWithoutTTLNoRowIsTooOld(t *testing.T) {
 	defs := oneView(t, "count:int64", "")
 	defs.FeatureViews[0].TTL = 0
