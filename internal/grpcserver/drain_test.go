@@ -16,7 +16,7 @@ import (
 // requests during the delay, and finishes all that it has begun.
 func TestDrain(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
-	s := start(t, grpcserver.Options{DrainDelay: 300 * time.Millisecond}, func(context.Context) error {
+	s := start(t, grpcserver.Options{DrainDelay: 2 * time.Second}, func(context.Context) error {
 		entered <- struct{}{}
 		<-release
 		return nil

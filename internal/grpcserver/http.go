@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/genproto/googleapis/rpc/code"
 
 	"larder/schema"
@@ -32,7 +33,7 @@ const (
 func (s *Server) ServeHTTP(ctx context.Context, l net.Listener, handler http.Handler) error {
 	server := &http.Server{
 		Handler: s.routes(handler), TLSConfig: s.tls,
-		ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ReadHeaderTimeout: headerTimeout, ReadTimeout: s.opts.DefaultTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: slog.NewLogLogger(s.opts.Logger.Handler(), slog.LevelDebug),
 	}
 	served := make(chan error, 1)
@@ -119,6 +120,7 @@ func (s *Server) endedHTTP(r *http.Request, rec *recorder, took time.Duration) {
 	if name == "" {
 		name = "/"
 	}
+	trace.SpanFromContext(r.Context()).SetName(name)
 	s.metrics.seconds.WithLabelValues(name).Observe(took.Seconds())
 	s.metrics.requests.WithLabelValues(name, strconv.Itoa(rec.status)).Inc()
 	s.log(r.Context(), name, took, rec.failure)
