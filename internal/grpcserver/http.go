@@ -14,7 +14,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
-	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/genproto/googleapis/rpc/code"
 
 	"larder/schema"
@@ -98,6 +97,7 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request, handler http.Han
 	defer s.leave()
 	ctx, cancel := context.WithTimeout(r.Context(), s.opts.DefaultTimeout)
 	defer cancel()
+	outer := r
 	r = r.WithContext(ctx)
 	rec := &recorder{ResponseWriter: w, status: http.StatusOK}
 	r.Body = http.MaxBytesReader(rec, r.Body, int64(s.opts.MaxMessageBytes))
@@ -107,6 +107,7 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request, handler http.Han
 		if p != nil && p != http.ErrAbortHandler {
 			rec.fail(s.panicked(r.URL.Path, p))
 		}
+		outer.Pattern = r.Pattern // what names the span
 		s.endedHTTP(r, rec, time.Since(began))
 		if p == http.ErrAbortHandler {
 			panic(p)
@@ -120,7 +121,6 @@ func (s *Server) endedHTTP(r *http.Request, rec *recorder, took time.Duration) {
 	if name == "" {
 		name = "/"
 	}
-	trace.SpanFromContext(r.Context()).SetName(name)
 	s.metrics.seconds.WithLabelValues(name).Observe(took.Seconds())
 	s.metrics.requests.WithLabelValues(name, strconv.Itoa(rec.status)).Inc()
 	s.log(r.Context(), name, took, rec.failure)
