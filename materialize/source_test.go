@@ -21,6 +21,7 @@ type faulty struct {
 	fail    int                       // the record before which it breaks down, from 1; 0 never
 	with    error                     // what it then returns; nil panics
 	before  func(ctx context.Context) // called at the start of each window
+	after   func()                    // called when all of a window has been read
 	windows []schema.Window
 }
 
@@ -29,7 +30,7 @@ var errBroken = errors.New("the source broke down")
 func (f *faulty) Window(ctx context.Context, view *schema.View, w schema.Window, visit func(arrow.Record, []schema.BadRow) error) error {
 	f.mu.Lock()
 	f.windows = append(f.windows, w)
-	chunk, fail, with, before := f.chunk, f.fail, f.with, f.before
+	chunk, fail, with, before, after := f.chunk, f.fail, f.with, f.before, f.after
 	f.mu.Unlock()
 	if before != nil {
 		before(ctx)
@@ -44,7 +45,7 @@ func (f *faulty) Window(ctx context.Context, view *schema.View, w schema.Window,
 		}
 		return visit(rec, bad)
 	}
-	return f.Source.Window(ctx, view, w, func(rec arrow.Record, bad []schema.BadRow) error {
+	err := f.Source.Window(ctx, view, w, func(rec arrow.Record, bad []schema.BadRow) error {
 		if chunk == 0 {
 			return pass(rec, bad)
 		}
@@ -58,6 +59,10 @@ func (f *faulty) Window(ctx context.Context, view *schema.View, w schema.Window,
 		}
 		return nil
 	})
+	if after != nil {
+		after()
+	}
+	return err
 }
 
 // set changes what the source does from the next window on.
