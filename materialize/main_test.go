@@ -52,21 +52,8 @@ func newWorld(t testing.TB, sql string, defs *schema.Definitions, wrap func(mate
 // start opens an online store and runs a runner of source until the test ends.
 func (w *world) start(source materialize.Source) {
 	w.t.Helper()
-	var err error
-	if w.online, err = online.Open(w.t.TempDir(), online.Options{Logger: slog.New(slog.DiscardHandler)}); err != nil {
-		w.t.Fatal(err)
-	}
-	w.t.Cleanup(func() {
-		if err := w.online.Close(); err != nil {
-			w.t.Error(err)
-		}
-	})
-	w.runner, err = materialize.New(materialize.Options{
-		Catalog: w.catalog.Load, Source: source, Store: w.online, Logger: slog.New(slog.DiscardHandler), Registerer: w.metrics,
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	w.openStore()
+	w.runner = w.newRunner(source)
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- w.runner.Run(ctx) }()
@@ -76,6 +63,30 @@ func (w *world) start(source materialize.Source) {
 			w.t.Error(err)
 		}
 	})
+}
+
+func (w *world) openStore() {
+	w.t.Helper()
+	var err error
+	if w.online, err = online.Open(w.t.TempDir(), online.Options{Logger: slog.New(slog.DiscardHandler)}); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() {
+		if err := w.online.Close(); err != nil {
+			w.t.Error(err)
+		}
+	})
+}
+
+func (w *world) newRunner(source materialize.Source) *materialize.Runner {
+	w.t.Helper()
+	runner, err := materialize.New(materialize.Options{
+		Catalog: w.catalog.Load, Source: source, Store: w.online, Logger: slog.New(slog.DiscardHandler), Registerer: w.metrics,
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return runner
 }
 
 // apply makes defs the next version of the definitions.
@@ -156,6 +167,21 @@ func (w *world) rows(name string) map[any]stored {
 		}
 		all[keys[0]] = s
 		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return all
+}
+
+// keys returns the keys of a view.
+func (w *world) keys(name string) (all [][]any) {
+	w.t.Helper()
+	view := w.view(name)
+	err := w.online.EachRow(context.Background(), view.ID, func(key []byte, _ int64, _ []byte) error {
+		_, values, err := row.DecodeKey(key, view.Keys)
+		all = append(all, values)
+		return err
 	})
 	if err != nil {
 		w.t.Fatal(err)
