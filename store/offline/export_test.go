@@ -1,0 +1,51 @@
+package offline
+
+import (
+	"github.com/apache/arrow/go/v17/arrow"
+
+	"larder/schema"
+)
+
+// Malformed is what decoders say of bytes that are not in their format.
+const Malformed = malformed
+
+// Column is a column of a batch, for tests of the decoders.
+type Column struct{ column }
+
+// EveryColumn returns a column of each kind and array, as each type that it can
+// be declared as.
+func EveryColumn() []*Column {
+	var all []*Column
+	for _, typ := range []schema.Type{
+		schema.Bool, schema.Int32, schema.Int64, schema.Float32, schema.Float64, schema.String, schema.Bytes, schema.Timestamp,
+	} {
+		for _, k := range kindsOf(typ, false) {
+			for _, t := range []schema.Type{typ, schema.List(typ)} {
+				all = append(all, &Column{column{typ: t, arrow: arrowType(t), append: decoderOf(k, typ, false)}})
+			}
+		}
+	}
+	return all
+}
+
+// NumericColumn returns a column of numerics declared as typ.
+func NumericColumn(typ schema.Type) *Column {
+	return &Column{column{typ: typ, arrow: arrowType(typ), append: decoderOf(numeric, typ, false)}}
+}
+
+// Add appends a value.
+func (c *Column) Add(raw []byte) schema.BadReason { return c.add(raw) }
+
+// Truncate keeps the first rows rows.
+func (c *Column) Truncate(rows int) { c.truncate(rows) }
+
+// Take returns the column as an array.
+func (c *Column) Take() arrow.Array { return c.take() }
+
+// Sample shows a value of each kind as the samples of bad rows do.
+func Sample(raw []byte) (texts []string) {
+	for k := range kindNames {
+		texts = append(texts, string(appendValue(nil, kind(k), raw)))
+	}
+	return texts
+}
