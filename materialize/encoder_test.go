@@ -72,8 +72,12 @@ func TestEveryKeyTypeReachesTheStore(t *testing.T) {
 	defs.Sources[0] = schema.Source{Name: "daily", TimestampField: "at", Query: `SELECT true AS a, (-5)::int AS b, 7::numeric AS c, E'x\ty' AS d,
 		'\x0001'::bytea AS e, '1969-12-31 23:59:59.999999+00'::timestamptz AS f, '1969-01-01'::timestamptz AS at, 1 AS n`}
 	defs.Entities[0].JoinKeys = []schema.JoinKey{
-		{Name: "a", Type: schema.Bool}, {Name: "b", Type: schema.Int32}, {Name: "c", Type: schema.Int64},
-		{Name: "d", Type: schema.String}, {Name: "e", Type: schema.Bytes}, {Name: "f", Type: schema.Timestamp},
+		{Name: "a", Type: schema.Bool},
+		{Name: "b", Type: schema.Int32},
+		{Name: "c", Type: schema.Int64},
+		{Name: "d", Type: schema.String},
+		{Name: "e", Type: schema.Bytes},
+		{Name: "f", Type: schema.Timestamp},
 	}
 	w := newWorld(t, "", defs, nil)
 	if run := w.run(materialize.Request{View: "spend"}); run.State != materialize.Succeeded || run.RowsWritten != 1 {
