@@ -1,0 +1,90 @@
+package layers
+
+// A Table says what may import what. Folders are relative to the module's root.
+type Table struct {
+	Packages map[string]Package
+	// Doors names, for each dependency, the folders that may import it. A
+	// dependency is the path of a module or of a part of one.
+	Doors map[string][]string
+}
+
+// A Package is one folder's place.
+type Package struct {
+	Floor   int      // it may import lower floors only
+	Imports []string // packages of ours
+	All     bool     // instead of Imports: every package on a lower floor
+	// BlackBox holds test files to Imports too: they see the product from outside.
+	BlackBox bool
+}
+
+// House is the table that this repository is held to.
+var House = Table{
+	Packages: map[string]Package{
+		"schema":             {Floor: 1},
+		"api/larder/v1":      {Floor: 1},
+		"migrations":         {Floor: 1},
+		"internal/launch":    {Floor: 1},
+		"internal/layers":    {Floor: 1},
+		"internal/onnxmodel": {Floor: 1},
+		"internal/pgdev":     {Floor: 1},
+
+		"examples/fraud":      {Floor: 2},
+		"schema/definitions":  {Floor: 2, Imports: []string{"schema"}},
+		"store/row":           {Floor: 2, Imports: []string{"schema"}},
+		"scoring":             {Floor: 2, Imports: []string{"schema"}},
+		"internal/grpcserver": {Floor: 2, Imports: []string{"schema"}},
+		"internal/pgtest":     {Floor: 2, Imports: []string{"internal/pgdev"}},
+
+		"vector":                   {Floor: 3, Imports: []string{"schema", "store/row"}},
+		"store/online":             {Floor: 3, Imports: []string{"schema", "store/row"}},
+		"store/offline":            {Floor: 3, Imports: []string{"schema"}},
+		"store/registry":           {Floor: 3, Imports: []string{"schema"}},
+		"examples/fraud/fraudload": {Floor: 3, Imports: []string{"examples/fraud"}},
+
+		"materialize": {Floor: 4, Imports: []string{"schema", "store/online", "store/row"}},
+		"serving": {Floor: 4, Imports: []string{
+			"api/larder/v1", "internal/grpcserver", "schema", "scoring", "store/online", "store/row", "vector",
+		}},
+
+		"control": {Floor: 5, Imports: []string{
+			"api/larder/v1", "internal/grpcserver", "materialize", "schema", "schema/definitions", "scoring",
+			"store/offline", "store/online", "store/registry", "vector",
+		}},
+		"bench": {Floor: 5, Imports: []string{
+			"api/larder/v1", "internal/launch", "internal/onnxmodel", "internal/pgdev", "schema",
+			"store/online", "store/registry", "store/row",
+		}},
+		"demo": {Floor: 5, Imports: []string{"api/larder/v1", "examples/fraud", "internal/launch", "internal/pgdev"}},
+
+		"cmd/larder":  {Floor: 6, All: true},
+		"integration": {Floor: 7, Imports: []string{"api/larder/v1", "internal/pgtest"}, BlackBox: true},
+	},
+	Doors: map[string][]string{
+		"github.com/jackc/pgx/v5": {
+			"bench", "demo", "examples/fraud", "examples/fraud/fraudload", "internal/pgdev", "internal/pgtest",
+			"migrations", "store/offline", "store/registry",
+		},
+		"github.com/pressly/goose/v3":             {"migrations"},
+		"github.com/dgraph-io/badger/v4":          {"store/online"},
+		"github.com/dgraph-io/ristretto":          {"store/online"},
+		"github.com/apache/arrow/go/v17":          {"materialize", "store/offline"},
+		"github.com/yalue/onnxruntime_go":         {"scoring"},
+		"github.com/goccy/go-yaml":                {"cmd/larder", "schema/definitions"},
+		"github.com/spf13/cobra":                  {"cmd/larder"},
+		"github.com/spf13/pflag":                  {"cmd/larder"},
+		"golang.org/x/term":                       {"cmd/larder"},
+		"github.com/HdrHistogram/hdrhistogram-go": {"bench", "demo"},
+		"golang.org/x/sync":                       {"bench", "cmd/larder", "control", "demo", "store/online"},
+		"google.golang.org/grpc": {
+			"api/larder/v1", "bench", "cmd/larder", "control", "demo", "internal/grpcserver", "serving",
+		},
+		"google.golang.org/protobuf": {"api/larder/v1", "bench", "cmd/larder", "control", "serving"},
+		// ONNX models are protobuf messages that need no generated code.
+		"google.golang.org/protobuf/encoding/protowire": {"internal/onnxmodel", "scoring"},
+		// Badger's blocks and tables are protobuf messages.
+		"google.golang.org/protobuf/proto":    {"store/online"},
+		"google.golang.org/genproto":          {"cmd/larder", "internal/grpcserver"},
+		"github.com/prometheus/client_golang": {"cmd/larder", "internal/grpcserver", "materialize", "serving", "store/online"},
+		"go.opentelemetry.io":                 {"cmd/larder", "internal/grpcserver"},
+	},
+}
