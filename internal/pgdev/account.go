@@ -2,8 +2,11 @@ package pgdev
 
 import (
 	"errors"
+	"fmt"
+	"os"
 	"os/user"
 	"strconv"
+	"syscall"
 )
 
 // An account is whom Postgres runs as when we are root.
@@ -25,4 +28,21 @@ func unprivileged() (*account, error) {
 		}
 	}
 	return nil, errors.New("Postgres can't run as root, and there is no user postgres or nobody to run it as; run as another user")
+}
+
+// ownerOf returns whom a cluster's data belongs to: Postgres runs as no other.
+func ownerOf(data string) (*account, error) {
+	info, err := os.Stat(data)
+	if err != nil {
+		return nil, err
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || stat.Uid == 0 {
+		return nil, fmt.Errorf("%s belongs to root, and Postgres doesn't run as root; give it to another user (chown -R), or remove it", data)
+	}
+	a := &account{name: strconv.Itoa(int(stat.Uid)), uid: int(stat.Uid), gid: int(stat.Gid)}
+	if u, err := user.LookupId(a.name); err == nil {
+		a.name = u.Username
+	}
+	return a, nil
 }

@@ -1,17 +1,18 @@
 package pgdev
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -22,24 +23,25 @@ import (
 type Options struct {
 	// Dir is where the cluster lives; made when it isn't there. Required.
 	Dir string
-	// Fast gives up safety against a crash of the machine. For tests.
+	// Fast gives up safety against a crash of the machine, though not of
+	// Postgres: what was committed outlives Kill. For tests.
 	Fast bool
+	// Logger is told when the cluster has to live elsewhere. Defaults to slog.Default().
+	Logger *slog.Logger
 }
 
-// The names inside Options.Dir.
 const (
-	dataFolder   = "data"
-	passwordFile = "password"
-	logFile      = "postgres.log"
-	superuser    = "larder"
-	database     = "larder"
+	superuser = "larder"
+	database  = "larder"
 )
 
 // A Cluster is a running Postgres.
 type Cluster struct {
 	opts     Options
+	dir      string // absolute
 	bin      string
 	owner    *account // whom Postgres runs as; nil: whom we are
+	lock     *os.File // nil while stopped
 	password string
 	port     int
 	child    *child
@@ -48,27 +50,42 @@ type Cluster struct {
 // Start makes the cluster when the folder is empty, starts it, and returns when
 // it accepts connections.
 func Start(ctx context.Context, opts Options) (*Cluster, error) {
+	opts.Logger = cmp.Or(opts.Logger, slog.Default())
 	c := &Cluster{opts: opts}
 	var err error
-	if c.opts.Dir, err = filepath.Abs(opts.Dir); err != nil {
+	if c.dir, err = filepath.Abs(opts.Dir); err != nil {
 		return nil, err
 	}
 	if c.bin, err = binaries(); err != nil {
 		return nil, err
 	}
-	if os.Geteuid() == 0 {
-		if c.owner, err = unprivileged(); err != nil {
-			return nil, err
-		}
+	if err := c.place(); err != nil {
+		return nil, err
+	}
+	if err := c.hold(); err != nil {
+		return nil, err
 	}
 	if err := c.initialize(ctx); err != nil {
-		return nil, fmt.Errorf("make a Postgres cluster in %s: %w", c.opts.Dir, err)
+		return nil, errors.Join(fmt.Errorf("make a Postgres cluster in %s: %w", c.dir, err), c.letGo())
 	}
-	if err := c.Restart(ctx); err != nil {
+	const tries = 3 // a free port may be taken before Postgres listens on it
+	for range tries {
+		if c.port, err = freePort(); err != nil {
+			return nil, errors.Join(err, c.letGo())
+		}
+		if err = c.Restart(ctx); !errors.Is(err, errEnded) {
+			break
+		}
+	}
+	if err != nil {
 		return nil, err
 	}
 	return c, nil
 }
+
+// Dir returns the folder that the cluster lives in: Options.Dir, made absolute,
+// or another when root's Postgres can't enter that.
+func (c *Cluster) Dir() string { return c.dir }
 
 // DSN returns the address of the cluster's database.
 func (c *Cluster) DSN() string { return c.dsn(database) }
@@ -83,14 +100,8 @@ func (c *Cluster) dsn(database string) string {
 
 // initialize runs initdb unless the folder holds a cluster.
 func (c *Cluster) initialize(ctx context.Context) error {
-	if err := os.MkdirAll(c.opts.Dir, 0o755); err != nil {
-		return err
-	}
-	if err := c.reachable(); err != nil {
-		return err
-	}
-	password := filepath.Join(c.opts.Dir, passwordFile)
-	if _, err := os.Stat(filepath.Join(c.opts.Dir, dataFolder, "PG_VERSION")); err == nil {
+	password := filepath.Join(c.dir, passwordFile)
+	if c.initialized() {
 		raw, err := os.ReadFile(password)
 		c.password = string(raw)
 		return err
@@ -101,23 +112,29 @@ func (c *Cluster) initialize(ctx context.Context) error {
 	}
 	// initdb runs in a folder that its user owns, and leaves nothing half done:
 	// it makes the cluster beside, and a rename makes it the cluster.
-	part, err := os.MkdirTemp(c.opts.Dir, "initdb-*")
+	part, err := os.MkdirTemp(c.dir, "initdb-*")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(part)
-	if err := c.own(part, password, c.opts.Dir); err != nil {
+	if err := c.own(part, password, c.dir); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(c.bin, "initdb"), "--pgdata", filepath.Join(part, dataFolder), "--username", superuser,
-		"--pwfile", password, "--auth", "scram-sha-256", "--encoding", "UTF8", "--no-locale", "--no-sync")
+	args := []string{
+		"--pgdata", filepath.Join(part, dataFolder), "--username", superuser, "--pwfile", password,
+		"--auth", "scram-sha-256", "--encoding", "UTF8", "--no-locale",
+	}
+	if c.opts.Fast {
+		args = append(args, "--no-sync")
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(c.bin, "initdb"), args...)
 	cmd.Dir = part
 	cmd.Env = environment()
 	cmd.SysProcAttr = c.owner.attributes()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, out)
 	}
-	return os.Rename(filepath.Join(part, dataFolder), filepath.Join(c.opts.Dir, dataFolder))
+	return os.Rename(filepath.Join(part, dataFolder), filepath.Join(c.dir, dataFolder))
 }
 
 // environment is what Postgres's programs see: nothing that changes what they do.
@@ -125,60 +142,43 @@ func environment() []string {
 	return []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
 }
 
-// own gives paths to the user that Postgres runs as.
-func (c *Cluster) own(paths ...string) error {
-	if c.owner == nil {
-		return nil
-	}
-	var err error
-	for _, p := range paths {
-		err = errors.Join(err, os.Chown(p, c.owner.uid, c.owner.gid))
-	}
-	return err
-}
-
-// reachable tells whether the user that Postgres runs as can get to the folder.
-func (c *Cluster) reachable() error {
-	if c.owner == nil {
-		return nil
-	}
-	probe := exec.Command("/bin/sh", "-c", `cd "$1"`, "sh", c.opts.Dir)
-	probe.Dir = "/"
-	probe.SysProcAttr = c.owner.attributes()
-	if probe.Run() == nil {
-		return nil
-	}
-	return fmt.Errorf("Postgres can't run as root, and the user %s, whom it would run as, can't enter the folder: a folder above it is closed to others; "+
-		"open those (chmod o+x), put the project elsewhere, or run as a user other than root", c.owner.name)
-}
+// errEnded is wrapped by Restart's error when Postgres ended before it served.
+var errEnded = errors.New("it ended at once")
 
 // Restart starts a cluster that was stopped, on the port that it had.
 func (c *Cluster) Restart(ctx context.Context) error {
-	if err := c.refuseRunning(); err != nil {
-		return err
-	}
-	if c.port == 0 {
-		var err error
-		if c.port, err = freePort(); err != nil {
+	if c.lock == nil {
+		if err := c.hold(); err != nil {
 			return err
 		}
 	}
-	log, err := os.OpenFile(filepath.Join(c.opts.Dir, logFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	err := c.launch()
+	if err == nil {
+		if err = c.await(ctx); err != nil {
+			err = errors.Join(fmt.Errorf("%w; %s says more", err, filepath.Join(c.dir, logFile)), c.Stop())
+		}
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("start Postgres: %w", err), c.letGo())
+	}
+	return nil
+}
+
+func (c *Cluster) launch() error {
+	if err := c.awaitLast(); err != nil {
+		return err
+	}
+	log, err := os.OpenFile(filepath.Join(c.dir, logFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
 	cmd := exec.Command(filepath.Join(c.bin, "postgres"), c.arguments()...)
-	cmd.Dir = filepath.Join(c.opts.Dir, dataFolder)
+	cmd.Dir = filepath.Join(c.dir, dataFolder)
 	cmd.Env, cmd.Stdout, cmd.Stderr = environment(), log, log
 	cmd.SysProcAttr = c.owner.attributes()
-	if c.child, err = startChild(cmd); err != nil {
-		return fmt.Errorf("start Postgres: %w", err)
-	}
-	if err := c.await(ctx); err != nil {
-		return errors.Join(fmt.Errorf("start Postgres: %w; %s says more", err, log.Name()), c.Stop())
-	}
-	return nil
+	c.child, err = startChild(cmd)
+	return err
 }
 
 func (c *Cluster) arguments() []string {
@@ -187,33 +187,13 @@ func (c *Cluster) arguments() []string {
 		"shared_buffers=256MB", "max_wal_size=4GB", "timezone=UTC", "log_timezone=UTC",
 	}
 	if c.opts.Fast {
-		settings = append(settings, "fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=64MB")
+		settings = append(settings, "fsync=off", "full_page_writes=off", "shared_buffers=64MB")
 	}
-	args := []string{"-D", filepath.Join(c.opts.Dir, dataFolder)}
+	args := []string{"-D", filepath.Join(c.dir, dataFolder)}
 	for _, s := range settings {
 		args = append(args, "-c", s)
 	}
 	return args
-}
-
-// refuseRunning says so in plain words when another process runs the cluster.
-func (c *Cluster) refuseRunning() error {
-	raw, err := os.ReadFile(filepath.Join(c.opts.Dir, dataFolder, "postmaster.pid"))
-	if err != nil {
-		return nil //nolint:nilerr // no such file: it doesn't run
-	}
-	line, _, _ := strings.Cut(string(raw), "\n")
-	pid, err := strconv.Atoi(strings.TrimSpace(line))
-	if err != nil || pid <= 0 {
-		return nil //nolint:nilerr // a file that was cut off; Postgres itself decides
-	}
-	if err := syscall.Kill(pid, 0); errors.Is(err, syscall.ESRCH) {
-		return nil // left behind by a crash; Postgres removes it
-	}
-	if name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); err == nil && strings.TrimSpace(string(name)) != "postgres" {
-		return nil // the number went to another program since
-	}
-	return fmt.Errorf("the Postgres cluster in %s is in use by process %d; stop the larder that started it first", c.opts.Dir, pid)
 }
 
 // await returns when the cluster takes connections and its database is there.
@@ -230,7 +210,7 @@ func (c *Cluster) await(ctx context.Context) error {
 		}
 		select {
 		case <-c.child.exited:
-			return errors.New("it ended at once")
+			return errEnded
 		case <-ctx.Done():
 			return fmt.Errorf("it takes no connections: %w", err)
 		case <-retry.C:
@@ -256,13 +236,13 @@ func (c *Cluster) ensureDatabase(ctx context.Context) error {
 func (c *Cluster) Stop() error {
 	const patience = 30 * time.Second
 	if err := c.child.signal(syscall.SIGINT); err != nil {
-		return nil //nolint:nilerr // it has ended
+		return c.letGo() // it has ended
 	}
 	select {
 	case <-c.child.exited:
-		return nil
+		return c.letGo()
 	case <-time.After(patience):
-		return errors.Join(fmt.Errorf("Postgres in %s did not stop within %s and was killed", c.opts.Dir, patience), c.Kill())
+		return errors.Join(fmt.Errorf("Postgres in %s did not stop within %s and was killed", c.dir, patience), c.Kill())
 	}
 }
 
@@ -270,7 +250,7 @@ func (c *Cluster) Stop() error {
 func (c *Cluster) Kill() error {
 	err := c.child.signal(syscall.SIGQUIT)
 	<-c.child.exited
-	return err
+	return errors.Join(err, c.letGo())
 }
 
 // freePort returns a port of the loopback that nobody listens on.

@@ -46,6 +46,7 @@ var (
 func Main(m *testing.M) {
 	defer func() {
 		if shared.cluster != nil {
+			defer os.RemoveAll(shared.cluster.Dir())
 			if err := shared.cluster.Stop(); err != nil {
 				fmt.Fprintln(os.Stderr, err)
 			}
@@ -97,6 +98,7 @@ func Cluster(t testing.TB) *pgdev.Cluster {
 		if err := c.Stop(); err != nil {
 			t.Error(err)
 		}
+		os.RemoveAll(c.Dir())
 	})
 	return c
 }
