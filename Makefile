@@ -2,7 +2,11 @@
 
 BIN     := $(CURDIR)/.larder/bin
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# What buf compares the wire contract with: the branch that this one left.
+BASE    := $(shell git merge-base HEAD origin/main 2>/dev/null || git rev-parse --verify -q main)
+
 export PATH := $(BIN):$(PATH)
+export CGO_ENABLED := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test check bench fuzz generate tools
@@ -11,10 +15,9 @@ help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install what is missing: a C compiler, Postgres, the ONNX Runtime library
+	@command -v go >/dev/null || { echo "setup: Go is missing; install Go $$(sed -n 's/^go //p' go.mod) or newer" >&2; exit 1; }
 	@mkdir -p $(BIN)
-	@command -v go >/dev/null || { echo "setup: Go is missing; install Go 1.26 or newer" >&2; exit 1; }
-	@command -v cc >/dev/null || { echo "setup: a C compiler is missing; Debian: apt-get install build-essential" >&2; exit 1; }
-	@setup/postgres.sh
+	@setup/packages.sh
 	@setup/onnxruntime.sh
 
 build: setup ## build bin/larder
@@ -27,15 +30,15 @@ test: setup ## race-checked tests with real Postgres and ONNX Runtime, then each
 	@echo "test: every package with the race detector, on private Postgres clusters"
 	go test -race -timeout 15m ./...
 	@echo "test: every fuzz target for 3 seconds"
-	setup/fuzz.sh 3
+	@setup/fuzz.sh 3
 
 fuzz: setup ## every fuzz target for a minute
-	setup/fuzz.sh 60
+	@setup/fuzz.sh 60
 
 bench: build ## measure a server beside a bare gRPC echo
 	bin/larder bench
 
-check: tools ## format, vet, lint, proto lint, generated code
+check: setup tools ## format, vet, lint, layers, the wire contract, generated code
 	@echo "check: gofumpt"
 	@files=$$(gofumpt -l $$(git ls-files --cached --others --exclude-standard '*.go' | grep -v '[.]pb[.]go$$')); \
 		[ -z "$$files" ] || { echo "not formatted (gofumpt -w mends it):"; echo "$$files"; exit 1; }
@@ -43,12 +46,15 @@ check: tools ## format, vet, lint, proto lint, generated code
 	@go vet ./...
 	@echo "check: golangci-lint"
 	@golangci-lint run ./...
-	@echo "check: buf"
+	@echo "check: layers"
+	@go test ./internal/layers
+	@echo "check: buf lint"
 	@buf lint
+	@if [ -n "$(BASE)" ] && [ "$(BASE)" != "$$(git rev-parse HEAD)" ]; then \
+		echo "check: buf breaking, against $(BASE)"; buf breaking --against '.git#ref=$(BASE)'; fi
 	@echo "check: generated code"
 	@rm -rf .larder/generated && mkdir -p .larder/generated && buf generate --output .larder/generated
-	@for f in .larder/generated/api/larder/v1/*.go; do \
-		cmp -s $$f api/larder/v1/$$(basename $$f) || { echo "$$(basename $$f) is out of date; run make generate"; exit 1; }; done
+	@diff -r .larder/generated/api api --exclude '*.proto' || { echo "the generated code is out of date; run make generate"; exit 1; }
 
 generate: tools ## write the Go code of the .proto files again
 	buf generate
