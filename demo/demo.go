@@ -210,4 +210,3 @@ Try it:
 	}
 	return os.WriteFile(filepath.Join(d.Dir, "demo.json"), append(raw, '\n'), 0o644)
 }
-
