@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net"
+	"runtime"
 
 	"google.golang.org/grpc"
 
@@ -31,7 +32,9 @@ func ServeEcho(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	server := grpc.NewServer(grpc.MaxRecvMsgSize(MaxEchoBytes))
+	// The stream workers are what internal/grpcserver sets; the ratio is not to
+	// compare settings.
+	server := grpc.NewServer(grpc.MaxRecvMsgSize(MaxEchoBytes), grpc.NumStreamWorkers(uint32(4*runtime.GOMAXPROCS(0))))
 	larderv1.RegisterEchoServiceServer(server, echoServer{zeros: make([]byte, MaxEchoBytes)})
 	if err := json.NewEncoder(out).Encode(map[string]string{"msg": launch.ServingLine, "grpc": l.Addr().String()}); err != nil {
 		return err

@@ -14,7 +14,11 @@ type Report struct {
 	ResponseBytes int      `json:"response_bytes"`
 	Larder        Figures  `json:"larder"`
 	Echo          Figures  `json:"echo"`
-	Ratios        Ratios   `json:"ratios"`
+	Ratios        Ratios   `json:"ratios"` // Larder's figures over the echo's
+	// Idle is of the same server in the same run, before it materialized; nil
+	// unless the scenario materializes, as is ToIdle.
+	Idle   *Figures `json:"idle,omitempty"`
+	ToIdle *Ratios  `json:"ratios_to_idle,omitempty"` // Larder's figures over Idle's
 	// RowsMaterialized is how many source rows the server materialized meanwhile.
 	RowsMaterialized int64 `json:"rows_materialized,omitempty"`
 }
@@ -31,7 +35,7 @@ type Figures struct {
 	RowsPerSecond     float64 `json:"rows_per_second"`
 }
 
-// Ratios are Larder's figures over the echo's.
+// Ratios are one target's figures over another's.
 type Ratios struct {
 	P50               float64 `json:"p50"`
 	P90               float64 `json:"p90"`
@@ -53,10 +57,10 @@ func (r *recording) figures(rows int) Figures {
 	}
 }
 
-func ratios(larder, echo Figures) Ratios {
+func ratios(a, b Figures) Ratios {
 	return Ratios{
-		P50: larder.P50 / echo.P50, P90: larder.P90 / echo.P90, P99: larder.P99 / echo.P99, P999: larder.P999 / echo.P999,
-		Max: larder.Max / echo.Max, RequestsPerSecond: larder.RequestsPerSecond / echo.RequestsPerSecond,
+		P50: a.P50 / b.P50, P90: a.P90 / b.P90, P99: a.P99 / b.P99, P999: a.P999 / b.P999,
+		Max: a.Max / b.Max, RequestsPerSecond: a.RequestsPerSecond / b.RequestsPerSecond,
 	}
 }
 
@@ -67,15 +71,19 @@ func (r *Report) Print(w io.Writer) error {
 		s.Rows, s.Views*s.Features, s.Views, s.Model, s.Entities, s.Concurrency, rateText(s.Rate), r.RequestBytes, r.ResponseBytes)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "\tp50 µs\tp90 µs\tp99 µs\tp99.9 µs\tmax µs\trequests/s\trows/s\t")
-	for _, line := range []struct {
-		name string
-		f    Figures
-	}{{"larder", r.Larder}, {"echo", r.Echo}} {
-		f := line.f
-		fmt.Fprintf(t, "%s\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\t\n", line.name, f.P50, f.P90, f.P99, f.P999, f.Max, f.RequestsPerSecond, f.RowsPerSecond)
+	figures := func(name string, f Figures) {
+		fmt.Fprintf(t, "%s\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\t%.0f\t\n", name, f.P50, f.P90, f.P99, f.P999, f.Max, f.RequestsPerSecond, f.RowsPerSecond)
 	}
-	x := r.Ratios
-	fmt.Fprintf(t, "larder / echo\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t\t\n", x.P50, x.P90, x.P99, x.P999, x.Max, x.RequestsPerSecond)
+	ratios := func(name string, x Ratios) {
+		fmt.Fprintf(t, "%s\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t\t\n", name, x.P50, x.P90, x.P99, x.P999, x.Max, x.RequestsPerSecond)
+	}
+	figures("larder", r.Larder)
+	figures("echo", r.Echo)
+	ratios("larder / echo", r.Ratios)
+	if r.Idle != nil {
+		figures("larder, not materializing", *r.Idle)
+		ratios("materializing / not", *r.ToIdle)
+	}
 	if err := t.Flush(); err != nil {
 		return err
 	}

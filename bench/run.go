@@ -32,8 +32,7 @@ const warmUp = 2 * time.Second
 // Postgres when the scenario materializes; all of it lives in a temporary
 // folder that is gone when Run returns.
 func Run(ctx context.Context, s Scenario, opts Options) (*Report, error) {
-	s = s.withDefaults()
-	if err := s.validate(); err != nil {
+	if err := s.Validate(); err != nil {
 		return nil, err
 	}
 	dir, err := os.MkdirTemp("", "larder-bench-*")
@@ -79,6 +78,15 @@ func measure(ctx context.Context, s Scenario, opts Options, server *served, echo
 	if err := interleave(ctx, s, warmUp, larder, baseline); err != nil {
 		return nil, err
 	}
+	if s.WhileMaterializing {
+		opts.Progress(fmt.Sprintf("measuring for %s without materializing", s.Duration))
+		larder.rec = newRecording()
+		if err := interleave(ctx, s, s.Duration, larder); err != nil {
+			return nil, err
+		}
+		idle := larder.rec.figures(s.Rows)
+		r.Idle = &idle
+	}
 	larder.rec, baseline.rec = newRecording(), newRecording()
 	if err := server.during(ctx, s, opts, r, func(ctx context.Context) error {
 		opts.Progress(fmt.Sprintf("measuring for %s each, in turns", s.Duration))
@@ -88,6 +96,10 @@ func measure(ctx context.Context, s Scenario, opts Options, server *served, echo
 	}
 	r.Larder, r.Echo = larder.rec.figures(s.Rows), baseline.rec.figures(s.Rows)
 	r.Ratios = ratios(r.Larder, r.Echo)
+	if r.Idle != nil {
+		slower := ratios(r.Larder, *r.Idle)
+		r.ToIdle = &slower
+	}
 	return r, nil
 }
 
@@ -134,6 +146,9 @@ func (s Scenario) larderCall(ctx context.Context, conn *grpc.ClientConn, r *Repo
 			all[i] = &larderv1.GetFeaturesRequest{What: &larderv1.GetFeaturesRequest_FeatureService{FeatureService: serviceName}, Entities: keys(i)}
 		}
 		answer, err := client.GetFeatures(ctx, all[0])
+		if err == nil {
+			err = allPresent(answer.GetFeatures(), s)
+		}
 		r.RequestBytes, r.ResponseBytes = proto.Size(all[0]), proto.Size(answer)
 		return func(ctx context.Context, n int) error {
 			_, err := client.GetFeatures(ctx, all[n%different])
@@ -144,12 +159,35 @@ func (s Scenario) larderCall(ctx context.Context, conn *grpc.ClientConn, r *Repo
 	for i := range all {
 		all[i] = &larderv1.GetFeaturesAndScoreRequest{Model: modelName, Entities: keys(i)}
 	}
+	full, err := client.GetFeaturesAndScore(ctx, &larderv1.GetFeaturesAndScoreRequest{Model: modelName, Entities: all[0].GetEntities(), ReturnFeatures: true})
+	if err == nil {
+		err = allPresent(full.GetFeatures(), s)
+	}
+	if err != nil {
+		return nil, err
+	}
 	answer, err := client.GetFeaturesAndScore(ctx, all[0])
 	r.RequestBytes, r.ResponseBytes = proto.Size(all[0]), proto.Size(answer)
 	return func(ctx context.Context, n int) error {
 		_, err := client.GetFeaturesAndScore(ctx, all[n%different])
 		return err
 	}, err
+}
+
+// allPresent says what is wrong unless every feature of every row was found:
+// what isn't found would be measured as cheaper than it is.
+func allPresent(features []*larderv1.Column, s Scenario) error {
+	if got, want := len(features), s.Views*s.Features; got != want {
+		return fmt.Errorf("%d features answered, not %d", got, want)
+	}
+	for _, f := range features {
+		for _, status := range f.GetStatuses() {
+			if status != larderv1.Status_STATUS_PRESENT {
+				return fmt.Errorf("feature %s is %s", f.GetName(), status)
+			}
+		}
+	}
+	return nil
 }
 
 func echoCall(conn *grpc.ClientConn, r *Report) call {

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -12,35 +11,32 @@ import (
 	"larder/schema"
 )
 
-// DefaultDuration is how long a run loads each of its targets.
-const DefaultDuration = 10 * time.Second
-
 // A Scenario says what is measured.
 type Scenario struct {
-	Views       int           // feature views read by a request; defaults to 5
-	Features    int           // features of each view, float64; defaults to 10
-	Rows        int           // rows of a request; defaults to 1
-	Entities    int           // keys in the store; defaults to 1,000,000
-	Model       string        // trees, mlp or none; defaults to trees
-	Trees       int           // of the model trees; defaults to 100
-	Concurrency int           // requests in flight, or at most so with a rate; defaults to 1
+	Views       int           // feature views read by a request
+	Features    int           // features of each view, float64
+	Rows        int           // rows of a request
+	Entities    int           // keys in the store
+	Model       string        // trees, mlp or none
+	Trees       int           // of the model trees
+	Concurrency int           // requests in flight, or at most so with a rate
 	Rate        float64       // requests a second that arrive; 0 sends the next when one is answered
-	Duration    time.Duration // of the load on the server, as long again on the echo; defaults to 10s
+	Duration    time.Duration // of the load on the server, as long again on the echo
 	// WhileMaterializing keeps the server materializing from a private Postgres.
 	WhileMaterializing bool
 	// Profiles is a folder for CPU and heap profiles of the server; empty: none.
 	Profiles string
 }
 
-func (s Scenario) withDefaults() Scenario {
-	s.Views, s.Features = cmp.Or(s.Views, 5), cmp.Or(s.Features, 10)
-	s.Rows, s.Entities = cmp.Or(s.Rows, 1), cmp.Or(s.Entities, 1_000_000)
-	s.Model, s.Trees = cmp.Or(s.Model, "trees"), cmp.Or(s.Trees, 100)
-	s.Concurrency, s.Duration = cmp.Or(s.Concurrency, 1), cmp.Or(s.Duration, DefaultDuration)
-	return s
+// DefaultScenario returns the one that the project's bar for latency names.
+func DefaultScenario() Scenario {
+	return Scenario{
+		Views: 5, Features: 10, Rows: 1, Entities: 1_000_000, Model: "trees", Trees: 100, Concurrency: 1, Duration: 10 * time.Second,
+	}
 }
 
-func (s Scenario) validate() error {
+// Validate says all that is wrong with a scenario, by the names of the flags.
+func (s Scenario) Validate() error {
 	within := func(name string, value, lowest, highest int) error {
 		if value < lowest || value > highest {
 			return fmt.Errorf("%s is %d; it can be %d to %d", name, value, lowest, highest)
@@ -57,8 +53,8 @@ func (s Scenario) validate() error {
 	if s.Model != "trees" && s.Model != "mlp" && s.Model != "none" {
 		err = errors.Join(err, fmt.Errorf("--model is trees, mlp or none, not %q", s.Model))
 	}
-	if s.Rate < 0 {
-		err = errors.Join(err, fmt.Errorf("--rate is %v; it can't be negative", s.Rate))
+	if !(s.Rate >= 0 && s.Rate <= 1e6) {
+		err = errors.Join(err, fmt.Errorf("--rate is %v; it can be 0 to 1,000,000", s.Rate))
 	}
 	if s.Duration < time.Second {
 		err = errors.Join(err, fmt.Errorf("--duration is %s; at least 1s", s.Duration))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -129,7 +130,7 @@ func fillView(ctx context.Context, s Scenario, store *online.Store, view *schema
 
 // startPostgres starts a private cluster with a table per view.
 func startPostgres(ctx context.Context, s Scenario, dir string) (*pgdev.Cluster, error) {
-	cluster, err := pgdev.Start(ctx, pgdev.Options{Dir: filepath.Join(dir, "postgres")})
+	cluster, err := pgdev.Start(ctx, pgdev.Options{Dir: filepath.Join(dir, "postgres"), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, err
 	}
@@ -255,7 +256,8 @@ func (v *served) materializeUntil(ctx context.Context, rows *int64) error {
 	return nil
 }
 
-// profile takes a CPU profile for as long as the server is loaded, then one of its heap.
+// profile takes a CPU profile for as long as the server is loaded, 50 seconds at
+// most, then one of its heap.
 func (v *served) profile(ctx context.Context, s Scenario) error {
 	const longest = 50 // the server's limit on a request is a minute
 	seconds := strconv.Itoa(min(longest, max(1, int(2*s.Duration.Seconds())-1)))

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -11,7 +12,7 @@ import (
 )
 
 func newBenchCommand() *cobra.Command {
-	var s bench.Scenario
+	s := bench.DefaultScenario()
 	var opts bench.Options
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -30,6 +31,9 @@ starts a private Postgres.`,
   larder bench --views 25 --rows 100 --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := s.Validate(); err != nil {
+				return usageError(strings.ReplaceAll(err.Error(), "\n", "; "))
+			}
 			var err error
 			if opts.Larder, err = os.Executable(); err != nil {
 				return err
@@ -48,17 +52,17 @@ starts a private Postgres.`,
 		},
 	}
 	f := cmd.Flags()
-	f.IntVar(&s.Views, "views", 5, "feature views that a request reads")
-	f.IntVar(&s.Features, "features", 10, "features of each view")
-	f.IntVar(&s.Rows, "rows", 1, "rows of a request")
-	f.IntVar(&s.Entities, "entities", 1_000_000, "entities in the store")
-	f.StringVar(&s.Model, "model", "trees", "what scores: trees, mlp or none")
-	f.IntVar(&s.Trees, "trees", 100, "trees of the model trees, each of depth 6")
-	f.IntVar(&s.Concurrency, "concurrency", 1, "requests in flight; with --rate, at most so many")
-	f.Float64Var(&s.Rate, "rate", 0, "requests a second that arrive, whatever the answers take; 0 sends the next when one is answered")
-	f.DurationVar(&s.Duration, "duration", bench.DefaultDuration, "how long each of the two is loaded")
-	f.BoolVar(&s.WhileMaterializing, "while-materializing", false, "materialize at full speed meanwhile, from a private Postgres")
-	f.StringVar(&s.Profiles, "profile", "", "write CPU and heap profiles of the server to this folder")
+	f.IntVar(&s.Views, "views", s.Views, "feature views that a request reads")
+	f.IntVar(&s.Features, "features", s.Features, "features of each view")
+	f.IntVar(&s.Rows, "rows", s.Rows, "rows of a request")
+	f.IntVar(&s.Entities, "entities", s.Entities, "entities in the store")
+	f.StringVar(&s.Model, "model", s.Model, "what scores: trees, mlp or none")
+	f.IntVar(&s.Trees, "trees", s.Trees, "trees of the model trees, each of depth 6")
+	f.IntVar(&s.Concurrency, "concurrency", s.Concurrency, "requests in flight; with --rate, at most so many")
+	f.Float64Var(&s.Rate, "rate", s.Rate, "requests a second that arrive, whatever the answers take; 0 sends the next when one is answered")
+	f.DurationVar(&s.Duration, "duration", s.Duration, "how long each of the two is loaded")
+	f.BoolVar(&s.WhileMaterializing, "while-materializing", s.WhileMaterializing, "materialize at full speed meanwhile, from a private Postgres")
+	f.StringVar(&s.Profiles, "profile", s.Profiles, "write CPU and heap profiles of the server to this folder")
 	f.StringVar(&opts.Library, "onnxruntime", os.Getenv("LARDER_ONNXRUNTIME"), "path of libonnxruntime")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.AddCommand(newEchoServerCommand())
