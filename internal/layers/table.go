@@ -57,7 +57,7 @@ var House = Table{
 		"demo": {Floor: 5, Imports: []string{"api/larder/v1", "examples/fraud", "internal/launch", "internal/pgdev"}},
 
 		"cmd/larder":  {Floor: 6, All: true},
-		"integration": {Floor: 7, Imports: []string{"api/larder/v1", "internal/pgtest"}, BlackBox: true},
+		"integration": {Floor: 7, Imports: []string{"api/larder/v1", "internal/onnxmodel", "internal/pgtest"}, BlackBox: true},
 	},
 	Doors: map[string][]string{
 		"github.com/jackc/pgx/v5": {
