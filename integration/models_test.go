@@ -25,7 +25,7 @@ type scored struct {
 	t      testing.TB
 	dir    string
 	base   string
-	models [2]*onnxmodel.Linear
+	models [3]*onnxmodel.Linear
 }
 
 func newScored(t testing.TB, dsn string) *scored {
@@ -38,9 +38,9 @@ func newScored(t testing.TB, dsn string) *scored {
 	m.base = string(raw)
 	for i := range m.models {
 		m.models[i] = onnxmodel.NewLinear([]onnxmodel.Input{{Name: "amount", Elem: onnxmodel.Double}}, uint64(i+1))
-		model := m.models[i].Model()
-		m.write(fmt.Sprintf("spend-%d.onnx", i+1), string(model.Encode()))
 	}
+	m.write("spend-1.onnx", m.file(1))
+	m.write("spend-2.onnx", m.file(2))
 	m.serve(1)
 	return m
 }
@@ -50,6 +50,11 @@ func (m *scored) write(name, content string) {
 	if err := os.WriteFile(filepath.Join(m.dir, name), []byte(content), 0o600); err != nil {
 		m.t.Fatal(err)
 	}
+}
+
+func (m *scored) file(version int) string {
+	model := m.models[version-1].Model()
+	return string(model.Encode())
 }
 
 func (m *scored) serve(version int) {
@@ -71,7 +76,7 @@ func (m *scored) score(version, user int64) float64 {
 // check returns what is wrong with an answer for users 1 to n.
 func (m *scored) check(answer *larderv1.GetFeaturesAndScoreResponse, n int) error {
 	version := answer.GetModelVersion()
-	if version != 1 && version != 2 || len(answer.GetScores()) != n {
+	if version < 1 || int(version) > len(m.models) || len(answer.GetScores()) != n {
 		return fmt.Errorf("%d scores of version %d", len(answer.GetScores()), version)
 	}
 	for i, got := range answer.GetScores() {

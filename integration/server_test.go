@@ -62,14 +62,19 @@ type server struct {
 	control larderv1.ControlServiceClient
 }
 
-// startServer starts larder serve on a data folder of its own. A process that
-// still runs when the test ends is killed, and its log shown if the test failed.
+// startServer starts larder serve on a data folder of its own.
 func startServer(t testing.TB, dsn string, args ...string) *server {
 	t.Helper()
-	s := &server{t: t, data: t.TempDir()}
+	return startServerIn(t, t.TempDir(), append([]string{"--postgres", dsn}, args...)...)
+}
+
+// startServerIn starts larder serve on a data folder. A process that still runs
+// when the test ends is killed, and its log shown if the test failed.
+func startServerIn(t testing.TB, data string, args ...string) *server {
+	t.Helper()
+	s := &server{t: t, data: data}
 	s.args = append([]string{
-		"serve", "--postgres", dsn, "--data", s.data,
-		"--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--log-format", "json", "--log-level", "info",
+		"serve", "--data", s.data, "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--log-format", "json", "--log-level", "info",
 	}, args...)
 	t.Cleanup(func() {
 		s.kill()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"runtime"
@@ -115,5 +116,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	})
 	defer late.Stop()
 	s.grpc.GracefulStop()
-	return <-served
+	if err := <-served; !errors.Is(err, grpc.ErrServerStopped) { // told to stop before it had begun
+		return err
+	}
+	return nil
 }
