@@ -14,9 +14,11 @@ const MaxTextBytes = 64 << 20
 // A Batch is the vectors of one request. It is reused from request to request
 // and belongs to one goroutine at a time.
 type Batch struct {
-	program *Program
-	rows    int
-	now     int64 // the one clock reading
+	program    *Program
+	rows       int
+	now        int64   // the one clock reading
+	times      []int64 // of each row, where they differ; else nil
+	backfilled bool    // rows that arrived later than the time asked for count too
 
 	keys     row.Keys
 	statuses []schema.Status // of each view and row: view*rows + row
@@ -62,7 +64,7 @@ func (p *Program) NewBatch() *Batch {
 // in microseconds since 1970 UTC.
 func (b *Batch) Reset(rows int, now int64) {
 	n := rows * len(b.program.views)
-	b.rows, b.now = rows, now
+	b.rows, b.now, b.times, b.backfilled = rows, now, nil, false
 	b.keys.Reset()
 	b.statuses = resize(b.statuses, n)
 	for i := range b.statuses {
@@ -76,6 +78,14 @@ func (b *Batch) Reset(rows int, now int64) {
 	clear(b.ownColumns)
 	b.nulls, b.text, b.spans, b.missing = b.nulls[:0], b.text[:0], b.spans[:0], missing{}
 }
+
+// SetTimes decides each row at a time of its own, in microseconds since 1970 UTC,
+// as the rows of a training set are. The batch keeps the slice until it is reset.
+func (b *Batch) SetTimes(times []int64) { b.times = times }
+
+// IgnoreIngestTime lets rows count that arrived after the time asked for, so that
+// event time alone decides: what a training set asks for with as_of: event_time.
+func (b *Batch) IgnoreIngestTime() { b.backfilled = true }
 
 // resize returns a slice of n values, in the memory of s where it is enough.
 func resize[T any](s []T, n int) []T {

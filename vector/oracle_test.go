@@ -130,6 +130,8 @@ type question struct {
 	*world
 	rows     int
 	now      int64
+	times    []int64 // of each row, or nil
+	late     bool    // rows that arrived later than asked for count
 	keys     [][]any // of each of Plan.Keys: a value per row
 	given    [][]any // of each of Plan.Features: a value per row, or nil
 	entities vector.Columns
@@ -143,6 +145,11 @@ var nows = []int64{0, 1_700_000_000_000_000, schema.EndOfTime, schema.BeginningO
 
 func (w *world) drawRequest(t *rapid.T) *question {
 	q := &question{world: w, rows: rapid.IntRange(1, 6).Draw(t, "rows"), now: rapid.SampledFrom(nows).Draw(t, "now")}
+	if rapid.Bool().Draw(t, "times of their own") {
+		near := rapid.SampledFrom([]int64{q.now, q.now - 1, q.now + 1, q.now - 1000, q.now + 1_000_000})
+		q.times = rapid.SliceOfN(near, q.rows, q.rows).Draw(t, "times")
+		q.late = rapid.Bool().Draw(t, "ignore ingest time")
+	}
 	draw := func(t *rapid.T, typ schema.Type, most int) []any {
 		distinct := rapid.SliceOfN(values(typ), 1, most).Draw(t, "distinct")
 		return rapid.SliceOfN(rapid.SampledFrom(distinct), q.rows, q.rows).Draw(t, "values")
@@ -213,6 +220,12 @@ func (q *question) id(view, r int) string {
 // answer runs the request through a batch.
 func (q *question) answer(t *rapid.T, batch *vector.Batch) {
 	batch.Reset(q.rows, q.now)
+	if q.times != nil {
+		batch.SetTimes(q.times)
+	}
+	if q.late {
+		batch.IgnoreIngestTime()
+	}
 	if err := batch.BindKeys(q.entities); err != nil {
 		t.Fatal(err)
 	}
@@ -290,10 +303,14 @@ func garbage(t schema.Type, rows int) vector.Column {
 func (q *question) lookUp(view, r int) (status schema.Status, age int64, found storedRow) {
 	v := &q.plan.Views[view]
 	found, ok := q.stored[q.id(view, r)]
-	if !ok || found.eventTime > q.now || found.ingest > q.now || found.bytes[1] == 1 {
+	now := q.now
+	if q.times != nil {
+		now = q.times[r]
+	}
+	if !ok || found.eventTime > now || found.ingest > now && !q.late || found.bytes[1] == 1 {
 		return schema.StatusNotFound, 0, found
 	}
-	exact := new(big.Int).Sub(big.NewInt(q.now), big.NewInt(found.eventTime))
+	exact := new(big.Int).Sub(big.NewInt(now), big.NewInt(found.eventTime))
 	age = math.MaxInt64
 	if exact.IsInt64() {
 		age = exact.Int64()

@@ -17,10 +17,14 @@ func (b *Batch) Visit(i int, eventTime int64, stored []byte) error {
 	if err != nil {
 		return v.corrupt(err)
 	}
-	if header.Tombstone || eventTime > b.now || header.Ingest > b.now {
+	now := b.now
+	if b.times != nil {
+		now = b.times[i-view*b.rows]
+	}
+	if header.Tombstone || eventTime > now || header.Ingest > now && !b.backfilled {
 		return nil // as if there were no row
 	}
-	b.ages[i] = age(b.now, eventTime)
+	b.ages[i] = age(now, eventTime)
 	if b.ages[i] > v.ttl {
 		b.statuses[i] = schema.StatusOutsideMaxAge
 		return nil
