@@ -758,7 +758,7 @@ func (x *HasModelsResponse) GetMissing() []string {
 
 type ListVersionsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// At most this many; 0 means 50.
+	// At most this many, and never more than 1,000; 0 means 50.
 	Limit         int32 `protobuf:"varint,1,opt,name=limit,proto3" json:"limit,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1242,7 +1242,8 @@ func (x *Run) GetAttempt() int32 {
 // BadRows counts the source rows that could not be stored for one reason.
 type BadRows struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// null_key, out_of_range, null_event_time, not_a_number, ...
+	// null_key, null_event_time, time_out_of_range, out_of_range, not_a_number,
+	// too_large, bad_text, null_element or bad_shape.
 	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
 	Count  int64  `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
 	// A few of them, as text.

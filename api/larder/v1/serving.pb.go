@@ -30,14 +30,16 @@ type GetFeaturesRequest struct {
 	//	*GetFeaturesRequest_FeatureService
 	//	*GetFeaturesRequest_Features
 	What isGetFeaturesRequest_What `protobuf_oneof:"what"`
-	// A column per join key, all of one length: the number of rows, 1 to 10,000.
+	// A column per join key, all of one length: the number of rows, from 1 to
+	// what the server is set to (10,000 unless told otherwise).
 	Entities []*Column `protobuf:"bytes,3,rep,name=entities,proto3" json:"entities,omitempty"`
 	// Values that the service takes from the request, by their name; and values
-	// that override a stored feature, by VIEW:FEATURE. As long as entities.
+	// that override a stored feature, by VIEW:FEATURE. As long as the columns of
+	// entities.
 	Request []*Column `protobuf:"bytes,4,rep,name=request,proto3" json:"request,omitempty"`
 	// Reads as if the clock showed this time, in microseconds since 1970 UTC:
-	// expiry counts from it, and rows whose event time is later are not found.
-	// Absent: now.
+	// expiry counts from it, and a row whose event time or ingest time is later
+	// is not found. Absent: now.
 	At            *int64 `protobuf:"varint,5,opt,name=at,proto3,oneof" json:"at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -27,9 +27,11 @@ type Status int32
 const (
 	Status_STATUS_UNSPECIFIED Status = 0
 	Status_STATUS_PRESENT     Status = 1
-	// The newest row has null there.
+	// The newest row has null there, or is older than the feature; or the request
+	// brings a null.
 	Status_STATUS_NULL_VALUE Status = 2
-	// No row of that key.
+	// No row of that key, a deleted one, or one whose event time or ingest time is
+	// later than the time of reading.
 	Status_STATUS_NOT_FOUND Status = 3
 	// The newest row is older than its view's TTL.
 	Status_STATUS_OUTSIDE_MAX_AGE Status = 4
@@ -83,7 +85,8 @@ func (Status) EnumDescriptor() ([]byte, []int) {
 // A Column is one named, typed list of values: one value per row.
 type Column struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Of a join key: its name. Of a feature: VIEW:FEATURE. Of a request value: its name.
+	// Of a join key: its name. Of a stored feature: VIEW:FEATURE. Of a request
+	// value: its name, and in an answer request:NAME.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Exactly one list, of the type that the schema declares; integers of another
 	// width are converted where they fit.
@@ -102,7 +105,7 @@ type Column struct {
 	Values isColumn_Values `protobuf_oneof:"values"`
 	// Rows without a value, ascending; the lists above hold a zero value there.
 	Nulls []uint32 `protobuf:"varint,11,rep,packed,name=nulls,proto3" json:"nulls,omitempty"`
-	// In answers, when asked for: one status per row. In requests: empty.
+	// Of a feature in an answer: one status per row. In requests: empty.
 	Statuses      []Status `protobuf:"varint,12,rep,packed,name=statuses,proto3,enum=larder.v1.Status" json:"statuses,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
