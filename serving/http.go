@@ -28,8 +28,7 @@ func answering(answer func(*http.Request) ([]byte, error)) http.HandlerFunc {
 			grpcserver.WriteError(w, err)
 			return
 		}
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(body) // the caller may be gone
+		grpcserver.WriteJSON(w, body)
 	}
 }
 

@@ -24,6 +24,9 @@ const (
 	headerTimeout  = 5 * time.Second
 	idleTimeout    = 2 * time.Minute
 	maxHeaderBytes = 64 << 10
+	// maxScrapes is of metrics, which are answered also when as many requests
+	// are in flight as may be.
+	maxScrapes = 4
 )
 
 // ServeHTTP answers HTTP requests on l, which it closes, until ctx ends and what
@@ -63,12 +66,11 @@ func (s *Server) routes(handler http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "alive") })
 	mux.HandleFunc("GET /readyz", s.readyz)
-	inner := http.NewServeMux()
-	inner.Handle("/", handler)
 	if s.opts.Gatherer != nil {
-		inner.Handle("GET /metrics", promhttp.HandlerFor(s.opts.Gatherer, promhttp.HandlerOpts{}))
+		metrics := promhttp.HandlerFor(s.opts.Gatherer, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes})
+		mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) { s.ifAuthorized(w, r, metrics) })
 	}
-	shelled := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.handle(w, r, inner) }))
+	shelled := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.handle(w, r, handler) }))
 	if s.opts.Tracing {
 		shelled = otelhttp.NewHandler(shelled, "http")
 	}
@@ -84,12 +86,20 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprintln(w, "ready")
 }
 
-// handle is the shell of one HTTP request.
-func (s *Server) handle(w http.ResponseWriter, r *http.Request, handler http.Handler) {
+func (s *Server) ifAuthorized(w http.ResponseWriter, r *http.Request, handler http.Handler) {
 	if !s.authorized(r.Header.Values("Authorization")) {
 		s.refuse(errUnauthenticated()).write(w)
 		return
 	}
+	handler.ServeHTTP(w, r)
+}
+
+// handle is the shell of one HTTP request.
+func (s *Server) handle(w http.ResponseWriter, r *http.Request, handler http.Handler) {
+	s.ifAuthorized(w, r, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.admitHTTP(w, r, handler) }))
+}
+
+func (s *Server) admitHTTP(w http.ResponseWriter, r *http.Request, handler http.Handler) {
 	if !s.enter() {
 		s.refuse(s.tooMany()).write(w)
 		return
@@ -99,7 +109,7 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request, handler http.Han
 	defer cancel()
 	outer := r
 	r = r.WithContext(ctx)
-	rec := &recorder{ResponseWriter: w, status: http.StatusOK}
+	rec := &recorder{ResponseWriter: w, status: http.StatusOK, maxBytes: s.opts.MaxMessageBytes}
 	r.Body = http.MaxBytesReader(rec, r.Body, int64(s.opts.MaxMessageBytes))
 	began := time.Now()
 	defer func() {
@@ -129,9 +139,10 @@ func (s *Server) endedHTTP(r *http.Request, rec *recorder, took time.Duration) {
 // A recorder remembers how a request was answered.
 type recorder struct {
 	http.ResponseWriter
-	status  int
-	wrote   bool
-	failure *failure
+	maxBytes int // of an answer
+	status   int
+	wrote    bool
+	failure  *failure
 }
 
 func (r *recorder) WriteHeader(status int) {
@@ -178,6 +189,17 @@ func (f *failure) write(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(f.http)
 	_ = json.NewEncoder(w).Encode(body) // the caller may be gone
+}
+
+// WriteJSON answers an HTTP request, or refuses to when the answer is larger than
+// a message may be. w must be the one that ServeHTTP gave the handler.
+func WriteJSON(w http.ResponseWriter, body []byte) {
+	if r, ok := w.(*recorder); ok && len(body) > r.maxBytes {
+		r.fail(schema.Errorf(schema.Exhausted, reasonMessageSize, "the answer has %d bytes and may have %d; ask for fewer rows or features at once, or raise the limit", len(body), r.maxBytes))
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(body) // the caller may be gone
 }
 
 // ReadBody reads the body of an HTTP request.

@@ -36,8 +36,13 @@ func TestTooManyInFlight(t *testing.T) {
 	if status, body := s.ask("POST", "/echo", ""); status != 429 || !strings.Contains(body, want) {
 		t.Errorf("a third over HTTP is answered %d %s", status, body)
 	}
-	if _, err := healthv1.NewHealthClient(s.conn).Check(t.Context(), &healthv1.HealthCheckRequest{}); err != nil {
-		t.Errorf("health: %v", err)
+	for _, service := range []string{"", "larder.v1.EchoService"} {
+		if _, err := healthv1.NewHealthClient(s.conn).Check(t.Context(), &healthv1.HealthCheckRequest{Service: service}); err != nil {
+			t.Errorf("health of %q: %v", service, err)
+		}
+	}
+	if status, page := s.ask("GET", "/metrics", ""); status != 200 || !strings.Contains(page, "larder_grpcserver_in_flight 2") {
+		t.Errorf("/metrics: %d %s", status, page)
 	}
 	if status, _ := s.ask("GET", "/readyz", ""); status != 200 {
 		t.Errorf("/readyz: %d", status)
@@ -59,6 +64,10 @@ func TestMessageSize(t *testing.T) {
 	status, body := s.ask("POST", "/echo", string(large))
 	if status != 413 || !strings.Contains(body, "the request has more than 65536 bytes, as many as may be; send fewer rows at once, or raise the limit") {
 		t.Errorf("HTTP: %d %s", status, body)
+	}
+	status, body = s.ask("POST", "/echo?times=2", string(large[:40<<10]))
+	if status != 413 || !strings.Contains(body, "the answer has 81920 bytes and may have 65536; ask for fewer rows or features at once, or raise the limit") {
+		t.Errorf("an answer over HTTP: %d %s", status, body)
 	}
 }
 
@@ -98,8 +107,10 @@ func TestToken(t *testing.T) {
 	f([]string{"Bearer "}, refused)
 	f([]string{"Bearer sesame", "Bearer sesame"}, refused)
 
-	if _, err := healthv1.NewHealthClient(s.conn).Check(t.Context(), &healthv1.HealthCheckRequest{}); err != nil {
-		t.Errorf("health: %v", err)
+	for _, service := range []string{"", "larder.v1.EchoService"} {
+		if _, err := healthv1.NewHealthClient(s.conn).Check(t.Context(), &healthv1.HealthCheckRequest{Service: service}); err != nil {
+			t.Errorf("health of %q: %v", service, err)
+		}
 	}
 	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/metrics": 401, "/echo": 401} {
 		if status, _ := s.ask("GET", path, ""); status != want {
@@ -142,7 +153,7 @@ func TestMetrics(t *testing.T) {
 		`larder_grpcserver_requests_total{code="200",method="POST /echo"} 1`,
 		`larder_grpcserver_requests_total{code="404",method="/"} 1`,
 		`larder_grpcserver_request_seconds_count{method="/larder.v1.EchoService/Echo"} 1`,
-		`larder_grpcserver_in_flight 1`,
+		`larder_grpcserver_in_flight 0`,
 	} {
 		if !strings.Contains(page+"\n", want+"\n") {
 			t.Errorf("/metrics has no %s", want)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -104,9 +105,18 @@ func handler(answer func(context.Context) error) http.Handler {
 			grpcserver.WriteError(w, err)
 			return
 		}
-		_, _ = w.Write(body)
+		grpcserver.WriteJSON(w, bytes.Repeat(body, repeats(r)))
 	})
 	return mux
+}
+
+// repeats returns how often a request wants its body back: once, or ?times=N.
+func repeats(r *http.Request) int {
+	n, err := strconv.Atoi(r.URL.Query().Get("times"))
+	if err != nil {
+		return 1
+	}
+	return n
 }
 
 func (s *shell) check(err error) {

@@ -83,6 +83,7 @@ func (s *Server) grpcOptions() []grpc.ServerOption {
 func (s *Server) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	s.grpc.RegisterService(desc, impl)
 	for service, info := range s.GetServiceInfo() {
+		s.health.SetServingStatus(service, healthv1.HealthCheckResponse_SERVING)
 		for _, m := range info.Methods {
 			name := "/" + service + "/" + m.Name
 			if s.methods[name] == nil {
