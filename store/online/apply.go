@@ -32,8 +32,9 @@ func (w *Writer) apply(c *chunk) error {
 	}
 	c.rows = kept
 	if len(c.rows) > 0 {
-		// The view is known before its rows are, so that none are ever forgotten.
-		if err := w.store.updateView(w.view.id, func(*viewState) {}); err != nil {
+		// The view is known before its rows are, so that none are ever forgotten,
+		// and says that it doesn't know them.
+		if err := w.store.updateView(w.view.id, func(state *viewState) { state.uncounted = true }); err != nil {
 			return err
 		}
 		if err := w.store.commit(c); err != nil {

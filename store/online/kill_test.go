@@ -2,6 +2,8 @@ package online_test
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,7 +17,10 @@ import (
 // killedDir names the variable that makes the test binary a writer, and where.
 const killedDir = "LARDER_TEST_KILLED_DIR"
 
-const killedRows = 3_000 // written between two flushes
+const (
+	killedRows = 3_000  // written between two flushes, over those of before
+	addedRows  = 40_000 // new ones of another view, more than a chunk holds
+)
 
 // writeUntilKilled writes rounds of rows, and says on its output when one is
 // flushed.
@@ -26,15 +31,20 @@ func writeUntilKilled(dir string) {
 		os.Exit(1)
 	}
 	mark, _, _ := s.Watermark(plainView)
-	w := s.NewWriter(plainView, online.WriterOptions{})
+	w, adding := s.NewWriter(plainView, online.WriterOptions{}), s.NewWriter(tiesView, online.WriterOptions{})
 	for round := mark.Time + 1; ; round++ {
 		for id := range int64(killedRows) {
 			if err == nil {
 				err = w.Add(ctx(), keyOf(plainView, id), round, rowOf(0, round, 300))
 			}
 		}
+		for id := range int64(addedRows) {
+			if err == nil {
+				err = adding.Add(ctx(), keyOf(tiesView, round*addedRows+id), round, rowOf(0, round, 0))
+			}
+		}
 		if err == nil {
-			err = w.Flush(ctx())
+			err = errors.Join(w.Flush(ctx()), adding.Flush(ctx()))
 		}
 		if err == nil {
 			err = s.SetWatermark(plainView, online.Watermark{Time: round, CatalogVersion: 1})
@@ -71,8 +81,53 @@ func TestKill(t *testing.T) {
 		if n, err := s.RowCount(plainView); err != nil || n != killedRows {
 			t.Errorf("%d rows counted (%v); want %d", n, err, killedRows)
 		}
+		wantCounted(t, s, tiesView)
 		flushed = mark.Time
 		closed(t, s)
+	}
+}
+
+// wantCounted checks that a view knows its rows, once a writer has looked.
+func wantCounted(t *testing.T, s *online.Store, view uint32) {
+	t.Helper()
+	s.NewWriter(view, online.WriterOptions{}).Close()
+	rows, newest := int64(0), int64(online.NoEventTime)
+	err := s.EachRow(ctx(), view, func(_ []byte, eventTime int64, _ []byte) error {
+		rows, newest = rows+1, max(newest, eventTime)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err1 := s.RowCount(view)
+	at, err2 := s.NewestEventTime(view)
+	if n != rows || at != newest || err1 != nil || err2 != nil {
+		t.Errorf("view %d counts %d rows up to %d (%v, %v); it has %d up to %d", view, n, at, err1, err2, rows, newest)
+	}
+}
+
+// TestRowsThatWereNotFlushedAreCounted closes a writer that was not flushed, and
+// fails one on the way.
+func TestRowsThatWereNotFlushedAreCounted(t *testing.T) {
+	s := open(t, t.TempDir(), small)
+	defer closed(t, s)
+	for round := range int64(3) {
+		w := s.NewWriter(plainView, online.WriterOptions{})
+		for id := range int64(addedRows) {
+			add(t, w, keyOf(plainView, round*addedRows+id), 7+round, rowOf(0, id, 0))
+		}
+		if round == 1 {
+			stopped, cancel := context.WithCancel(ctx())
+			cancel()
+			if err := w.Flush(stopped); err == nil {
+				t.Error("a flush whose caller has left says that it flushed")
+			}
+		}
+		w.Close()
+		wantCounted(t, s, plainView)
+	}
+	if n, err := s.RowCount(plainView); n < 3*(32<<10) || err != nil {
+		t.Errorf("%d rows (%v); three chunks were full", n, err)
 	}
 }
 

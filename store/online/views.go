@@ -34,6 +34,9 @@ type viewState struct {
 	watermark Watermark
 	newest    int64 // event time of the newest row; NoEventTime when there is none
 	rows      int64 // keys; tombstones are among them
+	// uncounted says that rows were written which newest and rows don't know of:
+	// a writer is at work, or the last one was killed or failed.
+	uncounted bool
 }
 
 // NoEventTime is the newest event time of a view without rows.
@@ -69,8 +72,9 @@ func (s *Store) NewestEventTime(viewID uint32) (int64, error) {
 	return v.state.newest, nil
 }
 
-// RowCount returns how many keys of a view have a row, tombstones included. A
-// kill may leave it short by the rows that were being written.
+// RowCount returns how many keys of a view have a row, tombstones included, as of
+// the last Flush. Rows that a killed or failed writer left are counted by the
+// next one before it writes.
 func (s *Store) RowCount(viewID uint32) (int64, error) {
 	v := s.view(viewID)
 	v.mu.Lock()
@@ -178,14 +182,17 @@ func (s *Store) updateView(id uint32, change func(*viewState)) error {
 
 // What is stored of a view, big-endian:
 //
-//	format 1 | flags 1 (bit 0: there is a watermark) | watermark 8 | catalog version 8 | newest event time 8 | rows 8
+//	format 1 | flags 1 | watermark 8 | catalog version 8 | newest event time 8 | rows 8
+//
+// Of the flags, 1 says that there is a watermark and 2 that rows are uncounted.
 const (
-	ownPrefix       = 0x00
-	viewEntry       = 'v'
-	viewFormat      = 1
-	viewStateBytes  = 2 + 4*8
-	viewFlagMarked  = 1
-	ownKeyViewBytes = 2 + 4
+	ownPrefix         = 0x00
+	viewEntry         = 'v'
+	viewFormat        = 1
+	viewStateBytes    = 2 + 4*8
+	viewFlagMarked    = 1
+	viewFlagUncounted = 2
+	ownKeyViewBytes   = 2 + 4
 )
 
 func viewKey(id uint32) []byte {
@@ -196,6 +203,9 @@ func appendViewState(dst []byte, s viewState) []byte {
 	flags := byte(0)
 	if s.marked {
 		flags |= viewFlagMarked
+	}
+	if s.uncounted {
+		flags |= viewFlagUncounted
 	}
 	dst = append(dst, viewFormat, flags)
 	for _, n := range []int64{s.watermark.Time, s.watermark.CatalogVersion, s.newest, s.rows} {
@@ -209,7 +219,10 @@ func parseViewState(src []byte) (viewState, error) {
 		return viewState{}, fmt.Errorf("a view's entry has %d bytes and no format that this larder reads", len(src))
 	}
 	n := func(i int) int64 { return int64(binary.BigEndian.Uint64(src[2+8*i:])) }
-	return viewState{marked: src[1]&viewFlagMarked != 0, watermark: Watermark{n(0), n(1)}, newest: n(2), rows: n(3)}, nil
+	return viewState{
+		marked: src[1]&viewFlagMarked != 0, uncounted: src[1]&viewFlagUncounted != 0,
+		watermark: Watermark{n(0), n(1)}, newest: n(2), rows: n(3),
+	}, nil
 }
 
 // readViews reads what is stored of all views.

@@ -154,8 +154,8 @@ func (w *Writer) Close() {
 // so that nobody waits for it in vain.
 func (w *Writer) run() {
 	defer close(w.stopped)
-	if w.store.isEmpty(w.prefix) {
-		w.seen = newBloom()
+	if err := w.start(); err != nil {
+		_ = w.fail(fmt.Errorf("count rows of view %d: %w", w.view.id, err)) // the caller's next call returns it
 	}
 	for c := range w.work {
 		if w.err.Load() == nil {
@@ -169,6 +169,46 @@ func (w *Writer) run() {
 		c.reset()
 		w.free <- c
 	}
+	if w.inserted > 0 && w.err.Load() == nil {
+		_ = w.count() // else the next writer counts
+	}
+}
+
+// start looks at what the view has.
+func (w *Writer) start() error {
+	if w.store.isEmpty(w.prefix) {
+		w.seen = newBloom()
+	}
+	w.view.mu.Lock()
+	uncounted := w.view.state.uncounted
+	w.view.mu.Unlock()
+	if !uncounted {
+		return nil
+	}
+	err := w.store.EachRow(context.Background(), w.view.id, func(_ []byte, eventTime int64, _ []byte) error {
+		w.newest = max(w.newest, eventTime)
+		w.inserted++
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	inserted := w.inserted
+	w.inserted = 0
+	return w.store.updateView(w.view.id, func(state *viewState) {
+		state.newest, state.rows, state.uncounted = w.newest, inserted, false
+	})
+}
+
+// count adds what was applied to what the store says of the view.
+func (w *Writer) count() error {
+	err := w.store.updateView(w.view.id, func(state *viewState) {
+		state.newest, state.rows, state.uncounted = max(state.newest, w.newest), state.rows+w.inserted, false
+	})
+	if err == nil {
+		w.inserted = 0
+	}
+	return err
 }
 
 // settle makes what was applied durable, unless something went wrong.
@@ -176,11 +216,8 @@ func (w *Writer) settle() error {
 	if err := w.err.Load(); err != nil {
 		return *err
 	}
-	err := w.store.updateView(w.view.id, func(state *viewState) {
-		state.newest, state.rows = max(state.newest, w.newest), state.rows+w.inserted
-	})
+	err := w.count()
 	if err == nil {
-		w.inserted = 0
 		err = w.store.sync()
 	}
 	if err != nil {
