@@ -11,6 +11,13 @@ import (
 
 	"larder/schema"
 	"larder/store/online"
+	"larder/store/record"
+)
+
+// The store takes every row that the encoder lets through, and no larger one.
+const (
+	_ = uint(online.MaxRowBytes - record.MaxRowBytes)
+	_ = uint(record.MaxRowBytes - online.MaxRowBytes)
 )
 
 // execute runs a task to its end.
@@ -117,7 +124,13 @@ func (r *Runner) move(ctx context.Context, view *schema.View, w schema.Window, t
 	writer := r.Store.NewWriter(view.ID, online.WriterOptions{Ties: view.Origin.CreatedTimestampColumn != ""})
 	defer writer.Close()
 	p := &progress{runner: r, task: t, view: view, writer: writer}
-	encoder := newEncoder(view)
+	encoder := record.NewEncoder(view)
+	write := func(_ int, key []byte, eventTime int64, bytes []byte) error {
+		if err := writer.Add(ctx, key, eventTime, bytes); err != nil {
+			return fmt.Errorf("write rows of %q: %w", view.Name, err)
+		}
+		return nil
+	}
 	err := r.Source.Window(ctx, view, w, func(rec arrow.Record, bad []schema.BadRow) error {
 		if now, err := r.Catalog().View(view.Name); err != nil || now.ID != view.ID {
 			return schema.Errorf(schema.FailedPrecondition, "VIEW_CHANGED", "feature view %q changed during the run; its rows are stored anew by the next one", view.Name)
@@ -125,7 +138,7 @@ func (r *Runner) move(ctx context.Context, view *schema.View, w schema.Window, t
 		if err := p.add(rec.NumRows()+int64(len(bad)), bad); err != nil {
 			return err
 		}
-		bad, err := encoder.encode(ctx, rec, writer)
+		bad, err := encoder.Encode(rec, write)
 		if err != nil {
 			return err
 		}

@@ -38,10 +38,11 @@ var House = Table{
 		"vector":                   {Floor: 3, Imports: []string{"schema", "store/row"}},
 		"store/online":             {Floor: 3, Imports: []string{"schema", "store/row"}},
 		"store/offline":            {Floor: 3, Imports: []string{"schema"}},
+		"store/record":             {Floor: 3, Imports: []string{"schema", "store/row"}},
 		"store/registry":           {Floor: 3, Imports: []string{"schema"}},
 		"examples/fraud/fraudload": {Floor: 3, Imports: []string{"examples/fraud"}},
 
-		"materialize": {Floor: 4, Imports: []string{"schema", "store/online", "store/row"}},
+		"materialize": {Floor: 4, Imports: []string{"schema", "store/online", "store/record", "store/row"}},
 		"serving": {Floor: 4, Imports: []string{
 			"api/larder/v1", "internal/grpcserver", "schema", "scoring", "store/online", "store/row", "vector",
 		}},
@@ -67,7 +68,7 @@ var House = Table{
 		"github.com/pressly/goose/v3":             {"migrations"},
 		"github.com/dgraph-io/badger/v4":          {"store/online"},
 		"github.com/dgraph-io/ristretto":          {"store/online"},
-		"github.com/apache/arrow/go/v17":          {"materialize", "store/offline"},
+		"github.com/apache/arrow/go/v17":          {"materialize", "store/offline", "store/record"},
 		"github.com/yalue/onnxruntime_go":         {"scoring"},
 		"github.com/goccy/go-yaml":                {"cmd/larder", "schema/definitions"},
 		"github.com/spf13/cobra":                  {"cmd/larder"},

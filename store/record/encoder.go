@@ -1,20 +1,22 @@
-package materialize
+package record
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 
 	"larder/schema"
-	"larder/store/online"
 	"larder/store/row"
 )
 
-// An encoder turns record batches of a view into keys and rows. It works on the
-// columns as they lie in memory: no value of a row becomes an object.
-type encoder struct {
+// MaxRowBytes bounds the bytes of a row, as the online store does.
+const MaxRowBytes = 1<<20 - 1<<10
+
+// An Encoder turns record batches of a view into keys and rows. It works on the
+// columns as they lie in memory: no value of a row becomes an object. It belongs
+// to one goroutine at a time.
+type Encoder struct {
 	view    *schema.View
 	builder *row.Builder
 	prefix  []byte
@@ -29,9 +31,10 @@ const (
 	firstFeature
 )
 
-func newEncoder(view *schema.View) *encoder {
+// NewEncoder returns an encoder of a view's rows, in the view's last layout.
+func NewEncoder(view *schema.View) *Encoder {
 	layout := row.NewLayout(view.Layouts[view.Layout()])
-	return &encoder{view: view, builder: row.NewBuilder(layout, view.Layout()), prefix: row.AppendView(nil, view.ID)}
+	return &Encoder{view: view, builder: row.NewBuilder(layout, view.Layout()), prefix: row.AppendView(nil, view.ID)}
 }
 
 // bound is a record whose columns have been told apart.
@@ -50,9 +53,11 @@ type feature struct {
 	set    func(i int)
 }
 
-// encode adds the rows of a record to a writer and returns those that are too
-// large to be stored.
-func (e *encoder) encode(ctx context.Context, rec arrow.Record, w *online.Writer) (bad []schema.BadRow, err error) {
+// Encode calls add with the key, the event time and the bytes of each row of a
+// record, and with its index there. Key and bytes are the encoder's own, until
+// add returns. Rows that are too large to be stored are not added but returned.
+// An error of add ends the encoding and is returned as it is.
+func (e *Encoder) Encode(rec arrow.Record, add func(i int, key []byte, eventTime int64, row []byte) error) (bad []schema.BadRow, err error) {
 	b, err := e.bind(rec)
 	if err != nil {
 		return nil, schema.Errorf(schema.Internal, "BAD_RECORD", "feature view %q: %v", e.view.Name, err)
@@ -63,19 +68,19 @@ func (e *encoder) encode(ctx context.Context, rec arrow.Record, w *online.Writer
 			e.key = appendKey(e.key, i)
 		}
 		bytes := e.row(b, i)
-		if len(e.key) > row.MaxKeyBytes || len(bytes) > online.MaxRowBytes {
+		if len(e.key) > row.MaxKeyBytes || len(bytes) > MaxRowBytes {
 			bad = append(bad, schema.BadRow{Reason: schema.TooLarge, Sample: e.sample(rec, i, len(bytes))})
 			continue
 		}
-		if err := w.Add(ctx, e.key, int64(b.events[i]), bytes); err != nil {
-			return bad, fmt.Errorf("write rows of %q: %w", e.view.Name, err)
+		if err := add(i, e.key, int64(b.events[i]), bytes); err != nil {
+			return bad, err
 		}
 	}
 	return bad, nil
 }
 
 // row returns the bytes of row i. They alias the builder.
-func (e *encoder) row(b *bound, i int) []byte {
+func (e *Encoder) row(b *bound, i int) []byte {
 	ingest := int64(schema.NoIngestTime)
 	if b.ingests.IsValid(i) {
 		ingest = int64(b.ingests.Value(i))
@@ -94,7 +99,7 @@ func (e *encoder) row(b *bound, i int) []byte {
 }
 
 // bind checks that a record has the columns that a source promises.
-func (e *encoder) bind(rec arrow.Record) (*bound, error) {
+func (e *Encoder) bind(rec arrow.Record) (*bound, error) {
 	keys := len(e.view.Keys)
 	if want := keys + firstFeature + len(e.view.Features); int(rec.NumCols()) != want {
 		return nil, fmt.Errorf("a record of %d columns, not %d", rec.NumCols(), want)
@@ -129,7 +134,7 @@ func (e *encoder) bind(rec arrow.Record) (*bound, error) {
 }
 
 // sample shows the key of a row that is too large, and its size.
-func (e *encoder) sample(rec arrow.Record, i, rowBytes int) string {
+func (e *Encoder) sample(rec arrow.Record, i, rowBytes int) string {
 	const most, mostOfKey = 200, 60
 	s := ""
 	for k := range e.view.Keys {

@@ -1,4 +1,4 @@
-package materialize
+package record
 
 import (
 	"github.com/apache/arrow/go/v17/arrow"
@@ -42,7 +42,7 @@ func keyAppender(column arrow.Array, t schema.Type) func(dst []byte, i int) []by
 
 // setter returns what puts row i of a feature's column, which is not null, into
 // column c of the builder; nil when the column is not of type t.
-func (e *encoder) setter(c int, t schema.Type, column arrow.Array) func(i int) {
+func (e *Encoder) setter(c int, t schema.Type, column arrow.Array) func(i int) {
 	b := e.builder
 	switch a := column.(type) {
 	case *array.Boolean:
@@ -86,7 +86,7 @@ func (e *encoder) setter(c int, t schema.Type, column arrow.Array) func(i int) {
 }
 
 // listSetter is setter for lists. The elements of all rows lie in one array.
-func (e *encoder) listSetter(c int, elem schema.Type, list *array.List) func(i int) {
+func (e *Encoder) listSetter(c int, elem schema.Type, list *array.List) func(i int) {
 	b := e.builder
 	switch a := list.ListValues().(type) {
 	case *array.Boolean:
@@ -133,7 +133,7 @@ func (e *encoder) listSetter(c int, elem schema.Type, list *array.List) func(i i
 	return nil
 }
 
-func (e *encoder) textsSetter(c int, list *array.List, element func(k int) []byte) func(i int) {
+func (e *Encoder) textsSetter(c int, list *array.List, element func(k int) []byte) func(i int) {
 	return func(i int) {
 		from, to := list.ValueOffsets(i)
 		e.builder.SetTexts(c, int(to-from), func(k int) []byte { return element(int(from) + k) })
