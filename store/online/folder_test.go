@@ -134,6 +134,24 @@ func TestALogThatEndsEarly(t *testing.T) {
 }
 
 // A table whose middle is damaged opens; Run finds it, and reads are refused.
+// A kill may come between the making of a log and its first byte.
+func TestALogThatHasNotBegun(t *testing.T) {
+	for _, name := range []string{"00999.mem", "000999.vlog"} {
+		dir := t.TempDir()
+		runAndKill(t, dir, 0, 2)
+		if err := os.WriteFile(filepath.Join(dir, "rows", name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := open(t, dir, small)
+		if _, found, err := s.Watermark(plainView); !found || err != nil {
+			t.Errorf("%s: the rows have no watermark (%v)", name, err)
+		}
+		put(t, s, plainView, 1, 77, 1)
+		closed(t, s)
+		closed(t, open(t, dir, small))
+	}
+}
+
 func TestADamagedBlock(t *testing.T) {
 	dir := filled(t)
 	spoil(t, oneOf(t, dir, "*.sst"), func(b []byte) []byte {

@@ -64,6 +64,31 @@ func checkEmpty(rows string) error {
 	return nil
 }
 
+// removeUnbegun removes the newest log, and the newest value log, when they are
+// empty. Badger makes a log and then gives it its size; it would not open what a
+// kill in between leaves. A log that rows were flushed to has had its size on the
+// disk before.
+func removeUnbegun(rows string) error {
+	for _, pattern := range []string{"*.mem", "*.vlog"} {
+		logs, err := filepath.Glob(filepath.Join(rows, pattern)) // sorted, as their numbers have leading zeros
+		if err != nil {
+			return err
+		}
+		if len(logs) == 0 {
+			continue
+		}
+		newest := logs[len(logs)-1]
+		info, err := os.Stat(newest)
+		if err == nil && info.Size() == 0 {
+			err = os.Remove(newest)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // verify reads every block of every table there is now, and stops when ctx ends.
 func (s *Store) verify(ctx context.Context) error {
 	for _, t := range s.db.Tables() {
