@@ -263,3 +263,49 @@ func TestDevStartsItsOwnPostgres(t *testing.T) {
 		t.Errorf("--dev with --postgres: exit code %d, %s", code, stderr)
 	}
 }
+
+// TestPostgresFromABackup puts Postgres back to before an apply and applies
+// something else, which gets the same number: a server whose rows are of the
+// lost version must not answer for the new one, whether it runs or is started.
+func TestPostgresFromABackup(t *testing.T) {
+	const said = "a version 1 that Postgres does not hold, as after a restored backup"
+	db := pgtest.New(t)
+	dir := spend(t, db.DSN, 100)
+	s := startServer(t, db.DSN)
+	s.apply(dir)
+	s.mustMaterialize()
+	file := filepath.Join(t.TempDir(), "rows.snapshot")
+	if _, stderr, code := s.client("snapshot", "save", file); code != 0 {
+		t.Fatalf("snapshot save: exit code %d\n%s", code, stderr)
+	}
+	if _, err := db.Pool.Exec(t.Context(), "DELETE FROM larder.versions"); err != nil {
+		t.Fatal(err)
+	}
+	other := startServer(t, db.DSN)
+	other.apply(definitionsFolder(t, `
+entities: [{name: user, join_keys: [{name: user_id, type: int64}]}]
+sources: [{name: loss, query: "SELECT user_id, event_time, -amount AS amount FROM spend", timestamp_field: event_time}]
+feature_views: [{name: loss, entities: [user], source: loss, features: [{name: amount, type: float64}]}]
+feature_services: [{name: loss, features: ["loss:*"]}]
+`))
+	eventually(t, "word of the version that is lost", func() bool {
+		st, err := s.control.GetStatus(t.Context(), &larderv1.GetStatusRequest{})
+		return err == nil && strings.Contains(st.GetCatalogError(), said)
+	})
+	s.wantAmount(7) // what it served before
+	if code := s.terminate(); code != 0 {
+		t.Fatalf("exit code %d", code)
+	}
+	refused := func(args ...string) {
+		t.Helper()
+		if _, stderr, code := runLarder(t, args...); code != 1 || !strings.Contains(stderr, said) {
+			t.Errorf("exit code %d, %s; want 1 with %q", code, stderr, said)
+		}
+	}
+	refused(s.args...)
+	restored := t.TempDir()
+	if _, stderr, code := runLarder(t, "snapshot", "load", file, "--data", restored); code != 0 {
+		t.Fatalf("snapshot load: exit code %d\n%s", code, stderr)
+	}
+	refused("serve", "--postgres", db.DSN, "--data", restored, "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0")
+}

@@ -12,6 +12,7 @@ INSERT INTO larder.registry DEFAULT VALUES;
 -- version is the one that servers serve. Rows are never changed.
 CREATE TABLE larder.versions (
     version     bigint PRIMARY KEY CHECK (version > 0),
+    id          text        NOT NULL DEFAULT gen_random_uuid()::text, -- tells it from one of that number in a restored backup
     definitions text        NOT NULL, -- JSON; text, so that the fingerprint can be checked
     storage     text        NOT NULL, -- JSON: how the rows of each view are stored
     fingerprint text        NOT NULL,

@@ -179,6 +179,7 @@ func (n *node) openRegistry(ctx context.Context) error {
 			return n.models.Prepare(ctx, c, n.registry.ModelFile)
 		},
 		Published: n.models.Commit,
+		Rows:      n.online,
 		Logger:    n.log,
 	})
 	if err != nil {

@@ -48,4 +48,5 @@
 // key does:
 //
 //	00 'v' view id (4 bytes)   format 1 | flags | watermark | catalog version | newest event time | rows
+//	00 'n'                     length of the note (2 bytes) | note
 package online

@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,11 +12,8 @@ import (
 
 const (
 	catalogFile  = "catalog.json"
-	registryFile = "registry.id"
 	modelsFolder = "models"
 	keptFormat   = 1
-
-	otherRegistry = "OTHER_REGISTRY" // the reason of the error
 )
 
 // keptCatalog is the JSON of catalog.json: the last good catalog.
@@ -68,27 +64,6 @@ func (r *Registry) keep(c *schema.Catalog) error {
 		}
 	}
 	return err
-}
-
-// claim binds the folder to the registry that Postgres holds: what is kept in
-// the one means nothing to another.
-func (r *Registry) claim(ctx context.Context) error {
-	var id string
-	if err := r.pool.QueryRow(ctx, "SELECT id FROM larder.registry").Scan(&id); err != nil {
-		return describe(err)
-	}
-	path := filepath.Join(r.dir, registryFile)
-	kept, err := os.ReadFile(path)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return writeFile(path, []byte(id))
-	case err != nil:
-		return err
-	case string(kept) != id:
-		return schema.Errorf(schema.FailedPrecondition, otherRegistry,
-			"%s holds the rows of another registry (%s; this Postgres holds %s); give another --data folder, or remove that one: it refills from Postgres", r.dir, kept, id)
-	}
-	return nil
 }
 
 // readKept returns the catalog that was kept; os.ErrNotExist when there is none.

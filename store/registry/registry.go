@@ -25,6 +25,8 @@ type Options struct {
 	Prepare func(ctx context.Context, c *schema.Catalog) error
 	// Published is told of each catalog after it was swapped in. Required.
 	Published func(c *schema.Catalog)
+	// Rows are what the catalogs are served over. Required with a DSN.
+	Rows Rows
 	// PollInterval is how often the newest version is asked for when no
 	// notification comes. Defaults to 5 seconds.
 	PollInterval time.Duration
@@ -127,8 +129,7 @@ func (r *Registry) Load(ctx context.Context) error {
 	var fromPostgres error
 	if r.pool != nil {
 		fromPostgres = r.refresh(ctx)
-		var said *schema.Error
-		if fromPostgres == nil || errors.As(fromPostgres, &said) && said.Reason == otherRegistry {
+		if fromPostgres == nil || isForeign(fromPostgres) {
 			return fromPostgres
 		}
 	}
@@ -229,23 +230,22 @@ func (r *Registry) refresh(ctx context.Context) error {
 
 // advance goes from the catalog that serves to version newest.
 func (r *Registry) advance(ctx context.Context, newest int64) error {
-	if err := r.claim(ctx); err != nil {
+	rows, err := r.inherit(ctx, newest)
+	if err != nil {
 		return err
 	}
-	if c := r.Catalog(); c != nil {
-		if c.Version == newest {
-			return nil
-		}
-		if c.Version > newest {
-			return schema.Errorf(schema.FailedPrecondition, "REGISTRY_WENT_BACK",
-				"this server serves version %d and Postgres holds only %d, as after a restored backup; stop the server, remove its data folder, and start it: it refills from Postgres", c.Version, newest)
-		}
+	if c := r.Catalog(); c != nil && c.Version == newest {
+		return nil
 	}
 	next, err := r.compileVersion(ctx, newest)
 	if err != nil {
 		return err
 	}
-	return r.publish(ctx, next)
+	if err := r.publish(ctx, next); err != nil {
+		return err
+	}
+	r.bequeath(rows)
+	return nil
 }
 
 // publish swaps c in and keeps it, once Prepare has taken it.
