@@ -20,29 +20,30 @@ type Package struct {
 // House is the table that this repository is held to.
 var House = Table{
 	Packages: map[string]Package{
-		"schema":             {Floor: 1},
-		"api/larder/v1":      {Floor: 1},
-		"migrations":         {Floor: 1},
-		"internal/launch":    {Floor: 1},
-		"internal/layers":    {Floor: 1},
-		"internal/onnxmodel": {Floor: 1},
-		"internal/pgdev":     {Floor: 1},
+		"schema":              {Floor: 1},
+		"api/larder/v1":       {Floor: 1},
+		"migrations":          {Floor: 1},
+		"internal/background": {Floor: 1},
+		"internal/launch":     {Floor: 1},
+		"internal/layers":     {Floor: 1},
+		"internal/onnxmodel":  {Floor: 1},
+		"internal/pgdev":      {Floor: 1},
 
 		"examples/fraud":      {Floor: 2},
 		"schema/definitions":  {Floor: 2, Imports: []string{"schema"}},
 		"store/row":           {Floor: 2, Imports: []string{"schema"}},
-		"scoring":             {Floor: 2, Imports: []string{"schema"}},
-		"internal/grpcserver": {Floor: 2, Imports: []string{"schema"}},
+		"scoring":             {Floor: 2, Imports: []string{"internal/background", "schema"}},
+		"internal/grpcserver": {Floor: 2, Imports: []string{"internal/background", "schema"}},
 		"internal/pgtest":     {Floor: 2, Imports: []string{"internal/pgdev"}},
 
 		"vector":                   {Floor: 3, Imports: []string{"schema", "store/row"}},
-		"store/online":             {Floor: 3, Imports: []string{"schema", "store/row"}},
-		"store/offline":            {Floor: 3, Imports: []string{"schema"}},
+		"store/online":             {Floor: 3, Imports: []string{"internal/background", "schema", "store/row"}},
+		"store/offline":            {Floor: 3, Imports: []string{"schema", "store/row"}},
 		"store/record":             {Floor: 3, Imports: []string{"schema", "store/row"}},
 		"store/registry":           {Floor: 3, Imports: []string{"schema"}},
 		"examples/fraud/fraudload": {Floor: 3, Imports: []string{"examples/fraud"}},
 
-		"materialize": {Floor: 4, Imports: []string{"schema", "store/online", "store/record", "store/row"}},
+		"materialize": {Floor: 4, Imports: []string{"internal/background", "schema", "store/online", "store/record", "store/row"}},
 		"serving": {Floor: 4, Imports: []string{
 			"api/larder/v1", "internal/grpcserver", "schema", "scoring", "store/online", "store/row", "vector",
 		}},

@@ -37,12 +37,23 @@ func (q *query) param(oid uint32, raw []byte) string {
 // binding's columns.
 func (b *binding) windowQuery(w schema.Window) *query {
 	q := &query{}
-	zone := ""
+	zone := b.zoneParam(q)
+	q.sql = "SELECT " + b.selected(zone) + "\nFROM " + fromClause(b.view.Origin) + "\nWHERE " + b.condition(q, zone, w)
+	return q
+}
+
+// zoneParam makes a parameter of the zone, where any column needs it.
+func (b *binding) zoneParam(q *query) string {
 	for _, c := range b.columns {
-		if c.pg.naive() && zone == "" {
-			zone = q.param(pgtype.TextOID, []byte(b.zone))
+		if c.pg.naive() {
+			return q.param(pgtype.TextOID, []byte(b.zone))
 		}
 	}
+	return ""
+}
+
+// selected returns the columns as SQL.
+func (b *binding) selected(zone string) string {
 	selected := make([]string, len(b.columns))
 	for i, c := range b.columns {
 		selected[i] = c.expression(zone)
@@ -51,8 +62,7 @@ func (b *binding) windowQuery(w schema.Window) *query {
 	if c := b.columns[b.deletion]; c.column != "" {
 		selected[b.deletion] = "source." + quote(c.column) + " IS TRUE"
 	}
-	q.sql = "SELECT " + strings.Join(selected, ", ") + "\nFROM " + fromClause(b.view.Origin) + "\nWHERE " + b.condition(q, zone, w)
-	return q
+	return strings.Join(selected, ", ")
 }
 
 // expression returns a column's value as SQL; times become timestamptz.

@@ -45,6 +45,7 @@ var kinds = map[uint32]kind{
 type pgType struct {
 	name  string // as Postgres writes it: character varying[]
 	kind  kind   // of its elements, when an array
+	base  uint32 // the type under a domain, alike
 	array bool
 }
 
@@ -140,7 +141,7 @@ func resolve(ctx context.Context, conn *pgconn.PgConn, fields []pgconn.FieldDesc
 		if err != nil {
 			return nil, fmt.Errorf("read pg_type: %w", err)
 		}
-		t := pgType{name: string(row[1]), array: string(row[2]) == "true", kind: kinds[uint32(base)]}
+		t := pgType{name: string(row[1]), array: string(row[2]) == "true", kind: kinds[uint32(base)], base: uint32(base)}
 		if t.kind == unreadable && string(row[4]) == "true" {
 			t.kind = text
 		}

@@ -26,7 +26,7 @@ func (s *Store) Window(ctx context.Context, view *schema.View, w schema.Window, 
 		if err != nil {
 			return err
 		}
-		err, visited = b.read(ctx, conn, w, visit)
+		err, visited = b.read(ctx, conn, b.windowQuery(w), visit)
 		return errors.Join(err, visited)
 	})
 	if visited != nil {
@@ -35,10 +35,9 @@ func (s *Store) Window(ctx context.Context, view *schema.View, w schema.Window, 
 	return err
 }
 
-// read runs the query of a window. It tells failures of the reading from those
-// of the visitor. However it ends, the query has ended by then.
-func (b *binding) read(ctx context.Context, conn *pgconn.PgConn, w schema.Window, visit func(arrow.Record, []schema.BadRow) error) (err, visited error) {
-	q := b.windowQuery(w)
+// read runs a query. It tells failures of the reading from those of the visitor.
+// However it ends, the query has ended by then.
+func (b *binding) read(ctx context.Context, conn *pgconn.PgConn, q *query, visit func(arrow.Record, []schema.BadRow) error) (err, visited error) {
 	reading, stop := context.WithCancelCause(ctx)
 	rows := conn.ExecParams(reading, q.sql, q.values, q.oids, formats, formats)
 	defer func() {
@@ -53,8 +52,7 @@ func (b *binding) read(ctx context.Context, conn *pgconn.PgConn, w schema.Window
 	}
 	for rows.NextRow() {
 		if at := out.add(rows.Values()); at >= 0 {
-			return nil, schema.Errorf(schema.Internal, "MALFORMED_VALUE", "source %q: column %q: bytes that are no %s",
-				b.view.Origin.Name, b.columns[at].column, b.columns[at].pg.name)
+			return b.malformed(at), nil
 		}
 		if !out.full() {
 			continue
@@ -77,21 +75,27 @@ func (s *Store) Estimate(ctx context.Context, view *schema.View, w schema.Window
 		if err != nil {
 			return err
 		}
-		q := b.windowQuery(w)
-		result := conn.ExecParams(ctx, "EXPLAIN (FORMAT JSON) "+q.sql, q.values, q.oids, formats, nil).Read()
-		if result.Err != nil {
-			return result.Err
-		}
-		var plans []struct {
-			Plan struct {
-				Rows float64 `json:"Plan Rows"`
-			}
-		}
-		if len(result.Rows) == 0 || json.Unmarshal(result.Rows[0][0], &plans) != nil || len(plans) == 0 {
-			return fmt.Errorf("source %q: a plan that can't be read", view.Origin.Name)
-		}
-		rows = int64(plans[0].Plan.Rows)
-		return nil
+		rows, _, err = b.explain(ctx, conn, b.windowQuery(w))
+		return err
 	})
 	return rows, err
+}
+
+// explain returns how many rows the planner of Postgres expects of a query, and
+// what it costs in the planner's units.
+func (b *binding) explain(ctx context.Context, conn *pgconn.PgConn, q *query) (rows int64, cost float64, err error) {
+	result := conn.ExecParams(ctx, "EXPLAIN (FORMAT JSON) "+q.sql, q.values, q.oids, formats, nil).Read()
+	if result.Err != nil {
+		return 0, 0, result.Err
+	}
+	var plans []struct {
+		Plan struct {
+			Rows float64 `json:"Plan Rows"`
+			Cost float64 `json:"Total Cost"`
+		}
+	}
+	if len(result.Rows) == 0 || json.Unmarshal(result.Rows[0][0], &plans) != nil || len(plans) == 0 {
+		return 0, 0, fmt.Errorf("source %q: a plan that can't be read", b.view.Origin.Name)
+	}
+	return int64(plans[0].Plan.Rows), plans[0].Plan.Cost, nil
 }

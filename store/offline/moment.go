@@ -1,0 +1,117 @@
+package offline
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"larder/schema"
+)
+
+// A Moment is the database at one moment, for as long as it is held, and the
+// sources of some views in it. Several sessions read it at once, each over a
+// connection of its own; all see the same rows. It is safe for concurrent use.
+//
+// It writes nothing, so that it works on a standby too, but it holds back the
+// vacuuming of rows that are deleted meanwhile.
+type Moment struct {
+	store    *Store
+	bindings []*binding
+	first    *pgxpool.Conn
+	id       string // of the snapshot, for other connections
+	given    atomic.Bool
+}
+
+// begin opens a transaction that sees one moment. Reading waits for whoever takes
+// the rows, so a limit on idle transactions must not end it. Compiling a query
+// takes longer than a chunk of it runs.
+const begin = "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+const settings = "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL jit = off"
+
+// Moment returns the database as it is now. It holds a connection until it is
+// closed. Views whose sources can't be read as declared are refused, as
+// [Store.Check] does.
+func (s *Store) Moment(ctx context.Context, views []*schema.View) (*Moment, error) {
+	m := &Moment{store: s}
+	held, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return nil, databaseError(ctx, err)
+	}
+	m.first = held
+	conn := held.Conn().PgConn()
+	if err := exec(ctx, conn, begin+"; "+settings); err != nil {
+		m.Close()
+		return nil, databaseError(ctx, err)
+	}
+	for _, v := range views {
+		b, err := bind(ctx, conn, v)
+		if err != nil {
+			m.Close()
+			return nil, sourceError(ctx, v, err)
+		}
+		m.bindings = append(m.bindings, b)
+	}
+	result := conn.ExecParams(ctx, "SELECT pg_export_snapshot()", nil, nil, nil, nil).Read()
+	if result.Err != nil {
+		m.Close()
+		return nil, databaseError(ctx, result.Err)
+	}
+	m.id = string(result.Rows[0][0])
+	return m, nil
+}
+
+// Close lets the moment and its connection go. Its sessions must have ended.
+func (m *Moment) Close() {
+	rollback(m.first.Conn().PgConn())
+	m.first.Release()
+}
+
+// A Session is one connection's view of a moment. It belongs to one goroutine.
+type Session struct {
+	moment *Moment
+	held   *pgxpool.Conn
+	own    bool
+	conn   *pgconn.PgConn
+}
+
+// Session returns a session of the moment. The first needs no connection but the
+// moment's; others wait until one is free.
+func (m *Moment) Session(ctx context.Context) (*Session, error) {
+	if m.given.CompareAndSwap(false, true) {
+		return &Session{moment: m, held: m.first, conn: m.first.Conn().PgConn()}, nil
+	}
+	held, err := m.store.pool.Acquire(ctx)
+	if err != nil {
+		return nil, databaseError(ctx, err)
+	}
+	s := &Session{moment: m, held: held, own: true, conn: held.Conn().PgConn()}
+	// The name comes from Postgres: digits and dashes.
+	if err := exec(ctx, s.conn, begin+"; SET TRANSACTION SNAPSHOT '"+m.id+"'; "+settings); err != nil {
+		s.Close()
+		return nil, databaseError(ctx, fmt.Errorf("share a snapshot: %w", err))
+	}
+	return s, nil
+}
+
+// Close ends the session.
+func (s *Session) Close() {
+	if s.own {
+		rollback(s.conn)
+		s.held.Release()
+	}
+}
+
+// databaseError is sourceError for what concerns no source.
+func databaseError(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return &schema.Error{
+		Kind: schema.Unavailable, Reason: "SOURCE_UNREACHABLE", Err: err,
+		Message: "the Postgres of the sources can't be reached or lends no connection; check that it runs and that the address is right",
+	}
+}

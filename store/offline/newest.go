@@ -1,0 +1,187 @@
+package offline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"larder/schema"
+)
+
+// Probes ask for the newest rows of a key at a time, each.
+type Probes struct {
+	Keys  [][]byte // as store/row encodes them
+	Times []int64  // microseconds since 1970 UTC
+	// Arrived asks only for rows whose ingest time is not after the time of the
+	// probe; rows without one have always been there.
+	Arrived bool
+	// Limit is how many rows a probe gets at most, newest first: those of the
+	// largest event times, and among them of the largest ingest times.
+	Limit int
+}
+
+// Answers are some of the rows that probes asked for.
+type Answers struct {
+	Record arrow.Record
+	Probes []int32 // of each row of the record: which probe it answers
+	Bad    []int32 // the probes that bad rows answer, which are in no record
+}
+
+// Newest calls visit with the rows of a view that probes ask for, in batches and
+// in no order. view is an index into the views of the moment. The record is
+// released after visit returns. An error of visit ends the reading and is
+// returned as it is.
+func (s *Session) Newest(ctx context.Context, view int, p *Probes, visit func(Answers) error) error {
+	b := s.moment.bindings[view]
+	q, err := b.newestQuery(p)
+	if err != nil {
+		return err
+	}
+	err, visited := s.readAnswers(ctx, b, q, visit)
+	if visited != nil {
+		return visited
+	}
+	return sourceError(ctx, b.view, err)
+}
+
+// readAnswers tells failures of the reading from those of the visitor.
+func (s *Session) readAnswers(ctx context.Context, b *binding, q *query, visit func(Answers) error) (err, visited error) {
+	reading, stop := context.WithCancelCause(ctx)
+	rows := s.conn.ExecParams(reading, q.sql, q.values, q.oids, formats, formats)
+	defer func() {
+		stop(errStopped) // else Close would read on to the end
+		_, _ = rows.Close()
+	}()
+	out := newBatch(b.columns, b.keys)
+	var a Answers
+	flush := func() error {
+		a.Record, _ = out.take()
+		defer a.Record.Release()
+		err := visit(a)
+		a.Probes, a.Bad = a.Probes[:0], a.Bad[:0]
+		return err
+	}
+	for rows.NextRow() {
+		values := rows.Values()
+		place, bad := readPlace(values[0]), len(out.bad)
+		if at := out.add(values[1:]); at >= 0 {
+			return b.malformed(at), nil
+		}
+		if len(out.bad) > bad {
+			a.Bad = append(a.Bad, place)
+		} else {
+			a.Probes = append(a.Probes, place)
+		}
+		if !out.full() {
+			continue
+		}
+		if visited = flush(); visited != nil {
+			return nil, visited
+		}
+	}
+	if _, err = rows.Close(); err != nil || out.empty() {
+		return err, nil
+	}
+	return nil, flush()
+}
+
+// readPlace reads the ordinal of a probe, which SQL counts from 1.
+func readPlace(raw []byte) int32 {
+	v, _ := readInt(raw)
+	return int32(v - 1)
+}
+
+// newestQuery returns what answers probes: for each, a look into the source with
+// the order that decides who wins.
+//
+// The probes are parameters, not rows of a temporary table: it takes the same
+// time, and needs neither a right to make tables nor a transaction that writes,
+// and any number of connections can share the work.
+func (b *binding) newestQuery(p *Probes) (*query, error) {
+	if len(p.Keys) != len(p.Times) {
+		return nil, errors.New("offline: probes without keys or times")
+	}
+	q := &query{}
+	zone := b.zoneParam(q)
+	names, arrays, conditions, err := b.probeColumns(q, zone, p.Keys)
+	if err != nil {
+		return nil, err
+	}
+	names, arrays = append(names, "at"), append(arrays, q.param(pgtype.TimestamptzArrayOID, timesArray(p.Times)))
+
+	event, ingest := b.timeColumn(b.event, zone), b.timeColumn(b.ingest, zone)
+	conditions = append(conditions, event.until("probe.at"))
+	order := event.order() + " DESC"
+	if ingest.exists() {
+		order += ", " + ingest.order() + " DESC NULLS LAST"
+		if p.Arrived {
+			conditions = append(conditions, "("+ingest.until("probe.at")+" OR "+ingest.name()+" IS NULL)")
+		}
+	}
+	q.sql = fmt.Sprintf("SELECT probe.place, %s\nFROM unnest(%s) WITH ORDINALITY AS probe (%s, place)\n"+
+		"CROSS JOIN LATERAL (SELECT source.* FROM %s\nWHERE %s\nORDER BY %s LIMIT %d) AS source",
+		b.selected(zone), strings.Join(arrays, ", "), strings.Join(names, ", "), fromClause(b.view.Origin),
+		strings.Join(conditions, " AND "), order, p.Limit)
+	return q, nil
+}
+
+// malformed is the error of bytes that are not in the format of their type.
+func (b *binding) malformed(column int) error {
+	return schema.Errorf(schema.Internal, "MALFORMED_VALUE", "source %q: column %q: bytes that are no %s",
+		b.view.Origin.Name, b.columns[column].column, b.columns[column].pg.name)
+}
+
+// A timeColumn is a time column in a query of probes.
+type timeColumn struct {
+	sourceColumn
+	zone  string // the parameter of it
+	fixed bool   // local time is in the order of time
+}
+
+func (b *binding) timeColumn(i int, zone string) timeColumn {
+	return timeColumn{sourceColumn: b.columns[i], zone: zone, fixed: b.fixedZone()}
+}
+
+// fixedZone tells whether the clocks of the zone of naive times never change.
+func (b *binding) fixedZone() bool {
+	start, end := probeDate.In(b.location()).ZoneBounds()
+	return start.IsZero() && end.IsZero()
+}
+
+func (t timeColumn) exists() bool { return t.column != "" }
+
+func (t timeColumn) name() string { return "source." + quote(t.column) }
+
+// order returns what rows are ordered by: the column as it is where that gives
+// the order of time, so that an index serves.
+func (t timeColumn) order() string {
+	if t.pg.naive() && !t.fixed {
+		return t.expression(t.zone)
+	}
+	return t.name()
+}
+
+// until returns the condition that the column is at or before a time. A naive
+// column is compared with local time, first widened by more than any clock was
+// ever put back.
+func (t timeColumn) until(at string) string {
+	if !t.pg.naive() {
+		return t.name() + " <= " + at
+	}
+	wide := at
+	if !t.fixed {
+		wide = "(" + at + " + interval '25 hours')"
+	}
+	local := "(" + wide + " AT TIME ZONE " + t.zone + ")"
+	if t.pg.kind == date {
+		local += "::date"
+	}
+	if t.fixed {
+		return t.name() + " <= " + local
+	}
+	return t.name() + " <= " + local + " AND " + t.expression(t.zone) + " <= " + at
+}
