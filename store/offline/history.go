@@ -36,14 +36,14 @@ func (b *binding) historyQuery(until int64) *query {
 // Cost is what Postgres expects of the two ways to read a view.
 type Cost struct {
 	Rows int64 // of the whole history
-	// Probe is what one probe costs, as a share of reading all there is.
+	// Probe is what one probe costs, in the planner's units.
 	Probe float64
 }
 
 // Cost returns what Postgres expects; it reads nothing.
 func (s *Session) Cost(ctx context.Context, view int) (Cost, error) {
 	b := s.moment.bindings[view]
-	rows, all, err := b.explain(ctx, s.conn, b.historyQuery(schema.EndOfTime))
+	rows, _, err := b.explain(ctx, s.conn, b.historyQuery(schema.EndOfTime))
 	if err != nil {
 		return Cost{}, sourceError(ctx, b.view, err)
 	}
@@ -55,7 +55,7 @@ func (s *Session) Cost(ctx context.Context, view int) (Cost, error) {
 	if err != nil {
 		return Cost{}, sourceError(ctx, b.view, err)
 	}
-	return Cost{Rows: rows, Probe: one / max(all, 1)}, nil
+	return Cost{Rows: rows, Probe: one}, nil
 }
 
 // someKey returns a key of the view: which one makes no difference to a plan

@@ -1,0 +1,212 @@
+package training
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/ipc"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"larder/schema"
+)
+
+// The bounds of what is read of a spine ahead of the work.
+const (
+	chunkRows     = 8192      // looked up, made to vectors and given out together
+	maxBlockRows  = 512 << 10 // whose ways to the history are chosen together
+	maxBlockBytes = 64 << 20
+)
+
+// A chunk is some rows of a spine, one after the other.
+type chunk struct {
+	first int64 // the number of its first row in the spine
+	rec   arrow.Record
+	times []int64
+}
+
+// A block is the chunks that are read before the work on them begins.
+type block struct {
+	chunks []*chunk
+	rows   int
+	latest int64 // of all times
+}
+
+func (b *block) release() {
+	for _, c := range b.chunks {
+		c.rec.Release()
+	}
+}
+
+// A reader cuts a spine into chunks of chunkRows rows, whatever the batches it
+// comes in, and digests it.
+type reader struct {
+	spine    array.RecordReader
+	columns  *spineColumns
+	time     string
+	joinable bool
+	read     int64 // rows cut so far
+
+	waiting []arrow.Record // rows that make no whole chunk yet
+	held    int64
+	ended   bool
+
+	digest *ipc.Writer
+	sum    *digest
+}
+
+// A digest hashes bytes and counts them.
+type digest struct {
+	hash.Hash
+	bytes int64
+}
+
+func (d *digest) Write(p []byte) (int, error) {
+	d.bytes += int64(len(p))
+	return d.Hash.Write(p)
+}
+
+func (s *Set) newReader(spine array.RecordReader) (*reader, error) {
+	want := arrow.NewSchema(s.schema.Fields()[:len(spine.Schema().Fields())], nil)
+	if got := arrow.NewSchema(spine.Schema().Fields(), nil); !got.Equal(want) {
+		return nil, schema.Errorf(schema.Invalid, "SPINE_SCHEMA", "the spine's columns are not those announced")
+	}
+	r := &reader{spine: spine, columns: &s.spine, time: s.req.EventTimeColumn, joinable: true, sum: &digest{Hash: sha256.New()}}
+	for _, f := range want.Fields() {
+		r.joinable = r.joinable && joinable(f.Type)
+	}
+	// Metadata is left out: it often names the program that wrote the spine.
+	r.digest = ipc.NewWriter(r.sum, ipc.WithSchema(want))
+	return r, nil
+}
+
+// joinable tells whether arrays of a type can be put end to end.
+func joinable(t arrow.DataType) bool {
+	switch t := t.(type) {
+	case arrow.UnionType, arrow.ExtensionType:
+		return false
+	case arrow.NestedType:
+		for _, f := range t.Fields() {
+			if !joinable(f.Type) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// block reads the next rows; no chunks when there are no more.
+func (r *reader) block() (*block, error) {
+	b := &block{latest: schema.BeginningOfTime}
+	start := r.sum.bytes
+	for b.rows < maxBlockRows && r.sum.bytes-start < maxBlockBytes {
+		c, err := r.chunk()
+		if err != nil {
+			b.release()
+			return nil, err
+		}
+		if c == nil {
+			break
+		}
+		b.chunks = append(b.chunks, c)
+		b.rows += len(c.times)
+		for _, t := range c.times {
+			b.latest = max(b.latest, t)
+		}
+	}
+	return b, nil
+}
+
+// chunk returns the next chunk, nil at the end.
+func (r *reader) chunk() (*chunk, error) {
+	for r.held < chunkRows && !r.ended && (r.joinable || r.held == 0) {
+		if !r.spine.Next() {
+			if err := r.spine.Err(); err != nil {
+				return nil, fmt.Errorf("read the spine: %w", err)
+			}
+			r.ended = true
+			break
+		}
+		if rec := r.spine.Record(); rec.NumRows() > 0 {
+			rec.Retain()
+			r.waiting, r.held = append(r.waiting, rec), r.held+rec.NumRows()
+		}
+	}
+	if r.held == 0 {
+		return nil, nil
+	}
+	rec, err := r.cut(min(r.held, chunkRows))
+	if err != nil {
+		return nil, err
+	}
+	c := &chunk{first: r.read, rec: rec}
+	r.read += rec.NumRows()
+	if c.times, err = r.columns.times(rec, r.time, c.first); err == nil {
+		err = r.columns.nullKeys(rec, c.first)
+	}
+	if err == nil {
+		err = r.digest.Write(rec)
+	}
+	if err != nil {
+		rec.Release()
+		return nil, err
+	}
+	return c, nil
+}
+
+// cut takes the first n rows of those that wait.
+func (r *reader) cut(n int64) (arrow.Record, error) {
+	var parts []arrow.Record
+	for left := n; left > 0; {
+		head := r.waiting[0]
+		take := min(left, head.NumRows())
+		parts = append(parts, head.NewSlice(0, take))
+		if take == head.NumRows() {
+			r.waiting = r.waiting[1:]
+		} else {
+			r.waiting[0] = head.NewSlice(take, head.NumRows())
+		}
+		head.Release()
+		left -= take
+	}
+	r.held -= n
+	if len(parts) == 1 {
+		return parts[0], nil
+	}
+	return join(parts)
+}
+
+// join puts records end to end and releases them.
+func join(parts []arrow.Record) (arrow.Record, error) {
+	rows := int64(0)
+	for _, p := range parts {
+		defer p.Release()
+		rows += p.NumRows()
+	}
+	columns := make([]arrow.Array, parts[0].NumCols())
+	for i := range columns {
+		pieces := make([]arrow.Array, len(parts))
+		for k, p := range parts {
+			pieces[k] = p.Column(i)
+		}
+		var err error
+		if columns[i], err = array.Concatenate(pieces, memory.DefaultAllocator); err != nil {
+			return nil, fmt.Errorf("join the spine's column %q: %w", parts[0].ColumnName(i), err)
+		}
+		defer columns[i].Release()
+	}
+	return array.NewRecord(parts[0].Schema(), columns, rows), nil
+}
+
+// close lets go of what was not used, and returns the digest of what was read.
+func (r *reader) close() string {
+	for _, rec := range r.waiting {
+		rec.Release()
+	}
+	r.waiting = nil
+	_ = r.digest.Close() // a hash takes everything
+	return hex.EncodeToString(r.sum.Sum(nil))
+}

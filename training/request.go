@@ -1,0 +1,135 @@
+package training
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/apache/arrow/go/v17/arrow"
+
+	"larder/schema"
+	"larder/store/offline"
+	"larder/vector"
+)
+
+// AsOf says which rows of a source a spine row at time t may see.
+type AsOf string
+
+// The choices.
+const (
+	// IngestTime lets rows count that had happened and had arrived by t: what
+	// serving could have known.
+	IngestTime AsOf = "ingest_time"
+	// EventTime lets rows count that had happened by t, whenever they arrived:
+	// for sources that were filled after the fact.
+	EventTime AsOf = "event_time"
+)
+
+// DefaultEventTimeColumn is where a spine has its times unless a request says else.
+const DefaultEventTimeColumn = "event_time"
+
+// A Request says what a training set is to hold.
+type Request struct {
+	Plan *schema.Plan // of a feature service, a model or a list of features
+	// AsOf defaults to IngestTime.
+	AsOf AsOf
+	// EventTimeColumn is the spine's column with the time of each row, a
+	// timestamp with a time zone. Defaults to event_time.
+	EventTimeColumn string
+	// Progress, when set, is called after each batch, from the goroutine of Run.
+	Progress func(Progress)
+	// Vectors, when set, is called with the finished vectors of some rows on their
+	// way into the set, of which first is the number in the spine of the first.
+	// Statuses and ages are there too, for whoever compares them with what is
+	// served. It is called from several goroutines at once and in no order; the
+	// batch is good until it returns. An error ends the run.
+	Vectors func(first int64, b *vector.Batch) error
+}
+
+// Progress is how far a set has come.
+type Progress struct {
+	Rows int64 `json:"rows"` // given out
+	Of   int64 `json:"of"`   // read of the spine so far
+}
+
+// A Set is a training set to be built, once.
+type Set struct {
+	store   *offline.Store
+	req     Request
+	program *vector.Program
+	schema  *arrow.Schema
+	views   []*schema.View
+	spine   spineColumns
+	// readsHistory chooses between the two ways to a view's history.
+	readsHistory func(rows int, c offline.Cost) bool
+}
+
+// New returns the set of a request for spines of a schema. It checks all that
+// can be told without data, and reads nothing.
+func New(store *offline.Store, spine *arrow.Schema, req Request) (*Set, error) {
+	req.AsOf = cmp.Or(req.AsOf, IngestTime)
+	req.EventTimeColumn = cmp.Or(req.EventTimeColumn, DefaultEventTimeColumn)
+	if req.AsOf != IngestTime && req.AsOf != EventTime {
+		return nil, schema.Errorf(schema.Invalid, "BAD_AS_OF", "as_of is %q; write %s or %s", req.AsOf, IngestTime, EventTime)
+	}
+	s := &Set{store: store, req: req, readsHistory: readsHistory}
+	for i := range req.Plan.Views {
+		s.views = append(s.views, req.Plan.Views[i].View)
+	}
+	// A training set has missing values as they are: a model's wish to fail is for
+	// requests.
+	plan := *req.Plan
+	plan.Model, plan.ModelVersion = nil, nil
+	s.program = vector.Compile(&plan)
+	var err error
+	if s.spine, err = bindSpine(spine, &plan, req.EventTimeColumn); err != nil {
+		return nil, err
+	}
+	if s.schema, err = outputSchema(spine, &plan); err != nil {
+		return nil, err
+	}
+	return s, s.tryEmpty(spine)
+}
+
+// Schema returns the columns of the set: the spine's, then the features'.
+func (s *Set) Schema() *arrow.Schema { return s.schema }
+
+// outputSchema returns the columns of a set.
+func outputSchema(spine *arrow.Schema, plan *schema.Plan) (*arrow.Schema, error) {
+	fields := slices.Clone(spine.Fields())
+	for i := range plan.Features {
+		f := &plan.Features[i]
+		name := columnName(f.Name)
+		if spine.HasField(name) {
+			return nil, schema.Errorf(schema.Invalid, "SPINE_COLUMN", "the spine has a column %q, which the set makes for the feature %s; give the spine's another name", name, f.Name)
+		}
+		fields = append(fields, arrow.Field{Name: name, Type: arrowType(f.Type), Nullable: true})
+	}
+	metadata := spine.Metadata()
+	return arrow.NewSchema(fields, &metadata), nil
+}
+
+// columnName returns the name of a feature's column: VIEW__FEATURE.
+func columnName(feature string) string { return strings.Replace(feature, ":", "__", 1) }
+
+// tryEmpty binds a batch of no rows, so that whatever a spine's columns lack is
+// told by the code that will bind the rest.
+func (s *Set) tryEmpty(spine *arrow.Schema) error {
+	empty := emptyRecord(spine)
+	defer empty.Release()
+	batch := s.program.NewBatch()
+	batch.Reset(0, 0)
+	return s.spine.bind(batch, empty)
+}
+
+// spineError says where in a spine an error of a chunk of it is.
+func spineError(first int64, err error) error {
+	said, ok := err.(*schema.Error)
+	if !ok || first == 0 {
+		return err
+	}
+	located := *said
+	located.Message = fmt.Sprintf("%s (counted from row %d of the spine)", said.Message, first)
+	return &located
+}

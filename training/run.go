@@ -1,0 +1,229 @@
+package training
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"golang.org/x/sync/errgroup"
+
+	"larder/store/offline"
+)
+
+// maxWorkers is how many connections a set uses at most. More than two gain
+// little where Postgres has no cores to spare, and leave fewer for others.
+const maxWorkers = 2
+
+// A run is one building of a set.
+type run struct {
+	set     *Set
+	moment  *offline.Moment
+	workers []*worker
+	report  *report
+	costs   []offline.Cost // of each view
+	rows    int64          // given out
+}
+
+// Run reads a spine to its end and calls visit with the batches of the set, in
+// order. A batch is released after visit returns; a visitor that keeps it retains
+// it. An error of visit ends the run and is returned as it is. The manifest says
+// what was built.
+func (s *Set) Run(ctx context.Context, spine array.RecordReader, visit func(arrow.Record) error) (*Manifest, error) {
+	in, err := s.newReader(spine)
+	if err != nil {
+		return nil, err
+	}
+	defer in.close()
+	r := &run{set: s}
+	if r.report, err = newReport(s); err != nil {
+		return nil, err
+	}
+	if len(s.views) > 0 {
+		if r.moment, err = s.store.Moment(ctx, s.views); err != nil {
+			return nil, err
+		}
+		defer r.moment.Close()
+	}
+	r.workers = make([]*worker, min(maxWorkers, runtime.GOMAXPROCS(0)))
+	defer r.closeWorkers()
+	if err := r.prepare(ctx); err != nil {
+		return nil, err
+	}
+	for {
+		b, err := in.block()
+		if err != nil {
+			return nil, err
+		}
+		if len(b.chunks) == 0 {
+			break
+		}
+		err = r.block(ctx, b, in.read, visit)
+		b.release()
+		if err != nil {
+			return nil, err
+		}
+	}
+	return r.report.manifest(in.close(), r.rows, time.Now()), nil
+}
+
+// prepare opens the first worker and asks Postgres about each view.
+func (r *run) prepare(ctx context.Context) error {
+	var err error
+	if r.workers[0], err = r.newWorker(ctx); err != nil || r.moment == nil {
+		return err
+	}
+	r.costs = make([]offline.Cost, len(r.set.views))
+	for i, v := range r.set.views {
+		if r.costs[i], err = r.workers[0].session.Cost(ctx, i); err != nil {
+			return err
+		}
+		statement, err := r.workers[0].session.MissingIndex(ctx, i)
+		if err != nil {
+			return err
+		}
+		if statement != "" {
+			r.report.missingIndex(v.Name, statement)
+		}
+	}
+	return nil
+}
+
+func (r *run) closeWorkers() {
+	for _, w := range r.workers {
+		if w != nil {
+			w.close()
+		}
+	}
+}
+
+// block builds the rows of a block and gives them out in order.
+func (r *run) block(ctx context.Context, b *block, read int64, visit func(arrow.Record) error) error {
+	histories, err := r.readHistories(ctx, b)
+	if err != nil {
+		return err
+	}
+	slots := make([]chan []*built, len(b.chunks))
+	for i := range slots {
+		slots[i] = make(chan []*built, 1)
+	}
+	// A chunk is begun when those before it but a few have been given out.
+	tokens := make(chan struct{}, len(r.workers)+2)
+	for range cap(tokens) {
+		tokens <- struct{}{}
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	done := make(chan error, 1)
+	go func() {
+		done <- r.parallel(ctx, len(b.chunks), func(ctx context.Context, w *worker, i int) error {
+			sets, err := w.build(ctx, b.chunks[i], histories)
+			if err != nil {
+				return err
+			}
+			slots[i] <- sets
+			return nil
+		}, tokens)
+	}()
+	err = r.giveOut(ctx, slots, tokens, done, read, visit)
+	stop()
+	if workErr := <-done; err == nil {
+		err = workErr
+	}
+	for _, slot := range slots {
+		select {
+		case sets := <-slot:
+			releaseAll(sets)
+		default:
+		}
+	}
+	return err
+}
+
+// giveOut visits batches in order until all were, or the work on them failed.
+func (r *run) giveOut(ctx context.Context, slots []chan []*built, tokens chan struct{}, done chan error, read int64, visit func(arrow.Record) error) error {
+	for _, slot := range slots {
+		var sets []*built
+		select {
+		case sets = <-slot:
+		case err := <-done:
+			done <- err // for the caller to see
+			select {
+			case sets = <-slot:
+			default:
+				return err
+			}
+		}
+		for _, x := range sets {
+			r.report.add(x)
+			r.rows += x.rec.NumRows()
+			if err := visit(x.rec); err != nil {
+				releaseAll(sets)
+				return err
+			}
+		}
+		releaseAll(sets)
+		if r.set.req.Progress != nil {
+			r.set.req.Progress(Progress{Rows: r.rows, Of: read})
+		}
+		tokens <- struct{}{}
+	}
+	return nil
+}
+
+func releaseAll(sets []*built) {
+	for _, x := range sets {
+		x.rec.Release()
+	}
+}
+
+// parallel calls work for 0 to n-1, begun in order, each on a worker that has
+// nothing else to do. Only the first worker is waited for: others take part as
+// soon as they get a connection. tokens, if there are any, are taken first.
+func (r *run) parallel(ctx context.Context, n int, work func(ctx context.Context, w *worker, i int) error, tokens chan struct{}) error {
+	var next atomic.Int64
+	g, ctx := errgroup.WithContext(ctx)
+	begun, allBegun := context.WithCancel(ctx)
+	defer allBegun()
+	for at := range min(n, len(r.workers)) {
+		g.Go(func() (err error) {
+			defer func() {
+				if p := recover(); p != nil {
+					err = fmt.Errorf("panic in a training set: %v\n%s", p, debug.Stack())
+				}
+			}()
+			if r.workers[at] == nil {
+				w, err := r.newWorker(begun)
+				if err != nil {
+					return nil // the first meets what is wrong itself, if anything is
+				}
+				r.workers[at] = w
+			}
+			for {
+				if tokens != nil {
+					select {
+					case <-tokens:
+					case <-ctx.Done():
+						return context.Cause(ctx)
+					}
+				}
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					allBegun()
+					if tokens != nil {
+						tokens <- struct{}{}
+					}
+					return nil
+				}
+				if err := work(ctx, r.workers[at], i); err != nil {
+					return err
+				}
+			}
+		})
+	}
+	return g.Wait()
+}

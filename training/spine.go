@@ -1,0 +1,172 @@
+package training
+
+import (
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"larder/schema"
+	"larder/vector"
+)
+
+// spineColumns are the columns of a spine that a set reads; the others only pass.
+type spineColumns struct {
+	keys    []spineColumn
+	request []spineColumn
+	time    int
+	unit    arrow.TimeUnit
+}
+
+// A spineColumn is one column and what it is read as.
+type spineColumn struct {
+	name string
+	at   int // in the spine
+	want schema.Type
+}
+
+// bindSpine finds the columns that a plan needs.
+func bindSpine(spine *arrow.Schema, plan *schema.Plan, eventTime string) (spineColumns, error) {
+	var c spineColumns
+	names := make([]string, spine.NumFields())
+	for i, f := range spine.Fields() {
+		names[i] = f.Name
+	}
+	find := func(name string) (int, error) {
+		switch at := spine.FieldIndices(name); len(at) {
+		case 0:
+			return -1, nil
+		case 1:
+			return at[0], nil
+		}
+		return -1, schema.Errorf(schema.Invalid, "SPINE_COLUMN", "the spine has two columns %q; drop or rename one", name)
+	}
+	at, err := find(eventTime)
+	switch {
+	case err != nil:
+		return c, err
+	case at < 0:
+		return c, schema.Errorf(schema.Invalid, "MISSING_EVENT_TIME", "the spine has no column %q, the time of each row; %s, or name another as event_time_column", eventTime, schema.Nearest(eventTime, names))
+	}
+	if c.time, c.unit, err = at, 0, nil; true {
+		t, isTime := spine.Field(at).Type.(*arrow.TimestampType)
+		if !isTime {
+			return c, schema.Errorf(schema.Invalid, "EVENT_TIME_TYPE", "the spine's column %q is %s; it must be a timestamp with a time zone", eventTime, spine.Field(at).Type)
+		}
+		if t.TimeZone == "" {
+			return c, naiveTime(eventTime)
+		}
+		c.unit = t.Unit
+	}
+	for _, k := range plan.Keys {
+		if at, err = find(k.Name); err != nil {
+			return c, err
+		}
+		if at < 0 {
+			return c, schema.Errorf(schema.Invalid, "MISSING_JOIN_KEY", "the spine has no column %q (%s), a join key that %s needs; %s", k.Name, k.Type, plan.Name(), schema.Nearest(k.Name, names))
+		}
+		c.keys = append(c.keys, spineColumn{k.Name, at, k.Type})
+	}
+	for _, f := range plan.Request {
+		if at, err = find(f.Name); err != nil {
+			return c, err
+		}
+		if at >= 0 {
+			c.request = append(c.request, spineColumn{f.Name, at, f.Type})
+		}
+	}
+	return c, nil
+}
+
+func naiveTime(column string) error {
+	return schema.Errorf(schema.Invalid, "NAIVE_TIMESTAMP", "the spine's column %q is a timestamp without a time zone, so it names no moment; say which zone it is in: "+
+		"in pandas df[%[1]q] = df[%[1]q].dt.tz_localize(\"UTC\"), in polars pl.col(%[1]q).dt.replace_time_zone(\"UTC\")", column)
+}
+
+// bind gives a chunk's keys and request values to a batch that was reset.
+func (c *spineColumns) bind(batch *vector.Batch, rec arrow.Record) error {
+	keys, err := readColumns(rec, c.keys)
+	if err != nil {
+		return err
+	}
+	request, err := readColumns(rec, c.request)
+	if err != nil {
+		return err
+	}
+	if err := batch.BindKeys(keys); err != nil {
+		return err
+	}
+	return batch.BindRequest(request)
+}
+
+func readColumns(rec arrow.Record, wanted []spineColumn) (vector.Columns, error) {
+	var out vector.Columns
+	for _, w := range wanted {
+		column, err := readColumn(rec.Column(w.at), w.want)
+		if err != nil {
+			return out, schema.Errorf(schema.Invalid, "SPINE_COLUMN_TYPE", "the spine's column %q: %v; it must be %s", w.name, err, w.want)
+		}
+		out.Names, out.Values = append(out.Names, w.name), append(out.Values, column)
+	}
+	return out, nil
+}
+
+// times returns the time of each row of a chunk, in microseconds; first is the
+// number of its first row. A part of a microsecond is cut: rows of a source
+// have none, so that as many of them are before it.
+func (c *spineColumns) times(rec arrow.Record, name string, first int64) ([]int64, error) {
+	column := rec.Column(c.time).(*array.Timestamp)
+	times := make([]int64, column.Len())
+	for i, t := range column.TimestampValues() {
+		if column.IsNull(i) {
+			return nil, schema.Errorf(schema.Invalid, "NULL_EVENT_TIME", "the spine's column %q is null in row %d; every row needs its time", name, first+int64(i))
+		}
+		micros, fits := toMicros(int64(t), c.unit)
+		if !fits || micros < schema.BeginningOfTime || micros > schema.EndOfTime {
+			return nil, schema.Errorf(schema.Invalid, "EVENT_TIME_RANGE", "the spine's column %q has a time before 4714 BC or after the year 9999 in row %d", name, first+int64(i))
+		}
+		times[i] = micros
+	}
+	return times, nil
+}
+
+// toMicros converts a time to microseconds and tells whether it fits.
+func toMicros(t int64, unit arrow.TimeUnit) (int64, bool) {
+	switch unit {
+	case arrow.Second:
+		return t * 1_000_000, t*1_000_000/1_000_000 == t
+	case arrow.Millisecond:
+		return t * 1000, t*1000/1000 == t
+	case arrow.Nanosecond:
+		micros := t / 1000
+		if t%1000 < 0 {
+			micros--
+		}
+		return micros, true
+	}
+	return t, true
+}
+
+func emptyRecord(s *arrow.Schema) arrow.Record {
+	columns := make([]arrow.Array, s.NumFields())
+	for i, f := range s.Fields() {
+		columns[i] = array.MakeArrayOfNull(memory.DefaultAllocator, f.Type, 0)
+		defer columns[i].Release()
+	}
+	return array.NewRecord(s, columns, 0)
+}
+
+// nullKeys tells of the first null in a join key, by its row in the spine.
+func (c *spineColumns) nullKeys(rec arrow.Record, first int64) error {
+	for _, k := range c.keys {
+		column := rec.Column(k.at)
+		if column.NullN() == 0 && column.DataType().ID() != arrow.NULL {
+			continue
+		}
+		for i := range column.Len() {
+			if column.IsNull(i) {
+				return schema.Errorf(schema.Invalid, "NULL_JOIN_KEY", "the spine's join key %q is null in row %d; drop such rows", k.name, first+int64(i))
+			}
+		}
+	}
+	return nil
+}

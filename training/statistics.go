@@ -1,0 +1,147 @@
+package training
+
+import (
+	"math"
+
+	"github.com/DataDog/sketches-go/ddsketch"
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+
+	"larder/schema"
+)
+
+// quantileError is how far a quantile may be off, as a share of its value.
+const quantileError = 0.01
+
+// quantiles are those that a manifest tells.
+var quantiles = []float64{0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99}
+
+// FeatureStatistics say what the values of a feature are like in a set.
+type FeatureStatistics struct {
+	Name  string `json:"name"` // of the column: VIEW__FEATURE
+	Type  string `json:"type"`
+	Count int64  `json:"count"` // rows
+	Nulls int64  `json:"nulls"` // of them
+	// Of the values before defaults took the place of some: how many rows are of
+	// each status.
+	Present       int64 `json:"present"`
+	NullValue     int64 `json:"null_value"`
+	NotFound      int64 `json:"not_found"`
+	OutsideMaxAge int64 `json:"outside_max_age"`
+	// Of numbers that are finite. Quantiles are of 0.01, 0.05, 0.25, 0.5, 0.75,
+	// 0.95 and 0.99, each within 1 % of its value.
+	NotFinite int64     `json:"not_finite,omitempty"`
+	Mean      *float64  `json:"mean,omitempty"`
+	Min       *float64  `json:"min,omitempty"`
+	Max       *float64  `json:"max,omitempty"`
+	Quantiles []float64 `json:"quantiles,omitempty"`
+	// TopValues are the commonest of bools, integers and strings. Where there are
+	// more than 1024 different ones, counts may be too low by up to
+	// TopValuesError.
+	TopValues      []TopValue `json:"top_values,omitempty"`
+	TopValuesError int64      `json:"top_values_error,omitempty"`
+}
+
+// A statistic collects what the values of a feature are like.
+type statistic struct {
+	rows, nulls, notFinite, count int64
+	statuses                      [5]int64
+	sum, min, max                 float64
+	sketch                        *ddsketch.DDSketch // of numbers
+	ints                          *counter[int64]    // of integers and bools
+	texts                         *counter[string]
+}
+
+func newStatistic(t schema.Type) (*statistic, error) {
+	s := &statistic{min: math.Inf(1), max: math.Inf(-1)}
+	switch {
+	case t.IsInteger() || t == schema.Bool:
+		s.ints = newCounter[int64]()
+	case t == schema.String:
+		s.texts = newCounter[string]()
+	}
+	if t.IsInteger() || t.IsFloat() {
+		var err error
+		if s.sketch, err = ddsketch.NewDefaultDDSketch(quantileError); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// add takes a column of values in.
+func (s *statistic) add(a arrow.Array) {
+	s.rows += int64(a.Len())
+	s.nulls += int64(a.NullN())
+	each := func(add func(i int)) {
+		for i := range a.Len() {
+			if a.NullN() == 0 || a.IsValid(i) {
+				add(i)
+			}
+		}
+	}
+	switch a := a.(type) {
+	case *array.Boolean:
+		each(func(i int) {
+			if a.Value(i) {
+				s.ints.add(1)
+			} else {
+				s.ints.add(0)
+			}
+		})
+	case *array.Int32:
+		each(func(i int) { s.addInt(int64(a.Value(i))) })
+	case *array.Int64:
+		each(func(i int) { s.addInt(a.Value(i)) })
+	case *array.Float32:
+		each(func(i int) { s.addNumber(float64(a.Value(i))) })
+	case *array.Float64:
+		each(func(i int) { s.addNumber(a.Value(i)) })
+	case *array.String:
+		each(func(i int) { s.texts.addText(a.Value(i)) })
+	}
+}
+
+func (s *statistic) addInt(v int64) {
+	s.ints.add(v)
+	s.addNumber(float64(v))
+}
+
+func (s *statistic) addNumber(v float64) {
+	if math.IsNaN(v) || math.IsInf(v, 0) || s.sketch.Add(v) != nil { // the sketch takes numbers up to 1e308 or so
+		s.notFinite++
+		return
+	}
+	s.count++
+	s.sum += v
+	s.min, s.max = min(s.min, v), max(s.max, v)
+}
+
+// result returns what was collected of a column.
+func (s *statistic) result(name string, t schema.Type) FeatureStatistics {
+	f := FeatureStatistics{
+		Name: name, Type: t.String(), Count: s.rows, Nulls: s.nulls, NotFinite: s.notFinite,
+		Present: s.statuses[schema.StatusPresent], NullValue: s.statuses[schema.StatusNullValue],
+		NotFound: s.statuses[schema.StatusNotFound], OutsideMaxAge: s.statuses[schema.StatusOutsideMaxAge],
+	}
+	if s.count > 0 {
+		if mean := s.sum / float64(s.count); !math.IsInf(mean, 0) {
+			f.Mean = &mean
+		}
+		f.Min, f.Max = &s.min, &s.max
+		if values, err := s.sketch.GetValuesAtQuantiles(quantiles); err == nil {
+			for _, v := range values { // a sketch's answer may lie beyond the ends
+				f.Quantiles = append(f.Quantiles, min(max(v, s.min), s.max))
+			}
+		}
+	}
+	switch {
+	case t == schema.Bool:
+		f.TopValues, f.TopValuesError = s.ints.top(func(v int64) any { return v == 1 })
+	case s.ints != nil:
+		f.TopValues, f.TopValuesError = s.ints.top(func(v int64) any { return v })
+	case s.texts != nil:
+		f.TopValues, f.TopValuesError = s.texts.top(func(v string) any { return v })
+	}
+	return f
+}

@@ -1,0 +1,168 @@
+package training
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+
+	"larder/schema"
+	"larder/store/offline"
+	"larder/store/record"
+	"larder/vector"
+)
+
+// A worker builds chunks, one after the other, over a connection of its own.
+type worker struct {
+	run      *run
+	session  *offline.Session // nil when no view is read
+	batch    *vector.Batch
+	encoders []*record.Encoder // of each view
+	found    []tally           // of each view, in the chunk at hand
+}
+
+// A tally counts what the look-ups of a view met.
+type tally struct {
+	hidden int64 // rows whose winner by event time alone had not arrived
+	bad    int64 // rows of the source that don't compete
+}
+
+// built is a batch of the set and what is known of it.
+type built struct {
+	rec      arrow.Record
+	tallies  []tally
+	statuses [][5]int64 // of each view: how many rows are of each status
+	values   [][5]int64 // of each feature, alike
+}
+
+func (r *run) newWorker(ctx context.Context) (*worker, error) {
+	w := &worker{run: r, batch: r.set.program.NewBatch()}
+	for _, v := range r.set.views {
+		w.encoders = append(w.encoders, record.NewEncoder(v))
+	}
+	if r.moment == nil {
+		return w, nil
+	}
+	var err error
+	w.session, err = r.moment.Session(ctx)
+	return w, err
+}
+
+func (w *worker) close() {
+	if w.session != nil {
+		w.session.Close()
+	}
+}
+
+// build makes the vectors of a chunk: one batch, or more where its strings and
+// lists are too large for one.
+func (w *worker) build(ctx context.Context, c *chunk, histories []*history) ([]*built, error) {
+	set, err := w.vectors(ctx, c, histories)
+	var said *schema.Error
+	if n := len(c.times); errors.As(err, &said) && said.Reason == "VALUES_TOO_LARGE" && n > 1 {
+		var both []*built
+		for _, part := range [][2]int{{0, n / 2}, {n / 2, n}} {
+			half := &chunk{first: c.first + int64(part[0]), rec: c.rec.NewSlice(int64(part[0]), int64(part[1])), times: c.times[part[0]:part[1]]}
+			sets, err := w.build(ctx, half, histories)
+			half.rec.Release()
+			if err != nil {
+				releaseAll(both)
+				return nil, err
+			}
+			both = append(both, sets...)
+		}
+		return both, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return []*built{set}, nil
+}
+
+func (w *worker) vectors(ctx context.Context, c *chunk, histories []*history) (*built, error) {
+	set, b := w.run.set, w.batch
+	if err := w.bind(c); err != nil {
+		return nil, err
+	}
+	b.WantColumns()
+	w.found = make([]tally, len(set.views))
+	var order []int32
+	for view := range set.views {
+		var err error
+		if histories[view] != nil {
+			err = histories[view].visit(w, view, c)
+		} else {
+			if order == nil || !slices.Equal(set.req.Plan.Views[view].KeyColumns, set.req.Plan.Views[view-1].KeyColumns) {
+				order = w.byKey(view, c)
+			}
+			err = w.lookUp(ctx, view, c, order)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := b.Finish(); err != nil {
+		return nil, err
+	}
+	if set.req.Vectors != nil {
+		if err := set.req.Vectors(c.first, b); err != nil {
+			return nil, err
+		}
+	}
+	return w.collect(c), nil
+}
+
+// bind gives the rows of a chunk to the batch: from here on it has their keys.
+func (w *worker) bind(c *chunk) error {
+	w.batch.Reset(len(c.times), 0)
+	w.batch.SetTimes(c.times)
+	if w.run.set.req.AsOf == EventTime {
+		w.batch.IgnoreIngestTime()
+	}
+	return spineError(c.first, w.run.set.spine.bind(w.batch, c.rec))
+}
+
+// byKey returns the rows of a chunk in the order of their keys in a view, and of
+// their times: one look-up finds the pages of the next in memory.
+func (w *worker) byKey(view int, c *chunk) []int32 {
+	order, keys := make([]int32, len(c.times)), w.batch.Keys()
+	for i := range order {
+		order[i] = int32(i)
+	}
+	first := view * len(order)
+	slices.SortFunc(order, func(a, b int32) int {
+		if d := bytes.Compare(keys.At(first+int(a)), keys.At(first+int(b))); d != 0 {
+			return d
+		}
+		return cmp.Compare(c.times[a], c.times[b])
+	})
+	return order
+}
+
+// collect makes a batch of the set from vectors that are finished.
+func (w *worker) collect(c *chunk) *built {
+	set := w.run.set
+	out := &built{tallies: w.found, statuses: make([][5]int64, len(set.views))}
+	for view := range set.views {
+		for _, s := range w.batch.Statuses(view) {
+			out.statuses[view][s]++
+		}
+	}
+	columns := slices.Clone(c.rec.Columns())
+	features := w.batch.Columns()
+	out.values = make([][5]int64, len(features))
+	for i := range features {
+		for _, s := range features[i].Statuses {
+			out.values[i][s]++
+		}
+		a := writeColumn(&features[i])
+		defer a.Release()
+		columns = append(columns, a)
+	}
+	out.rec = array.NewRecord(set.schema, columns, c.rec.NumRows())
+	return out
+}
