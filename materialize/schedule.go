@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"larder/internal/background"
 	"larder/schema"
 )
 
@@ -50,6 +51,7 @@ func (r *Runner) Run(ctx context.Context) error {
 			t.cancel = cancel
 			workers.Go(func() {
 				defer cancel(nil)
+				background.Thread()
 				r.execute(running, t)
 			})
 		}

@@ -6,13 +6,13 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"larder/internal/background"
 	"larder/schema"
 )
 
@@ -62,7 +62,7 @@ type generation struct {
 
 // NewSet returns an empty set. The runtime must stay open until the set is closed.
 func NewSet(_ *Runtime, opts SetOptions) *Set {
-	s := &Set{opts: opts.withDefaults(), slots: make(chan struct{}, slotsPerCore*runtime.GOMAXPROCS(0))}
+	s := &Set{opts: opts.withDefaults(), slots: make(chan struct{}, slotsPerCore*background.Cores())}
 	s.serving.Store(&map[*schema.Plan]*Model{})
 	return s
 }

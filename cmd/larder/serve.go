@@ -20,6 +20,7 @@ import (
 
 	larderv1 "larder/api/larder/v1"
 	"larder/control"
+	"larder/internal/background"
 	"larder/internal/grpcserver"
 	"larder/internal/pgdev"
 	"larder/materialize"
@@ -108,6 +109,7 @@ func serve(ctx context.Context, cfg settings, log *slog.Logger) (err error) {
 }
 
 func (n *node) open(ctx context.Context) error {
+	background.Spare()
 	n.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if err := n.openPostgres(ctx); err != nil {
 		return err

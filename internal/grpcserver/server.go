@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -17,6 +16,8 @@ import (
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/reflection"
+
+	"larder/internal/background"
 )
 
 // A Server is a gRPC server, and an HTTP server beside it, in one shell: they
@@ -64,7 +65,7 @@ func (s *Server) grpcOptions() []grpc.ServerOption {
 		// Above the limit in flight, so that a caller is told and not left waiting.
 		grpc.MaxConcurrentStreams(uint32(2 * s.opts.MaxInFlight)),
 		// A goroutine that has run a handler has the stack for the next one.
-		grpc.NumStreamWorkers(uint32(4 * runtime.GOMAXPROCS(0))),
+		grpc.NumStreamWorkers(uint32(4 * background.Cores())),
 		grpc.InTapHandle(s.admit),
 		grpc.UnaryInterceptor(s.unary),
 		grpc.StreamInterceptor(s.stream),

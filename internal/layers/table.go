@@ -44,6 +44,7 @@ var House = Table{
 		"examples/fraud/fraudload": {Floor: 3, Imports: []string{"examples/fraud"}},
 
 		"materialize": {Floor: 4, Imports: []string{"internal/background", "schema", "store/online", "store/record", "store/row"}},
+		"training":    {Floor: 4, Imports: []string{"schema", "store/offline", "store/record", "store/row", "vector"}},
 		"serving": {Floor: 4, Imports: []string{
 			"api/larder/v1", "internal/grpcserver", "schema", "scoring", "store/online", "store/row", "vector",
 		}},
@@ -69,14 +70,15 @@ var House = Table{
 		"github.com/pressly/goose/v3":             {"migrations"},
 		"github.com/dgraph-io/badger/v4":          {"store/online"},
 		"github.com/dgraph-io/ristretto":          {"store/online"},
-		"github.com/apache/arrow/go/v17":          {"materialize", "store/offline", "store/record"},
+		"github.com/apache/arrow/go/v17":          {"materialize", "store/offline", "store/record", "training"},
 		"github.com/yalue/onnxruntime_go":         {"scoring"},
 		"github.com/goccy/go-yaml":                {"cmd/larder", "schema/definitions"},
 		"github.com/spf13/cobra":                  {"cmd/larder"},
 		"github.com/spf13/pflag":                  {"cmd/larder"},
 		"golang.org/x/term":                       {"cmd/larder"},
+		"github.com/DataDog/sketches-go":          {"training"},
 		"github.com/HdrHistogram/hdrhistogram-go": {"bench", "demo"},
-		"golang.org/x/sync":                       {"bench", "cmd/larder", "control", "demo", "store/online"},
+		"golang.org/x/sync":                       {"bench", "cmd/larder", "control", "demo", "store/online", "training"},
 		"google.golang.org/grpc": {
 			"api/larder/v1", "bench", "cmd/larder", "control", "demo", "internal/grpcserver", "serving",
 		},

@@ -11,6 +11,7 @@ import (
 	"github.com/dgraph-io/badger/v4/pb"
 	"golang.org/x/sync/errgroup"
 
+	"larder/internal/background"
 	"larder/schema"
 )
 
@@ -56,7 +57,7 @@ func (w *Writer) apply(c *chunk) error {
 }
 
 // yieldEvery is how many rows are compared at a stretch, about a tenth of a
-// millisecond: requests would otherwise wait out the scheduler's 10.
+// millisecond: then whoever waits for this goroutine's processor gets it.
 const yieldEvery = 32
 
 // leastPart is how many rows are worth a goroutine of their own.
@@ -66,33 +67,40 @@ const leastPart = 4 << 10
 // version it is written.
 func (w *Writer) compare(c *chunk) error {
 	w.pickNew(c)
+	parts := min(background.Cores(), len(c.rows)/leastPart+1)
+	if parts == 1 {
+		return w.comparePart(c, c.rows)
+	}
 	var g errgroup.Group
-	parts := min(runtime.GOMAXPROCS(0), len(c.rows)/leastPart+1)
 	for p := range parts {
-		part := c.rows[p*len(c.rows)/parts : (p+1)*len(c.rows)/parts]
-		g.Go(func() (err error) {
-			defer func() {
-				if r := recover(); r != nil {
-					err = damaged(w.store.dir, fmt.Errorf("%v", r))
-				}
-			}()
-			txn := w.store.db.NewTransactionAt(newest, false)
-			defer txn.Discard()
-			for i := range part {
-				if part[i].isNew {
-					continue
-				}
-				if i%yieldEvery == 0 {
-					runtime.Gosched()
-				}
-				if err := w.compareOne(txn, c, &part[i]); err != nil {
-					return err
-				}
-			}
-			return nil
+		g.Go(func() error {
+			background.Thread()
+			return w.comparePart(c, c.rows[p*len(c.rows)/parts:(p+1)*len(c.rows)/parts])
 		})
 	}
 	return g.Wait()
+}
+
+func (w *Writer) comparePart(c *chunk, part []chunkRow) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = damaged(w.store.dir, fmt.Errorf("%v", r))
+		}
+	}()
+	txn := w.store.db.NewTransactionAt(newest, false)
+	defer txn.Discard()
+	for i := range part {
+		if i%yieldEvery == 0 {
+			runtime.Gosched()
+		}
+		if part[i].isNew {
+			continue
+		}
+		if err := w.compareOne(txn, c, &part[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // pickNew finds rows whose keys the view can't have, since it was empty when the

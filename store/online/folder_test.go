@@ -134,9 +134,10 @@ func TestALogThatEndsEarly(t *testing.T) {
 }
 
 // A table whose middle is damaged opens; Run finds it, and reads are refused.
-// A kill may come between the making of a log and its first byte.
-func TestALogThatHasNotBegun(t *testing.T) {
-	for _, name := range []string{"00999.mem", "000999.vlog"} {
+// A kill may come between the making of a log and its first byte, and between
+// its last and its removal.
+func TestAnEmptyLog(t *testing.T) {
+	for _, name := range []string{"00000.mem", "00999.mem", "000999.vlog"} {
 		dir := t.TempDir()
 		runAndKill(t, dir, 0, 2)
 		if err := os.WriteFile(filepath.Join(dir, "rows", name), nil, 0o600); err != nil {

@@ -64,23 +64,22 @@ func checkEmpty(rows string) error {
 	return nil
 }
 
-// removeUnbegun removes the newest log, and the newest value log, when they are
-// empty. Badger makes a log and then gives it its size; it would not open what a
-// kill in between leaves. A log that rows were flushed to has had its size on the
-// disk before.
-func removeUnbegun(rows string) error {
-	for _, pattern := range []string{"*.mem", "*.vlog"} {
-		logs, err := filepath.Glob(filepath.Join(rows, pattern)) // sorted, as their numbers have leading zeros
-		if err != nil {
-			return err
-		}
-		if len(logs) == 0 {
+// removeEmptyLogs removes logs and value logs without a byte, which Badger would
+// not open. It makes a log and then gives it its size, and takes its size before
+// it removes it; a kill may come in between. Neither kind holds rows: the size of
+// a log that rows were flushed to is on the disk before they are.
+func removeEmptyLogs(rows string) error {
+	entries, err := os.ReadDir(rows)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if ext := filepath.Ext(e.Name()); ext != ".mem" && ext != ".vlog" {
 			continue
 		}
-		newest := logs[len(logs)-1]
-		info, err := os.Stat(newest)
+		info, err := e.Info()
 		if err == nil && info.Size() == 0 {
-			err = os.Remove(newest)
+			err = os.Remove(filepath.Join(rows, e.Name()))
 		}
 		if err != nil {
 			return err

@@ -85,7 +85,7 @@ func Open(dir string, opts Options) (s *Store, err error) {
 // Badger ends the process.
 func openRows(dir string, opts Options, frozen bool) (db *badger.DB, err error) {
 	rows := filepath.Join(dir, rowsFolder)
-	if err := errors.Join(inspect(dir), removeUnbegun(rows)); err != nil {
+	if err := errors.Join(inspect(dir), removeEmptyLogs(rows)); err != nil {
 		return nil, damaged(dir, err)
 	}
 	defer func() {

@@ -7,6 +7,7 @@ import (
 	"hash/maphash"
 	"sync/atomic"
 
+	"larder/internal/background"
 	"larder/schema"
 	"larder/store/row"
 )
@@ -154,6 +155,7 @@ func (w *Writer) Close() {
 // so that nobody waits for it in vain.
 func (w *Writer) run() {
 	defer close(w.stopped)
+	background.Thread()
 	if err := w.start(); err != nil {
 		_ = w.fail(fmt.Errorf("count rows of view %d: %w", w.view.id, err)) // the caller's next call returns it
 	}
