@@ -121,3 +121,28 @@ func BenchmarkWriter(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkOpen opens a store that was closed, and reads a row.
+func BenchmarkOpen(b *testing.B) {
+	for _, rows := range []int64{1_000_000, 10_000_000} {
+		b.Run(fmt.Sprintf("rows=%d", rows), func(b *testing.B) {
+			dir := b.TempDir()
+			opts := online.Options{MinFreeBytes: 1 << 20}
+			s := open(b, dir, opts)
+			w := s.NewWriter(plainView, online.WriterOptions{})
+			for id := range rows {
+				add(b, w, keyOf(plainView, id), 5, rowOf(0, id, 80))
+			}
+			flush(b, w)
+			w.Close()
+			closed(b, s)
+			for b.Loop() {
+				s := open(b, dir, opts)
+				read(b, s, keyOf(plainView, rows/2))
+				b.StopTimer()
+				closed(b, s)
+				b.StartTimer()
+			}
+		})
+	}
+}
