@@ -26,11 +26,12 @@ import (
 
 // Options say where and how the demo runs. All are required.
 type Options struct {
-	Larder   string // path of the larder binary
-	Dir      string // where everything is kept
-	Out      io.Writer
-	Progress func(step string, done, total int64) // of loading; total 0 when unknown
-	Stay     bool                                 // go on serving until ctx ends
+	Larder  string // path of the larder binary
+	Dir     string // where everything is kept
+	Out     io.Writer
+	Loading func(done, total int64) // is told how far loading is
+	Loaded  func()                  // and when it has ended
+	Stay    bool                    // go on serving until ctx ends
 }
 
 // A Report is what the demo measured.
@@ -74,10 +75,12 @@ func Run(ctx context.Context, opts Options) error {
 	if err := d.report(server); err != nil {
 		return err
 	}
-	if d.Stay {
-		fmt.Fprintln(d.Out, "\nServing until Ctrl-C.")
-		<-ctx.Done()
+	if !d.Stay {
+		fmt.Fprintln(d.Out, "\nThe server stops here; on a terminal it would go on serving.")
+		return nil
 	}
+	fmt.Fprintln(d.Out, "\nServing until Ctrl-C.")
+	<-ctx.Done()
 	return nil
 }
 
@@ -96,9 +99,9 @@ func (d *demo) load(ctx context.Context, dsn string) error {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	loaded, err := fraud.Load(ctx, conn, fraud.Config{}, func(done, total int64) {
-		d.Progress("Simulating card transactions and loading Postgres", done, total)
-	})
+	fmt.Fprintln(d.Out, "Simulating half a year of card transactions and loading them")
+	loaded, err := fraud.Load(ctx, conn, fraud.Config{}, d.Loading)
+	d.Loaded()
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func (c *client) dial() (*grpc.ClientConn, error) {
 	}
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(transport), grpc.WithUserAgent("larder/" + version),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)), grpc.WithUnaryInterceptor(patiently),
 	}
 	if c.tokenFile != "" {
 		raw, err := os.ReadFile(c.tokenFile)
@@ -70,6 +70,16 @@ func (c *client) dial() (*grpc.ClientConn, error) {
 		options = append(options, grpc.WithPerRPCCredentials(bearer(strings.TrimSpace(string(raw)))))
 	}
 	return grpc.NewClient(c.addr, options...)
+}
+
+// patience is how long a command waits for one answer. Without a deadline of the
+// caller's the server sets its own, which fits requests for features.
+const patience = 10 * time.Minute
+
+func patiently(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return invoke(ctx, method, req, reply, conn, opts...)
 }
 
 // A bearer sends a token with every call.
@@ -111,6 +121,9 @@ func errorMessage(err error) string {
 	s, isStatus := status.FromError(err)
 	if !isStatus {
 		return err.Error()
+	}
+	if s.Code() == codes.Unavailable && strings.Contains(s.Message(), "server preface") {
+		return s.Message() + "; a server with a certificate wants --tls"
 	}
 	if s.Code() == codes.Unavailable && strings.Contains(s.Message(), "connection") {
 		return s.Message() + "; is larder serve running there? --addr names another server"

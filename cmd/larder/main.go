@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -36,7 +37,7 @@ func execute(ctx context.Context, root *cobra.Command) int {
 	}
 	fmt.Fprintln(root.ErrOrStderr(), "larder: "+errorMessage(err))
 	var usage usageError
-	if errors.As(err, &usage) {
+	if errors.As(err, &usage) || strings.HasPrefix(err.Error(), "unknown command ") { // cobra has no type for it
 		return exitUsage
 	}
 	return exitFailed

@@ -44,7 +44,11 @@ this command is interrupted; larder status shows them.`,
 			return err
 		}
 		return c.control(func(control larderv1.ControlServiceClient) error {
-			last, err := followRuns(cmd.Context(), control, req, runProgress(cmd.ErrOrStderr()))
+			p := newProgress(cmd.ErrOrStderr(), onTerminal(os.Stderr), "materializing", "rows")
+			last, err := followRuns(cmd.Context(), control, req, p)
+			if cmd.Context().Err() != nil {
+				return errors.New("interrupted; the runs go on in the server, and larder status shows them")
+			}
 			if err != nil {
 				return err
 			}
@@ -73,8 +77,9 @@ func parseMoment(flag, text string) (*int64, error) {
 	return &micros, nil
 }
 
-// followRuns returns the last state of the runs.
-func followRuns(ctx context.Context, control larderv1.ControlServiceClient, req *larderv1.MaterializeRequest, show func([]*larderv1.Run)) (*larderv1.MaterializeResponse, error) {
+// followRuns shows the runs until they have ended and returns their last state.
+func followRuns(ctx context.Context, control larderv1.ControlServiceClient, req *larderv1.MaterializeRequest, p *progress) (*larderv1.MaterializeResponse, error) {
+	defer p.end()
 	stream, err := control.Materialize(ctx, req)
 	if err != nil {
 		return nil, err
@@ -83,50 +88,23 @@ func followRuns(ctx context.Context, control larderv1.ControlServiceClient, req 
 	for {
 		msg, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
-			show(nil)
 			return last, nil
 		}
 		if err != nil {
 			return nil, err
 		}
 		last = msg
-		show(msg.GetRuns())
+		showRuns(p, msg.GetRuns())
 	}
 }
 
-// runProgress shows rows, rows per second and time left: on a terminal in one
-// line, else every five seconds. Nil ends it.
-func runProgress(w io.Writer) func([]*larderv1.Run) {
-	const calm = 5 * time.Second
-	live, began, shown := onTerminal(os.Stderr), time.Now(), time.Now()
-	wrote := false
-	return func(runs []*larderv1.Run) {
-		if runs == nil {
-			if live && wrote {
-				fmt.Fprint(w, "\r\033[K")
-			}
-			return
-		}
-		var read, total int64
-		for _, r := range runs {
-			read, total = read+r.GetRowsRead(), total+max(r.GetRowsTotal(), r.GetRowsRead())
-		}
-		seconds := time.Since(began).Seconds()
-		if seconds < 1 || !live && time.Since(shown) < calm {
-			return
-		}
-		shown, wrote = time.Now(), true
-		rate := float64(read) / seconds
-		line := fmt.Sprintf("%d rows, %.0f per second", read, rate)
-		if total > read && rate > 0 {
-			line = fmt.Sprintf("%d of about %d rows, %.0f per second, %s left", read, total, rate, time.Duration(float64(total-read)/rate*float64(time.Second)).Round(time.Second))
-		}
-		if live {
-			fmt.Fprintf(w, "\r\033[K%s", line)
-			return
-		}
-		fmt.Fprintln(w, line)
+// showRuns shows how far runs are, all together.
+func showRuns(p *progress, runs []*larderv1.Run) {
+	var read, total int64
+	for _, r := range runs {
+		read, total = read+r.GetRowsRead(), total+max(r.GetRowsTotal(), r.GetRowsRead())
 	}
+	p.set(read, total)
 }
 
 func printRuns(w io.Writer, runs []*larderv1.Run) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"reflect"
 	"slices"
@@ -84,8 +85,42 @@ func bindSettings(cmd *cobra.Command, s *settings) (resolve func() error) {
 		if err != nil {
 			return err
 		}
-		return fillSettings(flags, names, given)
+		if err := fillSettings(flags, names, given); err != nil {
+			return err
+		}
+		return s.validate()
 	}
+}
+
+// validate says all that no server could run with; the parts of the server check
+// what is theirs.
+func (s *settings) validate() error {
+	var errs []error
+	within := func(flag string, value, least, most int64) {
+		if value < least || value > most {
+			errs = append(errs, fmt.Errorf("--%s is %d; it can be %d to %d", flag, value, least, most))
+		}
+	}
+	within("max-rows", int64(s.MaxRows), 1, 1_000_000)
+	within("max-message-bytes", int64(s.MaxMessage), 64<<10, 1<<30)
+	within("max-in-flight", int64(s.MaxInFlight), 1, 1<<20)
+	within("min-free-bytes", s.MinFreeBytes, 0, math.MaxInt64)
+	for _, d := range []struct {
+		flag  string
+		value time.Duration
+		least time.Duration
+	}{{"timeout", s.Timeout, time.Millisecond}, {"drain-delay", s.DrainDelay, 0}, {"drain-timeout", s.DrainTimeout, 0}} {
+		if d.value < d.least || d.value > 24*time.Hour {
+			errs = append(errs, fmt.Errorf("--%s is %s; it can be %s to 24h", d.flag, d.value, d.least))
+		}
+	}
+	if f := s.LogFormat; f != "text" && f != "json" {
+		errs = append(errs, fmt.Errorf("--log-format is %q; it can be text or json", f))
+	}
+	if (s.TLSCert == "") != (s.TLSKey == "") {
+		errs = append(errs, errors.New("--tls-cert and --tls-key go together; give both or neither"))
+	}
+	return errors.Join(errs...)
 }
 
 // fillSettings sets what no flag set: from its variable, else from the file.
@@ -133,7 +168,11 @@ func readSettings(path string, names []string) (map[string]string, error) {
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		name := strings.ReplaceAll(key, "_", "-")
 		if !slices.Contains(names, name) {
-			return nil, fmt.Errorf("settings in %s: no setting %q; %s", path, key, schema.Nearest(name, names))
+			keys := make([]string, len(names))
+			for i := range names {
+				keys[i] = strings.ReplaceAll(names[i], "-", "_")
+			}
+			return nil, fmt.Errorf("settings in %s: no setting %q; %s", path, key, schema.Nearest(key, keys))
 		}
 		out[name] = fmt.Sprint(values[key])
 	}

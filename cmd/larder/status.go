@@ -13,7 +13,12 @@ func newStatusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [RUN]",
 		Short: "Show how the server and its feature views stand, or one run",
-		Args:  wrongArgs(cobra.MaximumNArgs(1)),
+		Long: `List the feature views with how fresh their rows are, up to when the source was
+read, how many rows there are, and the last run with its error. With the id of a
+run, show that run, and what was wrong with the rows that it left out.`,
+		Example: `  larder status
+  larder status qqloncb2v3vmih4i --json`,
+		Args: wrongArgs(cobra.MaximumNArgs(1)),
 	}
 	c := bindClient(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// larder runs a command line in this process.
+func larder(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	root := newRootCommand()
+	root.SetArgs(args)
+	root.SetOut(&out)
+	root.SetErr(&errs)
+	code = execute(t.Context(), root)
+	return out.String(), errs.String(), code
+}
+
+func TestExitCodes(t *testing.T) {
+	f := func(code int, stderr string, args ...string) {
+		t.Helper()
+		_, errs, got := larder(t, args...)
+		if got != code || !strings.Contains(errs, stderr) {
+			t.Errorf("larder %v: exit code %d, %q; want %d with %q", args, got, errs, code, stderr)
+		}
+	}
+	f(0, "", "version")
+	f(0, "", "serve", "--help")
+	f(2, `unknown command "nothing" for "larder"`, "nothing")
+	f(2, "unknown command \"matrialize\" for \"larder\"\n\nDid you mean this?\n\tmaterialize", "matrialize")
+	f(2, "unknown flag: --nothing; see larder get --help", "get", "--nothing")
+	f(2, "see larder plan --help", "plan")
+	f(2, "see larder snapshot save --help", "snapshot", "save")
+	f(2, `--from "yesterday" is no time; write it as 2026-01-31T10:00:00Z`, "materialize", "--from", "yesterday")
+	f(1, "no folder no/such/folder; name the one that holds the definitions", "plan", "no/such/folder")
+}
+
+// Every command says what it does, and those with arguments how to use them.
+func TestHelpTeaches(t *testing.T) {
+	for _, cmd := range newRootCommand().Commands() {
+		if cmd.Hidden || cmd.Name() == "help" || cmd.Name() == "completion" {
+			continue
+		}
+		if cmd.Short == "" || strings.HasSuffix(cmd.Short, ".") {
+			t.Errorf("larder %s: short help %q", cmd.Name(), cmd.Short)
+		}
+		if strings.Contains(cmd.Use, " ") && !strings.Contains(cmd.Example, "larder "+cmd.Name()) {
+			t.Errorf("larder %s has arguments and no example", cmd.Use)
+		}
+	}
+}
+
+func TestTable(t *testing.T) {
+	var out strings.Builder
+	err := table(&out, "VIEW ROWS", [][]string{{"customer_spend", "5022"}, {"risk", "7"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "VIEW            ROWS\ncustomer_spend  5022\nrisk            7\n"
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestProgressInWords(t *testing.T) {
+	var out strings.Builder
+	rows := newProgress(&out, false, "materializing", "rows")
+	rows.set(10, 100) // too early
+	rows.began, rows.shown = rows.began.Add(-10*time.Second), rows.shown.Add(-10*time.Second)
+	rows.set(1000, 4000)
+	rows.set(2000, 4000) // too soon
+	rows.end()
+	shares := newProgress(&out, false, "loading", "")
+	shares.began, shares.shown = shares.began.Add(-6*time.Second), shares.shown.Add(-6*time.Second)
+	shares.set(5, 4) // more than was expected
+	shares.end()
+	const want = "materializing: 1000 of about 4000 rows, 100 per second, 30s left\nloading: 100 %, 0s left\n"
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestProgressOnATerminal(t *testing.T) {
+	var out bytes.Buffer
+	p := newProgress(&out, true, "materializing", "rows")
+	p.set(10, 100)
+	if p.bar != nil {
+		t.Error("a bar within the first second")
+	}
+	p.began = p.began.Add(-10 * time.Second)
+	p.set(1000, 4000)
+	if got := p.bar.Current(); got != 1000 {
+		t.Errorf("the bar is at %d, want 1000", got)
+	}
+	p.set(5000, 4000)
+	if p.bar.Completed() {
+		t.Error("the bar is full before the end")
+	}
+	p.end()
+}
