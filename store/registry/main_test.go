@@ -1,0 +1,170 @@
+package registry_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"larder/internal/pgtest"
+	"larder/migrations"
+	"larder/schema"
+	"larder/store/registry"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+func ctx() context.Context { return context.Background() }
+
+// A rows is the note of stored rows, in memory: all that a registry sees of them.
+type rows struct {
+	mu   sync.Mutex
+	note string
+}
+
+func (r *rows) Note() (string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.note, nil
+}
+
+func (r *rows) SetNote(note string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.note = note
+	return nil
+}
+
+// A node is a registry as a server has one.
+type node struct {
+	*registry.Registry
+	rows *rows
+
+	mu      sync.Mutex
+	refuse  error // of Prepare
+	served  []int64
+	stopped context.CancelFunc
+	ended   chan error
+}
+
+// database returns a migrated database.
+func database(t testing.TB) *pgtest.DB {
+	t.Helper()
+	db := pgtest.New(t)
+	if _, err := migrations.Up(ctx(), db.DSN); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+// newNode opens a registry and loads its first catalog.
+func newNode(t testing.TB, dsn, dir string, stored *rows) (*node, error) {
+	t.Helper()
+	n := &node{rows: stored}
+	var err error
+	n.Registry, err = registry.Open(dsn, dir, registry.Options{
+		Rows: stored, PollInterval: 50 * time.Millisecond,
+		Prepare: func(context.Context, *schema.Catalog) error {
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			return n.refuse
+		},
+		Published: func(c *schema.Catalog) {
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			n.served = append(n.served, c.Version)
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	t.Cleanup(n.Close)
+	return n, n.Load(ctx())
+}
+
+// start is newNode for those that load, and follows Postgres until the test ends.
+func start(t testing.TB, dsn string) *node {
+	t.Helper()
+	n, err := newNode(t, dsn, t.TempDir(), new(rows))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.run(t)
+	return n
+}
+
+func (n *node) run(t testing.TB) {
+	running, cancel := context.WithCancel(ctx())
+	ended := make(chan error, 1)
+	go func() { ended <- n.Run(running) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func (n *node) setRefusal(err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.refuse = err
+}
+
+// definitions are of n views.
+func definitions(n int) *schema.Definitions {
+	d := &schema.Definitions{
+		Entities: []schema.Entity{{Name: "user", JoinKeys: []schema.JoinKey{{Name: "user_id", Type: schema.Int64}}}},
+		Sources:  []schema.Source{{Name: "facts", Table: "facts", TimestampField: "at"}},
+	}
+	for i := range n {
+		d.FeatureViews = append(d.FeatureViews, schema.FeatureView{
+			Name: fmt.Sprintf("view_%d", i), Entities: []string{"user"}, Source: "facts",
+			Features: []schema.Feature{{Name: "x", Type: schema.Float64}},
+		})
+	}
+	return d
+}
+
+// apply proposes and commits, and returns the version.
+func (n *node) apply(t testing.TB, defs *schema.Definitions, by string) int64 {
+	t.Helper()
+	p, err := n.Propose(ctx(), defs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	version, err := n.Commit(ctx(), p, p.Base, by)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return version
+}
+
+// await waits until a version is served.
+func (n *node) await(t testing.TB, version int64) {
+	t.Helper()
+	patient, cancel := context.WithTimeout(ctx(), time.Minute)
+	defer cancel()
+	if err := n.Await(patient, version); err != nil {
+		t.Fatalf("version %d: %v", version, err)
+	}
+	if got := n.Catalog().Version; got < version {
+		t.Fatalf("version %d is served; want %d", got, version)
+	}
+}
+
+// eventually asks until the answer is yes, for a minute.
+func eventually(t testing.TB, what string, ask func() bool) {
+	t.Helper()
+	deadline := time.After(time.Minute)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !ask() {
+		select {
+		case <-deadline:
+			t.Fatalf("after a minute: no %s", what)
+		case <-tick.C:
+		}
+	}
+}
