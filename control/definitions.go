@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -76,7 +77,9 @@ func (s *Server) proposal(ctx context.Context, req *larderv1.ApplyRequest) (*reg
 
 func (s *Server) propose(ctx context.Context, raw []byte) (*registry.Proposal, error) {
 	defs := new(schema.Definitions)
-	if err := json.Unmarshal(raw, defs); err != nil {
+	strict := json.NewDecoder(bytes.NewReader(raw))
+	strict.DisallowUnknownFields() // of a newer client's: what is left out would not be what was meant
+	if err := strict.Decode(defs); err != nil {
 		return nil, schema.Errorf(schema.Invalid, "BAD_DEFINITIONS", "the definitions can't be read: %v", err)
 	}
 	return s.Registry.Propose(ctx, defs)
