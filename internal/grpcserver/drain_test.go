@@ -2,6 +2,7 @@ package grpcserver_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -116,4 +117,28 @@ func TestDrainCutsOffWhatTakesTooLong(t *testing.T) {
 	if code, _, _ := said(<-answer); code != "Unavailable" {
 		t.Errorf("the request was answered %s", code)
 	}
+}
+
+func TestNotReady(t *testing.T) {
+	var damage atomic.Pointer[error]
+	s := start(t, grpcserver.Options{Ready: func() error {
+		if err := damage.Load(); err != nil {
+			return *err
+		}
+		return nil
+	}}, nothing)
+	f := func(web int, rpc healthv1.HealthCheckResponse_ServingStatus) {
+		t.Helper()
+		if status, _ := s.ask("GET", "/readyz", ""); status != web {
+			t.Errorf("/readyz: %d, want %d", status, web)
+		}
+		answer, err := healthv1.NewHealthClient(s.conn).Check(t.Context(), &healthv1.HealthCheckRequest{})
+		if err != nil || answer.GetStatus() != rpc {
+			t.Errorf("health: %v %v, want %s", answer, err, rpc)
+		}
+	}
+	f(200, healthv1.HealthCheckResponse_SERVING)
+	err := errors.New("a table is damaged")
+	damage.Store(&err)
+	f(503, healthv1.HealthCheckResponse_NOT_SERVING)
 }

@@ -79,7 +79,7 @@ func (s *Server) routes(handler http.Handler) http.Handler {
 }
 
 func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
-	if !s.ready.Load() {
+	if !s.ready.Load() || s.opts.Ready() != nil {
 		http.Error(w, "not ready", http.StatusServiceUnavailable)
 		return
 	}

@@ -36,6 +36,9 @@ type Options struct {
 	// sets no deadline. Defaults to 1m.
 	DefaultTimeout time.Duration
 
+	// Ready tells why requests can't be answered, for health checks; nil says
+	// that they can. Defaults to nil always.
+	Ready func() error
 	// DrainDelay is how long requests are still taken after health says that the
 	// server stops, for load balancers to look. 0 is not at all.
 	DrainDelay time.Duration
@@ -53,6 +56,9 @@ func (o Options) withDefaults() Options {
 	o.MaxInFlight = cmp.Or(o.MaxInFlight, 1024)
 	o.DefaultTimeout = cmp.Or(o.DefaultTimeout, time.Minute)
 	o.DrainTimeout = cmp.Or(o.DrainTimeout, 10*time.Second)
+	if o.Ready == nil {
+		o.Ready = func() error { return nil }
+	}
 	return o
 }
 

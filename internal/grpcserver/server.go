@@ -53,7 +53,7 @@ func New(opts Options) (*Server, error) {
 		s.tls = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
 	}
 	s.grpc = grpc.NewServer(s.grpcOptions()...)
-	healthv1.RegisterHealthServer(s, s.health)
+	healthv1.RegisterHealthServer(s, healthCheck{s.health, s})
 	reflection.Register(s)
 	return s, nil
 }
@@ -77,6 +77,21 @@ func (s *Server) grpcOptions() []grpc.ServerOption {
 		all = append(all, grpc.StatsHandler(otelgrpc.NewServerHandler()))
 	}
 	return all
+}
+
+// A healthCheck is health as the server says it, unless requests can't be
+// answered.
+type healthCheck struct {
+	*health.Server
+	shell *Server
+}
+
+func (h healthCheck) Check(ctx context.Context, req *healthv1.HealthCheckRequest) (*healthv1.HealthCheckResponse, error) {
+	answer, err := h.Server.Check(ctx, req)
+	if err == nil && h.shell.opts.Ready() != nil {
+		return &healthv1.HealthCheckResponse{Status: healthv1.HealthCheckResponse_NOT_SERVING}, nil
+	}
+	return answer, err
 }
 
 // RegisterService registers a service, as generated code wants it. All must be

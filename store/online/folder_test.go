@@ -172,6 +172,7 @@ func TestADamagedBlock(t *testing.T) {
 			break
 		}
 	}
+	refused(t, s.Damage(), "STORE_DAMAGED", dir, remedy)
 	stop()
 	if err := <-found; err != nil {
 		t.Error(err)

@@ -157,6 +157,14 @@ func (s *Store) Run(ctx context.Context) error {
 	return nil
 }
 
+// Damage returns what Run found; nil while nothing was.
+func (s *Store) Damage() error {
+	if d := s.damage.Load(); d != nil {
+		return d
+	}
+	return nil
+}
+
 // DiskBytes returns how much of the disk the store takes.
 func (s *Store) DiskBytes() int64 {
 	return dirBytes(s.dir) + dirBytes(filepath.Join(s.dir, rowsFolder))
