@@ -1,6 +1,7 @@
 package online
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -105,6 +106,14 @@ func (l *loader) add(ctx context.Context, e snapshotEntry) error {
 		return snapshotErrorf(reasonDamaged, "the snapshot is damaged: its entries are out of order or too large; %s", snapshotRemedy)
 	}
 	l.last = append(l.last[:0], e.key...)
+	if bytes.HasPrefix(e.key, []byte{ownPrefix, viewEntry}) {
+		state, err := parseViewState(e.value)
+		if err != nil {
+			return snapshotErrorf(reasonDamaged, "the snapshot is damaged: %v; %s", err, snapshotRemedy)
+		}
+		state.uncounted = true // rows that were written while it was saved may be in it
+		e.value = appendViewState(nil, state)
+	}
 	badger.KVToBuffer(&pb.KV{Key: e.key, Value: e.value, Version: e.version, UserMeta: []byte{e.meta}}, l.buf)
 	if l.buf.LenNoPadding() < loadBytes {
 		return nil

@@ -118,6 +118,38 @@ func TestASnapshotWhileRowsAreWritten(t *testing.T) {
 	}
 }
 
+// writerFunc writes by calling itself.
+type writerFunc func(p []byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// Rows that were written between the count of their view and the end of a
+// snapshot are in it, and come to be counted where it is loaded.
+func TestASnapshotOfRowsThatItHasNotCounted(t *testing.T) {
+	s := sampleStore(t, 9_000)
+	defer closed(t, s)
+	var b bytes.Buffer
+	err := s.Save(ctx(), writerFunc(func(p []byte) (int, error) {
+		if b.Len() == 0 {
+			put(t, s, tiesView, 1_000_000, 77, 1)
+		}
+		return b.Write(p)
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "store")
+	if err := online.Load(ctx(), dir, &b); err != nil {
+		t.Fatal(err)
+	}
+	loaded := open(t, dir, small)
+	defer closed(t, loaded)
+	wantCounted(t, loaded)
+	if got, want := kept(t, loaded, tiesView), (census{9_001, 77}); got != want {
+		t.Errorf("%v; want %v", got, want)
+	}
+}
+
 func writeAndMark(ctx context.Context, s *online.Store, started chan<- struct{}) error {
 	w := s.NewWriter(plainView, online.WriterOptions{})
 	defer w.Close()
