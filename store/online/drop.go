@@ -21,14 +21,21 @@ func (s *Store) DropView(ctx context.Context, viewID uint32) error {
 	v := s.view(viewID)
 	v.writer.Lock()
 	defer v.writer.Unlock()
-	if err := s.dropRows(ctx, viewID); err != nil {
+	if !v.known() {
+		return nil
+	}
+	// What is left by a drop that fails has no watermark, and isn't counted.
+	err := s.updateView(viewID, func(state *viewState) {
+		*state = viewState{newest: NoEventTime, uncounted: true}
+	})
+	if err == nil {
+		err = s.dropRows(ctx, viewID)
+	}
+	if err != nil {
 		return fmt.Errorf("drop view %d: %w", viewID, err)
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.version == 0 {
-		return nil
-	}
 	// The view's own entry goes last: it is how a drop that failed is found again.
 	batch := s.db.NewManagedWriteBatch()
 	defer batch.Cancel()

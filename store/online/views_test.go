@@ -55,6 +55,9 @@ func TestDropView(t *testing.T) {
 		}
 		flush(t, w)
 		w.Close()
+		if err := s.SetWatermark(view, online.Watermark{Time: 6}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	read(t, s, keyOf(plainView, 3)) // into the cache
 	stopped, cancel := context.WithCancel(ctx())
@@ -65,6 +68,10 @@ func TestDropView(t *testing.T) {
 	if ids, _ := s.ViewIDs(); len(ids) != 2 {
 		t.Errorf("views %v after a drop that failed; want both", ids)
 	}
+	if mark, found, err := s.Watermark(plainView); found || err != nil {
+		t.Errorf("a view that was about to go has watermark %v (%v)", mark, err)
+	}
+	wantCounted(t, s)
 	if err := s.DropView(ctx(), plainView); err != nil {
 		t.Fatal(err)
 	}
