@@ -32,3 +32,13 @@ func parseEntry(item *badger.Item, value []byte) (row []byte, eventTime int64, e
 	}
 	return nil, 0, fmt.Errorf("the entry of key %x has user meta %d and %d bytes", item.Key(), item.UserMeta(), len(value))
 }
+
+// eventTimeOf returns the event time of an item, whose row it reads only if need
+// be.
+func eventTimeOf(item *badger.Item) (int64, error) {
+	if item.UserMeta() == 0 {
+		return int64(item.Version() ^ 1<<63), nil
+	}
+	_, eventTime, err := readItem(item)
+	return eventTime, err
+}

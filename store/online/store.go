@@ -14,6 +14,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 	badgeroptions "github.com/dgraph-io/badger/v4/options"
 
+	"larder/internal/background"
 	"larder/schema"
 )
 
@@ -145,16 +146,28 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// Run looks once for rows that were damaged on the disk, then waits for ctx to
-// end. When it finds any, reads are refused from then on: a row that can't be
-// read would pass for one that was never there.
+// Run looks once for rows that were damaged on the disk, counts those that nobody
+// counted, then waits for ctx to end. When it finds damage, reads are refused from
+// then on: a row that can't be read would pass for one that was never there.
 func (s *Store) Run(ctx context.Context) error {
+	checked := make(chan struct{})
+	go func() {
+		defer close(checked)
+		background.Thread()
+		s.check(ctx)
+	}()
+	<-checked
+	<-ctx.Done()
+	return nil
+}
+
+func (s *Store) check(ctx context.Context) {
 	if err := s.verify(ctx); err != nil {
 		s.damage.Store(damaged(s.dir, err))
 		s.log.Error("the online store is damaged; reads are refused", "dir", s.dir, "error", err)
+	} else if err := s.countAll(ctx); err != nil && ctx.Err() == nil {
+		s.log.Warn("rows that a killed or failed writer left are not counted", "dir", s.dir, "error", err)
 	}
-	<-ctx.Done()
-	return nil
 }
 
 // Damage returns what Run found; nil while nothing was.

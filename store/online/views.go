@@ -39,6 +39,20 @@ type viewState struct {
 	uncounted bool
 }
 
+// known tells whether anything is stored of a view.
+func (v *view) known() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.version != 0
+}
+
+// uncounted tells whether the view has rows that newest and rows don't know of.
+func (v *view) uncounted() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.state.uncounted
+}
+
 // NoEventTime is the newest event time of a view without rows.
 const NoEventTime = math.MinInt64
 
@@ -73,8 +87,8 @@ func (s *Store) NewestEventTime(viewID uint32) (int64, error) {
 }
 
 // RowCount returns how many keys of a view have a row, tombstones included, as of
-// the last Flush. Rows that a killed or failed writer left are counted by the
-// next one before it writes.
+// the last Flush. Rows that a killed or failed writer left are counted by [Store.Run],
+// or by the next writer before it writes.
 func (s *Store) RowCount(viewID uint32) (int64, error) {
 	v := s.view(viewID)
 	v.mu.Lock()
@@ -88,11 +102,9 @@ func (s *Store) ViewIDs() ([]uint32, error) {
 	defer s.mu.Unlock()
 	var ids []uint32
 	for id, v := range s.views {
-		v.mu.Lock()
-		if v.version != 0 {
+		if v.known() {
 			ids = append(ids, id)
 		}
-		v.mu.Unlock()
 	}
 	slices.Sort(ids)
 	return ids, nil

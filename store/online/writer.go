@@ -36,6 +36,7 @@ type Writer struct {
 	filling *chunk
 	work    chan *chunk
 	free    chan *chunk
+	stop    context.CancelFunc // ends the counting that a writer may begin with
 	stopped chan struct{}
 	err     atomic.Pointer[error] // the first
 
@@ -57,7 +58,9 @@ func (s *Store) NewWriter(viewID uint32, opts WriterOptions) *Writer {
 	}
 	w.free <- new(chunk)
 	w.view.writer.Lock()
-	go w.run()
+	ctx, stop := context.WithCancel(context.Background())
+	w.stop = stop
+	go w.run(ctx)
 	return w
 }
 
@@ -146,6 +149,7 @@ func (w *Writer) Superseded() int64 { return w.superseded.Load() }
 
 // Close discards rows that were not flushed and waits for the writer's goroutine.
 func (w *Writer) Close() {
+	w.stop()
 	close(w.work)
 	<-w.stopped
 	w.view.writer.Unlock()
@@ -153,11 +157,11 @@ func (w *Writer) Close() {
 
 // run writes chunks until Close. It takes and returns chunks after an error too,
 // so that nobody waits for it in vain.
-func (w *Writer) run() {
+func (w *Writer) run(ctx context.Context) {
 	defer close(w.stopped)
 	background.Thread()
-	if err := w.start(); err != nil {
-		_ = w.fail(fmt.Errorf("count rows of view %d: %w", w.view.id, err)) // the caller's next call returns it
+	if err := w.start(ctx); err != nil {
+		_ = w.fail(err) // the caller's next call returns it
 	}
 	for c := range w.work {
 		if w.err.Load() == nil {
@@ -171,41 +175,23 @@ func (w *Writer) run() {
 		c.reset()
 		w.free <- c
 	}
-	if w.inserted > 0 && w.err.Load() == nil {
+	if w.view.uncounted() && w.err.Load() == nil {
 		_ = w.count() // else the next writer counts
 	}
 }
 
-// start looks at what the view has.
-func (w *Writer) start() error {
+// start looks at what the view has, until ctx ends.
+func (w *Writer) start(ctx context.Context) error {
 	if w.store.isEmpty(w.prefix) {
 		w.seen = newBloom()
 	}
-	w.view.mu.Lock()
-	uncounted := w.view.state.uncounted
-	w.view.mu.Unlock()
-	if !uncounted {
-		return nil
-	}
-	err := w.store.EachRow(context.Background(), w.view.id, func(_ []byte, eventTime int64, _ []byte) error {
-		w.newest = max(w.newest, eventTime)
-		w.inserted++
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	inserted := w.inserted
-	w.inserted = 0
-	return w.store.updateView(w.view.id, func(state *viewState) {
-		state.newest, state.rows, state.uncounted = w.newest, inserted, false
-	})
+	return w.store.countView(ctx, w.view)
 }
 
 // count adds what was applied to what the store says of the view.
 func (w *Writer) count() error {
-	err := w.store.updateView(w.view.id, func(state *viewState) {
-		state.newest, state.rows, state.uncounted = max(state.newest, w.newest), state.rows+w.inserted, false
+	err := w.store.keepCount(w.view, func(state *viewState) {
+		state.newest, state.rows = max(state.newest, w.newest), state.rows+w.inserted
 	})
 	if err == nil {
 		w.inserted = 0
