@@ -41,11 +41,9 @@ type node struct {
 	*registry.Registry
 	rows *rows
 
-	mu      sync.Mutex
-	refuse  error // of Prepare
-	served  []int64
-	stopped context.CancelFunc
-	ended   chan error
+	mu     sync.Mutex
+	refuse error // of Prepare
+	served []int64
 }
 
 // database returns a migrated database.
