@@ -133,7 +133,6 @@ func TestALogThatEndsEarly(t *testing.T) {
 	f("garbage", func(b []byte) []byte { return append(b[:1_000_003:1_000_003], garbage(b[1_000_003:2_000_000])...) })
 }
 
-// A table whose middle is damaged opens; Run finds it, and reads are refused.
 // A kill may come between the making of a log and its first byte, and between
 // its last and its removal.
 func TestAnEmptyLog(t *testing.T) {
@@ -153,6 +152,7 @@ func TestAnEmptyLog(t *testing.T) {
 	}
 }
 
+// A table whose middle is damaged opens; Run finds it, and reads are refused.
 func TestADamagedBlock(t *testing.T) {
 	dir := filled(t)
 	spoil(t, oneOf(t, dir, "*.sst"), func(b []byte) []byte {
@@ -176,6 +176,23 @@ func TestADamagedBlock(t *testing.T) {
 	stop()
 	if err := <-found; err != nil {
 		t.Error(err)
+	}
+}
+
+// Save would otherwise take the rows before the damage for all there are.
+func TestASnapshotOfADamagedStore(t *testing.T) {
+	dir := filled(t)
+	spoil(t, oneOf(t, dir, "*.sst"), func(b []byte) []byte {
+		copy(b[len(b)/3:], "damage")
+		return b
+	})
+	s := open(t, dir, small)
+	defer closed(t, s)
+	var saved bytes.Buffer
+	refused(t, s.Save(ctx(), &saved), "STORE_DAMAGED", dir, remedy)
+	refused(t, s.Damage(), "STORE_DAMAGED")
+	if saved.Len() > 0 {
+		t.Errorf("%d bytes of a snapshot were written", saved.Len())
 	}
 }
 

@@ -89,6 +89,7 @@ func removeEmptyLogs(rows string) error {
 }
 
 // verify reads every block of every table there is now, and stops when ctx ends.
+// When it finds damage, reads are refused from then on.
 func (s *Store) verify(ctx context.Context) error {
 	for _, t := range s.db.Tables() {
 		path := table.NewFilename(t.ID, filepath.Join(s.dir, rowsFolder))
@@ -98,7 +99,9 @@ func (s *Store) verify(ctx context.Context) error {
 		}
 		// A table that was compacted meanwhile is emptied and removed.
 		if info, statErr := os.Stat(path); err != nil && statErr == nil && info.Size() > 0 {
-			return fmt.Errorf("%s: %w", filepath.Base(path), err)
+			d := damaged(s.dir, fmt.Errorf("%s: %w", filepath.Base(path), err))
+			s.damage.Store(d)
+			return d
 		}
 	}
 	return nil

@@ -43,12 +43,16 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // Save writes a snapshot of all rows and watermarks while the store serves.
 // Rows that are written meanwhile may be in it or not.
 func (s *Store) Save(ctx context.Context, w io.Writer) error {
+	// Badger's iterators end at a damaged block, and don't say so.
+	err := s.verify(ctx)
 	out := newSnapshotWriter(w)
-	err := s.scan(ctx, nil, func(item *badger.Item) error {
-		return item.Value(func(value []byte) error {
-			return out.add(item.Key(), item.Version(), item.UserMeta(), value)
+	if err == nil {
+		err = s.scan(ctx, nil, func(item *badger.Item) error {
+			return item.Value(func(value []byte) error {
+				return out.add(item.Key(), item.Version(), item.UserMeta(), value)
+			})
 		})
-	})
+	}
 	if err == nil {
 		err = out.end()
 	}

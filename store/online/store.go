@@ -28,7 +28,7 @@ type Store struct {
 	frozen  bool   // opened on a full disk: nothing is written or compacted
 	cache   *cache // nil without one
 	metrics *metrics
-	damage  atomic.Pointer[schema.Error] // what Run found; reads are refused then
+	damage  atomic.Pointer[schema.Error] // what Run or Save found; reads are refused then
 
 	mu    sync.Mutex // guards views and what is stored of them
 	views map[uint32]*view
@@ -163,14 +163,13 @@ func (s *Store) Run(ctx context.Context) error {
 
 func (s *Store) check(ctx context.Context) {
 	if err := s.verify(ctx); err != nil {
-		s.damage.Store(damaged(s.dir, err))
 		s.log.Error("the online store is damaged; reads are refused", "dir", s.dir, "error", err)
 	} else if err := s.countAll(ctx); err != nil && ctx.Err() == nil {
 		s.log.Warn("rows that a killed or failed writer left are not counted", "dir", s.dir, "error", err)
 	}
 }
 
-// Damage returns what Run found; nil while nothing was.
+// Damage returns what Run or Save found; nil while nothing was.
 func (s *Store) Damage() error {
 	if d := s.damage.Load(); d != nil {
 		return d
