@@ -3,7 +3,6 @@ package online
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"hash/maphash"
 	"runtime"
 
@@ -12,7 +11,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"larder/internal/background"
-	"larder/schema"
 )
 
 // apply writes those rows of a chunk that are newer than what is stored.
@@ -84,7 +82,7 @@ func (w *Writer) compare(c *chunk) error {
 func (w *Writer) comparePart(c *chunk, part []chunkRow) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = damaged(w.store.dir, fmt.Errorf("%v", r))
+			err = w.store.panicked(r)
 		}
 	}()
 	txn := w.store.db.NewTransactionAt(newest, false)
@@ -214,11 +212,4 @@ func (s *Store) load(fill func(set func(*pb.KV) error) error) error {
 		return s.writeError(err)
 	}
 	return nil
-}
-
-func (s *Store) writeError(err error) error {
-	if errors.Is(err, badger.ErrBlockedWrites) || errors.Is(err, badger.ErrDBClosed) {
-		return schema.Errorf(schema.Unavailable, "STORE_CLOSED", "the online store in %s is closed; the server is stopping", s.dir)
-	}
-	return fmt.Errorf("online store: %w", err)
 }

@@ -19,6 +19,9 @@ const reasonDiskFull = "DISK_FULL"
 // with it: tables of the rows that are in memory, and a copy of each table, since
 // compaction may rewrite them all before it removes any.
 func (s *Store) room() error {
+	if err := s.Fault(); err != nil {
+		return err
+	}
 	if s.frozen {
 		return schema.Errorf(schema.Unavailable, reasonDiskFull,
 			"the online store in %s was opened when its disk was full, and only answers; free some space and start it again", s.dir)

@@ -11,7 +11,8 @@
 //     kill and a power cut. Watermarks stand beside the rows that they
 //     describe, so a lost folder forgets both and is filled again.
 //   - Reads go on while rows are written, views are dropped, a snapshot is saved
-//     or the disk is full.
+//     or the disk is full. A write that fails all the same stops the store, and
+//     what was flushed is there when it is opened again.
 //   - A folder that is damaged, half written, in use, or made by another
 //     program is refused in words that name the remedy.
 //

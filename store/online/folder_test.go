@@ -172,7 +172,7 @@ func TestADamagedBlock(t *testing.T) {
 			break
 		}
 	}
-	refused(t, s.Damage(), "STORE_DAMAGED", dir, remedy)
+	refused(t, s.Fault(), "STORE_DAMAGED", dir, remedy)
 	stop()
 	if err := <-found; err != nil {
 		t.Error(err)
@@ -190,7 +190,7 @@ func TestASnapshotOfADamagedStore(t *testing.T) {
 	defer closed(t, s)
 	var saved bytes.Buffer
 	refused(t, s.Save(ctx(), &saved), "STORE_DAMAGED", dir, remedy)
-	refused(t, s.Damage(), "STORE_DAMAGED")
+	refused(t, s.Fault(), "STORE_DAMAGED")
 	if saved.Len() > 0 {
 		t.Errorf("%d bytes of a snapshot were written", saved.Len())
 	}

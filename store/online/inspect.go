@@ -89,7 +89,7 @@ func removeEmptyLogs(rows string) error {
 }
 
 // verify reads every block of every table there is now, and stops when ctx ends.
-// When it finds damage, reads are refused from then on.
+// When it finds damage, nothing is read or written from then on.
 func (s *Store) verify(ctx context.Context) error {
 	for _, t := range s.db.Tables() {
 		path := table.NewFilename(t.ID, filepath.Join(s.dir, rowsFolder))
@@ -100,7 +100,7 @@ func (s *Store) verify(ctx context.Context) error {
 		// A table that was compacted meanwhile is emptied and removed.
 		if info, statErr := os.Stat(path); err != nil && statErr == nil && info.Size() > 0 {
 			d := damaged(s.dir, fmt.Errorf("%s: %w", filepath.Base(path), err))
-			s.damage.Store(d)
+			s.fault.CompareAndSwap(nil, d)
 			return d
 		}
 	}

@@ -13,10 +13,13 @@ import (
 	"larder/store/row"
 )
 
-// TestMain also runs the writer that TestKill kills.
+// TestMain also runs the writers of TestKill and TestALimitOnFiles.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(killedDir); dir != "" {
 		writeUntilKilled(dir)
+	}
+	if dir := os.Getenv(limitedDir); dir != "" {
+		writeUntilStopped(dir)
 	}
 	os.Exit(m.Run())
 }

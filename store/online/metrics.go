@@ -24,10 +24,10 @@ func newMetrics(r prometheus.Registerer, s *Store) (*metrics, error) {
 	disk := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "larder_online_disk_bytes", Help: "Bytes that the online store takes on the disk.",
 	}, func() float64 { return float64(s.DiskBytes()) })
-	intact := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "larder_online_damaged", Help: "1 when the files of the online store were found to be damaged.",
+	fault := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "larder_online_fault", Help: "1 when the online store answers nothing until it is opened again.",
 	}, func() float64 {
-		if s.damage.Load() != nil {
+		if s.Fault() != nil {
 			return 1
 		}
 		return 0
@@ -35,7 +35,7 @@ func newMetrics(r prometheus.Registerer, s *Store) (*metrics, error) {
 	if r == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.reads, m.hits, m.written, m.superseded, disk, intact} {
+	for _, c := range []prometheus.Collector{m.reads, m.hits, m.written, m.superseded, disk, fault} {
 		if err := r.Register(c); err != nil {
 			m.unregister()
 			return nil, err

@@ -3,12 +3,10 @@ package online
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 
 	"github.com/dgraph-io/badger/v4"
 
-	"larder/schema"
 	"larder/store/row"
 )
 
@@ -21,8 +19,8 @@ const checkEvery = 64
 // and visit must not call the store. An error of visit ends the reading and is
 // returned as it is.
 func (s *Store) Read(ctx context.Context, keys *row.Keys, visit func(i int, eventTime int64, row []byte) error) error {
-	if d := s.damage.Load(); d != nil {
-		return d
+	if err := s.Fault(); err != nil {
+		return err
 	}
 	n := keys.Len()
 	s.metrics.reads.Add(float64(n))
@@ -54,13 +52,13 @@ func (s *Store) Read(ctx context.Context, keys *row.Keys, visit func(i int, even
 var misses = sync.Pool{New: func() any { return new([]int) }}
 
 func (s *Store) readMissed(ctx context.Context, keys *row.Keys, missed []int, visit func(i int, eventTime int64, row []byte) error) (err error) {
-	at, visiting := 0, false
+	visiting := false
 	defer func() {
 		if visiting {
 			return // a panic of the caller's own
 		}
 		if r := recover(); r != nil {
-			err = damaged(s.dir, fmt.Errorf("read of key %x: %v", keys.At(at), r))
+			err = s.panicked(r)
 		}
 	}()
 	txn := s.db.NewTransactionAt(newest, false)
@@ -69,7 +67,6 @@ func (s *Store) readMissed(ctx context.Context, keys *row.Keys, missed []int, vi
 		if n%checkEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		at = i
 		found, eventTime, err := s.readOne(txn, keys.At(i))
 		if err != nil {
 			return err
@@ -118,11 +115,4 @@ func readItem(item *badger.Item) (found []byte, eventTime int64, err error) {
 		return err
 	})
 	return found, eventTime, err
-}
-
-func (s *Store) readError(err error) error {
-	if errors.Is(err, badger.ErrDBClosed) {
-		return schema.Errorf(schema.Unavailable, "STORE_CLOSED", "the online store in %s is closed; the server is stopping", s.dir)
-	}
-	return fmt.Errorf("online store: %w", err)
 }

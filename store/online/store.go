@@ -28,7 +28,7 @@ type Store struct {
 	frozen  bool   // opened on a full disk: nothing is written or compacted
 	cache   *cache // nil without one
 	metrics *metrics
-	damage  atomic.Pointer[schema.Error] // what Run or Save found; reads are refused then
+	fault   atomic.Pointer[schema.Error] // why nothing is read or written until the next Open
 
 	mu    sync.Mutex // guards views and what is stored of them
 	views map[uint32]*view
@@ -147,8 +147,8 @@ func (s *Store) Close() error {
 }
 
 // Run looks once for rows that were damaged on the disk, counts those that nobody
-// counted, then waits for ctx to end. When it finds damage, reads are refused from
-// then on: a row that can't be read would pass for one that was never there.
+// counted, then waits for ctx to end. When it finds damage, nothing is read or
+// written from then on: a row that can't be read would pass for one that was never there.
 func (s *Store) Run(ctx context.Context) error {
 	checked := make(chan struct{})
 	go func() {
@@ -167,14 +167,6 @@ func (s *Store) check(ctx context.Context) {
 	} else if err := s.countAll(ctx); err != nil && ctx.Err() == nil {
 		s.log.Warn("rows that a killed or failed writer left are not counted", "dir", s.dir, "error", err)
 	}
-}
-
-// Damage returns what Run or Save found; nil while nothing was.
-func (s *Store) Damage() error {
-	if d := s.damage.Load(); d != nil {
-		return d
-	}
-	return nil
 }
 
 // DiskBytes returns how much of the disk the store takes.

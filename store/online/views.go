@@ -3,6 +3,7 @@ package online
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -124,10 +125,19 @@ func (s *Store) EachRow(ctx context.Context, viewID uint32, visit func(key []byt
 }
 
 // scan calls visit for the newest entry of each key with prefix.
-func (s *Store) scan(ctx context.Context, prefix []byte, visit func(item *badger.Item) error) error {
-	if d := s.damage.Load(); d != nil {
-		return d
+func (s *Store) scan(ctx context.Context, prefix []byte, visit func(item *badger.Item) error) (err error) {
+	if err := s.Fault(); err != nil {
+		return err
 	}
+	visiting := false
+	defer func() {
+		if visiting {
+			return // a panic of the caller's own
+		}
+		if r := recover(); r != nil {
+			err = s.panicked(r)
+		}
+	}()
 	txn := s.db.NewTransactionAt(newest, false)
 	defer txn.Discard()
 	it := txn.NewIterator(badger.IteratorOptions{Prefix: prefix, PrefetchValues: false})
@@ -137,7 +147,10 @@ func (s *Store) scan(ctx context.Context, prefix []byte, visit func(item *badger
 		if n++; n%checkEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err := visit(it.Item()); err != nil {
+		visiting = true
+		err := visit(it.Item())
+		visiting = false
+		if err != nil {
 			return err
 		}
 	}
@@ -145,13 +158,13 @@ func (s *Store) scan(ctx context.Context, prefix []byte, visit func(item *badger
 }
 
 // isEmpty tells whether no key has the prefix.
-func (s *Store) isEmpty(prefix []byte) bool {
-	txn := s.db.NewTransactionAt(newest, false)
-	defer txn.Discard()
-	it := txn.NewIterator(badger.IteratorOptions{Prefix: prefix})
-	defer it.Close()
-	it.Rewind()
-	return !it.Valid()
+func (s *Store) isEmpty(ctx context.Context, prefix []byte) (bool, error) {
+	found := errors.New("found")
+	err := s.scan(ctx, prefix, func(*badger.Item) error { return found })
+	if err == found {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // view returns what is kept of a view, known or not.
@@ -186,7 +199,7 @@ func (s *Store) updateView(id uint32, change func(*viewState)) error {
 		err = batch.Flush()
 	}
 	if err != nil {
-		return s.readError(err)
+		return s.writeError(err)
 	}
 	v.state, v.version = next, v.version+1
 	return nil

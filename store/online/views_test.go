@@ -151,9 +151,9 @@ func TestMetrics(t *testing.T) {
 # HELP larder_online_cache_hits_total Keys that were answered from the cache of rows.
 # TYPE larder_online_cache_hits_total counter
 larder_online_cache_hits_total 4
-# HELP larder_online_damaged 1 when the files of the online store were found to be damaged.
-# TYPE larder_online_damaged gauge
-larder_online_damaged 0
+# HELP larder_online_fault 1 when the online store answers nothing until it is opened again.
+# TYPE larder_online_fault gauge
+larder_online_fault 0
 # HELP larder_online_keys_read_total Keys that were looked up.
 # TYPE larder_online_keys_read_total counter
 larder_online_keys_read_total 6
@@ -163,7 +163,7 @@ larder_online_rows_superseded_total 1
 # HELP larder_online_rows_written_total Rows that were newer than what was stored.
 # TYPE larder_online_rows_written_total counter
 larder_online_rows_written_total 1
-`), "larder_online_cache_hits_total", "larder_online_damaged", "larder_online_keys_read_total", "larder_online_rows_superseded_total", "larder_online_rows_written_total")
+`), "larder_online_cache_hits_total", "larder_online_fault", "larder_online_keys_read_total", "larder_online_rows_superseded_total", "larder_online_rows_written_total")
 	if err != nil {
 		t.Error(err)
 	}

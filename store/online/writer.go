@@ -182,7 +182,11 @@ func (w *Writer) run(ctx context.Context) {
 
 // start looks at what the view has, until ctx ends.
 func (w *Writer) start(ctx context.Context) error {
-	if w.store.isEmpty(w.prefix) {
+	empty, err := w.store.isEmpty(ctx, w.prefix)
+	if err != nil {
+		return err
+	}
+	if empty {
 		w.seen = newBloom()
 	}
 	return w.store.countView(ctx, w.view)

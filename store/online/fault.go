@@ -1,0 +1,65 @@
+package online
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"larder/schema"
+)
+
+// Fault returns why the store neither answers nor takes anything until it is
+// opened again: its files are damaged, or a write failed. Nil while it does.
+func (s *Store) Fault() error {
+	if f := s.fault.Load(); f != nil {
+		return f
+	}
+	return nil
+}
+
+// badgerErr is what Badger puts before the error that it wraps.
+const badgerErr = " err: "
+
+// stop is called when a write failed that should not have. Badger may be left
+// without a log: it would panic at reads, and end the process at the next write.
+func (s *Store) stop(err error) error {
+	// Badger tells the whole way to the cause, and much of it twice.
+	cause, _, _ := strings.Cut(err.Error(), "\n")
+	if at := strings.LastIndex(cause, badgerErr); at >= 0 {
+		cause = cause[at+len(badgerErr):]
+	}
+	f := schema.Errorf(schema.Unavailable, "STORE_STOPPED",
+		"the online store in %s could not write and has stopped (%v); nothing that was flushed is lost, see to the disk, its quota and the limits on files, and start the server again", s.dir, cause)
+	if s.fault.CompareAndSwap(nil, f) {
+		s.log.Error("the online store could not write; it answers nothing until it is opened again", "dir", s.dir, "error", err)
+	}
+	return s.Fault()
+}
+
+func (s *Store) readError(err error) error {
+	if errors.Is(err, badger.ErrDBClosed) {
+		return s.closedError()
+	}
+	return fmt.Errorf("online store: %w", err)
+}
+
+func (s *Store) writeError(err error) error {
+	if errors.Is(err, badger.ErrBlockedWrites) || errors.Is(err, badger.ErrDBClosed) {
+		return s.closedError()
+	}
+	return s.stop(err)
+}
+
+func (s *Store) closedError() error {
+	return schema.Errorf(schema.Unavailable, "STORE_CLOSED", "the online store in %s is closed; the server is stopping", s.dir)
+}
+
+// panicked returns what a panic of Badger's means.
+func (s *Store) panicked(r any) error {
+	if err := s.Fault(); err != nil {
+		return err
+	}
+	return damaged(s.dir, fmt.Errorf("%v", r))
+}
