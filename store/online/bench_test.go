@@ -3,7 +3,9 @@ package online_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
+	"time"
 
 	"larder/store/online"
 	"larder/store/row"
@@ -119,6 +121,69 @@ func BenchmarkWriter(b *testing.B) {
 			}
 			b.ReportMetric(rows*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 		})
+	}
+}
+
+// BenchmarkReadBesideWriter reads 5 views of one entity, past the cache, while
+// nothing else happens and while a writer writes over other rows as fast as it
+// can. Reads begin a millisecond after one another, as requests would.
+func BenchmarkReadBesideWriter(b *testing.B) {
+	const views = 5
+	for _, writing := range []bool{false, true} {
+		b.Run(fmt.Sprintf("writing=%v", writing), func(b *testing.B) {
+			s := benchStore(b, views, online.Options{CacheBytes: -1})
+			rng := rand.New(rand.NewPCG(1, 2))
+			keys, found := new(row.Keys), 0
+			visit := func(int, int64, []byte) error { found++; return nil }
+			stop, written := make(chan struct{}), make(chan int64, 1)
+			if writing {
+				go func() { written <- writeOver(b, s, stop) }()
+			}
+			var took []time.Duration
+			ticks := time.NewTicker(time.Millisecond)
+			defer ticks.Stop()
+			for b.Loop() {
+				<-ticks.C
+				began := time.Now()
+				keys.Reset()
+				id := rng.Int64N(benchEntities)
+				for view := range views {
+					keys.Append(func(dst []byte) []byte { return row.AppendInt64(row.AppendView(dst, uint32(view)), id) })
+				}
+				if err := s.Read(ctx(), keys, visit); err != nil {
+					b.Fatal(err)
+				}
+				took = append(took, time.Since(began))
+			}
+			if found != len(took)*views {
+				b.Errorf("%d rows; want %d", found, len(took)*views)
+			}
+			if writing {
+				close(stop)
+				b.ReportMetric(float64(<-written)/b.Elapsed().Seconds(), "rows/s")
+			}
+			slices.Sort(took)
+			for _, p := range []int{500, 990, 999} {
+				b.ReportMetric(float64(took[len(took)*p/1000].Nanoseconds())/1000, fmt.Sprintf("p%g-µs", float64(p)/10))
+			}
+		})
+	}
+}
+
+// writeOver writes newer rows of one view until stop is closed.
+func writeOver(b *testing.B, s *online.Store, stop <-chan struct{}) int64 {
+	const view = 100
+	w := s.NewWriter(view, online.WriterOptions{})
+	defer w.Close()
+	for round := int64(0); ; round++ {
+		for id := range int64(benchEntities) {
+			select {
+			case <-stop:
+				return w.Written()
+			default:
+			}
+			add(b, w, keyOf(view, id*7919%benchEntities), round, rowOf(0, round, 72))
+		}
 	}
 }
 
