@@ -70,7 +70,7 @@ func (x Change_Action) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Change_Action.Descriptor instead.
 func (Change_Action) EnumDescriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{2, 0}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{4, 0}
 }
 
 type Run_State int32
@@ -128,13 +128,15 @@ func (x Run_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Run_State.Descriptor instead.
 func (Run_State) EnumDescriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{15, 0}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{19, 0}
 }
 
 type PlanRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The definitions as JSON, with the keys of the YAML files.
-	Definitions   []byte `protobuf:"bytes,1,opt,name=definitions,proto3" json:"definitions,omitempty"`
+	Definitions []byte `protobuf:"bytes,1,opt,name=definitions,proto3" json:"definitions,omitempty"`
+	// Instead: the files themselves.
+	Files         *DefinitionFiles `protobuf:"bytes,2,opt,name=files,proto3" json:"files,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -176,18 +178,139 @@ func (x *PlanRequest) GetDefinitions() []byte {
 	return nil
 }
 
+func (x *PlanRequest) GetFiles() *DefinitionFiles {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
+// DefinitionFiles is a folder of definitions. Errors name a file, a line and a
+// column of it.
+type DefinitionFiles struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the order that they are read in.
+	Files []*DefinitionFile `protobuf:"bytes,1,rep,name=files,proto3" json:"files,omitempty"`
+	// The SHA-256, in hex, of each model file of the folder, by its path below
+	// the folder, with slashes.
+	Models        map[string]string `protobuf:"bytes,2,rep,name=models,proto3" json:"models,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DefinitionFiles) Reset() {
+	*x = DefinitionFiles{}
+	mi := &file_larder_v1_control_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DefinitionFiles) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DefinitionFiles) ProtoMessage() {}
+
+func (x *DefinitionFiles) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DefinitionFiles.ProtoReflect.Descriptor instead.
+func (*DefinitionFiles) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *DefinitionFiles) GetFiles() []*DefinitionFile {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
+func (x *DefinitionFiles) GetModels() map[string]string {
+	if x != nil {
+		return x.Models
+	}
+	return nil
+}
+
+type DefinitionFile struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As errors name it.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The YAML.
+	Content       []byte `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DefinitionFile) Reset() {
+	*x = DefinitionFile{}
+	mi := &file_larder_v1_control_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DefinitionFile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DefinitionFile) ProtoMessage() {}
+
+func (x *DefinitionFile) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DefinitionFile.ProtoReflect.Descriptor instead.
+func (*DefinitionFile) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *DefinitionFile) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *DefinitionFile) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
 type PlanResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The version that the plan compares with; 0 when nothing was applied yet.
-	BaseVersion   int64     `protobuf:"varint,1,opt,name=base_version,json=baseVersion,proto3" json:"base_version,omitempty"`
-	Changes       []*Change `protobuf:"bytes,2,rep,name=changes,proto3" json:"changes,omitempty"`
+	BaseVersion int64     `protobuf:"varint,1,opt,name=base_version,json=baseVersion,proto3" json:"base_version,omitempty"`
+	Changes     []*Change `protobuf:"bytes,2,rep,name=changes,proto3" json:"changes,omitempty"`
+	// The SHA-256 of each model file that the definitions name and the registry
+	// lacks: what PutModel must bring before Apply.
+	MissingModels []string `protobuf:"bytes,3,rep,name=missing_models,json=missingModels,proto3" json:"missing_models,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PlanResponse) Reset() {
 	*x = PlanResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[1]
+	mi := &file_larder_v1_control_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -199,7 +322,7 @@ func (x *PlanResponse) String() string {
 func (*PlanResponse) ProtoMessage() {}
 
 func (x *PlanResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[1]
+	mi := &file_larder_v1_control_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -212,7 +335,7 @@ func (x *PlanResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanResponse.ProtoReflect.Descriptor instead.
 func (*PlanResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{1}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *PlanResponse) GetBaseVersion() int64 {
@@ -225,6 +348,13 @@ func (x *PlanResponse) GetBaseVersion() int64 {
 func (x *PlanResponse) GetChanges() []*Change {
 	if x != nil {
 		return x.Changes
+	}
+	return nil
+}
+
+func (x *PlanResponse) GetMissingModels() []string {
+	if x != nil {
+		return x.MissingModels
 	}
 	return nil
 }
@@ -249,7 +379,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_larder_v1_control_proto_msgTypes[2]
+	mi := &file_larder_v1_control_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -261,7 +391,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[2]
+	mi := &file_larder_v1_control_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -274,7 +404,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{2}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Change) GetAction() Change_Action {
@@ -332,6 +462,7 @@ type ApplyRequest struct {
 	//
 	//	*ApplyRequest_Definitions
 	//	*ApplyRequest_ToVersion
+	//	*ApplyRequest_Files
 	What isApplyRequest_What `protobuf_oneof:"what"`
 	// The version that the caller has seen; refused when it isn't the newest any more.
 	BaseVersion int64 `protobuf:"varint,3,opt,name=base_version,json=baseVersion,proto3" json:"base_version,omitempty"`
@@ -343,7 +474,7 @@ type ApplyRequest struct {
 
 func (x *ApplyRequest) Reset() {
 	*x = ApplyRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[3]
+	mi := &file_larder_v1_control_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -355,7 +486,7 @@ func (x *ApplyRequest) String() string {
 func (*ApplyRequest) ProtoMessage() {}
 
 func (x *ApplyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[3]
+	mi := &file_larder_v1_control_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -368,7 +499,7 @@ func (x *ApplyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyRequest.ProtoReflect.Descriptor instead.
 func (*ApplyRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{3}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ApplyRequest) GetWhat() isApplyRequest_What {
@@ -394,6 +525,15 @@ func (x *ApplyRequest) GetToVersion() int64 {
 		}
 	}
 	return 0
+}
+
+func (x *ApplyRequest) GetFiles() *DefinitionFiles {
+	if x != nil {
+		if x, ok := x.What.(*ApplyRequest_Files); ok {
+			return x.Files
+		}
+	}
+	return nil
 }
 
 func (x *ApplyRequest) GetBaseVersion() int64 {
@@ -424,9 +564,16 @@ type ApplyRequest_ToVersion struct {
 	ToVersion int64 `protobuf:"varint,2,opt,name=to_version,json=toVersion,proto3,oneof"`
 }
 
+type ApplyRequest_Files struct {
+	// The files of the definitions.
+	Files *DefinitionFiles `protobuf:"bytes,5,opt,name=files,proto3,oneof"`
+}
+
 func (*ApplyRequest_Definitions) isApplyRequest_What() {}
 
 func (*ApplyRequest_ToVersion) isApplyRequest_What() {}
+
+func (*ApplyRequest_Files) isApplyRequest_What() {}
 
 type ApplyResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -441,7 +588,7 @@ type ApplyResponse struct {
 
 func (x *ApplyResponse) Reset() {
 	*x = ApplyResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[4]
+	mi := &file_larder_v1_control_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -453,7 +600,7 @@ func (x *ApplyResponse) String() string {
 func (*ApplyResponse) ProtoMessage() {}
 
 func (x *ApplyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[4]
+	mi := &file_larder_v1_control_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -466,7 +613,7 @@ func (x *ApplyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyResponse.ProtoReflect.Descriptor instead.
 func (*ApplyResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{4}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ApplyResponse) GetVersion() int64 {
@@ -506,7 +653,7 @@ type ModelReport struct {
 
 func (x *ModelReport) Reset() {
 	*x = ModelReport{}
-	mi := &file_larder_v1_control_proto_msgTypes[5]
+	mi := &file_larder_v1_control_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -518,7 +665,7 @@ func (x *ModelReport) String() string {
 func (*ModelReport) ProtoMessage() {}
 
 func (x *ModelReport) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[5]
+	mi := &file_larder_v1_control_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -531,7 +678,7 @@ func (x *ModelReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelReport.ProtoReflect.Descriptor instead.
 func (*ModelReport) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{5}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ModelReport) GetModel() string {
@@ -582,7 +729,7 @@ type PutModelRequest struct {
 
 func (x *PutModelRequest) Reset() {
 	*x = PutModelRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[6]
+	mi := &file_larder_v1_control_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -594,7 +741,7 @@ func (x *PutModelRequest) String() string {
 func (*PutModelRequest) ProtoMessage() {}
 
 func (x *PutModelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[6]
+	mi := &file_larder_v1_control_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -607,7 +754,7 @@ func (x *PutModelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutModelRequest.ProtoReflect.Descriptor instead.
 func (*PutModelRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{6}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *PutModelRequest) GetSha256() string {
@@ -639,7 +786,7 @@ type PutModelResponse struct {
 
 func (x *PutModelResponse) Reset() {
 	*x = PutModelResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[7]
+	mi := &file_larder_v1_control_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -651,7 +798,7 @@ func (x *PutModelResponse) String() string {
 func (*PutModelResponse) ProtoMessage() {}
 
 func (x *PutModelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[7]
+	mi := &file_larder_v1_control_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -664,7 +811,194 @@ func (x *PutModelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutModelResponse.ProtoReflect.Descriptor instead.
 func (*PutModelResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{7}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{9}
+}
+
+type PushModelRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Model string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	// Of a file that PutModel stored.
+	Sha256 string `protobuf:"bytes,2,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	// Of a model that doesn't exist yet: whose features it reads. Empty: what the
+	// file is stamped with. Of one that exists: empty, or the one it has.
+	FeatureService string `protobuf:"bytes,3,opt,name=feature_service,json=featureService,proto3" json:"feature_service,omitempty"`
+	// The id of the training set that the model was trained on; may be empty.
+	Dataset string `protobuf:"bytes,4,opt,name=dataset,proto3" json:"dataset,omitempty"`
+	// Whether the version answers from now on when none is asked for. The first
+	// version of a model always does.
+	Serve bool `protobuf:"varint,5,opt,name=serve,proto3" json:"serve,omitempty"`
+	// As definitions have it: where the score is; absent to have it found.
+	Output string `protobuf:"bytes,6,opt,name=output,proto3" json:"output,omitempty"`
+	Column *int32 `protobuf:"varint,7,opt,name=column,proto3,oneof" json:"column,omitempty"`
+	// Who pushes, for the record.
+	AppliedBy     string `protobuf:"bytes,8,opt,name=applied_by,json=appliedBy,proto3" json:"applied_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PushModelRequest) Reset() {
+	*x = PushModelRequest{}
+	mi := &file_larder_v1_control_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PushModelRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PushModelRequest) ProtoMessage() {}
+
+func (x *PushModelRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PushModelRequest.ProtoReflect.Descriptor instead.
+func (*PushModelRequest) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *PushModelRequest) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *PushModelRequest) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+func (x *PushModelRequest) GetFeatureService() string {
+	if x != nil {
+		return x.FeatureService
+	}
+	return ""
+}
+
+func (x *PushModelRequest) GetDataset() string {
+	if x != nil {
+		return x.Dataset
+	}
+	return ""
+}
+
+func (x *PushModelRequest) GetServe() bool {
+	if x != nil {
+		return x.Serve
+	}
+	return false
+}
+
+func (x *PushModelRequest) GetOutput() string {
+	if x != nil {
+		return x.Output
+	}
+	return ""
+}
+
+func (x *PushModelRequest) GetColumn() int32 {
+	if x != nil && x.Column != nil {
+		return *x.Column
+	}
+	return 0
+}
+
+func (x *PushModelRequest) GetAppliedBy() string {
+	if x != nil {
+		return x.AppliedBy
+	}
+	return ""
+}
+
+type PushModelResponse struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	ModelVersion int64                  `protobuf:"varint,1,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
+	// The version of the definitions that holds now.
+	Version int64     `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	Changes []*Change `protobuf:"bytes,3,rep,name=changes,proto3" json:"changes,omitempty"`
+	// How the model version will be scored.
+	Report *ModelReport `protobuf:"bytes,4,opt,name=report,proto3" json:"report,omitempty"`
+	// The model version as it now is in the definitions, as JSON.
+	Definition    string `protobuf:"bytes,5,opt,name=definition,proto3" json:"definition,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PushModelResponse) Reset() {
+	*x = PushModelResponse{}
+	mi := &file_larder_v1_control_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PushModelResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PushModelResponse) ProtoMessage() {}
+
+func (x *PushModelResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PushModelResponse.ProtoReflect.Descriptor instead.
+func (*PushModelResponse) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *PushModelResponse) GetModelVersion() int64 {
+	if x != nil {
+		return x.ModelVersion
+	}
+	return 0
+}
+
+func (x *PushModelResponse) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *PushModelResponse) GetChanges() []*Change {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *PushModelResponse) GetReport() *ModelReport {
+	if x != nil {
+		return x.Report
+	}
+	return nil
+}
+
+func (x *PushModelResponse) GetDefinition() string {
+	if x != nil {
+		return x.Definition
+	}
+	return ""
 }
 
 type HasModelsRequest struct {
@@ -676,7 +1010,7 @@ type HasModelsRequest struct {
 
 func (x *HasModelsRequest) Reset() {
 	*x = HasModelsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[8]
+	mi := &file_larder_v1_control_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -688,7 +1022,7 @@ func (x *HasModelsRequest) String() string {
 func (*HasModelsRequest) ProtoMessage() {}
 
 func (x *HasModelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[8]
+	mi := &file_larder_v1_control_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -701,7 +1035,7 @@ func (x *HasModelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HasModelsRequest.ProtoReflect.Descriptor instead.
 func (*HasModelsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{8}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *HasModelsRequest) GetSha256() []string {
@@ -721,7 +1055,7 @@ type HasModelsResponse struct {
 
 func (x *HasModelsResponse) Reset() {
 	*x = HasModelsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[9]
+	mi := &file_larder_v1_control_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -733,7 +1067,7 @@ func (x *HasModelsResponse) String() string {
 func (*HasModelsResponse) ProtoMessage() {}
 
 func (x *HasModelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[9]
+	mi := &file_larder_v1_control_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -746,7 +1080,7 @@ func (x *HasModelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HasModelsResponse.ProtoReflect.Descriptor instead.
 func (*HasModelsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{9}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *HasModelsResponse) GetMissing() []string {
@@ -766,7 +1100,7 @@ type ListVersionsRequest struct {
 
 func (x *ListVersionsRequest) Reset() {
 	*x = ListVersionsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[10]
+	mi := &file_larder_v1_control_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -778,7 +1112,7 @@ func (x *ListVersionsRequest) String() string {
 func (*ListVersionsRequest) ProtoMessage() {}
 
 func (x *ListVersionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[10]
+	mi := &file_larder_v1_control_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -791,7 +1125,7 @@ func (x *ListVersionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVersionsRequest.ProtoReflect.Descriptor instead.
 func (*ListVersionsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{10}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListVersionsRequest) GetLimit() int32 {
@@ -810,7 +1144,7 @@ type ListVersionsResponse struct {
 
 func (x *ListVersionsResponse) Reset() {
 	*x = ListVersionsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[11]
+	mi := &file_larder_v1_control_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -822,7 +1156,7 @@ func (x *ListVersionsResponse) String() string {
 func (*ListVersionsResponse) ProtoMessage() {}
 
 func (x *ListVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[11]
+	mi := &file_larder_v1_control_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -835,7 +1169,7 @@ func (x *ListVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVersionsResponse.ProtoReflect.Descriptor instead.
 func (*ListVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{11}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListVersionsResponse) GetVersions() []*Version {
@@ -860,7 +1194,7 @@ type Version struct {
 
 func (x *Version) Reset() {
 	*x = Version{}
-	mi := &file_larder_v1_control_proto_msgTypes[12]
+	mi := &file_larder_v1_control_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -872,7 +1206,7 @@ func (x *Version) String() string {
 func (*Version) ProtoMessage() {}
 
 func (x *Version) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[12]
+	mi := &file_larder_v1_control_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -885,7 +1219,7 @@ func (x *Version) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Version.ProtoReflect.Descriptor instead.
 func (*Version) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{12}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Version) GetVersion() int64 {
@@ -941,7 +1275,7 @@ type MaterializeRequest struct {
 
 func (x *MaterializeRequest) Reset() {
 	*x = MaterializeRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[13]
+	mi := &file_larder_v1_control_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -953,7 +1287,7 @@ func (x *MaterializeRequest) String() string {
 func (*MaterializeRequest) ProtoMessage() {}
 
 func (x *MaterializeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[13]
+	mi := &file_larder_v1_control_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -966,7 +1300,7 @@ func (x *MaterializeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MaterializeRequest.ProtoReflect.Descriptor instead.
 func (*MaterializeRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{13}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *MaterializeRequest) GetFeatureViews() []string {
@@ -1014,7 +1348,7 @@ type MaterializeResponse struct {
 
 func (x *MaterializeResponse) Reset() {
 	*x = MaterializeResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[14]
+	mi := &file_larder_v1_control_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1026,7 +1360,7 @@ func (x *MaterializeResponse) String() string {
 func (*MaterializeResponse) ProtoMessage() {}
 
 func (x *MaterializeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[14]
+	mi := &file_larder_v1_control_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1039,7 +1373,7 @@ func (x *MaterializeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MaterializeResponse.ProtoReflect.Descriptor instead.
 func (*MaterializeResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{14}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *MaterializeResponse) GetRuns() []*Run {
@@ -1085,7 +1419,7 @@ type Run struct {
 
 func (x *Run) Reset() {
 	*x = Run{}
-	mi := &file_larder_v1_control_proto_msgTypes[15]
+	mi := &file_larder_v1_control_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1097,7 +1431,7 @@ func (x *Run) String() string {
 func (*Run) ProtoMessage() {}
 
 func (x *Run) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[15]
+	mi := &file_larder_v1_control_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1110,7 +1444,7 @@ func (x *Run) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Run.ProtoReflect.Descriptor instead.
 func (*Run) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{15}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Run) GetId() string {
@@ -1254,7 +1588,7 @@ type BadRows struct {
 
 func (x *BadRows) Reset() {
 	*x = BadRows{}
-	mi := &file_larder_v1_control_proto_msgTypes[16]
+	mi := &file_larder_v1_control_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1266,7 +1600,7 @@ func (x *BadRows) String() string {
 func (*BadRows) ProtoMessage() {}
 
 func (x *BadRows) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[16]
+	mi := &file_larder_v1_control_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1279,7 +1613,7 @@ func (x *BadRows) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BadRows.ProtoReflect.Descriptor instead.
 func (*BadRows) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{16}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *BadRows) GetReason() string {
@@ -1312,7 +1646,7 @@ type GetRunRequest struct {
 
 func (x *GetRunRequest) Reset() {
 	*x = GetRunRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[17]
+	mi := &file_larder_v1_control_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1324,7 +1658,7 @@ func (x *GetRunRequest) String() string {
 func (*GetRunRequest) ProtoMessage() {}
 
 func (x *GetRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[17]
+	mi := &file_larder_v1_control_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1337,7 +1671,7 @@ func (x *GetRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunRequest.ProtoReflect.Descriptor instead.
 func (*GetRunRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{17}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GetRunRequest) GetId() string {
@@ -1356,7 +1690,7 @@ type GetRunResponse struct {
 
 func (x *GetRunResponse) Reset() {
 	*x = GetRunResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[18]
+	mi := &file_larder_v1_control_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1368,7 +1702,7 @@ func (x *GetRunResponse) String() string {
 func (*GetRunResponse) ProtoMessage() {}
 
 func (x *GetRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[18]
+	mi := &file_larder_v1_control_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1381,7 +1715,7 @@ func (x *GetRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunResponse.ProtoReflect.Descriptor instead.
 func (*GetRunResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{18}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *GetRunResponse) GetRun() *Run {
@@ -1399,7 +1733,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[19]
+	mi := &file_larder_v1_control_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1411,7 +1745,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[19]
+	mi := &file_larder_v1_control_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1424,7 +1758,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{19}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{23}
 }
 
 type GetStatusResponse struct {
@@ -1453,7 +1787,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[20]
+	mi := &file_larder_v1_control_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1465,7 +1799,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[20]
+	mi := &file_larder_v1_control_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1478,7 +1812,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{20}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *GetStatusResponse) GetServerVersion() string {
@@ -1581,7 +1915,7 @@ type ViewStatus struct {
 
 func (x *ViewStatus) Reset() {
 	*x = ViewStatus{}
-	mi := &file_larder_v1_control_proto_msgTypes[21]
+	mi := &file_larder_v1_control_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1593,7 +1927,7 @@ func (x *ViewStatus) String() string {
 func (*ViewStatus) ProtoMessage() {}
 
 func (x *ViewStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[21]
+	mi := &file_larder_v1_control_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1606,7 +1940,7 @@ func (x *ViewStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ViewStatus.ProtoReflect.Descriptor instead.
 func (*ViewStatus) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{21}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ViewStatus) GetFeatureView() string {
@@ -1673,7 +2007,7 @@ type ListModelsRequest struct {
 
 func (x *ListModelsRequest) Reset() {
 	*x = ListModelsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[22]
+	mi := &file_larder_v1_control_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1685,7 +2019,7 @@ func (x *ListModelsRequest) String() string {
 func (*ListModelsRequest) ProtoMessage() {}
 
 func (x *ListModelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[22]
+	mi := &file_larder_v1_control_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1698,7 +2032,7 @@ func (x *ListModelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListModelsRequest.ProtoReflect.Descriptor instead.
 func (*ListModelsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{22}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{26}
 }
 
 type ListModelsResponse struct {
@@ -1710,7 +2044,7 @@ type ListModelsResponse struct {
 
 func (x *ListModelsResponse) Reset() {
 	*x = ListModelsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[23]
+	mi := &file_larder_v1_control_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1722,7 +2056,7 @@ func (x *ListModelsResponse) String() string {
 func (*ListModelsResponse) ProtoMessage() {}
 
 func (x *ListModelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[23]
+	mi := &file_larder_v1_control_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1735,7 +2069,7 @@ func (x *ListModelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListModelsResponse.ProtoReflect.Descriptor instead.
 func (*ListModelsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{23}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ListModelsResponse) GetModels() []*ModelStatus {
@@ -1757,7 +2091,7 @@ type ModelStatus struct {
 
 func (x *ModelStatus) Reset() {
 	*x = ModelStatus{}
-	mi := &file_larder_v1_control_proto_msgTypes[24]
+	mi := &file_larder_v1_control_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1769,7 +2103,7 @@ func (x *ModelStatus) String() string {
 func (*ModelStatus) ProtoMessage() {}
 
 func (x *ModelStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[24]
+	mi := &file_larder_v1_control_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1782,7 +2116,7 @@ func (x *ModelStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelStatus.ProtoReflect.Descriptor instead.
 func (*ModelStatus) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{24}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ModelStatus) GetModel() string {
@@ -1830,7 +2164,7 @@ type ModelVersionStatus struct {
 
 func (x *ModelVersionStatus) Reset() {
 	*x = ModelVersionStatus{}
-	mi := &file_larder_v1_control_proto_msgTypes[25]
+	mi := &file_larder_v1_control_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1842,7 +2176,7 @@ func (x *ModelVersionStatus) String() string {
 func (*ModelVersionStatus) ProtoMessage() {}
 
 func (x *ModelVersionStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[25]
+	mi := &file_larder_v1_control_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1855,7 +2189,7 @@ func (x *ModelVersionStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelVersionStatus.ProtoReflect.Descriptor instead.
 func (*ModelVersionStatus) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{25}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ModelVersionStatus) GetModelVersion() int64 {
@@ -1923,7 +2257,7 @@ type GetPlanRequest struct {
 
 func (x *GetPlanRequest) Reset() {
 	*x = GetPlanRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[26]
+	mi := &file_larder_v1_control_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1935,7 +2269,7 @@ func (x *GetPlanRequest) String() string {
 func (*GetPlanRequest) ProtoMessage() {}
 
 func (x *GetPlanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[26]
+	mi := &file_larder_v1_control_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1948,7 +2282,7 @@ func (x *GetPlanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPlanRequest.ProtoReflect.Descriptor instead.
 func (*GetPlanRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{26}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *GetPlanRequest) GetWhat() isGetPlanRequest_What {
@@ -2024,13 +2358,16 @@ type GetPlanResponse struct {
 	// The version of the definitions that this is of, and of the model.
 	CatalogVersion int64 `protobuf:"varint,4,opt,name=catalog_version,json=catalogVersion,proto3" json:"catalog_version,omitempty"`
 	ModelVersion   int64 `protobuf:"varint,5,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// SHA-256, in hex, of all definitions that decide the values of the features:
+	// equal ones mean the same vectors from the same rows.
+	Fingerprint   string `protobuf:"bytes,6,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetPlanResponse) Reset() {
 	*x = GetPlanResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[27]
+	mi := &file_larder_v1_control_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2042,7 +2379,7 @@ func (x *GetPlanResponse) String() string {
 func (*GetPlanResponse) ProtoMessage() {}
 
 func (x *GetPlanResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[27]
+	mi := &file_larder_v1_control_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2055,7 +2392,7 @@ func (x *GetPlanResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPlanResponse.ProtoReflect.Descriptor instead.
 func (*GetPlanResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{27}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *GetPlanResponse) GetKeys() []*Field {
@@ -2093,6 +2430,13 @@ func (x *GetPlanResponse) GetModelVersion() int64 {
 	return 0
 }
 
+func (x *GetPlanResponse) GetFingerprint() string {
+	if x != nil {
+		return x.Fingerprint
+	}
+	return ""
+}
+
 // A Field is a named, typed value.
 type Field struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2105,7 +2449,7 @@ type Field struct {
 
 func (x *Field) Reset() {
 	*x = Field{}
-	mi := &file_larder_v1_control_proto_msgTypes[28]
+	mi := &file_larder_v1_control_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2117,7 +2461,7 @@ func (x *Field) String() string {
 func (*Field) ProtoMessage() {}
 
 func (x *Field) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[28]
+	mi := &file_larder_v1_control_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2130,7 +2474,7 @@ func (x *Field) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Field.ProtoReflect.Descriptor instead.
 func (*Field) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{28}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Field) GetName() string {
@@ -2155,7 +2499,7 @@ type SaveSnapshotRequest struct {
 
 func (x *SaveSnapshotRequest) Reset() {
 	*x = SaveSnapshotRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[29]
+	mi := &file_larder_v1_control_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2167,7 +2511,7 @@ func (x *SaveSnapshotRequest) String() string {
 func (*SaveSnapshotRequest) ProtoMessage() {}
 
 func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[29]
+	mi := &file_larder_v1_control_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2180,7 +2524,7 @@ func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{29}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{33}
 }
 
 type SaveSnapshotResponse struct {
@@ -2193,7 +2537,7 @@ type SaveSnapshotResponse struct {
 
 func (x *SaveSnapshotResponse) Reset() {
 	*x = SaveSnapshotResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[30]
+	mi := &file_larder_v1_control_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2205,7 +2549,7 @@ func (x *SaveSnapshotResponse) String() string {
 func (*SaveSnapshotResponse) ProtoMessage() {}
 
 func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[30]
+	mi := &file_larder_v1_control_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2218,7 +2562,7 @@ func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{30}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *SaveSnapshotResponse) GetChunk() []byte {
@@ -2232,12 +2576,23 @@ var File_larder_v1_control_proto protoreflect.FileDescriptor
 
 const file_larder_v1_control_proto_rawDesc = "" +
 	"\n" +
-	"\x17larder/v1/control.proto\x12\tlarder.v1\x1a\x17larder/v1/serving.proto\"/\n" +
+	"\x17larder/v1/control.proto\x12\tlarder.v1\x1a\x17larder/v1/serving.proto\"a\n" +
 	"\vPlanRequest\x12 \n" +
-	"\vdefinitions\x18\x01 \x01(\fR\vdefinitions\"^\n" +
+	"\vdefinitions\x18\x01 \x01(\fR\vdefinitions\x120\n" +
+	"\x05files\x18\x02 \x01(\v2\x1a.larder.v1.DefinitionFilesR\x05files\"\xbd\x01\n" +
+	"\x0fDefinitionFiles\x12/\n" +
+	"\x05files\x18\x01 \x03(\v2\x19.larder.v1.DefinitionFileR\x05files\x12>\n" +
+	"\x06models\x18\x02 \x03(\v2&.larder.v1.DefinitionFiles.ModelsEntryR\x06models\x1a9\n" +
+	"\vModelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\">\n" +
+	"\x0eDefinitionFile\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\acontent\x18\x02 \x01(\fR\acontent\"\x85\x01\n" +
 	"\fPlanResponse\x12!\n" +
 	"\fbase_version\x18\x01 \x01(\x03R\vbaseVersion\x12+\n" +
-	"\achanges\x18\x02 \x03(\v2\x11.larder.v1.ChangeR\achanges\"\x96\x02\n" +
+	"\achanges\x18\x02 \x03(\v2\x11.larder.v1.ChangeR\achanges\x12%\n" +
+	"\x0emissing_models\x18\x03 \x03(\tR\rmissingModels\"\x96\x02\n" +
 	"\x06Change\x120\n" +
 	"\x06action\x18\x01 \x01(\x0e2\x18.larder.v1.Change.ActionR\x06action\x12\x12\n" +
 	"\x04noun\x18\x02 \x01(\tR\x04noun\x12\x12\n" +
@@ -2251,11 +2606,12 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\n" +
 	"ACTION_ADD\x10\x01\x12\x11\n" +
 	"\rACTION_REMOVE\x10\x02\x12\x11\n" +
-	"\rACTION_CHANGE\x10\x03\"\x9d\x01\n" +
+	"\rACTION_CHANGE\x10\x03\"\xd1\x01\n" +
 	"\fApplyRequest\x12\"\n" +
 	"\vdefinitions\x18\x01 \x01(\fH\x00R\vdefinitions\x12\x1f\n" +
 	"\n" +
-	"to_version\x18\x02 \x01(\x03H\x00R\ttoVersion\x12!\n" +
+	"to_version\x18\x02 \x01(\x03H\x00R\ttoVersion\x122\n" +
+	"\x05files\x18\x05 \x01(\v2\x1a.larder.v1.DefinitionFilesH\x00R\x05files\x12!\n" +
 	"\fbase_version\x18\x03 \x01(\x03R\vbaseVersion\x12\x1d\n" +
 	"\n" +
 	"applied_by\x18\x04 \x01(\tR\tappliedByB\x06\n" +
@@ -2274,7 +2630,26 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x06sha256\x18\x01 \x01(\tR\x06sha256\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x03R\x04size\x12\x14\n" +
 	"\x05chunk\x18\x03 \x01(\fR\x05chunk\"\x12\n" +
-	"\x10PutModelResponse\"*\n" +
+	"\x10PutModelResponse\"\xf8\x01\n" +
+	"\x10PushModelRequest\x12\x14\n" +
+	"\x05model\x18\x01 \x01(\tR\x05model\x12\x16\n" +
+	"\x06sha256\x18\x02 \x01(\tR\x06sha256\x12'\n" +
+	"\x0ffeature_service\x18\x03 \x01(\tR\x0efeatureService\x12\x18\n" +
+	"\adataset\x18\x04 \x01(\tR\adataset\x12\x14\n" +
+	"\x05serve\x18\x05 \x01(\bR\x05serve\x12\x16\n" +
+	"\x06output\x18\x06 \x01(\tR\x06output\x12\x1b\n" +
+	"\x06column\x18\a \x01(\x05H\x00R\x06column\x88\x01\x01\x12\x1d\n" +
+	"\n" +
+	"applied_by\x18\b \x01(\tR\tappliedByB\t\n" +
+	"\a_column\"\xcf\x01\n" +
+	"\x11PushModelResponse\x12#\n" +
+	"\rmodel_version\x18\x01 \x01(\x03R\fmodelVersion\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion\x12+\n" +
+	"\achanges\x18\x03 \x03(\v2\x11.larder.v1.ChangeR\achanges\x12.\n" +
+	"\x06report\x18\x04 \x01(\v2\x16.larder.v1.ModelReportR\x06report\x12\x1e\n" +
+	"\n" +
+	"definition\x18\x05 \x01(\tR\n" +
+	"definition\"*\n" +
 	"\x10HasModelsRequest\x12\x16\n" +
 	"\x06sha256\x18\x01 \x03(\tR\x06sha256\"-\n" +
 	"\x11HasModelsResponse\x12\x18\n" +
@@ -2386,24 +2761,26 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\bfeatures\x18\x02 \x01(\v2\x16.larder.v1.FeatureListH\x00R\bfeatures\x12\x16\n" +
 	"\x05model\x18\x03 \x01(\tH\x00R\x05model\x12#\n" +
 	"\rmodel_version\x18\x04 \x01(\x03R\fmodelVersionB\x06\n" +
-	"\x04what\"\xdf\x01\n" +
+	"\x04what\"\x81\x02\n" +
 	"\x0fGetPlanResponse\x12$\n" +
 	"\x04keys\x18\x01 \x03(\v2\x10.larder.v1.FieldR\x04keys\x12*\n" +
 	"\arequest\x18\x02 \x03(\v2\x10.larder.v1.FieldR\arequest\x12,\n" +
 	"\bfeatures\x18\x03 \x03(\v2\x10.larder.v1.FieldR\bfeatures\x12'\n" +
 	"\x0fcatalog_version\x18\x04 \x01(\x03R\x0ecatalogVersion\x12#\n" +
-	"\rmodel_version\x18\x05 \x01(\x03R\fmodelVersion\"/\n" +
+	"\rmodel_version\x18\x05 \x01(\x03R\fmodelVersion\x12 \n" +
+	"\vfingerprint\x18\x06 \x01(\tR\vfingerprint\"/\n" +
 	"\x05Field\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\"\x15\n" +
 	"\x13SaveSnapshotRequest\",\n" +
 	"\x14SaveSnapshotResponse\x12\x14\n" +
-	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\x9c\x06\n" +
+	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\xe4\x06\n" +
 	"\x0eControlService\x127\n" +
 	"\x04Plan\x12\x16.larder.v1.PlanRequest\x1a\x17.larder.v1.PlanResponse\x12:\n" +
 	"\x05Apply\x12\x17.larder.v1.ApplyRequest\x1a\x18.larder.v1.ApplyResponse\x12E\n" +
 	"\bPutModel\x12\x1a.larder.v1.PutModelRequest\x1a\x1b.larder.v1.PutModelResponse(\x01\x12F\n" +
-	"\tHasModels\x12\x1b.larder.v1.HasModelsRequest\x1a\x1c.larder.v1.HasModelsResponse\x12O\n" +
+	"\tHasModels\x12\x1b.larder.v1.HasModelsRequest\x1a\x1c.larder.v1.HasModelsResponse\x12F\n" +
+	"\tPushModel\x12\x1b.larder.v1.PushModelRequest\x1a\x1c.larder.v1.PushModelResponse\x12O\n" +
 	"\fListVersions\x12\x1e.larder.v1.ListVersionsRequest\x1a\x1f.larder.v1.ListVersionsResponse\x12N\n" +
 	"\vMaterialize\x12\x1d.larder.v1.MaterializeRequest\x1a\x1e.larder.v1.MaterializeResponse0\x01\x12=\n" +
 	"\x06GetRun\x12\x18.larder.v1.GetRunRequest\x1a\x19.larder.v1.GetRunResponse\x12F\n" +
@@ -2426,89 +2803,102 @@ func file_larder_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_larder_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_larder_v1_control_proto_goTypes = []any{
 	(Change_Action)(0),           // 0: larder.v1.Change.Action
 	(Run_State)(0),               // 1: larder.v1.Run.State
 	(*PlanRequest)(nil),          // 2: larder.v1.PlanRequest
-	(*PlanResponse)(nil),         // 3: larder.v1.PlanResponse
-	(*Change)(nil),               // 4: larder.v1.Change
-	(*ApplyRequest)(nil),         // 5: larder.v1.ApplyRequest
-	(*ApplyResponse)(nil),        // 6: larder.v1.ApplyResponse
-	(*ModelReport)(nil),          // 7: larder.v1.ModelReport
-	(*PutModelRequest)(nil),      // 8: larder.v1.PutModelRequest
-	(*PutModelResponse)(nil),     // 9: larder.v1.PutModelResponse
-	(*HasModelsRequest)(nil),     // 10: larder.v1.HasModelsRequest
-	(*HasModelsResponse)(nil),    // 11: larder.v1.HasModelsResponse
-	(*ListVersionsRequest)(nil),  // 12: larder.v1.ListVersionsRequest
-	(*ListVersionsResponse)(nil), // 13: larder.v1.ListVersionsResponse
-	(*Version)(nil),              // 14: larder.v1.Version
-	(*MaterializeRequest)(nil),   // 15: larder.v1.MaterializeRequest
-	(*MaterializeResponse)(nil),  // 16: larder.v1.MaterializeResponse
-	(*Run)(nil),                  // 17: larder.v1.Run
-	(*BadRows)(nil),              // 18: larder.v1.BadRows
-	(*GetRunRequest)(nil),        // 19: larder.v1.GetRunRequest
-	(*GetRunResponse)(nil),       // 20: larder.v1.GetRunResponse
-	(*GetStatusRequest)(nil),     // 21: larder.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),    // 22: larder.v1.GetStatusResponse
-	(*ViewStatus)(nil),           // 23: larder.v1.ViewStatus
-	(*ListModelsRequest)(nil),    // 24: larder.v1.ListModelsRequest
-	(*ListModelsResponse)(nil),   // 25: larder.v1.ListModelsResponse
-	(*ModelStatus)(nil),          // 26: larder.v1.ModelStatus
-	(*ModelVersionStatus)(nil),   // 27: larder.v1.ModelVersionStatus
-	(*GetPlanRequest)(nil),       // 28: larder.v1.GetPlanRequest
-	(*GetPlanResponse)(nil),      // 29: larder.v1.GetPlanResponse
-	(*Field)(nil),                // 30: larder.v1.Field
-	(*SaveSnapshotRequest)(nil),  // 31: larder.v1.SaveSnapshotRequest
-	(*SaveSnapshotResponse)(nil), // 32: larder.v1.SaveSnapshotResponse
-	(*FeatureList)(nil),          // 33: larder.v1.FeatureList
+	(*DefinitionFiles)(nil),      // 3: larder.v1.DefinitionFiles
+	(*DefinitionFile)(nil),       // 4: larder.v1.DefinitionFile
+	(*PlanResponse)(nil),         // 5: larder.v1.PlanResponse
+	(*Change)(nil),               // 6: larder.v1.Change
+	(*ApplyRequest)(nil),         // 7: larder.v1.ApplyRequest
+	(*ApplyResponse)(nil),        // 8: larder.v1.ApplyResponse
+	(*ModelReport)(nil),          // 9: larder.v1.ModelReport
+	(*PutModelRequest)(nil),      // 10: larder.v1.PutModelRequest
+	(*PutModelResponse)(nil),     // 11: larder.v1.PutModelResponse
+	(*PushModelRequest)(nil),     // 12: larder.v1.PushModelRequest
+	(*PushModelResponse)(nil),    // 13: larder.v1.PushModelResponse
+	(*HasModelsRequest)(nil),     // 14: larder.v1.HasModelsRequest
+	(*HasModelsResponse)(nil),    // 15: larder.v1.HasModelsResponse
+	(*ListVersionsRequest)(nil),  // 16: larder.v1.ListVersionsRequest
+	(*ListVersionsResponse)(nil), // 17: larder.v1.ListVersionsResponse
+	(*Version)(nil),              // 18: larder.v1.Version
+	(*MaterializeRequest)(nil),   // 19: larder.v1.MaterializeRequest
+	(*MaterializeResponse)(nil),  // 20: larder.v1.MaterializeResponse
+	(*Run)(nil),                  // 21: larder.v1.Run
+	(*BadRows)(nil),              // 22: larder.v1.BadRows
+	(*GetRunRequest)(nil),        // 23: larder.v1.GetRunRequest
+	(*GetRunResponse)(nil),       // 24: larder.v1.GetRunResponse
+	(*GetStatusRequest)(nil),     // 25: larder.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),    // 26: larder.v1.GetStatusResponse
+	(*ViewStatus)(nil),           // 27: larder.v1.ViewStatus
+	(*ListModelsRequest)(nil),    // 28: larder.v1.ListModelsRequest
+	(*ListModelsResponse)(nil),   // 29: larder.v1.ListModelsResponse
+	(*ModelStatus)(nil),          // 30: larder.v1.ModelStatus
+	(*ModelVersionStatus)(nil),   // 31: larder.v1.ModelVersionStatus
+	(*GetPlanRequest)(nil),       // 32: larder.v1.GetPlanRequest
+	(*GetPlanResponse)(nil),      // 33: larder.v1.GetPlanResponse
+	(*Field)(nil),                // 34: larder.v1.Field
+	(*SaveSnapshotRequest)(nil),  // 35: larder.v1.SaveSnapshotRequest
+	(*SaveSnapshotResponse)(nil), // 36: larder.v1.SaveSnapshotResponse
+	nil,                          // 37: larder.v1.DefinitionFiles.ModelsEntry
+	(*FeatureList)(nil),          // 38: larder.v1.FeatureList
 }
 var file_larder_v1_control_proto_depIdxs = []int32{
-	4,  // 0: larder.v1.PlanResponse.changes:type_name -> larder.v1.Change
-	0,  // 1: larder.v1.Change.action:type_name -> larder.v1.Change.Action
-	4,  // 2: larder.v1.ApplyResponse.changes:type_name -> larder.v1.Change
-	7,  // 3: larder.v1.ApplyResponse.models:type_name -> larder.v1.ModelReport
-	14, // 4: larder.v1.ListVersionsResponse.versions:type_name -> larder.v1.Version
-	17, // 5: larder.v1.MaterializeResponse.runs:type_name -> larder.v1.Run
-	1,  // 6: larder.v1.Run.state:type_name -> larder.v1.Run.State
-	18, // 7: larder.v1.Run.bad:type_name -> larder.v1.BadRows
-	17, // 8: larder.v1.GetRunResponse.run:type_name -> larder.v1.Run
-	23, // 9: larder.v1.GetStatusResponse.views:type_name -> larder.v1.ViewStatus
-	17, // 10: larder.v1.ViewStatus.last_run:type_name -> larder.v1.Run
-	26, // 11: larder.v1.ListModelsResponse.models:type_name -> larder.v1.ModelStatus
-	27, // 12: larder.v1.ModelStatus.versions:type_name -> larder.v1.ModelVersionStatus
-	7,  // 13: larder.v1.ModelVersionStatus.report:type_name -> larder.v1.ModelReport
-	33, // 14: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
-	30, // 15: larder.v1.GetPlanResponse.keys:type_name -> larder.v1.Field
-	30, // 16: larder.v1.GetPlanResponse.request:type_name -> larder.v1.Field
-	30, // 17: larder.v1.GetPlanResponse.features:type_name -> larder.v1.Field
-	2,  // 18: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
-	5,  // 19: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
-	8,  // 20: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
-	10, // 21: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
-	12, // 22: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
-	15, // 23: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
-	19, // 24: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
-	21, // 25: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
-	24, // 26: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
-	28, // 27: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
-	31, // 28: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
-	3,  // 29: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
-	6,  // 30: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
-	9,  // 31: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
-	11, // 32: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
-	13, // 33: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
-	16, // 34: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
-	20, // 35: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
-	22, // 36: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
-	25, // 37: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
-	29, // 38: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
-	32, // 39: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
-	29, // [29:40] is the sub-list for method output_type
-	18, // [18:29] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	3,  // 0: larder.v1.PlanRequest.files:type_name -> larder.v1.DefinitionFiles
+	4,  // 1: larder.v1.DefinitionFiles.files:type_name -> larder.v1.DefinitionFile
+	37, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
+	6,  // 3: larder.v1.PlanResponse.changes:type_name -> larder.v1.Change
+	0,  // 4: larder.v1.Change.action:type_name -> larder.v1.Change.Action
+	3,  // 5: larder.v1.ApplyRequest.files:type_name -> larder.v1.DefinitionFiles
+	6,  // 6: larder.v1.ApplyResponse.changes:type_name -> larder.v1.Change
+	9,  // 7: larder.v1.ApplyResponse.models:type_name -> larder.v1.ModelReport
+	6,  // 8: larder.v1.PushModelResponse.changes:type_name -> larder.v1.Change
+	9,  // 9: larder.v1.PushModelResponse.report:type_name -> larder.v1.ModelReport
+	18, // 10: larder.v1.ListVersionsResponse.versions:type_name -> larder.v1.Version
+	21, // 11: larder.v1.MaterializeResponse.runs:type_name -> larder.v1.Run
+	1,  // 12: larder.v1.Run.state:type_name -> larder.v1.Run.State
+	22, // 13: larder.v1.Run.bad:type_name -> larder.v1.BadRows
+	21, // 14: larder.v1.GetRunResponse.run:type_name -> larder.v1.Run
+	27, // 15: larder.v1.GetStatusResponse.views:type_name -> larder.v1.ViewStatus
+	21, // 16: larder.v1.ViewStatus.last_run:type_name -> larder.v1.Run
+	30, // 17: larder.v1.ListModelsResponse.models:type_name -> larder.v1.ModelStatus
+	31, // 18: larder.v1.ModelStatus.versions:type_name -> larder.v1.ModelVersionStatus
+	9,  // 19: larder.v1.ModelVersionStatus.report:type_name -> larder.v1.ModelReport
+	38, // 20: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
+	34, // 21: larder.v1.GetPlanResponse.keys:type_name -> larder.v1.Field
+	34, // 22: larder.v1.GetPlanResponse.request:type_name -> larder.v1.Field
+	34, // 23: larder.v1.GetPlanResponse.features:type_name -> larder.v1.Field
+	2,  // 24: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
+	7,  // 25: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
+	10, // 26: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
+	14, // 27: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
+	12, // 28: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
+	16, // 29: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
+	19, // 30: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
+	23, // 31: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
+	25, // 32: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
+	28, // 33: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
+	32, // 34: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
+	35, // 35: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
+	5,  // 36: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
+	8,  // 37: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
+	11, // 38: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
+	15, // 39: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
+	13, // 40: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
+	17, // 41: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
+	20, // 42: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
+	24, // 43: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
+	26, // 44: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
+	29, // 45: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
+	33, // 46: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
+	36, // 47: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
+	36, // [36:48] is the sub-list for method output_type
+	24, // [24:36] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_larder_v1_control_proto_init() }
@@ -2517,12 +2907,14 @@ func file_larder_v1_control_proto_init() {
 		return
 	}
 	file_larder_v1_serving_proto_init()
-	file_larder_v1_control_proto_msgTypes[3].OneofWrappers = []any{
+	file_larder_v1_control_proto_msgTypes[5].OneofWrappers = []any{
 		(*ApplyRequest_Definitions)(nil),
 		(*ApplyRequest_ToVersion)(nil),
+		(*ApplyRequest_Files)(nil),
 	}
-	file_larder_v1_control_proto_msgTypes[13].OneofWrappers = []any{}
-	file_larder_v1_control_proto_msgTypes[26].OneofWrappers = []any{
+	file_larder_v1_control_proto_msgTypes[10].OneofWrappers = []any{}
+	file_larder_v1_control_proto_msgTypes[17].OneofWrappers = []any{}
+	file_larder_v1_control_proto_msgTypes[30].OneofWrappers = []any{
 		(*GetPlanRequest_FeatureService)(nil),
 		(*GetPlanRequest_Features)(nil),
 		(*GetPlanRequest_Model)(nil),
@@ -2533,7 +2925,7 @@ func file_larder_v1_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_larder_v1_control_proto_rawDesc), len(file_larder_v1_control_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   31,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

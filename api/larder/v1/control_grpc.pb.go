@@ -23,6 +23,7 @@ const (
 	ControlService_Apply_FullMethodName        = "/larder.v1.ControlService/Apply"
 	ControlService_PutModel_FullMethodName     = "/larder.v1.ControlService/PutModel"
 	ControlService_HasModels_FullMethodName    = "/larder.v1.ControlService/HasModels"
+	ControlService_PushModel_FullMethodName    = "/larder.v1.ControlService/PushModel"
 	ControlService_ListVersions_FullMethodName = "/larder.v1.ControlService/ListVersions"
 	ControlService_Materialize_FullMethodName  = "/larder.v1.ControlService/Materialize"
 	ControlService_GetRun_FullMethodName       = "/larder.v1.ControlService/GetRun"
@@ -48,6 +49,10 @@ type ControlServiceClient interface {
 	PutModel(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[PutModelRequest, PutModelResponse], error)
 	// HasModels says which model files the registry lacks.
 	HasModels(ctx context.Context, in *HasModelsRequest, opts ...grpc.CallOption) (*HasModelsResponse, error)
+	// PushModel adds a stored model file to the newest definitions, as the next
+	// version of a model, and applies them. A file that is a version of the model
+	// already is not added again.
+	PushModel(ctx context.Context, in *PushModelRequest, opts ...grpc.CallOption) (*PushModelResponse, error)
 	// ListVersions lists the versions of the definitions, newest first.
 	ListVersions(ctx context.Context, in *ListVersionsRequest, opts ...grpc.CallOption) (*ListVersionsResponse, error)
 	// Materialize starts a run for each view and, unless told not to wait,
@@ -111,6 +116,16 @@ func (c *controlServiceClient) HasModels(ctx context.Context, in *HasModelsReque
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(HasModelsResponse)
 	err := c.cc.Invoke(ctx, ControlService_HasModels_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *controlServiceClient) PushModel(ctx context.Context, in *PushModelRequest, opts ...grpc.CallOption) (*PushModelResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PushModelResponse)
+	err := c.cc.Invoke(ctx, ControlService_PushModel_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -221,6 +236,10 @@ type ControlServiceServer interface {
 	PutModel(grpc.ClientStreamingServer[PutModelRequest, PutModelResponse]) error
 	// HasModels says which model files the registry lacks.
 	HasModels(context.Context, *HasModelsRequest) (*HasModelsResponse, error)
+	// PushModel adds a stored model file to the newest definitions, as the next
+	// version of a model, and applies them. A file that is a version of the model
+	// already is not added again.
+	PushModel(context.Context, *PushModelRequest) (*PushModelResponse, error)
 	// ListVersions lists the versions of the definitions, newest first.
 	ListVersions(context.Context, *ListVersionsRequest) (*ListVersionsResponse, error)
 	// Materialize starts a run for each view and, unless told not to wait,
@@ -258,6 +277,9 @@ func (UnimplementedControlServiceServer) PutModel(grpc.ClientStreamingServer[Put
 }
 func (UnimplementedControlServiceServer) HasModels(context.Context, *HasModelsRequest) (*HasModelsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method HasModels not implemented")
+}
+func (UnimplementedControlServiceServer) PushModel(context.Context, *PushModelRequest) (*PushModelResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PushModel not implemented")
 }
 func (UnimplementedControlServiceServer) ListVersions(context.Context, *ListVersionsRequest) (*ListVersionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListVersions not implemented")
@@ -358,6 +380,24 @@ func _ControlService_HasModels_Handler(srv interface{}, ctx context.Context, dec
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(ControlServiceServer).HasModels(ctx, req.(*HasModelsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ControlService_PushModel_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PushModelRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServiceServer).PushModel(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ControlService_PushModel_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServiceServer).PushModel(ctx, req.(*PushModelRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -492,6 +532,10 @@ var ControlService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "HasModels",
 			Handler:    _ControlService_HasModels_Handler,
+		},
+		{
+			MethodName: "PushModel",
+			Handler:    _ControlService_PushModel_Handler,
 		},
 		{
 			MethodName: "ListVersions",
