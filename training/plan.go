@@ -7,21 +7,21 @@ import (
 	"larder/store/row"
 )
 
-// What the two ways cost, in microseconds, measured with Postgres on the same
-// machine: BenchmarkWays. A look-up costs probeMicros and what the planner of
-// Postgres says of it: little through an index, a reading of the whole table
-// without one.
+// What the two ways cost, in microseconds, as BenchmarkWays has it with Postgres
+// on the same two cores. A look-up through an index costs up to indexCost in the
+// units of Postgres's planner; what is beyond that is reading without an index.
 const (
-	probeMicros     = 4.0
-	microsPerCost   = 0.5 // of the planner's units
-	historyMicros   = 1.0 // per row of the history
+	lookUpMicros    = 5.5
+	indexCost       = 100.0
+	microsPerCost   = 2.0
+	historyMicros   = 0.7 // per row of the history
 	historyFixed    = 10_000.0
 	maxHistoryBytes = 256 << 20 // of the winners of a block, of all views
 )
 
 // readsHistory tells whether reading a view's history is better than n look-ups.
 func readsHistory(n int, c offline.Cost) bool {
-	lookUps := float64(n) * (probeMicros + microsPerCost*c.Probe)
+	lookUps := float64(n) * (lookUpMicros + microsPerCost*max(0, c.Probe-indexCost))
 	return lookUps > historyFixed+historyMicros*float64(c.Rows)
 }
 
