@@ -133,8 +133,8 @@ func (f Feature) MarshalJSON() ([]byte, error) {
 // An OnDemandView holds features that are computed when they are asked for.
 type OnDemandView struct {
 	Name        string            `json:"name"`
-	Request     []Feature         `json:"request,omitempty"`
-	Sources     []string          `json:"sources,omitempty"`
+	Request     []Feature         `json:"request,omitempty"` // values that must come with the request
+	Sources     []string          `json:"sources,omitempty"` // the feature views and on-demand views that it reads
 	Features    []OnDemandFeature `json:"features"`
 	Description string            `json:"description,omitempty"`
 	Owner       string            `json:"owner,omitempty"`
@@ -143,9 +143,12 @@ type OnDemandView struct {
 
 // An OnDemandFeature is one expression over request values and features.
 type OnDemandFeature struct {
-	Name        string            `json:"name"`
-	Type        Type              `json:"type"`
-	Expr        string            `json:"expr"`
+	Name string `json:"name"`
+	Type Type   `json:"type"`
+	Expr string `json:"expr"` // in CEL; see docs/expressions.md
+	// Default is what a null yields, in the Go form of [ParseValue]; nil means
+	// null.
+	Default     any               `json:"default,omitempty"`
 	Description string            `json:"description,omitempty"`
 	Tags        map[string]string `json:"tags,omitempty"`
 }

@@ -78,6 +78,9 @@ func Nearest(name string, existing []string) string {
 	// Two letters may be wrong, more in a long name, but never all of them.
 	best, bestDistance := "", min(max(3, len(name)/3+1), len(name))
 	for _, x := range existing {
+		if max(len(x)-len(name), len(name)-len(x)) >= bestDistance {
+			continue // each letter too many is one of the distance
+		}
 		if d := editDistance(strings.ToLower(name), strings.ToLower(x)); d < bestDistance {
 			best, bestDistance = x, d
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -40,8 +41,9 @@ func (d *Definitions) Validate() error {
 		v.view(fmt.Sprintf("feature_views[%d]", i), &d.FeatureViews[i])
 	}
 	for i := range d.OnDemandViews {
-		v.addf(fmt.Sprintf("on_demand_views[%d]", i), "on-demand view %q: this version of larder has no on-demand views; remove it", d.OnDemandViews[i].Name)
+		v.onDemandView(fmt.Sprintf("on_demand_views[%d]", i), &d.OnDemandViews[i])
 	}
+	v.onDemandCycles()
 	for i := range d.FeatureServices {
 		v.service(fmt.Sprintf("feature_services[%d]", i), &d.FeatureServices[i])
 	}
@@ -85,6 +87,11 @@ func (v *validator) index() {
 	for i := range d.FeatureViews {
 		if name := d.FeatureViews[i].Name; name == requestRef {
 			v.addf(fmt.Sprintf("feature_views[%d].name", i), `a feature view can't be called "request": that names the values of a request`)
+		}
+	}
+	for i := range d.OnDemandViews {
+		if name := d.OnDemandViews[i].Name; name == requestRef {
+			v.addf(fmt.Sprintf("on_demand_views[%d].name", i), `an on-demand view can't be called "request": that names the values of a request`)
 		}
 	}
 }
@@ -259,6 +266,8 @@ func (v *validator) service(path string, s *FeatureService) {
 		v.addf(path+".features", "feature service %q lists no feature; write features: [VIEW:FEATURE, ...]", s.Name)
 	}
 	seen, keys, width := map[string]bool{}, map[string]JoinKey{}, 0
+	read, request := map[string]bool{}, map[string]requestValue{}
+	v.sameRequest(path, s.Name, "the service", s.Request, request)
 	for i, ref := range s.Features {
 		at := fmt.Sprintf("%s.features[%d]", path, i)
 		expanded, problem := v.expand(s, ref)
@@ -272,9 +281,14 @@ func (v *validator) service(path string, s *FeatureService) {
 			seen[full] = true
 		}
 		width += len(expanded)
-		if viewName, _, _ := strings.Cut(ref, ":"); v.views[viewName] != nil {
-			v.sameKeys(at, s.Name, v.views[viewName], keys)
-		}
+		viewName, _, _ := strings.Cut(ref, ":")
+		v.closure(viewName, read, func(name string) {
+			if view := v.views[name]; view != nil {
+				v.sameKeys(at, s.Name, view, keys)
+			} else if o := v.onDemand[name]; o != nil {
+				v.sameRequest(at, s.Name, fmt.Sprintf("on-demand view %q", name), o.Request, request)
+			}
+		})
 	}
 	if width > MaxFeatures {
 		v.addf(path+".features", "feature service %q has %d features; at most %d fit", s.Name, width, MaxFeatures)
@@ -309,8 +323,13 @@ func (v *validator) expand(s *FeatureService, ref string) (full []string, proble
 		features, what = s.Request, "its request"
 	} else if view := v.views[owner]; view != nil {
 		features = view.Features
+	} else if o := v.onDemand[owner]; o != nil {
+		what = fmt.Sprintf("on-demand view %q", owner)
+		for i := range o.Features {
+			features = append(features, o.Features[i].AsFeature())
+		}
 	} else {
-		return nil, fmt.Sprintf("no feature view %q; %s", owner, Nearest(owner, names(v.views)))
+		return nil, fmt.Sprintf("no feature view %q; %s", owner, Nearest(owner, slices.Concat(names(v.views), names(v.onDemand))))
 	}
 	var existing []string
 	for _, f := range features {
@@ -366,16 +385,20 @@ func versionList(m *Model) string {
 }
 
 func (v *validator) modelFile(path string, m *Model, mv ModelVersion) {
+	owner := fmt.Sprintf("model %q", m.Name)
+	if mv.Version > 0 {
+		owner += fmt.Sprintf(" version %d", mv.Version)
+	}
 	if mv.ONNX == "" {
-		v.addf(path+".onnx", "model %q version %d names no file; write onnx: models/%s-%d.onnx", m.Name, mv.Version, m.Name, mv.Version)
+		v.addf(path+".onnx", "%s names no file; write onnx: models/%s-%d.onnx", owner, m.Name, max(mv.Version, 1))
 	} else if !filepath.IsLocal(mv.ONNX) {
-		v.addf(path+".onnx", "model %q: %q leaves the definitions folder; use a path below it", m.Name, mv.ONNX)
+		v.addf(path+".onnx", "%s: %q leaves the definitions folder; use a path below it", owner, mv.ONNX)
 	}
 	if raw, err := hex.DecodeString(mv.SHA256); err != nil || len(raw) != 32 || strings.ToLower(mv.SHA256) != mv.SHA256 {
-		v.addf(path+".sha256", "model %q version %d: sha256 is 64 hex digits in lower case, as sha256sum prints; got %q", m.Name, mv.Version, mv.SHA256)
+		v.addf(path+".sha256", "%s: sha256 is 64 hex digits in lower case, as sha256sum prints; got %q", owner, mv.SHA256)
 	}
 	if mv.Column != nil && *mv.Column < 0 {
-		v.addf(path+".column", "model %q version %d: columns count from 0", m.Name, mv.Version)
+		v.addf(path+".column", "%s: columns count from 0", owner)
 	}
 }
 

@@ -2,6 +2,7 @@ package training
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -125,8 +126,8 @@ func (s *Set) tryEmpty(spine *arrow.Schema) error {
 
 // spineError says where in a spine an error of a chunk of it is.
 func spineError(first int64, err error) error {
-	said, ok := err.(*schema.Error)
-	if !ok || first == 0 {
+	var said *schema.Error
+	if !errors.As(err, &said) || first == 0 {
 		return err
 	}
 	located := *said

@@ -47,7 +47,8 @@ func bindSpine(spine *arrow.Schema, plan *schema.Plan, eventTime string) (spineC
 	case at < 0:
 		return c, schema.Errorf(schema.Invalid, "MISSING_EVENT_TIME", "the spine has no column %q, the time of each row; %s, or name another as event_time_column", eventTime, schema.Nearest(eventTime, names))
 	}
-	if c.time, c.unit, err = at, 0, nil; true {
+	c.time, c.unit = at, 0
+	{
 		t, isTime := spine.Field(at).Type.(*arrow.TimestampType)
 		if !isTime {
 			return c, schema.Errorf(schema.Invalid, "EVENT_TIME_TYPE", "the spine's column %q is %s; it must be a timestamp with a time zone", eventTime, spine.Field(at).Type)

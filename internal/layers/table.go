@@ -75,6 +75,7 @@ var House = Table{
 		"github.com/goccy/go-yaml":                {"cmd/larder", "schema/definitions"},
 		"github.com/spf13/cobra":                  {"cmd/larder"},
 		"github.com/spf13/pflag":                  {"cmd/larder"},
+		"github.com/vbauerster/mpb/v8":            {"cmd/larder"},
 		"golang.org/x/term":                       {"cmd/larder"},
 		"github.com/DataDog/sketches-go":          {"training"},
 		"github.com/HdrHistogram/hdrhistogram-go": {"bench", "demo"},

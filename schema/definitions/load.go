@@ -45,6 +45,9 @@ func Load(dir string) (*schema.Definitions, error) {
 	for _, name := range names.yaml {
 		shown := filepath.Join(dir, filepath.FromSlash(name))
 		data, err := readFile(root, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = errors.New("a symbolic link to nothing; mend it, or remove it")
+		}
 		if err != nil {
 			r.unreadable(place{shown, 1, 1}, "%v", err)
 			continue
@@ -103,7 +106,7 @@ func walk(root *os.Root) (names fileNames, err error) {
 
 // readFile reads a file below root; a symbolic link may lead to another one.
 func readFile(root *os.Root, name string) ([]byte, error) {
-	f, err := openFile(root, name)
+	f, _, err := openFile(root, name)
 	if err != nil {
 		return nil, err
 	}
@@ -111,19 +114,18 @@ func readFile(root *os.Root, name string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, MaxFileBytes+1)) // one more tells that it is too large
 }
 
-func openFile(root *os.Root, name string) (*os.File, error) {
+func openFile(root *os.Root, name string) (f *os.File, size int64, err error) {
 	info, err := root.Stat(name)
 	if err != nil {
-		return nil, fileError(root, err)
+		return nil, 0, fileError(root, err)
 	}
 	if !info.Mode().IsRegular() { // a pipe would block
-		return nil, errors.New("this is no regular file; put the file itself there")
+		return nil, 0, errors.New("this is no regular file; put the file itself there")
 	}
-	f, err := root.Open(name)
-	if err != nil {
-		return nil, fileError(root, err)
+	if f, err = root.Open(name); err != nil {
+		return nil, 0, fileError(root, err)
 	}
-	return f, nil
+	return f, info.Size(), nil
 }
 
 func fileError(root *os.Root, err error) error {
@@ -179,18 +181,17 @@ func (r *reader) sum(root *os.Root, at string, v *schema.ModelVersion, existing 
 }
 
 func fileSum(root *os.Root, name string) (string, error) {
-	f, err := openFile(root, name)
+	f, size, err := openFile(root, name)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
-	h := sha256.New()
-	n, err := io.Copy(h, io.LimitReader(f, MaxModelBytes+1))
-	if err != nil {
-		return "", err
+	if size > MaxModelBytes {
+		return "", fmt.Errorf("%d bytes; a model has at most %d MiB", size, MaxModelBytes>>20)
 	}
-	if n > MaxModelBytes {
-		return "", fmt.Errorf("over %d MiB, the most that a model may have", MaxModelBytes>>20)
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -26,6 +27,12 @@ const (
 	maxNesting   = 32 // of [ and {, and of "- " on one line; the definitions need 4
 )
 
+// The limits on what is reported.
+const (
+	maxErrors       = 1_000
+	maxMessageRunes = 1_000
+)
+
 // Parse reads files, in the order given, and merges them. The error is Errors.
 //
 // It has no folder, so that every model version must bring its sha256.
@@ -39,8 +46,10 @@ func Parse(files []File) (*schema.Definitions, error) {
 
 // A reader merges the definitions of several files.
 type reader struct {
-	defs schema.Definitions
-	errs Errors
+	defs  schema.Definitions
+	errs  Errors // at most maxErrors
+	first *Error // of those beyond
+	more  int    // how many
 
 	at      map[string]place // where each value stands, by its path as schema.Problem has it
 	faulty  map[string]bool  // the paths of values that could not be read
@@ -58,7 +67,15 @@ func newReader() *reader {
 }
 
 func (r *reader) addf(at place, format string, args ...any) {
-	r.errs = append(r.errs, &Error{File: at.file, Line: at.line, Column: at.column, Message: fmt.Sprintf(format, args...)})
+	e := &Error{File: at.file, Line: at.line, Column: at.column}
+	if len(r.errs) < maxErrors {
+		e.Message = clip(fmt.Sprintf(format, args...), maxMessageRunes)
+		r.errs = append(r.errs, e)
+		return
+	}
+	if r.more++; r.more == 1 {
+		r.first = e
+	}
 }
 
 // finish validates what was read.
@@ -74,6 +91,10 @@ func (r *reader) finish() (*schema.Definitions, error) {
 	}
 	if len(r.errs) > 0 {
 		r.errs.sort()
+		if r.more > 0 {
+			r.first.Message = fmt.Sprintf("%d more errors; mend those above first", r.more)
+			r.errs = append(r.errs, r.first)
+		}
 		return nil, r.errs
 	}
 	return &r.defs, nil
@@ -110,33 +131,97 @@ func (r *reader) file(f File) {
 		r.unreadable(place{f.Name, 1, 1}, "%d bytes; at most %d are read: split the file", len(f.Data), MaxFileBytes)
 		return
 	}
-	tokens := lexer.Tokenize(strings.TrimPrefix(string(f.Data), "\uFEFF"))
+	text, ok := r.text(f)
+	if !ok {
+		return
+	}
+	tokens := lexer.Tokenize(text)
 	if !r.plain(f.Name, tokens) {
 		r.partial = true
 		return
 	}
-	parsed, err := parseTokens(tokens)
-	if err != nil {
-		at, message := place{f.Name, 1, 1}, err.Error()
-		var syntax yaml.Error
-		if errors.As(err, &syntax) {
-			at, message = placeOf(f.Name, syntax.GetToken()), syntax.GetMessage()
-		}
-		if strings.Contains(message, "'\t'") {
-			message += "; indent with spaces"
-		}
-		r.unreadable(at, "this is not YAML: %s", message)
-		return
-	}
 	w := walker{reader: r, name: f.Name}
-	for _, doc := range parsed.Docs {
-		w.document(doc)
+	for _, tokens := range documents(tokens) {
+		parsed, err := parseTokens(tokens)
+		if err != nil {
+			r.syntax(f.Name, err)
+			return
+		}
+		for _, doc := range parsed.Docs {
+			w.document(doc)
+		}
 	}
+}
+
+// text returns the characters of a file, without a byte order mark.
+func (r *reader) text(f File) (string, bool) {
+	text := strings.TrimPrefix(string(f.Data), "\uFEFF")
+	line, column := 1, 1
+	for i, c := range text {
+		switch {
+		case c == '\n':
+			line, column = line+1, 1
+			continue
+		case c == utf8.RuneError && !strings.HasPrefix(text[i:], "\uFFFD"):
+			r.unreadable(place{f.Name, line, column}, "byte %#x is not UTF-8; save the file as UTF-8", text[i])
+			return "", false
+		case c < ' ' && c != '\t' && c != '\r':
+			r.unreadable(place{f.Name, line, column}, "a control character (%U); remove it", c)
+			return "", false
+		}
+		column++
+	}
+	if !strings.HasSuffix(text, "\n") {
+		text += "\n" // without it the lexer forgets an unfinished tag
+	}
+	return text, true
+}
+
+// syntax reports what the parser says of a document.
+func (r *reader) syntax(name string, err error) {
+	at, message := place{name, 1, 1}, ""
+	var syntax yaml.Error
+	if errors.As(err, &syntax) { // whose Error draws the file, at length
+		at, message = placeOf(name, syntax.GetToken()), syntax.GetMessage()
+	} else {
+		message = err.Error()
+	}
+	if strings.Contains(message, "'\t'") {
+		message += "; indent with spaces"
+	}
+	r.unreadable(at, "this is not YAML: %s", message)
 }
 
 func (r *reader) unreadable(at place, format string, args ...any) {
 	r.partial = true
 	r.addf(at, format, args...)
+}
+
+// documents cuts the tokens of a file into those of its documents, leaving out
+// the empty ones. The parser can do that too, but stops at the first document
+// that is empty, and goes one call deeper with each.
+func documents(tokens token.Tokens) []token.Tokens {
+	var all []token.Tokens
+	first, empty := 0, true
+	cut := func(end int) {
+		if !empty {
+			all = append(all, tokens[first:end])
+		}
+		first, empty = end, true
+	}
+	for i, t := range tokens {
+		switch t.Type {
+		case token.DocumentHeaderType:
+			cut(i)
+		case token.DocumentEndType:
+			cut(i + 1)
+		case token.CommentType:
+		default:
+			empty = false
+		}
+	}
+	cut(len(tokens))
+	return all
 }
 
 // parseTokens turns a panic of the parser into an error: its input is anybody's.
@@ -166,6 +251,8 @@ func (r *reader) plain(name string, tokens token.Tokens) bool {
 			r.addf(at, "merge keys (<<) are not read; write the keys out")
 		case token.TagType:
 			r.addf(at, "tags (%s) are not read; write the value alone, and quote a text that starts with !", t.Value)
+		case token.DirectiveType:
+			r.addf(at, "directives (%%) are not read; remove the line, and quote a text that starts with %%")
 		case token.SequenceStartType, token.MappingStartType:
 			flow++
 		case token.SequenceEndType, token.MappingEndType:

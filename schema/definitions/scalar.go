@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 
 	"github.com/goccy/go-yaml/ast"
@@ -57,17 +58,19 @@ func (w *walker) float(node ast.Node, path string, v reflect.Value) {
 }
 
 // fallback reads a feature's default, which is of the feature's type.
-func (w *walker) fallback(node ast.Node, path string, f *schema.Feature) {
-	if !f.Type.Valid() {
-		return // which is an error of its own
+func (w *walker) fallback(node ast.Node, path, name string, t schema.Type) any {
+	if !t.Valid() {
+		return nil // which is an error of its own
 	}
-	raw, err := jsonOf(node, f.Type)
+	raw, err := jsonOf(node, t)
 	if err == nil {
-		f.Default, err = schema.ParseValue(f.Type, raw)
+		var v any
+		if v, err = schema.ParseValue(t, raw); err == nil {
+			return v
+		}
 	}
-	if err != nil {
-		w.fault(node, path, "default of feature %q, which is %s: %v", f.Name, f.Type, err)
-	}
+	w.fault(node, path, "default of feature %q, which is %s: %v", name, t, err)
+	return nil
 }
 
 // jsonOf returns the JSON of a default, as schema.ParseValue reads it.
@@ -101,10 +104,11 @@ func jsonOf(node ast.Node, t schema.Type) (json.RawMessage, error) {
 	if !ok {
 		return nil, fmt.Errorf("a default is a plain value or a list; got %s", describe(node))
 	}
-	// JSON spells int64 and the special floats as texts where it must; YAML needn't.
-	if e := t.Elem(); e.IsInteger() || e.IsFloat() {
+	// JSON spells int64 as text where it must; YAML needn't. The special floats
+	// may have their JSON names here too, as definitions that were exported have.
+	if e := t.Elem(); e.IsInteger() || e.IsFloat() && !slices.Contains([]string{"NaN", "Infinity", "-Infinity"}, s) {
 		if plain, _ := node.(*ast.StringNode); plain != nil && plain.Token.Type == token.StringType {
-			return nil, fmt.Errorf("%s is no %s", clip(s), e)
+			return nil, fmt.Errorf("%s is no %s", clip(s, maxQuoted), e)
 		}
 		return nil, fmt.Errorf("%s is no %s; write a number without quotes", describe(node), e)
 	}
@@ -151,7 +155,7 @@ func isNull(node ast.Node) bool {
 // describe says what a node is, for messages.
 func describe(node ast.Node) string {
 	if s, ok := textOf(node); ok {
-		return fmt.Sprintf("the text %q", clip(s))
+		return fmt.Sprintf("the text %q", clip(s, maxQuoted))
 	}
 	switch n := node.(type) {
 	case nil, *ast.NullNode:
@@ -161,22 +165,24 @@ func describe(node ast.Node) string {
 	case *ast.SequenceNode:
 		return "a list"
 	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
-		return "the number " + clip(n.GetToken().Value)
+		return "the number " + clip(n.GetToken().Value, maxQuoted)
 	}
-	return clip(node.GetToken().Value)
+	return clip(node.GetToken().Value, maxQuoted)
 }
 
 // quoteRemedy completes a message about a number or a truth where text belongs.
 func quoteRemedy(node ast.Node) string {
 	switch node.(type) {
 	case *ast.BoolNode, *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
-		return fmt.Sprintf("; put it in quotes: %q", clip(node.GetToken().Value))
+		return fmt.Sprintf("; put it in quotes: %q", clip(node.GetToken().Value, maxQuoted))
 	}
 	return ""
 }
 
-func clip(s string) string {
-	const most = 60
+// maxQuoted is how much of a value a message quotes, in characters.
+const maxQuoted = 60
+
+func clip(s string, most int) string {
 	if runes := []rune(s); len(runes) > most {
 		return string(runes[:most]) + "..."
 	}

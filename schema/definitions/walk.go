@@ -39,9 +39,6 @@ func (w *walker) document(doc *ast.DocumentNode) {
 	case nil, *ast.NullNode, *ast.CommentGroupNode:
 		return // an empty document, or comments only
 	}
-	if _, directive := doc.Body.(*ast.DirectiveNode); directive {
-		return // the document itself comes next
-	}
 	w.value(doc.Body, "", reflect.ValueOf(&w.defs).Elem())
 }
 
@@ -108,7 +105,7 @@ func (w *walker) mapping(node ast.Node, path string, v reflect.Value) {
 		if !exists {
 			w.unknown[path] = true
 			w.partial = w.partial || path == "" || v.FieldByName("Name").IsValid() && !hasKey(entries, "name")
-			w.addf(at, "%s has no key %q; %s", nouns[v.Type()], key, schema.Nearest(key, keys))
+			w.addf(at, "%s has no key %q; %s", nouns[v.Type()], clip(key, maxQuoted), schema.Nearest(clip(key, maxQuoted), keys))
 			continue
 		}
 		if line := lines[key]; line > 0 {
@@ -131,8 +128,14 @@ func (w *walker) mapping(node ast.Node, path string, v reflect.Value) {
 			w.value(e.Value, field, v.Field(i))
 		}
 	}
-	if f, ok := v.Addr().Interface().(*schema.Feature); ok && fallback != nil {
-		w.fallback(fallback, join(path, "default"), f)
+	if fallback == nil {
+		return
+	}
+	switch f := v.Addr().Interface().(type) {
+	case *schema.Feature:
+		f.Default = w.fallback(fallback, join(path, "default"), f.Name, f.Type)
+	case *schema.OnDemandFeature:
+		f.Default = w.fallback(fallback, join(path, "default"), f.Name, f.Type)
 	}
 }
 
@@ -176,11 +179,11 @@ func (w *walker) tags(node ast.Node, path string, v reflect.Value) {
 	for _, e := range entries {
 		key := keyOf(e)
 		if _, twice := tags[key]; twice {
-			w.addf(w.place(e.Key), "key %q comes twice", key)
+			w.addf(w.place(e.Key), "key %q comes twice", clip(key, maxQuoted))
 		}
 		text, ok := textOf(e.Value)
 		if !ok {
-			w.addf(w.place(e.Key), "tag %q is text; got %s%s", key, describe(e.Value), quoteRemedy(e.Value))
+			w.addf(w.place(e.Key), "tag %q is text; got %s%s", clip(key, maxQuoted), describe(e.Value), quoteRemedy(e.Value))
 		}
 		tags[key] = text
 	}

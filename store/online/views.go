@@ -161,7 +161,7 @@ func (s *Store) scan(ctx context.Context, prefix []byte, visit func(item *badger
 func (s *Store) isEmpty(ctx context.Context, prefix []byte) (bool, error) {
 	found := errors.New("found")
 	err := s.scan(ctx, prefix, func(*badger.Item) error { return found })
-	if err == found {
+	if errors.Is(err, found) {
 		return false, nil
 	}
 	return err == nil, err

@@ -1,4 +1,4 @@
-package migrations_test
+package registry_test
 
 import (
 	"strings"
@@ -9,10 +9,8 @@ import (
 	"larder/migrations"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
-
 // TestUpAtOnce: of servers that start together each file is applied by one.
-func TestUpAtOnce(t *testing.T) {
+func TestMigrationsAtOnce(t *testing.T) {
 	db := pgtest.New(t)
 	var wg sync.WaitGroup
 	applied := make([][]string, 4)

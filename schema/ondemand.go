@@ -1,0 +1,174 @@
+package schema
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// The limits on expressions.
+const (
+	MaxExprBytes      = 4096 // of one expression
+	MaxOnDemandSource = 64   // views that one on-demand view reads
+)
+
+// AsFeature returns f as a feature: its name, type and default.
+func (f *OnDemandFeature) AsFeature() Feature {
+	return Feature{Name: f.Name, Type: f.Type, Default: f.Default}
+}
+
+// UnmarshalJSON reads a feature; the type says how to read the default.
+func (f *OnDemandFeature) UnmarshalJSON(raw []byte) error {
+	type plain OnDemandFeature
+	var v struct {
+		*plain
+		Default json.RawMessage `json:"default"`
+	}
+	v.plain = (*plain)(f)
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return err
+	}
+	f.Default = nil
+	if v.Default == nil {
+		return nil
+	}
+	var err error
+	if f.Default, err = ParseValue(f.Type, v.Default); err != nil {
+		return fmt.Errorf("default of feature %q: %w", f.Name, err)
+	}
+	return nil
+}
+
+// MarshalJSON writes a feature as UnmarshalJSON reads it.
+func (f OnDemandFeature) MarshalJSON() ([]byte, error) {
+	type plain OnDemandFeature
+	v := struct {
+		plain
+		Default json.RawMessage `json:"default,omitempty"`
+	}{plain: plain(f)}
+	if f.Default != nil {
+		v.Default = AppendValue(nil, f.Default)
+	}
+	return json.Marshal(v)
+}
+
+// onDemandView checks an on-demand view, but not its expressions: package vector
+// does, which knows their language.
+func (v *validator) onDemandView(path string, o *OnDemandView) {
+	owner := fmt.Sprintf("on-demand view %q", o.Name)
+	if v.views[o.Name] != nil {
+		v.addf(path+".name", "%s has the name of a feature view; rename one", owner)
+	}
+	if len(o.Request) > 0 {
+		v.features(path+".request", owner, o.Request)
+	}
+	features := make([]Feature, len(o.Features))
+	for i := range o.Features {
+		f := &o.Features[i]
+		features[i] = f.AsFeature()
+		at := fmt.Sprintf("%s.features[%d].expr", path, i)
+		if strings.TrimSpace(f.Expr) == "" {
+			v.addf(at, `%s: feature %q has no expression; write expr: "..."`, owner, f.Name)
+		} else if len(f.Expr) > MaxExprBytes {
+			v.addf(at, "%s: the expression of feature %q has %d bytes; at most %d fit: split it into features of another on-demand view", owner, f.Name, len(f.Expr), MaxExprBytes)
+		}
+	}
+	v.features(path+".features", owner, features)
+	v.onDemandSources(path+".sources", owner, o)
+}
+
+func (v *validator) onDemandSources(path, owner string, o *OnDemandView) {
+	if len(o.Sources) > MaxOnDemandSource {
+		v.addf(path, "%s reads %d views; at most %d fit", owner, len(o.Sources), MaxOnDemandSource)
+	}
+	seen := map[string]bool{}
+	for i, name := range o.Sources {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		switch {
+		case seen[name]:
+			v.addf(at, "%s names its source %q twice", owner, name)
+		case name == o.Name:
+			v.addf(at, "%s reads itself; a feature may read those of other views only", owner)
+		case v.views[name] == nil && v.onDemand[name] == nil:
+			v.danglef(at, "%s: no feature view or on-demand view %q; %s", owner, name, Nearest(name, slices.Concat(names(v.views), names(v.onDemand))))
+		}
+		seen[name] = true
+	}
+}
+
+// onDemandCycles reports each cycle of on-demand views once.
+func (v *validator) onDemandCycles() {
+	const open, done = 1, 2
+	state := map[string]int{}
+	var path []string
+	var visit func(name string)
+	visit = func(name string) {
+		o := v.onDemand[name]
+		if o == nil || state[name] == done {
+			return
+		}
+		if state[name] == open {
+			cycle := append(slices.Clone(path[slices.Index(path, name):]), name)
+			if len(cycle) > 2 { // else it names itself, which is said already
+				at := slices.IndexFunc(v.defs.OnDemandViews, func(x OnDemandView) bool { return x.Name == name })
+				v.addf(fmt.Sprintf("on_demand_views[%d].sources", at), "on-demand views read each other in a circle: %s; take one of them out of the sources", strings.Join(cycle, " -> "))
+			}
+			return
+		}
+		state[name] = open
+		path = append(path, name)
+		for _, source := range o.Sources {
+			visit(source)
+		}
+		path = path[:len(path)-1]
+		state[name] = done
+	}
+	for i := range v.defs.OnDemandViews {
+		visit(v.defs.OnDemandViews[i].Name)
+	}
+}
+
+// closure calls visit for the on-demand view of a name and for all views that it
+// reads, those that are read first.
+func (v *validator) closure(name string, seen map[string]bool, visit func(name string)) {
+	if seen[name] {
+		return
+	}
+	seen[name] = true
+	if o := v.onDemand[name]; o != nil {
+		for _, source := range o.Sources {
+			v.closure(source, seen, visit)
+		}
+	}
+	visit(name)
+}
+
+// sameRequest reports values of a request that are declared twice and not alike.
+func (v *validator) sameRequest(path, service, owner string, declared []Feature, values map[string]requestValue) {
+	for _, f := range declared {
+		other, found := values[f.Name]
+		switch {
+		case !found:
+			values[f.Name] = requestValue{f, owner}
+		case other.Type != f.Type:
+			v.addf(path, "feature service %q: request value %q is %s in %s but %s in %s; rename one", service, f.Name, f.Type, owner, other.Type, other.owner)
+		case !sameDefault(other.Feature, f):
+			v.addf(path, "feature service %q: request value %q has one default in %s and another in %s; give both the same", service, f.Name, owner, other.owner)
+		}
+	}
+}
+
+type requestValue struct {
+	Feature
+	owner string
+}
+
+func sameDefault(a, b Feature) bool { return jsonOfDefault(a) == jsonOfDefault(b) }
+
+func jsonOfDefault(f Feature) string {
+	if f.Default == nil {
+		return ""
+	}
+	return string(AppendValue(nil, f.Default))
+}
