@@ -24,10 +24,11 @@ import (
 	"larder/internal/pgdev"
 )
 
-// Options say where and how the demo runs. All are required.
+// Options say where and how the demo runs. All are required, but for Data.
 type Options struct {
-	Larder  string // path of the larder binary
-	Dir     string // where everything is kept
+	Larder  string       // path of the larder binary
+	Dir     string       // where everything is kept
+	Data    fraud.Config // what is simulated; zero is half a year of 5,000 customers
 	Out     io.Writer
 	Loading func(done, total int64) // is told how far loading is
 	Loaded  func()                  // and when it has ended
@@ -99,8 +100,8 @@ func (d *demo) load(ctx context.Context, dsn string) error {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	fmt.Fprintln(d.Out, "Simulating half a year of card transactions and loading them")
-	loaded, err := fraud.Load(ctx, conn, fraud.Config{}, d.Loading)
+	fmt.Fprintln(d.Out, "Simulating card transactions and loading them")
+	loaded, err := fraud.Load(ctx, conn, d.Data, d.Loading)
 	d.Loaded()
 	if err != nil {
 		return err
