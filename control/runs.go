@@ -123,6 +123,21 @@ func (s *Server) GetRun(ctx context.Context, req *larderv1.GetRunRequest) (*lard
 	return &larderv1.GetRunResponse{Run: run}, nil
 }
 
+// CancelRun ends a run of this server and answers once it has ended.
+func (s *Server) CancelRun(ctx context.Context, req *larderv1.CancelRunRequest) (*larderv1.CancelRunResponse, error) {
+	if s.Runner == nil {
+		return nil, schema.Errorf(schema.FailedPrecondition, "NO_POSTGRES", "this server was started without Postgres: it has no runs")
+	}
+	if err := s.Runner.Cancel(req.GetId()); err != nil {
+		return nil, err
+	}
+	run, err := s.Runner.Wait(ctx, req.GetId())
+	if err != nil {
+		return nil, err
+	}
+	return &larderv1.CancelRunResponse{Run: s.runMessage(run)}, nil
+}
+
 func recordedRun(r registry.Run) (*larderv1.Run, error) {
 	run := new(larderv1.Run)
 	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(r.Detail, run); err != nil {

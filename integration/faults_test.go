@@ -86,7 +86,7 @@ func TestPostgresStopsAndStartsWhileServing(t *testing.T) {
 	s.wantAmount(7)
 	eventually(t, "word in the status that Postgres is gone", func() bool {
 		st, err := s.control.GetStatus(t.Context(), &larderv1.GetStatusRequest{})
-		return err == nil && st.GetPostgresError() != ""
+		return err == nil && strings.HasPrefix(st.GetPostgresError(), "Postgres can't be reached; check that it runs")
 	})
 	runs, err := s.materialize(t.Context(), &larderv1.MaterializeRequest{})
 	if err != nil || runs[0].GetState() != larderv1.Run_STATE_FAILED || !strings.Contains(runs[0].GetError(), "Postgres") {
@@ -148,6 +148,33 @@ func TestKillInTheMiddleOfAWindow(t *testing.T) {
 		s.awaitRows(s.startRun(), after)
 		s.kill()
 		s.start()
+	}
+	s.mustMaterialize()
+	s.wantAllAmounts(rows)
+}
+
+func TestRunIsCancelled(t *testing.T) {
+	const rows = 1_000_000
+	db := pgtest.New(t)
+	dir := spend(t, db.DSN, rows)
+	s := startServer(t, db.DSN)
+	s.apply(dir)
+	id := s.startRun()
+	s.awaitRows(id, 1)
+	if stdout, stderr, code := s.client("materialize", "--cancel", id); code != 0 || !strings.Contains(stdout, "cancelled") {
+		t.Errorf("exit code %d, %s%s", code, stdout, stderr)
+	}
+	if _, stderr, code := s.client("materialize", "--cancel", id); code != 1 || !strings.Contains(stderr, "has ended already: it is cancelled") {
+		t.Errorf("a run that was cancelled: exit code %d, %s", code, stderr)
+	}
+	if _, stderr, code := s.client("materialize", "--cancel", "nobody"); code != 1 || !strings.Contains(stderr, `no run "nobody"`) {
+		t.Errorf("a run that never was: exit code %d, %s", code, stderr)
+	}
+	if _, stderr, code := s.client("materialize", "spend", "--cancel", id); code != 2 || !strings.Contains(stderr, "takes the id of a run and no feature views") {
+		t.Errorf("a run and a view: exit code %d, %s", code, stderr)
+	}
+	if st, err := s.control.GetStatus(t.Context(), &larderv1.GetStatusRequest{}); err != nil || st.GetViews()[0].GetWatermark() != 0 {
+		t.Errorf("a cancelled run moved the watermark: %v %v", st, err)
 	}
 	s.mustMaterialize()
 	s.wantAllAmounts(rows)

@@ -119,7 +119,7 @@ func (r *Runner) Start(req Request) (Run, error) {
 		waiting++
 	}
 	if waiting >= maxQueued {
-		return Run{}, schema.Errorf(schema.Exhausted, "TOO_MANY_RUNS", "feature view %q: %d runs wait already; wait for some to end, or cancel them", req.View, waiting)
+		return Run{}, schema.Errorf(schema.Exhausted, "TOO_MANY_RUNS", "feature view %q: %d runs wait already; wait for some to end, or cancel some with `larder materialize --cancel RUN`", req.View, waiting)
 	}
 	t := r.enqueue(Run{View: req.View, Mode: req.Mode, From: req.From, To: req.To, Attempt: 1})
 	return t.run.clone(), nil
@@ -195,7 +195,7 @@ func (r *Runner) Cancel(id string) error {
 	case t == nil:
 		return unknownRun(id)
 	case t.run.Ended():
-		return schema.Errorf(schema.FailedPrecondition, "RUN_ENDED", "run %s has %s already", id, t.run.State)
+		return schema.Errorf(schema.FailedPrecondition, "RUN_ENDED", "run %s has ended already: it is %s", id, t.run.State)
 	case t.cancel != nil:
 		t.cancel(errCancelled)
 	default:

@@ -14,7 +14,7 @@ import (
 )
 
 func newMaterializeCommand() *cobra.Command {
-	var from, to string
+	var from, to, cancel string
 	var wait bool
 	req := new(larderv1.MaterializeRequest)
 	cmd := &cobra.Command{
@@ -22,19 +22,27 @@ func newMaterializeCommand() *cobra.Command {
 		Short: "Move rows of feature views from Postgres to the online store",
 		Long: `Have the server read the rows that became visible since each view's watermark
 and keep the newest of every key. Without names, all views. The runs go on when
-this command is interrupted; larder status shows them.`,
+this command is interrupted; larder status shows them, and --cancel ends one.`,
 		Example: `  larder materialize
   larder materialize customer_spend --full
   larder materialize --to 2026-01-31T00:00:00Z
-  larder materialize customer_spend --from 2026-01-01T00:00:00Z --to 2026-02-01T00:00:00Z`,
+  larder materialize customer_spend --from 2026-01-01T00:00:00Z --to 2026-02-01T00:00:00Z
+  larder materialize --cancel qbsd252uxfarvite`,
 	}
 	f := cmd.Flags()
 	f.BoolVar(&req.Full, "full", false, "from the beginning, whatever the watermark says")
 	f.StringVar(&from, "from", "", "only rows with an event time from this time on (RFC 3339)")
 	f.StringVar(&to, "to", "", "up to this time (RFC 3339); now when not given")
 	f.BoolVar(&wait, "wait", true, "wait for the runs; with --wait=false their ids are printed at once")
+	f.StringVar(&cancel, "cancel", "", "end the run of this id instead; what it has written stays")
+	for _, other := range []string{"full", "from", "to", "wait"} {
+		cmd.MarkFlagsMutuallyExclusive("cancel", other)
+	}
 	c := bindClient(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if cancel != "" {
+			return cancelRun(cmd, c, args, cancel)
+		}
 		req.FeatureViews, req.NoWait = args, !wait
 		var err error
 		if req.From, err = parseMoment("--from", from); err != nil {
@@ -63,6 +71,23 @@ this command is interrupted; larder status shows them.`,
 		})
 	}
 	return cmd
+}
+
+func cancelRun(cmd *cobra.Command, c *client, views []string, id string) error {
+	if len(views) > 0 {
+		return usageError("--cancel takes the id of a run and no feature views")
+	}
+	return c.control(func(control larderv1.ControlServiceClient) error {
+		answer, err := control.CancelRun(cmd.Context(), &larderv1.CancelRunRequest{Id: id})
+		if err != nil {
+			return err
+		}
+		if c.json {
+			return printJSON(cmd.OutOrStdout(), answer)
+		}
+		printRuns(cmd.OutOrStdout(), []*larderv1.Run{answer.GetRun()})
+		return nil
+	})
 }
 
 func parseMoment(flag, text string) (*int64, error) {

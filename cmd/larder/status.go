@@ -49,7 +49,7 @@ func printStatus(w io.Writer, s *larderv1.GetStatusResponse) error {
 		fmt.Fprintf(w, "version %d is not served: %s\n", s.GetRegistryVersion(), s.GetCatalogError())
 	}
 	if s.GetPostgresError() != "" {
-		fmt.Fprintf(w, "Postgres can't be reached: %s\n", s.GetPostgresError())
+		fmt.Fprintln(w, s.GetPostgresError())
 	}
 	if len(s.GetViews()) == 0 {
 		fmt.Fprintln(w, "no feature views yet; larder apply DIR brings some")

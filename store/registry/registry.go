@@ -58,7 +58,7 @@ type Registry struct {
 type State struct {
 	NewestVersion int64 // in Postgres, when last seen
 	CatalogError  error // why NewestVersion isn't served; nil when it is
-	PostgresError error // nil when Postgres answered last time
+	PostgresError error // fit to show; nil when Postgres answered last time
 }
 
 // Open returns a registry that keeps its catalog in dir, which is created. It
@@ -269,7 +269,7 @@ func (r *Registry) postgresFailed(err error) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	news := r.state.PostgresError == nil
-	r.state.PostgresError = err
+	r.state.PostgresError = shown(err)
 	return news
 }
 

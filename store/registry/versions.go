@@ -208,6 +208,23 @@ func describe(err error) error {
 	return err
 }
 
+// shown returns err as everybody may see it, who asks how the server is: without
+// the address and the user that Postgres was asked with.
+func shown(err error) error {
+	var said *schema.Error
+	if errors.As(describe(err), &said) {
+		return said
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return &schema.Error{Kind: schema.Unavailable, Reason: "POSTGRES_UNAVAILABLE", Message: "Postgres says: " + pg.Message, Err: err}
+	}
+	return &schema.Error{
+		Kind: schema.Unavailable, Reason: "POSTGRES_UNAVAILABLE", Err: err,
+		Message: "Postgres can't be reached; check that it runs and that the address is right (the server's log tells more)",
+	}
+}
+
 // unavailable says to a caller that Postgres did not answer as it should.
 func unavailable(err error) error {
 	if err = describe(err); err == nil {

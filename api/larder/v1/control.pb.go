@@ -1725,6 +1725,95 @@ func (x *GetRunResponse) GetRun() *Run {
 	return nil
 }
 
+type CancelRunRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelRunRequest) Reset() {
+	*x = CancelRunRequest{}
+	mi := &file_larder_v1_control_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelRunRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelRunRequest) ProtoMessage() {}
+
+func (x *CancelRunRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelRunRequest.ProtoReflect.Descriptor instead.
+func (*CancelRunRequest) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *CancelRunRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type CancelRunResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As it was when it had ended.
+	Run           *Run `protobuf:"bytes,1,opt,name=run,proto3" json:"run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelRunResponse) Reset() {
+	*x = CancelRunResponse{}
+	mi := &file_larder_v1_control_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelRunResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelRunResponse) ProtoMessage() {}
+
+func (x *CancelRunResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelRunResponse.ProtoReflect.Descriptor instead.
+func (*CancelRunResponse) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *CancelRunResponse) GetRun() *Run {
+	if x != nil {
+		return x.Run
+	}
+	return nil
+}
+
 type GetStatusRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1733,7 +1822,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[23]
+	mi := &file_larder_v1_control_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1745,7 +1834,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[23]
+	mi := &file_larder_v1_control_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1758,7 +1847,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{23}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{25}
 }
 
 type GetStatusResponse struct {
@@ -1787,7 +1876,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[24]
+	mi := &file_larder_v1_control_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1799,7 +1888,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[24]
+	mi := &file_larder_v1_control_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1812,7 +1901,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{24}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *GetStatusResponse) GetServerVersion() string {
@@ -1915,7 +2004,7 @@ type ViewStatus struct {
 
 func (x *ViewStatus) Reset() {
 	*x = ViewStatus{}
-	mi := &file_larder_v1_control_proto_msgTypes[25]
+	mi := &file_larder_v1_control_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1927,7 +2016,7 @@ func (x *ViewStatus) String() string {
 func (*ViewStatus) ProtoMessage() {}
 
 func (x *ViewStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[25]
+	mi := &file_larder_v1_control_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1940,7 +2029,7 @@ func (x *ViewStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ViewStatus.ProtoReflect.Descriptor instead.
 func (*ViewStatus) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{25}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ViewStatus) GetFeatureView() string {
@@ -2007,7 +2096,7 @@ type ListModelsRequest struct {
 
 func (x *ListModelsRequest) Reset() {
 	*x = ListModelsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[26]
+	mi := &file_larder_v1_control_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2019,7 +2108,7 @@ func (x *ListModelsRequest) String() string {
 func (*ListModelsRequest) ProtoMessage() {}
 
 func (x *ListModelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[26]
+	mi := &file_larder_v1_control_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2032,7 +2121,7 @@ func (x *ListModelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListModelsRequest.ProtoReflect.Descriptor instead.
 func (*ListModelsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{26}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{28}
 }
 
 type ListModelsResponse struct {
@@ -2044,7 +2133,7 @@ type ListModelsResponse struct {
 
 func (x *ListModelsResponse) Reset() {
 	*x = ListModelsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[27]
+	mi := &file_larder_v1_control_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2056,7 +2145,7 @@ func (x *ListModelsResponse) String() string {
 func (*ListModelsResponse) ProtoMessage() {}
 
 func (x *ListModelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[27]
+	mi := &file_larder_v1_control_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2069,7 +2158,7 @@ func (x *ListModelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListModelsResponse.ProtoReflect.Descriptor instead.
 func (*ListModelsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{27}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListModelsResponse) GetModels() []*ModelStatus {
@@ -2091,7 +2180,7 @@ type ModelStatus struct {
 
 func (x *ModelStatus) Reset() {
 	*x = ModelStatus{}
-	mi := &file_larder_v1_control_proto_msgTypes[28]
+	mi := &file_larder_v1_control_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2103,7 +2192,7 @@ func (x *ModelStatus) String() string {
 func (*ModelStatus) ProtoMessage() {}
 
 func (x *ModelStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[28]
+	mi := &file_larder_v1_control_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2116,7 +2205,7 @@ func (x *ModelStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelStatus.ProtoReflect.Descriptor instead.
 func (*ModelStatus) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{28}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ModelStatus) GetModel() string {
@@ -2164,7 +2253,7 @@ type ModelVersionStatus struct {
 
 func (x *ModelVersionStatus) Reset() {
 	*x = ModelVersionStatus{}
-	mi := &file_larder_v1_control_proto_msgTypes[29]
+	mi := &file_larder_v1_control_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2176,7 +2265,7 @@ func (x *ModelVersionStatus) String() string {
 func (*ModelVersionStatus) ProtoMessage() {}
 
 func (x *ModelVersionStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[29]
+	mi := &file_larder_v1_control_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2189,7 +2278,7 @@ func (x *ModelVersionStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelVersionStatus.ProtoReflect.Descriptor instead.
 func (*ModelVersionStatus) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{29}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ModelVersionStatus) GetModelVersion() int64 {
@@ -2257,7 +2346,7 @@ type GetPlanRequest struct {
 
 func (x *GetPlanRequest) Reset() {
 	*x = GetPlanRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[30]
+	mi := &file_larder_v1_control_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2269,7 +2358,7 @@ func (x *GetPlanRequest) String() string {
 func (*GetPlanRequest) ProtoMessage() {}
 
 func (x *GetPlanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[30]
+	mi := &file_larder_v1_control_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2282,7 +2371,7 @@ func (x *GetPlanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPlanRequest.ProtoReflect.Descriptor instead.
 func (*GetPlanRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{30}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *GetPlanRequest) GetWhat() isGetPlanRequest_What {
@@ -2367,7 +2456,7 @@ type GetPlanResponse struct {
 
 func (x *GetPlanResponse) Reset() {
 	*x = GetPlanResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[31]
+	mi := &file_larder_v1_control_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2379,7 +2468,7 @@ func (x *GetPlanResponse) String() string {
 func (*GetPlanResponse) ProtoMessage() {}
 
 func (x *GetPlanResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[31]
+	mi := &file_larder_v1_control_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2392,7 +2481,7 @@ func (x *GetPlanResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPlanResponse.ProtoReflect.Descriptor instead.
 func (*GetPlanResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{31}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *GetPlanResponse) GetKeys() []*Field {
@@ -2449,7 +2538,7 @@ type Field struct {
 
 func (x *Field) Reset() {
 	*x = Field{}
-	mi := &file_larder_v1_control_proto_msgTypes[32]
+	mi := &file_larder_v1_control_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2461,7 +2550,7 @@ func (x *Field) String() string {
 func (*Field) ProtoMessage() {}
 
 func (x *Field) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[32]
+	mi := &file_larder_v1_control_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2474,7 +2563,7 @@ func (x *Field) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Field.ProtoReflect.Descriptor instead.
 func (*Field) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{32}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Field) GetName() string {
@@ -2499,7 +2588,7 @@ type SaveSnapshotRequest struct {
 
 func (x *SaveSnapshotRequest) Reset() {
 	*x = SaveSnapshotRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[33]
+	mi := &file_larder_v1_control_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2511,7 +2600,7 @@ func (x *SaveSnapshotRequest) String() string {
 func (*SaveSnapshotRequest) ProtoMessage() {}
 
 func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[33]
+	mi := &file_larder_v1_control_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2524,7 +2613,7 @@ func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{33}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{35}
 }
 
 type SaveSnapshotResponse struct {
@@ -2537,7 +2626,7 @@ type SaveSnapshotResponse struct {
 
 func (x *SaveSnapshotResponse) Reset() {
 	*x = SaveSnapshotResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[34]
+	mi := &file_larder_v1_control_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2549,7 +2638,7 @@ func (x *SaveSnapshotResponse) String() string {
 func (*SaveSnapshotResponse) ProtoMessage() {}
 
 func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[34]
+	mi := &file_larder_v1_control_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2562,7 +2651,7 @@ func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{34}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *SaveSnapshotResponse) GetChunk() []byte {
@@ -2713,6 +2802,10 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\rGetRunRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"2\n" +
 	"\x0eGetRunResponse\x12 \n" +
+	"\x03run\x18\x01 \x01(\v2\x0e.larder.v1.RunR\x03run\"\"\n" +
+	"\x10CancelRunRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"5\n" +
+	"\x11CancelRunResponse\x12 \n" +
 	"\x03run\x18\x01 \x01(\v2\x0e.larder.v1.RunR\x03run\"\x12\n" +
 	"\x10GetStatusRequest\"\x9a\x03\n" +
 	"\x11GetStatusResponse\x12%\n" +
@@ -2774,7 +2867,7 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x04type\x18\x02 \x01(\tR\x04type\"\x15\n" +
 	"\x13SaveSnapshotRequest\",\n" +
 	"\x14SaveSnapshotResponse\x12\x14\n" +
-	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\xe4\x06\n" +
+	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\xac\a\n" +
 	"\x0eControlService\x127\n" +
 	"\x04Plan\x12\x16.larder.v1.PlanRequest\x1a\x17.larder.v1.PlanResponse\x12:\n" +
 	"\x05Apply\x12\x17.larder.v1.ApplyRequest\x1a\x18.larder.v1.ApplyResponse\x12E\n" +
@@ -2784,6 +2877,7 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\fListVersions\x12\x1e.larder.v1.ListVersionsRequest\x1a\x1f.larder.v1.ListVersionsResponse\x12N\n" +
 	"\vMaterialize\x12\x1d.larder.v1.MaterializeRequest\x1a\x1e.larder.v1.MaterializeResponse0\x01\x12=\n" +
 	"\x06GetRun\x12\x18.larder.v1.GetRunRequest\x1a\x19.larder.v1.GetRunResponse\x12F\n" +
+	"\tCancelRun\x12\x1b.larder.v1.CancelRunRequest\x1a\x1c.larder.v1.CancelRunResponse\x12F\n" +
 	"\tGetStatus\x12\x1b.larder.v1.GetStatusRequest\x1a\x1c.larder.v1.GetStatusResponse\x12I\n" +
 	"\n" +
 	"ListModels\x12\x1c.larder.v1.ListModelsRequest\x1a\x1d.larder.v1.ListModelsResponse\x12@\n" +
@@ -2803,7 +2897,7 @@ func file_larder_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_larder_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
 var file_larder_v1_control_proto_goTypes = []any{
 	(Change_Action)(0),           // 0: larder.v1.Change.Action
 	(Run_State)(0),               // 1: larder.v1.Run.State
@@ -2830,25 +2924,27 @@ var file_larder_v1_control_proto_goTypes = []any{
 	(*BadRows)(nil),              // 22: larder.v1.BadRows
 	(*GetRunRequest)(nil),        // 23: larder.v1.GetRunRequest
 	(*GetRunResponse)(nil),       // 24: larder.v1.GetRunResponse
-	(*GetStatusRequest)(nil),     // 25: larder.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),    // 26: larder.v1.GetStatusResponse
-	(*ViewStatus)(nil),           // 27: larder.v1.ViewStatus
-	(*ListModelsRequest)(nil),    // 28: larder.v1.ListModelsRequest
-	(*ListModelsResponse)(nil),   // 29: larder.v1.ListModelsResponse
-	(*ModelStatus)(nil),          // 30: larder.v1.ModelStatus
-	(*ModelVersionStatus)(nil),   // 31: larder.v1.ModelVersionStatus
-	(*GetPlanRequest)(nil),       // 32: larder.v1.GetPlanRequest
-	(*GetPlanResponse)(nil),      // 33: larder.v1.GetPlanResponse
-	(*Field)(nil),                // 34: larder.v1.Field
-	(*SaveSnapshotRequest)(nil),  // 35: larder.v1.SaveSnapshotRequest
-	(*SaveSnapshotResponse)(nil), // 36: larder.v1.SaveSnapshotResponse
-	nil,                          // 37: larder.v1.DefinitionFiles.ModelsEntry
-	(*FeatureList)(nil),          // 38: larder.v1.FeatureList
+	(*CancelRunRequest)(nil),     // 25: larder.v1.CancelRunRequest
+	(*CancelRunResponse)(nil),    // 26: larder.v1.CancelRunResponse
+	(*GetStatusRequest)(nil),     // 27: larder.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),    // 28: larder.v1.GetStatusResponse
+	(*ViewStatus)(nil),           // 29: larder.v1.ViewStatus
+	(*ListModelsRequest)(nil),    // 30: larder.v1.ListModelsRequest
+	(*ListModelsResponse)(nil),   // 31: larder.v1.ListModelsResponse
+	(*ModelStatus)(nil),          // 32: larder.v1.ModelStatus
+	(*ModelVersionStatus)(nil),   // 33: larder.v1.ModelVersionStatus
+	(*GetPlanRequest)(nil),       // 34: larder.v1.GetPlanRequest
+	(*GetPlanResponse)(nil),      // 35: larder.v1.GetPlanResponse
+	(*Field)(nil),                // 36: larder.v1.Field
+	(*SaveSnapshotRequest)(nil),  // 37: larder.v1.SaveSnapshotRequest
+	(*SaveSnapshotResponse)(nil), // 38: larder.v1.SaveSnapshotResponse
+	nil,                          // 39: larder.v1.DefinitionFiles.ModelsEntry
+	(*FeatureList)(nil),          // 40: larder.v1.FeatureList
 }
 var file_larder_v1_control_proto_depIdxs = []int32{
 	3,  // 0: larder.v1.PlanRequest.files:type_name -> larder.v1.DefinitionFiles
 	4,  // 1: larder.v1.DefinitionFiles.files:type_name -> larder.v1.DefinitionFile
-	37, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
+	39, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
 	6,  // 3: larder.v1.PlanResponse.changes:type_name -> larder.v1.Change
 	0,  // 4: larder.v1.Change.action:type_name -> larder.v1.Change.Action
 	3,  // 5: larder.v1.ApplyRequest.files:type_name -> larder.v1.DefinitionFiles
@@ -2861,44 +2957,47 @@ var file_larder_v1_control_proto_depIdxs = []int32{
 	1,  // 12: larder.v1.Run.state:type_name -> larder.v1.Run.State
 	22, // 13: larder.v1.Run.bad:type_name -> larder.v1.BadRows
 	21, // 14: larder.v1.GetRunResponse.run:type_name -> larder.v1.Run
-	27, // 15: larder.v1.GetStatusResponse.views:type_name -> larder.v1.ViewStatus
-	21, // 16: larder.v1.ViewStatus.last_run:type_name -> larder.v1.Run
-	30, // 17: larder.v1.ListModelsResponse.models:type_name -> larder.v1.ModelStatus
-	31, // 18: larder.v1.ModelStatus.versions:type_name -> larder.v1.ModelVersionStatus
-	9,  // 19: larder.v1.ModelVersionStatus.report:type_name -> larder.v1.ModelReport
-	38, // 20: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
-	34, // 21: larder.v1.GetPlanResponse.keys:type_name -> larder.v1.Field
-	34, // 22: larder.v1.GetPlanResponse.request:type_name -> larder.v1.Field
-	34, // 23: larder.v1.GetPlanResponse.features:type_name -> larder.v1.Field
-	2,  // 24: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
-	7,  // 25: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
-	10, // 26: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
-	14, // 27: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
-	12, // 28: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
-	16, // 29: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
-	19, // 30: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
-	23, // 31: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
-	25, // 32: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
-	28, // 33: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
-	32, // 34: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
-	35, // 35: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
-	5,  // 36: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
-	8,  // 37: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
-	11, // 38: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
-	15, // 39: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
-	13, // 40: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
-	17, // 41: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
-	20, // 42: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
-	24, // 43: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
-	26, // 44: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
-	29, // 45: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
-	33, // 46: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
-	36, // 47: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
-	36, // [36:48] is the sub-list for method output_type
-	24, // [24:36] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	21, // 15: larder.v1.CancelRunResponse.run:type_name -> larder.v1.Run
+	29, // 16: larder.v1.GetStatusResponse.views:type_name -> larder.v1.ViewStatus
+	21, // 17: larder.v1.ViewStatus.last_run:type_name -> larder.v1.Run
+	32, // 18: larder.v1.ListModelsResponse.models:type_name -> larder.v1.ModelStatus
+	33, // 19: larder.v1.ModelStatus.versions:type_name -> larder.v1.ModelVersionStatus
+	9,  // 20: larder.v1.ModelVersionStatus.report:type_name -> larder.v1.ModelReport
+	40, // 21: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
+	36, // 22: larder.v1.GetPlanResponse.keys:type_name -> larder.v1.Field
+	36, // 23: larder.v1.GetPlanResponse.request:type_name -> larder.v1.Field
+	36, // 24: larder.v1.GetPlanResponse.features:type_name -> larder.v1.Field
+	2,  // 25: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
+	7,  // 26: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
+	10, // 27: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
+	14, // 28: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
+	12, // 29: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
+	16, // 30: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
+	19, // 31: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
+	23, // 32: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
+	25, // 33: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
+	27, // 34: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
+	30, // 35: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
+	34, // 36: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
+	37, // 37: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
+	5,  // 38: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
+	8,  // 39: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
+	11, // 40: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
+	15, // 41: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
+	13, // 42: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
+	17, // 43: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
+	20, // 44: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
+	24, // 45: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
+	26, // 46: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
+	28, // 47: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
+	31, // 48: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
+	35, // 49: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
+	38, // 50: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
+	38, // [38:51] is the sub-list for method output_type
+	25, // [25:38] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_larder_v1_control_proto_init() }
@@ -2914,7 +3013,7 @@ func file_larder_v1_control_proto_init() {
 	}
 	file_larder_v1_control_proto_msgTypes[10].OneofWrappers = []any{}
 	file_larder_v1_control_proto_msgTypes[17].OneofWrappers = []any{}
-	file_larder_v1_control_proto_msgTypes[30].OneofWrappers = []any{
+	file_larder_v1_control_proto_msgTypes[32].OneofWrappers = []any{
 		(*GetPlanRequest_FeatureService)(nil),
 		(*GetPlanRequest_Features)(nil),
 		(*GetPlanRequest_Model)(nil),
@@ -2925,7 +3024,7 @@ func file_larder_v1_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_larder_v1_control_proto_rawDesc), len(file_larder_v1_control_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   36,
+			NumMessages:   38,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

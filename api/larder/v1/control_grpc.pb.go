@@ -27,6 +27,7 @@ const (
 	ControlService_ListVersions_FullMethodName = "/larder.v1.ControlService/ListVersions"
 	ControlService_Materialize_FullMethodName  = "/larder.v1.ControlService/Materialize"
 	ControlService_GetRun_FullMethodName       = "/larder.v1.ControlService/GetRun"
+	ControlService_CancelRun_FullMethodName    = "/larder.v1.ControlService/CancelRun"
 	ControlService_GetStatus_FullMethodName    = "/larder.v1.ControlService/GetStatus"
 	ControlService_ListModels_FullMethodName   = "/larder.v1.ControlService/ListModels"
 	ControlService_GetPlan_FullMethodName      = "/larder.v1.ControlService/GetPlan"
@@ -60,6 +61,9 @@ type ControlServiceClient interface {
 	Materialize(ctx context.Context, in *MaterializeRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[MaterializeResponse], error)
 	// GetRun returns one run.
 	GetRun(ctx context.Context, in *GetRunRequest, opts ...grpc.CallOption) (*GetRunResponse, error)
+	// CancelRun ends a run, or keeps it from starting. What it has written stays;
+	// its view's watermark does not move.
+	CancelRun(ctx context.Context, in *CancelRunRequest, opts ...grpc.CallOption) (*CancelRunResponse, error)
 	// GetStatus returns the state of the server and of every view.
 	GetStatus(ctx context.Context, in *GetStatusRequest, opts ...grpc.CallOption) (*GetStatusResponse, error)
 	// ListModels lists models and their versions.
@@ -171,6 +175,16 @@ func (c *controlServiceClient) GetRun(ctx context.Context, in *GetRunRequest, op
 	return out, nil
 }
 
+func (c *controlServiceClient) CancelRun(ctx context.Context, in *CancelRunRequest, opts ...grpc.CallOption) (*CancelRunResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CancelRunResponse)
+	err := c.cc.Invoke(ctx, ControlService_CancelRun_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *controlServiceClient) GetStatus(ctx context.Context, in *GetStatusRequest, opts ...grpc.CallOption) (*GetStatusResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetStatusResponse)
@@ -247,6 +261,9 @@ type ControlServiceServer interface {
 	Materialize(*MaterializeRequest, grpc.ServerStreamingServer[MaterializeResponse]) error
 	// GetRun returns one run.
 	GetRun(context.Context, *GetRunRequest) (*GetRunResponse, error)
+	// CancelRun ends a run, or keeps it from starting. What it has written stays;
+	// its view's watermark does not move.
+	CancelRun(context.Context, *CancelRunRequest) (*CancelRunResponse, error)
 	// GetStatus returns the state of the server and of every view.
 	GetStatus(context.Context, *GetStatusRequest) (*GetStatusResponse, error)
 	// ListModels lists models and their versions.
@@ -289,6 +306,9 @@ func (UnimplementedControlServiceServer) Materialize(*MaterializeRequest, grpc.S
 }
 func (UnimplementedControlServiceServer) GetRun(context.Context, *GetRunRequest) (*GetRunResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetRun not implemented")
+}
+func (UnimplementedControlServiceServer) CancelRun(context.Context, *CancelRunRequest) (*CancelRunResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CancelRun not implemented")
 }
 func (UnimplementedControlServiceServer) GetStatus(context.Context, *GetStatusRequest) (*GetStatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetStatus not implemented")
@@ -449,6 +469,24 @@ func _ControlService_GetRun_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ControlService_CancelRun_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CancelRunRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServiceServer).CancelRun(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ControlService_CancelRun_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServiceServer).CancelRun(ctx, req.(*CancelRunRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ControlService_GetStatus_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetStatusRequest)
 	if err := dec(in); err != nil {
@@ -544,6 +582,10 @@ var ControlService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetRun",
 			Handler:    _ControlService_GetRun_Handler,
+		},
+		{
+			MethodName: "CancelRun",
+			Handler:    _ControlService_CancelRun_Handler,
 		},
 		{
 			MethodName: "GetStatus",
