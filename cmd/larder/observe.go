@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"time"
 
 	"go.opentelemetry.io/contrib/exporters/autoexport"
 	"go.opentelemetry.io/otel"
@@ -40,18 +41,27 @@ func tracingWanted() bool {
 }
 
 // startTracing sends traces where the OTEL_ variables say, if they do. The
-// function that it returns sends what is left.
-func startTracing(ctx context.Context) (stop func(context.Context) error, err error) {
+// function that it returns sends what is left. A collector that doesn't answer
+// is told of in the log, and holds nothing up.
+func startTracing(ctx context.Context, log *slog.Logger) (stop func(), err error) {
 	if !tracingWanted() {
-		return func(context.Context) error { return nil }, nil
+		return func() {}, nil
 	}
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("traces can't be sent", "error", err) }))
 	exporter, err := autoexport.NewSpanExporter(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("traces: %w", err)
 	}
 	provider := trace.NewTracerProvider(trace.WithBatcher(exporter))
 	otel.SetTracerProvider(provider)
-	return provider.Shutdown, nil
+	return func() {
+		const patience = 3 * time.Second
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+		defer cancel()
+		if err := provider.Shutdown(ctx); err != nil {
+			log.Warn("the last traces can't be sent", "error", err)
+		}
+	}, nil
 }
 
 // serverName is the host and the gRPC port: two servers of a host differ.

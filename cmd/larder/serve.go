@@ -97,11 +97,11 @@ type node struct {
 func serve(ctx context.Context, cfg settings, log *slog.Logger) (err error) {
 	n := &node{cfg: cfg, log: log, metrics: prometheus.NewRegistry()}
 	defer func() { err = errors.Join(err, n.close()) }()
-	stopTracing, err := startTracing(ctx)
+	stopTracing, err := startTracing(ctx, log)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, stopTracing(context.WithoutCancel(ctx))) }()
+	defer stopTracing()
 	if err := n.open(ctx); err != nil {
 		return err
 	}
