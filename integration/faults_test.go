@@ -32,7 +32,7 @@ func eventually(t testing.TB, what string, ask func() bool) {
 }
 
 // spend is a view of one feature over a table of n rows: user i spent i.
-func spend(t testing.TB, dsn string, n int) string {
+func spend(t testing.TB, dsn string, n int64) string {
 	t.Helper()
 	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, dsn)
@@ -112,7 +112,7 @@ func TestPostgresStopsAndStartsWhileServing(t *testing.T) {
 }
 
 func TestPostgresStopsWhileMaterializing(t *testing.T) {
-	const rows = 1_000_000
+	rows := runRows()
 	cluster := pgtest.Cluster(t)
 	dir := spend(t, cluster.DSN(), rows)
 	s := startServer(t, cluster.DSN())
@@ -139,12 +139,12 @@ func TestPostgresStopsWhileMaterializing(t *testing.T) {
 }
 
 func TestKillInTheMiddleOfAWindow(t *testing.T) {
-	const rows = 1_000_000
+	rows := runRows()
 	db := pgtest.New(t)
 	dir := spend(t, db.DSN, rows)
 	s := startServer(t, db.DSN)
 	s.apply(dir)
-	for _, after := range []int64{1, 100_000, 300_000} {
+	for _, after := range []int64{1, rows / 10, rows / 3} {
 		s.awaitRows(s.startRun(), after)
 		s.kill()
 		s.start()
@@ -154,7 +154,7 @@ func TestKillInTheMiddleOfAWindow(t *testing.T) {
 }
 
 func TestRunIsCancelled(t *testing.T) {
-	const rows = 1_000_000
+	rows := runRows()
 	db := pgtest.New(t)
 	dir := spend(t, db.DSN, rows)
 	s := startServer(t, db.DSN)
@@ -213,6 +213,15 @@ func (s *server) run(id string) *larderv1.Run {
 		s.t.Fatal(err)
 	}
 	return answer.GetRun()
+}
+
+// runRows is how many rows make a run that takes a second or more, so that
+// something can happen in the middle of it.
+func runRows() int64 {
+	if raceEnabled {
+		return 250_000
+	}
+	return 1_000_000
 }
 
 // awaitRows waits until a run has read so many rows, or has ended.
