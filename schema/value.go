@@ -45,7 +45,7 @@ func ParseValue(t Type, raw json.RawMessage) (any, error) {
 	for i, item := range items {
 		v, err := parseScalar(t.Elem(), item)
 		if err != nil {
-			return nil, fmt.Errorf("element %d: %w", i, err)
+			return nil, fmt.Errorf("element %d: %w", i+1, err)
 		}
 		list[i] = v
 	}

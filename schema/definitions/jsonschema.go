@@ -25,7 +25,7 @@ func JSONSchema() []byte {
 // The forms of values that definitions write as text.
 const (
 	namePattern     = `^[A-Za-z_][A-Za-z0-9_]{0,127}$`
-	durationPattern = `^(0|([0-9]+d)?([0-9]+(\.[0-9]+)?(h|m|s|ms|us))*)$`
+	durationPattern = `^(0|([0-9]{1,6}d)?([0-9]+(\.[0-9]+)?(h|m|s|ms|us))*)$`
 	sha256Pattern   = `^[0-9a-f]{64}$`
 )
 
@@ -34,7 +34,9 @@ func object(t reflect.Type) map[string]any {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-		properties[name] = property(name, f.Type)
+		p := property(name, f.Type)
+		p["description"] = description(t, name)
+		properties[name] = p
 		if options == "" && name != "sha256" { // which the loader fills in
 			required = append(required, name)
 		}
@@ -51,7 +53,7 @@ func property(name string, t reflect.Type) map[string]any {
 	case reflect.TypeFor[schema.Type]():
 		return map[string]any{"enum": schema.TypeNames()}
 	case reflect.TypeFor[schema.Duration](), reflect.TypeFor[*schema.Duration]():
-		return map[string]any{"type": []string{"string", "integer"}, "pattern": durationPattern}
+		return map[string]any{"anyOf": []map[string]any{{"type": "string", "minLength": 1, "pattern": durationPattern}, {"const": 0}}}
 	case reflect.TypeFor[schema.OnBadRow]():
 		return map[string]any{"enum": []schema.OnBadRow{schema.SkipBadRow, schema.FailBadRow}}
 	case reflect.TypeFor[schema.OnMissing]():

@@ -1,0 +1,71 @@
+package definitions_test
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"larder/schema"
+	"larder/schema/definitions"
+)
+
+// FuzzParse: whatever a file holds, it is read or refused with places in it;
+// and what is read survives the way through the registry, which keeps JSON.
+func FuzzParse(f *testing.F) {
+	f.Add(good)
+	files, err := filepath.Glob("testdata/faults/*.txt")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, c := range strings.Split(string(text), caseEnd) {
+			text, _, _ := strings.Cut(c, saidBegin)
+			f.Add(text)
+		}
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		defs, err := definitions.Parse(source(text))
+		if err != nil {
+			wantPlaces(t, err, 1+strings.Count(text, "\n"))
+			return
+		}
+		if err := defs.Validate(); err != nil {
+			t.Fatalf("what was read is not valid: %v", err)
+		}
+		raw, err := json.Marshal(defs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var again schema.Definitions
+		if err := json.Unmarshal(raw, &again); err != nil {
+			t.Fatalf("%v\n%s", err, raw)
+		}
+		if diff := cmp.Diff(*defs, again, cmpopts.EquateNaNs(), cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("JSON changed the definitions (-before +after):\n%s", diff)
+		}
+	})
+}
+
+// wantPlaces checks that each fault names a line and a column and says something.
+func wantPlaces(t *testing.T, err error, lines int) {
+	t.Helper()
+	var faults definitions.Errors
+	if !errors.As(err, &faults) || len(faults) == 0 {
+		t.Fatalf("an error without a place: %v", err)
+	}
+	for _, e := range faults {
+		if e.File != "a.yaml" || e.Line < 1 || e.Line > lines || e.Column < 1 || e.Message == "" || strings.Contains(e.Message, "\n") {
+			t.Fatalf("a fault that stands nowhere or says nothing, of %d lines: %q", lines, e.Error())
+		}
+	}
+}

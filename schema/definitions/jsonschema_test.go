@@ -1,0 +1,126 @@
+package definitions_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"larder/schema/definitions"
+)
+
+func compiled(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(definitions.JSONSchema()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("larder.schema.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Compile("larder.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// valueOf reads YAML as an editor does, without knowing the definitions.
+func valueOf(t *testing.T, text string) (any, bool) {
+	t.Helper()
+	var v any
+	if err := yaml.Unmarshal([]byte(text), &v); err != nil {
+		return nil, false
+	}
+	raw, err := yaml.MarshalWithOptions(v, yaml.JSON())
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+	return value, err == nil
+}
+
+// TestEditorsTakeWhatIsRead: what Parse reads, the JSON Schema takes.
+func TestEditorsTakeWhatIsRead(t *testing.T) {
+	s := compiled(t)
+	read := []string{strings.Replace(good, ".nan", "0.5", 1), loaded} // JSON has no NaN
+	example, err := os.ReadFile("../../examples/fraud/definitions/fraud.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range append(read, string(example)) {
+		value, ok := valueOf(t, text)
+		if !ok {
+			t.Fatalf("no value:\n%s", text)
+		}
+		if err := s.Validate(value); err != nil {
+			t.Errorf("%v\n%s", err, text)
+		}
+	}
+}
+
+// TestEditorsSeeWhatIsRefused: faults that a file shows by itself, such as
+// unknown keys, types and forms, are faults to the JSON Schema too. References
+// and what depends on other values it can't see.
+func TestEditorsSeeWhatIsRefused(t *testing.T) {
+	s := compiled(t)
+	seen := []string{
+		"has no key", "no type \"", "is text; got", "is a list, as in", "is a mapping", "is no duration", "an empty duration", "on_bad_row is", "on_missing is",
+		"without a name", "name \"9lives\"", "max_bad_share is a share", "columns count", "sha256 is 64 hex", "is a whole number",
+	}
+	files, err := filepath.Glob("testdata/faults/*.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked := 0
+	for _, file := range files {
+		golden, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range strings.Split(string(golden), caseEnd) {
+			text, said, _ := strings.Cut(c, saidBegin)
+			for _, fault := range seen {
+				value, ok := valueOf(t, text)
+				if !ok || !strings.Contains(said, fault) {
+					continue
+				}
+				checked++
+				if s.Validate(value) == nil {
+					t.Errorf("an editor does not see %q in:\n%s", strings.TrimSpace(said), text)
+				}
+			}
+		}
+	}
+	if checked < 30 {
+		t.Errorf("%d faults were looked at; the list of what is said is out of date", checked)
+	}
+}
+
+// TestEveryKeyIsDescribed: an editor has a sentence to show for each key.
+func TestEveryKeyIsDescribed(t *testing.T) {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(definitions.JSONSchema()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var visit func(path string, v any)
+	visit = func(path string, v any) {
+		object, _ := v.(map[string]any)
+		if items, found := object["items"]; found {
+			visit(path, items)
+		}
+		properties, _ := object["properties"].(map[string]any)
+		for key, p := range properties {
+			if text, _ := p.(map[string]any)["description"].(string); !strings.HasSuffix(text, ".") {
+				t.Errorf("%s.%s has the description %q", path, key, text)
+			}
+			visit(path+"."+key, p)
+		}
+	}
+	visit("", doc)
+}
