@@ -1,0 +1,117 @@
+package schema_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"larder/schema"
+)
+
+// TestStorageReadsOldRows: whatever the history of the definitions, a number in
+// the online store is of one view and one key for ever, a column that a layout
+// has is read under the same name and type, and the newest layout is the view's.
+func TestStorageReadsOldRows(t *testing.T) {
+	types := []schema.Type{schema.Int32, schema.Int64, schema.String}
+	draw := rapid.Custom(func(t *rapid.T) *schema.Definitions {
+		d := &schema.Definitions{}
+		key := rapid.SampledFrom(types).Draw(t, "key")
+		d.Entities = []schema.Entity{{Name: "e", JoinKeys: []schema.JoinKey{{Name: "k", Type: key}}}}
+		d.Sources = []schema.Source{{Name: "s", Table: "t", TimestampField: rapid.SampledFrom([]string{"at", "at", "at", "since"}).Draw(t, "time")}}
+		for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"u", "v", "w"}), 0, 3, rapid.ID[string]).Draw(t, "views") {
+			view := schema.FeatureView{Name: name, Entities: []string{"e"}, Source: "s"}
+			for _, f := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a", "b", "c"}), 1, 3, rapid.ID[string]).Draw(t, "features") {
+				view.Features = append(view.Features, schema.Feature{Name: f, Type: rapid.SampledFrom(types[:2]).Draw(t, "type")})
+			}
+			d.FeatureViews = append(d.FeatureViews, view)
+		}
+		return d
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		var storage schema.Storage
+		means := map[uint32]string{}                   // what a number stands for
+		columns := map[uint32]map[string]schema.Type{} // what its rows have held
+		layouts := map[string][]schema.Column{}        // by number and index
+		retired, last := map[uint32]bool{}, []uint32{} // numbers that no view has any more
+		for range rapid.IntRange(1, 12).Draw(t, "versions") {
+			defs := draw.Draw(t, "definitions")
+			storage = storage.Evolve(defs)
+			now := []uint32{}
+			for i, v := range storage.Views {
+				now = append(now, v.ID)
+				if retired[v.ID] {
+					t.Fatalf("number %d is used again", v.ID)
+				}
+				meaning := fmt.Sprint(v.View, defs.Entities[0].JoinKeys[0].Type, defs.Sources[0].TimestampField)
+				if means[v.ID] == "" {
+					means[v.ID], columns[v.ID] = meaning, map[string]schema.Type{}
+				} else if means[v.ID] != meaning {
+					t.Fatalf("number %d was %s and is %s", v.ID, means[v.ID], meaning)
+				}
+				for l, layout := range v.Layouts {
+					at := fmt.Sprint(v.ID, "/", l)
+					if old, found := layouts[at]; found && !slices.Equal(old, layout) {
+						t.Fatalf("layout %s was %v and is %v", at, old, layout)
+					}
+					layouts[at] = layout
+					for _, c := range layout {
+						if was, found := columns[v.ID][c.Name]; found && was != c.Type {
+							t.Fatalf("rows of number %d hold %s as %s and as %s", v.ID, c.Name, was, c.Type)
+						}
+						columns[v.ID][c.Name] = c.Type
+					}
+				}
+				newest := v.Layouts[len(v.Layouts)-1]
+				for j, f := range defs.FeatureViews[i].Features {
+					if len(newest) != len(defs.FeatureViews[i].Features) || newest[j] != (schema.Column{Name: f.Name, Type: f.Type}) {
+						t.Fatalf("the newest layout is %v for %v", newest, defs.FeatureViews[i].Features)
+					}
+				}
+			}
+			for _, id := range last {
+				if !slices.Contains(now, id) {
+					retired[id] = true
+				}
+			}
+			last = now
+		}
+	})
+}
+
+// TestStorageKeepsRows: what must not make a view start anew does not.
+func TestStorageKeepsRows(t *testing.T) {
+	before := schema.Storage{}.Evolve(read(t, base))
+	f := func(layouts int, oldnew ...string) {
+		t.Helper()
+		after := before.Evolve(read(t, changed(t, oldnew...)))
+		if after.Views[0].ID != before.Views[0].ID || len(after.Views[0].Layouts) != layouts {
+			t.Errorf("%q: number %d with %d layouts, want %d with %d", oldnew, after.Views[0].ID, len(after.Views[0].Layouts), before.Views[0].ID, layouts)
+		}
+	}
+	f(1, "ttl: 30d", "ttl: 7d")
+	f(1, "default: 0", "default: 1")
+	f(1, "table: daily", "table: hourly")
+	f(2, "      - {name: mean, type: float64}\n", "")
+	f(2, "      - {name: mean", "      - {name: most, type: float64}\n      - {name: mean")
+	f(2, "      - {name: n, type: int64, default: 0}\n      - {name: mean, type: float64}", "      - {name: mean, type: float64}\n      - {name: n, type: int64, default: 0}")
+}
+
+// TestTooManyLayouts: a view that was reshaped for years starts anew rather than
+// growing its catalog for ever.
+func TestTooManyLayouts(t *testing.T) {
+	defs := []*schema.Definitions{read(t, base), read(t, changed(t, "      - {name: mean, type: float64}\n", ""))}
+	storage := schema.Storage{}.Evolve(defs[0])
+	first := storage.Views[0].ID
+	for i := 1; i < schema.MaxLayouts; i++ {
+		storage = storage.Evolve(defs[i%2])
+	}
+	if v := storage.Views[0]; v.ID != first || len(v.Layouts) != schema.MaxLayouts {
+		t.Fatalf("number %d with %d layouts", v.ID, len(v.Layouts))
+	}
+	storage = storage.Evolve(defs[0])
+	if v := storage.Views[0]; v.ID == first || len(v.Layouts) != 1 {
+		t.Errorf("number %d with %d layouts", v.ID, len(v.Layouts))
+	}
+}

@@ -1,0 +1,165 @@
+package schema_test
+
+import (
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"larder/schema"
+)
+
+// values draws a value of a type, in the Go form of ParseValue.
+func values(t schema.Type) *rapid.Generator[any] {
+	any64 := func(g *rapid.Generator[int64], as func(int64) any) *rapid.Generator[any] { return rapid.Map(g, as) }
+	switch t {
+	case schema.Bool:
+		return rapid.Map(rapid.Bool(), func(v bool) any { return v })
+	case schema.Int32:
+		return any64(rapid.Int64Range(math.MinInt32, math.MaxInt32), func(v int64) any { return int32(v) })
+	case schema.Int64:
+		return any64(rapid.Int64(), func(v int64) any { return v })
+	case schema.Float32:
+		return rapid.Map(rapid.Uint32(), func(bits uint32) any { return math.Float32frombits(bits) })
+	case schema.Float64:
+		return rapid.Map(rapid.Uint64(), func(bits uint64) any { return math.Float64frombits(bits) })
+	case schema.String:
+		return rapid.Map(rapid.String(), func(v string) any { return strings.ToValidUTF8(v, "?") })
+	case schema.Bytes:
+		return rapid.Map(rapid.SliceOf(rapid.Byte()), func(v []byte) any { return v })
+	case schema.Timestamp:
+		return any64(rapid.Int64Range(-62_000_000_000_000_000, schema.EndOfTime), func(v int64) any { return time.UnixMicro(v).UTC() })
+	}
+	return rapid.Map(rapid.SliceOfN(values(t.Elem()), 0, 4), func(v []any) any { return v })
+}
+
+// TestValueRoundTrip: what AppendValue writes, ParseValue reads, of every type.
+func TestValueRoundTrip(t *testing.T) {
+	for _, name := range schema.TypeNames() {
+		typ, err := schema.ParseType(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rapid.Check(t, func(t *rapid.T) {
+			want := values(typ).Draw(t, name)
+			raw := schema.AppendValue(nil, want)
+			if !json.Valid(raw) {
+				t.Fatalf("%s is no JSON", raw)
+			}
+			got, err := schema.ParseValue(typ, raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got, cmpopts.EquateNaNs(), cmpopts.EquateEmpty()); diff != "" {
+				t.Fatalf("%s as %s (-want +got):\n%s", name, raw, diff)
+			}
+		})
+	}
+}
+
+func TestParseValueRefuses(t *testing.T) {
+	f := func(t *testing.T, typ, raw, want string) {
+		t.Helper()
+		parsed, err := schema.ParseType(typ)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v, err := schema.ParseValue(parsed, json.RawMessage(raw)); err == nil || err.Error() != want {
+			t.Errorf("%s %s: got %v, %v\nwant %s", typ, raw, v, err, want)
+		}
+	}
+	f(t, "bool", "1", "1 is no bool; write it as true or false")
+	f(t, "int32", "2147483648", "2147483648 is no int32: out of its range, or with a fraction")
+	f(t, "int32", `"7"`, `"7" is no int32; write it as a whole number`)
+	f(t, "int64", "1.5", "1.5 is no int64: out of its range, or with a fraction")
+	f(t, "int64", `"seven"`, `"seven" is no int64; write it as a whole number`)
+	f(t, "float64", `"1.5"`, `"1.5" is no float64; write it as a number`)
+	f(t, "float32", "1e39", "1e39 is no float32; write it as a number")
+	f(t, "string", "5", "5 is no string; write it as a quoted string")
+	f(t, "bytes", `"?"`, `"?" is no bytes; write it as base64 in quotes`)
+	f(t, "timestamp", `"yesterday"`, `"yesterday" is no timestamp; write it as "2026-01-31T10:00:00Z"`)
+	f(t, "timestamp", `"2026-01-31T10:00:00.0000001Z"`, `"2026-01-31T10:00:00.0000001Z" is finer than a microsecond`)
+	f(t, "list<bool>", "true", "true is no list<bool>; write it as [true or false, ...]")
+	f(t, "list<bool>", "[true, null]", "element 2: null is no bool; write it as true or false")
+	f(t, "int64", "", "no value; want a whole number")
+	f(t, "string", `"`+strings.Repeat("x", 2*schema.MaxValueBytes+1)+`"`, "string of 2097153 bytes; at most 1048576 fit")
+}
+
+func TestDuration(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		want := schema.Duration(rapid.Int64Range(0, math.MaxInt64/1000).Draw(t, "microseconds") * 1000)
+		if got, err := schema.ParseDuration(want.String()); err != nil || got != want {
+			t.Fatalf("%s is read as %s, %v", want, got, err)
+		}
+	})
+	f := func(text, want string) {
+		t.Helper()
+		d, err := schema.ParseDuration(text)
+		got := d.String()
+		if err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%q: got %s, want %s", text, got, want)
+		}
+	}
+	const remedy = " is no duration; write a number and a unit, as in 30s, 15m, 12h or 90d"
+	f("0", "0")
+	f("90d", "90d")
+	f("36h", "1d12h")
+	f("1d1h30m", "1d1h30m")
+	f("100ms", "100ms")
+	f("1ns", `"1ns" is finer than a microsecond`)
+	f("30", `"30"`+remedy)
+	f("-5m", `"-5m"`+remedy)
+	f("-1d", `"-1d"`+remedy)
+	f("1.5d", `"1.5d"`+remedy)
+	f("106752d", `"106752d"`+remedy)
+	f("106751d24h", `"106751d24h"`+remedy)
+	f("", "an empty duration; write a number and a unit, as in 30s, 15m, 12h or 90d")
+}
+
+func TestTypes(t *testing.T) {
+	for _, name := range schema.TypeNames() {
+		typ, err := schema.ParseType(name)
+		if err != nil || typ.String() != name || !typ.Valid() {
+			t.Errorf("%s is read as %s, %v", name, typ, err)
+		}
+	}
+	f := func(name, want string) {
+		t.Helper()
+		if _, err := schema.ParseType(name); err == nil || err.Error() != want {
+			t.Errorf("%s: got %v, want %s", name, err, want)
+		}
+	}
+	f("bigint", `no type "bigint"; did you mean "int64"?`)
+	f("list<text>", `no type "list<text>"; did you mean "list<string>"?`)
+	f("INT64", `no type "INT64"; did you mean "int64"?`)
+	f("list<list<int64>>", `no type "list<list<int64>>"; there are bool, bytes, float32, float64, int32, int64, list<bool>, list<bytes> and 8 more`)
+	for n := range 256 {
+		typ := schema.Type(n)
+		if back, err := schema.ParseType(typ.String()); typ.Valid() != (err == nil && back == typ) {
+			t.Errorf("type %d is valid: %v, and %s is read as %s, %v", n, typ.Valid(), typ, back, err)
+		}
+	}
+}
+
+func TestNearest(t *testing.T) {
+	f := func(name string, existing []string, want string) {
+		t.Helper()
+		if got := schema.Nearest(name, existing); got != want {
+			t.Errorf("%q among %q: got %s, want %s", name, existing, got, want)
+		}
+	}
+	f("x", nil, "there are none")
+	f("amuont", []string{"amount", "count"}, `did you mean "amount"?`)
+	f("SPEND", []string{"spend"}, `did you mean "spend"?`)
+	f("zzz", []string{"b", "a"}, "there are a, b")
+	f("zzz", []string{"a"}, "there is only a")
+	f("zzzzzz", strings.Split("a b c d e f g h i j", " "), "there are a, b, c, d, e, f, g, h and 2 more")
+}
