@@ -1,40 +1,36 @@
 package schema_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
 	"larder/schema"
-	"larder/schema/definitions"
 )
 
-// base is what the tests change by replacing text.
-const base = `
-entities:
-  - {name: customer, join_keys: [{name: customer_id, type: int64}]}
-  - {name: terminal, join_keys: [{name: terminal_id, type: string}]}
-sources:
-  - {name: daily, table: daily, timestamp_field: at, created_timestamp_column: arrived}
-  - {name: pairs, query: SELECT 1, timestamp_field: at}
-feature_views:
-  - name: spend
-    entities: [customer]
-    source: daily
-    ttl: 30d
-    features:
-      - {name: n, type: int64, default: 0}
-      - {name: mean, type: float64}
-  - {name: pair, entities: [customer, terminal], source: pairs, features: [{name: seen, type: bool}]}
-feature_services:
-  - {name: fraud_v1, request: [{name: amount, type: float64, default: 1}], features: ["spend:*", "pair:seen", "request:amount"]}
-models:
-  - name: fraud
-    feature_service: fraud_v1
-    versions:
-      - {version: 1, onnx: one.onnx, sha256: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa}
-      - {version: 2, onnx: two.onnx, sha256: bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb}
-    serve: 1
-`
+// base, the JSON form of definitions, is what the tests change by replacing text.
+const base = `{
+"entities": [
+  {"name": "customer", "join_keys": [{"name": "customer_id", "type": "int64"}]},
+  {"name": "terminal", "join_keys": [{"name": "terminal_id", "type": "string"}]}],
+"sources": [
+  {"name": "daily", "table": "daily", "timestamp_field": "at", "created_timestamp_column": "arrived"},
+  {"name": "pairs", "query": "SELECT 1", "timestamp_field": "at"}],
+"feature_views": [
+  {"name": "spend", "entities": ["customer"], "source": "daily", "ttl": "30d", "features": [
+    {"name": "n", "type": "int64", "default": 0},
+    {"name": "mean", "type": "float64"}]},
+  {"name": "pair", "entities": ["customer", "terminal"], "source": "pairs", "features": [{"name": "seen", "type": "bool"}]}],
+"feature_services": [
+  {"name": "fraud_v1", "request": [{"name": "amount", "type": "float64", "default": 1}], "features": ["spend:*", "pair:seen", "request:amount"]}],
+"models": [
+  {"name": "fraud", "feature_service": "fraud_v1", "serve": 1, "versions": [
+    {"version": 1, "onnx": "one.onnx", "sha256": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"},
+    {"version": 2, "onnx": "two.onnx", "sha256": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"}]}]
+}`
+
+// dropMean is what to replace with ] to take the second feature of spend away.
+const dropMean = ",\n    {\"name\": \"mean\", \"type\": \"float64\"}]"
 
 // changed is base with pairs of texts replaced, each of which must be there.
 func changed(t *testing.T, oldnew ...string) string {
@@ -51,8 +47,11 @@ func changed(t *testing.T, oldnew ...string) string {
 
 func read(t testing.TB, text string) *schema.Definitions {
 	t.Helper()
-	defs, err := definitions.Parse([]definitions.File{{Name: "test.yaml", Data: []byte(text)}})
-	if err != nil {
+	defs := new(schema.Definitions)
+	if err := json.Unmarshal([]byte(text), defs); err != nil {
+		t.Fatal(err)
+	}
+	if err := defs.Validate(); err != nil {
 		t.Fatal(err)
 	}
 	return defs

@@ -103,8 +103,7 @@ func TestFingerprint(t *testing.T) {
 		}
 	}
 	f(true)
-	f(true, "models:\n", "---\nmodels:\n")
-	f(true, "ttl: 30d", "ttl: 720h")
-	f(false, "ttl: 30d", "ttl: 31d")
-	f(false, "default: 0", "default: 1")
+	f(true, `"30d"`, `"720h"`)
+	f(false, `"30d"`, `"31d"`)
+	f(false, `"default": 0`, `"default": 7`)
 }

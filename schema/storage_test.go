@@ -90,18 +90,18 @@ func TestStorageKeepsRows(t *testing.T) {
 			t.Errorf("%q: number %d with %d layouts, want %d with %d", oldnew, after.Views[0].ID, len(after.Views[0].Layouts), before.Views[0].ID, layouts)
 		}
 	}
-	f(1, "ttl: 30d", "ttl: 7d")
-	f(1, "default: 0", "default: 1")
-	f(1, "table: daily", "table: hourly")
-	f(2, "      - {name: mean, type: float64}\n", "")
-	f(2, "      - {name: mean", "      - {name: most, type: float64}\n      - {name: mean")
-	f(2, "      - {name: n, type: int64, default: 0}\n      - {name: mean, type: float64}", "      - {name: mean, type: float64}\n      - {name: n, type: int64, default: 0}")
+	f(1, `"30d"`, `"7d"`)
+	f(1, `"default": 0`, `"default": 7`)
+	f(1, `"table": "daily"`, `"table": "hourly"`)
+	f(2, dropMean, "]")
+	f(2, `{"name": "mean"`, `{"name": "most", "type": "float64"}, {"name": "mean"`)
+	f(2, `{"name": "n", "type": "int64", "default": 0},`, "", `{"name": "mean", "type": "float64"}`, `{"name": "mean", "type": "float64"}, {"name": "n", "type": "int64", "default": 0}`)
 }
 
 // TestTooManyLayouts: a view that was reshaped for years starts anew rather than
 // growing its catalog for ever.
 func TestTooManyLayouts(t *testing.T) {
-	defs := []*schema.Definitions{read(t, base), read(t, changed(t, "      - {name: mean, type: float64}\n", ""))}
+	defs := []*schema.Definitions{read(t, base), read(t, changed(t, dropMean, "]"))}
 	storage := schema.Storage{}.Evolve(defs[0])
 	first := storage.Views[0].ID
 	for i := 1; i < schema.MaxLayouts; i++ {
