@@ -128,3 +128,26 @@ func write(t *testing.T, path, text string) {
 		t.Fatal(err)
 	}
 }
+
+// TestNoTelemetry: the library's reporting, which begins with a file in the
+// temporary folder, never starts.
+func TestNoTelemetry(t *testing.T) {
+	temp := t.TempDir()
+	cmd := exec.Command(os.Args[0])
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "ORT_DISABLE_TELEMETRY=") { // which this process has set by now
+			cmd.Env = append(cmd.Env, v)
+		}
+	}
+	cmd.Env = append(cmd.Env, "TMPDIR="+temp, openOnly+"="+library.Library())
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	left, err := os.ReadDir(temp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range left {
+		t.Errorf("ONNX Runtime left %s", file.Name())
+	}
+}

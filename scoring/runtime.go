@@ -2,6 +2,7 @@ package scoring
 
 import (
 	"fmt"
+	"os"
 
 	ort "github.com/yalue/onnxruntime_go"
 
@@ -22,6 +23,9 @@ type Runtime struct {
 	library string
 }
 
+// noTelemetry is the variable that ONNX Runtime reads when it is loaded.
+const noTelemetry = "ORT_DISABLE_TELEMETRY"
+
 // Open loads ONNX Runtime. Errors are *schema.Error of kind FailedPrecondition
 // and name the command that mends them.
 func Open(opts Options) (*Runtime, error) {
@@ -31,6 +35,11 @@ func Open(opts Options) (*Runtime, error) {
 	path, searched, err := findLibrary(opts.Library)
 	if err != nil {
 		return nil, err
+	}
+	// The official builds report to their maker from the moment that they are
+	// loaded; DisableTelemetry, below, would only end that.
+	if err := os.Setenv(noTelemetry, "1"); err != nil {
+		return nil, fmt.Errorf("keep ONNX Runtime from telemetry: %w", err)
 	}
 	ort.SetSharedLibraryPath(path)
 	// Its errors come back as errors; what it would print beside them is noise.
