@@ -83,6 +83,25 @@ func (s *spineOf) times(name string, micros ...int64) *spineOf {
 	return s.add(name, b.NewArray())
 }
 
+func (s *spineOf) strings(name string, values ...string) *spineOf {
+	b := array.NewStringBuilder(memory.DefaultAllocator)
+	b.AppendValues(values, nil)
+	return s.add(name, b.NewArray())
+}
+
+// floats adds a column of numbers; nil is null.
+func (s *spineOf) floats(name string, values ...*float64) *spineOf {
+	b := array.NewFloat64Builder(memory.DefaultAllocator)
+	for _, v := range values {
+		if v == nil {
+			b.AppendNull()
+		} else {
+			b.Append(*v)
+		}
+	}
+	return s.add(name, b.NewArray())
+}
+
 func (s *spineOf) record() arrow.Record {
 	return array.NewRecord(arrow.NewSchema(s.fields, nil), s.columns, int64(s.columns[0].Len()))
 }

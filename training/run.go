@@ -129,8 +129,9 @@ func (r *run) block(ctx context.Context, b *block, read int64, visit func(arrow.
 			return nil
 		}, tokens)
 	}()
-	err = r.giveOut(ctx, slots, tokens, done, read, visit)
-	stop()
+	if err = r.giveOut(ctx, slots, tokens, done, read, visit); err != nil {
+		stop() // when all was given out, the workers end by themselves
+	}
 	if workErr := <-done; err == nil {
 		err = workErr
 	}
