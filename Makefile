@@ -3,7 +3,7 @@
 BIN     := $(CURDIR)/.larder/bin
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # What buf compares the wire contract with: the branch that this one left.
-BASE    := $(shell git merge-base HEAD origin/main 2>/dev/null || git rev-parse --verify -q main)
+BASE    := $(shell git merge-base HEAD origin/main 2>/dev/null || git rev-parse --verify -q main 2>/dev/null)
 
 export PATH := $(BIN):$(PATH)
 export CGO_ENABLED := 1
