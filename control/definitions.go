@@ -164,12 +164,7 @@ func joinFaults(reason string, faults []error) error {
 
 // ListVersions answers the newest versions of the definitions.
 func (s *Server) ListVersions(ctx context.Context, req *larderv1.ListVersionsRequest) (*larderv1.ListVersionsResponse, error) {
-	const usual, most = 50, 1000
-	limit := int(req.GetLimit())
-	if limit <= 0 {
-		limit = usual
-	}
-	versions, err := s.Registry.Versions(ctx, min(limit, most))
+	versions, err := s.Registry.Versions(ctx, listLimit(req.GetLimit()))
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,7 @@ import (
 type Options struct {
 	Registry *registry.Registry
 	Offline  *offline.Store // nil on a server without Postgres
+	History  *offline.Store // for training sets, so that these don't take the connections of others; nil on a server without Postgres
 	Online   *online.Store
 	Runner   *materialize.Runner // nil on a server without Postgres
 	Models   *scoring.Set

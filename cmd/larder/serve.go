@@ -85,6 +85,7 @@ type node struct {
 	cluster  *pgdev.Cluster // with --dev
 	online   *online.Store
 	offline  *offline.Store // nil without Postgres
+	history  *offline.Store // the same database, for training sets
 	runtime  *scoring.Runtime
 	models   *scoring.Set
 	registry *registry.Registry
@@ -162,6 +163,9 @@ func (n *node) openPostgres(ctx context.Context) error {
 	if n.offline, err = offline.Open(ctx, n.cfg.Postgres, offline.Options{}); err != nil {
 		return err
 	}
+	if n.history, err = offline.Open(ctx, n.cfg.Postgres, offline.Options{MaxConns: control.MaxConns}); err != nil {
+		return err
+	}
 	const patience = 10 * time.Second
 	migrate, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -215,10 +219,11 @@ func (n *node) run(ctx context.Context) error {
 		}
 	}
 	n.control = control.New(control.Options{
-		Registry: n.registry, Offline: n.offline, Online: n.online, Runner: n.runner, Models: n.models,
+		Registry: n.registry, Offline: n.offline, History: n.history, Online: n.online, Runner: n.runner, Models: n.models,
 		Name: n.cfg.Name, Version: version, DataDir: n.cfg.Data, Logger: n.log,
 	})
 	larderv1.RegisterControlServiceServer(shell, n.control)
+	n.control.Flight().Register(shell)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return shell.Serve(ctx, grpcListener) })
 	g.Go(func() error { return shell.ServeHTTP(ctx, httpListener, n.httpHandler()) })
@@ -278,6 +283,9 @@ func (n *node) close() error {
 	}
 	if n.offline != nil {
 		n.offline.Close()
+	}
+	if n.history != nil {
+		n.history.Close()
 	}
 	if n.online != nil {
 		err = errors.Join(err, n.online.Close())

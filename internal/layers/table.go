@@ -51,7 +51,7 @@ var House = Table{
 
 		"control": {Floor: 5, Imports: []string{
 			"api/larder/v1", "internal/grpcserver", "materialize", "schema", "schema/definitions", "scoring",
-			"store/offline", "store/online", "store/registry", "vector",
+			"store/offline", "store/online", "store/registry", "training", "vector",
 		}},
 		"bench": {Floor: 5, Imports: []string{
 			"api/larder/v1", "internal/launch", "internal/onnxmodel", "internal/pgdev", "schema",
@@ -70,7 +70,7 @@ var House = Table{
 		"github.com/pressly/goose/v3":             {"migrations"},
 		"github.com/dgraph-io/badger/v4":          {"store/online"},
 		"github.com/dgraph-io/ristretto":          {"store/online"},
-		"github.com/apache/arrow/go/v17":          {"materialize", "store/offline", "store/record", "training"},
+		"github.com/apache/arrow/go/v17":          {"cmd/larder", "control", "integration", "materialize", "store/offline", "store/record", "training"},
 		"github.com/yalue/onnxruntime_go":         {"scoring"},
 		"github.com/goccy/go-yaml":                {"cmd/larder", "schema/definitions"},
 		"github.com/spf13/cobra":                  {"cmd/larder"},

@@ -35,6 +35,20 @@ func (s *Store) Window(ctx context.Context, view *schema.View, w schema.Window, 
 	return err
 }
 
+// Schema returns the columns of the records that Window gives of a view.
+func (s *Store) Schema(ctx context.Context, view *schema.View) (*arrow.Schema, error) {
+	var columns *arrow.Schema
+	err := s.snapshot(ctx, view, func(conn *pgconn.PgConn) error {
+		b, err := bind(ctx, conn, view)
+		if err != nil {
+			return err
+		}
+		columns = newBatch(b.columns, b.keys).schema
+		return nil
+	})
+	return columns, err
+}
+
 // read runs a query. It tells failures of the reading from those of the visitor.
 // However it ends, the query has ended by then.
 func (b *binding) read(ctx context.Context, conn *pgconn.PgConn, q *query, visit func(arrow.Record, []schema.BadRow) error) (err, visited error) {

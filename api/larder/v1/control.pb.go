@@ -2580,6 +2580,254 @@ func (x *Field) GetType() string {
 	return ""
 }
 
+type GetDatasetRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetDatasetRequest) Reset() {
+	*x = GetDatasetRequest{}
+	mi := &file_larder_v1_control_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetDatasetRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetDatasetRequest) ProtoMessage() {}
+
+func (x *GetDatasetRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetDatasetRequest.ProtoReflect.Descriptor instead.
+func (*GetDatasetRequest) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *GetDatasetRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type GetDatasetResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Dataset       *Dataset               `protobuf:"bytes,1,opt,name=dataset,proto3" json:"dataset,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetDatasetResponse) Reset() {
+	*x = GetDatasetResponse{}
+	mi := &file_larder_v1_control_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetDatasetResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetDatasetResponse) ProtoMessage() {}
+
+func (x *GetDatasetResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetDatasetResponse.ProtoReflect.Descriptor instead.
+func (*GetDatasetResponse) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *GetDatasetResponse) GetDataset() *Dataset {
+	if x != nil {
+		return x.Dataset
+	}
+	return nil
+}
+
+type ListDatasetsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most this many, and never more than 1,000; 0 means 50.
+	Limit         int32 `protobuf:"varint,1,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDatasetsRequest) Reset() {
+	*x = ListDatasetsRequest{}
+	mi := &file_larder_v1_control_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDatasetsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDatasetsRequest) ProtoMessage() {}
+
+func (x *ListDatasetsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDatasetsRequest.ProtoReflect.Descriptor instead.
+func (*ListDatasetsRequest) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *ListDatasetsRequest) GetLimit() int32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type ListDatasetsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Datasets      []*Dataset             `protobuf:"bytes,1,rep,name=datasets,proto3" json:"datasets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDatasetsResponse) Reset() {
+	*x = ListDatasetsResponse{}
+	mi := &file_larder_v1_control_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDatasetsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDatasetsResponse) ProtoMessage() {}
+
+func (x *ListDatasetsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDatasetsResponse.ProtoReflect.Descriptor instead.
+func (*ListDatasetsResponse) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *ListDatasetsResponse) GetDatasets() []*Dataset {
+	if x != nil {
+		return x.Datasets
+	}
+	return nil
+}
+
+// A Dataset is a training set that was built, but not its rows.
+type Dataset struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Microseconds since 1970 UTC.
+	CreatedAt      int64  `protobuf:"varint,2,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
+	FeatureService string `protobuf:"bytes,3,opt,name=feature_service,json=featureService,proto3" json:"feature_service,omitempty"`
+	// What the set is: JSON, as docs/training.md has it.
+	Manifest      string `protobuf:"bytes,4,opt,name=manifest,proto3" json:"manifest,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Dataset) Reset() {
+	*x = Dataset{}
+	mi := &file_larder_v1_control_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Dataset) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Dataset) ProtoMessage() {}
+
+func (x *Dataset) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Dataset.ProtoReflect.Descriptor instead.
+func (*Dataset) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *Dataset) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Dataset) GetCreatedAt() int64 {
+	if x != nil {
+		return x.CreatedAt
+	}
+	return 0
+}
+
+func (x *Dataset) GetFeatureService() string {
+	if x != nil {
+		return x.FeatureService
+	}
+	return ""
+}
+
+func (x *Dataset) GetManifest() string {
+	if x != nil {
+		return x.Manifest
+	}
+	return ""
+}
+
 type SaveSnapshotRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2588,7 +2836,7 @@ type SaveSnapshotRequest struct {
 
 func (x *SaveSnapshotRequest) Reset() {
 	*x = SaveSnapshotRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[35]
+	mi := &file_larder_v1_control_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2600,7 +2848,7 @@ func (x *SaveSnapshotRequest) String() string {
 func (*SaveSnapshotRequest) ProtoMessage() {}
 
 func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[35]
+	mi := &file_larder_v1_control_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2613,7 +2861,7 @@ func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{35}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{40}
 }
 
 type SaveSnapshotResponse struct {
@@ -2626,7 +2874,7 @@ type SaveSnapshotResponse struct {
 
 func (x *SaveSnapshotResponse) Reset() {
 	*x = SaveSnapshotResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[36]
+	mi := &file_larder_v1_control_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2638,7 +2886,7 @@ func (x *SaveSnapshotResponse) String() string {
 func (*SaveSnapshotResponse) ProtoMessage() {}
 
 func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[36]
+	mi := &file_larder_v1_control_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2651,7 +2899,7 @@ func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{36}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *SaveSnapshotResponse) GetChunk() []byte {
@@ -2864,10 +3112,24 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\vfingerprint\x18\x06 \x01(\tR\vfingerprint\"/\n" +
 	"\x05Field\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
-	"\x04type\x18\x02 \x01(\tR\x04type\"\x15\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\"#\n" +
+	"\x11GetDatasetRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"B\n" +
+	"\x12GetDatasetResponse\x12,\n" +
+	"\adataset\x18\x01 \x01(\v2\x12.larder.v1.DatasetR\adataset\"+\n" +
+	"\x13ListDatasetsRequest\x12\x14\n" +
+	"\x05limit\x18\x01 \x01(\x05R\x05limit\"F\n" +
+	"\x14ListDatasetsResponse\x12.\n" +
+	"\bdatasets\x18\x01 \x03(\v2\x12.larder.v1.DatasetR\bdatasets\"}\n" +
+	"\aDataset\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
+	"\n" +
+	"created_at\x18\x02 \x01(\x03R\tcreatedAt\x12'\n" +
+	"\x0ffeature_service\x18\x03 \x01(\tR\x0efeatureService\x12\x1a\n" +
+	"\bmanifest\x18\x04 \x01(\tR\bmanifest\"\x15\n" +
 	"\x13SaveSnapshotRequest\",\n" +
 	"\x14SaveSnapshotResponse\x12\x14\n" +
-	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\xac\a\n" +
+	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\xc8\b\n" +
 	"\x0eControlService\x127\n" +
 	"\x04Plan\x12\x16.larder.v1.PlanRequest\x1a\x17.larder.v1.PlanResponse\x12:\n" +
 	"\x05Apply\x12\x17.larder.v1.ApplyRequest\x1a\x18.larder.v1.ApplyResponse\x12E\n" +
@@ -2881,7 +3143,10 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\tGetStatus\x12\x1b.larder.v1.GetStatusRequest\x1a\x1c.larder.v1.GetStatusResponse\x12I\n" +
 	"\n" +
 	"ListModels\x12\x1c.larder.v1.ListModelsRequest\x1a\x1d.larder.v1.ListModelsResponse\x12@\n" +
-	"\aGetPlan\x12\x19.larder.v1.GetPlanRequest\x1a\x1a.larder.v1.GetPlanResponse\x12Q\n" +
+	"\aGetPlan\x12\x19.larder.v1.GetPlanRequest\x1a\x1a.larder.v1.GetPlanResponse\x12I\n" +
+	"\n" +
+	"GetDataset\x12\x1c.larder.v1.GetDatasetRequest\x1a\x1d.larder.v1.GetDatasetResponse\x12O\n" +
+	"\fListDatasets\x12\x1e.larder.v1.ListDatasetsRequest\x1a\x1f.larder.v1.ListDatasetsResponse\x12Q\n" +
 	"\fSaveSnapshot\x12\x1e.larder.v1.SaveSnapshotRequest\x1a\x1f.larder.v1.SaveSnapshotResponse0\x01B\x1fZ\x1dlarder/api/larder/v1;larderv1b\x06proto3"
 
 var (
@@ -2897,7 +3162,7 @@ func file_larder_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_larder_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
 var file_larder_v1_control_proto_goTypes = []any{
 	(Change_Action)(0),           // 0: larder.v1.Change.Action
 	(Run_State)(0),               // 1: larder.v1.Run.State
@@ -2936,15 +3201,20 @@ var file_larder_v1_control_proto_goTypes = []any{
 	(*GetPlanRequest)(nil),       // 34: larder.v1.GetPlanRequest
 	(*GetPlanResponse)(nil),      // 35: larder.v1.GetPlanResponse
 	(*Field)(nil),                // 36: larder.v1.Field
-	(*SaveSnapshotRequest)(nil),  // 37: larder.v1.SaveSnapshotRequest
-	(*SaveSnapshotResponse)(nil), // 38: larder.v1.SaveSnapshotResponse
-	nil,                          // 39: larder.v1.DefinitionFiles.ModelsEntry
-	(*FeatureList)(nil),          // 40: larder.v1.FeatureList
+	(*GetDatasetRequest)(nil),    // 37: larder.v1.GetDatasetRequest
+	(*GetDatasetResponse)(nil),   // 38: larder.v1.GetDatasetResponse
+	(*ListDatasetsRequest)(nil),  // 39: larder.v1.ListDatasetsRequest
+	(*ListDatasetsResponse)(nil), // 40: larder.v1.ListDatasetsResponse
+	(*Dataset)(nil),              // 41: larder.v1.Dataset
+	(*SaveSnapshotRequest)(nil),  // 42: larder.v1.SaveSnapshotRequest
+	(*SaveSnapshotResponse)(nil), // 43: larder.v1.SaveSnapshotResponse
+	nil,                          // 44: larder.v1.DefinitionFiles.ModelsEntry
+	(*FeatureList)(nil),          // 45: larder.v1.FeatureList
 }
 var file_larder_v1_control_proto_depIdxs = []int32{
 	3,  // 0: larder.v1.PlanRequest.files:type_name -> larder.v1.DefinitionFiles
 	4,  // 1: larder.v1.DefinitionFiles.files:type_name -> larder.v1.DefinitionFile
-	39, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
+	44, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
 	6,  // 3: larder.v1.PlanResponse.changes:type_name -> larder.v1.Change
 	0,  // 4: larder.v1.Change.action:type_name -> larder.v1.Change.Action
 	3,  // 5: larder.v1.ApplyRequest.files:type_name -> larder.v1.DefinitionFiles
@@ -2963,41 +3233,47 @@ var file_larder_v1_control_proto_depIdxs = []int32{
 	32, // 18: larder.v1.ListModelsResponse.models:type_name -> larder.v1.ModelStatus
 	33, // 19: larder.v1.ModelStatus.versions:type_name -> larder.v1.ModelVersionStatus
 	9,  // 20: larder.v1.ModelVersionStatus.report:type_name -> larder.v1.ModelReport
-	40, // 21: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
+	45, // 21: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
 	36, // 22: larder.v1.GetPlanResponse.keys:type_name -> larder.v1.Field
 	36, // 23: larder.v1.GetPlanResponse.request:type_name -> larder.v1.Field
 	36, // 24: larder.v1.GetPlanResponse.features:type_name -> larder.v1.Field
-	2,  // 25: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
-	7,  // 26: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
-	10, // 27: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
-	14, // 28: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
-	12, // 29: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
-	16, // 30: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
-	19, // 31: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
-	23, // 32: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
-	25, // 33: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
-	27, // 34: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
-	30, // 35: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
-	34, // 36: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
-	37, // 37: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
-	5,  // 38: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
-	8,  // 39: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
-	11, // 40: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
-	15, // 41: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
-	13, // 42: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
-	17, // 43: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
-	20, // 44: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
-	24, // 45: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
-	26, // 46: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
-	28, // 47: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
-	31, // 48: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
-	35, // 49: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
-	38, // 50: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
-	38, // [38:51] is the sub-list for method output_type
-	25, // [25:38] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	41, // 25: larder.v1.GetDatasetResponse.dataset:type_name -> larder.v1.Dataset
+	41, // 26: larder.v1.ListDatasetsResponse.datasets:type_name -> larder.v1.Dataset
+	2,  // 27: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
+	7,  // 28: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
+	10, // 29: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
+	14, // 30: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
+	12, // 31: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
+	16, // 32: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
+	19, // 33: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
+	23, // 34: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
+	25, // 35: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
+	27, // 36: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
+	30, // 37: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
+	34, // 38: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
+	37, // 39: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
+	39, // 40: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
+	42, // 41: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
+	5,  // 42: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
+	8,  // 43: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
+	11, // 44: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
+	15, // 45: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
+	13, // 46: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
+	17, // 47: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
+	20, // 48: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
+	24, // 49: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
+	26, // 50: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
+	28, // 51: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
+	31, // 52: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
+	35, // 53: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
+	38, // 54: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
+	40, // 55: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
+	43, // 56: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
+	42, // [42:57] is the sub-list for method output_type
+	27, // [27:42] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_larder_v1_control_proto_init() }
@@ -3024,7 +3300,7 @@ func file_larder_v1_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_larder_v1_control_proto_rawDesc), len(file_larder_v1_control_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   38,
+			NumMessages:   43,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

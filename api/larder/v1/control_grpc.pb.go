@@ -31,6 +31,8 @@ const (
 	ControlService_GetStatus_FullMethodName    = "/larder.v1.ControlService/GetStatus"
 	ControlService_ListModels_FullMethodName   = "/larder.v1.ControlService/ListModels"
 	ControlService_GetPlan_FullMethodName      = "/larder.v1.ControlService/GetPlan"
+	ControlService_GetDataset_FullMethodName   = "/larder.v1.ControlService/GetDataset"
+	ControlService_ListDatasets_FullMethodName = "/larder.v1.ControlService/ListDatasets"
 	ControlService_SaveSnapshot_FullMethodName = "/larder.v1.ControlService/SaveSnapshot"
 )
 
@@ -71,6 +73,11 @@ type ControlServiceClient interface {
 	// GetPlan says what a request for a feature service, a list of features or a
 	// model must bring, and what it reads, with all types.
 	GetPlan(ctx context.Context, in *GetPlanRequest, opts ...grpc.CallOption) (*GetPlanResponse, error)
+	// GetDataset returns the manifest of a training set that was built here.
+	// Training sets themselves come by Arrow Flight, on the same port.
+	GetDataset(ctx context.Context, in *GetDatasetRequest, opts ...grpc.CallOption) (*GetDatasetResponse, error)
+	// ListDatasets lists training sets, newest first.
+	ListDatasets(ctx context.Context, in *ListDatasetsRequest, opts ...grpc.CallOption) (*ListDatasetsResponse, error)
 	// SaveSnapshot streams a backup of the online store while it serves.
 	SaveSnapshot(ctx context.Context, in *SaveSnapshotRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SaveSnapshotResponse], error)
 }
@@ -215,6 +222,26 @@ func (c *controlServiceClient) GetPlan(ctx context.Context, in *GetPlanRequest, 
 	return out, nil
 }
 
+func (c *controlServiceClient) GetDataset(ctx context.Context, in *GetDatasetRequest, opts ...grpc.CallOption) (*GetDatasetResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetDatasetResponse)
+	err := c.cc.Invoke(ctx, ControlService_GetDataset_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *controlServiceClient) ListDatasets(ctx context.Context, in *ListDatasetsRequest, opts ...grpc.CallOption) (*ListDatasetsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListDatasetsResponse)
+	err := c.cc.Invoke(ctx, ControlService_ListDatasets_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *controlServiceClient) SaveSnapshot(ctx context.Context, in *SaveSnapshotRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SaveSnapshotResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &ControlService_ServiceDesc.Streams[2], ControlService_SaveSnapshot_FullMethodName, cOpts...)
@@ -271,6 +298,11 @@ type ControlServiceServer interface {
 	// GetPlan says what a request for a feature service, a list of features or a
 	// model must bring, and what it reads, with all types.
 	GetPlan(context.Context, *GetPlanRequest) (*GetPlanResponse, error)
+	// GetDataset returns the manifest of a training set that was built here.
+	// Training sets themselves come by Arrow Flight, on the same port.
+	GetDataset(context.Context, *GetDatasetRequest) (*GetDatasetResponse, error)
+	// ListDatasets lists training sets, newest first.
+	ListDatasets(context.Context, *ListDatasetsRequest) (*ListDatasetsResponse, error)
 	// SaveSnapshot streams a backup of the online store while it serves.
 	SaveSnapshot(*SaveSnapshotRequest, grpc.ServerStreamingServer[SaveSnapshotResponse]) error
 	mustEmbedUnimplementedControlServiceServer()
@@ -318,6 +350,12 @@ func (UnimplementedControlServiceServer) ListModels(context.Context, *ListModels
 }
 func (UnimplementedControlServiceServer) GetPlan(context.Context, *GetPlanRequest) (*GetPlanResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetPlan not implemented")
+}
+func (UnimplementedControlServiceServer) GetDataset(context.Context, *GetDatasetRequest) (*GetDatasetResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetDataset not implemented")
+}
+func (UnimplementedControlServiceServer) ListDatasets(context.Context, *ListDatasetsRequest) (*ListDatasetsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListDatasets not implemented")
 }
 func (UnimplementedControlServiceServer) SaveSnapshot(*SaveSnapshotRequest, grpc.ServerStreamingServer[SaveSnapshotResponse]) error {
 	return status.Error(codes.Unimplemented, "method SaveSnapshot not implemented")
@@ -541,6 +579,42 @@ func _ControlService_GetPlan_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ControlService_GetDataset_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetDatasetRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServiceServer).GetDataset(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ControlService_GetDataset_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServiceServer).GetDataset(ctx, req.(*GetDatasetRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ControlService_ListDatasets_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListDatasetsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServiceServer).ListDatasets(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ControlService_ListDatasets_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServiceServer).ListDatasets(ctx, req.(*ListDatasetsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ControlService_SaveSnapshot_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(SaveSnapshotRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -598,6 +672,14 @@ var ControlService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetPlan",
 			Handler:    _ControlService_GetPlan_Handler,
+		},
+		{
+			MethodName: "GetDataset",
+			Handler:    _ControlService_GetDataset_Handler,
+		},
+		{
+			MethodName: "ListDatasets",
+			Handler:    _ControlService_ListDatasets_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -1,0 +1,114 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/apache/arrow/go/v17/arrow/flight"
+	flightv1 "github.com/apache/arrow/go/v17/arrow/flight/gen/flight"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
+
+	"larder/schema"
+)
+
+// maxSets is how many training sets, or readings of a view's rows, run at once.
+// Each holds up to three connections to Postgres.
+const maxSets = 2
+
+// MaxConns is how many connections to Postgres Flight uses at most.
+const MaxConns = 3 * maxSets
+
+// A Flight answers Arrow Flight, so that whatever speaks it reads training sets
+// and the rows of views with nothing of Larder's installed:
+//
+//	DoExchange      a spine in, its training set out; the descriptor's command is
+//	                a SetCommand in JSON
+//	GetFlightInfo   the schema and the ticket of a RowsCommand in JSON
+//	DoGet           the source rows of a feature view that such a ticket names
+//
+// It is safe for concurrent use.
+type Flight struct {
+	flight.BaseFlightServer
+	server *Server
+	slots  chan struct{} // one for each set that may run
+}
+
+// Flight returns the Arrow Flight service of s.
+func (s *Server) Flight() *Flight {
+	return &Flight{server: s, slots: make(chan struct{}, maxSets)}
+}
+
+// Register adds the service to a server.
+func (f *Flight) Register(r grpc.ServiceRegistrar) { flightv1.RegisterFlightServiceServer(r, f) }
+
+// A message is what the application metadata of a Flight message holds, as JSON.
+type message struct {
+	Progress *progress       `json:"progress,omitempty"`
+	Manifest json.RawMessage `json:"manifest,omitempty"` // the last message of a training set
+	Warnings []string        `json:"warnings,omitempty"`
+	BadRows  map[string]int  `json:"bad_rows,omitempty"` // the last message of a view's rows: how many were left out, by reason
+}
+
+type progress struct {
+	Rows int64 `json:"rows"`
+	Of   int64 `json:"of,omitempty"`
+}
+
+func (m message) write(w *flight.Writer) error {
+	raw, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	return w.WriteMetadata(raw)
+}
+
+// enter takes a slot, or refuses when all are taken.
+func (f *Flight) enter() (leave func(), err error) {
+	if f.server.History == nil {
+		return nil, noPostgres()
+	}
+	select {
+	case f.slots <- struct{}{}:
+		return func() { <-f.slots }, nil
+	default:
+		return nil, schema.Errorf(schema.Exhausted, "TOO_MANY_SETS", "%d training sets are being built, as many as may be at once; try again when one is done", maxSets)
+	}
+}
+
+func noPostgres() error {
+	return schema.Errorf(schema.FailedPrecondition, "NO_POSTGRES", "this server was started without Postgres: it has no history to read")
+}
+
+// readCommand reads the JSON of a command, strictly.
+func readCommand(raw []byte, into any, example string) error {
+	strict := json.NewDecoder(bytes.NewReader(raw))
+	strict.DisallowUnknownFields()
+	err := strict.Decode(into)
+	if err == nil {
+		if _, extra := strict.Token(); !errors.Is(extra, io.EOF) {
+			err = errors.New("there is more after it")
+		}
+	}
+	if err != nil {
+		return schema.Errorf(schema.Invalid, "BAD_COMMAND", "the command can't be read: %v; write it as JSON, as in %s", err, example)
+	}
+	return nil
+}
+
+// streamError tells what a client sent wrong from what went wrong otherwise.
+func streamError(ctx context.Context, err error) error {
+	var said *schema.Error
+	_, isStatus := status.FromError(err)
+	switch {
+	case err == nil, errors.As(err, &said), isStatus:
+		return err
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	}
+	return &schema.Error{Kind: schema.Invalid, Reason: "BAD_ARROW_STREAM", Message: "what was sent is no Arrow stream that can be read", Err: fmt.Errorf("arrow flight: %w", err)}
+}

@@ -1,0 +1,118 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/flight"
+	"github.com/apache/arrow/go/v17/arrow/ipc"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"larder/schema"
+)
+
+// A RowsCommand asks for the source rows of a feature view whose event time is
+// in [From, To], as far as they have arrived. They come in no order.
+type RowsCommand struct {
+	View string     `json:"view"`
+	From *time.Time `json:"from,omitempty"` // RFC 3339; absent: the beginning
+	To   *time.Time `json:"to,omitempty"`   // absent: now
+}
+
+const exampleRows = `{"view": "customer_spend", "from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z"}`
+
+// GetFlightInfo answers the schema of a view's rows, and the ticket that gets them.
+func (f *Flight) GetFlightInfo(ctx context.Context, d *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+	if len(d.GetCmd()) == 0 && len(d.GetPath()) == 1 {
+		raw, err := json.Marshal(RowsCommand{View: d.GetPath()[0]})
+		if err != nil {
+			return nil, err
+		}
+		d = &flight.FlightDescriptor{Type: flight.DescriptorCMD, Cmd: raw}
+	}
+	_, view, err := f.rowsCommand(d.GetCmd())
+	if err != nil {
+		return nil, err
+	}
+	columns, err := f.server.History.Schema(ctx, view)
+	if err != nil {
+		return nil, err
+	}
+	return &flight.FlightInfo{
+		Schema:           flight.SerializeSchema(columns, memory.DefaultAllocator),
+		FlightDescriptor: d,
+		Endpoint:         []*flight.FlightEndpoint{{Ticket: &flight.Ticket{Ticket: d.GetCmd()}}},
+		TotalRecords:     -1,
+		TotalBytes:       -1,
+	}, nil
+}
+
+// DoGet answers the rows of a view. Rows that materialization would skip as bad
+// are left out; the last message, which has no batch, counts them.
+func (f *Flight) DoGet(ticket *flight.Ticket, stream flight.FlightService_DoGetServer) error {
+	window, view, err := f.rowsCommand(ticket.GetTicket())
+	if err != nil {
+		return err
+	}
+	leave, err := f.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	columns, err := f.server.History.Schema(stream.Context(), view)
+	if err != nil {
+		return err
+	}
+	out := flight.NewRecordWriter(stream, ipc.WithSchema(columns))
+	defer out.Close()
+	last, written := message{BadRows: map[string]int{}}, false
+	err = f.server.History.Window(stream.Context(), view, window, func(rec arrow.Record, bad []schema.BadRow) error {
+		for _, b := range bad {
+			last.BadRows[string(b.Reason)]++
+		}
+		written = true
+		return out.Write(rec)
+	})
+	if err != nil {
+		return err
+	}
+	if !written {
+		if err := writeEmpty(out, columns); err != nil {
+			return err
+		}
+	}
+	if len(last.BadRows) == 0 {
+		return nil
+	}
+	return last.write(out)
+}
+
+// rowsCommand reads a command and resolves what it names.
+func (f *Flight) rowsCommand(raw []byte) (schema.Window, *schema.View, error) {
+	var w schema.Window
+	if f.server.History == nil {
+		return w, nil, noPostgres()
+	}
+	var c RowsCommand
+	if err := readCommand(raw, &c, exampleRows); err != nil {
+		return w, nil, err
+	}
+	view, err := f.server.Registry.Catalog().View(c.View)
+	if err != nil {
+		return w, nil, err
+	}
+	now := time.Now().UnixMicro()
+	w = schema.Window{Mode: schema.Range, From: schema.BeginningOfTime, To: now, Now: now}
+	if c.From != nil {
+		w.From = c.From.UnixMicro()
+	}
+	if c.To != nil {
+		w.To = c.To.UnixMicro()
+	}
+	if w.From > w.To {
+		return w, nil, schema.Errorf(schema.Invalid, "BAD_WINDOW", "the window ends before it begins; swap from and to")
+	}
+	return w, view, nil
+}

@@ -1,0 +1,113 @@
+package control
+
+import (
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/flight"
+	"github.com/apache/arrow/go/v17/arrow/ipc"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"larder/schema"
+	"larder/training"
+)
+
+// A SetCommand asks for the training set of a spine.
+type SetCommand struct {
+	// Service is the feature service whose features the set has.
+	Service string `json:"service"`
+	// AsOf is ingest_time, which it is when empty, or event_time.
+	AsOf training.AsOf `json:"as_of,omitempty"`
+	// EventTimeColumn is the spine's column of times; event_time when empty.
+	EventTimeColumn string `json:"event_time_column,omitempty"`
+}
+
+const exampleSet = `{"service": "fraud_v1", "as_of": "ingest_time", "event_time_column": "event_time"}`
+
+// MaxSpineBuffer bounds one column of one batch of a spine: a few compressed
+// bytes may claim to be any number.
+const MaxSpineBuffer = 256 << 20
+
+// DoExchange reads a spine and answers its training set, batch by batch as both
+// come, in the spine's order. Messages without a batch tell the progress; the
+// last one has the manifest.
+//
+// A client must read while it writes: what isn't read holds up what is built, and
+// that in turn what is read.
+func (f *Flight) DoExchange(stream flight.FlightService_DoExchangeServer) error {
+	leave, err := f.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return streamError(stream.Context(), f.exchange(stream))
+}
+
+func (f *Flight) exchange(stream flight.FlightService_DoExchangeServer) error {
+	spine, err := flight.NewRecordReader(stream, ipc.WithAllocator(bounded{memory.DefaultAllocator}))
+	if err != nil {
+		return err
+	}
+	defer spine.Release()
+	var command SetCommand
+	if err := readCommand(spine.LatestFlightDescriptor().GetCmd(), &command, exampleSet); err != nil {
+		return err
+	}
+	plan, err := f.server.Registry.Catalog().ServicePlan(command.Service)
+	if err != nil {
+		return err
+	}
+	var out *flight.Writer
+	set, err := training.New(f.server.History, spine.Schema(), training.Request{
+		Plan: plan, AsOf: command.AsOf, EventTimeColumn: command.EventTimeColumn,
+		Progress: func(p training.Progress) {
+			_ = message{Progress: &progress{p.Rows, p.Of}}.write(out) // a client that is gone fails the next batch
+		},
+	})
+	if err != nil {
+		return err
+	}
+	out = flight.NewRecordWriter(stream, ipc.WithSchema(set.Schema()))
+	defer out.Close()
+	manifest, err := set.Run(stream.Context(), spine, func(rec arrow.Record) error { return out.Write(rec) })
+	if err != nil {
+		return err
+	}
+	if manifest.Rows == 0 { // so that a client knows the columns
+		if err := writeEmpty(out, set.Schema()); err != nil {
+			return err
+		}
+	}
+	raw, err := f.server.recordDataset(stream.Context(), manifest)
+	if err != nil {
+		return err
+	}
+	return message{Manifest: raw, Warnings: manifest.Warnings}.write(out)
+}
+
+func writeEmpty(out *flight.Writer, columns *arrow.Schema) error {
+	b := array.NewRecordBuilder(memory.DefaultAllocator, columns)
+	defer b.Release()
+	rec := b.NewRecord()
+	defer rec.Release()
+	return out.Write(rec)
+}
+
+// bounded refuses to make buffers over MaxSpineBuffer. The reader of Arrow
+// streams turns its panic into an error.
+type bounded struct{ memory.Allocator }
+
+func (b bounded) Allocate(size int) []byte {
+	b.check(size)
+	return b.Allocator.Allocate(size)
+}
+
+func (b bounded) Reallocate(size int, old []byte) []byte {
+	b.check(size)
+	return b.Allocator.Reallocate(size, old)
+}
+
+func (b bounded) check(size int) {
+	if size < 0 || size > MaxSpineBuffer {
+		panic(schema.Errorf(schema.Exhausted, "BATCH_TOO_LARGE", "a column of one batch has %d bytes; at most %d fit: send smaller batches", size, MaxSpineBuffer))
+	}
+}
