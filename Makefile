@@ -21,7 +21,7 @@ setup: ## install what is missing: a C compiler, Postgres, the ONNX Runtime libr
 	@setup/onnxruntime.sh
 
 build: setup ## build bin/larder
-	go build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/larder ./cmd/larder
+	go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/larder ./cmd/larder
 
 demo: build ## load card transactions, apply, materialize, serve and score them
 	bin/larder demo

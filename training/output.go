@@ -10,8 +10,8 @@ import (
 	"larder/vector"
 )
 
-// arrowType returns the Arrow type of a feature's column.
-func arrowType(t schema.Type) arrow.DataType {
+// ArrowType returns the Arrow type of a feature's column.
+func ArrowType(t schema.Type) arrow.DataType {
 	types := [...]arrow.DataType{
 		schema.Bool: arrow.FixedWidthTypes.Boolean, schema.Int32: arrow.PrimitiveTypes.Int32, schema.Int64: arrow.PrimitiveTypes.Int64,
 		schema.Float32: arrow.PrimitiveTypes.Float32, schema.Float64: arrow.PrimitiveTypes.Float64,
@@ -47,7 +47,7 @@ func writeColumn(c *vector.Column) arrow.Array {
 	}
 	child := elements(c, int(offsets[rows]), nil, 0)
 	buffers := []*memory.Buffer{validity, memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(offsets))}
-	return array.MakeFromData(array.NewData(arrowType(c.Type), rows, buffers, []arrow.ArrayData{child}, nulls, 0))
+	return array.MakeFromData(array.NewData(ArrowType(c.Type), rows, buffers, []arrow.ArrayData{child}, nulls, 0))
 }
 
 // elements returns the values of a column, or the elements of its lists.
@@ -75,7 +75,7 @@ func elements(c *vector.Column, n int, validity *memory.Buffer, nulls int) arrow
 		add(arrow.Int32Traits.CastToBytes(offsets))
 		add(data)
 	}
-	return array.NewData(arrowType(elem), n, buffers, nil, nulls, 0)
+	return array.NewData(ArrowType(elem), n, buffers, nil, nulls, 0)
 }
 
 func joinTexts[T string | []byte](texts []T) (offsets []int32, data []byte) {

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/spf13/cobra"
+
+	larderv1 "larder/api/larder/v1"
+	"larder/control"
+	"larder/internal/arrowfile"
+	"larder/schema"
+	"larder/training"
+)
+
+func newDatasetCommand() *cobra.Command {
+	var command control.SetCommand
+	var spine, out, show string
+	var list bool
+	cmd := &cobra.Command{
+		Use:   "dataset",
+		Short: "Build a training set: for each row of a spine, what serving would have answered at its time",
+		Long: `Build the training set of a spine: a file with the join keys of a feature
+service, a time for each row, and whatever else is wanted beside it, such as
+labels. The set has the spine's columns, untouched and in order, and then one
+column per feature, VIEW__FEATURE, with what serving would have answered at the
+row's own time.
+
+The files are Parquet (.parquet), Arrow IPC (.arrow, .arrows) or CSV (.csv). The
+server keeps a manifest of each set under an id that a model can name.`,
+		Example: `  larder dataset --service fraud_v1 --spine labels.parquet --out train.parquet
+  larder dataset --service fraud_v1 --spine labels.csv --out train.csv --as-of event_time
+  larder dataset --list
+  larder dataset --show 20260131T100000.000-0123456789`,
+		Args: wrongArgs(cobra.NoArgs),
+	}
+	f := cmd.Flags()
+	f.StringVar(&command.Service, "service", "", "feature service whose features the set has")
+	f.StringVar(&spine, "spine", "", "file with the rows to build the set for")
+	f.StringVar(&out, "out", "", "file to write the set to")
+	f.StringVar((*string)(&command.AsOf), "as-of", string(training.IngestTime), "ingest_time: what had arrived by a row's time; event_time: whatever had happened by then, for sources that were filled after the fact")
+	f.StringVar(&command.EventTimeColumn, "event-time-column", training.DefaultEventTimeColumn, "the spine's column with the time of each row")
+	f.BoolVar(&list, "list", false, "list the newest training sets instead")
+	f.StringVar(&show, "show", "", "print the manifest of the training set of this id instead")
+	cmd.MarkFlagsMutuallyExclusive("list", "show", "spine")
+	cmd.MarkFlagsRequiredTogether("service", "spine", "out")
+	cmd.MarkFlagsOneRequired("list", "show", "spine")
+	c := bindClient(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		switch {
+		case list:
+			return listDatasets(cmd, c)
+		case show != "":
+			return showDataset(cmd, c, show)
+		}
+		return buildDataset(cmd, c, command, spine, out)
+	}
+	return cmd
+}
+
+func buildDataset(cmd *cobra.Command, c *client, command control.SetCommand, spine, out string) error {
+	for _, path := range []string{spine, out} {
+		if err := arrowfile.Check(path); err != nil {
+			return usageError(err.Error())
+		}
+	}
+	conn, err := c.dial()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	plan, err := larderv1.NewControlServiceClient(conn).GetPlan(cmd.Context(), &larderv1.GetPlanRequest{
+		What: &larderv1.GetPlanRequest_FeatureService{FeatureService: command.Service},
+	})
+	if err != nil {
+		return err
+	}
+	types, err := csvTypes(plan, command.EventTimeColumn)
+	if err != nil {
+		return err
+	}
+	in, err := arrowfile.Open(cmd.Context(), spine, types)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	bar := newProgress(cmd.ErrOrStderr(), onTerminal(os.Stderr), "building", "rows")
+	var file *arrowfile.Writer
+	defer func() {
+		if file != nil {
+			_ = file.Close() // of no use, since something failed
+		}
+	}()
+	raw, err := control.BuildSet(cmd.Context(), conn, command, in, control.SetSink{
+		Begin: func(columns *arrow.Schema) (err error) {
+			file, err = arrowfile.Create(out, columns)
+			return err
+		},
+		Write:    func(rec arrow.Record) error { return file.Write(rec) },
+		Progress: func(rows, of int64) { bar.set(rows, max(of, in.Rows)) },
+	})
+	bar.end()
+	if err != nil {
+		return err
+	}
+	if err := file.Commit(); err != nil {
+		return err
+	}
+	file = nil
+	var manifest training.Manifest
+	if err := json.Unmarshal(raw, &manifest); err != nil {
+		return fmt.Errorf("the server's manifest: %w", err)
+	}
+	if c.json {
+		return printManifest(cmd.OutOrStdout(), raw)
+	}
+	return printSet(cmd.OutOrStdout(), cmd.ErrOrStderr(), &manifest, out)
+}
+
+// csvTypes returns what a CSV file doesn't say of a spine's columns.
+func csvTypes(plan *larderv1.GetPlanResponse, eventTime string) (map[string]arrow.DataType, error) {
+	types := map[string]arrow.DataType{eventTime: training.ArrowType(schema.Timestamp)}
+	for _, fields := range [][]*larderv1.Field{plan.GetKeys(), plan.GetRequest()} {
+		for _, f := range fields {
+			t, err := schema.ParseType(f.GetType())
+			if err != nil {
+				return nil, err
+			}
+			if !t.IsList() && t != schema.Bytes { // which a CSV file has as text
+				types[f.GetName()] = training.ArrowType(t)
+			}
+		}
+	}
+	return types, nil
+}
+
+func printSet(w, warnings io.Writer, m *training.Manifest, out string) error {
+	var rows [][]string
+	for _, v := range m.Views {
+		rows = append(rows, []string{v.View, fmt.Sprint(v.Found), fmt.Sprint(v.Missing), fmt.Sprint(v.Expired), fmt.Sprint(v.Hidden)})
+	}
+	if err := table(w, "VIEW FOUND MISSING EXPIRED HIDDEN", rows); err != nil {
+		return err
+	}
+	for _, text := range m.Warnings {
+		fmt.Fprintln(warnings, "warning:", text)
+	}
+	fmt.Fprintf(w, "\n%d rows with %d features of %s, as version %d of the definitions has them, in %s\ntraining set %s\n", m.Rows, len(m.Features), m.FeatureService, m.CatalogVersion, out, m.ID)
+	return nil
+}
+
+func printManifest(w io.Writer, raw []byte) error {
+	out := json.NewEncoder(w)
+	out.SetIndent("", "  ")
+	return out.Encode(json.RawMessage(raw))
+}
+
+func showDataset(cmd *cobra.Command, c *client, id string) error {
+	return c.control(func(control larderv1.ControlServiceClient) error {
+		answer, err := control.GetDataset(cmd.Context(), &larderv1.GetDatasetRequest{Id: id})
+		if err != nil {
+			return err
+		}
+		return printManifest(cmd.OutOrStdout(), []byte(answer.GetDataset().GetManifest()))
+	})
+}
+
+func listDatasets(cmd *cobra.Command, c *client) error {
+	return c.control(func(control larderv1.ControlServiceClient) error {
+		answer, err := control.ListDatasets(cmd.Context(), &larderv1.ListDatasetsRequest{})
+		if err != nil {
+			return err
+		}
+		if c.json {
+			return printJSON(cmd.OutOrStdout(), answer)
+		}
+		var rows [][]string
+		for _, d := range answer.GetDatasets() {
+			var m training.Manifest
+			if err := json.Unmarshal([]byte(d.GetManifest()), &m); err != nil {
+				return fmt.Errorf("the manifest of %s: %w", d.GetId(), err)
+			}
+			rows = append(rows, []string{d.GetId(), d.GetFeatureService(), fmt.Sprint(m.Rows), string(m.AsOf), fmt.Sprint(m.CatalogVersion)})
+		}
+		return table(cmd.OutOrStdout(), "DATASET SERVICE ROWS AS_OF CATALOG_VERSION", rows)
+	})
+}

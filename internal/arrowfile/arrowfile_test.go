@@ -1,0 +1,182 @@
+package arrowfile_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"larder/internal/arrowfile"
+)
+
+var moments = &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}
+
+// batch has rows of every type that a training set has, from row first on.
+func batch(t *testing.T, first, rows int) arrow.Record {
+	t.Helper()
+	columns := arrow.NewSchema([]arrow.Field{
+		{Name: "n", Type: arrow.PrimitiveTypes.Int64, Nullable: true},
+		{Name: "x", Type: arrow.PrimitiveTypes.Float64, Nullable: true},
+		{Name: "yes", Type: arrow.FixedWidthTypes.Boolean, Nullable: true},
+		{Name: "s", Type: arrow.BinaryTypes.String, Nullable: true},
+		{Name: "at", Type: moments, Nullable: true},
+	}, nil)
+	b := array.NewRecordBuilder(memory.DefaultAllocator, columns)
+	t.Cleanup(b.Release)
+	for i := first; i < first+rows; i++ {
+		if i%7 == 3 {
+			for _, f := range b.Fields() {
+				f.AppendNull()
+			}
+			continue
+		}
+		b.Field(0).(*array.Int64Builder).Append(int64(i) << 40)
+		b.Field(1).(*array.Float64Builder).Append(float64(i) / 3)
+		b.Field(2).(*array.BooleanBuilder).Append(i%2 == 0)
+		b.Field(3).(*array.StringBuilder).Append(strings.Repeat("größe, \"\n", i%3+1))
+		b.Field(4).(*array.TimestampBuilder).Append(arrow.Timestamp(1_700_000_000_123_456 + i))
+	}
+	rec := b.NewRecord()
+	t.Cleanup(rec.Release)
+	return rec
+}
+
+// TestRoundTrip: what is written in batches is read back, in every format.
+func TestRoundTrip(t *testing.T) {
+	for _, name := range []string{"a.parquet", "a.pq", "a.arrow", "a.feather", "a.ipc", "a.arrows", "a.csv", "A.CSV"} {
+		path := filepath.Join(t.TempDir(), name)
+		want := []arrow.Record{batch(t, 0, 3000), batch(t, 3000, 9000)}
+		w, err := arrowfile.Create(path, want[0].Schema())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, rec := range want {
+			if err := w.Write(rec); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is there before it is whole: %v", name, err)
+		}
+		if err := w.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		got := read(t, path, map[string]arrow.DataType{"at": moments})
+		all := batch(t, 0, 12000)
+		first := int64(0)
+		for _, rec := range got {
+			part := all.NewSlice(first, first+rec.NumRows())
+			for i, c := range part.Columns() {
+				if rec.ColumnName(i) != part.ColumnName(i) || !array.Equal(c, rec.Column(i)) {
+					t.Errorf("%s: column %s differs in the rows from %d on", name, rec.ColumnName(i), first)
+				}
+			}
+			first += rec.NumRows()
+		}
+		if first != 12000 {
+			t.Errorf("%s: %d rows", name, first)
+		}
+	}
+}
+
+func read(t *testing.T, path string, types map[string]arrow.DataType) []arrow.Record {
+	t.Helper()
+	r, err := arrowfile.Open(t.Context(), path, types)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var all []arrow.Record
+	rows := int64(0)
+	for r.Next() {
+		rec := r.Record()
+		rec.Retain()
+		t.Cleanup(rec.Release)
+		all, rows = append(all, rec), rows+rec.NumRows()
+	}
+	if err := r.Err(); err != nil || r.Rows != -1 && r.Rows != rows {
+		t.Errorf("%s: %d rows, said to have %d: %v", path, rows, r.Rows, err)
+	}
+	return all
+}
+
+// TestAbandonedFile: nothing is left of a file that was not committed, and one
+// that was there stays.
+func TestAbandonedFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.parquet")
+	if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w, err := arrowfile.Create(path, batch(t, 0, 1).Schema())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(w.Write(batch(t, 0, 100)), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 1 {
+		t.Errorf("%v %v", left, err)
+	}
+	if old, err := os.ReadFile(path); err != nil || string(old) != "old" {
+		t.Errorf("%q %v", old, err)
+	}
+}
+
+// TestCSVTypes: the narrowest type that holds all of a column, wherever the value
+// stands that makes it wide.
+func TestCSVTypes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.csv")
+	text := "i,f,b,s,zip,mixed,none,key\n1,1,true,a,01234,1,,1\n,2.5,,b,99999,true,,2\n-3,1e9,false,,12345,,,3\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := read(t, path, map[string]arrow.DataType{"key": arrow.BinaryTypes.String})
+	want := map[string]arrow.DataType{
+		"i": arrow.PrimitiveTypes.Int64, "f": arrow.PrimitiveTypes.Float64, "b": arrow.FixedWidthTypes.Boolean, "s": arrow.BinaryTypes.String,
+		"zip": arrow.BinaryTypes.String, "mixed": arrow.BinaryTypes.String, "none": arrow.BinaryTypes.String, "key": arrow.BinaryTypes.String,
+	}
+	for _, f := range got[0].Schema().Fields() {
+		if !arrow.TypeEqual(f.Type, want[f.Name]) {
+			t.Errorf("%s is %s, want %s", f.Name, f.Type, want[f.Name])
+		}
+	}
+	if i := got[0].Column(0); i.NullN() != 1 || !i.IsNull(1) {
+		t.Errorf("an empty field is no null: %v", i)
+	}
+}
+
+func TestFilesThatAreRefused(t *testing.T) {
+	types := map[string]arrow.DataType{"at": moments, "n": arrow.PrimitiveTypes.Int64}
+	f := func(name, text, want string) {
+		t.Helper()
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := arrowfile.Open(t.Context(), path, types); err == nil {
+			r.Close()
+			t.Errorf("%s was opened", name)
+		} else if got := strings.ReplaceAll(err.Error(), path, "FILE"); !strings.Contains(got, want) {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+	f("a.txt", "", "FILE: its ending tells no format that is known; use .parquet, .arrow, .arrows or .csv")
+	f("a.csv", "", "read FILE: it is empty; its first line names the columns")
+	f("a.csv", "n,at\n1\n", "wrong number of fields")
+	f("a.csv", "n,at\n1,2026-01-31T10:00:00Z\nx,\n", `read FILE: line 3, column 1: n: "x" is no int64`)
+	f("a.csv", "n,at\n1,2026-01-31T10:00:00\n", "has no time zone, so it names no moment")
+	f("a.csv", "n,at\n1,yesterday\n", `"yesterday" is no time; write it as 2026-01-31T10:00:00Z`)
+	f("a.parquet", "not at all", "read FILE: ")
+	f("a.arrow", "not at all", "read FILE: ")
+	f("a.arrows", "not at all", "read FILE: ")
+	if _, err := arrowfile.Open(t.Context(), filepath.Join(t.TempDir(), "none.csv"), nil); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a file that isn't there: %v", err)
+	}
+}

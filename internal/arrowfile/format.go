@@ -1,0 +1,36 @@
+package arrowfile
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// batchRows is how many rows are read at once.
+const batchRows = 8192
+
+type format int
+
+const (
+	parquetFile format = iota + 1
+	ipcFile
+	ipcStream
+	csvFile
+)
+
+var endings = map[string]format{
+	".parquet": parquetFile, ".pq": parquetFile, ".arrow": ipcFile, ".feather": ipcFile, ".ipc": ipcFile, ".arrows": ipcStream, ".csv": csvFile,
+}
+
+// Check tells whether a path's ending is one of a file that can be read and written.
+func Check(path string) error {
+	_, err := formatOf(path)
+	return err
+}
+
+func formatOf(path string) (format, error) {
+	if f := endings[strings.ToLower(filepath.Ext(path))]; f != 0 {
+		return f, nil
+	}
+	return 0, fmt.Errorf("%s: its ending tells no format that is known; use .parquet, .arrow, .arrows or .csv", path)
+}

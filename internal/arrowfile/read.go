@@ -1,0 +1,120 @@
+package arrowfile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/ipc"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+	"github.com/apache/arrow/go/v17/parquet/file"
+	"github.com/apache/arrow/go/v17/parquet/pqarrow"
+)
+
+// A Reader reads a file batch by batch. The caller closes it.
+type Reader struct {
+	array.RecordReader
+	Rows    int64 // of the whole file; -1 when only reading it tells
+	closers []io.Closer
+}
+
+// Err returns why reading ended before the end.
+func (r *Reader) Err() error {
+	if err := r.RecordReader.Err(); !errors.Is(err, io.EOF) { // which Parquet's says of the end
+		return err
+	}
+	return nil
+}
+
+// Close releases what the reader holds.
+func (r *Reader) Close() error {
+	var err error
+	if r.RecordReader != nil {
+		r.RecordReader.Release()
+	}
+	for _, c := range r.closers {
+		err = errors.Join(err, c.Close())
+	}
+	return err
+}
+
+// Open opens a file. csvTypes are the types of the columns of a CSV file that
+// are known; other formats know theirs.
+func Open(ctx context.Context, path string, csvTypes map[string]arrow.DataType) (*Reader, error) {
+	kind, err := formatOf(path)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	r := &Reader{Rows: -1, closers: []io.Closer{f}}
+	switch kind {
+	case parquetFile:
+		err = r.parquet(ctx, f)
+	case ipcFile:
+		err = r.ipc(f)
+	case ipcStream:
+		r.RecordReader, err = ipc.NewReader(f)
+	case csvFile:
+		err = r.csv(f, csvTypes)
+	}
+	if err != nil {
+		r.RecordReader = nil
+		return nil, errors.Join(fmt.Errorf("read %s: %w", path, err), r.Close())
+	}
+	return r, nil
+}
+
+func (r *Reader) parquet(ctx context.Context, f *os.File) error {
+	in, err := file.NewParquetReader(f)
+	if err != nil {
+		return err
+	}
+	r.closers = append([]io.Closer{in}, r.closers[:0]...) // which closes f
+	r.Rows = in.NumRows()
+	rows, err := pqarrow.NewFileReader(in, pqarrow.ArrowReadProperties{BatchSize: batchRows}, memory.DefaultAllocator)
+	if err != nil {
+		return err
+	}
+	r.RecordReader, err = rows.GetRecordReader(ctx, nil, nil)
+	return err
+}
+
+func (r *Reader) ipc(f *os.File) error {
+	in, err := ipc.NewFileReader(f)
+	if err != nil {
+		return err
+	}
+	r.closers = append([]io.Closer{in}, r.closers...)
+	r.RecordReader = &fileBatches{file: in}
+	return nil
+}
+
+// fileBatches makes a reader of an IPC file, whose batches can be read in any order.
+type fileBatches struct {
+	file *ipc.FileReader
+	next int
+	rec  arrow.Record
+	err  error
+}
+
+func (b *fileBatches) Retain()               {}
+func (b *fileBatches) Release()              {}
+func (b *fileBatches) Schema() *arrow.Schema { return b.file.Schema() }
+func (b *fileBatches) Record() arrow.Record  { return b.rec }
+func (b *fileBatches) Err() error            { return b.err }
+
+func (b *fileBatches) Next() bool {
+	if b.err != nil || b.next >= b.file.NumRecords() {
+		return false
+	}
+	b.rec, b.err = b.file.Record(b.next)
+	b.next++
+	return b.err == nil
+}

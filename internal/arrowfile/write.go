@@ -1,0 +1,112 @@
+package arrowfile
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/csv"
+	"github.com/apache/arrow/go/v17/arrow/ipc"
+	"github.com/apache/arrow/go/v17/parquet"
+	"github.com/apache/arrow/go/v17/parquet/compress"
+	"github.com/apache/arrow/go/v17/parquet/pqarrow"
+)
+
+// rowGroupRows is how many rows a row group of Parquet has at most.
+const rowGroupRows = 128 << 10
+
+// A Writer writes a file. It appears when Commit returns; Close without that
+// leaves nothing.
+type Writer struct {
+	path  string
+	temp  *os.File
+	write func(arrow.Record) error
+	end   func() error // ends the format
+}
+
+// Create begins a file with the columns of a schema.
+func Create(path string, columns *arrow.Schema) (*Writer, error) {
+	kind, err := formatOf(path)
+	if err != nil {
+		return nil, err
+	}
+	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return nil, err
+	}
+	w := &Writer{path: path, temp: temp}
+	if err := w.begin(kind, columns); err != nil {
+		return nil, errors.Join(fmt.Errorf("write %s: %w", path, err), w.Close())
+	}
+	return w, nil
+}
+
+func (w *Writer) begin(kind format, columns *arrow.Schema) error {
+	switch kind {
+	case parquetFile:
+		out, err := pqarrow.NewFileWriter(columns, unclosed{w.temp},
+			parquet.NewWriterProperties(parquet.WithCompression(compress.Codecs.Zstd), parquet.WithMaxRowGroupLength(rowGroupRows)),
+			pqarrow.NewArrowWriterProperties(pqarrow.WithStoreSchema()))
+		if err != nil {
+			return err
+		}
+		w.write, w.end = out.WriteBuffered, out.Close
+	case ipcFile:
+		out, err := ipc.NewFileWriter(w.temp, ipc.WithSchema(columns))
+		if err != nil {
+			return err
+		}
+		w.write, w.end = out.Write, out.Close
+	case ipcStream:
+		out := ipc.NewWriter(w.temp, ipc.WithSchema(columns))
+		w.write, w.end = out.Write, out.Close
+	case csvFile:
+		out := csv.NewWriter(w.temp, zoned(columns), csv.WithHeader(true), csv.WithNullWriter(""))
+		w.write = func(rec arrow.Record) error {
+			rec = zonedTimes(rec)
+			defer rec.Release()
+			return out.Write(rec)
+		}
+		w.end = func() error { return errors.Join(out.Flush(), out.Error()) }
+	}
+	return nil
+}
+
+// Write appends a batch.
+func (w *Writer) Write(rec arrow.Record) error {
+	if err := w.write(rec); err != nil {
+		return fmt.Errorf("write %s: %w", w.path, err)
+	}
+	return nil
+}
+
+// Commit ends the file and gives it its name.
+func (w *Writer) Commit() error {
+	err := errors.Join(w.end(), w.temp.Sync(), w.temp.Chmod(0o644), w.temp.Close())
+	if err == nil {
+		err = os.Rename(w.temp.Name(), w.path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("write %s: %w", w.path, err), w.Close())
+	}
+	w.temp = nil
+	return nil
+}
+
+// Close removes what was written, unless it was committed.
+func (w *Writer) Close() error {
+	if w.temp == nil {
+		return nil
+	}
+	name := w.temp.Name()
+	_ = w.temp.Close() // it may be closed already
+	w.temp = nil
+	return os.Remove(name)
+}
+
+// unclosed keeps a writer that closes what it writes to from doing so.
+type unclosed struct{ f *os.File }
+
+func (u unclosed) Write(p []byte) (int, error) { return u.f.Write(p) }
