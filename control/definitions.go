@@ -14,6 +14,7 @@ import (
 	"larder/schema"
 	"larder/scoring"
 	"larder/store/registry"
+	"larder/vector"
 )
 
 // awaitTimeout bounds how long Apply waits until its own server serves what was applied.
@@ -82,7 +83,11 @@ func (s *Server) propose(ctx context.Context, raw []byte) (*registry.Proposal, e
 	if err := strict.Decode(defs); err != nil {
 		return nil, schema.Errorf(schema.Invalid, "BAD_DEFINITIONS", "the definitions can't be read: %v", err)
 	}
-	return s.Registry.Propose(ctx, defs)
+	p, err := s.Registry.Propose(ctx, defs)
+	if err != nil {
+		return nil, err
+	}
+	return p, vector.CheckExpressions(p.Catalog)
 }
 
 func appliedBy(req *larderv1.ApplyRequest) string {

@@ -18,6 +18,7 @@ type Catalog struct {
 	Storage     Storage     // read only
 
 	views    map[string]*View
+	onDemand map[string]*OnDemandView
 	services map[string]*Plan
 	models   map[string]*servedModel
 }
@@ -61,12 +62,15 @@ func Compile(version int64, defs *Definitions, storage Storage) (*Catalog, error
 	}
 	c := &Catalog{
 		Version: version, Fingerprint: defs.Fingerprint(), Definitions: *defs, Storage: storage,
-		views: map[string]*View{}, services: map[string]*Plan{}, models: map[string]*servedModel{},
+		views: map[string]*View{}, onDemand: map[string]*OnDemandView{}, services: map[string]*Plan{}, models: map[string]*servedModel{},
 	}
 	if err := c.compileViews(); err != nil {
 		return nil, err
 	}
 	d := &c.Definitions
+	for i := range d.OnDemandViews {
+		c.onDemand[d.OnDemandViews[i].Name] = &d.OnDemandViews[i]
+	}
 	for i := range d.FeatureServices {
 		s := &d.FeatureServices[i]
 		plan, err := c.plan(s.Features, s.Request)

@@ -27,7 +27,7 @@ func Diff(before, after *Definitions, storage Storage) []Change {
 	diffNoun(&d, "entity", before.Entities, after.Entities, func(x *Entity) string { return x.Name }, d.entityEffect)
 	diffNoun(&d, "source", before.Sources, after.Sources, func(x *Source) string { return x.Name }, d.sourceEffect)
 	diffNoun(&d, "feature view", before.FeatureViews, after.FeatureViews, func(x *FeatureView) string { return x.Name }, d.viewEffect)
-	diffNoun(&d, "on-demand view", before.OnDemandViews, after.OnDemandViews, func(x *OnDemandView) string { return x.Name }, noEffect)
+	diffNoun(&d, "on-demand view", before.OnDemandViews, after.OnDemandViews, func(x *OnDemandView) string { return x.Name }, onDemandEffect)
 	diffNoun(&d, "feature service", before.FeatureServices, after.FeatureServices, func(x *FeatureService) string { return x.Name }, d.serviceEffect)
 	d.wildcards(before)
 	diffNoun(&d, "model", before.Models, after.Models, func(x *Model) string { return x.Name }, d.modelEffect)
@@ -219,6 +219,11 @@ func (d *Definitions) featureNames(s *FeatureService, owner string) []string {
 	for i := range d.FeatureViews {
 		if d.FeatureViews[i].Name == owner {
 			features = d.FeatureViews[i].Features
+		}
+	}
+	for i := range d.OnDemandViews {
+		if o := &d.OnDemandViews[i]; o.Name == owner {
+			features = o.AsFeatures()
 		}
 	}
 	names := make([]string, len(features))

@@ -15,7 +15,19 @@ const (
 	scoresChange  = "scores change at once"
 )
 
-func noEffect(Change, []string) string { return "" }
+// onDemandEffect: nothing of an on-demand view is stored, so what it computes is
+// new with the next request, and no longer what models were trained on.
+func onDemandEffect(c Change, path []string) string {
+	switch {
+	case len(path) == 3 && path[0] == "features" && (path[2] == "expr" || path[2] == "type"):
+		return "what it computes changes at once: models trained on the old must be retrained"
+	case len(path) == 3 && path[2] == "default":
+		return answersChange
+	case len(path) == 2 && path[0] == "request" && c.Action == Add:
+		return "requests must bring it where an expression reads it"
+	}
+	return ""
+}
 
 // entityEffect: another key makes the stored rows of the entity's views useless.
 func (d *differ) entityEffect(c Change, path []string) string {

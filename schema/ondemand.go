@@ -18,6 +18,15 @@ func (f *OnDemandFeature) AsFeature() Feature {
 	return Feature{Name: f.Name, Type: f.Type, Default: f.Default}
 }
 
+// AsFeatures returns all features of o.
+func (o *OnDemandView) AsFeatures() []Feature {
+	features := make([]Feature, len(o.Features))
+	for i := range o.Features {
+		features[i] = o.Features[i].AsFeature()
+	}
+	return features
+}
+
 // UnmarshalJSON reads a feature; the type says how to read the default.
 func (f *OnDemandFeature) UnmarshalJSON(raw []byte) error {
 	type plain OnDemandFeature
@@ -63,10 +72,8 @@ func (v *validator) onDemandView(path string, o *OnDemandView) {
 	if len(o.Request) > 0 {
 		v.features(path+".request", owner, o.Request)
 	}
-	features := make([]Feature, len(o.Features))
 	for i := range o.Features {
 		f := &o.Features[i]
-		features[i] = f.AsFeature()
 		at := fmt.Sprintf("%s.features[%d].expr", path, i)
 		if strings.TrimSpace(f.Expr) == "" {
 			v.addf(at, `%s: feature %q has no expression; write expr: "..."`, owner, f.Name)
@@ -74,7 +81,7 @@ func (v *validator) onDemandView(path string, o *OnDemandView) {
 			v.addf(at, "%s: the expression of feature %q has %d bytes; at most %d fit: split it into features of another on-demand view", owner, f.Name, len(f.Expr), MaxExprBytes)
 		}
 	}
-	v.features(path+".features", owner, features)
+	v.features(path+".features", owner, o.AsFeatures())
 	v.onDemandSources(path+".sources", owner, o)
 }
 

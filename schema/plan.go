@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -12,9 +13,11 @@ type Plan struct {
 	Catalog  *Catalog
 	Service  *FeatureService // nil for an ad-hoc list
 	Features []PlanFeature   // in the order asked for: the order of every answer
+	Inputs   []PlanFeature   // what expressions read beside Features; numbered on from these
+	Computed []int           // the on-demand ones among Features and Inputs, each after what it reads
 	Views    []PlanView      // read by the request, in order of first use
 	Keys     []JoinKey       // the entity columns of the request, in order of first use
-	Request  []Feature       // the values that must come with the request
+	Request  []Feature       // the values that may come with the request; those of Features and Inputs must
 
 	Model        *Model        // nil when nothing is scored
 	ModelVersion *ModelVersion // with Model
@@ -24,9 +27,17 @@ type Plan struct {
 type PlanFeature struct {
 	Name    string // VIEW:FEATURE, or request:NAME
 	Type    Type
-	Default any // in the Go form of ParseValue; nil is null
-	View    int // index in Plan.Views; -1 for a request value
-	Request int // index in Plan.Request; -1 for a stored feature
+	Default any             // in the Go form of ParseValue; nil is null
+	View    int             // index in Plan.Views; -1 for what isn't stored
+	Request int             // index in Plan.Request; -1 for what doesn't come with the request
+	Expr    *PlanExpression // of an on-demand feature
+}
+
+// A PlanExpression is what an on-demand feature is computed by.
+type PlanExpression struct {
+	View    *OnDemandView
+	Feature *OnDemandFeature
+	Inputs  []int // what it reads: numbers among Features and Inputs
 }
 
 // Nullable tells whether a null may stand for the feature in a vector.
@@ -42,7 +53,15 @@ type PlanView struct {
 // A Slot takes one column of a view's rows to one place of the vector.
 type Slot struct {
 	Column  int // index in View.Features
-	Feature int // index in Plan.Features
+	Feature int // number among Plan.Features and Plan.Inputs
+}
+
+// Feature returns a feature by its number among Features and Inputs.
+func (p *Plan) Feature(number int) *PlanFeature {
+	if n := len(p.Features); number >= n {
+		return &p.Inputs[number-n]
+	}
+	return &p.Features[number]
 }
 
 // Name returns what a person would call the plan.
@@ -57,74 +76,157 @@ func (p *Plan) Name() string {
 }
 
 func (c *Catalog) plan(refs []string, request []Feature) (*Plan, error) {
-	p := &Plan{Catalog: c, Request: request}
-	seen := map[string]bool{}
+	b := planner{Plan: &Plan{Catalog: c, Request: slices.Clip(request)}, numbers: map[string]int{}}
 	for _, ref := range refs {
-		first := len(p.Features)
-		if err := p.add(c, ref); err != nil {
+		if err := b.add(ref); err != nil {
 			return nil, err
 		}
-		for _, f := range p.Features[first:] {
-			if seen[f.Name] {
-				return nil, Errorf(Invalid, "DUPLICATE_FEATURE", "feature %s is asked for twice", f.Name)
-			}
-			seen[f.Name] = true
+	}
+	if len(b.Features) > MaxFeatures {
+		return nil, Errorf(Invalid, "TOO_MANY_FEATURES", "%d features asked for; at most %d fit", len(b.Features), MaxFeatures)
+	}
+	for number := range b.Features {
+		if err := b.compute(number); err != nil {
+			return nil, err
 		}
 	}
-	if len(p.Features) > MaxFeatures {
-		return nil, Errorf(Invalid, "TOO_MANY_FEATURES", "%d features asked for; at most %d fit", len(p.Features), MaxFeatures)
-	}
-	return p, nil
+	return b.Plan, nil
 }
 
-func (p *Plan) add(c *Catalog, ref string) error {
+// A planner makes a plan.
+type planner struct {
+	*Plan
+	numbers map[string]int // of each feature, by its full name
+}
+
+// add adds what a reference names to the features.
+func (b *planner) add(ref string) error {
 	owner, name, found := strings.Cut(ref, ":")
 	if !found {
 		return Errorf(Invalid, "BAD_REFERENCE", "%q is no reference to a feature; write VIEW:FEATURE or VIEW:*", ref)
 	}
-	if owner == requestRef {
-		return p.addRequest(name)
-	}
-	v, err := c.View(owner)
+	what, existing, err := b.existing(owner)
 	if err != nil {
 		return err
 	}
-	at, err := p.view(v)
-	if err != nil {
-		return err
-	}
-	matched := false
-	for i, f := range v.Features {
-		if f.Name != name && name != "*" {
-			continue
+	names := existing
+	if name != "*" {
+		if names = []string{name}; !slices.Contains(existing, name) {
+			return Errorf(NotFound, "UNKNOWN_FEATURE", what+"; %s", name, Nearest(name, existing))
 		}
-		matched = true
-		pv := &p.Views[at]
-		pv.Slots = append(pv.Slots, Slot{Column: i, Feature: len(p.Features)})
-		p.Features = append(p.Features, PlanFeature{Name: v.Name + ":" + f.Name, Type: f.Type, Default: f.Default, View: at, Request: -1})
 	}
-	if !matched {
-		existing := make([]string, len(v.Features))
-		for i, f := range v.Features {
-			existing[i] = f.Name
+	for _, name := range names {
+		full := owner + ":" + name
+		if _, twice := b.numbers[full]; twice {
+			return Errorf(Invalid, "DUPLICATE_FEATURE", "feature %s is asked for twice", full)
 		}
-		return Errorf(NotFound, "UNKNOWN_FEATURE", "feature view %q has no feature %q; %s", v.Name, name, Nearest(name, existing))
+		b.numbers[full] = len(b.Features)
+		f, err := b.feature(owner, name, len(b.Features))
+		if err != nil {
+			return err
+		}
+		b.Features = append(b.Features, f)
 	}
 	return nil
 }
 
-func (p *Plan) addRequest(name string) error {
-	var existing []string
-	for i, f := range p.Request {
+// existing returns the names that may follow an owner in a reference, and the
+// format of what is said of another.
+func (b *planner) existing(owner string) (what string, existing []string, err error) {
+	if owner == requestRef {
+		for _, f := range b.Request {
+			existing = append(existing, f.Name)
+		}
+		return "no request value %q is declared", existing, nil
+	}
+	if o := b.Catalog.onDemand[owner]; o != nil {
+		for _, f := range o.Features {
+			existing = append(existing, f.Name)
+		}
+		return fmt.Sprintf("on-demand view %q has no feature ", owner) + "%q", existing, nil
+	}
+	v, err := b.Catalog.View(owner)
+	if err != nil {
+		return "", nil, err
+	}
+	for _, f := range v.Features {
 		existing = append(existing, f.Name)
-		if f.Name == name || name == "*" {
-			p.Features = append(p.Features, PlanFeature{Name: requestRef + ":" + f.Name, Type: f.Type, Default: f.Default, View: -1, Request: i})
+	}
+	return fmt.Sprintf("feature view %q has no feature ", owner) + "%q", existing, nil
+}
+
+// feature returns the feature of a name, which gets a number; a stored one gets
+// a slot too.
+func (b *planner) feature(owner, name string, number int) (PlanFeature, error) {
+	out := PlanFeature{Name: owner + ":" + name, View: -1, Request: -1}
+	declared := func(f Feature) { out.Type, out.Default = f.Type, f.Default }
+	if owner == requestRef {
+		out.Request = slices.IndexFunc(b.Request, func(f Feature) bool { return f.Name == name })
+		declared(b.Request[out.Request])
+		return out, nil
+	}
+	if o := b.Catalog.onDemand[owner]; o != nil {
+		f := &o.Features[slices.IndexFunc(o.Features, func(f OnDemandFeature) bool { return f.Name == name })]
+		declared(f.AsFeature())
+		out.Expr = &PlanExpression{View: o, Feature: f}
+		return out, nil
+	}
+	v, err := b.Catalog.View(owner)
+	if err != nil {
+		return out, err
+	}
+	if out.View, err = b.view(v); err != nil {
+		return out, err
+	}
+	column := slices.IndexFunc(v.Features, func(f Feature) bool { return f.Name == name })
+	declared(v.Features[column])
+	b.Views[out.View].Slots = append(b.Views[out.View].Slots, Slot{Column: column, Feature: number})
+	return out, nil
+}
+
+// compute adds what an on-demand feature reads, and what that reads, and then
+// the feature itself to what is computed. Definitions have no circles.
+func (b *planner) compute(number int) error {
+	if b.Feature(number).Expr == nil || slices.Contains(b.Computed, number) {
+		return nil
+	}
+	var inputs []int
+	for _, in := range b.Catalog.Reads(b.Feature(number).Expr.View, b.Feature(number).Expr.Feature) {
+		input, err := b.input(in)
+		if err != nil {
+			return err
+		}
+		inputs = append(inputs, input)
+		if err := b.compute(input); err != nil {
+			return err
 		}
 	}
-	if name != "*" && !slices.Contains(existing, name) {
-		return Errorf(NotFound, "UNKNOWN_FEATURE", "no request value %q is declared; %s", name, Nearest(name, existing))
-	}
+	b.Feature(number).Expr.Inputs = inputs // after the last append to Inputs
+	b.Computed = append(b.Computed, number)
 	return nil
+}
+
+// input returns the number of a feature that an expression reads.
+func (b *planner) input(in Input) (int, error) {
+	if in.Owner == requestRef {
+		at := slices.IndexFunc(b.Request, func(f Feature) bool { return f.Name == in.Name })
+		if at < 0 {
+			b.Request = append(b.Request, in.Declared)
+		} else if x := b.Request[at]; x.Type != in.Declared.Type || !sameDefault(x, in.Declared) {
+			return 0, Errorf(Invalid, "REQUEST_VALUES", "request value %q has two types or defaults in what is asked for; ask for them apart", in.Name)
+		}
+	}
+	if number, found := b.numbers[in.String()]; found {
+		return number, nil
+	}
+	number := len(b.Features) + len(b.Inputs)
+	b.numbers[in.String()] = number
+	f, err := b.feature(in.Owner, in.Name, number)
+	if err != nil {
+		return 0, err
+	}
+	b.Inputs = append(b.Inputs, f)
+	return number, nil
 }
 
 // view returns the index of v in p.Views, adding it and its keys when new.

@@ -325,9 +325,7 @@ func (v *validator) expand(s *FeatureService, ref string) (full []string, proble
 		features = view.Features
 	} else if o := v.onDemand[owner]; o != nil {
 		what = fmt.Sprintf("on-demand view %q", owner)
-		for i := range o.Features {
-			features = append(features, o.Features[i].AsFeature())
-		}
+		features = o.AsFeatures()
 	} else {
 		return nil, fmt.Sprintf("no feature view %q; %s", owner, Nearest(owner, slices.Concat(names(v.views), names(v.onDemand))))
 	}

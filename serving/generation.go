@@ -59,7 +59,7 @@ func (g *generation) serviceShape(name string) (*shape, error) {
 	if err != nil {
 		return nil, err
 	}
-	return g.shape(plan), nil
+	return g.shape(plan)
 }
 
 // listShape returns the shape of a list of references, which is compiled once.
@@ -75,7 +75,10 @@ func (g *generation) listShape(refs []string) (*shape, error) {
 	if err != nil {
 		return nil, err
 	}
-	made := g.newShape(plan)
+	made, err := g.newShape(plan)
+	if err != nil {
+		return nil, err
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for old := range g.lists {
@@ -102,22 +105,29 @@ type shape struct {
 }
 
 // shape returns that of a service or a model.
-func (g *generation) shape(plan *schema.Plan) *shape {
+func (g *generation) shape(plan *schema.Plan) (*shape, error) {
 	if known, ok := g.shapes.Load(plan); ok {
-		return known.(*shape)
+		return known.(*shape), nil
 	}
-	known, _ := g.shapes.LoadOrStore(plan, g.newShape(plan))
-	return known.(*shape)
+	s, err := g.newShape(plan)
+	if err != nil {
+		return nil, err
+	}
+	known, _ := g.shapes.LoadOrStore(plan, s)
+	return known.(*shape), nil
 }
 
-func (g *generation) newShape(plan *schema.Plan) *shape {
+func (g *generation) newShape(plan *schema.Plan) (*shape, error) {
 	s := &shape{plan: plan}
 	for i := range plan.Views {
 		s.views = append(s.views, g.metrics.view(plan.Views[i].Name))
 	}
-	program := vector.Compile(plan)
+	program, err := vector.Compile(plan)
+	if err != nil {
+		return nil, err
+	}
 	s.calls.New = func() any { return &call{shape: s, batch: program.NewBatch()} }
-	return s
+	return s, nil
 }
 
 // begin returns a call of this shape, to be ended.

@@ -121,7 +121,11 @@ func (s *Server) withModel(model string, version int64, do func(*call) (*larderv
 }
 
 func (g *generation) run(plan *schema.Plan, do func(*call) (*larderv1.GetFeaturesAndScoreResponse, error)) (*larderv1.GetFeaturesAndScoreResponse, error) {
-	c := g.shape(plan).begin()
+	shape, err := g.shape(plan)
+	if err != nil {
+		return nil, err
+	}
+	c := shape.begin()
 	defer c.end()
 	return do(c)
 }

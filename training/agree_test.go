@@ -242,7 +242,11 @@ func (h *histories) read(rt *rapid.T, store *online.Store, t int64, answers [][]
 		}
 		amount.Float64s = append(amount.Float64s, value)
 	}
-	b := vector.Compile(h.plan).NewBatch()
+	program, err := vector.Compile(h.plan)
+	if err != nil {
+		rt.Fatal(err)
+	}
+	b := program.NewBatch()
 	b.Reset(len(rows), t)
 	if err := b.BindKeys(keys); err != nil {
 		rt.Fatal(err)

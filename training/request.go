@@ -82,8 +82,10 @@ func New(store *offline.Store, spine *arrow.Schema, req Request) (*Set, error) {
 	// requests.
 	plan := *req.Plan
 	plan.Model, plan.ModelVersion = nil, nil
-	s.program = vector.Compile(&plan)
 	var err error
+	if s.program, err = vector.Compile(&plan); err != nil {
+		return nil, err
+	}
 	if s.spine, err = bindSpine(spine, &plan, req.EventTimeColumn); err != nil {
 		return nil, err
 	}

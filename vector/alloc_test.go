@@ -44,7 +44,7 @@ func TestAllocationsOfTexts(t *testing.T) {
 	plan := servicePlan(t, oneView(t, "a:string b:string c:bytes d:list<float32> e:list<string>", ""))
 	stored := build(plan.Views[0].View, 0, "some", "text", []byte("bytes"), []any{float32(1), float32(2)}, []any{"x", "y", "z"})
 	for _, rows := range []int{1, 100, 1000} {
-		b, customers := vector.Compile(plan).NewBatch(), ids(make([]int64, rows)...)
+		b, customers := program(t, plan).NewBatch(), ids(make([]int64, rows)...)
 		got := testing.AllocsPerRun(20, func() {
 			b.Reset(rows, now)
 			if err := b.BindKeys(customers); err != nil {

@@ -43,6 +43,9 @@ type Batch struct {
 	text    []byte
 	spans   [][2]uint32 // in text, of each of Program.texts and row
 	missing missing
+
+	eval   evaluation
+	failed [][failures]int // of each expression
 }
 
 // A null is a value that a visible row lacks.
@@ -57,7 +60,9 @@ type missing struct {
 
 // NewBatch returns a batch of a program, to be reset before its first use.
 func (p *Program) NewBatch() *Batch {
-	return &Batch{program: p, entities: make([]*Column, len(p.plan.Keys)), given: make([]*Column, len(p.plan.Features))}
+	return &Batch{
+		program: p, entities: make([]*Column, len(p.plan.Keys)), given: make([]*Column, len(p.features)), failed: make([][failures]int, len(p.expressions)),
+	}
 }
 
 // Reset makes the batch ready for a request of rows rows that is decided at now,
@@ -76,6 +81,7 @@ func (b *Batch) Reset(rows int, now int64) {
 	clear(b.given)
 	b.dense, b.tensors, b.columns = nil, nil, nil
 	clear(b.ownColumns)
+	clear(b.failed)
 	b.nulls, b.text, b.spans, b.missing = b.nulls[:0], b.text[:0], b.spans[:0], missing{}
 }
 
@@ -104,7 +110,10 @@ func (b *Batch) Keys() *row.Keys { return &b.keys }
 // SetDense asks for the vectors in a float tensor: rows × features, row by row.
 // All features must be numbers or bools, as scoring.Bind has checked. Finish has
 // written every element; a null is NaN.
-func (b *Batch) SetDense(tensor []float32) { b.dense = tensor }
+func (b *Batch) SetDense(tensor []float32) {
+	b.dense = tensor
+	b.wantInputs()
+}
 
 // SetTensors asks for tensors of one element per row. There is one for each
 // feature of the plan, and one of no type where none is wanted. A tensor's type
@@ -114,13 +123,21 @@ func (b *Batch) SetDense(tensor []float32) { b.dense = tensor }
 func (b *Batch) SetTensors(tensors []Column) {
 	b.tensors = tensors
 	b.wantTexts()
+	b.wantInputs()
+}
+
+// wantInputs asks for the columns that expressions read.
+func (b *Batch) wantInputs() {
+	if len(b.program.expressions) > 0 && b.columns == nil {
+		b.WantColumns()
+	}
 }
 
 // WantColumns asks for the vectors as columns. Their values are made anew for
 // each request and stay when the batch is reused; the columns themselves, Valid
 // and Statuses belong to the batch.
 func (b *Batch) WantColumns() {
-	features := b.program.plan.Features
+	features := b.program.features
 	b.ownColumns = resize(b.ownColumns, len(features))
 	b.valid = resize(b.valid, len(features)*b.rows)
 	b.valueStatuses = resize(b.valueStatuses, len(features)*b.rows)
@@ -140,7 +157,12 @@ func (b *Batch) wantTexts() {
 
 // Columns returns a column per feature, in the order of the plan; nil unless
 // they were asked for. See WantColumns for what aliases the batch.
-func (b *Batch) Columns() []Column { return b.columns }
+func (b *Batch) Columns() []Column {
+	if b.columns == nil {
+		return nil
+	}
+	return b.columns[:b.program.width]
+}
 
 // Statuses returns what was found in a view, row by row: PRESENT, NOT_FOUND or
 // OUTSIDE_MAX_AGE. It aliases the batch.

@@ -58,7 +58,7 @@ func newRequest(t testing.TB, views, rows int) *request {
 		customers[i] = int64(i) * 7919
 	}
 	return &request{
-		batch: vector.Compile(plan).NewBatch(), entities: ids(customers...),
+		batch: program(t, plan).NewBatch(), entities: ids(customers...),
 		stored: build(plan.Views[0].View, 0, 0.5, 1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 7.5, 8.5, 9.5),
 	}
 }

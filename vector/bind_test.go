@@ -22,7 +22,7 @@ func TestBindKeysRefuses(t *testing.T) {
 			{Type: schema.Int64, Int64s: []int64{1, 2}}, {Type: schema.Int32, Int32s: []int32{3, 4}}, {Type: schema.String, Strings: []string{"eu", "us"}},
 		}}
 		change(&c)
-		b := vector.Compile(plan).NewBatch()
+		b := program(t, plan).NewBatch()
 		b.Reset(2, now)
 		wantError(t, b.BindKeys(c), schema.Invalid, reason, message)
 	}
@@ -53,7 +53,7 @@ func TestKeysOfAnotherWidthAreTheSameKeys(t *testing.T) {
 	defs.Entities[0].JoinKeys = []schema.JoinKey{{Name: "wide", Type: schema.Int64}, {Name: "narrow", Type: schema.Int32}}
 	plan := servicePlan(t, defs)
 	bind := func(wide, narrow vector.Column) []byte {
-		b := vector.Compile(plan).NewBatch()
+		b := program(t, plan).NewBatch()
 		b.Reset(1, now)
 		if err := b.BindKeys(vector.Columns{Names: []string{"narrow", "wide"}, Values: []vector.Column{narrow, wide}}); err != nil {
 			t.Fatal(err)
@@ -85,7 +85,7 @@ func TestBindRequestRefuses(t *testing.T) {
 			request.Names, request.Values = append(request.Names, name), append(request.Values, c)
 		}
 		request.Values[at] = c
-		b := vector.Compile(plan).NewBatch()
+		b := program(t, plan).NewBatch()
 		b.Reset(2, now)
 		wantError(t, b.BindRequest(request), schema.Invalid, reason, message)
 	}
@@ -117,7 +117,7 @@ func TestBindRequestRefuses(t *testing.T) {
 
 func TestRequestValueIsMissing(t *testing.T) {
 	plan := servicePlan(t, oneView(t, "count:int32", "amount:float64"))
-	b := vector.Compile(plan).NewBatch()
+	b := program(t, plan).NewBatch()
 	b.Reset(1, now)
 	wantError(t, b.BindRequest(vector.Columns{}), schema.Invalid, "MISSING_REQUEST_VALUE", `request value "amount" (float64) is missing; all needs it`)
 }

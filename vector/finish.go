@@ -28,10 +28,14 @@ func (b *Batch) Finish() error {
 			b.putGiven(feature, c)
 		}
 	}
+	if err := b.joinLists(); err != nil {
+		return err
+	}
+	b.evaluate()
 	if b.missing.found {
 		return b.missingError()
 	}
-	return b.joinLists()
+	return nil
 }
 
 // finishView gives all values of a view the status of their rows, and puts
@@ -62,11 +66,11 @@ func (b *Batch) finishView(view int) {
 
 // putDefault puts the default, or null, where no value is present.
 func (b *Batch) putDefault(feature, r int, status schema.Status) {
-	d := &b.program.defaults[feature]
-	if b.dense != nil {
-		b.dense[r*len(b.program.floats)+feature] = b.program.floats[feature]
+	d, visible := &b.program.defaults[feature], feature < b.program.width
+	if b.dense != nil && visible {
+		b.dense[r*b.program.width+feature] = b.program.floats[feature]
 	}
-	if b.tensors != nil {
+	if b.tensors != nil && visible {
 		if d.Valid[0] {
 			b.tensors[feature].putRow(r, d, 0)
 		} else {
@@ -78,7 +82,7 @@ func (b *Batch) putDefault(feature, r int, status schema.Status) {
 		c.Statuses[r], c.Valid[r] = status, d.Valid[0]
 		c.copyRow(r, d, 0)
 	}
-	if m := &b.missing; b.program.strict && (!m.found || r < m.row || r == m.row && feature < m.feature) {
+	if m := &b.missing; b.program.strict && visible && (!m.found || r < m.row || r == m.row && feature < m.feature) {
 		*m = missing{true, r, feature, status}
 	}
 }
@@ -90,10 +94,11 @@ func (b *Batch) putGiven(feature int, given *Column) {
 			b.putDefault(feature, r, schema.StatusNullValue)
 			continue
 		}
-		if b.dense != nil {
-			b.dense[r*len(b.program.floats)+feature] = given.float32At(r)
+		visible := feature < b.program.width
+		if b.dense != nil && visible {
+			b.dense[r*b.program.width+feature] = given.float32At(r)
 		}
-		if b.tensors != nil {
+		if b.tensors != nil && visible {
 			b.tensors[feature].putRow(r, given, r)
 		}
 		if b.columns != nil {
@@ -110,6 +115,9 @@ func (b *Batch) missingError() error {
 	failing := fmt.Sprintf("model %q asks to fail when a value is missing: %s is %s in row %d", plan.Model.Name, f.Name, m.status, m.row)
 	if b.given[m.feature] != nil {
 		return schema.Errorf(schema.Invalid, "MISSING_FEATURE", "%s of the request; send a value", failing)
+	}
+	if f.Expr != nil {
+		return schema.Errorf(schema.FailedPrecondition, "MISSING_FEATURE", "%s; its expression has no value there", failing)
 	}
 	return schema.Errorf(schema.FailedPrecondition, "MISSING_FEATURE", "%s (%s)", failing, b.describeKey(f.View, m.row))
 }

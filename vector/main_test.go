@@ -294,3 +294,13 @@ func describe(err error) string {
 	}
 	return fmt.Sprint(err)
 }
+
+// program compiles a plan.
+func program(t fatal, plan *schema.Plan) *vector.Program {
+	t.Helper()
+	p, err := vector.Compile(plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}

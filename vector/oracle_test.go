@@ -21,7 +21,7 @@ import (
 func TestBatchAgainstOracle(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := drawWorld(t)
-		batch := vector.Compile(w.plan).NewBatch()
+		batch := program(t, w.plan).NewBatch()
 		for range 2 { // the second request meets the first one's memory
 			q := w.drawRequest(t)
 			q.answer(t, batch)

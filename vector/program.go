@@ -1,6 +1,7 @@
 package vector
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"sync/atomic"
@@ -15,11 +16,15 @@ import (
 type Program struct {
 	plan     *schema.Plan
 	views    []viewProgram
+	width    int // of the vector; features from here on are inputs of expressions only
+	features []*schema.PlanFeature
 	defaults []Column       // of each feature: one row, its default or null
 	floats   []float32      // of each feature: its default as a float tensor holds it; NaN for null
 	texts    []int          // the features that are strings, bytes or lists
 	request  map[string]int // the feature that a name in a request means; below 0: ^index in plan.Request of a value that isn't a feature
 	strict   bool           // the model asks to fail when a value is missing
+
+	expressions []*expression // in the order of evaluation
 }
 
 type viewProgram struct {
@@ -56,17 +61,19 @@ type run struct {
 	count int
 }
 
-// Compile returns the program of a plan.
-func Compile(plan *schema.Plan) *Program {
+// Compile returns the program of a plan. It fails when an expression does not
+// compile, which CheckExpressions would have told of the plan's catalog.
+func Compile(plan *schema.Plan) (*Program, error) {
 	p := &Program{
-		plan: plan, views: make([]viewProgram, len(plan.Views)), request: map[string]int{},
+		plan: plan, width: len(plan.Features), views: make([]viewProgram, len(plan.Views)), request: map[string]int{},
 		strict: plan.Model != nil && plan.Model.OnMissing == schema.FailOnMissing,
 	}
 	for i := range plan.Request {
 		p.request[plan.Request[i].Name] = ^i
 	}
-	for i := range plan.Features {
-		f := &plan.Features[i]
+	for i := range len(plan.Features) + len(plan.Inputs) {
+		f := plan.Feature(i)
+		p.features = append(p.features, f)
 		p.request[f.Name] = i
 		if f.Request >= 0 {
 			p.request[plan.Request[f.Request].Name] = i
@@ -87,7 +94,24 @@ func Compile(plan *schema.Plan) *Program {
 			p.views[i].features = append(p.views[i].features, slot.Feature)
 		}
 	}
-	return p
+	return p, p.compileExpressions()
+}
+
+func (p *Program) compileExpressions() error {
+	columns := map[string]int{}
+	for i, f := range p.features {
+		columns[f.Name] = i
+	}
+	for _, number := range p.plan.Computed {
+		e := p.features[number].Expr
+		x, err := compileExpression(p.plan.Catalog, e.View, e.Feature, columns)
+		if err != nil {
+			return fmt.Errorf("on-demand view %q: feature %q: %w", e.View.Name, e.Feature.Name, err)
+		}
+		x.feature = number
+		p.expressions = append(p.expressions, x)
+	}
+	return nil
 }
 
 // layout returns the program of a layout by its number; nil when there is none.
@@ -125,7 +149,7 @@ func (p *Program) compileLayout(v *schema.PlanView, columns []schema.Column) *la
 			continue
 		}
 		l.fixed = append(l.fixed, m)
-		if isNumber(m.kind) {
+		if isNumber(m.kind) && m.feature < p.width {
 			l.addRun(m)
 		}
 	}

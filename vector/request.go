@@ -16,7 +16,7 @@ func (b *Batch) BindRequest(values Columns) error {
 		if at < 0 {
 			v.want = p.plan.Request[^at].Type
 		} else {
-			v.want = p.plan.Features[at].Type
+			v.want = p.features[at].Type
 		}
 		if err := v.check(&values.Values[i], b.rows); err != nil {
 			return err
@@ -33,8 +33,8 @@ func (b *Batch) BindRequest(values Columns) error {
 		}
 		b.given[at] = c
 	}
-	for i := range p.plan.Features {
-		if f := &p.plan.Features[i]; f.Request >= 0 && b.given[i] == nil {
+	for i, f := range p.features {
+		if f.Request >= 0 && b.given[i] == nil {
 			return schema.Errorf(schema.Invalid, "MISSING_REQUEST_VALUE", "request value %q (%s) is missing; %s needs it", p.plan.Request[f.Request].Name, f.Type, p.plan.Name())
 		}
 	}
@@ -47,8 +47,8 @@ func (p *Program) requestNames() []string {
 	for i := range p.plan.Request {
 		names = append(names, p.plan.Request[i].Name)
 	}
-	for i := range p.plan.Features {
-		if f := &p.plan.Features[i]; f.Request < 0 {
+	for _, f := range p.features {
+		if f.Request < 0 {
 			names = append(names, f.Name)
 		}
 	}

@@ -31,7 +31,7 @@ func (k *kept) keep(text []byte, t schema.Type) {
 func (b *Batch) putTexts() {
 	var copies kept
 	for slot, feature := range b.program.texts {
-		t := b.program.plan.Features[feature].Type
+		t := b.program.features[feature].Type
 		if t.IsList() {
 			continue
 		}
@@ -40,7 +40,7 @@ func (b *Batch) putTexts() {
 		if b.columns != nil {
 			b.columns[feature].setTexts(&copies, spans)
 		}
-		if b.tensors != nil {
+		if b.tensors != nil && feature < b.program.width {
 			b.tensors[feature].setTexts(&copies, spans)
 		}
 	}
@@ -72,7 +72,7 @@ func (b *Batch) joinLists() error {
 		}
 		copies.keep(b.text, c.Type.Elem())
 		if err := b.joinList(c, slot, feature, &copies); err != nil {
-			return b.program.views[b.program.plan.Features[feature].View].corrupt(err)
+			return b.program.views[b.program.features[feature].View].corrupt(err)
 		}
 	}
 	return nil

@@ -44,7 +44,7 @@ func (b *Batch) Visit(i int, eventTime int64, stored []byte) error {
 // null it moves whatever lies there, and Finish puts the default over it.
 func (b *Batch) take(v *viewProgram, l *layoutProgram, r int, stored []byte) error {
 	if b.dense != nil {
-		width := len(b.program.floats)
+		width := b.program.width
 		vector := b.dense[r*width : (r+1)*width]
 		for i := range l.runs {
 			m := &l.runs[i]
@@ -59,8 +59,9 @@ func (b *Batch) take(v *viewProgram, l *layoutProgram, r int, stored []byte) err
 	}
 	if b.tensors != nil {
 		for i := range l.fixed {
-			m := &l.fixed[i]
-			b.tensors[m.feature].putRaw(r, m.kind, stored[m.offset:])
+			if m := &l.fixed[i]; m.feature < b.program.width {
+				b.tensors[m.feature].putRaw(r, m.kind, stored[m.offset:])
+			}
 		}
 	}
 	if len(b.spans) > 0 {

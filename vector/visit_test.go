@@ -17,7 +17,7 @@ import (
 // begin returns a batch for the customers, at a time, that will give columns.
 func begin(t testing.TB, plan *schema.Plan, now int64, customers ...int64) *vector.Batch {
 	t.Helper()
-	b := vector.Compile(plan).NewBatch()
+	b := program(t, plan).NewBatch()
 	b.Reset(len(customers), now)
 	if err := b.BindKeys(ids(customers...)); err != nil {
 		t.Fatal(err)
@@ -183,7 +183,7 @@ func TestTextsOfOneRequestAreBounded(t *testing.T) {
 func TestValuesStayWhenTheBatchIsReused(t *testing.T) {
 	plan := servicePlan(t, oneView(t, "count:int64 name:string blob:bytes tags:list<string>", ""))
 	v := plan.Views[0].View
-	b := vector.Compile(plan).NewBatch()
+	b := program(t, plan).NewBatch()
 	answer := func(stored []byte) []any {
 		b.Reset(1, now)
 		if err := b.BindKeys(ids(7)); err != nil {
@@ -214,7 +214,7 @@ func FuzzVisit(f *testing.F) {
 	const spec = "a:bool b:int32 c:int64 d:float32 e:float64 f:string g:bytes h:timestamp i:list<bool> j:list<int32> " +
 		"k:list<int64> l:list<float32> m:list<float64> n:list<string> o:list<bytes> p:list<timestamp>"
 	all, numbers := servicePlan(f, oneView(f, spec, "")), servicePlan(f, oneView(f, "a:bool b:int32 c:int64 d:float32 e:float64", ""))
-	program, dense := vector.Compile(all), vector.Compile(numbers)
+	whole, dense := program(f, all), program(f, numbers)
 	list := func(v any) []any { return []any{v, v} }
 	f.Add(now, build(all.Views[0].View, 0, true, int32(1), int64(2), float32(3), 4.0, "five", []byte("six"), nil, list(true), list(int32(1)),
 		list(int64(1)), list(float32(1)), list(1.0), list("x"), list([]byte("y")), nil))
@@ -222,7 +222,7 @@ func FuzzVisit(f *testing.F) {
 	f.Add(now-hour-1, []byte{1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, eventTime int64, stored []byte) {
 		stored = slices.Clip(bytes.Clone(stored))
-		for _, p := range []*vector.Program{program, dense} {
+		for _, p := range []*vector.Program{whole, dense} {
 			b := p.NewBatch()
 			b.Reset(1, now)
 			if err := b.BindKeys(ids(7)); err != nil {

@@ -31,6 +31,7 @@ import (
 	"larder/store/offline"
 	"larder/store/online"
 	"larder/store/registry"
+	"larder/vector"
 )
 
 var (
@@ -182,6 +183,9 @@ func (n *node) openRegistry(ctx context.Context) error {
 	var err error
 	n.registry, err = registry.Open(n.cfg.Postgres, filepath.Join(n.cfg.Data, registryFolder), registry.Options{
 		Prepare: func(ctx context.Context, c *schema.Catalog) error {
+			if err := vector.CheckExpressions(c); err != nil {
+				return err
+			}
 			return n.models.Prepare(ctx, c, n.registry.ModelFile)
 		},
 		Published: n.models.Commit,

@@ -80,6 +80,7 @@ var House = Table{
 		"github.com/spf13/pflag":                  {"cmd/larder"},
 		"github.com/vbauerster/mpb/v8":            {"cmd/larder"},
 		"golang.org/x/term":                       {"cmd/larder"},
+		"cel.dev/cel-go":                          {"vector"},
 		"github.com/DataDog/sketches-go":          {"training"},
 		"github.com/HdrHistogram/hdrhistogram-go": {"bench", "demo"},
 		"golang.org/x/sync":                       {"bench", "cmd/larder", "control", "demo", "store/online", "training"},

@@ -1,0 +1,177 @@
+package vector
+
+import (
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/interpreter"
+
+	"larder/schema"
+)
+
+// A Failure is why an expression gave no value. The value is null then.
+type Failure uint8
+
+// The failures.
+const (
+	DivisionByZero Failure = iota // of integers; floats have infinities
+	Overflow                      // of integers, or of the feature's type
+	CostExceeded                  // a text or a list was too long for what is done with it
+	OtherFailure                  // such as an index that isn't there, or a text that is no number
+	failures
+)
+
+var failureNames = [failures]string{"division_by_zero", "overflow", "cost", "other"}
+
+// String returns the failure as metrics have it.
+func (f Failure) String() string { return failureNames[f] }
+
+// An evaluation is the row that is evaluated: what expressions read.
+type evaluation struct {
+	columns []Column // of features and inputs
+	row     int
+	owners  []string
+}
+
+// ResolveName is called by CEL. Every owner is the row: its fields know what they
+// read of it.
+func (e *evaluation) ResolveName(name string) (any, bool) {
+	return e, slices.Contains(e.owners, name)
+}
+
+// Parent is called by CEL.
+func (e *evaluation) Parent() interpreter.Activation { return nil }
+
+// evaluate computes the on-demand features of all rows.
+func (b *Batch) evaluate() {
+	b.eval.columns = b.columns
+	for i, x := range b.program.expressions {
+		if b.given[x.feature] != nil {
+			continue // the request brings it
+		}
+		b.eval.owners = x.owners
+		for r := range b.rows {
+			b.eval.row = r
+			b.putComputed(i, x, r)
+		}
+	}
+	b.eval.columns = nil
+}
+
+// putComputed puts the value of one expression in one row.
+func (b *Batch) putComputed(i int, x *expression, r int) {
+	out, _, err := x.program.Eval(&b.eval)
+	var failure Failure
+	null := err == nil && isNone(&out)
+	switch {
+	case errors.Is(err, errNull), null:
+		b.putDefault(x.feature, r, schema.StatusNullValue)
+		return
+	case err != nil:
+		failure = failureOf(err)
+	default:
+		var fits bool
+		if failure, fits = Overflow, b.columns[x.feature].setValue(r, out); fits {
+			b.columns[x.feature].Statuses[r], b.columns[x.feature].Valid[r] = schema.StatusPresent, true
+			b.copyOut(x.feature, r)
+			return
+		}
+	}
+	b.failed[i][failure]++
+	b.putDefault(x.feature, r, schema.StatusNullValue)
+}
+
+// copyOut takes a computed value to the tensors that were asked for.
+func (b *Batch) copyOut(feature, r int) {
+	if feature >= b.program.width {
+		return
+	}
+	c := &b.columns[feature]
+	if b.dense != nil {
+		b.dense[r*b.program.width+feature] = c.float32At(r)
+	}
+	if b.tensors != nil {
+		b.tensors[feature].putRow(r, c, r)
+	}
+}
+
+// isNone tells whether a result is an optional without a value; one that has a
+// value becomes it.
+func isNone(out *ref.Val) bool {
+	o, optional := (*out).(*types.Optional)
+	if !optional {
+		return false
+	}
+	if !o.HasValue() {
+		return true
+	}
+	*out = o.GetValue()
+	return false
+}
+
+// setValue sets row r to a result and tells whether it fits the column's type.
+func (c *Column) setValue(r int, v ref.Val) bool {
+	switch v := v.(type) {
+	case types.Bool:
+		c.Bools[r] = bool(v)
+	case types.Int:
+		if c.Type == schema.Int64 {
+			c.Int64s[r] = int64(v)
+			return true
+		}
+		c.Int32s[r] = int32(v)
+		return fitsInt32(int64(v))
+	case types.Double:
+		if c.Type == schema.Float64 {
+			c.Float64s[r] = float64(v)
+			return true
+		}
+		c.Float32s[r] = float32(v)
+		return !math.IsInf(float64(c.Float32s[r]), 0) || math.IsInf(float64(v), 0)
+	case types.String:
+		c.Strings[r] = string(v)
+		return len(v) <= schema.MaxValueBytes
+	case types.Bytes:
+		c.Bytes[r] = v
+		return len(v) <= schema.MaxValueBytes
+	case types.Timestamp:
+		c.Int64s[r] = v.UnixMicro()
+		return c.Int64s[r] >= schema.BeginningOfTime && c.Int64s[r] <= schema.EndOfTime
+	}
+	return true
+}
+
+func timestamp(micros int64) types.Timestamp {
+	return types.Timestamp{Time: time.UnixMicro(micros).UTC()}
+}
+
+// failureOf tells CEL's errors apart, which have no kinds but words.
+func failureOf(err error) Failure {
+	text := err.Error()
+	switch {
+	case strings.Contains(text, "by zero"):
+		return DivisionByZero
+	case strings.Contains(text, "overflow"), strings.Contains(text, "range error"):
+		return Overflow
+	case strings.Contains(text, "cost limit exceeded"):
+		return CostExceeded
+	}
+	return OtherFailure
+}
+
+// Failures calls visit for each on-demand feature, by its view and name, that
+// gave no value in some rows for one reason.
+func (b *Batch) Failures(visit func(view, feature string, why Failure, rows int)) {
+	for i, counts := range b.failed {
+		for why, n := range counts {
+			if n > 0 {
+				visit(b.program.expressions[i].view, b.program.expressions[i].name, Failure(why), n)
+			}
+		}
+	}
+}
