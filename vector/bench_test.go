@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"larder/schema"
 	"larder/vector"
 )
 
@@ -81,4 +82,37 @@ func (r *request) answer(t testing.TB, ask func(b *vector.Batch)) {
 	if err := b.Finish(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// BenchmarkExpression evaluates one expression of three operations in 1000 rows.
+func BenchmarkExpression(b *testing.B) {
+	const rows = 1000
+	plan := servicePlan(b, onDemand(b, "od.f:float64=request.amount / (spend.mean + 1.0) * 2.0"))
+	batch := program(b, plan).NewBatch()
+	stored := build(plan.Views[0].View, 0, storedValues()...)
+	customers, amounts := make([]int64, rows), make([]any, rows)
+	for i := range amounts {
+		customers[i], amounts[i] = int64(i), float64(i)
+	}
+	sent := named("amount", column(schema.Float64, amounts))
+	b.ReportAllocs()
+	for b.Loop() {
+		batch.Reset(rows, now)
+		if err := batch.BindKeys(ids(customers...)); err != nil {
+			b.Fatal(err)
+		}
+		if err := batch.BindRequest(sent); err != nil {
+			b.Fatal(err)
+		}
+		batch.WantColumns()
+		for i := range rows {
+			if err := batch.Visit(i, now, stored); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := batch.Finish(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/rows, "ns/row")
 }
