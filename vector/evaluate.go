@@ -22,11 +22,12 @@ const (
 	DivisionByZero Failure = iota // of integers; floats have infinities
 	Overflow                      // of integers, or of the feature's type
 	CostExceeded                  // a text or a list was too long for what is done with it
+	TooLarge                      // a text or list that it reads is larger than expressions may read
 	OtherFailure                  // such as an index that isn't there, or a text that is no number
 	failures
 )
 
-var failureNames = [failures]string{"division_by_zero", "overflow", "cost", "other"}
+var failureNames = [failures]string{"division_by_zero", "overflow", "cost", "too_large", "other"}
 
 // String returns the failure as metrics have it.
 func (f Failure) String() string { return failureNames[f] }
@@ -154,6 +155,8 @@ func timestamp(micros int64) types.Timestamp {
 func failureOf(err error) Failure {
 	text := err.Error()
 	switch {
+	case errors.Is(err, errTooLarge):
+		return TooLarge
 	case strings.Contains(text, "by zero"):
 		return DivisionByZero
 	case strings.Contains(text, "overflow"), strings.Contains(text, "range error"):

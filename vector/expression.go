@@ -18,9 +18,12 @@ import (
 	"larder/schema"
 )
 
-// maxCost bounds the cost of one evaluation, in CEL's units: about one for each
+// The bounds on the cost of one evaluation, in CEL's units: about one for each
 // operator, and more for those that walk texts and lists.
-const maxCost = 100_000
+const (
+	maxWorstCost = 1_000_000 // that any row could have; more is refused when it is applied
+	maxCost      = 100_000   // that a row may have; more is a failure
+)
 
 // maxNesting bounds how deep an expression may be nested.
 const maxNesting = 100
@@ -41,8 +44,11 @@ type field struct {
 	kind   schema.Type
 }
 
-// errNull ends an evaluation that reads a null.
-var errNull = errors.New("null")
+// What ends an evaluation that reads a null, or a value that is too large.
+var (
+	errNull     = errors.New("null")
+	errTooLarge = errors.New("too large")
+)
 
 // baseEnvironment has the language without anything to read.
 var baseEnvironment = sync.OnceValues(func() (*cel.Env, error) {
@@ -93,15 +99,36 @@ func compileExpression(c *schema.Catalog, o *schema.OnDemandView, f *schema.OnDe
 	if err := checkResult(checked.OutputType(), f.Type); err != nil {
 		return nil, err
 	}
-	var limits []cel.ProgramOption
-	if cost, err := env.EstimateCost(checked, sizes{}); err != nil || cost.Max > maxCost {
-		limits = append(limits, cel.CostLimit(maxCost)) // counting costs time, so only where it may matter
+	limits, err := checkCost(env, checked)
+	if err != nil {
+		return nil, err
 	}
 	program, err := env.Program(checked, append(limits, cel.EvalOptions(cel.OptOptimize))...)
 	if err != nil {
 		return nil, err
 	}
 	return &expression{view: o.Name, name: f.Name, declared: f.Type, program: program, owners: provider.names()}, nil
+}
+
+// checkCost refuses an expression that could cost more than one row is worth, and
+// returns how evaluations are limited. Counting costs time, so only what may come
+// near the limit is counted.
+func checkCost(env *cel.Env, checked *cel.Ast) ([]cel.ProgramOption, error) {
+	for _, e := range ast.MatchDescendants(ast.NavigateAST(checked.NativeRep()), ast.FunctionMatcher("format")) {
+		at := checked.NativeRep().SourceInfo().GetStartLocation(e.ID())
+		return nil, fmt.Errorf("line %d, column %d: there is no format here, as nothing bounds what it makes; join texts with +", at.Line(), at.Column()+1)
+	}
+	worst, err := env.EstimateCost(checked, sizes{})
+	switch {
+	case err != nil:
+		return nil, err
+	case worst.Max > maxWorstCost:
+		return nil, fmt.Errorf("it could cost %d for one row, with texts of %d bytes and lists of %d elements; at most %d is allowed: walk a list once, not inside another walk, and search or replace by a fixed text",
+			worst.Max, maxReadBytes, maxReadElements, maxWorstCost)
+	case worst.Max > maxCost:
+		return []cel.ProgramOption{cel.CostLimit(maxCost)}, nil
+	}
+	return nil, nil
 }
 
 // describeIssues says what a checker found, and what there is to read.
@@ -284,11 +311,14 @@ func (f field) value(row any) (any, error) {
 	case schema.Float64:
 		return types.Double(c.Float64s[r.row]), nil
 	case schema.String:
-		return types.String(c.Strings[r.row]), nil
+		return types.String(c.Strings[r.row]), limitBytes(len(c.Strings[r.row]))
 	case schema.Bytes:
-		return types.Bytes(c.Bytes[r.row]), nil
+		return types.Bytes(c.Bytes[r.row]), limitBytes(len(c.Bytes[r.row]))
 	case schema.Timestamp:
 		return timestamp(c.Int64s[r.row]), nil
+	}
+	if err := c.limitList(r.row); err != nil {
+		return nil, err
 	}
 	return c.celList(r.row), nil
 }

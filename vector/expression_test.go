@@ -177,7 +177,7 @@ func TestFailures(t *testing.T) {
 	f("float32", "request.amount * 1e300", vector.Overflow)
 	f("string", "spend.tags[7]", vector.OtherFailure)
 	f("int64", "int(spend.city)", vector.OtherFailure)
-	f("int64", "lists.range(100000).map(x, x + 1).size()", vector.CostExceeded)
+	f("int64", "lists.range(50000).map(x, x + 1).size()", vector.CostExceeded)
 }
 
 // TestChain: on-demand views read one another, whatever of them is asked for.
