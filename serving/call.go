@@ -103,7 +103,9 @@ func (s *Server) read(ctx context.Context, c *call) error {
 	if err := s.opts.Online.Read(ctx, c.batch.Keys(), c.batch.Visit); err != nil {
 		return fmt.Errorf("read %s: %w", c.shape.plan.Name(), err)
 	}
-	if err := c.batch.Finish(); err != nil {
+	err := c.batch.Finish()
+	s.metrics.failures(c.batch) // also those that a model refuses
+	if err != nil {
 		return err
 	}
 	s.metrics.read.Observe(time.Since(began).Seconds())

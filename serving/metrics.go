@@ -4,11 +4,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"larder/schema"
+	"larder/vector"
 )
 
 type metrics struct {
 	read, score prometheus.Observer
 	rows        *prometheus.CounterVec
+	onDemand    *prometheus.CounterVec
 }
 
 // stageBuckets go from what one row takes to what ten thousand take.
@@ -23,11 +25,21 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 		rows: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "larder_serving_rows_total", Help: "Rows that were looked for in a feature view, by what was found.",
 		}, []string{"view", "status"}),
+		onDemand: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "larder_on_demand_errors_total", Help: "Values that an expression failed to compute and that are null, by reason.",
+		}, []string{"view", "feature", "reason"}),
 	}
 	if registerer != nil {
-		registerer.MustRegister(stages, m.rows)
+		registerer.MustRegister(stages, m.rows, m.onDemand)
 	}
 	return m
+}
+
+// failures counts what expressions of a request failed to compute.
+func (m *metrics) failures(batch *vector.Batch) {
+	batch.Failures(func(view, feature string, why vector.Failure, rows int) {
+		m.onDemand.WithLabelValues(view, feature, why.String()).Add(float64(rows))
+	})
 }
 
 // viewCounters counts the rows of a view by status.

@@ -32,7 +32,7 @@ type Options struct {
 	// Logger gets a line when another catalog begins to serve. Defaults to
 	// slog.Default().
 	Logger *slog.Logger
-	// Registerer takes the metrics larder_serving_*. Nil: none are registered.
+	// Registerer takes the metrics larder_serving_* and larder_on_demand_*. Nil: none are registered.
 	Registerer prometheus.Registerer
 }
 

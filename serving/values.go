@@ -27,16 +27,17 @@ func (c *call) takeJSON(req *jsonRequest) error {
 }
 
 // requestType returns the type of a value that a request may bring: one that is
-// declared, or a feature; 0 when it may not.
+// declared, or a feature that is asked for or that an expression reads; 0 when it
+// may not.
 func requestType(plan *schema.Plan, name string) schema.Type {
 	for i := range plan.Request {
 		if plan.Request[i].Name == name {
 			return plan.Request[i].Type
 		}
 	}
-	for i := range plan.Features {
-		if plan.Features[i].Name == name {
-			return plan.Features[i].Type
+	for i := range len(plan.Features) + len(plan.Inputs) {
+		if f := plan.Feature(i); f.Name == name {
+			return f.Type
 		}
 	}
 	return 0
