@@ -50,9 +50,10 @@ var House = Table{
 			"api/larder/v1", "internal/grpcserver", "schema", "scoring", "store/online", "store/row", "vector",
 		}},
 
-		"control": {Floor: 5, Imports: []string{
+		"verify": {Floor: 5, Imports: []string{"schema", "store/offline", "store/online", "store/record", "store/row", "training", "vector"}},
+		"control": {Floor: 6, Imports: []string{
 			"api/larder/v1", "internal/grpcserver", "materialize", "schema", "schema/definitions", "scoring",
-			"store/offline", "store/online", "store/registry", "training", "vector",
+			"store/offline", "store/online", "store/registry", "training", "vector", "verify",
 		}},
 		"bench": {Floor: 5, Imports: []string{
 			"api/larder/v1", "internal/launch", "internal/onnxmodel", "internal/pgdev", "schema",
@@ -60,8 +61,8 @@ var House = Table{
 		}},
 		"demo": {Floor: 5, Imports: []string{"api/larder/v1", "examples/fraud", "internal/launch", "internal/pgdev"}},
 
-		"cmd/larder":  {Floor: 6, All: true},
-		"integration": {Floor: 7, Imports: []string{"api/larder/v1", "internal/onnxmodel", "internal/pgtest"}, BlackBox: true},
+		"cmd/larder":  {Floor: 7, All: true},
+		"integration": {Floor: 8, Imports: []string{"api/larder/v1", "internal/onnxmodel", "internal/pgtest"}, BlackBox: true},
 	},
 	Doors: map[string][]string{
 		"github.com/jackc/pgx/v5": {
@@ -72,7 +73,7 @@ var House = Table{
 		"github.com/dgraph-io/badger/v4": {"store/online"},
 		"github.com/dgraph-io/ristretto": {"store/online"},
 		"github.com/apache/arrow/go/v17": {
-			"cmd/larder", "control", "integration", "internal/arrowfile", "materialize", "store/offline", "store/record", "training",
+			"cmd/larder", "control", "integration", "internal/arrowfile", "materialize", "store/offline", "store/record", "training", "verify",
 		},
 		"github.com/yalue/onnxruntime_go":         {"scoring"},
 		"github.com/goccy/go-yaml":                {"cmd/larder", "schema/definitions"},

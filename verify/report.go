@@ -1,0 +1,64 @@
+package verify
+
+// A Kind is what came of comparing a key.
+type Kind string
+
+// The kinds.
+const (
+	Equal      Kind = "equal"
+	Mismatched Kind = "mismatched"
+	Missing    Kind = "missing"
+	Extra      Kind = "extra"
+	Stale      Kind = "stale"
+)
+
+// maxDifferences is how many keys of each kind a report shows.
+const maxDifferences = 5
+
+// A Report is what was found in a view.
+type Report struct {
+	View     string
+	Time     int64 // the watermark that was compared at, in microseconds since 1970 UTC
+	Keys     int64 // compared
+	Counts   map[Kind]int64
+	Features []FeatureReport // in the view's order
+	// Differences are the first keys of each kind but Equal; at most 5 of each.
+	Differences []Difference
+}
+
+// A FeatureReport counts the keys whose value of one feature differs.
+type FeatureReport struct {
+	Name       string
+	Mismatched int64
+}
+
+// A Difference is one key that was not answered alike.
+type Difference struct {
+	Kind    Kind
+	Key     string // as in customer_id=7
+	Feature string // the first that differs; empty when what is found of the key does
+	Online  string // the answer of the store, and of the source
+	Source  string
+}
+
+// Faults returns how many keys differ for another reason than being stale.
+func (r *Report) Faults() int64 {
+	return r.Counts[Mismatched] + r.Counts[Missing] + r.Counts[Extra]
+}
+
+func (r *Report) add(kind Kind) {
+	r.Keys++
+	r.Counts[kind]++
+}
+
+func (r *Report) show(d Difference) {
+	n := 0
+	for _, x := range r.Differences {
+		if x.Kind == d.Kind {
+			n++
+		}
+	}
+	if n < maxDifferences {
+		r.Differences = append(r.Differences, d)
+	}
+}
