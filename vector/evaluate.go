@@ -58,7 +58,15 @@ func (b *Batch) evaluate() {
 		b.eval.owners = x.owners
 		for r := range b.rows {
 			b.eval.row = r
-			b.putComputed(i, x, r)
+			if x.arithmetic == nil {
+				b.putComputed(i, x, r)
+				continue
+			}
+			if v, ok := x.arithmetic(&b.eval); ok {
+				b.putFitting(i, x, r, b.columns[x.feature].setDouble(r, v))
+			} else {
+				b.putDefault(x.feature, r, schema.StatusNullValue)
+			}
 		}
 	}
 	b.eval.columns = nil
@@ -67,24 +75,27 @@ func (b *Batch) evaluate() {
 // putComputed puts the value of one expression in one row.
 func (b *Batch) putComputed(i int, x *expression, r int) {
 	out, _, err := x.program.Eval(&b.eval)
-	var failure Failure
 	null := err == nil && isNone(&out)
 	switch {
 	case errors.Is(err, errNull), null:
 		b.putDefault(x.feature, r, schema.StatusNullValue)
-		return
 	case err != nil:
-		failure = failureOf(err)
+		b.failed[i][failureOf(err)]++
+		b.putDefault(x.feature, r, schema.StatusNullValue)
 	default:
-		var fits bool
-		if failure, fits = Overflow, b.columns[x.feature].setValue(r, out); fits {
-			b.columns[x.feature].Statuses[r], b.columns[x.feature].Valid[r] = schema.StatusPresent, true
-			b.copyOut(x.feature, r)
-			return
-		}
+		b.putFitting(i, x, r, b.columns[x.feature].setValue(r, out))
 	}
-	b.failed[i][failure]++
-	b.putDefault(x.feature, r, schema.StatusNullValue)
+}
+
+// putFitting takes on a result that was set in its column, if it fits there.
+func (b *Batch) putFitting(i int, x *expression, r int, fits bool) {
+	if !fits {
+		b.failed[i][Overflow]++
+		b.putDefault(x.feature, r, schema.StatusNullValue)
+		return
+	}
+	b.columns[x.feature].Statuses[r], b.columns[x.feature].Valid[r] = schema.StatusPresent, true
+	b.copyOut(x.feature, r)
 }
 
 // copyOut takes a computed value to the tensors that were asked for.
@@ -128,12 +139,7 @@ func (c *Column) setValue(r int, v ref.Val) bool {
 		c.Int32s[r] = int32(v)
 		return fitsInt32(int64(v))
 	case types.Double:
-		if c.Type == schema.Float64 {
-			c.Float64s[r] = float64(v)
-			return true
-		}
-		c.Float32s[r] = float32(v)
-		return !math.IsInf(float64(c.Float32s[r]), 0) || math.IsInf(float64(v), 0)
+		return c.setDouble(r, float64(v))
 	case types.String:
 		c.Strings[r] = string(v)
 		return len(v) <= schema.MaxValueBytes
@@ -145,6 +151,16 @@ func (c *Column) setValue(r int, v ref.Val) bool {
 		return c.Int64s[r] >= schema.BeginningOfTime && c.Int64s[r] <= schema.EndOfTime
 	}
 	return true
+}
+
+// setDouble is setValue of a double.
+func (c *Column) setDouble(r int, v float64) bool {
+	if c.Type == schema.Float64 {
+		c.Float64s[r] = v
+		return true
+	}
+	c.Float32s[r] = float32(v)
+	return !math.IsInf(float64(c.Float32s[r]), 0) || math.IsInf(v, 0)
 }
 
 func timestamp(micros int64) types.Timestamp {

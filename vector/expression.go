@@ -36,6 +36,8 @@ type expression struct {
 	declared schema.Type
 	program  cel.Program
 	owners   []string // of what it reads
+
+	arithmetic arithmetic // instead of program, where the expression is nothing else; nil elsewhere
 }
 
 // A field reads one input from the row that is evaluated.
@@ -107,7 +109,7 @@ func compileExpression(c *schema.Catalog, o *schema.OnDemandView, f *schema.OnDe
 	if err != nil {
 		return nil, err
 	}
-	return &expression{view: o.Name, name: f.Name, declared: f.Type, program: program, owners: provider.names()}, nil
+	return &expression{view: o.Name, name: f.Name, declared: f.Type, program: program, owners: provider.names(), arithmetic: compileArithmetic(checked, provider)}, nil
 }
 
 // checkCost refuses an expression that could cost more than one row is worth, and
@@ -221,6 +223,7 @@ func celType(t schema.Type) *cel.Type {
 type owners struct {
 	*types.Registry
 	structs map[string]map[string]*types.FieldType // by the owner, which is the type's name too
+	fields  map[string]map[string]field            // alike
 }
 
 func newOwners(inputs []schema.Input, columns map[string]int) (*owners, []cel.EnvOption) {
@@ -228,14 +231,15 @@ func newOwners(inputs []schema.Input, columns map[string]int) (*owners, []cel.En
 	if err != nil {
 		panic(fmt.Sprintf("vector: CEL's own types: %v", err))
 	}
-	p := &owners{Registry: registry, structs: map[string]map[string]*types.FieldType{}}
+	p := &owners{Registry: registry, structs: map[string]map[string]*types.FieldType{}, fields: map[string]map[string]field{}}
 	var variables []cel.EnvOption
 	for _, in := range inputs {
 		if p.structs[in.Owner] == nil {
-			p.structs[in.Owner] = map[string]*types.FieldType{}
+			p.structs[in.Owner], p.fields[in.Owner] = map[string]*types.FieldType{}, map[string]field{}
 			variables = append(variables, cel.Variable(in.Owner, cel.ObjectType(in.Owner)))
 		}
 		f := field{columns[in.String()], in.Declared.Type}
+		p.fields[in.Owner][in.Name] = f
 		p.structs[in.Owner][in.Name] = &types.FieldType{Type: celType(in.Declared.Type), IsSet: f.isSet, GetFrom: f.value}
 	}
 	return p, variables
