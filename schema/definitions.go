@@ -198,4 +198,7 @@ type ModelVersion struct {
 	// of it, from 0. Empty and nil choose the sensible one; apply prints it.
 	Output string `json:"output,omitempty"`
 	Column *int   `json:"column,omitempty"`
+	// Dataset is the id of the training set that the model was trained on; empty
+	// when nobody said.
+	Dataset string `json:"dataset,omitempty"`
 }

@@ -157,7 +157,7 @@ func (d *differ) modelEffect(c Change, path []string) string {
 		if len(path) == 2 && c.Action == Remove {
 			return "requests that ask for it are refused"
 		}
-		if len(path) == 3 && path[2] != "onnx" {
+		if len(path) == 3 && path[2] != "onnx" && path[2] != "dataset" {
 			return scoresChange
 		}
 	}

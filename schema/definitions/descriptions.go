@@ -83,5 +83,6 @@ var ownDescriptions = map[reflect.Type]map[string]string{
 		"sha256":  "Of the file, in hex, as sha256sum prints; where given, the file must have it.",
 		"output":  "Name of the output that holds the score; found when not given.",
 		"column":  "Column of the output, from 0; found when not given.",
+		"dataset": "The id of the training set that the model was trained on; changes nothing in what is served.",
 	},
 }

@@ -1,0 +1,72 @@
+package schema
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+)
+
+// Fingerprint returns the hex SHA-256 of all that decides the values of a plan's
+// features: their order, types, defaults and expressions, and how each view that
+// is read finds a row. Plans of equal fingerprints make the same vectors of the
+// same rows; owners, descriptions, schedules and views that aren't read change
+// nothing.
+func (p *Plan) Fingerprint() string {
+	var out printedPlan
+	for _, v := range p.Views {
+		printed := printedView{
+			Keys: v.Keys, TTL: v.TTL, Table: v.Origin.Table, Query: v.Origin.Query,
+			EventTime: v.Origin.TimestampField, IngestTime: v.Origin.CreatedTimestampColumn, TimeZone: v.Origin.TimeZone, Deleted: v.Origin.DeletedColumn,
+		}
+		for _, s := range v.Slots {
+			printed.Columns = append(printed.Columns, printedColumn{s.Feature, v.Features[s.Column].Name})
+		}
+		out.Views = append(out.Views, printed)
+	}
+	for number := range len(p.Features) + len(p.Inputs) {
+		f := p.Feature(number)
+		printed := printedFeature{Name: f.Name, Type: f.Type, InVector: number < len(p.Features)}
+		if f.Default != nil {
+			printed.Default = AppendValue(nil, f.Default)
+		}
+		if f.Expr != nil {
+			printed.Expr, printed.Inputs = f.Expr.Feature.Expr, f.Expr.Inputs
+		}
+		out.Features = append(out.Features, printed)
+	}
+	raw, err := json.Marshal(out)
+	if err != nil {
+		panic(fmt.Sprintf("schema: a plan that has no JSON: %v", err))
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:])
+}
+
+// What a fingerprint is of. Models are stamped with fingerprints: a change of
+// the form makes every stamp look old.
+type (
+	printedPlan struct {
+		Views    []printedView
+		Features []printedFeature
+	}
+	printedView struct {
+		Keys                                     []JoinKey
+		TTL                                      Duration
+		Table, Query                             string
+		EventTime, IngestTime, TimeZone, Deleted string
+		Columns                                  []printedColumn
+	}
+	printedColumn struct {
+		Feature int
+		Name    string
+	}
+	printedFeature struct {
+		Name     string
+		Type     Type
+		InVector bool
+		Default  json.RawMessage `json:",omitempty"`
+		Expr     string          `json:",omitempty"`
+		Inputs   []int           `json:",omitempty"`
+	}
+)
