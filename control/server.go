@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	larderv1 "larder/api/larder/v1"
@@ -29,28 +30,38 @@ type Options struct {
 	Name     string // under which runs are recorded
 	Version  string // of the program
 	DataDir  string
-	Logger   *slog.Logger // defaults to slog.Default()
+
+	VerifyEvery  time.Duration // how often views are verified; 0: only when asked
+	VerifySample int           // how many keys of each then
+
+	Logger     *slog.Logger          // defaults to slog.Default()
+	Registerer prometheus.Registerer // defaults to one that nobody reads
 }
 
 // A Server answers larder.v1.ControlService. It is safe for concurrent use.
 type Server struct {
 	larderv1.UnimplementedControlServiceServer
 	Options
+	metrics *metrics
 	started time.Time
 }
 
 // New returns a server.
 func New(opts Options) *Server {
 	opts.Logger = cmp.Or(opts.Logger, slog.Default())
-	return &Server{Options: opts, started: time.Now()}
+	if opts.Registerer == nil {
+		opts.Registerer = prometheus.NewRegistry()
+	}
+	return &Server{Options: opts, metrics: newMetrics(opts.Registerer), started: time.Now()}
 }
 
-// Run records runs in Postgres and frees the rows of views that are gone, until
-// ctx ends.
+// Run records runs in Postgres, frees the rows of views that are gone, and
+// verifies views when it is time to, until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.recordRuns(ctx) })
 	g.Go(func() error { return s.sweep(ctx) })
+	g.Go(func() error { return s.verifyOnSchedule(ctx) })
 	return g.Wait()
 }
 

@@ -52,7 +52,7 @@ var House = Table{
 
 		"verify": {Floor: 5, Imports: []string{"schema", "store/offline", "store/online", "store/record", "store/row", "training", "vector"}},
 		"control": {Floor: 6, Imports: []string{
-			"api/larder/v1", "internal/grpcserver", "materialize", "schema", "schema/definitions", "scoring",
+			"api/larder/v1", "internal/background", "internal/grpcserver", "materialize", "schema", "schema/definitions", "scoring",
 			"store/offline", "store/online", "store/registry", "training", "vector", "verify",
 		}},
 		"bench": {Floor: 5, Imports: []string{
@@ -94,7 +94,7 @@ var House = Table{
 		// Badger's blocks and tables are protobuf messages.
 		"google.golang.org/protobuf/proto":    {"store/online"},
 		"google.golang.org/genproto":          {"cmd/larder", "internal/grpcserver"},
-		"github.com/prometheus/client_golang": {"cmd/larder", "internal/grpcserver", "materialize", "serving", "store/online"},
+		"github.com/prometheus/client_golang": {"cmd/larder", "control", "internal/grpcserver", "materialize", "serving", "store/online"},
 		"go.opentelemetry.io":                 {"cmd/larder", "internal/grpcserver"},
 	},
 }

@@ -2580,6 +2580,386 @@ func (x *Field) GetType() string {
 	return ""
 }
 
+type VerifyRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which views; none means all, or all that the feature service reads.
+	FeatureViews   []string `protobuf:"bytes,1,rep,name=feature_views,json=featureViews,proto3" json:"feature_views,omitempty"`
+	FeatureService string   `protobuf:"bytes,2,opt,name=feature_service,json=featureService,proto3" json:"feature_service,omitempty"`
+	// How many keys of each view; 0 means all.
+	Sample        int64 `protobuf:"varint,3,opt,name=sample,proto3" json:"sample,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyRequest) Reset() {
+	*x = VerifyRequest{}
+	mi := &file_larder_v1_control_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyRequest) ProtoMessage() {}
+
+func (x *VerifyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyRequest.ProtoReflect.Descriptor instead.
+func (*VerifyRequest) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *VerifyRequest) GetFeatureViews() []string {
+	if x != nil {
+		return x.FeatureViews
+	}
+	return nil
+}
+
+func (x *VerifyRequest) GetFeatureService() string {
+	if x != nil {
+		return x.FeatureService
+	}
+	return ""
+}
+
+func (x *VerifyRequest) GetSample() int64 {
+	if x != nil {
+		return x.Sample
+	}
+	return 0
+}
+
+type VerifyResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What was found in each view so far; those that are done are whole.
+	Views         []*ViewVerification `protobuf:"bytes,1,rep,name=views,proto3" json:"views,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VerifyResponse) Reset() {
+	*x = VerifyResponse{}
+	mi := &file_larder_v1_control_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VerifyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VerifyResponse) ProtoMessage() {}
+
+func (x *VerifyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VerifyResponse.ProtoReflect.Descriptor instead.
+func (*VerifyResponse) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *VerifyResponse) GetViews() []*ViewVerification {
+	if x != nil {
+		return x.Views
+	}
+	return nil
+}
+
+// A ViewVerification says how the answers of one view compare.
+type ViewVerification struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	FeatureView string                 `protobuf:"bytes,1,opt,name=feature_view,json=featureView,proto3" json:"feature_view,omitempty"`
+	Done        bool                   `protobuf:"varint,2,opt,name=done,proto3" json:"done,omitempty"`
+	// The watermark that was compared at, in microseconds since 1970 UTC.
+	Time int64 `protobuf:"varint,3,opt,name=time,proto3" json:"time,omitempty"`
+	Keys int64 `protobuf:"varint,4,opt,name=keys,proto3" json:"keys,omitempty"`
+	// An estimate of the keys there are to compare.
+	KeysTotal int64 `protobuf:"varint,5,opt,name=keys_total,json=keysTotal,proto3" json:"keys_total,omitempty"`
+	// Of the keys: the same answer; another; the source has a row and the store
+	// none; the other way round; the store has what was due, and the source
+	// something newer, which is no fault.
+	Equal      int64 `protobuf:"varint,6,opt,name=equal,proto3" json:"equal,omitempty"`
+	Mismatched int64 `protobuf:"varint,7,opt,name=mismatched,proto3" json:"mismatched,omitempty"`
+	Missing    int64 `protobuf:"varint,8,opt,name=missing,proto3" json:"missing,omitempty"`
+	Extra      int64 `protobuf:"varint,9,opt,name=extra,proto3" json:"extra,omitempty"`
+	Stale      int64 `protobuf:"varint,10,opt,name=stale,proto3" json:"stale,omitempty"`
+	// The keys whose value of one feature differs, in the view's order.
+	Features []*FeatureVerification `protobuf:"bytes,11,rep,name=features,proto3" json:"features,omitempty"`
+	// The first keys of each kind; at most 5 of each.
+	Differences   []*Difference `protobuf:"bytes,12,rep,name=differences,proto3" json:"differences,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ViewVerification) Reset() {
+	*x = ViewVerification{}
+	mi := &file_larder_v1_control_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ViewVerification) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ViewVerification) ProtoMessage() {}
+
+func (x *ViewVerification) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ViewVerification.ProtoReflect.Descriptor instead.
+func (*ViewVerification) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *ViewVerification) GetFeatureView() string {
+	if x != nil {
+		return x.FeatureView
+	}
+	return ""
+}
+
+func (x *ViewVerification) GetDone() bool {
+	if x != nil {
+		return x.Done
+	}
+	return false
+}
+
+func (x *ViewVerification) GetTime() int64 {
+	if x != nil {
+		return x.Time
+	}
+	return 0
+}
+
+func (x *ViewVerification) GetKeys() int64 {
+	if x != nil {
+		return x.Keys
+	}
+	return 0
+}
+
+func (x *ViewVerification) GetKeysTotal() int64 {
+	if x != nil {
+		return x.KeysTotal
+	}
+	return 0
+}
+
+func (x *ViewVerification) GetEqual() int64 {
+	if x != nil {
+		return x.Equal
+	}
+	return 0
+}
+
+func (x *ViewVerification) GetMismatched() int64 {
+	if x != nil {
+		return x.Mismatched
+	}
+	return 0
+}
+
+func (x *ViewVerification) GetMissing() int64 {
+	if x != nil {
+		return x.Missing
+	}
+	return 0
+}
+
+func (x *ViewVerification) GetExtra() int64 {
+	if x != nil {
+		return x.Extra
+	}
+	return 0
+}
+
+func (x *ViewVerification) GetStale() int64 {
+	if x != nil {
+		return x.Stale
+	}
+	return 0
+}
+
+func (x *ViewVerification) GetFeatures() []*FeatureVerification {
+	if x != nil {
+		return x.Features
+	}
+	return nil
+}
+
+func (x *ViewVerification) GetDifferences() []*Difference {
+	if x != nil {
+		return x.Differences
+	}
+	return nil
+}
+
+type FeatureVerification struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Feature       string                 `protobuf:"bytes,1,opt,name=feature,proto3" json:"feature,omitempty"`
+	Mismatched    int64                  `protobuf:"varint,2,opt,name=mismatched,proto3" json:"mismatched,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FeatureVerification) Reset() {
+	*x = FeatureVerification{}
+	mi := &file_larder_v1_control_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FeatureVerification) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FeatureVerification) ProtoMessage() {}
+
+func (x *FeatureVerification) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FeatureVerification.ProtoReflect.Descriptor instead.
+func (*FeatureVerification) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *FeatureVerification) GetFeature() string {
+	if x != nil {
+		return x.Feature
+	}
+	return ""
+}
+
+func (x *FeatureVerification) GetMismatched() int64 {
+	if x != nil {
+		return x.Mismatched
+	}
+	return 0
+}
+
+// A Difference is one key that was not answered alike.
+type Difference struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// mismatched, missing, extra or stale.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// As in customer_id=7.
+	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	// The first feature that differs; empty when what is found of the key does.
+	Feature string `protobuf:"bytes,3,opt,name=feature,proto3" json:"feature,omitempty"`
+	// The answer of the store, and that of the source.
+	Online        string `protobuf:"bytes,4,opt,name=online,proto3" json:"online,omitempty"`
+	Source        string `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Difference) Reset() {
+	*x = Difference{}
+	mi := &file_larder_v1_control_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Difference) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Difference) ProtoMessage() {}
+
+func (x *Difference) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Difference.ProtoReflect.Descriptor instead.
+func (*Difference) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *Difference) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Difference) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Difference) GetFeature() string {
+	if x != nil {
+		return x.Feature
+	}
+	return ""
+}
+
+func (x *Difference) GetOnline() string {
+	if x != nil {
+		return x.Online
+	}
+	return ""
+}
+
+func (x *Difference) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
 type GetDatasetRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -2589,7 +2969,7 @@ type GetDatasetRequest struct {
 
 func (x *GetDatasetRequest) Reset() {
 	*x = GetDatasetRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[35]
+	mi := &file_larder_v1_control_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2601,7 +2981,7 @@ func (x *GetDatasetRequest) String() string {
 func (*GetDatasetRequest) ProtoMessage() {}
 
 func (x *GetDatasetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[35]
+	mi := &file_larder_v1_control_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2614,7 +2994,7 @@ func (x *GetDatasetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDatasetRequest.ProtoReflect.Descriptor instead.
 func (*GetDatasetRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{35}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *GetDatasetRequest) GetId() string {
@@ -2633,7 +3013,7 @@ type GetDatasetResponse struct {
 
 func (x *GetDatasetResponse) Reset() {
 	*x = GetDatasetResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[36]
+	mi := &file_larder_v1_control_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2645,7 +3025,7 @@ func (x *GetDatasetResponse) String() string {
 func (*GetDatasetResponse) ProtoMessage() {}
 
 func (x *GetDatasetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[36]
+	mi := &file_larder_v1_control_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2658,7 +3038,7 @@ func (x *GetDatasetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDatasetResponse.ProtoReflect.Descriptor instead.
 func (*GetDatasetResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{36}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *GetDatasetResponse) GetDataset() *Dataset {
@@ -2678,7 +3058,7 @@ type ListDatasetsRequest struct {
 
 func (x *ListDatasetsRequest) Reset() {
 	*x = ListDatasetsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[37]
+	mi := &file_larder_v1_control_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2690,7 +3070,7 @@ func (x *ListDatasetsRequest) String() string {
 func (*ListDatasetsRequest) ProtoMessage() {}
 
 func (x *ListDatasetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[37]
+	mi := &file_larder_v1_control_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2703,7 +3083,7 @@ func (x *ListDatasetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDatasetsRequest.ProtoReflect.Descriptor instead.
 func (*ListDatasetsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{37}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ListDatasetsRequest) GetLimit() int32 {
@@ -2722,7 +3102,7 @@ type ListDatasetsResponse struct {
 
 func (x *ListDatasetsResponse) Reset() {
 	*x = ListDatasetsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[38]
+	mi := &file_larder_v1_control_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2734,7 +3114,7 @@ func (x *ListDatasetsResponse) String() string {
 func (*ListDatasetsResponse) ProtoMessage() {}
 
 func (x *ListDatasetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[38]
+	mi := &file_larder_v1_control_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2747,7 +3127,7 @@ func (x *ListDatasetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDatasetsResponse.ProtoReflect.Descriptor instead.
 func (*ListDatasetsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{38}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ListDatasetsResponse) GetDatasets() []*Dataset {
@@ -2772,7 +3152,7 @@ type Dataset struct {
 
 func (x *Dataset) Reset() {
 	*x = Dataset{}
-	mi := &file_larder_v1_control_proto_msgTypes[39]
+	mi := &file_larder_v1_control_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2784,7 +3164,7 @@ func (x *Dataset) String() string {
 func (*Dataset) ProtoMessage() {}
 
 func (x *Dataset) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[39]
+	mi := &file_larder_v1_control_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2797,7 +3177,7 @@ func (x *Dataset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dataset.ProtoReflect.Descriptor instead.
 func (*Dataset) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{39}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Dataset) GetId() string {
@@ -2836,7 +3216,7 @@ type SaveSnapshotRequest struct {
 
 func (x *SaveSnapshotRequest) Reset() {
 	*x = SaveSnapshotRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[40]
+	mi := &file_larder_v1_control_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2848,7 +3228,7 @@ func (x *SaveSnapshotRequest) String() string {
 func (*SaveSnapshotRequest) ProtoMessage() {}
 
 func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[40]
+	mi := &file_larder_v1_control_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2861,7 +3241,7 @@ func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{40}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{45}
 }
 
 type SaveSnapshotResponse struct {
@@ -2874,7 +3254,7 @@ type SaveSnapshotResponse struct {
 
 func (x *SaveSnapshotResponse) Reset() {
 	*x = SaveSnapshotResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[41]
+	mi := &file_larder_v1_control_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2886,7 +3266,7 @@ func (x *SaveSnapshotResponse) String() string {
 func (*SaveSnapshotResponse) ProtoMessage() {}
 
 func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[41]
+	mi := &file_larder_v1_control_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2899,7 +3279,7 @@ func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{41}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *SaveSnapshotResponse) GetChunk() []byte {
@@ -3112,7 +3492,42 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\vfingerprint\x18\x06 \x01(\tR\vfingerprint\"/\n" +
 	"\x05Field\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
-	"\x04type\x18\x02 \x01(\tR\x04type\"#\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\"u\n" +
+	"\rVerifyRequest\x12#\n" +
+	"\rfeature_views\x18\x01 \x03(\tR\ffeatureViews\x12'\n" +
+	"\x0ffeature_service\x18\x02 \x01(\tR\x0efeatureService\x12\x16\n" +
+	"\x06sample\x18\x03 \x01(\x03R\x06sample\"C\n" +
+	"\x0eVerifyResponse\x121\n" +
+	"\x05views\x18\x01 \x03(\v2\x1b.larder.v1.ViewVerificationR\x05views\"\x81\x03\n" +
+	"\x10ViewVerification\x12!\n" +
+	"\ffeature_view\x18\x01 \x01(\tR\vfeatureView\x12\x12\n" +
+	"\x04done\x18\x02 \x01(\bR\x04done\x12\x12\n" +
+	"\x04time\x18\x03 \x01(\x03R\x04time\x12\x12\n" +
+	"\x04keys\x18\x04 \x01(\x03R\x04keys\x12\x1d\n" +
+	"\n" +
+	"keys_total\x18\x05 \x01(\x03R\tkeysTotal\x12\x14\n" +
+	"\x05equal\x18\x06 \x01(\x03R\x05equal\x12\x1e\n" +
+	"\n" +
+	"mismatched\x18\a \x01(\x03R\n" +
+	"mismatched\x12\x18\n" +
+	"\amissing\x18\b \x01(\x03R\amissing\x12\x14\n" +
+	"\x05extra\x18\t \x01(\x03R\x05extra\x12\x14\n" +
+	"\x05stale\x18\n" +
+	" \x01(\x03R\x05stale\x12:\n" +
+	"\bfeatures\x18\v \x03(\v2\x1e.larder.v1.FeatureVerificationR\bfeatures\x127\n" +
+	"\vdifferences\x18\f \x03(\v2\x15.larder.v1.DifferenceR\vdifferences\"O\n" +
+	"\x13FeatureVerification\x12\x18\n" +
+	"\afeature\x18\x01 \x01(\tR\afeature\x12\x1e\n" +
+	"\n" +
+	"mismatched\x18\x02 \x01(\x03R\n" +
+	"mismatched\"|\n" +
+	"\n" +
+	"Difference\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\tR\x03key\x12\x18\n" +
+	"\afeature\x18\x03 \x01(\tR\afeature\x12\x16\n" +
+	"\x06online\x18\x04 \x01(\tR\x06online\x12\x16\n" +
+	"\x06source\x18\x05 \x01(\tR\x06source\"#\n" +
 	"\x11GetDatasetRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"B\n" +
 	"\x12GetDatasetResponse\x12,\n" +
@@ -3129,7 +3544,7 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\bmanifest\x18\x04 \x01(\tR\bmanifest\"\x15\n" +
 	"\x13SaveSnapshotRequest\",\n" +
 	"\x14SaveSnapshotResponse\x12\x14\n" +
-	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\xc8\b\n" +
+	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\x89\t\n" +
 	"\x0eControlService\x127\n" +
 	"\x04Plan\x12\x16.larder.v1.PlanRequest\x1a\x17.larder.v1.PlanResponse\x12:\n" +
 	"\x05Apply\x12\x17.larder.v1.ApplyRequest\x1a\x18.larder.v1.ApplyResponse\x12E\n" +
@@ -3143,7 +3558,8 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\tGetStatus\x12\x1b.larder.v1.GetStatusRequest\x1a\x1c.larder.v1.GetStatusResponse\x12I\n" +
 	"\n" +
 	"ListModels\x12\x1c.larder.v1.ListModelsRequest\x1a\x1d.larder.v1.ListModelsResponse\x12@\n" +
-	"\aGetPlan\x12\x19.larder.v1.GetPlanRequest\x1a\x1a.larder.v1.GetPlanResponse\x12I\n" +
+	"\aGetPlan\x12\x19.larder.v1.GetPlanRequest\x1a\x1a.larder.v1.GetPlanResponse\x12?\n" +
+	"\x06Verify\x12\x18.larder.v1.VerifyRequest\x1a\x19.larder.v1.VerifyResponse0\x01\x12I\n" +
 	"\n" +
 	"GetDataset\x12\x1c.larder.v1.GetDatasetRequest\x1a\x1d.larder.v1.GetDatasetResponse\x12O\n" +
 	"\fListDatasets\x12\x1e.larder.v1.ListDatasetsRequest\x1a\x1f.larder.v1.ListDatasetsResponse\x12Q\n" +
@@ -3162,7 +3578,7 @@ func file_larder_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_larder_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
+var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
 var file_larder_v1_control_proto_goTypes = []any{
 	(Change_Action)(0),           // 0: larder.v1.Change.Action
 	(Run_State)(0),               // 1: larder.v1.Run.State
@@ -3201,20 +3617,25 @@ var file_larder_v1_control_proto_goTypes = []any{
 	(*GetPlanRequest)(nil),       // 34: larder.v1.GetPlanRequest
 	(*GetPlanResponse)(nil),      // 35: larder.v1.GetPlanResponse
 	(*Field)(nil),                // 36: larder.v1.Field
-	(*GetDatasetRequest)(nil),    // 37: larder.v1.GetDatasetRequest
-	(*GetDatasetResponse)(nil),   // 38: larder.v1.GetDatasetResponse
-	(*ListDatasetsRequest)(nil),  // 39: larder.v1.ListDatasetsRequest
-	(*ListDatasetsResponse)(nil), // 40: larder.v1.ListDatasetsResponse
-	(*Dataset)(nil),              // 41: larder.v1.Dataset
-	(*SaveSnapshotRequest)(nil),  // 42: larder.v1.SaveSnapshotRequest
-	(*SaveSnapshotResponse)(nil), // 43: larder.v1.SaveSnapshotResponse
-	nil,                          // 44: larder.v1.DefinitionFiles.ModelsEntry
-	(*FeatureList)(nil),          // 45: larder.v1.FeatureList
+	(*VerifyRequest)(nil),        // 37: larder.v1.VerifyRequest
+	(*VerifyResponse)(nil),       // 38: larder.v1.VerifyResponse
+	(*ViewVerification)(nil),     // 39: larder.v1.ViewVerification
+	(*FeatureVerification)(nil),  // 40: larder.v1.FeatureVerification
+	(*Difference)(nil),           // 41: larder.v1.Difference
+	(*GetDatasetRequest)(nil),    // 42: larder.v1.GetDatasetRequest
+	(*GetDatasetResponse)(nil),   // 43: larder.v1.GetDatasetResponse
+	(*ListDatasetsRequest)(nil),  // 44: larder.v1.ListDatasetsRequest
+	(*ListDatasetsResponse)(nil), // 45: larder.v1.ListDatasetsResponse
+	(*Dataset)(nil),              // 46: larder.v1.Dataset
+	(*SaveSnapshotRequest)(nil),  // 47: larder.v1.SaveSnapshotRequest
+	(*SaveSnapshotResponse)(nil), // 48: larder.v1.SaveSnapshotResponse
+	nil,                          // 49: larder.v1.DefinitionFiles.ModelsEntry
+	(*FeatureList)(nil),          // 50: larder.v1.FeatureList
 }
 var file_larder_v1_control_proto_depIdxs = []int32{
 	3,  // 0: larder.v1.PlanRequest.files:type_name -> larder.v1.DefinitionFiles
 	4,  // 1: larder.v1.DefinitionFiles.files:type_name -> larder.v1.DefinitionFile
-	44, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
+	49, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
 	6,  // 3: larder.v1.PlanResponse.changes:type_name -> larder.v1.Change
 	0,  // 4: larder.v1.Change.action:type_name -> larder.v1.Change.Action
 	3,  // 5: larder.v1.ApplyRequest.files:type_name -> larder.v1.DefinitionFiles
@@ -3233,47 +3654,52 @@ var file_larder_v1_control_proto_depIdxs = []int32{
 	32, // 18: larder.v1.ListModelsResponse.models:type_name -> larder.v1.ModelStatus
 	33, // 19: larder.v1.ModelStatus.versions:type_name -> larder.v1.ModelVersionStatus
 	9,  // 20: larder.v1.ModelVersionStatus.report:type_name -> larder.v1.ModelReport
-	45, // 21: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
+	50, // 21: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
 	36, // 22: larder.v1.GetPlanResponse.keys:type_name -> larder.v1.Field
 	36, // 23: larder.v1.GetPlanResponse.request:type_name -> larder.v1.Field
 	36, // 24: larder.v1.GetPlanResponse.features:type_name -> larder.v1.Field
-	41, // 25: larder.v1.GetDatasetResponse.dataset:type_name -> larder.v1.Dataset
-	41, // 26: larder.v1.ListDatasetsResponse.datasets:type_name -> larder.v1.Dataset
-	2,  // 27: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
-	7,  // 28: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
-	10, // 29: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
-	14, // 30: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
-	12, // 31: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
-	16, // 32: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
-	19, // 33: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
-	23, // 34: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
-	25, // 35: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
-	27, // 36: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
-	30, // 37: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
-	34, // 38: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
-	37, // 39: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
-	39, // 40: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
-	42, // 41: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
-	5,  // 42: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
-	8,  // 43: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
-	11, // 44: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
-	15, // 45: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
-	13, // 46: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
-	17, // 47: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
-	20, // 48: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
-	24, // 49: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
-	26, // 50: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
-	28, // 51: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
-	31, // 52: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
-	35, // 53: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
-	38, // 54: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
-	40, // 55: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
-	43, // 56: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
-	42, // [42:57] is the sub-list for method output_type
-	27, // [27:42] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	39, // 25: larder.v1.VerifyResponse.views:type_name -> larder.v1.ViewVerification
+	40, // 26: larder.v1.ViewVerification.features:type_name -> larder.v1.FeatureVerification
+	41, // 27: larder.v1.ViewVerification.differences:type_name -> larder.v1.Difference
+	46, // 28: larder.v1.GetDatasetResponse.dataset:type_name -> larder.v1.Dataset
+	46, // 29: larder.v1.ListDatasetsResponse.datasets:type_name -> larder.v1.Dataset
+	2,  // 30: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
+	7,  // 31: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
+	10, // 32: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
+	14, // 33: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
+	12, // 34: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
+	16, // 35: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
+	19, // 36: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
+	23, // 37: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
+	25, // 38: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
+	27, // 39: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
+	30, // 40: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
+	34, // 41: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
+	37, // 42: larder.v1.ControlService.Verify:input_type -> larder.v1.VerifyRequest
+	42, // 43: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
+	44, // 44: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
+	47, // 45: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
+	5,  // 46: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
+	8,  // 47: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
+	11, // 48: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
+	15, // 49: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
+	13, // 50: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
+	17, // 51: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
+	20, // 52: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
+	24, // 53: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
+	26, // 54: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
+	28, // 55: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
+	31, // 56: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
+	35, // 57: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
+	38, // 58: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
+	43, // 59: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
+	45, // 60: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
+	48, // 61: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
+	46, // [46:62] is the sub-list for method output_type
+	30, // [30:46] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_larder_v1_control_proto_init() }
@@ -3300,7 +3726,7 @@ func file_larder_v1_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_larder_v1_control_proto_rawDesc), len(file_larder_v1_control_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   43,
+			NumMessages:   48,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -31,6 +31,7 @@ const (
 	ControlService_GetStatus_FullMethodName    = "/larder.v1.ControlService/GetStatus"
 	ControlService_ListModels_FullMethodName   = "/larder.v1.ControlService/ListModels"
 	ControlService_GetPlan_FullMethodName      = "/larder.v1.ControlService/GetPlan"
+	ControlService_Verify_FullMethodName       = "/larder.v1.ControlService/Verify"
 	ControlService_GetDataset_FullMethodName   = "/larder.v1.ControlService/GetDataset"
 	ControlService_ListDatasets_FullMethodName = "/larder.v1.ControlService/ListDatasets"
 	ControlService_SaveSnapshot_FullMethodName = "/larder.v1.ControlService/SaveSnapshot"
@@ -73,6 +74,9 @@ type ControlServiceClient interface {
 	// GetPlan says what a request for a feature service, a list of features or a
 	// model must bring, and what it reads, with all types.
 	GetPlan(ctx context.Context, in *GetPlanRequest, opts ...grpc.CallOption) (*GetPlanResponse, error)
+	// Verify compares what is served with what a training set would have, key by
+	// key, and reports how far it is until it is done.
+	Verify(ctx context.Context, in *VerifyRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[VerifyResponse], error)
 	// GetDataset returns the manifest of a training set that was built here.
 	// Training sets themselves come by Arrow Flight, on the same port.
 	GetDataset(ctx context.Context, in *GetDatasetRequest, opts ...grpc.CallOption) (*GetDatasetResponse, error)
@@ -222,6 +226,25 @@ func (c *controlServiceClient) GetPlan(ctx context.Context, in *GetPlanRequest, 
 	return out, nil
 }
 
+func (c *controlServiceClient) Verify(ctx context.Context, in *VerifyRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[VerifyResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ControlService_ServiceDesc.Streams[2], ControlService_Verify_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[VerifyRequest, VerifyResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ControlService_VerifyClient = grpc.ServerStreamingClient[VerifyResponse]
+
 func (c *controlServiceClient) GetDataset(ctx context.Context, in *GetDatasetRequest, opts ...grpc.CallOption) (*GetDatasetResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetDatasetResponse)
@@ -244,7 +267,7 @@ func (c *controlServiceClient) ListDatasets(ctx context.Context, in *ListDataset
 
 func (c *controlServiceClient) SaveSnapshot(ctx context.Context, in *SaveSnapshotRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SaveSnapshotResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &ControlService_ServiceDesc.Streams[2], ControlService_SaveSnapshot_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &ControlService_ServiceDesc.Streams[3], ControlService_SaveSnapshot_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -298,6 +321,9 @@ type ControlServiceServer interface {
 	// GetPlan says what a request for a feature service, a list of features or a
 	// model must bring, and what it reads, with all types.
 	GetPlan(context.Context, *GetPlanRequest) (*GetPlanResponse, error)
+	// Verify compares what is served with what a training set would have, key by
+	// key, and reports how far it is until it is done.
+	Verify(*VerifyRequest, grpc.ServerStreamingServer[VerifyResponse]) error
 	// GetDataset returns the manifest of a training set that was built here.
 	// Training sets themselves come by Arrow Flight, on the same port.
 	GetDataset(context.Context, *GetDatasetRequest) (*GetDatasetResponse, error)
@@ -350,6 +376,9 @@ func (UnimplementedControlServiceServer) ListModels(context.Context, *ListModels
 }
 func (UnimplementedControlServiceServer) GetPlan(context.Context, *GetPlanRequest) (*GetPlanResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetPlan not implemented")
+}
+func (UnimplementedControlServiceServer) Verify(*VerifyRequest, grpc.ServerStreamingServer[VerifyResponse]) error {
+	return status.Error(codes.Unimplemented, "method Verify not implemented")
 }
 func (UnimplementedControlServiceServer) GetDataset(context.Context, *GetDatasetRequest) (*GetDatasetResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetDataset not implemented")
@@ -579,6 +608,17 @@ func _ControlService_GetPlan_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ControlService_Verify_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(VerifyRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(ControlServiceServer).Verify(m, &grpc.GenericServerStream[VerifyRequest, VerifyResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ControlService_VerifyServer = grpc.ServerStreamingServer[VerifyResponse]
+
 func _ControlService_GetDataset_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetDatasetRequest)
 	if err := dec(in); err != nil {
@@ -691,6 +731,11 @@ var ControlService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "Materialize",
 			Handler:       _ControlService_Materialize_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "Verify",
+			Handler:       _ControlService_Verify_Handler,
 			ServerStreams: true,
 		},
 		{

@@ -1,0 +1,34 @@
+package control
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"larder/verify"
+)
+
+type metrics struct {
+	verifiedKeys *prometheus.CounterVec // by view and result
+	verifiedAt   *prometheus.GaugeVec   // by view
+}
+
+func newMetrics(registerer prometheus.Registerer) *metrics {
+	m := &metrics{
+		verifiedKeys: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "larder_verify_keys_total", Help: "Keys that were read by the serving path and by the training path, by how the answers compare.",
+		}, []string{"view", "result"}),
+		verifiedAt: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "larder_verify_last_timestamp_seconds", Help: "When a view was last verified to the end.",
+		}, []string{"view"}),
+	}
+	registerer.MustRegister(m.verifiedKeys, m.verifiedAt)
+	return m
+}
+
+func (m *metrics) verified(r *verify.Report) {
+	for _, kind := range []verify.Kind{verify.Equal, verify.Mismatched, verify.Missing, verify.Extra, verify.Stale} {
+		m.verifiedKeys.WithLabelValues(r.View, string(kind)).Add(float64(r.Counts[kind]))
+	}
+	m.verifiedAt.WithLabelValues(r.View).Set(float64(time.Now().UnixMicro()) / 1e6)
+}
