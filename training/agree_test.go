@@ -291,6 +291,7 @@ func (h *histories) oracle(r spineRow, byIngest bool) []answer {
 			by[v.Name+":"+f.Name] = answers[i]
 		}
 	}
+	compute(by)
 	var out []answer
 	for _, f := range h.plan.Features {
 		out = append(out, by[f.Name])

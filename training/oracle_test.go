@@ -122,9 +122,36 @@ func propertyDefinitions(ttls []schema.Duration) *schema.Definitions {
 		},
 		FeatureServices: []schema.FeatureService{{
 			Name: "all", Request: []schema.Feature{{Name: "amount", Type: schema.Float64, Default: 7.0}},
-			Features: []string{"days:raw", "spend:*", "request:amount", "pairs:*", "days:y"},
+			Features: []string{"days:raw", "spend:*", "ratios:ratio", "request:amount", "pairs:seen", "days:y", "mix:*"},
+		}},
+		OnDemandViews: []schema.OnDemandView{{
+			Name: "mix", Request: []schema.Feature{{Name: "amount", Type: schema.Float64, Default: 7.0}}, Sources: []string{"spend", "pairs", "days"},
+			Features: []schema.OnDemandFeature{
+				{Name: "share", Type: schema.Int64, Default: int64(-9), Expr: "100 / spend.n"},
+				{Name: "either", Type: schema.Bool, Expr: "has(pairs.b) && pairs.b || days.y > 50.0"},
+				{Name: "word", Type: schema.String, Expr: `spend.s + "!"`},
+			},
+		}, {
+			Name: "ratios", Request: []schema.Feature{{Name: "amount", Type: schema.Float64, Default: 7.0}}, Sources: []string{"spend"},
+			Features: []schema.OnDemandFeature{{Name: "ratio", Type: schema.Float64, Expr: "request.amount / (spend.x + 1.0)"}},
 		}},
 	}
+}
+
+// compute is the oracle of the on-demand features, given the answers of all others.
+func compute(by map[string]answer) {
+	null := answer{nil, schema.StatusNullValue}
+	by["ratios:ratio"], by["mix:share"], by["mix:either"] = null, answer{int64(-9), schema.StatusNullValue}, answer{false, schema.StatusPresent}
+	if x := by["spend:x"].value; x != nil {
+		by["ratios:ratio"] = answer{by["request:amount"].value.(float64) / (x.(float64) + 1), schema.StatusPresent}
+	}
+	if n := by["spend:n"].value.(int32); n != 0 {
+		by["mix:share"] = answer{100 / int64(n), schema.StatusPresent}
+	}
+	if b := by["pairs:b"].value; b == true || by["days:y"].value.(float32) > 50 {
+		by["mix:either"] = answer{true, schema.StatusPresent}
+	}
+	by["mix:word"] = answer{by["spend:s"].value.(string) + "!", schema.StatusPresent}
 }
 
 // drawFacts draws the history of a view: no two good rows of a key are equal in
