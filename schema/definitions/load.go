@@ -54,7 +54,10 @@ func Load(dir string) (*schema.Definitions, error) {
 		}
 		r.file(File{Name: shown, Data: data})
 	}
-	r.sums(root, names.onnx)
+	r.sums(modelFolder{
+		where: root.Name(), files: names.onnx,
+		sum: func(name string) (string, error) { return fileSum(root, name) },
+	})
 	return r.finish()
 }
 
@@ -139,45 +142,6 @@ func fileError(root *os.Root, err error) error {
 		return fmt.Errorf("a symbolic link leads out of %s; copy the file into it", root.Name())
 	}
 	return err
-}
-
-// sums fills in the SHA-256 of every model version, or checks what is given.
-func (r *reader) sums(root *os.Root, existing []string) {
-	for i := range r.defs.Models {
-		m := &r.defs.Models[i]
-		for j := range m.Versions {
-			at := fmt.Sprintf("models[%d].versions[%d]", i, j)
-			if v := &m.Versions[j]; v.ONNX != "" && filepath.IsLocal(v.ONNX) && !r.faulty[at] {
-				r.sum(root, at, v, existing)
-			} else {
-				r.faulty[at+".sha256"] = r.faulty[at+".sha256"] || v.SHA256 == "" // for want of a file
-			}
-		}
-	}
-}
-
-func (r *reader) sum(root *os.Root, at string, v *schema.ModelVersion, existing []string) {
-	sum, err := fileSum(root, path.Clean(filepath.ToSlash(v.ONNX)))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		err = fmt.Errorf("no file %s in %s; %s", v.ONNX, root.Name(), schema.Nearest(v.ONNX, existing))
-	case err != nil:
-		err = fmt.Errorf("model file %s: %w", v.ONNX, err)
-	}
-	if err != nil {
-		r.addf(r.at[at+".onnx"], "%v", err)
-		r.faulty[at+".onnx"] = true
-		r.faulty[at+".sha256"] = r.faulty[at+".sha256"] || v.SHA256 == ""
-		return
-	}
-	if v.SHA256 == "" {
-		v.SHA256 = sum
-		return
-	}
-	if given, err := hex.DecodeString(v.SHA256); err == nil && len(given) == sha256.Size && !strings.EqualFold(v.SHA256, sum) {
-		r.addf(r.at[at+".sha256"], "%s is another file than was meant: its sha256 is %s, not %s; put the right file there, or its sum here", v.ONNX, sum, v.SHA256)
-		r.faulty[at+".sha256"] = true
-	}
 }
 
 func fileSum(root *os.Root, name string) (string, error) {

@@ -1,0 +1,88 @@
+package definitions
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"larder/schema"
+)
+
+// ParseFolder is [Load] for a folder that is elsewhere: of its definition files,
+// in the order given, and of the SHA-256 of each of its model files, by path
+// below the folder, with slashes. It says the same of the same folder.
+func ParseFolder(files []File, models map[string]string) (*schema.Definitions, error) {
+	if len(files) == 0 {
+		return nil, errors.New("no definitions: there is no file *.yaml or *.yml")
+	}
+	if len(files) > MaxFiles {
+		return nil, fmt.Errorf("%d definition files; at most %d are read", len(files), MaxFiles)
+	}
+	r := newReader()
+	for _, f := range files {
+		r.file(f)
+	}
+	r.sums(modelFolder{
+		where: "the folder", files: slices.Sorted(maps.Keys(models)),
+		sum: func(name string) (string, error) {
+			if sum, found := models[name]; found {
+				return sum, nil
+			}
+			return "", fs.ErrNotExist
+		},
+	})
+	return r.finish()
+}
+
+// A modelFolder is where model files are.
+type modelFolder struct {
+	where string                            // as errors name it
+	files []string                          // paths below it, with slashes
+	sum   func(name string) (string, error) // the SHA-256 of a file
+}
+
+// sums fills in the SHA-256 of every model version, or checks what is given.
+func (r *reader) sums(folder modelFolder) {
+	for i := range r.defs.Models {
+		m := &r.defs.Models[i]
+		for j := range m.Versions {
+			at := fmt.Sprintf("models[%d].versions[%d]", i, j)
+			if v := &m.Versions[j]; v.ONNX != "" && filepath.IsLocal(v.ONNX) && !r.faulty[at] {
+				r.sum(folder, at, v)
+			} else {
+				r.faulty[at+".sha256"] = r.faulty[at+".sha256"] || v.SHA256 == "" // for want of a file
+			}
+		}
+	}
+}
+
+func (r *reader) sum(folder modelFolder, at string, v *schema.ModelVersion) {
+	sum, err := folder.sum(path.Clean(filepath.ToSlash(v.ONNX)))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = fmt.Errorf("no file %s in %s; %s", v.ONNX, folder.where, schema.Nearest(v.ONNX, folder.files))
+	case err != nil:
+		err = fmt.Errorf("model file %s: %w", v.ONNX, err)
+	}
+	if err != nil {
+		r.addf(r.at[at+".onnx"], "%v", err)
+		r.faulty[at+".onnx"] = true
+		r.faulty[at+".sha256"] = r.faulty[at+".sha256"] || v.SHA256 == ""
+		return
+	}
+	if v.SHA256 == "" {
+		v.SHA256 = sum
+		return
+	}
+	if given, err := hex.DecodeString(v.SHA256); err == nil && len(given) == sha256.Size && !strings.EqualFold(v.SHA256, sum) {
+		r.addf(r.at[at+".sha256"], "%s is another file than was meant: its sha256 is %s, not %s; put the right file there, or its sum here", v.ONNX, sum, v.SHA256)
+		r.faulty[at+".sha256"] = true
+	}
+}
