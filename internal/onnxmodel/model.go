@@ -267,3 +267,8 @@ func packInts(all []int64) []byte {
 	}
 	return packed
 }
+
+// AppendMetadata adds an entry to the metadata of a model's file.
+func AppendMetadata(file []byte, key, value string) []byte {
+	return appendBytes(file, 14, appendString(appendString(nil, 1, key), 2, value))
+}

@@ -1,0 +1,117 @@
+package scoring
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"larder/schema"
+)
+
+// The keys of the metadata that a model file is stamped with.
+const (
+	stampService     = "larder.feature_service"
+	stampFeatures    = "larder.features"
+	stampFingerprint = "larder.fingerprint"
+)
+
+// A Stamp is what a model file says of the data it was trained on, in its ONNX
+// metadata. Each part may be missing.
+type Stamp struct {
+	Service     string   // the feature service
+	Features    []string // its features, in order, as VIEW:FEATURE
+	Fingerprint string   // schema.Plan.Fingerprint of it
+}
+
+// ReadStamp returns the stamp of a model file, empty where it has none. Errors
+// are *schema.Error of kind Invalid.
+func ReadStamp(model []byte) (Stamp, error) {
+	var s Stamp
+	if err := checkFile(model); err != nil {
+		return s, err
+	}
+	for f, err := range fields(model) {
+		if err != nil {
+			return s, noProtobuf(err)
+		}
+		const metadata = 14
+		if f.number != metadata {
+			continue
+		}
+		key, value, err := metadataEntry(f.bytes)
+		if err != nil {
+			return s, noProtobuf(err)
+		}
+		switch key {
+		case stampService:
+			s.Service = value
+		case stampFingerprint:
+			s.Fingerprint = value
+		case stampFeatures:
+			s.Features = nil
+			if err := json.Unmarshal([]byte(value), &s.Features); err != nil {
+				return s, bad("its metadata %s is no JSON list of features; stamp the file anew", stampFeatures)
+			}
+		}
+	}
+	return s, nil
+}
+
+func metadataEntry(entry []byte) (key, value string, err error) {
+	for f, err := range fields(entry) {
+		if err != nil {
+			return "", "", err
+		}
+		switch f.number {
+		case 1:
+			key = string(f.bytes)
+		case 2:
+			value = string(f.bytes)
+		}
+	}
+	return key, value, nil
+}
+
+// CheckFeatures refuses a plan whose features are not those that the model was
+// trained on, in their order.
+func (s Stamp) CheckFeatures(p *schema.Plan) error {
+	if s.Features == nil {
+		return nil
+	}
+	have := make([]string, len(p.Features))
+	for i := range p.Features {
+		have[i] = p.Features[i].Name
+	}
+	if slices.Equal(have, s.Features) {
+		return nil
+	}
+	return schema.Errorf(schema.Invalid, "MODEL_STAMP", "the model's stamp does not fit feature service %q: %s; "+
+		"apply it to the service that it was trained on, or train it on this one", p.Service.Name, difference(s.Features, have))
+}
+
+// difference says how two lists of features differ first.
+func difference(stamped, have []string) string {
+	for i := range min(len(stamped), len(have)) {
+		if stamped[i] != have[i] {
+			return fmt.Sprintf("feature %d of the model is %s, and of the service %s", i+1, printable(stamped[i]), have[i])
+		}
+	}
+	n := min(len(stamped), len(have))
+	if more := stamped[n:]; len(more) > 0 {
+		return fmt.Sprintf("the model also reads %s", printable(strings.Join(more, ", ")))
+	}
+	return fmt.Sprintf("the model does not read %s", printable(strings.Join(have[n:], ", ")))
+}
+
+// CheckFingerprint refuses a plan whose features have other values than those
+// that the model was trained on, though perhaps the same names.
+func (s Stamp) CheckFingerprint(p *schema.Plan) error {
+	have := p.Fingerprint()
+	if s.Fingerprint == "" || s.Fingerprint == have {
+		return nil
+	}
+	const shown = 12
+	return schema.Errorf(schema.Invalid, "MODEL_STAMP", "the model was trained on other definitions of feature service %q: it is stamped with the fingerprint %s, and theirs is %s. "+
+		"A source, a type, a default, a TTL or an expression is another; build a training set with these and train the model again", p.Service.Name, printable(s.Fingerprint[:min(len(s.Fingerprint), shown)]), have[:shown])
+}
