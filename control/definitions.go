@@ -1,9 +1,7 @@
 package control
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -12,7 +10,6 @@ import (
 
 	larderv1 "larder/api/larder/v1"
 	"larder/schema"
-	"larder/scoring"
 	"larder/store/registry"
 	"larder/vector"
 )
@@ -23,14 +20,22 @@ const awaitTimeout = 30 * time.Second
 // Plan answers what applying definitions would change. Sources are looked at,
 // so that a table that isn't there is known before anything is applied.
 func (s *Server) Plan(ctx context.Context, req *larderv1.PlanRequest) (*larderv1.PlanResponse, error) {
-	p, err := s.propose(ctx, req.GetDefinitions())
+	defs, err := readDefinitions(req.GetDefinitions(), req.GetFiles())
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.propose(ctx, defs)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.checkSources(ctx, p.Catalog); err != nil {
 		return nil, err
 	}
-	return &larderv1.PlanResponse{BaseVersion: p.Base, Changes: changeMessages(p.Changes)}, nil
+	missing, err := s.Registry.MissingModels(ctx, modelSums(p.Catalog))
+	if err != nil {
+		return nil, err
+	}
+	return &larderv1.PlanResponse{BaseVersion: p.Base, Changes: changeMessages(p.Changes), MissingModels: missing}, nil
 }
 
 // Apply makes definitions the newest version and waits until this server serves it.
@@ -39,24 +44,9 @@ func (s *Server) Apply(ctx context.Context, req *larderv1.ApplyRequest) (*larder
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkSources(ctx, p.Catalog); err != nil {
-		return nil, err
-	}
-	reports, err := s.checkModels(ctx, p.Catalog)
+	version, reports, err := s.commit(ctx, p, seen, req.GetAppliedBy())
 	if err != nil {
 		return nil, err
-	}
-	version, err := s.Registry.Commit(ctx, p, seen, appliedBy(req))
-	if err != nil {
-		return nil, err
-	}
-	wait, cancel := context.WithTimeoutCause(ctx, awaitTimeout, errors.New("it is still being loaded"))
-	defer cancel()
-	if err := s.Registry.Await(wait, version); err != nil {
-		return nil, &schema.Error{
-			Kind: schema.FailedPrecondition, Reason: "NOT_SERVED", Err: err,
-			Message: fmt.Sprintf("version %d was applied, but this server does not serve it; larder status says why", version),
-		}
 	}
 	return &larderv1.ApplyResponse{Version: version, Changes: changeMessages(p.Changes), Models: reports}, nil
 }
@@ -72,17 +62,15 @@ func (s *Server) proposal(ctx context.Context, req *larderv1.ApplyRequest) (*reg
 		}
 		return p, req.GetBaseVersion(), nil
 	}
-	p, err := s.propose(ctx, req.GetDefinitions())
+	defs, err := readDefinitions(req.GetDefinitions(), req.GetFiles())
+	if err != nil {
+		return nil, 0, err
+	}
+	p, err := s.propose(ctx, defs)
 	return p, req.GetBaseVersion(), err
 }
 
-func (s *Server) propose(ctx context.Context, raw []byte) (*registry.Proposal, error) {
-	defs := new(schema.Definitions)
-	strict := json.NewDecoder(bytes.NewReader(raw))
-	strict.DisallowUnknownFields() // of a newer client's: what is left out would not be what was meant
-	if err := strict.Decode(defs); err != nil {
-		return nil, schema.Errorf(schema.Invalid, "BAD_DEFINITIONS", "the definitions can't be read: %v", err)
-	}
+func (s *Server) propose(ctx context.Context, defs *schema.Definitions) (*registry.Proposal, error) {
 	p, err := s.Registry.Propose(ctx, defs)
 	if err != nil {
 		return nil, err
@@ -90,13 +78,39 @@ func (s *Server) propose(ctx context.Context, raw []byte) (*registry.Proposal, e
 	return p, vector.CheckExpressions(p.Catalog)
 }
 
-func appliedBy(req *larderv1.ApplyRequest) string {
+// commit checks what a proposal names and makes it the newest version, unless
+// another than the one that was seen came between. It waits until this server
+// serves it.
+func (s *Server) commit(ctx context.Context, p *registry.Proposal, seen int64, by string) (int64, []*larderv1.ModelReport, error) {
+	if err := s.checkSources(ctx, p.Catalog); err != nil {
+		return 0, nil, err
+	}
+	reports, err := s.checkModels(ctx, p)
+	if err != nil {
+		return 0, nil, err
+	}
+	version, err := s.Registry.Commit(ctx, p, seen, shownName(by))
+	if err != nil {
+		return 0, nil, err
+	}
+	wait, cancel := context.WithTimeoutCause(ctx, awaitTimeout, errors.New("it is still being loaded"))
+	defer cancel()
+	if err := s.Registry.Await(wait, version); err != nil {
+		return 0, nil, &schema.Error{
+			Kind: schema.FailedPrecondition, Reason: "NOT_SERVED", Err: err,
+			Message: fmt.Sprintf("version %d was applied, but this server does not serve it; larder status says why", version),
+		}
+	}
+	return version, reports, nil
+}
+
+// shownName is who applies, fit for the record.
+func shownName(by string) string {
 	const most = 200
-	by := strings.ToValidUTF8(req.GetAppliedBy(), "?")
 	if by == "" {
 		return "unknown"
 	}
-	return by[:min(len(by), most)]
+	return strings.ToValidUTF8(by[:min(len(by), most)], "?")
 }
 
 // checkSources looks at the source of each view that is new or changed.
@@ -113,58 +127,6 @@ func (s *Server) checkSources(ctx context.Context, next *schema.Catalog) error {
 		}
 	}
 	return joinFaults("BAD_SOURCE", faults)
-}
-
-// checkModels reads each model file, binds it to its feature service and runs it.
-func (s *Server) checkModels(ctx context.Context, next *schema.Catalog) ([]*larderv1.ModelReport, error) {
-	plans := next.ModelPlans()
-	sums := make([]string, len(plans))
-	for i, p := range plans {
-		sums[i] = p.ModelVersion.SHA256
-	}
-	missing, err := s.Registry.MissingModels(ctx, sums)
-	if err != nil {
-		return nil, err
-	}
-	if len(missing) > 0 {
-		return nil, schema.Errorf(schema.FailedPrecondition, "MODEL_FILE_MISSING", "the registry lacks model files: %s; `larder apply DIR` sends them", strings.Join(missing, ", "))
-	}
-	var reports []*larderv1.ModelReport
-	var faults []error
-	for _, p := range plans {
-		binding, err := s.bind(ctx, p)
-		if err != nil {
-			faults = append(faults, fmt.Errorf("model %q version %d: %w", p.Model.Name, p.ModelVersion.Version, err))
-			continue
-		}
-		reports = append(reports, reportMessage(p, binding))
-	}
-	return reports, joinFaults("BAD_MODEL", faults)
-}
-
-func (s *Server) bind(ctx context.Context, p *schema.Plan) (*scoring.Binding, error) {
-	file, err := s.Registry.ModelFile(ctx, p.ModelVersion.SHA256)
-	if err != nil {
-		return nil, err
-	}
-	return s.Models.Check(ctx, p, file)
-}
-
-// joinFaults makes one error of faults that the caller can mend; anything else
-// among them goes first and alone.
-func joinFaults(reason string, faults []error) error {
-	if len(faults) == 0 {
-		return nil
-	}
-	lines := make([]string, len(faults))
-	for i, err := range faults {
-		var said *schema.Error
-		if !errors.As(err, &said) || said.Kind != schema.Invalid && said.Kind != schema.NotFound {
-			return err
-		}
-		lines[i] = strings.Replace(err.Error(), said.Error(), said.Message, 1)
-	}
-	return schema.Errorf(schema.Invalid, reason, "%s", strings.Join(lines, "\n"))
 }
 
 // ListVersions answers the newest versions of the definitions.

@@ -14,7 +14,7 @@ func (s *Server) GetPlan(_ context.Context, req *larderv1.GetPlanRequest) (*lard
 	if err != nil {
 		return nil, err
 	}
-	out := &larderv1.GetPlanResponse{CatalogVersion: catalog.Version}
+	out := &larderv1.GetPlanResponse{CatalogVersion: catalog.Version, Fingerprint: plan.Fingerprint()}
 	if plan.ModelVersion != nil {
 		out.ModelVersion = plan.ModelVersion.Version
 	}

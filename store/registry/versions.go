@@ -36,6 +36,19 @@ type Proposal struct {
 	revertsTo int64
 }
 
+// Reverts tells whether the definitions are those of an earlier version.
+func (p *Proposal) Reverts() bool { return p.revertsTo > 0 }
+
+// Newest returns the newest version and its definitions, which are the caller's
+// to change; version 0 has none.
+func (r *Registry) Newest(ctx context.Context) (int64, *schema.Definitions, error) {
+	if err := r.reachable(); err != nil {
+		return 0, nil, err
+	}
+	version, defs, _, err := readVersion(ctx, r.pool, newestVersion)
+	return version, defs, unavailable(err)
+}
+
 // Propose compares definitions with the newest version. It changes nothing.
 func (r *Registry) Propose(ctx context.Context, defs *schema.Definitions) (*Proposal, error) {
 	if err := r.reachable(); err != nil {
