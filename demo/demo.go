@@ -73,6 +73,9 @@ func Run(ctx context.Context, opts Options) error {
 	if err := d.score(ctx, cluster.DSN(), server.GRPC); err != nil {
 		return err
 	}
+	if err := d.run(ctx, "verify", "--all", "--addr", server.GRPC); err != nil {
+		return err
+	}
 	if err := d.report(server); err != nil {
 		return err
 	}
