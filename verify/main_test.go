@@ -74,8 +74,8 @@ func (w *world) start() (stop func()) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	store := w.online
-	go func() { done <- w.runner.Run(ctx) }()
+	store, runner := w.online, w.runner
+	go func() { done <- runner.Run(ctx) }()
 	return func() {
 		cancel()
 		if err := errors.Join(<-done, store.Close()); err != nil {

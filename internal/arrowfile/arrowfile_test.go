@@ -2,6 +2,7 @@ package arrowfile_test
 
 import (
 	"errors"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -36,7 +37,11 @@ func batch(t *testing.T, first, rows int) arrow.Record {
 			continue
 		}
 		b.Field(0).(*array.Int64Builder).Append(int64(i) << 40)
-		b.Field(1).(*array.Float64Builder).Append(float64(i) / 3)
+		if i%11 == 5 {
+			b.Field(1).(*array.Float64Builder).Append(math.Float64frombits(0x7ff8_0000_0000_0000 + uint64(i)))
+		} else {
+			b.Field(1).(*array.Float64Builder).Append(float64(i) / 3)
+		}
 		b.Field(2).(*array.BooleanBuilder).Append(i%2 == 0)
 		b.Field(3).(*array.StringBuilder).Append(strings.Repeat("größe, \"\n", i%3+1))
 		b.Field(4).(*array.TimestampBuilder).Append(arrow.Timestamp(1_700_000_000_123_456 + i))
@@ -72,7 +77,7 @@ func TestRoundTrip(t *testing.T) {
 		for _, rec := range got {
 			part := all.NewSlice(first, first+rec.NumRows())
 			for i, c := range part.Columns() {
-				if rec.ColumnName(i) != part.ColumnName(i) || !array.Equal(c, rec.Column(i)) {
+				if rec.ColumnName(i) != part.ColumnName(i) || !sameBits(c, rec.Column(i), name) {
 					t.Errorf("%s: column %s differs in the rows from %d on", name, rec.ColumnName(i), first)
 				}
 			}
@@ -82,6 +87,28 @@ func TestRoundTrip(t *testing.T) {
 			t.Errorf("%s: %d rows", name, first)
 		}
 	}
+}
+
+// sameBits compares columns, doubles by their bits; CSV has one NaN only.
+func sameBits(a, b arrow.Array, name string) bool {
+	x, isDouble := a.(*array.Float64)
+	if !isDouble {
+		return array.Equal(a, b)
+	}
+	y, isDouble := b.(*array.Float64)
+	if !isDouble || x.Len() != y.Len() {
+		return false
+	}
+	for i := range x.Len() {
+		switch v, w := x.Value(i), y.Value(i); {
+		case x.IsNull(i) != y.IsNull(i):
+			return false
+		case x.IsNull(i), strings.HasSuffix(strings.ToLower(name), ".csv") && v != v && w != w:
+		case math.Float64bits(v) != math.Float64bits(w):
+			return false
+		}
+	}
+	return true
 }
 
 func read(t *testing.T, path string, types map[string]arrow.DataType) []arrow.Record {

@@ -46,8 +46,13 @@ func Create(path string, columns *arrow.Schema) (*Writer, error) {
 func (w *Writer) begin(kind format, columns *arrow.Schema) error {
 	switch kind {
 	case parquetFile:
-		out, err := pqarrow.NewFileWriter(columns, unclosed{w.temp},
-			parquet.NewWriterProperties(parquet.WithCompression(compress.Codecs.Zstd), parquet.WithMaxRowGroupLength(rowGroupRows)),
+		properties := []parquet.WriterProperty{parquet.WithCompression(compress.Codecs.Zstd), parquet.WithMaxRowGroupLength(rowGroupRows)}
+		for _, f := range columns.Fields() {
+			if f.Type.ID() == arrow.FLOAT32 || f.Type.ID() == arrow.FLOAT64 { // a dictionary would make every NaN the same one
+				properties = append(properties, parquet.WithDictionaryFor(f.Name, false))
+			}
+		}
+		out, err := pqarrow.NewFileWriter(columns, unclosed{w.temp}, parquet.NewWriterProperties(properties...),
 			pqarrow.NewArrowWriterProperties(pqarrow.WithStoreSchema()))
 		if err != nil {
 			return err
