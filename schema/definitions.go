@@ -175,9 +175,16 @@ type Model struct {
 	Versions       []ModelVersion    `json:"versions"`
 	Serve          int64             `json:"serve,omitempty"`      // the version that answers; 0 means the only one
 	OnMissing      OnMissing         `json:"on_missing,omitempty"` // empty means default
+	Log            *ModelLog         `json:"log,omitempty"`        // nil: nothing is logged
 	Description    string            `json:"description,omitempty"`
 	Owner          string            `json:"owner,omitempty"`
 	Tags           map[string]string `json:"tags,omitempty"`
+}
+
+// A ModelLog says which requests of a model are logged, with the vectors that it
+// saw, on servers that keep a feature log.
+type ModelLog struct {
+	Rate float64 `json:"rate"` // share of the requests, over 0 and up to 1
 }
 
 // OnMissing says what a value that is not present does to a score.

@@ -351,6 +351,9 @@ func (v *validator) model(path string, m *Model) {
 	if m.OnMissing != "" && m.OnMissing != DefaultOnMissing && m.OnMissing != FailOnMissing {
 		v.addf(path+".on_missing", "on_missing is default or fail, not %q", m.OnMissing)
 	}
+	if m.Log != nil && !(m.Log.Rate > 0 && m.Log.Rate <= 1) {
+		v.addf(path+".log.rate", "model %q: the rate of its log is a share of the requests, over 0 and up to 1, not %v; leave log out to log none", m.Name, m.Log.Rate)
+	}
 	if len(m.Versions) == 0 {
 		v.addf(path+".versions", "model %q has no version; write versions: [{version: 1, onnx: models/%s-1.onnx, sha256: ...}]", m.Name, m.Name)
 	}

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/featurelog"
 	"larder/schema"
 	"larder/scoring"
 	"larder/store/online"
@@ -26,6 +27,9 @@ type Options struct {
 	Online *online.Store
 	// Models are the models of the catalogs that Catalog returns. Required.
 	Models *scoring.Set
+
+	// FeatureLog takes the requests of models that ask for it. Nil: nothing is logged.
+	FeatureLog *featurelog.Log
 
 	// MaxRows bounds the rows of one request. Defaults to 10,000.
 	MaxRows int
@@ -151,6 +155,7 @@ func (s *Server) getFeatures(ctx context.Context, c *call, at *int64) (*larderv1
 
 // getFeaturesAndScore answers a request whose columns c has taken.
 func (s *Server) getFeaturesAndScore(ctx context.Context, c *call, at *int64, returnFeatures bool) (*larderv1.GetFeaturesAndScoreResponse, error) {
+	logged := s.logs(c)
 	if err := c.bind(s.opts.MaxRows, at); err != nil {
 		return nil, err
 	}
@@ -180,6 +185,9 @@ func (s *Server) getFeaturesAndScore(ctx context.Context, c *call, at *int64, re
 	}
 	if returnFeatures {
 		resp.Features = c.featureColumns()
+	}
+	if logged.wanted {
+		s.opts.FeatureLog.Offer(c.entry(logged, model.Binding(), run))
 	}
 	return resp, nil
 }

@@ -104,6 +104,9 @@ func resize[T any](s []T, n int) []T {
 // Rows returns the number of rows.
 func (b *Batch) Rows() int { return b.rows }
 
+// Now returns the clock reading that the batch was reset with.
+func (b *Batch) Now() int64 { return b.now }
+
 // Keys returns the keys to read: of view v and row r at v*rows + r.
 func (b *Batch) Keys() *row.Keys { return &b.keys }
 

@@ -20,6 +20,7 @@ import (
 
 	larderv1 "larder/api/larder/v1"
 	"larder/control"
+	"larder/featurelog"
 	"larder/internal/background"
 	"larder/internal/grpcserver"
 	"larder/internal/pgdev"
@@ -91,6 +92,7 @@ type node struct {
 	models   *scoring.Set
 	registry *registry.Registry
 	runner   *materialize.Runner
+	features *featurelog.Log // nil when nothing is logged
 	serving  *serving.Server
 	control  *control.Server
 }
@@ -137,8 +139,13 @@ func (n *node) open(ctx context.Context) error {
 			return err
 		}
 	}
+	if n.cfg.FeatureLog != "" {
+		if n.features, err = featurelog.Open(n.cfg.FeatureLog, featurelog.Options{MaxBytes: n.cfg.LogBytes, Logger: n.log, Registerer: n.metrics}); err != nil {
+			return err
+		}
+	}
 	n.serving = serving.New(serving.Options{
-		Catalog: catalog, Online: n.online, Models: n.models, Logger: n.log, Registerer: n.metrics, MaxRows: n.cfg.MaxRows,
+		Catalog: catalog, Online: n.online, Models: n.models, FeatureLog: n.features, Logger: n.log, Registerer: n.metrics, MaxRows: n.cfg.MaxRows,
 	})
 	return nil
 }
@@ -233,6 +240,9 @@ func (n *node) run(ctx context.Context) error {
 	g.Go(func() error { return shell.Serve(ctx, grpcListener) })
 	g.Go(func() error { return shell.ServeHTTP(ctx, httpListener, n.httpHandler()) })
 	g.Go(func() error { return n.registry.Run(ctx) })
+	if n.features != nil {
+		g.Go(func() error { return n.features.Run(ctx) })
+	}
 	g.Go(func() error { return n.online.Run(ctx) })
 	g.Go(func() error { return n.control.Run(ctx) })
 	if n.offline != nil {

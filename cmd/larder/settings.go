@@ -40,6 +40,8 @@ type settings struct {
 	Timeout      time.Duration `flag:"timeout" help:"time for a request whose caller sets no deadline"`
 	DrainDelay   time.Duration `flag:"drain-delay" help:"how long requests are still taken after SIGTERM, so that load balancers see that the server is not ready"`
 	DrainTimeout time.Duration `flag:"drain-timeout" help:"how long requests may then take to finish"`
+	FeatureLog   string        `flag:"feature-log" help:"folder for the vectors of models that say log, in Parquet files; none when empty"`
+	LogBytes     int64         `flag:"feature-log-bytes" help:"what the feature log may take of the disk; with more, requests are not logged until files are moved away"`
 	VerifyEvery  time.Duration `flag:"verify-every" help:"how often a sample of every view is compared with the source, as larder verify does; 0: only when asked"`
 	VerifySample int           `flag:"verify-sample" help:"how many keys of each view are compared then"`
 	LogLevel     string        `flag:"log-level" help:"debug, info, warn or error"`
@@ -51,7 +53,7 @@ func defaultSettings() settings {
 	return settings{
 		Data: "larder-data", GRPCAddr: "127.0.0.1:6570", HTTPAddr: "127.0.0.1:6571", CacheBytes: 256 << 20,
 		MaxRows: 10_000, MaxMessage: 16 << 20, MaxInFlight: 1024, Timeout: time.Minute,
-		DrainTimeout: 10 * time.Second, VerifySample: 1000, LogLevel: "info", LogFormat: "text",
+		DrainTimeout: 10 * time.Second, LogBytes: 10 << 30, VerifySample: 1000, LogLevel: "info", LogFormat: "text",
 	}
 }
 
@@ -107,6 +109,7 @@ func (s *settings) validate() error {
 	within("max-message-bytes", int64(s.MaxMessage), 64<<10, 1<<30)
 	within("max-in-flight", int64(s.MaxInFlight), 1, 1<<20)
 	within("verify-sample", int64(s.VerifySample), 1, 1_000_000)
+	within("feature-log-bytes", s.LogBytes, 1<<20, math.MaxInt64)
 	within("min-free-bytes", s.MinFreeBytes, 0, math.MaxInt64)
 	for _, d := range []struct {
 		flag  string

@@ -46,8 +46,9 @@ var House = Table{
 
 		"materialize": {Floor: 4, Imports: []string{"internal/background", "schema", "store/online", "store/record", "store/row"}},
 		"training":    {Floor: 4, Imports: []string{"schema", "store/offline", "store/record", "store/row", "vector"}},
-		"serving": {Floor: 4, Imports: []string{
-			"api/larder/v1", "internal/grpcserver", "schema", "scoring", "store/online", "store/row", "vector",
+		"featurelog":  {Floor: 4, Imports: []string{"schema", "vector"}},
+		"serving": {Floor: 5, Imports: []string{
+			"api/larder/v1", "featurelog", "internal/grpcserver", "schema", "scoring", "store/online", "store/row", "vector",
 		}},
 
 		"verify": {Floor: 5, Imports: []string{"schema", "store/offline", "store/online", "store/record", "store/row", "training", "vector"}},
@@ -73,7 +74,7 @@ var House = Table{
 		"github.com/dgraph-io/badger/v4": {"store/online"},
 		"github.com/dgraph-io/ristretto": {"store/online"},
 		"github.com/apache/arrow/go/v17": {
-			"cmd/larder", "control", "integration", "internal/arrowfile", "materialize", "store/offline", "store/record", "training", "verify",
+			"cmd/larder", "control", "featurelog", "integration", "internal/arrowfile", "materialize", "store/offline", "store/record", "training", "verify",
 		},
 		"github.com/yalue/onnxruntime_go":         {"scoring"},
 		"github.com/goccy/go-yaml":                {"cmd/larder", "schema/definitions"},
@@ -94,7 +95,7 @@ var House = Table{
 		// Badger's blocks and tables are protobuf messages.
 		"google.golang.org/protobuf/proto":    {"store/online"},
 		"google.golang.org/genproto":          {"cmd/larder", "internal/grpcserver"},
-		"github.com/prometheus/client_golang": {"cmd/larder", "control", "internal/grpcserver", "materialize", "serving", "store/online"},
+		"github.com/prometheus/client_golang": {"cmd/larder", "control", "featurelog", "internal/grpcserver", "materialize", "serving", "store/online"},
 		"go.opentelemetry.io":                 {"cmd/larder", "internal/grpcserver"},
 	},
 }

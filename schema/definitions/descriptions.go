@@ -75,7 +75,11 @@ var ownDescriptions = map[reflect.Type]map[string]string{
 		"feature_service": "The name of the feature service that the model reads.",
 		"versions":        "Its trained files.",
 		"serve":           "The version that answers when a request asks for none.",
+		"log":             "Which requests are logged with the vectors that the model saw; none when not given.",
 		"on_missing":      "What a value that is not present does: default gives the model the default or null, fail fails the request.",
+	},
+	reflect.TypeFor[schema.ModelLog](): {
+		"rate": "The share of the requests that is logged, over 0 and up to 1.",
 	},
 	reflect.TypeFor[schema.ModelVersion](): {
 		"version": "A number from 1 on.",

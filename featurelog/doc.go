@@ -1,0 +1,37 @@
+// Package featurelog keeps what models were asked and what they saw: for each
+// row that is scored, its keys, the values of the request, the vector as the model
+// saw it, bit for bit, what was found in each view and how old it was, versions,
+// the score and how long it took.
+//
+// It promises that
+//
+//   - it never delays a request: entries wait in a bounded queue, and what does
+//     not fit is dropped and counted;
+//   - a file is there whole or not at all: it is written under another name and
+//     gets its own when it is finished and on the disk. Files that a killed
+//     process left are removed by the next;
+//   - disk is bounded: when the log has its share, entries are dropped and counted
+//     until files are moved away.
+//
+// # Files
+//
+// DIR/MODEL/VERSION-CATALOG-TIME-RANDOM.parquet, one schema per model version and
+// version of the definitions. Columns:
+//
+//	JOIN_KEY          each of the request's keys
+//	NAME              each value that came with the request
+//	log:time          the request's clock reading, timestamp[us, UTC]
+//	log:id            of the request, uint64
+//	log:row           of the request, int32
+//	log:overridden    VIEW:FEATURE that the request brought, list<string>
+//	log:score         float64
+//	log:latency_us    of the request, until it was scored, int64
+//	log:model_version, log:catalog_version   int64
+//	status:VIEW       PRESENT, NOT_FOUND or OUTSIDE_MAX_AGE, as int8 by its number in larder.v1.Status
+//	age_us:VIEW       int64; 0 where nothing was found
+//	vector:FEATURE    what the model was fed: float32 where it takes one tensor,
+//	                  else the type of its input
+//
+// The keys and the values of the request have their own names, so that a log is
+// a spine too, with log:time as the time of its rows.
+package featurelog

@@ -1,0 +1,59 @@
+package featurelog
+
+import (
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"larder/schema"
+	"larder/vector"
+)
+
+// An Entry is one request that was scored. Its columns must not change any more.
+type Entry struct {
+	Plan       *schema.Plan // of a model's version
+	ID         uint64
+	At         int64 // the request's clock reading, in microseconds since 1970 UTC
+	Rows       int
+	Latency    time.Duration
+	Keys       vector.Columns
+	Request    vector.Columns // values of the request and, as VIEW:FEATURE, over stored ones
+	Dense      []float32      // rows × features, row by row; or
+	Tensors    []vector.Column
+	Scores     []float64
+	Statuses   []schema.Status // of each view and row: view*rows + row
+	Ages       []int64         // alike
+	overridden []string
+}
+
+// Sampled draws whether a request of a model is logged, and the id that it gets:
+// the share Rate of all ids is.
+func Sampled(m *schema.Model) (id uint64, logged bool) {
+	if m.Log == nil {
+		return 0, false
+	}
+	id = rand.Uint64()
+	return id, m.Log.Rate >= 1 || float64(id)/math.MaxUint64 < m.Log.Rate
+}
+
+// bytes estimates what an entry holds in memory.
+func (e *Entry) bytes() int64 {
+	n := int64(len(e.Dense)*4 + len(e.Scores)*8 + len(e.Ages)*9)
+	for _, columns := range [][]vector.Column{e.Tensors, e.Keys.Values, e.Request.Values} {
+		for i := range columns {
+			n += columnBytes(&columns[i])
+		}
+	}
+	return n
+}
+
+func columnBytes(c *vector.Column) int64 {
+	n := len(c.Bools) + 4*len(c.Int32s) + 8*len(c.Int64s) + 4*len(c.Float32s) + 8*len(c.Float64s) + 16*len(c.Strings) + 24*len(c.Bytes) + 4*len(c.Ends)
+	for _, s := range c.Strings {
+		n += len(s)
+	}
+	for _, b := range c.Bytes {
+		n += len(b)
+	}
+	return int64(n)
+}

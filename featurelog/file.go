@@ -1,0 +1,215 @@
+package featurelog
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+	"github.com/apache/arrow/go/v17/parquet"
+	"github.com/apache/arrow/go/v17/parquet/compress"
+	"github.com/apache/arrow/go/v17/parquet/pqarrow"
+
+	"larder/schema"
+	"larder/vector"
+)
+
+// batchRows is how many rows are put into columns before they are written.
+const batchRows = 8192
+
+// A file is one that is being written.
+type file struct {
+	path    string // that it will have
+	temp    *os.File
+	written countingWriter
+	out     *pqarrow.FileWriter
+	rows    int
+	begun   time.Time
+
+	columns []column
+	record  *array.RecordBuilder
+	waiting int // rows in record
+}
+
+// A column is how a value of an entry's row gets into the file.
+type column struct {
+	name string
+	typ  arrow.DataType
+	put  func(b array.Builder, e *Entry, row int)
+}
+
+type countingWriter struct {
+	f *os.File
+	n int64
+}
+
+func (w *countingWriter) Write(p []byte) (int, error) {
+	n, err := w.f.Write(p)
+	w.n += int64(n)
+	return n, err
+}
+
+// newFile begins a file of the kind that an entry goes into.
+func newFile(dir string, e *Entry) (*file, error) {
+	dir = filepath.Join(dir, e.Plan.Model.Name) // letters, digits and _
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	var random [4]byte
+	_, _ = rand.Read(random[:]) // never fails
+	name := fmt.Sprintf("%d-%d-%s-%s.parquet", e.Plan.ModelVersion.Version, e.Plan.Catalog.Version, now.UTC().Format("20060102T150405.000"), hex.EncodeToString(random[:]))
+	f := &file{path: filepath.Join(dir, name), begun: now, columns: columnsOf(e)}
+	fields := make([]arrow.Field, len(f.columns))
+	for i, c := range f.columns {
+		fields[i] = arrow.Field{Name: c.name, Type: c.typ, Nullable: true}
+	}
+	columns := arrow.NewSchema(fields, nil)
+	var err error
+	if f.temp, err = os.OpenFile(f.path+unfinished, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644); err != nil {
+		return nil, err
+	}
+	f.written.f = f.temp
+	// Dictionaries would make every NaN the same one.
+	properties := parquet.NewWriterProperties(parquet.WithCompression(compress.Codecs.Zstd), parquet.WithDictionaryDefault(false))
+	f.out, err = pqarrow.NewFileWriter(columns, &f.written, properties, pqarrow.NewArrowWriterProperties(pqarrow.WithStoreSchema()))
+	if err != nil {
+		return nil, errors.Join(err, f.abandon())
+	}
+	f.record = array.NewRecordBuilder(memory.DefaultAllocator, columns)
+	return f, nil
+}
+
+// add appends the rows of an entry.
+func (f *file) add(e *Entry) error {
+	for _, name := range e.Request.Names {
+		if strings.Contains(name, ":") {
+			e.overridden = append(e.overridden, name)
+		}
+	}
+	for row := range e.Rows {
+		for i, c := range f.columns {
+			c.put(f.record.Field(i), e, row)
+		}
+		f.rows++
+		if f.waiting++; f.waiting == batchRows {
+			if err := f.flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (f *file) flush() error {
+	if f.waiting == 0 {
+		return nil
+	}
+	rec := f.record.NewRecord()
+	defer rec.Release()
+	f.waiting = 0
+	return f.out.Write(rec) // a row group
+}
+
+// size returns what was written; rows that wait come on top.
+func (f *file) size() int64 { return f.written.n }
+
+// finish ends the file and gives it its name.
+func (f *file) finish() (size int64, err error) {
+	if err := errors.Join(f.flush(), f.out.Close(), f.temp.Sync(), f.temp.Close()); err != nil {
+		return 0, err
+	}
+	f.record.Release()
+	return f.written.n, os.Rename(f.path+unfinished, f.path)
+}
+
+// abandon removes what was written.
+func (f *file) abandon() error {
+	_ = f.temp.Close() // it may be closed already
+	return os.Remove(f.path + unfinished)
+}
+
+// columnsOf returns the columns of entries like e: of its plan, and of its model's
+// kind of input.
+func columnsOf(e *Entry) []column {
+	p := e.Plan
+	var all []column
+	for _, k := range p.Keys {
+		all = append(all, column{k.Name, arrowType(k.Type), func(b array.Builder, e *Entry, row int) {
+			appendNamed(b, &e.Keys, k.Name, k.Type, row)
+		}})
+	}
+	for _, f := range p.Request {
+		all = append(all, column{f.Name, arrowType(f.Type), func(b array.Builder, e *Entry, row int) {
+			appendNamed(b, &e.Request, f.Name, f.Type, row)
+		}})
+	}
+	all = append(all, logColumns...)
+	for i := range p.Views {
+		all = append(all,
+			column{"status:" + p.Views[i].Name, arrow.PrimitiveTypes.Int8, func(b array.Builder, e *Entry, row int) {
+				b.(*array.Int8Builder).Append(int8(e.Statuses[i*e.Rows+row]))
+			}},
+			column{"age_us:" + p.Views[i].Name, arrow.PrimitiveTypes.Int64, func(b array.Builder, e *Entry, row int) {
+				b.(*array.Int64Builder).Append(e.Ages[i*e.Rows+row])
+			}})
+	}
+	return append(all, vectorColumns(e)...)
+}
+
+func vectorColumns(e *Entry) []column {
+	var all []column
+	width := len(e.Plan.Features)
+	for i, f := range e.Plan.Features {
+		name := "vector:" + f.Name
+		if e.Dense != nil {
+			all = append(all, column{name, arrow.PrimitiveTypes.Float32, func(b array.Builder, e *Entry, row int) {
+				b.(*array.Float32Builder).Append(e.Dense[row*width+i])
+			}})
+		} else if t := e.Tensors[i].Type; t != 0 {
+			all = append(all, column{name, arrowType(t), func(b array.Builder, e *Entry, row int) {
+				appendValue(b, &e.Tensors[i], t, row)
+			}})
+		}
+	}
+	return all
+}
+
+// logColumns are those of every log.
+var logColumns = []column{
+	{"log:time", arrow.FixedWidthTypes.Timestamp_us, func(b array.Builder, e *Entry, _ int) { b.(*array.TimestampBuilder).Append(arrow.Timestamp(e.At)) }},
+	{"log:id", arrow.PrimitiveTypes.Uint64, func(b array.Builder, e *Entry, _ int) { b.(*array.Uint64Builder).Append(e.ID) }},
+	{"log:row", arrow.PrimitiveTypes.Int32, func(b array.Builder, _ *Entry, row int) { b.(*array.Int32Builder).Append(int32(row)) }},
+	{"log:overridden", arrow.ListOf(arrow.BinaryTypes.String), func(b array.Builder, e *Entry, _ int) {
+		list := b.(*array.ListBuilder)
+		list.Append(true)
+		for _, name := range e.overridden {
+			list.ValueBuilder().(*array.StringBuilder).Append(name)
+		}
+	}},
+	{"log:score", arrow.PrimitiveTypes.Float64, func(b array.Builder, e *Entry, row int) { b.(*array.Float64Builder).Append(e.Scores[row]) }},
+	{"log:latency_us", arrow.PrimitiveTypes.Int64, func(b array.Builder, e *Entry, _ int) { b.(*array.Int64Builder).Append(e.Latency.Microseconds()) }},
+	{"log:model_version", arrow.PrimitiveTypes.Int64, func(b array.Builder, e *Entry, _ int) {
+		b.(*array.Int64Builder).Append(e.Plan.ModelVersion.Version)
+	}},
+	{"log:catalog_version", arrow.PrimitiveTypes.Int64, func(b array.Builder, e *Entry, _ int) { b.(*array.Int64Builder).Append(e.Plan.Catalog.Version) }},
+}
+
+// appendNamed appends a value of a column of the request, as a number of the
+// type that was declared; null where the request has none.
+func appendNamed(b array.Builder, columns *vector.Columns, name string, t schema.Type, row int) {
+	at := slices.Index(columns.Names, name)
+	if at < 0 {
+		b.AppendNull()
+		return
+	}
+	appendValue(b, &columns.Values[at], t, row)
+}

@@ -1,0 +1,224 @@
+package featurelog
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"larder/schema"
+)
+
+// Options tune a Log.
+type Options struct {
+	// MaxFileBytes and MaxFileAge end a file, whichever comes first. They default
+	// to 64 MiB and a minute.
+	MaxFileBytes int64
+	MaxFileAge   time.Duration
+	// MaxBytes bounds what lies in the folder. Defaults to 10 GiB.
+	MaxBytes int64
+	// MaxQueued bounds the entries that wait, in bytes. Defaults to 64 MiB.
+	MaxQueued int64
+	// Logger defaults to slog.Default().
+	Logger *slog.Logger
+	// Registerer takes the metrics larder_feature_log_*. Nil: none are registered.
+	Registerer prometheus.Registerer
+}
+
+func (o Options) withDefaults() Options {
+	o.MaxFileBytes = cmp.Or(o.MaxFileBytes, 64<<20)
+	o.MaxFileAge = cmp.Or(o.MaxFileAge, time.Minute)
+	o.MaxBytes = cmp.Or(o.MaxBytes, 10<<30)
+	o.MaxQueued = cmp.Or(o.MaxQueued, 64<<20)
+	o.Logger = cmp.Or(o.Logger, slog.Default())
+	return o
+}
+
+// maxQueuedEntries bounds the entries that wait, however small.
+const maxQueuedEntries = 1 << 14
+
+// A Log writes entries to files of a folder. It is safe for concurrent use.
+type Log struct {
+	dir     string
+	opts    Options
+	metrics *metrics
+	queue   chan *Entry
+	queued  atomic.Int64 // bytes
+	stored  int64        // bytes in the folder; Run's own
+	full    bool         // the folder has its share; Run's own
+	files   map[*schema.Plan]*file
+}
+
+// unfinished is the ending of a file that is being written.
+const unfinished = ".unfinished"
+
+// Open opens the log of a folder, which it makes when it isn't there. The folder
+// belongs to one process.
+func Open(dir string, opts Options) (*Log, error) {
+	l := &Log{dir: dir, opts: opts.withDefaults(), queue: make(chan *Entry, maxQueuedEntries), files: map[*schema.Plan]*file{}}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("feature log: %w", err)
+	}
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		if strings.HasSuffix(path, unfinished) {
+			l.opts.Logger.Info("an unfinished file of the feature log was removed", "file", path)
+			return os.Remove(path)
+		}
+		info, err := entry.Info()
+		if err == nil {
+			l.stored += info.Size()
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("feature log: %w", err)
+	}
+	l.metrics = newMetrics(l.opts.Registerer, &l.queued)
+	return l, nil
+}
+
+// Offer takes an entry, or drops it when too many wait. It never waits.
+func (l *Log) Offer(e *Entry) {
+	n := e.bytes()
+	if l.queued.Add(n) > l.opts.MaxQueued {
+		l.queued.Add(-n)
+		l.metrics.drop(dropQueue, e.Rows)
+		return
+	}
+	select {
+	case l.queue <- e:
+	default:
+		l.queued.Add(-n)
+		l.metrics.drop(dropQueue, e.Rows)
+	}
+}
+
+// Run writes what was offered until ctx ends, and then what waits still, and
+// finishes all files. Offers after that are kept for nobody.
+func (l *Log) Run(ctx context.Context) error {
+	tick := time.NewTicker(l.opts.MaxFileAge / 4)
+	defer tick.Stop()
+	for {
+		select {
+		case e := <-l.queue:
+			l.take(e)
+		case <-tick.C:
+			l.finishOld()
+		case <-ctx.Done():
+			return l.drain()
+		}
+	}
+}
+
+func (l *Log) drain() error {
+	for {
+		select {
+		case e := <-l.queue:
+			l.take(e)
+			continue
+		default:
+		}
+		var errs []error
+		for plan := range l.files {
+			errs = append(errs, l.finish(plan))
+		}
+		return errors.Join(errs...)
+	}
+}
+
+// take writes an entry. What can't be written is dropped, and told once.
+func (l *Log) take(e *Entry) {
+	l.queued.Add(-e.bytes())
+	if err := l.write(e); err != nil {
+		l.metrics.drop(dropWrite, e.Rows)
+		l.opts.Logger.Error("the feature log can't be written", "model", e.Plan.Model.Name, "error", err)
+	}
+}
+
+func (l *Log) write(e *Entry) error {
+	f := l.files[e.Plan]
+	if f == nil {
+		if l.isFull() {
+			l.metrics.drop(dropDisk, e.Rows)
+			return nil
+		}
+		var err error
+		if f, err = newFile(l.dir, e); err != nil {
+			return err
+		}
+		l.files[e.Plan] = f
+	}
+	if err := f.add(e); err != nil {
+		delete(l.files, e.Plan)
+		return errors.Join(err, f.abandon())
+	}
+	l.metrics.rows.Add(float64(e.Rows))
+	if f.size() >= l.opts.MaxFileBytes {
+		return l.finish(e.Plan)
+	}
+	return nil
+}
+
+// isFull tells whether the folder has its share. Files that are moved away make
+// room again.
+func (l *Log) isFull() bool {
+	if l.stored < l.opts.MaxBytes {
+		l.full = false
+		return false
+	}
+	stored := int64(0)
+	_ = filepath.WalkDir(l.dir, func(_ string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			if info, err := entry.Info(); err == nil {
+				stored += info.Size()
+			}
+		}
+		return nil // what can't be looked at now counts next time
+	})
+	if l.stored = stored; stored < l.opts.MaxBytes {
+		l.full = false
+		return false
+	}
+	if !l.full {
+		l.opts.Logger.Error("the feature log is full; requests are not logged until files are moved away", "dir", l.dir, "bytes", stored, "most", l.opts.MaxBytes)
+	}
+	l.full = true
+	return true
+}
+
+// finishOld finishes the files that have been open for long enough.
+func (l *Log) finishOld() {
+	for plan, f := range l.files {
+		if time.Since(f.begun) < l.opts.MaxFileAge {
+			continue
+		}
+		if err := l.finish(plan); err != nil {
+			l.opts.Logger.Error("the feature log can't be written", "model", plan.Model.Name, "error", err)
+		}
+	}
+}
+
+func (l *Log) finish(plan *schema.Plan) error {
+	f := l.files[plan]
+	delete(l.files, plan)
+	size, err := f.finish()
+	if err != nil {
+		l.metrics.drop(dropWrite, f.rows)
+		return errors.Join(err, f.abandon())
+	}
+	l.stored += size
+	l.metrics.files.Inc()
+	return nil
+}

@@ -1,0 +1,91 @@
+package integration_test
+
+import (
+	"math"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+	"github.com/apache/arrow/go/v17/parquet/file"
+	"github.com/apache/arrow/go/v17/parquet/pqarrow"
+
+	larderv1 "larder/api/larder/v1"
+	"larder/internal/pgtest"
+)
+
+// TestFeatureLog: what is scored is logged as it was answered, a server that is
+// killed leaves whole files only, and a log is a spine.
+func TestFeatureLog(t *testing.T) {
+	db := pgtest.New(t)
+	m := newScored(t, db.DSN)
+	log := t.TempDir()
+	s := startServer(t, db.DSN, "--feature-log", log)
+	m.write("definitions.yaml", m.base+"models: [{name: spend, feature_service: spend, log: {rate: 1}, versions: [{version: 1, onnx: spend-1.onnx}]}]\n")
+	s.apply(m.dir)
+	s.mustMaterialize()
+	answers := map[int64]float64{}
+	score := func(users ...int64) {
+		t.Helper()
+		answer, err := s.serving.GetFeaturesAndScore(t.Context(), &larderv1.GetFeaturesAndScoreRequest{Model: "spend", Entities: []*larderv1.Column{int64Column("user_id", users...)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, u := range users {
+			answers[u] = answer.GetScores()[i]
+		}
+	}
+	score(1, 2, 3)
+	score(7)
+	if code := s.terminate(); code != 0 {
+		t.Fatalf("exit code %d", code)
+	}
+	names, err := filepath.Glob(filepath.Join(log, "spend", "1-1-*.parquet"))
+	if err != nil || len(names) != 1 {
+		t.Fatalf("files %q, %v", names, err)
+	}
+	in, err := file.OpenParquetFile(names[0], false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	rows, err := pqarrow.NewFileReader(in, pqarrow.ArrowReadProperties{}, memory.DefaultAllocator)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := rows.ReadTable(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer table.Release()
+	column := func(name string) arrow.Array {
+		t.Helper()
+		at := table.Schema().FieldIndices(name)
+		if len(at) != 1 {
+			t.Fatalf("no column %s in %s", name, table.Schema())
+		}
+		return table.Column(at[0]).Data().Chunk(0)
+	}
+	users, scores := column("user_id").(*array.Int64), column("log:score").(*array.Float64)
+	if users.Len() != 4 {
+		t.Fatalf("%d rows", users.Len())
+	}
+	for i := range users.Len() {
+		if got, want := scores.Value(i), answers[users.Value(i)]; math.Float64bits(got) != math.Float64bits(want) {
+			t.Errorf("user %d: the log has score %v, and the answer had %v", users.Value(i), got, want)
+		}
+	}
+	s.start()
+	score(4)
+	s.kill()
+	s.start()
+	if left, _ := filepath.Glob(filepath.Join(log, "spend", "*")); len(left) != 1 || left[0] != names[0] {
+		t.Errorf("after a kill and a start there are %q", left)
+	}
+	out := filepath.Join(t.TempDir(), "rebuilt.csv")
+	if _, stderr, code := s.client("dataset", "--service", "spend", "--spine", names[0], "--event-time-column", "log:time", "--out", out); code != 0 || strings.Contains(stderr, "refused") {
+		t.Errorf("the log as a spine: exit code %d, %s", code, stderr)
+	}
+}
