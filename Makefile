@@ -1,9 +1,13 @@
 # Larder. `make` lists what there is.
 
 BIN     := $(CURDIR)/.larder/bin
+PYTHON  := $(CURDIR)/.larder/venv/python/bin/python
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # What buf compares the wire contract with: the branch that this one left.
 BASE    := $(shell git merge-base HEAD origin/main 2>/dev/null || git rev-parse --verify -q main 2>/dev/null)
+
+# The Python code of the messages that the Python package sends.
+PROTOC  := -m grpc_tools.protoc -I api $(addprefix api/larder/v1/,values.proto serving.proto control.proto)
 
 export PATH := $(BIN):$(PATH)
 export CGO_ENABLED := 1
@@ -26,11 +30,14 @@ build: setup ## build bin/larder
 demo: build ## load card transactions, apply, materialize, serve and score them
 	bin/larder demo
 
-test: setup ## race-checked tests with real Postgres and ONNX Runtime, then each fuzz target for 3 seconds
+test: setup ## race-checked tests with real Postgres and ONNX Runtime, each fuzz target for 3 seconds, then the Python package
 	@echo "test: every package with the race detector, on private Postgres clusters"
 	go test -race -timeout 15m ./...
 	@echo "test: every fuzz target for 3 seconds"
 	@setup/fuzz.sh 3
+	@echo "test: the Python package, against a server"
+	@setup/python.sh
+	@cd client/python && $(PYTHON) -m pytest
 
 fuzz: setup ## every fuzz target for a minute
 	@setup/fuzz.sh 60
@@ -55,9 +62,17 @@ check: setup tools ## format, vet, lint, layers, the wire contract, generated co
 	@echo "check: generated code"
 	@rm -rf .larder/generated && mkdir -p .larder/generated && buf generate --output .larder/generated
 	@diff -r .larder/generated/api api --exclude '*.proto' || { echo "the generated code is out of date; run make generate"; exit 1; }
+	@setup/python.sh
+	@mkdir -p .larder/generated/python && $(PYTHON) $(PROTOC) --python_out=.larder/generated/python --pyi_out=.larder/generated/python
+	@diff -r .larder/generated/python/larder/v1 client/python/src/larder/v1 --exclude __init__.py --exclude __pycache__ || { \
+		echo "the generated code is out of date; run make generate"; exit 1; }
+	@echo "check: mypy"
+	@cd client/python && $(PYTHON) -m mypy
 
-generate: tools ## write the Go code of the .proto files again
+generate: tools ## write the Go and Python code of the .proto files again
 	buf generate
+	@setup/python.sh
+	$(PYTHON) $(PROTOC) --python_out=client/python/src --pyi_out=client/python/src
 
 # The tools are built once for each change of their versions.
 tools: $(BIN)/.stamp

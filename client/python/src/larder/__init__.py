@@ -1,0 +1,77 @@
+"""Client of Larder, a feature store that also scores.
+
+Example:
+    >>> import larder
+    >>> client = larder.Client("localhost:6570")
+    >>> client.apply("defs")
+    >>> client.materialize()
+    >>> client.score("late", {"courier_id": [7]}, {"km": [1.5]}).scores
+"""
+
+from larder._async_client import AsyncClient
+from larder._client import Client
+from larder._frames import Rows
+from larder._version import __version__
+from larder.answers import (
+    Applied,
+    BadRows,
+    Change,
+    Features,
+    Model,
+    ModelOutput,
+    ModelVersion,
+    Pushed,
+    Run,
+    Scores,
+    ServerState,
+    Service,
+    Status,
+    TrainingSet,
+    ViewState,
+)
+from larder.errors import (
+    CancelledError,
+    DeadlineExceededError,
+    FailedPreconditionError,
+    InternalError,
+    InvalidArgumentError,
+    LarderError,
+    NotFoundError,
+    ResourceExhaustedError,
+    RunFailedError,
+    UnauthenticatedError,
+    UnavailableError,
+)
+
+__all__ = [
+    "Applied",
+    "AsyncClient",
+    "BadRows",
+    "CancelledError",
+    "Change",
+    "Client",
+    "DeadlineExceededError",
+    "FailedPreconditionError",
+    "Features",
+    "InternalError",
+    "InvalidArgumentError",
+    "LarderError",
+    "Model",
+    "ModelOutput",
+    "ModelVersion",
+    "NotFoundError",
+    "Pushed",
+    "ResourceExhaustedError",
+    "Rows",
+    "Run",
+    "RunFailedError",
+    "Scores",
+    "ServerState",
+    "Service",
+    "Status",
+    "TrainingSet",
+    "UnauthenticatedError",
+    "UnavailableError",
+    "ViewState",
+    "__version__",
+]

@@ -1,0 +1,153 @@
+"""Columns of the wire contract to Arrow arrays and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from larder.v1 import values_pb2
+
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+
+# By what a column's values are called on the wire.
+_ARROW_TYPES: dict[str, Any] = {
+    "bools": pa.bool_(),
+    "int32s": pa.int32(),
+    "int64s": pa.int64(),
+    "floats": pa.float32(),
+    "doubles": pa.float64(),
+    "strings": pa.string(),
+    "blobs": pa.binary(),
+    "timestamps": TIMESTAMP,
+}
+
+_NAMES = {
+    "bool": "bools",
+    "int32": "int32s",
+    "int64": "int64s",
+    "float32": "floats",
+    "float64": "doubles",
+    "string": "strings",
+    "bytes": "blobs",
+    "timestamp": "timestamps",
+}
+
+_ZEROS: dict[str, Any] = {"bools": False, "strings": "", "blobs": b""}
+
+
+def type_of(name: str) -> Any:
+    """Return the Arrow type of a type as definitions write it: int64, list<string>."""
+    if name.startswith("list<"):
+        return pa.list_(type_of(name[len("list<") : -1]))
+    return _ARROW_TYPES[_NAMES[name]]
+
+
+def decode(column: values_pb2.Column) -> Any:
+    """Return the values of a column as an Arrow array, with null where it has none."""
+    kind = column.WhichOneof("values")
+    if kind is None:
+        raise ValueError(f"column {column.name!r} of the answer has no values")
+    if kind == "lists":
+        return _decode_lists(column)
+    values = list(getattr(column, kind).values)
+    for row in column.nulls:
+        values[row] = None
+    return pa.array(values, _ARROW_TYPES[kind])
+
+
+def _decode_lists(column: values_pb2.Column) -> Any:
+    offsets = [0, *column.lists.ends]
+    nulls = [False] * (len(offsets) - 1)
+    for row in column.nulls:
+        nulls[row] = True
+    mask = pa.array(nulls, pa.bool_()) if column.nulls else None
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), decode(column.lists.elements), mask=mask)
+
+
+def encode(name: str, values: Any) -> values_pb2.Column:
+    """Return an Arrow array as a column."""
+    column = values_pb2.Column(name=name)
+    if values.null_count:
+        column.nulls.extend(pc.indices_nonzero(pc.is_null(values)).to_pylist())
+    if _is_list(values.type):
+        _encode_lists(column, values)
+        return column
+    kind = _kind(name, values.type)
+    try:
+        plain = values.cast(_ARROW_TYPES[kind])
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"{name!r}: {error}") from error
+    if kind == "timestamps":
+        plain = plain.cast(pa.int64())
+    if plain.null_count:
+        plain = plain.fill_null(_ZEROS.get(kind, 0))
+    sent = getattr(column, kind)
+    sent.SetInParent()  # a column without rows says its type too
+    sent.values.extend(plain.to_pylist())
+    return column
+
+
+def _encode_lists(column: values_pb2.Column, values: Any) -> None:
+    flat = pc.list_flatten(values)  # without what lies below nulls
+    lengths = pc.list_value_length(values).fill_null(0)
+    column.lists.ends.extend(pc.cumulative_sum(lengths).to_pylist())
+    column.lists.elements.CopyFrom(encode("", flat))
+
+
+def _is_list(kind: Any) -> bool:
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
+
+
+def _kind(name: str, kind: Any) -> str:
+    t = pa.types
+    if t.is_boolean(kind):
+        return "bools"
+    if t.is_integer(kind):
+        return "int64s" if kind.bit_width > 32 or kind == pa.uint32() else "int32s"
+    if t.is_floating(kind):
+        return "doubles" if kind.bit_width == 64 else "floats"
+    if t.is_string(kind) or t.is_large_string(kind) or t.is_string_view(kind):
+        return "strings"
+    if t.is_binary(kind) or t.is_large_binary(kind) or t.is_fixed_size_binary(kind) or t.is_binary_view(kind):
+        return "blobs"
+    if t.is_timestamp(kind):
+        if kind.tz is None:
+            raise ValueError(
+                f"the times of {name!r} have no time zone, so that nobody knows when they are; "
+                "give them one, as in datetime(..., tzinfo=timezone.utc) or Series.dt.tz_localize('UTC')"
+            )
+        return "timestamps"
+    if t.is_null(kind):
+        return "strings"
+    if t.is_dictionary(kind):
+        return _kind(name, kind.value_type)
+    raise ValueError(f"{name!r} is {kind}, which no feature or key of Larder is")
+
+
+def fit(values: Any, want: Any) -> Any:
+    """Return values as the type that the schema declares, where nothing is lost.
+
+    What doesn't fit comes back as it is: the server refuses it in words that
+    know the schema. Text is never read as a number, nor a number as text.
+    """
+    if values.type == want or not _may_become(values.type, want):
+        return values
+    try:
+        return values.cast(want)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return values
+
+
+def _may_become(have: Any, want: Any) -> bool:
+    t = pa.types
+    if _is_list(have) and _is_list(want):
+        return _may_become(have.value_type, want.value_type)
+    if t.is_null(have):
+        return True
+    if t.is_dictionary(have):
+        return _may_become(have.value_type, want)
+    if t.is_integer(have) or t.is_floating(have):
+        return bool(t.is_integer(want) or t.is_floating(want))
+    return False

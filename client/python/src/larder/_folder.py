@@ -1,0 +1,64 @@
+"""Folders of definitions, as they are sent."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from larder.v1 import control_pb2
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder of definitions, and its model files by their SHA-256."""
+
+    files: control_pb2.DefinitionFiles
+    models: dict[str, Path]
+
+
+def read(folder: str | os.PathLike[str]) -> Folder:
+    """Read the definition files of a folder and of the folders in it: ``*.yaml``
+    and ``*.yml``, and none that start with a dot."""
+    root = Path(folder)
+    if not root.is_dir():
+        raise NotADirectoryError(f"no folder {root}; name the one that holds the definitions")
+    files = control_pb2.DefinitionFiles()
+    models: dict[str, Path] = {}
+    inside = root.resolve()
+    for path in _walk(root):
+        if not path.resolve().is_relative_to(inside):
+            raise PermissionError(f"{path}: a symbolic link leads out of {root}; copy the file into it")
+        if path.suffix == ".onnx":
+            sha256 = digest(path.read_bytes())
+            models[sha256] = path
+            files.models[path.relative_to(root).as_posix()] = sha256
+        else:
+            files.files.add(name=str(path), content=path.read_bytes())
+    if not files.files:
+        raise FileNotFoundError(f"no definitions in {root}: it has no file *.yaml or *.yml")
+    return Folder(files, models)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.iterdir(), key=lambda p: p.name):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            yield from _walk(path)
+        elif path.suffix in (".yaml", ".yml", ".onnx"):
+            yield path
+
+
+def chunks(content: bytes) -> Iterator[control_pb2.PutModelRequest]:
+    """Return the messages that store a model file."""
+    size, sha256 = 1 << 20, digest(content)
+    for at in range(0, len(content), size):
+        yield control_pb2.PutModelRequest(sha256=sha256, size=len(content), chunk=content[at : at + size])
+
+
+def digest(content: bytes) -> str:
+    """Return the hex SHA-256 of a model file."""
+    return hashlib.sha256(content).hexdigest()

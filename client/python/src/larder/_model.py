@@ -1,0 +1,18 @@
+"""Model files, however they are given."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+
+def contents(model: Any) -> bytes:
+    """Return the bytes of a model's file."""
+    if isinstance(model, bytes):
+        return model
+    if isinstance(model, (str, os.PathLike)):
+        with open(model, "rb") as file:
+            return file.read()
+    if hasattr(model, "SerializeToString"):
+        return bytes(model.SerializeToString())
+    raise TypeError(f"a model is an onnx.ModelProto, bytes, or the path of a file; not {type(model).__name__}")

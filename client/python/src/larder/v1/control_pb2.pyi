@@ -1,0 +1,546 @@
+from larder.v1 import serving_pb2 as _serving_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class PlanRequest(_message.Message):
+    __slots__ = ("definitions", "files")
+    DEFINITIONS_FIELD_NUMBER: _ClassVar[int]
+    FILES_FIELD_NUMBER: _ClassVar[int]
+    definitions: bytes
+    files: DefinitionFiles
+    def __init__(self, definitions: _Optional[bytes] = ..., files: _Optional[_Union[DefinitionFiles, _Mapping]] = ...) -> None: ...
+
+class DefinitionFiles(_message.Message):
+    __slots__ = ("files", "models")
+    class ModelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    FILES_FIELD_NUMBER: _ClassVar[int]
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    files: _containers.RepeatedCompositeFieldContainer[DefinitionFile]
+    models: _containers.ScalarMap[str, str]
+    def __init__(self, files: _Optional[_Iterable[_Union[DefinitionFile, _Mapping]]] = ..., models: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class DefinitionFile(_message.Message):
+    __slots__ = ("name", "content")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    content: bytes
+    def __init__(self, name: _Optional[str] = ..., content: _Optional[bytes] = ...) -> None: ...
+
+class PlanResponse(_message.Message):
+    __slots__ = ("base_version", "changes", "missing_models")
+    BASE_VERSION_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    MISSING_MODELS_FIELD_NUMBER: _ClassVar[int]
+    base_version: int
+    changes: _containers.RepeatedCompositeFieldContainer[Change]
+    missing_models: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, base_version: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[Change, _Mapping]]] = ..., missing_models: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Change(_message.Message):
+    __slots__ = ("action", "noun", "name", "field", "before", "after", "effect")
+    class Action(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        ACTION_UNSPECIFIED: _ClassVar[Change.Action]
+        ACTION_ADD: _ClassVar[Change.Action]
+        ACTION_REMOVE: _ClassVar[Change.Action]
+        ACTION_CHANGE: _ClassVar[Change.Action]
+    ACTION_UNSPECIFIED: Change.Action
+    ACTION_ADD: Change.Action
+    ACTION_REMOVE: Change.Action
+    ACTION_CHANGE: Change.Action
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    NOUN_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_FIELD_NUMBER: _ClassVar[int]
+    action: Change.Action
+    noun: str
+    name: str
+    field: str
+    before: str
+    after: str
+    effect: str
+    def __init__(self, action: _Optional[_Union[Change.Action, str]] = ..., noun: _Optional[str] = ..., name: _Optional[str] = ..., field: _Optional[str] = ..., before: _Optional[str] = ..., after: _Optional[str] = ..., effect: _Optional[str] = ...) -> None: ...
+
+class ApplyRequest(_message.Message):
+    __slots__ = ("definitions", "to_version", "files", "base_version", "applied_by")
+    DEFINITIONS_FIELD_NUMBER: _ClassVar[int]
+    TO_VERSION_FIELD_NUMBER: _ClassVar[int]
+    FILES_FIELD_NUMBER: _ClassVar[int]
+    BASE_VERSION_FIELD_NUMBER: _ClassVar[int]
+    APPLIED_BY_FIELD_NUMBER: _ClassVar[int]
+    definitions: bytes
+    to_version: int
+    files: DefinitionFiles
+    base_version: int
+    applied_by: str
+    def __init__(self, definitions: _Optional[bytes] = ..., to_version: _Optional[int] = ..., files: _Optional[_Union[DefinitionFiles, _Mapping]] = ..., base_version: _Optional[int] = ..., applied_by: _Optional[str] = ...) -> None: ...
+
+class ApplyResponse(_message.Message):
+    __slots__ = ("version", "changes", "models")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    changes: _containers.RepeatedCompositeFieldContainer[Change]
+    models: _containers.RepeatedCompositeFieldContainer[ModelReport]
+    def __init__(self, version: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[Change, _Mapping]]] = ..., models: _Optional[_Iterable[_Union[ModelReport, _Mapping]]] = ...) -> None: ...
+
+class ModelReport(_message.Message):
+    __slots__ = ("model", "model_version", "output", "column", "reason")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    COLUMN_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    model_version: int
+    output: str
+    column: int
+    reason: str
+    def __init__(self, model: _Optional[str] = ..., model_version: _Optional[int] = ..., output: _Optional[str] = ..., column: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class PutModelRequest(_message.Message):
+    __slots__ = ("sha256", "size", "chunk")
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    sha256: str
+    size: int
+    chunk: bytes
+    def __init__(self, sha256: _Optional[str] = ..., size: _Optional[int] = ..., chunk: _Optional[bytes] = ...) -> None: ...
+
+class PutModelResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class PushModelRequest(_message.Message):
+    __slots__ = ("model", "sha256", "feature_service", "dataset", "serve", "output", "column", "applied_by")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_SERVICE_FIELD_NUMBER: _ClassVar[int]
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    SERVE_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    COLUMN_FIELD_NUMBER: _ClassVar[int]
+    APPLIED_BY_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    sha256: str
+    feature_service: str
+    dataset: str
+    serve: bool
+    output: str
+    column: int
+    applied_by: str
+    def __init__(self, model: _Optional[str] = ..., sha256: _Optional[str] = ..., feature_service: _Optional[str] = ..., dataset: _Optional[str] = ..., serve: bool = ..., output: _Optional[str] = ..., column: _Optional[int] = ..., applied_by: _Optional[str] = ...) -> None: ...
+
+class PushModelResponse(_message.Message):
+    __slots__ = ("model_version", "version", "changes", "report", "definition")
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    REPORT_FIELD_NUMBER: _ClassVar[int]
+    DEFINITION_FIELD_NUMBER: _ClassVar[int]
+    model_version: int
+    version: int
+    changes: _containers.RepeatedCompositeFieldContainer[Change]
+    report: ModelReport
+    definition: str
+    def __init__(self, model_version: _Optional[int] = ..., version: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[Change, _Mapping]]] = ..., report: _Optional[_Union[ModelReport, _Mapping]] = ..., definition: _Optional[str] = ...) -> None: ...
+
+class HasModelsRequest(_message.Message):
+    __slots__ = ("sha256",)
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    sha256: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, sha256: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class HasModelsResponse(_message.Message):
+    __slots__ = ("missing",)
+    MISSING_FIELD_NUMBER: _ClassVar[int]
+    missing: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, missing: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ListVersionsRequest(_message.Message):
+    __slots__ = ("limit",)
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    limit: int
+    def __init__(self, limit: _Optional[int] = ...) -> None: ...
+
+class ListVersionsResponse(_message.Message):
+    __slots__ = ("versions",)
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    versions: _containers.RepeatedCompositeFieldContainer[Version]
+    def __init__(self, versions: _Optional[_Iterable[_Union[Version, _Mapping]]] = ...) -> None: ...
+
+class Version(_message.Message):
+    __slots__ = ("version", "fingerprint", "applied_by", "applied_at", "reverts_to")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
+    APPLIED_BY_FIELD_NUMBER: _ClassVar[int]
+    APPLIED_AT_FIELD_NUMBER: _ClassVar[int]
+    REVERTS_TO_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    fingerprint: str
+    applied_by: str
+    applied_at: int
+    reverts_to: int
+    def __init__(self, version: _Optional[int] = ..., fingerprint: _Optional[str] = ..., applied_by: _Optional[str] = ..., applied_at: _Optional[int] = ..., reverts_to: _Optional[int] = ...) -> None: ...
+
+class MaterializeRequest(_message.Message):
+    __slots__ = ("feature_views", "full", "to", "no_wait")
+    FEATURE_VIEWS_FIELD_NUMBER: _ClassVar[int]
+    FULL_FIELD_NUMBER: _ClassVar[int]
+    FROM_FIELD_NUMBER: _ClassVar[int]
+    TO_FIELD_NUMBER: _ClassVar[int]
+    NO_WAIT_FIELD_NUMBER: _ClassVar[int]
+    feature_views: _containers.RepeatedScalarFieldContainer[str]
+    full: bool
+    to: int
+    no_wait: bool
+    def __init__(self, feature_views: _Optional[_Iterable[str]] = ..., full: bool = ..., to: _Optional[int] = ..., no_wait: bool = ..., **kwargs) -> None: ...
+
+class MaterializeResponse(_message.Message):
+    __slots__ = ("runs",)
+    RUNS_FIELD_NUMBER: _ClassVar[int]
+    runs: _containers.RepeatedCompositeFieldContainer[Run]
+    def __init__(self, runs: _Optional[_Iterable[_Union[Run, _Mapping]]] = ...) -> None: ...
+
+class Run(_message.Message):
+    __slots__ = ("id", "feature_view", "state", "mode", "to", "rows_read", "rows_written", "rows_superseded", "rows_bad", "rows_total", "bad", "error", "started_at", "ended_at", "server", "catalog_version", "attempt")
+    class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        STATE_UNSPECIFIED: _ClassVar[Run.State]
+        STATE_QUEUED: _ClassVar[Run.State]
+        STATE_RUNNING: _ClassVar[Run.State]
+        STATE_SUCCEEDED: _ClassVar[Run.State]
+        STATE_FAILED: _ClassVar[Run.State]
+        STATE_CANCELLED: _ClassVar[Run.State]
+    STATE_UNSPECIFIED: Run.State
+    STATE_QUEUED: Run.State
+    STATE_RUNNING: Run.State
+    STATE_SUCCEEDED: Run.State
+    STATE_FAILED: Run.State
+    STATE_CANCELLED: Run.State
+    ID_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_VIEW_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    FROM_FIELD_NUMBER: _ClassVar[int]
+    TO_FIELD_NUMBER: _ClassVar[int]
+    ROWS_READ_FIELD_NUMBER: _ClassVar[int]
+    ROWS_WRITTEN_FIELD_NUMBER: _ClassVar[int]
+    ROWS_SUPERSEDED_FIELD_NUMBER: _ClassVar[int]
+    ROWS_BAD_FIELD_NUMBER: _ClassVar[int]
+    ROWS_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    BAD_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_FIELD_NUMBER: _ClassVar[int]
+    ENDED_AT_FIELD_NUMBER: _ClassVar[int]
+    SERVER_FIELD_NUMBER: _ClassVar[int]
+    CATALOG_VERSION_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    feature_view: str
+    state: Run.State
+    mode: str
+    to: int
+    rows_read: int
+    rows_written: int
+    rows_superseded: int
+    rows_bad: int
+    rows_total: int
+    bad: _containers.RepeatedCompositeFieldContainer[BadRows]
+    error: str
+    started_at: int
+    ended_at: int
+    server: str
+    catalog_version: int
+    attempt: int
+    def __init__(self, id: _Optional[str] = ..., feature_view: _Optional[str] = ..., state: _Optional[_Union[Run.State, str]] = ..., mode: _Optional[str] = ..., to: _Optional[int] = ..., rows_read: _Optional[int] = ..., rows_written: _Optional[int] = ..., rows_superseded: _Optional[int] = ..., rows_bad: _Optional[int] = ..., rows_total: _Optional[int] = ..., bad: _Optional[_Iterable[_Union[BadRows, _Mapping]]] = ..., error: _Optional[str] = ..., started_at: _Optional[int] = ..., ended_at: _Optional[int] = ..., server: _Optional[str] = ..., catalog_version: _Optional[int] = ..., attempt: _Optional[int] = ..., **kwargs) -> None: ...
+
+class BadRows(_message.Message):
+    __slots__ = ("reason", "count", "samples")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    count: int
+    samples: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, reason: _Optional[str] = ..., count: _Optional[int] = ..., samples: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class GetRunRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class GetRunResponse(_message.Message):
+    __slots__ = ("run",)
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    run: Run
+    def __init__(self, run: _Optional[_Union[Run, _Mapping]] = ...) -> None: ...
+
+class CancelRunRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class CancelRunResponse(_message.Message):
+    __slots__ = ("run",)
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    run: Run
+    def __init__(self, run: _Optional[_Union[Run, _Mapping]] = ...) -> None: ...
+
+class GetStatusRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetStatusResponse(_message.Message):
+    __slots__ = ("server_version", "server", "catalog_version", "fingerprint", "registry_version", "catalog_error", "postgres_error", "views", "started_at", "data_dir", "data_bytes")
+    SERVER_VERSION_FIELD_NUMBER: _ClassVar[int]
+    SERVER_FIELD_NUMBER: _ClassVar[int]
+    CATALOG_VERSION_FIELD_NUMBER: _ClassVar[int]
+    FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
+    REGISTRY_VERSION_FIELD_NUMBER: _ClassVar[int]
+    CATALOG_ERROR_FIELD_NUMBER: _ClassVar[int]
+    POSTGRES_ERROR_FIELD_NUMBER: _ClassVar[int]
+    VIEWS_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_FIELD_NUMBER: _ClassVar[int]
+    DATA_DIR_FIELD_NUMBER: _ClassVar[int]
+    DATA_BYTES_FIELD_NUMBER: _ClassVar[int]
+    server_version: str
+    server: str
+    catalog_version: int
+    fingerprint: str
+    registry_version: int
+    catalog_error: str
+    postgres_error: str
+    views: _containers.RepeatedCompositeFieldContainer[ViewStatus]
+    started_at: int
+    data_dir: str
+    data_bytes: int
+    def __init__(self, server_version: _Optional[str] = ..., server: _Optional[str] = ..., catalog_version: _Optional[int] = ..., fingerprint: _Optional[str] = ..., registry_version: _Optional[int] = ..., catalog_error: _Optional[str] = ..., postgres_error: _Optional[str] = ..., views: _Optional[_Iterable[_Union[ViewStatus, _Mapping]]] = ..., started_at: _Optional[int] = ..., data_dir: _Optional[str] = ..., data_bytes: _Optional[int] = ...) -> None: ...
+
+class ViewStatus(_message.Message):
+    __slots__ = ("feature_view", "watermark", "freshness", "newest_event_time", "rows", "schedule", "next_run_at", "last_run")
+    FEATURE_VIEW_FIELD_NUMBER: _ClassVar[int]
+    WATERMARK_FIELD_NUMBER: _ClassVar[int]
+    FRESHNESS_FIELD_NUMBER: _ClassVar[int]
+    NEWEST_EVENT_TIME_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULE_FIELD_NUMBER: _ClassVar[int]
+    NEXT_RUN_AT_FIELD_NUMBER: _ClassVar[int]
+    LAST_RUN_FIELD_NUMBER: _ClassVar[int]
+    feature_view: str
+    watermark: int
+    freshness: int
+    newest_event_time: int
+    rows: int
+    schedule: int
+    next_run_at: int
+    last_run: Run
+    def __init__(self, feature_view: _Optional[str] = ..., watermark: _Optional[int] = ..., freshness: _Optional[int] = ..., newest_event_time: _Optional[int] = ..., rows: _Optional[int] = ..., schedule: _Optional[int] = ..., next_run_at: _Optional[int] = ..., last_run: _Optional[_Union[Run, _Mapping]] = ...) -> None: ...
+
+class ListModelsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListModelsResponse(_message.Message):
+    __slots__ = ("models",)
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    models: _containers.RepeatedCompositeFieldContainer[ModelStatus]
+    def __init__(self, models: _Optional[_Iterable[_Union[ModelStatus, _Mapping]]] = ...) -> None: ...
+
+class ModelStatus(_message.Message):
+    __slots__ = ("model", "feature_service", "serve", "versions")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_SERVICE_FIELD_NUMBER: _ClassVar[int]
+    SERVE_FIELD_NUMBER: _ClassVar[int]
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    feature_service: str
+    serve: int
+    versions: _containers.RepeatedCompositeFieldContainer[ModelVersionStatus]
+    def __init__(self, model: _Optional[str] = ..., feature_service: _Optional[str] = ..., serve: _Optional[int] = ..., versions: _Optional[_Iterable[_Union[ModelVersionStatus, _Mapping]]] = ...) -> None: ...
+
+class ModelVersionStatus(_message.Message):
+    __slots__ = ("model_version", "sha256", "size", "report", "inputs", "outputs", "loaded")
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    REPORT_FIELD_NUMBER: _ClassVar[int]
+    INPUTS_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
+    LOADED_FIELD_NUMBER: _ClassVar[int]
+    model_version: int
+    sha256: str
+    size: int
+    report: ModelReport
+    inputs: _containers.RepeatedScalarFieldContainer[str]
+    outputs: _containers.RepeatedScalarFieldContainer[str]
+    loaded: bool
+    def __init__(self, model_version: _Optional[int] = ..., sha256: _Optional[str] = ..., size: _Optional[int] = ..., report: _Optional[_Union[ModelReport, _Mapping]] = ..., inputs: _Optional[_Iterable[str]] = ..., outputs: _Optional[_Iterable[str]] = ..., loaded: bool = ...) -> None: ...
+
+class GetPlanRequest(_message.Message):
+    __slots__ = ("feature_service", "features", "model", "model_version")
+    FEATURE_SERVICE_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    feature_service: str
+    features: _serving_pb2.FeatureList
+    model: str
+    model_version: int
+    def __init__(self, feature_service: _Optional[str] = ..., features: _Optional[_Union[_serving_pb2.FeatureList, _Mapping]] = ..., model: _Optional[str] = ..., model_version: _Optional[int] = ...) -> None: ...
+
+class GetPlanResponse(_message.Message):
+    __slots__ = ("keys", "request", "features", "catalog_version", "model_version", "fingerprint")
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    CATALOG_VERSION_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
+    keys: _containers.RepeatedCompositeFieldContainer[Field]
+    request: _containers.RepeatedCompositeFieldContainer[Field]
+    features: _containers.RepeatedCompositeFieldContainer[Field]
+    catalog_version: int
+    model_version: int
+    fingerprint: str
+    def __init__(self, keys: _Optional[_Iterable[_Union[Field, _Mapping]]] = ..., request: _Optional[_Iterable[_Union[Field, _Mapping]]] = ..., features: _Optional[_Iterable[_Union[Field, _Mapping]]] = ..., catalog_version: _Optional[int] = ..., model_version: _Optional[int] = ..., fingerprint: _Optional[str] = ...) -> None: ...
+
+class Field(_message.Message):
+    __slots__ = ("name", "type")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    type: str
+    def __init__(self, name: _Optional[str] = ..., type: _Optional[str] = ...) -> None: ...
+
+class VerifyRequest(_message.Message):
+    __slots__ = ("feature_views", "feature_service", "sample")
+    FEATURE_VIEWS_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_SERVICE_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_FIELD_NUMBER: _ClassVar[int]
+    feature_views: _containers.RepeatedScalarFieldContainer[str]
+    feature_service: str
+    sample: int
+    def __init__(self, feature_views: _Optional[_Iterable[str]] = ..., feature_service: _Optional[str] = ..., sample: _Optional[int] = ...) -> None: ...
+
+class VerifyResponse(_message.Message):
+    __slots__ = ("views",)
+    VIEWS_FIELD_NUMBER: _ClassVar[int]
+    views: _containers.RepeatedCompositeFieldContainer[ViewVerification]
+    def __init__(self, views: _Optional[_Iterable[_Union[ViewVerification, _Mapping]]] = ...) -> None: ...
+
+class ViewVerification(_message.Message):
+    __slots__ = ("feature_view", "done", "time", "keys", "keys_total", "equal", "mismatched", "missing", "extra", "stale", "features", "differences")
+    FEATURE_VIEW_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    KEYS_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    EQUAL_FIELD_NUMBER: _ClassVar[int]
+    MISMATCHED_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
+    EXTRA_FIELD_NUMBER: _ClassVar[int]
+    STALE_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    DIFFERENCES_FIELD_NUMBER: _ClassVar[int]
+    feature_view: str
+    done: bool
+    time: int
+    keys: int
+    keys_total: int
+    equal: int
+    mismatched: int
+    missing: int
+    extra: int
+    stale: int
+    features: _containers.RepeatedCompositeFieldContainer[FeatureVerification]
+    differences: _containers.RepeatedCompositeFieldContainer[Difference]
+    def __init__(self, feature_view: _Optional[str] = ..., done: bool = ..., time: _Optional[int] = ..., keys: _Optional[int] = ..., keys_total: _Optional[int] = ..., equal: _Optional[int] = ..., mismatched: _Optional[int] = ..., missing: _Optional[int] = ..., extra: _Optional[int] = ..., stale: _Optional[int] = ..., features: _Optional[_Iterable[_Union[FeatureVerification, _Mapping]]] = ..., differences: _Optional[_Iterable[_Union[Difference, _Mapping]]] = ...) -> None: ...
+
+class FeatureVerification(_message.Message):
+    __slots__ = ("feature", "mismatched")
+    FEATURE_FIELD_NUMBER: _ClassVar[int]
+    MISMATCHED_FIELD_NUMBER: _ClassVar[int]
+    feature: str
+    mismatched: int
+    def __init__(self, feature: _Optional[str] = ..., mismatched: _Optional[int] = ...) -> None: ...
+
+class Difference(_message.Message):
+    __slots__ = ("kind", "key", "feature", "online", "source")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_FIELD_NUMBER: _ClassVar[int]
+    ONLINE_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    key: str
+    feature: str
+    online: str
+    source: str
+    def __init__(self, kind: _Optional[str] = ..., key: _Optional[str] = ..., feature: _Optional[str] = ..., online: _Optional[str] = ..., source: _Optional[str] = ...) -> None: ...
+
+class GetDatasetRequest(_message.Message):
+    __slots__ = ("id",)
+    ID_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    def __init__(self, id: _Optional[str] = ...) -> None: ...
+
+class GetDatasetResponse(_message.Message):
+    __slots__ = ("dataset",)
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    dataset: Dataset
+    def __init__(self, dataset: _Optional[_Union[Dataset, _Mapping]] = ...) -> None: ...
+
+class ListDatasetsRequest(_message.Message):
+    __slots__ = ("limit",)
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    limit: int
+    def __init__(self, limit: _Optional[int] = ...) -> None: ...
+
+class ListDatasetsResponse(_message.Message):
+    __slots__ = ("datasets",)
+    DATASETS_FIELD_NUMBER: _ClassVar[int]
+    datasets: _containers.RepeatedCompositeFieldContainer[Dataset]
+    def __init__(self, datasets: _Optional[_Iterable[_Union[Dataset, _Mapping]]] = ...) -> None: ...
+
+class Dataset(_message.Message):
+    __slots__ = ("id", "created_at", "feature_service", "manifest")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    FEATURE_SERVICE_FIELD_NUMBER: _ClassVar[int]
+    MANIFEST_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    created_at: int
+    feature_service: str
+    manifest: str
+    def __init__(self, id: _Optional[str] = ..., created_at: _Optional[int] = ..., feature_service: _Optional[str] = ..., manifest: _Optional[str] = ...) -> None: ...
+
+class SaveSnapshotRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class SaveSnapshotResponse(_message.Message):
+    __slots__ = ("chunk",)
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    chunk: bytes
+    def __init__(self, chunk: _Optional[bytes] = ...) -> None: ...

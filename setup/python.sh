@@ -1,0 +1,42 @@
+#!/bin/sh
+# Makes the virtual environment .larder/venv/python that the Python package is
+# tested and checked in, from versions and sums that are pinned. Nothing is
+# fetched when it is there and as pinned.
+set -eu
+cd "$(dirname "$0")/.."
+
+pins=client/python/requirements.txt
+venv=.larder/venv/python
+if [ -x "$venv/bin/python" ] && cmp -s "$pins" "$venv/installed.txt"; then
+	exit 0
+fi
+
+# The first Python that is new enough and can make environments with pip.
+find_python() {
+	for candidate in python3 python3.14 python3.13 python3.12 python3.11; do
+		if command -v "$candidate" >/dev/null && "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+			echo "$candidate"
+			return
+		fi
+	done
+}
+python=$(find_python)
+if [ -z "$python" ] && command -v apt-get >/dev/null; then
+	as_root=
+	[ "$(id -u)" = 0 ] || as_root=sudo
+	if [ -z "$as_root" ] || command -v sudo >/dev/null; then
+		echo "setup: installing python3 python3-venv"
+		$as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+		$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3 python3-venv
+		python=$(find_python)
+	fi
+fi
+if [ -z "$python" ]; then
+	echo "setup: Python 3.11 or newer with venv is missing; install it (Debian: apt-get install python3 python3-venv)" >&2
+	exit 1
+fi
+echo "setup: installing what the Python package is tested with, into $venv (once)"
+rm -rf "$venv"
+"$python" -m venv "$venv"
+"$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r "$pins"
+cp "$pins" "$venv/installed.txt"
