@@ -78,11 +78,26 @@ func TestFeatureLog(t *testing.T) {
 		}
 	}
 	s.start()
+	replayed := func(code int, want string) {
+		t.Helper()
+		stdout, stderr, got := s.client("replay", "--log", log)
+		if got != code || !strings.Contains(stdout+stderr, want) {
+			t.Errorf("replay: exit code %d\n%s%s\nwant %d with %s", got, stdout, stderr, code, want)
+		}
+	}
+	replayed(0, "spend  1        4     4      0")
 	score(4)
 	s.kill()
 	s.start()
 	if left, _ := filepath.Glob(filepath.Join(log, "spend", "*")); len(left) != 1 || left[0] != names[0] {
 		t.Errorf("after a kill and a start there are %q", left)
+	}
+	// Another model under the same number: every score differs.
+	m.write("spend-1.onnx", m.file(2))
+	s.apply(m.dir)
+	replayed(1, "spend  1        4     0      4")
+	if stdout, stderr, code := s.client("replay", "--log", t.TempDir()); code != 1 || !strings.Contains(stderr, "no files of a feature log in") {
+		t.Errorf("replay of nothing: exit code %d, %s%s", code, stdout, stderr)
 	}
 	out := filepath.Join(t.TempDir(), "rebuilt.csv")
 	if _, stderr, code := s.client("dataset", "--service", "spend", "--spine", names[0], "--event-time-column", "log:time", "--out", out); code != 0 || strings.Contains(stderr, "refused") {

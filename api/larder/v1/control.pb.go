@@ -2960,6 +2960,122 @@ func (x *Difference) GetSource() string {
 	return ""
 }
 
+type ScoreVectorsRequest struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Model        string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	ModelVersion int64                  `protobuf:"varint,2,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
+	// What each feature was fed as, by its name: floats where the model takes one
+	// tensor, else the type of its input.
+	Vector []*Column `protobuf:"bytes,3,rep,name=vector,proto3" json:"vector,omitempty"`
+	// How many rows each run of the model has, in order: a model may add up many
+	// rows in another order than one.
+	Runs          []int32 `protobuf:"varint,4,rep,packed,name=runs,proto3" json:"runs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScoreVectorsRequest) Reset() {
+	*x = ScoreVectorsRequest{}
+	mi := &file_larder_v1_control_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScoreVectorsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScoreVectorsRequest) ProtoMessage() {}
+
+func (x *ScoreVectorsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScoreVectorsRequest.ProtoReflect.Descriptor instead.
+func (*ScoreVectorsRequest) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *ScoreVectorsRequest) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *ScoreVectorsRequest) GetModelVersion() int64 {
+	if x != nil {
+		return x.ModelVersion
+	}
+	return 0
+}
+
+func (x *ScoreVectorsRequest) GetVector() []*Column {
+	if x != nil {
+		return x.Vector
+	}
+	return nil
+}
+
+func (x *ScoreVectorsRequest) GetRuns() []int32 {
+	if x != nil {
+		return x.Runs
+	}
+	return nil
+}
+
+type ScoreVectorsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Scores        []float64              `protobuf:"fixed64,1,rep,packed,name=scores,proto3" json:"scores,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScoreVectorsResponse) Reset() {
+	*x = ScoreVectorsResponse{}
+	mi := &file_larder_v1_control_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScoreVectorsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScoreVectorsResponse) ProtoMessage() {}
+
+func (x *ScoreVectorsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScoreVectorsResponse.ProtoReflect.Descriptor instead.
+func (*ScoreVectorsResponse) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *ScoreVectorsResponse) GetScores() []float64 {
+	if x != nil {
+		return x.Scores
+	}
+	return nil
+}
+
 type GetDatasetRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -2969,7 +3085,7 @@ type GetDatasetRequest struct {
 
 func (x *GetDatasetRequest) Reset() {
 	*x = GetDatasetRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[40]
+	mi := &file_larder_v1_control_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2981,7 +3097,7 @@ func (x *GetDatasetRequest) String() string {
 func (*GetDatasetRequest) ProtoMessage() {}
 
 func (x *GetDatasetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[40]
+	mi := &file_larder_v1_control_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2994,7 +3110,7 @@ func (x *GetDatasetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDatasetRequest.ProtoReflect.Descriptor instead.
 func (*GetDatasetRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{40}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *GetDatasetRequest) GetId() string {
@@ -3013,7 +3129,7 @@ type GetDatasetResponse struct {
 
 func (x *GetDatasetResponse) Reset() {
 	*x = GetDatasetResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[41]
+	mi := &file_larder_v1_control_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3025,7 +3141,7 @@ func (x *GetDatasetResponse) String() string {
 func (*GetDatasetResponse) ProtoMessage() {}
 
 func (x *GetDatasetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[41]
+	mi := &file_larder_v1_control_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3038,7 +3154,7 @@ func (x *GetDatasetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDatasetResponse.ProtoReflect.Descriptor instead.
 func (*GetDatasetResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{41}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *GetDatasetResponse) GetDataset() *Dataset {
@@ -3058,7 +3174,7 @@ type ListDatasetsRequest struct {
 
 func (x *ListDatasetsRequest) Reset() {
 	*x = ListDatasetsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[42]
+	mi := &file_larder_v1_control_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3070,7 +3186,7 @@ func (x *ListDatasetsRequest) String() string {
 func (*ListDatasetsRequest) ProtoMessage() {}
 
 func (x *ListDatasetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[42]
+	mi := &file_larder_v1_control_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3083,7 +3199,7 @@ func (x *ListDatasetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDatasetsRequest.ProtoReflect.Descriptor instead.
 func (*ListDatasetsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{42}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ListDatasetsRequest) GetLimit() int32 {
@@ -3102,7 +3218,7 @@ type ListDatasetsResponse struct {
 
 func (x *ListDatasetsResponse) Reset() {
 	*x = ListDatasetsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[43]
+	mi := &file_larder_v1_control_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3114,7 +3230,7 @@ func (x *ListDatasetsResponse) String() string {
 func (*ListDatasetsResponse) ProtoMessage() {}
 
 func (x *ListDatasetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[43]
+	mi := &file_larder_v1_control_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3127,7 +3243,7 @@ func (x *ListDatasetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDatasetsResponse.ProtoReflect.Descriptor instead.
 func (*ListDatasetsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{43}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ListDatasetsResponse) GetDatasets() []*Dataset {
@@ -3152,7 +3268,7 @@ type Dataset struct {
 
 func (x *Dataset) Reset() {
 	*x = Dataset{}
-	mi := &file_larder_v1_control_proto_msgTypes[44]
+	mi := &file_larder_v1_control_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3164,7 +3280,7 @@ func (x *Dataset) String() string {
 func (*Dataset) ProtoMessage() {}
 
 func (x *Dataset) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[44]
+	mi := &file_larder_v1_control_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3177,7 +3293,7 @@ func (x *Dataset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dataset.ProtoReflect.Descriptor instead.
 func (*Dataset) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{44}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Dataset) GetId() string {
@@ -3216,7 +3332,7 @@ type SaveSnapshotRequest struct {
 
 func (x *SaveSnapshotRequest) Reset() {
 	*x = SaveSnapshotRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[45]
+	mi := &file_larder_v1_control_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3228,7 +3344,7 @@ func (x *SaveSnapshotRequest) String() string {
 func (*SaveSnapshotRequest) ProtoMessage() {}
 
 func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[45]
+	mi := &file_larder_v1_control_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3241,7 +3357,7 @@ func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{45}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{47}
 }
 
 type SaveSnapshotResponse struct {
@@ -3254,7 +3370,7 @@ type SaveSnapshotResponse struct {
 
 func (x *SaveSnapshotResponse) Reset() {
 	*x = SaveSnapshotResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[46]
+	mi := &file_larder_v1_control_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3266,7 +3382,7 @@ func (x *SaveSnapshotResponse) String() string {
 func (*SaveSnapshotResponse) ProtoMessage() {}
 
 func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[46]
+	mi := &file_larder_v1_control_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3279,7 +3395,7 @@ func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{46}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *SaveSnapshotResponse) GetChunk() []byte {
@@ -3293,7 +3409,7 @@ var File_larder_v1_control_proto protoreflect.FileDescriptor
 
 const file_larder_v1_control_proto_rawDesc = "" +
 	"\n" +
-	"\x17larder/v1/control.proto\x12\tlarder.v1\x1a\x17larder/v1/serving.proto\"a\n" +
+	"\x17larder/v1/control.proto\x12\tlarder.v1\x1a\x17larder/v1/serving.proto\x1a\x16larder/v1/values.proto\"a\n" +
 	"\vPlanRequest\x12 \n" +
 	"\vdefinitions\x18\x01 \x01(\fR\vdefinitions\x120\n" +
 	"\x05files\x18\x02 \x01(\v2\x1a.larder.v1.DefinitionFilesR\x05files\"\xbd\x01\n" +
@@ -3527,7 +3643,14 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x18\n" +
 	"\afeature\x18\x03 \x01(\tR\afeature\x12\x16\n" +
 	"\x06online\x18\x04 \x01(\tR\x06online\x12\x16\n" +
-	"\x06source\x18\x05 \x01(\tR\x06source\"#\n" +
+	"\x06source\x18\x05 \x01(\tR\x06source\"\x8f\x01\n" +
+	"\x13ScoreVectorsRequest\x12\x14\n" +
+	"\x05model\x18\x01 \x01(\tR\x05model\x12#\n" +
+	"\rmodel_version\x18\x02 \x01(\x03R\fmodelVersion\x12)\n" +
+	"\x06vector\x18\x03 \x03(\v2\x11.larder.v1.ColumnR\x06vector\x12\x12\n" +
+	"\x04runs\x18\x04 \x03(\x05R\x04runs\".\n" +
+	"\x14ScoreVectorsResponse\x12\x16\n" +
+	"\x06scores\x18\x01 \x03(\x01R\x06scores\"#\n" +
 	"\x11GetDatasetRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"B\n" +
 	"\x12GetDatasetResponse\x12,\n" +
@@ -3544,7 +3667,7 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\bmanifest\x18\x04 \x01(\tR\bmanifest\"\x15\n" +
 	"\x13SaveSnapshotRequest\",\n" +
 	"\x14SaveSnapshotResponse\x12\x14\n" +
-	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\x89\t\n" +
+	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\xda\t\n" +
 	"\x0eControlService\x127\n" +
 	"\x04Plan\x12\x16.larder.v1.PlanRequest\x1a\x17.larder.v1.PlanResponse\x12:\n" +
 	"\x05Apply\x12\x17.larder.v1.ApplyRequest\x1a\x18.larder.v1.ApplyResponse\x12E\n" +
@@ -3559,7 +3682,8 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\n" +
 	"ListModels\x12\x1c.larder.v1.ListModelsRequest\x1a\x1d.larder.v1.ListModelsResponse\x12@\n" +
 	"\aGetPlan\x12\x19.larder.v1.GetPlanRequest\x1a\x1a.larder.v1.GetPlanResponse\x12?\n" +
-	"\x06Verify\x12\x18.larder.v1.VerifyRequest\x1a\x19.larder.v1.VerifyResponse0\x01\x12I\n" +
+	"\x06Verify\x12\x18.larder.v1.VerifyRequest\x1a\x19.larder.v1.VerifyResponse0\x01\x12O\n" +
+	"\fScoreVectors\x12\x1e.larder.v1.ScoreVectorsRequest\x1a\x1f.larder.v1.ScoreVectorsResponse\x12I\n" +
 	"\n" +
 	"GetDataset\x12\x1c.larder.v1.GetDatasetRequest\x1a\x1d.larder.v1.GetDatasetResponse\x12O\n" +
 	"\fListDatasets\x12\x1e.larder.v1.ListDatasetsRequest\x1a\x1f.larder.v1.ListDatasetsResponse\x12Q\n" +
@@ -3578,7 +3702,7 @@ func file_larder_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_larder_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
+var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
 var file_larder_v1_control_proto_goTypes = []any{
 	(Change_Action)(0),           // 0: larder.v1.Change.Action
 	(Run_State)(0),               // 1: larder.v1.Run.State
@@ -3622,20 +3746,23 @@ var file_larder_v1_control_proto_goTypes = []any{
 	(*ViewVerification)(nil),     // 39: larder.v1.ViewVerification
 	(*FeatureVerification)(nil),  // 40: larder.v1.FeatureVerification
 	(*Difference)(nil),           // 41: larder.v1.Difference
-	(*GetDatasetRequest)(nil),    // 42: larder.v1.GetDatasetRequest
-	(*GetDatasetResponse)(nil),   // 43: larder.v1.GetDatasetResponse
-	(*ListDatasetsRequest)(nil),  // 44: larder.v1.ListDatasetsRequest
-	(*ListDatasetsResponse)(nil), // 45: larder.v1.ListDatasetsResponse
-	(*Dataset)(nil),              // 46: larder.v1.Dataset
-	(*SaveSnapshotRequest)(nil),  // 47: larder.v1.SaveSnapshotRequest
-	(*SaveSnapshotResponse)(nil), // 48: larder.v1.SaveSnapshotResponse
-	nil,                          // 49: larder.v1.DefinitionFiles.ModelsEntry
-	(*FeatureList)(nil),          // 50: larder.v1.FeatureList
+	(*ScoreVectorsRequest)(nil),  // 42: larder.v1.ScoreVectorsRequest
+	(*ScoreVectorsResponse)(nil), // 43: larder.v1.ScoreVectorsResponse
+	(*GetDatasetRequest)(nil),    // 44: larder.v1.GetDatasetRequest
+	(*GetDatasetResponse)(nil),   // 45: larder.v1.GetDatasetResponse
+	(*ListDatasetsRequest)(nil),  // 46: larder.v1.ListDatasetsRequest
+	(*ListDatasetsResponse)(nil), // 47: larder.v1.ListDatasetsResponse
+	(*Dataset)(nil),              // 48: larder.v1.Dataset
+	(*SaveSnapshotRequest)(nil),  // 49: larder.v1.SaveSnapshotRequest
+	(*SaveSnapshotResponse)(nil), // 50: larder.v1.SaveSnapshotResponse
+	nil,                          // 51: larder.v1.DefinitionFiles.ModelsEntry
+	(*FeatureList)(nil),          // 52: larder.v1.FeatureList
+	(*Column)(nil),               // 53: larder.v1.Column
 }
 var file_larder_v1_control_proto_depIdxs = []int32{
 	3,  // 0: larder.v1.PlanRequest.files:type_name -> larder.v1.DefinitionFiles
 	4,  // 1: larder.v1.DefinitionFiles.files:type_name -> larder.v1.DefinitionFile
-	49, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
+	51, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
 	6,  // 3: larder.v1.PlanResponse.changes:type_name -> larder.v1.Change
 	0,  // 4: larder.v1.Change.action:type_name -> larder.v1.Change.Action
 	3,  // 5: larder.v1.ApplyRequest.files:type_name -> larder.v1.DefinitionFiles
@@ -3654,52 +3781,55 @@ var file_larder_v1_control_proto_depIdxs = []int32{
 	32, // 18: larder.v1.ListModelsResponse.models:type_name -> larder.v1.ModelStatus
 	33, // 19: larder.v1.ModelStatus.versions:type_name -> larder.v1.ModelVersionStatus
 	9,  // 20: larder.v1.ModelVersionStatus.report:type_name -> larder.v1.ModelReport
-	50, // 21: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
+	52, // 21: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
 	36, // 22: larder.v1.GetPlanResponse.keys:type_name -> larder.v1.Field
 	36, // 23: larder.v1.GetPlanResponse.request:type_name -> larder.v1.Field
 	36, // 24: larder.v1.GetPlanResponse.features:type_name -> larder.v1.Field
 	39, // 25: larder.v1.VerifyResponse.views:type_name -> larder.v1.ViewVerification
 	40, // 26: larder.v1.ViewVerification.features:type_name -> larder.v1.FeatureVerification
 	41, // 27: larder.v1.ViewVerification.differences:type_name -> larder.v1.Difference
-	46, // 28: larder.v1.GetDatasetResponse.dataset:type_name -> larder.v1.Dataset
-	46, // 29: larder.v1.ListDatasetsResponse.datasets:type_name -> larder.v1.Dataset
-	2,  // 30: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
-	7,  // 31: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
-	10, // 32: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
-	14, // 33: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
-	12, // 34: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
-	16, // 35: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
-	19, // 36: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
-	23, // 37: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
-	25, // 38: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
-	27, // 39: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
-	30, // 40: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
-	34, // 41: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
-	37, // 42: larder.v1.ControlService.Verify:input_type -> larder.v1.VerifyRequest
-	42, // 43: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
-	44, // 44: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
-	47, // 45: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
-	5,  // 46: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
-	8,  // 47: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
-	11, // 48: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
-	15, // 49: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
-	13, // 50: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
-	17, // 51: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
-	20, // 52: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
-	24, // 53: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
-	26, // 54: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
-	28, // 55: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
-	31, // 56: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
-	35, // 57: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
-	38, // 58: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
-	43, // 59: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
-	45, // 60: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
-	48, // 61: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
-	46, // [46:62] is the sub-list for method output_type
-	30, // [30:46] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	53, // 28: larder.v1.ScoreVectorsRequest.vector:type_name -> larder.v1.Column
+	48, // 29: larder.v1.GetDatasetResponse.dataset:type_name -> larder.v1.Dataset
+	48, // 30: larder.v1.ListDatasetsResponse.datasets:type_name -> larder.v1.Dataset
+	2,  // 31: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
+	7,  // 32: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
+	10, // 33: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
+	14, // 34: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
+	12, // 35: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
+	16, // 36: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
+	19, // 37: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
+	23, // 38: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
+	25, // 39: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
+	27, // 40: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
+	30, // 41: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
+	34, // 42: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
+	37, // 43: larder.v1.ControlService.Verify:input_type -> larder.v1.VerifyRequest
+	42, // 44: larder.v1.ControlService.ScoreVectors:input_type -> larder.v1.ScoreVectorsRequest
+	44, // 45: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
+	46, // 46: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
+	49, // 47: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
+	5,  // 48: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
+	8,  // 49: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
+	11, // 50: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
+	15, // 51: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
+	13, // 52: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
+	17, // 53: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
+	20, // 54: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
+	24, // 55: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
+	26, // 56: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
+	28, // 57: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
+	31, // 58: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
+	35, // 59: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
+	38, // 60: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
+	43, // 61: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
+	45, // 62: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
+	47, // 63: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
+	50, // 64: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
+	48, // [48:65] is the sub-list for method output_type
+	31, // [31:48] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_larder_v1_control_proto_init() }
@@ -3708,6 +3838,7 @@ func file_larder_v1_control_proto_init() {
 		return
 	}
 	file_larder_v1_serving_proto_init()
+	file_larder_v1_values_proto_init()
 	file_larder_v1_control_proto_msgTypes[5].OneofWrappers = []any{
 		(*ApplyRequest_Definitions)(nil),
 		(*ApplyRequest_ToVersion)(nil),
@@ -3726,7 +3857,7 @@ func file_larder_v1_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_larder_v1_control_proto_rawDesc), len(file_larder_v1_control_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   48,
+			NumMessages:   50,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

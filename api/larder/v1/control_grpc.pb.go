@@ -32,6 +32,7 @@ const (
 	ControlService_ListModels_FullMethodName   = "/larder.v1.ControlService/ListModels"
 	ControlService_GetPlan_FullMethodName      = "/larder.v1.ControlService/GetPlan"
 	ControlService_Verify_FullMethodName       = "/larder.v1.ControlService/Verify"
+	ControlService_ScoreVectors_FullMethodName = "/larder.v1.ControlService/ScoreVectors"
 	ControlService_GetDataset_FullMethodName   = "/larder.v1.ControlService/GetDataset"
 	ControlService_ListDatasets_FullMethodName = "/larder.v1.ControlService/ListDatasets"
 	ControlService_SaveSnapshot_FullMethodName = "/larder.v1.ControlService/SaveSnapshot"
@@ -77,6 +78,9 @@ type ControlServiceClient interface {
 	// Verify compares what is served with what a training set would have, key by
 	// key, and reports how far it is until it is done.
 	Verify(ctx context.Context, in *VerifyRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[VerifyResponse], error)
+	// ScoreVectors scores vectors that are given, as a feature log has them, and
+	// reads nothing.
+	ScoreVectors(ctx context.Context, in *ScoreVectorsRequest, opts ...grpc.CallOption) (*ScoreVectorsResponse, error)
 	// GetDataset returns the manifest of a training set that was built here.
 	// Training sets themselves come by Arrow Flight, on the same port.
 	GetDataset(ctx context.Context, in *GetDatasetRequest, opts ...grpc.CallOption) (*GetDatasetResponse, error)
@@ -245,6 +249,16 @@ func (c *controlServiceClient) Verify(ctx context.Context, in *VerifyRequest, op
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ControlService_VerifyClient = grpc.ServerStreamingClient[VerifyResponse]
 
+func (c *controlServiceClient) ScoreVectors(ctx context.Context, in *ScoreVectorsRequest, opts ...grpc.CallOption) (*ScoreVectorsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ScoreVectorsResponse)
+	err := c.cc.Invoke(ctx, ControlService_ScoreVectors_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *controlServiceClient) GetDataset(ctx context.Context, in *GetDatasetRequest, opts ...grpc.CallOption) (*GetDatasetResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetDatasetResponse)
@@ -324,6 +338,9 @@ type ControlServiceServer interface {
 	// Verify compares what is served with what a training set would have, key by
 	// key, and reports how far it is until it is done.
 	Verify(*VerifyRequest, grpc.ServerStreamingServer[VerifyResponse]) error
+	// ScoreVectors scores vectors that are given, as a feature log has them, and
+	// reads nothing.
+	ScoreVectors(context.Context, *ScoreVectorsRequest) (*ScoreVectorsResponse, error)
 	// GetDataset returns the manifest of a training set that was built here.
 	// Training sets themselves come by Arrow Flight, on the same port.
 	GetDataset(context.Context, *GetDatasetRequest) (*GetDatasetResponse, error)
@@ -379,6 +396,9 @@ func (UnimplementedControlServiceServer) GetPlan(context.Context, *GetPlanReques
 }
 func (UnimplementedControlServiceServer) Verify(*VerifyRequest, grpc.ServerStreamingServer[VerifyResponse]) error {
 	return status.Error(codes.Unimplemented, "method Verify not implemented")
+}
+func (UnimplementedControlServiceServer) ScoreVectors(context.Context, *ScoreVectorsRequest) (*ScoreVectorsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ScoreVectors not implemented")
 }
 func (UnimplementedControlServiceServer) GetDataset(context.Context, *GetDatasetRequest) (*GetDatasetResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetDataset not implemented")
@@ -619,6 +639,24 @@ func _ControlService_Verify_Handler(srv interface{}, stream grpc.ServerStream) e
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ControlService_VerifyServer = grpc.ServerStreamingServer[VerifyResponse]
 
+func _ControlService_ScoreVectors_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ScoreVectorsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServiceServer).ScoreVectors(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ControlService_ScoreVectors_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServiceServer).ScoreVectors(ctx, req.(*ScoreVectorsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ControlService_GetDataset_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetDatasetRequest)
 	if err := dec(in); err != nil {
@@ -712,6 +750,10 @@ var ControlService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetPlan",
 			Handler:    _ControlService_GetPlan_Handler,
+		},
+		{
+			MethodName: "ScoreVectors",
+			Handler:    _ControlService_ScoreVectors_Handler,
 		},
 		{
 			MethodName: "GetDataset",

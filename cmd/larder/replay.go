@@ -1,0 +1,270 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+	"github.com/spf13/cobra"
+
+	larderv1 "larder/api/larder/v1"
+	"larder/internal/arrowfile"
+)
+
+func newReplayCommand() *cobra.Command {
+	var dir, model string
+	cmd := &cobra.Command{
+		Use:   "replay",
+		Short: "Score logged vectors again, and demand the same bits",
+		Long: `Have the server score the vectors of a feature log again, each request as it was,
+and compare the scores bit for bit. The exit code is 1 when any differs: the model
+file, ONNX Runtime or the machine is not what it was.`,
+		Example: `  larder replay --log /var/lib/larder/log
+  larder replay --log /var/lib/larder/log --model fraud`,
+		Args: wrongArgs(cobra.NoArgs),
+	}
+	cmd.Flags().StringVar(&dir, "log", "", "folder of the feature log")
+	cmd.Flags().StringVar(&model, "model", "", "only this model's requests")
+	if err := cmd.MarkFlagRequired("log"); err != nil {
+		panic(err) // it was declared above
+	}
+	c := bindClient(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		files, err := logFiles(dir, model)
+		if err != nil {
+			return err
+		}
+		return c.control(func(control larderv1.ControlServiceClient) error {
+			r := &replay{control: control, bar: newProgress(cmd.ErrOrStderr(), onTerminal(os.Stderr), "replaying", "rows")}
+			for _, f := range files {
+				if err := r.file(cmd.Context(), f); err != nil {
+					r.bar.end()
+					return fmt.Errorf("%s: %w", f, err)
+				}
+			}
+			r.bar.end()
+			if err := table(cmd.OutOrStdout(), "MODEL VERSION ROWS EQUAL DIFFERENT", r.rows()); err != nil {
+				return err
+			}
+			if len(r.first) > 0 {
+				fmt.Fprintln(cmd.OutOrStdout())
+				if err := table(cmd.OutOrStdout(), "FILE REQUEST ROW LOGGED NOW", r.first); err != nil {
+					return err
+				}
+				return errors.New("not all logged vectors score as they did")
+			}
+			return nil
+		})
+	}
+	return cmd
+}
+
+// logFiles returns the files of a feature log, of one model or of all.
+func logFiles(dir, model string) ([]string, error) {
+	var files []string
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() && filepath.Ext(path) == ".parquet" && (model == "" || filepath.Base(filepath.Dir(path)) == model) {
+			files = append(files, path)
+		}
+		return err
+	})
+	if err == nil && len(files) == 0 {
+		err = fmt.Errorf("no files of a feature log in %s; a model that says log has some a minute after its first request", dir)
+	}
+	return files, err
+}
+
+// A replay scores files again.
+type replay struct {
+	control larderv1.ControlServiceClient
+	bar     *progress
+	done    int64
+	counts  map[[2]string][2]int64 // by model and version: equal, different
+	first   [][]string             // that differ
+}
+
+// maxShown is how many rows that differ are shown.
+const maxShown = 10
+
+func (r *replay) rows() [][]string {
+	var out [][]string
+	for key, n := range r.counts {
+		out = append(out, []string{key[0], key[1], fmt.Sprint(n[0] + n[1]), fmt.Sprint(n[0]), fmt.Sprint(n[1])})
+	}
+	slices.SortFunc(out, slices.Compare)
+	return out
+}
+
+func (r *replay) file(ctx context.Context, path string) error {
+	version, _, _ := strings.Cut(filepath.Base(path), "-")
+	number, err := strconv.ParseInt(version, 10, 64)
+	if err != nil {
+		return errors.New("its name does not begin with the version of a model; it is no file of a feature log")
+	}
+	in, err := arrowfile.Open(ctx, path, nil)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	model := filepath.Base(filepath.Dir(path))
+	var waiting []arrow.Record // rows of a request that may go on
+	defer func() { releaseAll(waiting) }()
+	for in.Next() {
+		rec := in.Record()
+		ends, err := lastRequest(rec)
+		if err != nil {
+			return err
+		}
+		if ends > 0 {
+			if err := r.joined(ctx, append(waiting, rec.NewSlice(0, ends)), path, model, number); err != nil {
+				return err
+			}
+			waiting = nil
+		}
+		waiting = append(waiting, rec.NewSlice(ends, rec.NumRows()))
+	}
+	if err := in.Err(); err != nil || len(waiting) == 0 {
+		return err
+	}
+	err = r.joined(ctx, waiting, path, model, number)
+	waiting = nil
+	return err
+}
+
+// lastRequest returns where the last request of a batch begins.
+func lastRequest(rec arrow.Record) (int64, error) {
+	at := rec.Schema().FieldIndices("log:id")
+	if len(at) != 1 {
+		return 0, errors.New("it has no log:id; it is no file of a feature log")
+	}
+	ids, isID := rec.Column(at[0]).(*array.Uint64)
+	if !isID || ids.Len() == 0 {
+		return 0, errors.New("its log:id is no uint64; it is no file of a feature log")
+	}
+	first := ids.Len() - 1
+	for first > 0 && ids.Value(first-1) == ids.Value(first) {
+		first--
+	}
+	return int64(first), nil
+}
+
+// joined scores the rows of parts, which it releases.
+func (r *replay) joined(ctx context.Context, parts []arrow.Record, path, model string, version int64) error {
+	defer releaseAll(parts)
+	columns, rows := make([]arrow.Array, parts[0].NumCols()), int64(0)
+	for i := range columns {
+		pieces := make([]arrow.Array, len(parts))
+		for k, p := range parts {
+			pieces[k] = p.Column(i)
+		}
+		var err error
+		if columns[i], err = array.Concatenate(pieces, memory.DefaultAllocator); err != nil {
+			return err
+		}
+		defer columns[i].Release()
+		rows = int64(columns[i].Len())
+	}
+	rec := array.NewRecord(parts[0].Schema(), columns, rows)
+	defer rec.Release()
+	return r.batch(ctx, rec, path, model, version)
+}
+
+func releaseAll(records []arrow.Record) {
+	for _, rec := range records {
+		rec.Release()
+	}
+}
+
+// batch scores rows of whole requests.
+func (r *replay) batch(ctx context.Context, rec arrow.Record, path, model string, version int64) error {
+	req := &larderv1.ScoreVectorsRequest{Model: model, ModelVersion: version}
+	var ids *array.Uint64
+	var scores *array.Float64
+	for i, c := range rec.Columns() {
+		name := rec.ColumnName(i)
+		switch feature, isVector := strings.CutPrefix(name, "vector:"); {
+		case isVector:
+			column, err := vectorColumn(feature, c)
+			if err != nil {
+				return err
+			}
+			req.Vector = append(req.Vector, column)
+		case name == "log:id":
+			ids, _ = c.(*array.Uint64)
+		case name == "log:score":
+			scores, _ = c.(*array.Float64)
+		}
+	}
+	if ids == nil || scores == nil {
+		return errors.New("it has no log:score; it is no file of a feature log")
+	}
+	for i := range ids.Len() {
+		if i == 0 || ids.Value(i) != ids.Value(i-1) {
+			req.Runs = append(req.Runs, 0)
+		}
+		req.Runs[len(req.Runs)-1]++
+	}
+	answer, err := r.control.ScoreVectors(ctx, req)
+	if err != nil {
+		return err
+	}
+	if r.counts == nil {
+		r.counts = map[[2]string][2]int64{}
+	}
+	key := [2]string{model, fmt.Sprint(version)}
+	n := r.counts[key]
+	for i, now := range answer.GetScores() {
+		if math.Float64bits(now) == math.Float64bits(scores.Value(i)) {
+			n[0]++
+			continue
+		}
+		n[1]++
+		if len(r.first) < maxShown {
+			r.first = append(r.first, []string{filepath.Base(path), fmt.Sprint(ids.Value(i)), fmt.Sprint(i), fmt.Sprint(scores.Value(i)), fmt.Sprint(now)})
+		}
+	}
+	r.counts[key] = n
+	r.done += rec.NumRows()
+	r.bar.set(r.done, 0)
+	return nil
+}
+
+// vectorColumn returns what a feature was fed as.
+func vectorColumn(name string, a arrow.Array) (*larderv1.Column, error) {
+	c := &larderv1.Column{Name: name}
+	switch a := a.(type) {
+	case *array.Float32:
+		c.Values = &larderv1.Column_Floats{Floats: &larderv1.Floats{Values: a.Float32Values()}}
+	case *array.Float64:
+		c.Values = &larderv1.Column_Doubles{Doubles: &larderv1.Doubles{Values: a.Float64Values()}}
+	case *array.Int32:
+		c.Values = &larderv1.Column_Int32S{Int32S: &larderv1.Int32S{Values: a.Int32Values()}}
+	case *array.Int64:
+		c.Values = &larderv1.Column_Int64S{Int64S: &larderv1.Int64S{Values: a.Int64Values()}}
+	case *array.Boolean:
+		values := make([]bool, a.Len())
+		for i := range values {
+			values[i] = a.Value(i)
+		}
+		c.Values = &larderv1.Column_Bools{Bools: &larderv1.Bools{Values: values}}
+	case *array.String:
+		values := make([]string, a.Len())
+		for i := range values {
+			values[i] = a.Value(i)
+		}
+		c.Values = &larderv1.Column_Strings{Strings: &larderv1.Strings{Values: values}}
+	default:
+		return nil, fmt.Errorf("the vector of %s is %s, which no model is fed", name, a.DataType())
+	}
+	return c, nil
+}

@@ -1,0 +1,121 @@
+package control
+
+import (
+	"context"
+
+	larderv1 "larder/api/larder/v1"
+	"larder/schema"
+	"larder/scoring"
+)
+
+// ScoreVectors scores vectors as they are.
+func (s *Server) ScoreVectors(ctx context.Context, req *larderv1.ScoreVectorsRequest) (*larderv1.ScoreVectorsResponse, error) {
+	plan, err := s.Registry.Catalog().ModelPlan(req.GetModel(), req.GetModelVersion())
+	if err != nil {
+		return nil, err
+	}
+	model, err := s.Models.Model(plan)
+	if err != nil {
+		return nil, err
+	}
+	columns := map[string]*larderv1.Column{}
+	for _, c := range req.GetVector() {
+		columns[c.GetName()] = c
+	}
+	v := vectors{plan: plan, model: model, columns: make([]*larderv1.Column, len(plan.Features))}
+	for i, f := range plan.Features {
+		v.columns[i] = columns[f.Name]
+	}
+	out := &larderv1.ScoreVectorsResponse{}
+	for _, rows := range req.GetRuns() {
+		scores, err := v.score(ctx, int(rows))
+		if err != nil {
+			return nil, err
+		}
+		out.Scores = append(out.Scores, scores...)
+	}
+	return out, nil
+}
+
+// vectors are what is to be scored, run by run.
+type vectors struct {
+	plan    *schema.Plan
+	model   *scoring.Model
+	columns []*larderv1.Column // of each feature; nil where none was sent
+	scored  int
+}
+
+// score scores the next rows.
+func (v *vectors) score(ctx context.Context, rows int) ([]float64, error) {
+	run, err := v.model.Acquire(rows)
+	if err != nil {
+		return nil, err
+	}
+	defer run.Release()
+	first := v.scored
+	v.scored += rows
+	if b := v.model.Binding(); b.Dense {
+		err = v.fillDense(run.Dense(), first, rows)
+	} else {
+		for i, in := range b.Inputs {
+			if err = v.fillInput(run, i, in, first); err != nil {
+				break
+			}
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := run.Score(ctx); err != nil {
+		return nil, err
+	}
+	return append([]float64(nil), run.Scores()...), nil
+}
+
+func (v *vectors) fillDense(tensor []float32, first, rows int) error {
+	width := len(v.columns)
+	for i, c := range v.columns {
+		values := c.GetFloats().GetValues()
+		if len(values) < first+rows {
+			return v.short(i, "floats")
+		}
+		for r := range rows {
+			tensor[r*width+i] = values[first+r]
+		}
+	}
+	return nil
+}
+
+// fillInput fills input i of a run, whose values are of the type of its elements.
+func (v *vectors) fillInput(run *scoring.Run, i int, in scoring.Input, first int) error {
+	c := v.columns[in.Feature]
+	filled := false
+	switch in.Elem {
+	case schema.Bool:
+		filled = fill(run.Bools(i), c.GetBools().GetValues(), first)
+	case schema.Int32:
+		filled = fill(run.Int32s(i), c.GetInt32S().GetValues(), first)
+	case schema.Int64:
+		filled = fill(run.Int64s(i), c.GetInt64S().GetValues(), first)
+	case schema.Float32:
+		filled = fill(run.Float32s(i), c.GetFloats().GetValues(), first)
+	case schema.Float64:
+		filled = fill(run.Float64s(i), c.GetDoubles().GetValues(), first)
+	case schema.String:
+		filled = fill(run.Strings(i), c.GetStrings().GetValues(), first)
+	}
+	if !filled {
+		return v.short(in.Feature, in.Elem.String()+" values")
+	}
+	return nil
+}
+
+// fill copies values from first on, and tells whether there are enough.
+func fill[T any](to, from []T, first int) bool {
+	return len(from) >= first+len(to) && copy(to, from[first:]) == len(to)
+}
+
+func (v *vectors) short(feature int, want string) error {
+	return schema.Errorf(schema.Invalid, "BAD_VECTOR", "model %q is fed %s of %s; send one for each of %d rows",
+		v.plan.Model.Name, want, v.plan.Features[feature].Name, v.scored)
+}
