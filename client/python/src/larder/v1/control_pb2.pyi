@@ -1,4 +1,5 @@
 from larder.v1 import serving_pb2 as _serving_pb2
+from larder.v1 import values_pb2 as _values_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -498,6 +499,24 @@ class Difference(_message.Message):
     online: str
     source: str
     def __init__(self, kind: _Optional[str] = ..., key: _Optional[str] = ..., feature: _Optional[str] = ..., online: _Optional[str] = ..., source: _Optional[str] = ...) -> None: ...
+
+class ScoreVectorsRequest(_message.Message):
+    __slots__ = ("model", "model_version", "vector", "runs")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    VECTOR_FIELD_NUMBER: _ClassVar[int]
+    RUNS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    model_version: int
+    vector: _containers.RepeatedCompositeFieldContainer[_values_pb2.Column]
+    runs: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, model: _Optional[str] = ..., model_version: _Optional[int] = ..., vector: _Optional[_Iterable[_Union[_values_pb2.Column, _Mapping]]] = ..., runs: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class ScoreVectorsResponse(_message.Message):
+    __slots__ = ("scores",)
+    SCORES_FIELD_NUMBER: _ClassVar[int]
+    scores: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, scores: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class GetDatasetRequest(_message.Message):
     __slots__ = ("id",)
