@@ -7,6 +7,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -39,8 +40,7 @@ class Server:
     """A running larder serve."""
 
     addr: str
-    dsn: str
-    log: list[str]
+    dsn: str  # of its private Postgres
 
 
 @pytest.fixture(scope="session")
@@ -51,11 +51,10 @@ def binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
-def server(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with a private Postgres, where courier i has made trips since DAY."""
-    data = tmp_path_factory.mktemp("data")
-    command = [str(binary), "serve", "--dev", "--data", str(data), "--log-format", "json"]
+@contextmanager
+def serve(binary: Path, data: Path, *options: str) -> Iterator[Server]:
+    """Run larder serve on free ports until the block ends."""
+    command = [str(binary), "serve", "--data", str(data), "--log-format", "json", *options]
     command += ["--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0"]
     environment = {"LARDER_ONNXRUNTIME": str(ROOT / ".larder" / "onnxruntime"), **os.environ}
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
@@ -75,9 +74,7 @@ def server(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     try:
         assert serving.wait(60) and process.poll() is None, "larder serve did not start:\n" + "".join(log)
         said = {entry["msg"]: entry for entry in (json.loads(line) for line in log if line.startswith("{"))}
-        running = Server(said["serving"]["grpc"], said["private postgres started"]["dsn"], log)
-        fill(running.dsn)
-        yield running
+        yield Server(said["serving"]["grpc"], said.get("private postgres started", {}).get("dsn", ""))
     finally:
         process.terminate()
         process.wait(60)
@@ -85,6 +82,14 @@ def server(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         assert process.stderr is not None
         process.stderr.close()
     assert process.returncode == 0, "".join(log)
+
+
+@pytest.fixture(scope="session")
+def server(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with a private Postgres, where courier i has made trips since DAY."""
+    with serve(binary, tmp_path_factory.mktemp("data"), "--dev") as running:
+        fill(running.dsn)
+        yield running
 
 
 def fill(dsn: str) -> None:
