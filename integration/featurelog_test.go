@@ -78,14 +78,19 @@ func TestFeatureLog(t *testing.T) {
 		}
 	}
 	s.start()
-	replayed := func(code int, want string) {
+	checked := func(command string, code int, want string) {
 		t.Helper()
-		stdout, stderr, got := s.client("replay", "--log", log)
+		stdout, stderr, got := s.client(command, "--log", log)
 		if got != code || !strings.Contains(stdout+stderr, want) {
-			t.Errorf("replay: exit code %d\n%s%s\nwant %d with %s", got, stdout, stderr, code, want)
+			t.Errorf("%s: exit code %d\n%s%s\nwant %d with %s", command, got, stdout, stderr, code, want)
 		}
 	}
-	replayed(0, "spend  1        4     4      0")
+	checked("replay", 0, "spend  1        4     4      0")
+	checked("skew", 0, "spend  spend:amount  4     0 %     0       0        0      0     0              0")
+	if _, err := db.Pool.Exec(t.Context(), "UPDATE spend SET amount = amount + 1 WHERE user_id = 7; DELETE FROM spend WHERE user_id = 2"); err != nil {
+		t.Fatal(err)
+	}
+	checked("skew", 1, "spend  spend:amount  4     50 %    1       0        1      0     0.333          0.0444")
 	score(4)
 	s.kill()
 	s.start()
@@ -95,7 +100,7 @@ func TestFeatureLog(t *testing.T) {
 	// Another model under the same number: every score differs.
 	m.write("spend-1.onnx", m.file(2))
 	s.apply(m.dir)
-	replayed(1, "spend  1        4     0      4")
+	checked("replay", 1, "spend  1        4     0      4")
 	if stdout, stderr, code := s.client("replay", "--log", t.TempDir()); code != 1 || !strings.Contains(stderr, "no files of a feature log in") {
 		t.Errorf("replay of nothing: exit code %d, %s%s", code, stdout, stderr)
 	}

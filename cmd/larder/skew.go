@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
+
+	larderv1 "larder/api/larder/v1"
+	"larder/control"
+	"larder/featurelog"
+	"larder/internal/arrowfile"
+	"larder/training"
+)
+
+func newSkewCommand() *cobra.Command {
+	var dir, model string
+	cmd := &cobra.Command{
+		Use:   "skew",
+		Short: "Compare logged vectors with what a training set would have for the same rows",
+		Long: `Have the server rebuild the vectors of a feature log from Postgres, each as of the
+time of its request, and compare them with what the model was fed: feature by
+feature, how many values differ, are missing or extra, and by how much.
+
+A value that had not been materialized when it was asked for differs. The exit
+code is 1 when anything does.`,
+		Example: `  larder skew --log /var/lib/larder/log
+  larder skew --log /var/lib/larder/log --model fraud --json`,
+		Args: wrongArgs(cobra.NoArgs),
+	}
+	cmd.Flags().StringVar(&dir, "log", "", "folder of the feature log")
+	cmd.Flags().StringVar(&model, "model", "", "only this model's requests")
+	if err := cmd.MarkFlagRequired("log"); err != nil {
+		panic(err) // it was declared above
+	}
+	c := bindClient(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		files, err := logFiles(dir, model)
+		if err != nil {
+			return err
+		}
+		conn, err := c.dial()
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		s := &skews{conn: conn, bar: newProgress(cmd.ErrOrStderr(), onTerminal(os.Stderr), "rebuilding", "rows")}
+		err = s.files(cmd.Context(), files)
+		s.bar.end()
+		if err != nil {
+			return err
+		}
+		if c.json {
+			err = s.printJSON(cmd.OutOrStdout())
+		} else {
+			err = s.print(cmd.OutOrStdout())
+		}
+		return errors.Join(err, s.found())
+	}
+	return cmd
+}
+
+// skews are those of the models of a log.
+type skews struct {
+	conn   *grpc.ClientConn
+	bar    *progress
+	done   int64
+	models []*modelSkew
+}
+
+type modelSkew struct {
+	model, service string
+	featurelog.Skew
+}
+
+func (s *skews) files(ctx context.Context, paths []string) error {
+	answer, err := larderv1.NewControlServiceClient(s.conn).ListModels(ctx, &larderv1.ListModelsRequest{})
+	if err != nil {
+		return err
+	}
+	services := map[string]string{}
+	for _, m := range answer.GetModels() {
+		services[m.GetModel()] = m.GetFeatureService()
+	}
+	byName := map[string]*modelSkew{}
+	for _, path := range paths {
+		name := filepath.Base(filepath.Dir(path))
+		m := byName[name]
+		if m == nil {
+			if services[name] == "" {
+				return fmt.Errorf("%s: the server has no model %q; --model compares the requests of another only", path, name)
+			}
+			m = &modelSkew{model: name, service: services[name]}
+			byName[name], s.models = m, append(s.models, m)
+		}
+		if err := s.file(ctx, path, m); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return nil
+}
+
+func (s *skews) file(ctx context.Context, path string, m *modelSkew) error {
+	in, err := arrowfile.Open(ctx, path, nil)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	command := control.SetCommand{Service: m.service, AsOf: training.IngestTime, EventTimeColumn: "log:time"}
+	_, err = control.BuildSet(ctx, s.conn, command, in, control.SetSink{
+		Begin:    func(*arrow.Schema) error { return nil },
+		Write:    m.Add,
+		Progress: func(rows, of int64) { s.bar.set(s.done+rows, s.done+max(of, in.Rows)) },
+	})
+	s.done += in.Rows
+	return err
+}
+
+func (s *skews) print(w io.Writer) error {
+	var rows, differences [][]string
+	for _, m := range s.models {
+		for _, f := range m.Features {
+			rows = append(rows, []string{
+				m.model, f.Feature, fmt.Sprint(f.Rows), fmt.Sprintf("%.3g %%", 100*f.Share()), fmt.Sprint(f.Differ), fmt.Sprint(f.Missing), fmt.Sprint(f.Extra),
+				fmt.Sprint(f.Sent), fmt.Sprintf("%.3g", f.MeanAbsolute), fmt.Sprintf("%.3g", f.MeanRelative),
+			})
+		}
+		for _, d := range m.Differences {
+			differences = append(differences, []string{d.Feature, fmt.Sprint(d.ID), fmt.Sprint(d.Row), d.Logged, d.Rebuilt})
+		}
+	}
+	err := table(w, "MODEL FEATURE ROWS SKEWED DIFFER MISSING EXTRA SENT MEAN_ABSOLUTE MEAN_RELATIVE", rows)
+	if err == nil && len(differences) > 0 {
+		fmt.Fprintln(w)
+		err = table(w, "FEATURE REQUEST ROW LOGGED REBUILT", differences)
+	}
+	return err
+}
+
+func (s *skews) printJSON(w io.Writer) error {
+	type model struct {
+		Model       string                    `json:"model"`
+		Features    []*featurelog.FeatureSkew `json:"features"`
+		Differences []featurelog.Difference   `json:"differences"`
+	}
+	var all []model
+	for _, m := range s.models {
+		all = append(all, model{m.model, m.Features, m.Differences})
+	}
+	out := json.NewEncoder(w)
+	out.SetIndent("", "  ")
+	return out.Encode(map[string]any{"models": all})
+}
+
+// found is an error when anything differs.
+func (s *skews) found() error {
+	skewed, of := 0, 0
+	for _, m := range s.models {
+		for _, f := range m.Features {
+			if of++; f.Equal < f.Rows {
+				skewed++
+			}
+		}
+	}
+	if skewed == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d of %d features were not served as a training set has them now; `larder verify` tells whether the store still differs", skewed, of)
+}

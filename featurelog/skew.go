@@ -1,0 +1,166 @@
+package featurelog
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+)
+
+// A FeatureSkew is how a logged feature differs from what the training path
+// rebuilds: the consistency metrics that Chronon tells of its online and offline
+// values.
+type FeatureSkew struct {
+	Feature string `json:"feature"`
+	Rows    int64  `json:"rows"`    // that were compared
+	Sent    int64  `json:"sent"`    // that were not: the request brought the value over the stored one
+	Equal   int64  `json:"equal"`   // in every bit, or null in both
+	Differ  int64  `json:"differ"`  // other values
+	Missing int64  `json:"missing"` // null in the log only
+	Extra   int64  `json:"extra"`   // null in the rebuilt vector only
+	// Of numbers that both have: |logged - rebuilt|, and that over the mean of their
+	// sizes, from 0 for equal numbers to 2. Infinities count in neither.
+	MeanAbsolute float64 `json:"mean_absolute_difference"`
+	MeanRelative float64 `json:"mean_relative_difference"`
+
+	numbers            int64
+	absolute, relative float64
+}
+
+// Share returns the share of the rows compared that are not equal.
+func (f *FeatureSkew) Share() float64 {
+	if f.Rows == 0 {
+		return 0
+	}
+	return float64(f.Rows-f.Equal) / float64(f.Rows)
+}
+
+// A Difference is one value that differs.
+type Difference struct {
+	Feature string `json:"feature"`
+	ID      uint64 `json:"request,string"`
+	Row     int32  `json:"row"`
+	Logged  string `json:"logged"`
+	Rebuilt string `json:"rebuilt"`
+}
+
+// maxDifferences is how many differences of each feature are kept.
+const maxDifferences = 3
+
+// A Skew compares the vectors of a log with those of a training set that was
+// built with the log as its spine.
+type Skew struct {
+	Features    []*FeatureSkew // in the order of the log
+	Differences []Difference   // the first of each feature
+
+	byName map[string]*FeatureSkew
+}
+
+// Add compares the rows of a batch of the training set: the log's columns, and
+// after them a column VIEW__FEATURE for each feature.
+//
+// The rebuilt value is taken to the type that the model was fed, as serving does.
+func (s *Skew) Add(rec arrow.Record) error {
+	ids, isID := columnOf(rec, "log:id").(*array.Uint64)
+	numbers, isRow := columnOf(rec, "log:row").(*array.Int32)
+	sent, isList := columnOf(rec, "log:overridden").(*array.List)
+	if !isID || !isRow || !isList {
+		return errors.New("there is no log:id, log:row or log:overridden; the spine is no file of a feature log")
+	}
+	for i, c := range rec.Columns() {
+		name, isVector := strings.CutPrefix(rec.ColumnName(i), "vector:")
+		if !isVector {
+			continue
+		}
+		rebuilt := columnOf(rec, strings.Replace(name, ":", "__", 1))
+		if rebuilt == nil {
+			return fmt.Errorf("the feature service has no %s, which the log has; revert to the definitions of log:catalog_version, or replay the log", name)
+		}
+		pair, err := newPair(c, rebuilt)
+		if err != nil {
+			return fmt.Errorf("feature %s: %w", name, err)
+		}
+		f := s.feature(name)
+		for row := range c.Len() {
+			if overrides(sent, row, name) {
+				f.Sent++
+				continue
+			}
+			equal := f.compare(pair.logged(row), pair.rebuilt(row))
+			if !equal && f.Rows-f.Equal <= maxDifferences {
+				s.Differences = append(s.Differences, Difference{name, ids.Value(row), numbers.Value(row), c.ValueStr(row), rebuilt.ValueStr(row)})
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Skew) feature(name string) *FeatureSkew {
+	if f := s.byName[name]; f != nil {
+		return f
+	}
+	if s.byName == nil {
+		s.byName = map[string]*FeatureSkew{}
+	}
+	f := &FeatureSkew{Feature: name}
+	s.byName[name], s.Features = f, append(s.Features, f)
+	return f
+}
+
+// columnOf returns the column of a name, or nil.
+func columnOf(rec arrow.Record, name string) arrow.Array {
+	if at := rec.Schema().FieldIndices(name); len(at) > 0 {
+		return rec.Column(at[0])
+	}
+	return nil
+}
+
+// overrides tells whether a request brought a feature itself.
+func overrides(sent *array.List, row int, feature string) bool {
+	names := sent.ListValues().(*array.String)
+	for i, end := sent.ValueOffsets(row); i < end; i++ {
+		if names.Value(int(i)) == feature {
+			return true
+		}
+	}
+	return false
+}
+
+// compare counts a row and tells whether it is equal.
+func (f *FeatureSkew) compare(logged, rebuilt cell) bool {
+	f.Rows++
+	switch {
+	case logged.null && rebuilt.null:
+		f.Equal++
+		return true
+	case logged.null:
+		f.Missing++
+		return false
+	case rebuilt.null:
+		f.Extra++
+		return false
+	}
+	f.measure(logged.number, rebuilt.number)
+	if logged.bits == rebuilt.bits && logged.text == rebuilt.text {
+		f.Equal++
+		return true
+	}
+	f.Differ++
+	return false
+}
+
+func (f *FeatureSkew) measure(logged, rebuilt float64) {
+	apart, size := math.Abs(logged-rebuilt), (math.Abs(logged)+math.Abs(rebuilt))/2
+	if math.IsInf(size, 0) || math.IsNaN(size) {
+		return
+	}
+	f.numbers++
+	f.absolute += apart
+	if size > 0 {
+		f.relative += apart / size
+	}
+	f.MeanAbsolute, f.MeanRelative = f.absolute/float64(f.numbers), f.relative/float64(f.numbers)
+}
