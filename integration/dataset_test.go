@@ -1,16 +1,24 @@
 package integration_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/flight"
+	"github.com/apache/arrow/go/v17/arrow/ipc"
+	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	larderv1 "larder/api/larder/v1"
 	"larder/internal/pgtest"
@@ -268,4 +276,75 @@ func TestFlightIsCancelled(t *testing.T) {
 	if _, err := s.control.ListDatasets(t.Context(), &larderv1.ListDatasetsRequest{}); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestFlightStreamsThatAreNone: whatever is sent as an Arrow stream, the caller
+// is told, and the server goes on.
+func TestFlightStreamsThatAreNone(t *testing.T) {
+	s, _ := newCouriers(t)
+	client := flight.NewClientFromConn(s.conn, nil)
+	command := &flight.FlightDescriptor{Type: flight.DescriptorCMD, Cmd: []byte(`{"service": "late"}`)}
+	f := func(want string, messages ...*flight.FlightData) {
+		t.Helper()
+		stream, err := client.DoExchange(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range messages {
+			if err := stream.Send(m); err != nil {
+				break // the answer says why
+			}
+		}
+		_ = stream.CloseSend()
+		for err == nil {
+			_, err = stream.Recv()
+		}
+		if status.Code(err) != codes.InvalidArgument || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	const none = "what was sent is no Arrow stream that can be read"
+	f(none, &flight.FlightData{FlightDescriptor: command, DataHeader: []byte("no flatbuffer at all, but some bytes")})
+	f(none, &flight.FlightData{FlightDescriptor: command, DataHeader: bytes.Repeat([]byte{0xff}, 64)})
+	f(none, &flight.FlightData{FlightDescriptor: command, DataHeader: make([]byte, 64)})
+	f(none, &flight.FlightData{FlightDescriptor: command})
+	whole := spineMessages(t, command)
+	cut := &flight.FlightData{DataHeader: whole[1].GetDataHeader(), DataBody: whole[1].GetDataBody()[:8]}
+	f("", whole[0], cut)
+	f("the command can't be read", &flight.FlightData{FlightDescriptor: &flight.FlightDescriptor{Cmd: []byte("late")}, DataHeader: whole[0].GetDataHeader()})
+	if _, stderr, code := s.client("status"); code != 0 {
+		t.Errorf("the server is gone: %s", stderr)
+	}
+}
+
+// spineMessages are the messages of a small spine: its schema and one batch.
+func spineMessages(t *testing.T, command *flight.FlightDescriptor) []*flight.FlightData {
+	t.Helper()
+	columns := arrow.NewSchema([]arrow.Field{
+		{Name: "courier_id", Type: arrow.PrimitiveTypes.Int64}, {Name: "event_time", Type: arrow.FixedWidthTypes.Timestamp_us}, {Name: "km", Type: arrow.PrimitiveTypes.Float64},
+	}, nil)
+	b := array.NewRecordBuilder(memory.DefaultAllocator, columns)
+	defer b.Release()
+	for i := range 100 {
+		b.Field(0).(*array.Int64Builder).Append(int64(i))
+		b.Field(1).(*array.TimestampBuilder).Append(1_767_268_800_000_000)
+		b.Field(2).(*array.Float64Builder).Append(1)
+	}
+	rec := b.NewRecord()
+	defer rec.Release()
+	var sent collected
+	w := flight.NewRecordWriter(&sent, ipc.WithSchema(columns))
+	w.SetFlightDescriptor(command)
+	if err := errors.Join(w.Write(rec), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return sent
+}
+
+// collected keeps the messages of a stream.
+type collected []*flight.FlightData
+
+func (c *collected) Send(d *flight.FlightData) error {
+	*c = append(*c, proto.Clone(d).(*flight.FlightData))
+	return nil
 }
