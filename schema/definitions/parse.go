@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
@@ -69,13 +70,24 @@ func newReader() *reader {
 func (r *reader) addf(at place, format string, args ...any) {
 	e := &Error{File: at.file, Line: at.line, Column: at.column}
 	if len(r.errs) < maxErrors {
-		e.Message = clip(fmt.Sprintf(format, args...), maxMessageRunes)
+		e.Message = clip(oneLine(fmt.Sprintf(format, args...)), maxMessageRunes)
 		r.errs = append(r.errs, e)
 		return
 	}
 	if r.more++; r.more == 1 {
 		r.first = e
 	}
+}
+
+// oneLine keeps what a file holds, such as a name of several lines, from breaking
+// the line of a message.
+func oneLine(s string) string {
+	return strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) {
+			return ' '
+		}
+		return c
+	}, s)
 }
 
 // finish validates what was read.
