@@ -83,7 +83,7 @@ func (r *reader) addf(at place, format string, args ...any) {
 // the line of a message.
 func oneLine(s string) string {
 	return strings.Map(func(c rune) rune {
-		if unicode.IsControl(c) {
+		if unicode.IsControl(c) && c != '\t' {
 			return ' '
 		}
 		return c
