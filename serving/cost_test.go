@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/featurelog"
 	"larder/internal/grpcserver"
 	"larder/internal/onnxmodel"
 	"larder/schema"
@@ -86,6 +87,16 @@ func TestAllocationsAreConstant(t *testing.T) {
 		})
 	}
 	narrow, broad := wide(t, 1, serving.Options{}), wide(t, 10, serving.Options{})
+	held(t, allocs, narrow, broad)
+	log, _ := openLog(t, t.TempDir(), featurelog.Options{}) // its queue holds them all
+	narrow, broad = wide(t, 1, serving.Options{FeatureLog: log}), wide(t, 10, serving.Options{FeatureLog: log})
+	narrow.logged()
+	broad.logged()
+	held(t, allocs, narrow, broad)
+}
+
+func held(t *testing.T, allocs func(*shop, int, bool) float64, narrow, broad *shop) {
+	t.Helper()
 	for _, returnFeatures := range []bool{false, true} {
 		least := allocs(narrow, 1, returnFeatures)
 		t.Logf("one row of 10 features, returned %v: %v allocations", returnFeatures, least)

@@ -23,7 +23,12 @@ const (
 // older than the TTL, 4 was never seen.
 func stocked(t testing.TB) *shop {
 	t.Helper()
-	s := open(t, serving.Options{})
+	return stockedWith(t, serving.Options{})
+}
+
+func stockedWith(t testing.TB, opts serving.Options) *shop {
+	t.Helper()
+	s := open(t, opts)
 	s.put("spend", noon-minute, []any{int64(1)}, int64(7), 1.5)
 	s.put("spend", noon-2*minute, []any{int64(2)}, int64(8), nil)
 	s.put("spend", noon-90*minute, []any{int64(3)}, int64(9), 3.5)

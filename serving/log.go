@@ -46,14 +46,39 @@ func (c *call) entry(l logged, binding *scoring.Binding, run *scoring.Run) *feat
 		e.Dense = slices.Clone(run.Dense())
 		return e
 	}
-	e.Tensors = make([]vector.Column, len(c.tensors))
-	for i, t := range c.tensors {
-		e.Tensors[i] = vector.Column{
-			Type: t.Type, Bools: slices.Clone(t.Bools), Int32s: slices.Clone(t.Int32s), Int64s: slices.Clone(t.Int64s),
-			Float32s: slices.Clone(t.Float32s), Float64s: slices.Clone(t.Float64s), Strings: slices.Clone(t.Strings),
+	e.Tensors = ownTensors(c.tensors, rows)
+	return e
+}
+
+// ownTensors returns a copy of tensors of rows rows. The values of one type lie end
+// to end, so that the number of allocations depends on no number of features.
+func ownTensors(tensors []vector.Column, rows int) []vector.Column {
+	var count [schema.String + 1]int
+	for _, t := range tensors {
+		count[t.Type] += rows
+	}
+	all := vector.Column{
+		Bools: make([]bool, 0, count[schema.Bool]), Int32s: make([]int32, 0, count[schema.Int32]), Int64s: make([]int64, 0, count[schema.Int64]),
+		Float32s: make([]float32, 0, count[schema.Float32]), Float64s: make([]float64, 0, count[schema.Float64]), Strings: make([]string, 0, count[schema.String]),
+	}
+	own := make([]vector.Column, len(tensors))
+	for i, t := range tensors {
+		own[i] = vector.Column{
+			Type: t.Type, Bools: appended(&all.Bools, t.Bools), Int32s: appended(&all.Int32s, t.Int32s), Int64s: appended(&all.Int64s, t.Int64s),
+			Float32s: appended(&all.Float32s, t.Float32s), Float64s: appended(&all.Float64s, t.Float64s), Strings: appended(&all.Strings, t.Strings),
 		}
 	}
-	return e
+	return own
+}
+
+// appended appends values and returns where they are now; nil for none.
+func appended[T any](all *[]T, values []T) []T {
+	if len(values) == 0 {
+		return nil
+	}
+	n := len(*all)
+	*all = append(*all, values...)
+	return (*all)[n:len(*all):len(*all)]
 }
 
 // ownColumns returns columns that stay when the call is used again; their values

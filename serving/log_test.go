@@ -1,0 +1,222 @@
+package serving_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/prometheus/client_golang/prometheus"
+
+	larderv1 "larder/api/larder/v1"
+	"larder/featurelog"
+	"larder/internal/arrowfile"
+	"larder/internal/grpcserver"
+	"larder/schema"
+	"larder/serving"
+)
+
+// openLog opens a feature log in a folder. Nobody writes it until run is called,
+// which returns how to end it.
+func openLog(t testing.TB, dir string, opts featurelog.Options) (log *featurelog.Log, run func() (end func())) {
+	t.Helper()
+	opts.Logger = slog.New(slog.DiscardHandler)
+	log, err := featurelog.Open(dir, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return log, func() func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() { ended <- log.Run(ctx) }()
+		return func() {
+			t.Helper()
+			cancel()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// logged publishes the definitions that serve, with all requests logged.
+func (s *shop) logged() {
+	s.t.Helper()
+	defs := s.catalog.Load().Definitions
+	defs.Models = slices.Clone(defs.Models)
+	for i := range defs.Models {
+		defs.Models[i].Log = &schema.ModelLog{Rate: 1}
+	}
+	s.publish(s.compile(s.catalog.Load().Version, &defs))
+}
+
+// TestLogIsWhatTheModelSaw: the log has the vectors, statuses and scores of the
+// answers, of a model that takes one tensor and of one with an input per feature.
+func TestLogIsWhatTheModelSaw(t *testing.T) {
+	dir := t.TempDir()
+	log, run := openLog(t, dir, featurelog.Options{})
+	s := stockedWith(t, serving.Options{FeatureLog: log})
+	s.logged()
+	end := run()
+	if _, err := s.server.GetFeaturesAndScore(t.Context(), risk()); err != nil {
+		t.Fatal(err)
+	}
+	taste := &larderv1.GetFeaturesAndScoreRequest{Model: "taste", Entities: columns(int64s("customer_id", 2, 1)), At: at(noon)}
+	tasted, err := s.server.GetFeaturesAndScore(t.Context(), taste)
+	s.check(err)
+	end()
+
+	rec := onlyFile(t, filepath.Join(dir, "risk"))
+	var vectors [][]float32
+	for row := range 3 {
+		var v []float32
+		for _, name := range []string{"request:amount", "pair:hits", "spend:count", "spend:mean"} {
+			v = append(v, logColumn[*array.Float32](t, rec, "vector:"+name).Value(row))
+		}
+		vectors = append(vectors, v)
+	}
+	if diff := cmp.Diff(riskVectors, vectors, cmpopts.EquateNaNs()); diff != "" {
+		t.Errorf("vectors (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(riskScores(1), logColumn[*array.Float64](t, rec, "log:score").Float64Values()); diff != "" {
+		t.Errorf("scores (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"a", "b", "b"}, texted(logColumn[*array.String](t, rec, "terminal_id"))); diff != "" {
+		t.Errorf("keys (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]float64{10, 20, 30}, logColumn[*array.Float64](t, rec, "amount").Float64Values()); diff != "" {
+		t.Errorf("request values (-want +got):\n%s", diff)
+	}
+	rec = onlyFile(t, filepath.Join(dir, "taste"))
+	if diff := cmp.Diff([]string{"fuel", "grocer"}, texted(logColumn[*array.String](t, rec, "vector:profile:name"))); diff != "" {
+		t.Errorf("names (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(tasted.GetScores(), logColumn[*array.Float64](t, rec, "log:score").Float64Values()); diff != "" {
+		t.Errorf("scores (-want +got):\n%s", diff)
+	}
+}
+
+// onlyFile returns the rows of the one file of a folder.
+func onlyFile(t *testing.T, dir string) arrow.Record {
+	t.Helper()
+	names, err := os.ReadDir(dir)
+	if err != nil || len(names) != 1 {
+		t.Fatalf("%s has %v, %v; want one file", dir, names, err)
+	}
+	r, err := arrowfile.Open(t.Context(), filepath.Join(dir, names[0].Name()), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.Next() {
+		t.Fatal(r.Err())
+	}
+	rec := r.Record()
+	rec.Retain()
+	t.Cleanup(rec.Release)
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return rec
+}
+
+func logColumn[A arrow.Array](t *testing.T, rec arrow.Record, name string) A {
+	t.Helper()
+	at := rec.Schema().FieldIndices(name)
+	if len(at) != 1 {
+		t.Fatalf("the log has no column %s: %s", name, rec.Schema())
+	}
+	return rec.Column(at[0]).(A)
+}
+
+func texted(a *array.String) (out []string) {
+	for i := range a.Len() {
+		out = append(out, a.Value(i))
+	}
+	return out
+}
+
+// TestLogThatNobodyWrites: a log whose disk stands still delays nothing: requests
+// are answered, and what doesn't fit in the queue is dropped and counted.
+func TestLogThatNobodyWrites(t *testing.T) {
+	metrics := prometheus.NewRegistry()
+	log, _ := openLog(t, t.TempDir(), featurelog.Options{MaxQueued: 1000, Registerer: metrics})
+	s := stockedWith(t, serving.Options{FeatureLog: log})
+	s.logged()
+	const requests = 100
+	for range requests {
+		got, err := s.server.GetFeaturesAndScore(t.Context(), risk())
+		s.check(err)
+		if diff := cmp.Diff(riskScores(1), got.GetScores()); diff != "" {
+			t.Fatalf("scores (-want +got):\n%s", diff)
+		}
+	}
+	dropped := droppedRows(t, metrics)
+	if rows := 3 * requests; dropped < float64(rows-60) || dropped >= float64(rows) {
+		t.Errorf("%v of %d rows were dropped; a queue of 1000 bytes holds a few", dropped, rows)
+	}
+}
+
+// droppedRows is how many rows a log has dropped, for whatever reason.
+func droppedRows(t testing.TB, metrics *prometheus.Registry) (rows float64) {
+	t.Helper()
+	families, err := metrics.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == "larder_feature_log_dropped_total" {
+			for _, m := range f.GetMetric() {
+				rows += m.GetCounter().GetValue()
+			}
+		}
+	}
+	return rows
+}
+
+// BenchmarkFeatureLog compares the same requests with and without a log at rate
+// 1, by turns of a hundred, so that what the log writes falls on requests of its
+// own, over the loopback. p50 is what the bar of the log is of.
+func BenchmarkFeatureLog(b *testing.B) {
+	for _, rows := range []int{1, 100} {
+		b.Run(fmt.Sprintf("rows=%d/features=50", rows), func(b *testing.B) {
+			metrics := prometheus.NewRegistry()
+			log, run := openLog(b, b.TempDir(), featurelog.Options{Registerer: metrics})
+			defer run()()
+			shops := [2]*shop{wide(b, 5, serving.Options{}), wide(b, 5, serving.Options{FeatureLog: log})}
+			shops[1].logged()
+			req := wideRequest(rows, false)
+			var took [2][]time.Duration
+			for _, s := range shops {
+				s.listen(grpcserver.Options{})
+			}
+			for b.Loop() {
+				for i, s := range shops {
+					for range 100 {
+						began := time.Now()
+						_, err := s.client.GetFeaturesAndScore(b.Context(), req)
+						s.check(err)
+						took[i] = append(took[i], time.Since(began))
+					}
+				}
+			}
+			var p50, p99 [2]float64
+			for i := range took {
+				slices.Sort(took[i])
+				p50[i], p99[i] = float64(took[i][len(took[i])/2]), float64(took[i][len(took[i])*99/100])
+			}
+			b.ReportMetric(p50[0]/1000, "p50-µs")
+			b.ReportMetric(p50[1]/1000, "p50-logged-µs")
+			b.ReportMetric(p50[1]/p50[0], "p50-ratio")
+			b.ReportMetric(p99[1]/p99[0], "p99-ratio")
+			b.ReportMetric(droppedRows(b, metrics), "dropped-rows")
+		})
+	}
+}
