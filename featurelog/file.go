@@ -90,6 +90,7 @@ func newFile(dir string, e *Entry) (*file, error) {
 
 // add appends the rows of an entry.
 func (f *file) add(e *Entry) error {
+	f.rows += e.Rows
 	for _, name := range e.Request.Names {
 		if strings.Contains(name, ":") {
 			e.overridden = append(e.overridden, name)
@@ -99,7 +100,6 @@ func (f *file) add(e *Entry) error {
 		for i, c := range f.columns {
 			c.put(f.record.Field(i), e, row)
 		}
-		f.rows++
 		if f.waiting++; f.waiting == batchRows {
 			if err := f.flush(); err != nil {
 				return err

@@ -53,9 +53,13 @@ type Log struct {
 	metrics *metrics
 	queue   chan *Entry
 	queued  atomic.Int64 // bytes
-	stored  int64        // bytes in the folder; Run's own
-	full    bool         // the folder has its share; Run's own
+
+	// What follows is Run's own.
 	files   map[*schema.Plan]*file
+	stored  int64     // bytes of the finished files in the folder
+	full    bool      // the folder has its share
+	looked  time.Time // when it was last looked at for room
+	failing bool      // the last file could not be written, as was told
 }
 
 // unfinished is the ending of a file that is being written.
@@ -138,64 +142,78 @@ func (l *Log) drain() error {
 	}
 }
 
-// take writes an entry. What can't be written is dropped, and told once.
+// take writes an entry.
 func (l *Log) take(e *Entry) {
 	l.queued.Add(-e.bytes())
-	if err := l.write(e); err != nil {
-		l.metrics.drop(dropWrite, e.Rows)
-		l.opts.Logger.Error("the feature log can't be written", "model", e.Plan.Model.Name, "error", err)
+	if l.isFull() {
+		l.metrics.drop(dropDisk, e.Rows)
+		return
 	}
+	l.tell(l.write(e), e.Plan)
+}
+
+// tell logs the first of the errors in a row: when the disk is full, each entry
+// has one.
+func (l *Log) tell(err error, plan *schema.Plan) {
+	if err != nil && !l.failing {
+		l.opts.Logger.Error("the feature log can't be written", "model", plan.Model.Name, "error", err)
+	}
+	l.failing = l.failing || err != nil
 }
 
 func (l *Log) write(e *Entry) error {
 	f := l.files[e.Plan]
 	if f == nil {
-		if l.isFull() {
-			l.metrics.drop(dropDisk, e.Rows)
-			return nil
-		}
 		var err error
 		if f, err = newFile(l.dir, e); err != nil {
+			l.metrics.drop(dropWrite, e.Rows)
 			return err
 		}
 		l.files[e.Plan] = f
 	}
 	if err := f.add(e); err != nil {
 		delete(l.files, e.Plan)
+		l.metrics.drop(dropWrite, f.rows)
 		return errors.Join(err, f.abandon())
 	}
-	l.metrics.rows.Add(float64(e.Rows))
 	if f.size() >= l.opts.MaxFileBytes {
 		return l.finish(e.Plan)
 	}
 	return nil
 }
 
+// lookEvery is how often a folder that has its share is looked at for room.
+const lookEvery = time.Second
+
 // isFull tells whether the folder has its share. Files that are moved away make
 // room again.
 func (l *Log) isFull() bool {
-	if l.stored < l.opts.MaxBytes {
-		l.full = false
-		return false
+	open := int64(0)
+	for _, f := range l.files {
+		open += f.size()
 	}
-	stored := int64(0)
-	_ = filepath.WalkDir(l.dir, func(_ string, entry fs.DirEntry, err error) error {
-		if err == nil && !entry.IsDir() {
+	if l.stored+open >= l.opts.MaxBytes && time.Since(l.looked) >= lookEvery {
+		l.look()
+	}
+	full := l.stored+open >= l.opts.MaxBytes
+	if full && !l.full {
+		l.opts.Logger.Error("the feature log is full; requests are not logged until files are moved away", "dir", l.dir, "bytes", l.stored+open, "most", l.opts.MaxBytes)
+	}
+	l.full = full
+	return full
+}
+
+// look adds up the finished files.
+func (l *Log) look() {
+	l.looked, l.stored = time.Now(), 0
+	_ = filepath.WalkDir(l.dir, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() && !strings.HasSuffix(path, unfinished) {
 			if info, err := entry.Info(); err == nil {
-				stored += info.Size()
+				l.stored += info.Size()
 			}
 		}
 		return nil // what can't be looked at now counts next time
 	})
-	if l.stored = stored; stored < l.opts.MaxBytes {
-		l.full = false
-		return false
-	}
-	if !l.full {
-		l.opts.Logger.Error("the feature log is full; requests are not logged until files are moved away", "dir", l.dir, "bytes", stored, "most", l.opts.MaxBytes)
-	}
-	l.full = true
-	return true
 }
 
 // finishOld finishes the files that have been open for long enough.
@@ -204,9 +222,7 @@ func (l *Log) finishOld() {
 		if time.Since(f.begun) < l.opts.MaxFileAge {
 			continue
 		}
-		if err := l.finish(plan); err != nil {
-			l.opts.Logger.Error("the feature log can't be written", "model", plan.Model.Name, "error", err)
-		}
+		l.tell(l.finish(plan), plan)
 	}
 }
 
@@ -218,7 +234,8 @@ func (l *Log) finish(plan *schema.Plan) error {
 		l.metrics.drop(dropWrite, f.rows)
 		return errors.Join(err, f.abandon())
 	}
-	l.stored += size
+	l.stored, l.failing = l.stored+size, false
 	l.metrics.files.Inc()
+	l.metrics.rows.Add(float64(f.rows))
 	return nil
 }

@@ -20,7 +20,7 @@ type metrics struct {
 
 func newMetrics(registerer prometheus.Registerer, queued *atomic.Int64) *metrics {
 	m := &metrics{
-		rows:  prometheus.NewCounter(prometheus.CounterOpts{Name: "larder_feature_log_rows_total", Help: "Rows that were written to the feature log."}),
+		rows:  prometheus.NewCounter(prometheus.CounterOpts{Name: "larder_feature_log_rows_total", Help: "Rows in finished files of the feature log."}),
 		files: prometheus.NewCounter(prometheus.CounterOpts{Name: "larder_feature_log_files_total", Help: "Files of the feature log that were finished."}),
 		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "larder_feature_log_dropped_total", Help: "Rows that were not logged, by why: the queue or the disk's share was full, or a file could not be written.",

@@ -236,22 +236,34 @@ func (n *node) run(ctx context.Context) error {
 	})
 	larderv1.RegisterControlServiceServer(shell, n.control)
 	n.control.Flight().Register(shell)
+	endLog := n.logFeatures()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return shell.Serve(ctx, grpcListener) })
 	g.Go(func() error { return shell.ServeHTTP(ctx, httpListener, n.httpHandler()) })
 	g.Go(func() error { return n.registry.Run(ctx) })
-	if n.features != nil {
-		g.Go(func() error { return n.features.Run(ctx) })
-	}
 	g.Go(func() error { return n.online.Run(ctx) })
 	g.Go(func() error { return n.control.Run(ctx) })
 	if n.offline != nil {
 		g.Go(func() error { return n.runner.Run(ctx) })
 	}
 	n.log.Info("serving", "grpc", grpcListener.Addr().String(), "http", httpListener.Addr().String(), "data", n.cfg.Data, "name", n.cfg.Name)
-	err = g.Wait()
+	err = errors.Join(g.Wait(), endLog())
 	n.log.Info("stopped")
 	return err
+}
+
+// logFeatures writes the feature log until end is called: after the last request.
+func (n *node) logFeatures() (end func() error) {
+	if n.features == nil {
+		return func() error { return nil }
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- n.features.Run(ctx) }()
+	return func() error {
+		stop()
+		return <-ended
+	}
 }
 
 func (n *node) shellOptions() (grpcserver.Options, error) {
