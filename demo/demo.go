@@ -206,11 +206,12 @@ requests per second     %.0f
 
 Try it:
 
-  grpcurl -plaintext -d '{"model":"fraud","entities":[{"name":"customer_id","int64s":{"values":[%d]}},{"name":"terminal_id","int64s":{"values":[%d]}}],"request":[{"name":"amount","doubles":{"values":[%.2f]}}]}' %s larder.v1.ServingService/GetFeaturesAndScore
+  grpcurl -plaintext -d '{"model":"fraud","entities":[{"name":"customer_id","int64s":{"values":[%d]}},{"name":"terminal_id","int64s":{"values":[%d]}}],"request":[{"name":"amount","doubles":{"values":[%.2f]}},{"name":"event_time","timestamps":{"values":[%d]}}]}' %s larder.v1.ServingService/GetFeaturesAndScore
 
-  curl -s http://%s/v1/score -d '{"model":"fraud","entities":{"customer_id":[%d],"terminal_id":[%d]},"request":{"amount":[%.2f]},"return_features":true}'
+  curl -s http://%s/v1/score -d '{"model":"fraud","entities":{"customer_id":[%d],"terminal_id":[%d]},"request":{"amount":[%.2f],"event_time":["%s"]},"return_features":true}'
 `, f.RowsLoaded, f.RowsMaterialized, f.RowsPerSecond, f.Scored, inFlight, f.AUC, f.P50, f.P99, f.RequestsPerSecond,
-		d.last.Customer, d.last.Terminal, d.last.Amount, server.GRPC, server.HTTP, d.last.Customer, d.last.Terminal, d.last.Amount)
+		d.last.Customer, d.last.Terminal, d.last.Amount, d.last.Time.UnixMicro(), server.GRPC,
+		server.HTTP, d.last.Customer, d.last.Terminal, d.last.Amount, d.last.Time.Format(time.RFC3339))
 	raw, err := json.Marshal(f)
 	if err != nil {
 		return err

@@ -88,6 +88,8 @@ func scoreOne(ctx context.Context, client larderv1.ServingServiceClient, t fraud
 		Entities: []*larderv1.Column{key("customer_id", t.Customer), key("terminal_id", t.Terminal)},
 		Request: []*larderv1.Column{{
 			Name: "amount", Values: &larderv1.Column_Doubles{Doubles: &larderv1.Doubles{Values: []float64{t.Amount}}},
+		}, {
+			Name: "event_time", Values: &larderv1.Column_Timestamps{Timestamps: &larderv1.Int64S{Values: []int64{at}}},
 		}},
 		At: &at,
 	})

@@ -1,12 +1,13 @@
 """Trains the fraud example's model and writes it where `larder apply` reads it.
 
-    python train.py --dsn postgres://USER:PASSWORD@HOST:PORT/DATABASE [--check]
+    python train.py --dsn postgres://USER:PASSWORD@HOST:PORT/DATABASE [--addr HOST:PORT] [--check]
 
-Reads fraud.training_rows, fits gradient-boosted trees on earlier days, prints
-the AUC on later days, and writes definitions/models/fraud-1.onnx and its SHA-256
-into definitions/fraud.yaml. The same transactions and the versions pinned in
-requirements.txt give the same file, byte for byte; --check writes nothing and
-fails where the file would change.
+Takes the transactions of some days as a spine, has a Larder server on the same
+database build their training set, fits gradient-boosted trees on earlier days,
+prints the AUC on later days, and writes definitions/models/fraud-1.onnx, stamped
+with what it was trained on, and its SHA-256 into definitions/fraud.yaml. The same
+transactions and the versions pinned in requirements.txt give the same file, byte
+for byte; --check writes nothing and fails where the file would change.
 """
 
 import argparse
@@ -15,11 +16,15 @@ import io
 import pathlib
 import re
 import sys
+import tempfile
 
+import larder
+import larder.onnx
 import numpy as np
 import onnx
 import onnxruntime
 import psycopg
+import pyarrow.csv
 import yaml
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
@@ -36,25 +41,42 @@ TRAIN_DAYS = range(60, 151)
 HELD_OUT_DAYS = range(158, 180)
 
 
-def features():
-    """The references of the feature service, in the order of the model's columns."""
-    services = yaml.safe_load(YAML_FILE.read_text())["feature_services"]
-    return next(s["features"] for s in services if s["name"] == SERVICE)
+def apply_features(client):
+    """Applies the definitions but for the model, which is yet to be trained."""
+    definitions = yaml.safe_load(YAML_FILE.read_text())
+    del definitions["models"]
+    with tempfile.TemporaryDirectory() as folder:
+        pathlib.Path(folder, "fraud.yaml").write_text(yaml.safe_dump(definitions, sort_keys=False))
+        client.apply(folder)
 
 
-def read(conn, days):
-    """Features, labels and day numbers of those days, in the order of time."""
-    columns = ", ".join(f"""coalesce("{f}"::float8, 'NaN')""" for f in features())
+def transactions(conn, days):
+    """The spine: the transactions of those days, with their labels, in the order of time."""
     text = io.BytesIO()
-    query = f"""COPY (SELECT day_number, is_fraud::int, {columns} FROM fraud.training_rows
-        WHERE day_number BETWEEN {days[0]} AND {days[-1]} ORDER BY transaction_id) TO STDOUT (FORMAT csv)"""
+    query = f"""COPY (
+        SELECT (event_time AT TIME ZONE 'UTC')::date - (SELECT (min(event_time) AT TIME ZONE 'UTC')::date FROM fraud.transactions) AS day_number,
+            is_fraud, customer_id, terminal_id, to_char(event_time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS event_time, amount::float8
+        FROM fraud.transactions
+        WHERE (event_time AT TIME ZONE 'UTC')::date - (SELECT (min(event_time) AT TIME ZONE 'UTC')::date FROM fraud.transactions)
+            BETWEEN {days[0]} AND {days[-1]}
+        ORDER BY transaction_id) TO STDOUT (FORMAT csv, HEADER)"""
     with conn.cursor().copy(query) as copy:
         for block in copy:
             text.write(block)
     text.seek(0)
-    rows = np.loadtxt(text, delimiter=",")
-    # Serving feeds float32, so train on what it feeds.
-    return rows[:, 2:].astype(np.float32), rows[:, 1] == 1, rows[:, 0]
+    types = {"event_time": pyarrow.timestamp("us", "UTC"), "is_fraud": pyarrow.bool_()}
+    booleans = {"true_values": ["t"], "false_values": ["f"]}
+    return pyarrow.csv.read_csv(text, convert_options=pyarrow.csv.ConvertOptions(column_types=types, **booleans))
+
+
+def read(client, conn, days):
+    """The training set of those days; and its features, labels and day numbers."""
+    train = client.training_set(transactions(conn, days), service=SERVICE)
+    for warning in train.warnings:
+        print("warning:", warning)
+    # Serving feeds float32, and null as NaN, so train on what it feeds.
+    columns = [train.data[f].to_numpy(zero_copy_only=False).astype(np.float32) for f in train.features]
+    return train, np.column_stack(columns), train.data["is_fraud"].to_numpy(), train.data["day_number"].to_numpy()
 
 
 def fit(x, y):
@@ -84,7 +106,7 @@ def export(forest, width):
     opsets = {o.domain: o.version for o in model.opset_import}  # skl2onnx repeats them
     del model.opset_import[:]
     model.opset_import.extend(onnx.helper.make_opsetid(*o) for o in sorted(opsets.items()))
-    return model.SerializeToString(deterministic=True)
+    return model
 
 
 def check_same(forest, raw, x):
@@ -103,16 +125,18 @@ def check_same(forest, raw, x):
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--dsn", required=True, help="Postgres that fraudload or `larder demo` filled")
+    arguments.add_argument("--dsn", required=True, help="Postgres that fraudload filled")
+    arguments.add_argument("--addr", help="the server's gRPC address; 127.0.0.1:6570 when not given")
     arguments.add_argument("--check", action="store_true", help="write nothing, fail where the model would change")
     options = arguments.parse_args()
 
-    with psycopg.connect(options.dsn) as conn:
-        x, y, _ = read(conn, TRAIN_DAYS)
-        held_x, held_y, held_day = read(conn, HELD_OUT_DAYS)
+    with psycopg.connect(options.dsn) as conn, larder.Client(options.addr) as client:
+        apply_features(client)
+        train, x, y, _ = read(client, conn, TRAIN_DAYS)
+        _, held_x, held_y, held_day = read(client, conn, HELD_OUT_DAYS)
     print(f"training on {len(y)} transactions of days {TRAIN_DAYS[0]} to {TRAIN_DAYS[-1]}, {y.mean():.2%} fraud")
     forest = fit(x, y)
-    raw = export(forest, x.shape[1])
+    raw = larder.onnx.stamp(export(forest, x.shape[1]), train)
     check_same(forest, raw, held_x)
 
     score = forest.predict_proba(held_x)[:, 1]
