@@ -116,50 +116,76 @@ func (r *replay) file(ctx context.Context, path string) error {
 		return err
 	}
 	defer in.Close()
-	model := filepath.Base(filepath.Dir(path))
-	var waiting []arrow.Record // rows of a request that may go on
-	defer func() { releaseAll(waiting) }()
+	f := &fileReplay{replay: r, path: path, model: filepath.Base(filepath.Dir(path)), version: number}
+	defer func() { releaseAll(f.waiting) }()
+	step := max(1, maxSent/int64(len(in.Schema().Fields())))
 	for in.Next() {
 		rec := in.Record()
-		ends, err := lastRequest(rec)
-		if err != nil {
-			return err
-		}
-		if ends > 0 {
-			if err := r.joined(ctx, append(waiting, rec.NewSlice(0, ends)), path, model, number); err != nil {
+		for first := int64(0); first < rec.NumRows(); first += step {
+			if err := f.take(ctx, rec.NewSlice(first, min(first+step, rec.NumRows()))); err != nil {
 				return err
 			}
-			waiting = nil
 		}
-		waiting = append(waiting, rec.NewSlice(ends, rec.NumRows()))
 	}
-	if err := in.Err(); err != nil || len(waiting) == 0 {
+	if err := in.Err(); err != nil || len(f.waiting) == 0 {
 		return err
 	}
-	err = r.joined(ctx, waiting, path, model, number)
-	waiting = nil
-	return err
+	return f.send(ctx)
 }
 
-// lastRequest returns where the last request of a batch begins.
-func lastRequest(rec arrow.Record) (int64, error) {
+// maxSent is how many values are sent at once, unless one request has more: fewer
+// bytes than a server takes in a message.
+const maxSent = 1 << 20
+
+// A fileReplay scores the rows of one file again.
+type fileReplay struct {
+	*replay
+	path    string
+	model   string
+	version int64
+	id      uint64         // of the request that may go on
+	waiting []arrow.Record // its rows
+}
+
+// take takes the next rows, which it releases, and scores the requests that they end.
+func (f *fileReplay) take(ctx context.Context, rec arrow.Record) error {
+	defer rec.Release()
+	ids, err := requestIDs(rec)
+	if err != nil {
+		return err
+	}
+	last := ids.Len() - 1 // where the last request begins
+	for last > 0 && ids.Value(last-1) == ids.Value(last) {
+		last--
+	}
+	if last > 0 {
+		f.waiting = append(f.waiting, rec.NewSlice(0, int64(last)))
+	}
+	if len(f.waiting) > 0 && (last > 0 || f.id != ids.Value(0)) {
+		if err := f.send(ctx); err != nil {
+			return err
+		}
+	}
+	f.id, f.waiting = ids.Value(last), append(f.waiting, rec.NewSlice(int64(last), rec.NumRows()))
+	return nil
+}
+
+func requestIDs(rec arrow.Record) (*array.Uint64, error) {
 	at := rec.Schema().FieldIndices("log:id")
 	if len(at) != 1 {
-		return 0, errors.New("it has no log:id; it is no file of a feature log")
+		return nil, errors.New("it has no log:id; it is no file of a feature log")
 	}
 	ids, isID := rec.Column(at[0]).(*array.Uint64)
-	if !isID || ids.Len() == 0 {
-		return 0, errors.New("its log:id is no uint64; it is no file of a feature log")
+	if !isID {
+		return nil, errors.New("its log:id is no uint64; it is no file of a feature log")
 	}
-	first := ids.Len() - 1
-	for first > 0 && ids.Value(first-1) == ids.Value(first) {
-		first--
-	}
-	return int64(first), nil
+	return ids, nil
 }
 
-// joined scores the rows of parts, which it releases.
-func (r *replay) joined(ctx context.Context, parts []arrow.Record, path, model string, version int64) error {
+// send scores the rows that wait.
+func (f *fileReplay) send(ctx context.Context) error {
+	parts := f.waiting
+	f.waiting = nil
 	defer releaseAll(parts)
 	columns, rows := make([]arrow.Array, parts[0].NumCols()), int64(0)
 	for i := range columns {
@@ -176,7 +202,7 @@ func (r *replay) joined(ctx context.Context, parts []arrow.Record, path, model s
 	}
 	rec := array.NewRecord(parts[0].Schema(), columns, rows)
 	defer rec.Release()
-	return r.batch(ctx, rec, path, model, version)
+	return f.batch(ctx, rec)
 }
 
 func releaseAll(records []arrow.Record) {
@@ -186,9 +212,10 @@ func releaseAll(records []arrow.Record) {
 }
 
 // batch scores rows of whole requests.
-func (r *replay) batch(ctx context.Context, rec arrow.Record, path, model string, version int64) error {
-	req := &larderv1.ScoreVectorsRequest{Model: model, ModelVersion: version}
+func (f *fileReplay) batch(ctx context.Context, rec arrow.Record) error {
+	req := &larderv1.ScoreVectorsRequest{Model: f.model, ModelVersion: f.version}
 	var ids *array.Uint64
+	var numbers *array.Int32
 	var scores *array.Float64
 	for i, c := range rec.Columns() {
 		name := rec.ColumnName(i)
@@ -201,12 +228,14 @@ func (r *replay) batch(ctx context.Context, rec arrow.Record, path, model string
 			req.Vector = append(req.Vector, column)
 		case name == "log:id":
 			ids, _ = c.(*array.Uint64)
+		case name == "log:row":
+			numbers, _ = c.(*array.Int32)
 		case name == "log:score":
 			scores, _ = c.(*array.Float64)
 		}
 	}
-	if ids == nil || scores == nil {
-		return errors.New("it has no log:score; it is no file of a feature log")
+	if ids == nil || numbers == nil || scores == nil {
+		return errors.New("it has no log:row or log:score; it is no file of a feature log")
 	}
 	for i := range ids.Len() {
 		if i == 0 || ids.Value(i) != ids.Value(i-1) {
@@ -214,28 +243,28 @@ func (r *replay) batch(ctx context.Context, rec arrow.Record, path, model string
 		}
 		req.Runs[len(req.Runs)-1]++
 	}
-	answer, err := r.control.ScoreVectors(ctx, req)
+	answer, err := f.control.ScoreVectors(ctx, req)
 	if err != nil {
 		return err
 	}
-	if r.counts == nil {
-		r.counts = map[[2]string][2]int64{}
+	if f.counts == nil {
+		f.counts = map[[2]string][2]int64{}
 	}
-	key := [2]string{model, fmt.Sprint(version)}
-	n := r.counts[key]
+	key := [2]string{f.model, fmt.Sprint(f.version)}
+	n := f.counts[key]
 	for i, now := range answer.GetScores() {
 		if math.Float64bits(now) == math.Float64bits(scores.Value(i)) {
 			n[0]++
 			continue
 		}
 		n[1]++
-		if len(r.first) < maxShown {
-			r.first = append(r.first, []string{filepath.Base(path), fmt.Sprint(ids.Value(i)), fmt.Sprint(i), fmt.Sprint(scores.Value(i)), fmt.Sprint(now)})
+		if len(f.first) < maxShown {
+			f.first = append(f.first, []string{filepath.Base(f.path), fmt.Sprint(ids.Value(i)), fmt.Sprint(numbers.Value(i)), fmt.Sprint(scores.Value(i)), fmt.Sprint(now)})
 		}
 	}
-	r.counts[key] = n
-	r.done += rec.NumRows()
-	r.bar.set(r.done, 0)
+	f.counts[key] = n
+	f.done += rec.NumRows()
+	f.bar.set(f.done, 0)
 	return nil
 }
 
