@@ -33,5 +33,6 @@
 //	                  else the type of its input
 //
 // The keys and the values of the request have their own names, so that a log is
-// a spine too, with log:time as the time of its rows.
+// a spine too, with log:time as the time of its rows. A [Skew] compares the vectors
+// of a log with those of the training set that was built of it.
 package featurelog
