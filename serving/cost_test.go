@@ -102,7 +102,7 @@ func held(t *testing.T, allocs func(*shop, int, bool) float64, narrow, broad *sh
 		t.Logf("one row of 10 features, returned %v: %v allocations", returnFeatures, least)
 		slack := 2.0 // a pool that the collector emptied
 		if raceEnabled {
-			slack = 40 // the detector makes pools forget
+			slack = 200 // the detector makes pools forget; 100,000 values are still told from none
 		}
 		for _, rows := range []int{10, 1000} {
 			for name, s := range map[string]*shop{"10": narrow, "100": broad} {
