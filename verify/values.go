@@ -56,43 +56,11 @@ func text(c *vector.Column, i int) string {
 	if status := c.Statuses[i]; status != schema.StatusPresent {
 		return status.String()
 	}
-	var v any
-	if c.Type.IsList() {
-		start, end := c.List(i)
-		list := []any{}
-		for k := start; k < end && len(list) < maxText; k++ {
-			list = append(list, element(c, k))
-		}
-		v = list
-	} else {
-		v = element(c, uint32(i))
-	}
-	out := string(schema.AppendValue(nil, v))
+	out := string(schema.AppendValue(nil, c.Value(i)))
 	if len(out) > maxText {
 		out = out[:maxText] + "..."
 	}
 	return out
-}
-
-// element returns a value in the Go form of schema.ParseValue.
-func element(c *vector.Column, i uint32) any {
-	switch c.Type.Elem() {
-	case schema.Bool:
-		return c.Bools[i]
-	case schema.Int32:
-		return c.Int32s[i]
-	case schema.Int64:
-		return c.Int64s[i]
-	case schema.Timestamp:
-		return time.UnixMicro(c.Int64s[i]).UTC()
-	case schema.Float32:
-		return c.Float32s[i]
-	case schema.Float64:
-		return c.Float64s[i]
-	case schema.String:
-		return c.Strings[i]
-	}
-	return c.Bytes[i]
 }
 
 func moment(micros int64) string {
