@@ -3,6 +3,7 @@ package training_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -50,6 +51,14 @@ func newBenchWorld(b *testing.B, views, rows int) *world {
 		}
 		defs.FeatureServices = append(defs.FeatureServices, service)
 	}
+	defs.OnDemandViews = []schema.OnDemandView{{Name: "od", Sources: []string{"v1"}, Features: []schema.OnDemandFeature{
+		{Name: "ratio", Type: schema.Float64, Expr: "v1.f1 / (v1.f2 + 1.0)"},
+		{Name: "many", Type: schema.Bool, Expr: "v1.f0 > 100 && v1.f3 < 50"},
+		{Name: "known", Type: schema.Float64, Expr: "has(v1.f5) ? v1.f5 : -1.0"},
+	}}}
+	computed := defs.FeatureServices[views-1]
+	computed.Name, computed.Features = "computed", append(slices.Clone(computed.Features), "od:*")
+	defs.FeatureServices = append(defs.FeatureServices, computed)
 	w := newWorld(b, "SELECT 1", defs)
 	for n := 1; n <= views; n++ {
 		for _, statement := range splitStatements(fmt.Sprintf(history, n, rows, benchKeys)) {
@@ -72,17 +81,18 @@ func benchSpine(rows int) arrow.Record {
 }
 
 // BenchmarkSet builds a set of 100,000 rows from histories of a million rows
-// each, to the last batch.
+// each, to the last batch: of one view, of three, and of three with on-demand
+// features.
 func BenchmarkSet(b *testing.B) {
 	const rows = 100_000
 	w := newBenchWorld(b, 3, 1_000_000)
 	spine := benchSpine(rows)
-	for _, views := range []int{1, 3} {
-		b.Run(fmt.Sprintf("rows=%d/views=%d", rows, views), func(b *testing.B) {
+	for _, service := range []string{"views_1", "views_3", "computed"} {
+		b.Run(fmt.Sprintf("rows=%d/service=%s", rows, service), func(b *testing.B) {
 			w.t = b
 			b.ReportAllocs()
 			for b.Loop() {
-				w.build(training.Request{Plan: w.plan(fmt.Sprintf("views_%d", views))}, spine, 20_000)
+				w.build(training.Request{Plan: w.plan(service)}, spine, 20_000)
 			}
 			b.ReportMetric(float64(rows*b.N)/b.Elapsed().Seconds(), "rows/s")
 		})
