@@ -59,7 +59,7 @@ type progress struct {
 	Of   int64 `json:"of,omitempty"`
 }
 
-func (m message) write(w *flight.Writer) error {
+func (m message) write(w *batchWriter) error {
 	raw, err := json.Marshal(m)
 	if err != nil {
 		return err

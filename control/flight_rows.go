@@ -7,7 +7,6 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/flight"
-	"github.com/apache/arrow/go/v17/arrow/ipc"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
 	"larder/schema"
@@ -65,7 +64,7 @@ func (f *Flight) DoGet(ticket *flight.Ticket, stream flight.FlightService_DoGetS
 	if err != nil {
 		return err
 	}
-	out := flight.NewRecordWriter(stream, ipc.WithSchema(columns))
+	out := newBatchWriter(stream, columns, f.server.MaxMessageBytes)
 	defer out.Close()
 	last, written := message{BadRows: map[string]int{}}, false
 	err = f.server.History.Window(stream.Context(), view, window, func(rec arrow.Record, bad []schema.BadRow) error {
@@ -73,7 +72,7 @@ func (f *Flight) DoGet(ticket *flight.Ticket, stream flight.FlightService_DoGetS
 			last.BadRows[string(b.Reason)]++
 		}
 		written = true
-		return out.Write(rec)
+		return out.writeBatch(rec)
 	})
 	if err != nil {
 		return err

@@ -4,10 +4,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/flight"
-	"github.com/apache/arrow/go/v17/arrow/ipc"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
-	"larder/schema"
 	"larder/training"
 )
 
@@ -22,10 +20,6 @@ type SetCommand struct {
 }
 
 const exampleSet = `{"service": "fraud_v1", "as_of": "ingest_time", "event_time_column": "event_time"}`
-
-// MaxSpineBuffer bounds one column of one batch of a spine: a few compressed
-// bytes may claim to be any number.
-const MaxSpineBuffer = 256 << 20
 
 // DoExchange reads a spine and answers its training set, batch by batch as both
 // come, in the spine's order. Messages without a batch tell the progress; the
@@ -43,7 +37,7 @@ func (f *Flight) DoExchange(stream flight.FlightService_DoExchangeServer) error 
 }
 
 func (f *Flight) exchange(stream flight.FlightService_DoExchangeServer) error {
-	spine, err := flight.NewRecordReader(stream, ipc.WithAllocator(bounded{memory.DefaultAllocator}))
+	spine, err := newSpineReader(stream)
 	if err != nil {
 		return err
 	}
@@ -56,7 +50,7 @@ func (f *Flight) exchange(stream flight.FlightService_DoExchangeServer) error {
 	if err != nil {
 		return err
 	}
-	var out *flight.Writer
+	var out *batchWriter
 	set, err := training.New(f.server.History, spine.Schema(), training.Request{
 		Plan: plan, AsOf: command.AsOf, EventTimeColumn: command.EventTimeColumn,
 		Progress: func(p training.Progress) {
@@ -66,9 +60,9 @@ func (f *Flight) exchange(stream flight.FlightService_DoExchangeServer) error {
 	if err != nil {
 		return err
 	}
-	out = flight.NewRecordWriter(stream, ipc.WithSchema(set.Schema()))
+	out = newBatchWriter(stream, set.Schema(), f.server.MaxMessageBytes)
 	defer out.Close()
-	manifest, err := set.Run(stream.Context(), spine, func(rec arrow.Record) error { return out.Write(rec) })
+	manifest, err := set.Run(stream.Context(), spine, out.writeBatch)
 	if err != nil {
 		return err
 	}
@@ -84,30 +78,10 @@ func (f *Flight) exchange(stream flight.FlightService_DoExchangeServer) error {
 	return message{Manifest: raw, Warnings: manifest.Warnings}.write(out)
 }
 
-func writeEmpty(out *flight.Writer, columns *arrow.Schema) error {
+func writeEmpty(out *batchWriter, columns *arrow.Schema) error {
 	b := array.NewRecordBuilder(memory.DefaultAllocator, columns)
 	defer b.Release()
 	rec := b.NewRecord()
 	defer rec.Release()
-	return out.Write(rec)
-}
-
-// bounded refuses to make buffers over MaxSpineBuffer. The reader of Arrow
-// streams turns its panic into an error.
-type bounded struct{ memory.Allocator }
-
-func (b bounded) Allocate(size int) []byte {
-	b.check(size)
-	return b.Allocator.Allocate(size)
-}
-
-func (b bounded) Reallocate(size int, old []byte) []byte {
-	b.check(size)
-	return b.Allocator.Reallocate(size, old)
-}
-
-func (b bounded) check(size int) {
-	if size < 0 || size > MaxSpineBuffer {
-		panic(schema.Errorf(schema.Exhausted, "BATCH_TOO_LARGE", "a column of one batch has %d bytes; at most %d fit: send smaller batches", size, MaxSpineBuffer))
-	}
+	return out.writeBatch(rec)
 }

@@ -31,6 +31,8 @@ type Options struct {
 	Version  string // of the program
 	DataDir  string
 
+	MaxMessageBytes int // that a message of gRPC may have; defaults to 16 MiB
+
 	VerifyEvery  time.Duration // how often views are verified; 0: only when asked
 	VerifySample int           // how many keys of each then
 
@@ -48,6 +50,7 @@ type Server struct {
 
 // New returns a server.
 func New(opts Options) *Server {
+	opts.MaxMessageBytes = cmp.Or(opts.MaxMessageBytes, 16<<20)
 	opts.Logger = cmp.Or(opts.Logger, slog.Default())
 	if opts.Registerer == nil {
 		opts.Registerer = prometheus.NewRegistry()

@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/flight"
-	"github.com/apache/arrow/go/v17/arrow/ipc"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 )
@@ -61,10 +61,10 @@ func BuildSet(ctx context.Context, conn *grpc.ClientConn, command SetCommand, sp
 // sendSpine writes a spine to its end. What a stream that has ended says is of no
 // use: the receiver knows why it has.
 func sendSpine(stream flight.FlightService_DoExchangeClient, command []byte, spine array.RecordReader) error {
-	out := flight.NewRecordWriter(stream, ipc.WithSchema(spine.Schema()))
+	out := newBatchWriter(stream, spine.Schema(), math.MaxInt)
 	out.SetFlightDescriptor(&flight.FlightDescriptor{Type: flight.DescriptorCMD, Cmd: command})
 	for spine.Next() {
-		if err := out.Write(spine.Record()); err != nil {
+		if err := out.writeBatch(spine.Record()); err != nil {
 			return nil //nolint:nilerr // see above
 		}
 	}

@@ -2,7 +2,6 @@ package integration_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -20,7 +19,6 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
-	larderv1 "larder/api/larder/v1"
 	"larder/internal/pgtest"
 )
 
@@ -242,40 +240,6 @@ func TestFlightRows(t *testing.T) {
 	refused(`{"view": "stats"} 7`, "there is more after it")
 	refused(`hello`, `write it as JSON, as in {"view": `)
 	refused(`{"view": "stats", "from": "2026-01-02T00:00:00Z", "to": "2026-01-01T00:00:00Z"}`, "the window ends before it begins")
-}
-
-// TestFlightIsCancelled: a reading whose client goes away leaves no query behind,
-// nor a place taken.
-func TestFlightIsCancelled(t *testing.T) {
-	s, db := newCouriers(t)
-	if _, err := db.Pool.Exec(t.Context(), `CREATE VIEW slow AS SELECT courier_id, at, arrived, trips, rating, pg_sleep(0.01) IS NULL AS slept FROM couriers, generate_series(1, 100000)`); err != nil {
-		t.Fatal(err)
-	}
-	s.apply(definitionsFolder(t, strings.Replace(courierDefinitions, "table: couriers", "table: slow", 1)))
-	queries := func() (n int) {
-		t.Helper()
-		err := db.Pool.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE state <> 'idle' AND pid <> pg_backend_pid() AND query LIKE '%slow%'").Scan(&n)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
-	for range 3 { // one more than may run at once
-		ctx, stop := context.WithCancel(t.Context())
-		stream, err := flight.NewClientFromConn(s.conn, nil).DoGet(ctx, &flight.Ticket{Ticket: []byte(`{"view": "stats"}`)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		eventually(t, "a query under way", func() bool { return queries() > 0 })
-		stop()
-		if _, err := stream.Recv(); err == nil {
-			t.Error("a cancelled stream goes on")
-		}
-		eventually(t, "the end of the query", func() bool { return queries() == 0 })
-	}
-	if _, err := s.control.ListDatasets(t.Context(), &larderv1.ListDatasetsRequest{}); err != nil {
-		t.Error(err)
-	}
 }
 
 // TestFlightStreamsThatAreNone: whatever is sent as an Arrow stream, the caller

@@ -14,9 +14,13 @@ import (
 	"larder/schema"
 )
 
+// ChunkRows is how many rows of a spine are looked up, made to vectors and given
+// out together. A spine that comes in smaller batches is held until there are as
+// many.
+const ChunkRows = 8192
+
 // The bounds of what is read of a spine ahead of the work.
 const (
-	chunkRows     = 8192      // looked up, made to vectors and given out together
 	maxBlockRows  = 512 << 10 // whose ways to the history are chosen together
 	maxBlockBytes = 64 << 20
 )
@@ -41,7 +45,7 @@ func (b *block) release() {
 	}
 }
 
-// A reader cuts a spine into chunks of chunkRows rows, whatever the batches it
+// A reader cuts a spine into chunks of ChunkRows rows, whatever the batches it
 // comes in, and digests it.
 type reader struct {
 	spine    array.RecordReader
@@ -122,7 +126,7 @@ func (r *reader) block() (*block, error) {
 
 // chunk returns the next chunk, nil at the end.
 func (r *reader) chunk() (*chunk, error) {
-	for r.held < chunkRows && !r.ended && (r.joinable || r.held == 0) {
+	for r.held < ChunkRows && !r.ended && (r.joinable || r.held == 0) {
 		if !r.spine.Next() {
 			if err := r.spine.Err(); err != nil {
 				return nil, fmt.Errorf("read the spine: %w", err)
@@ -138,7 +142,7 @@ func (r *reader) chunk() (*chunk, error) {
 	if r.held == 0 {
 		return nil, nil
 	}
-	rec, err := r.cut(min(r.held, chunkRows))
+	rec, err := r.cut(min(r.held, ChunkRows))
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,112 @@
+package control
+
+import (
+	"errors"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/flight"
+	"github.com/apache/arrow/go/v17/arrow/ipc"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"larder/schema"
+	"larder/training"
+)
+
+// spineMiB bounds what is held of a spine that a client sends: one batch of it,
+// since a few compressed bytes may claim to be any number, and the rows that
+// package training puts together.
+const spineMiB = 256
+
+// A spineReader reads a spine batch by batch, in bounded memory.
+type spineReader struct {
+	*flight.Reader
+	memory *allowance
+	recent []batchSize // the newest batches, of training.ChunkRows rows and more
+	held   batchSize   // their sum
+	err    error
+}
+
+type batchSize struct{ rows, bytes int64 }
+
+func newSpineReader(stream flight.DataStreamReader) (*spineReader, error) {
+	memory := &allowance{Allocator: memory.DefaultAllocator, left: spineMiB << 20}
+	in, err := flight.NewRecordReader(stream, ipc.WithAllocator(memory))
+	return &spineReader{Reader: in, memory: memory}, err
+}
+
+// Next reads the next batch, and tells whether there is one.
+func (r *spineReader) Next() bool {
+	r.memory.left = spineMiB << 20
+	return r.err == nil && r.Reader.Next() && r.hold()
+}
+
+// hold takes a batch into account.
+func (r *spineReader) hold() bool {
+	rec := r.Record()
+	b := batchSize{rows: rec.NumRows()}
+	for _, column := range rec.Columns() {
+		b.bytes += dataBytes(column.Data())
+	}
+	r.recent = append(r.recent, b)
+	r.held.rows, r.held.bytes = r.held.rows+b.rows, r.held.bytes+b.bytes
+	for r.held.rows-r.recent[0].rows >= training.ChunkRows {
+		r.held.rows, r.held.bytes = r.held.rows-r.recent[0].rows, r.held.bytes-r.recent[0].bytes
+		r.recent = r.recent[1:]
+	}
+	if len(r.recent) > 1 && r.held.bytes > spineMiB<<20 {
+		r.err = schema.Errorf(schema.Exhausted, "SPINE_ROWS_TOO_LARGE", "%d rows of the spine, one after the other, take more than %d MiB; leave large columns out, and join them to the set by an id", r.held.rows, spineMiB)
+	}
+	return r.err == nil
+}
+
+// dataBytes returns the size of the values of a column. A dictionary, which
+// batches share, is none of them.
+func dataBytes(data arrow.ArrayData) int64 {
+	sum := int64(0)
+	for _, b := range data.Buffers() {
+		if b != nil {
+			sum += int64(b.Len())
+		}
+	}
+	for _, child := range data.Children() {
+		sum += dataBytes(child)
+	}
+	return sum
+}
+
+// Err returns why reading ended before the end.
+func (r *spineReader) Err() error {
+	if r.err != nil {
+		return r.err
+	}
+	err := r.Reader.Err()
+	var said *schema.Error
+	if errors.As(err, &said) {
+		return said
+	}
+	return err
+}
+
+// An allowance is for so many bytes. The reader of Arrow streams turns the panic
+// of one that is used up into an error.
+type allowance struct {
+	memory.Allocator
+	left int
+}
+
+func (a *allowance) Allocate(size int) []byte {
+	a.take(size)
+	return a.Allocator.Allocate(size)
+}
+
+func (a *allowance) Reallocate(size int, old []byte) []byte {
+	a.take(size - len(old))
+	return a.Allocator.Reallocate(size, old)
+}
+
+func (a *allowance) take(size int) {
+	if size > a.left {
+		panic(schema.Errorf(schema.Exhausted, "BATCH_TOO_LARGE", "a batch of the spine takes more than %d MiB; send smaller batches", spineMiB))
+	}
+	a.left -= max(size, 0)
+}
