@@ -72,6 +72,15 @@ def test_arrow_of_any_size(client: larder.Client) -> None:
     assert train.data.num_rows == n
 
 
+def test_arrow_of_any_width(client: larder.Client) -> None:
+    n = 20_000
+    labels = {f"x{i}": np.arange(n, dtype="float64") * i for i in range(150)}
+    times = [DAY + timedelta(days=10)] * n
+    spine = pa.table({"courier_id": np.arange(n) % 4, "event_time": times, "km": np.arange(n), **labels})
+    train = client.training_set(spine, service="late_v1")
+    assert train.data.select(spine.column_names).equals(spine)
+
+
 def test_no_rows(client: larder.Client) -> None:
     train = client.training_set(pd.DataFrame(SPINE).iloc[:0], service="late_v1")
     assert len(train.data) == 0 and train.features == FEATURES

@@ -31,6 +31,7 @@ _DESCRIPTOR, _HEADER, _METADATA, _BODY = 1, 2, 3, 1000
 _COMMAND = b"\x08\x02"  # the type of a descriptor, whose field 2 is the command
 _CONTINUED = b"\xff\xff\xff\xff"
 _BATCH_ROWS = 1 << 16
+_BATCH_BYTES = 2 << 20  # or thereabouts: a server takes messages of 16 MiB, unless it is set otherwise
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Exchange:
         descriptor = _field(_DESCRIPTOR, _COMMAND + _field(2, command))
         sink = _Sink()
         with pa.ipc.new_stream(pa.PythonFile(sink, "w"), self._spine.schema) as out:
-            for batch in self._spine.to_batches(max_chunksize=_BATCH_ROWS):
+            for batch in self._spine.to_batches(max_chunksize=_batch_rows(self._spine)):
                 out.write_batch(batch)
                 for message in sink.messages():
                     yield descriptor + message
@@ -102,6 +103,12 @@ class Exchange:
             manifest=manifest,
             warnings=self._end.get("warnings") or [],
         )
+
+
+def _batch_rows(table: Any) -> int:
+    """How many rows of a table fit a message."""
+    rows: int = table.num_rows * _BATCH_BYTES // max(table.nbytes, 1)
+    return min(max(rows, 1), _BATCH_ROWS)
 
 
 def _typed(table: Any, service: Service) -> Any:
