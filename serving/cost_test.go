@@ -3,6 +3,7 @@ package serving_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net"
 	"testing"
@@ -78,25 +79,31 @@ func wideRequest(rows int, returnFeatures bool) *larderv1.GetFeaturesAndScoreReq
 // TestAllocationsAreConstant holds the promise that rows times features cost no
 // allocations.
 func TestAllocationsAreConstant(t *testing.T) {
-	allocs := func(s *shop, rows int, returnFeatures bool) float64 {
-		req := wideRequest(rows, returnFeatures)
-		return testing.AllocsPerRun(20, func() {
-			if _, err := s.server.GetFeaturesAndScore(t.Context(), req); err != nil {
-				t.Fatal(err)
-			}
-		})
-	}
-	narrow, broad := wide(t, 1, serving.Options{}), wide(t, 10, serving.Options{})
-	held(t, allocs, narrow, broad)
-	log, _ := openLog(t, t.TempDir(), featurelog.Options{}) // its queue holds them all
-	narrow, broad = wide(t, 1, serving.Options{FeatureLog: log}), wide(t, 10, serving.Options{FeatureLog: log})
-	narrow.logged()
-	broad.logged()
-	held(t, allocs, narrow, broad)
+	allocationsAreConstant(t, wide(t, 1, serving.Options{}), wide(t, 10, serving.Options{}))
 }
 
-func held(t *testing.T, allocs func(*shop, int, bool) float64, narrow, broad *shop) {
+// TestAllocationsOfTheLogAreConstant holds the same where each request is logged.
+func TestAllocationsOfTheLogAreConstant(t *testing.T) {
+	log, _ := openLog(t, t.TempDir(), featurelog.Options{})
+	narrow, broad := wide(t, 1, serving.Options{FeatureLog: log}), wide(t, 10, serving.Options{FeatureLog: log})
+	narrow.logged()
+	broad.logged()
+	allocationsAreConstant(t, narrow, broad)
+}
+
+func allocationsAreConstant(t *testing.T, narrow, broad *shop) {
 	t.Helper()
+	allocs := func(s *shop, rows int, returnFeatures bool) float64 {
+		req, least := wideRequest(rows, returnFeatures), math.Inf(1)
+		for range 10 { // what goes on in the background allocates too, at times
+			least = min(least, testing.AllocsPerRun(5, func() {
+				if _, err := s.server.GetFeaturesAndScore(t.Context(), req); err != nil {
+					t.Fatal(err)
+				}
+			}))
+		}
+		return least
+	}
 	for _, returnFeatures := range []bool{false, true} {
 		least := allocs(narrow, 1, returnFeatures)
 		t.Logf("one row of 10 features, returned %v: %v allocations", returnFeatures, least)
