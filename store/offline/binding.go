@@ -41,14 +41,19 @@ const (
 // fromClause is the source as SQL: its table or its query, under the name source.
 func fromClause(s *schema.Source) string {
 	if s.Table != "" {
-		parts := strings.Split(s.Table, ".")
-		for i, part := range parts {
-			parts[i] = quote(part)
-		}
-		return strings.Join(parts, ".") + " AS source"
+		return tableName(s) + " AS source"
 	}
 	// A line of its own for what follows, lest the query ends in a comment.
 	return "(" + strings.TrimRight(s.Query, "; \t\r\n") + "\n) AS source"
+}
+
+// tableName returns the name of a source's table as SQL.
+func tableName(s *schema.Source) string {
+	parts := strings.Split(s.Table, ".")
+	for i, part := range parts {
+		parts[i] = quote(part)
+	}
+	return strings.Join(parts, ".")
 }
 
 func quote(name string) string {

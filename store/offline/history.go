@@ -101,8 +101,7 @@ func (s *Session) MissingIndex(ctx context.Context, view int) (string, error) {
 	if b.view.Origin.Table == "" {
 		return "", nil
 	}
-	said := s.conn.ExecParams(ctx, indexesQuery, [][]byte{[]byte(strings.TrimSuffix(fromClause(b.view.Origin), " AS source"))},
-		[]uint32{pgtype.TextOID}, nil, nil).Read()
+	said := s.conn.ExecParams(ctx, indexesQuery, [][]byte{[]byte(tableName(b.view.Origin))}, []uint32{pgtype.TextOID}, nil, nil).Read()
 	if said.Err != nil {
 		return "", sourceError(ctx, b.view, said.Err)
 	}

@@ -1,0 +1,74 @@
+package offline
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"math"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"larder/schema"
+)
+
+// pagesOver is how many rows a table has of which whole pages are picked. Of a
+// smaller one rows are: it is soon read, and pages are few.
+const pagesOver = 1_000_000
+
+// Sample calls visit with about as many rows of a window as asked for, picked at
+// random: rows of a table, or pages of one of more than a million rows. A query
+// or a view of Postgres can't be sampled: all its rows come, in the order that
+// Postgres likes, and the visitor ends it when it has enough.
+func (s *Store) Sample(ctx context.Context, view *schema.View, w schema.Window, rows int, visit func(arrow.Record, []schema.BadRow) error) error {
+	var visited error
+	err := s.snapshot(ctx, view, func(conn *pgconn.PgConn) error {
+		b, err := bind(ctx, conn, view)
+		if err != nil {
+			return err
+		}
+		q := b.windowQuery(w)
+		total, _, err := b.explain(ctx, conn, q)
+		if err != nil {
+			return err
+		}
+		if share := float64(rows) / float64(max(total, 1)); share < 1 {
+			stored, err := b.stored(ctx, conn)
+			if err != nil {
+				return err
+			}
+			if stored {
+				q = b.sampleQuery(w, share, total > pagesOver)
+			}
+		}
+		err, visited = b.read(ctx, conn, q, visit)
+		return errors.Join(err, visited)
+	})
+	if visited != nil {
+		return visited
+	}
+	return err
+}
+
+// stored tells whether the source is a table, of rows that can be picked.
+func (b *binding) stored(ctx context.Context, conn *pgconn.PgConn) (bool, error) {
+	if b.view.Origin.Table == "" {
+		return false, nil
+	}
+	said := conn.ExecParams(ctx, "SELECT FROM pg_class WHERE oid = to_regclass($1) AND relkind IN ('r', 'p', 'm')",
+		[][]byte{[]byte(tableName(b.view.Origin))}, []uint32{pgtype.TextOID}, nil, nil).Read()
+	return len(said.Rows) > 0, said.Err
+}
+
+func (b *binding) sampleQuery(w schema.Window, share float64, pages bool) *query {
+	q := &query{}
+	zone := b.zoneParam(q)
+	method := " TABLESAMPLE BERNOULLI ("
+	if pages {
+		method = " TABLESAMPLE SYSTEM ("
+	}
+	percent := q.param(pgtype.Float4OID, binary.BigEndian.AppendUint32(nil, math.Float32bits(float32(share*100))))
+	q.sql = "SELECT " + b.selected(zone) + "\nFROM " + fromClause(b.view.Origin) + method + percent + ")\nWHERE " + b.condition(q, zone, w)
+	return q
+}
