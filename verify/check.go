@@ -5,13 +5,20 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
+	"unicode/utf8"
 
 	"larder/schema"
 	"larder/store/online"
 	"larder/store/row"
-	"larder/training"
 	"larder/vector"
+)
+
+// The bounds of what is compared at once. A source without an index on its keys
+// is read as a whole for each block, so few and large ones are better.
+const (
+	maxBlockRows   = 256 << 10
+	maxBlockValues = 4 << 20
+	maxBlockBytes  = 16 << 20 // of stored rows
 )
 
 // A checker compares the keys of one view.
@@ -21,8 +28,13 @@ type checker struct {
 	view    *schema.View
 	plan    *schema.Plan // of all features of the view
 	program *vector.Program
-	mark    online.Watermark
+	mark    online.Watermark // where it stood at the beginning
 	report  *Report
+
+	// The keys that wait to be compared, and the bytes of their rows.
+	waiting   [][]byte
+	bytes     int
+	blockRows int
 }
 
 func newChecker(opts Options, req Request) (*checker, error) {
@@ -41,6 +53,7 @@ func newChecker(opts Options, req Request) (*checker, error) {
 	if c.program, err = vector.Compile(c.plan); err != nil {
 		return nil, err
 	}
+	c.blockRows = min(maxBlockRows, maxBlockValues/len(req.View.Features))
 	c.report = &Report{View: req.View.Name, Time: mark.Time, Counts: map[Kind]int64{}}
 	for _, f := range req.View.Features {
 		c.report.Features = append(c.report.Features, FeatureReport{Name: f.Name})
@@ -48,28 +61,33 @@ func newChecker(opts Options, req Request) (*checker, error) {
 	return c, nil
 }
 
-// check compares the keys of a block, and empties it.
-func (c *checker) check(ctx context.Context, b *block) error {
-	if b.len() == 0 {
+// add has a key compared, which the checker keeps, with the others of its block.
+func (c *checker) add(ctx context.Context, key []byte, rowBytes int) error {
+	c.waiting = append(c.waiting, key)
+	if c.bytes += rowBytes; len(c.waiting) < c.blockRows && c.bytes < maxBlockBytes {
 		return nil
 	}
-	differ, err := c.compare(ctx, b, 0)
-	if err != nil {
-		return err
-	}
-	for range b.len() - len(differ) {
-		c.report.add(Equal)
-	}
-	if len(differ) > 0 {
-		again := &block{}
-		for _, i := range differ {
-			again.keys, again.times = append(again.keys, b.keys[i.row]), append(again.times, b.times[i.row])
+	return c.flush(ctx)
+}
+
+// flush compares the keys that wait.
+func (c *checker) flush(ctx context.Context) error {
+	keys := c.decode(c.waiting)
+	c.waiting, c.bytes = c.waiting[:0], 0
+	if len(keys) > 0 {
+		served, err := c.serve(ctx, keys, c.mark.Time)
+		if err != nil {
+			return err
 		}
-		if err := c.judge(ctx, again); err != nil {
+		differ, err := c.compare(ctx, served, served.times)
+		if err != nil {
+			return err
+		}
+		c.report.add(Equal, int64(len(keys)-len(differ)))
+		if err := c.judge(ctx, keys.of(differ)); err != nil {
 			return err
 		}
 	}
-	b.reset()
 	if c.req.Progress != nil {
 		c.req.Progress(c.report.Keys)
 	}
@@ -77,42 +95,45 @@ func (c *checker) check(ctx context.Context, b *block) error {
 }
 
 // judge looks again at keys that differed, and says how they do.
-func (c *checker) judge(ctx context.Context, b *block) error {
-	mark, _, err := c.Online.Watermark(c.view.ID)
+func (c *checker) judge(ctx context.Context, keys keyValues) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	mark, found, err := c.Online.Watermark(c.view.ID)
 	if err != nil {
 		return err
 	}
-	for i := range b.times { // rows may have come since
-		b.times[i] = max(b.times[i], mark.Time)
+	if !found {
+		return schema.Errorf(schema.FailedPrecondition, "VIEW_DROPPED", "feature view %q was dropped while it was verified", c.view.Name)
 	}
-	if err := c.refresh(ctx, b); err != nil {
+	served, err := c.serve(ctx, keys, mark.Time)
+	if err != nil {
 		return err
 	}
-	differ, err := c.compare(ctx, b, 0)
+	differ, err := c.compare(ctx, served, served.times)
 	if err != nil {
 		return err
 	}
 	// What the source answered when all of it was due: a store that has that is
 	// behind, and not wrong.
-	due, err := c.compare(ctx, b, mark.Time-c.view.Origin.LatenessMicros())
+	due := slices.Repeat([]int64{mark.Time - c.view.Origin.LatenessMicros()}, len(keys))
+	late, err := c.compare(ctx, served, due)
 	if err != nil {
 		return err
 	}
-	now := make(map[int]bool, len(due))
-	for _, d := range due {
-		now[d.row] = true
+	wrong := make(map[int]bool, len(late))
+	for _, d := range late {
+		wrong[d.at] = true
 	}
-	for range b.len() - len(differ) {
-		c.report.add(Equal)
-	}
+	c.report.add(Equal, int64(len(keys)-len(differ)))
 	for _, d := range differ {
 		// A row past the watermark is one of a run that goes on, or of a range: the
 		// rows beside it need not be there yet.
-		if !now[d.row] || d.moved && b.times[d.row] > mark.Time {
+		if !wrong[d.at] || d.moved && served.times[d.at] > mark.Time {
 			d.Kind = Stale
 		}
-		d.Key = c.describe(b.keys[d.row])
-		c.report.add(d.Kind)
+		d.Key = describe(c.view.Keys, keys[d.at])
+		c.report.add(d.Kind, 1)
 		c.report.show(d.Difference)
 		if d.Kind == Mismatched {
 			for _, f := range d.features {
@@ -123,138 +144,41 @@ func (c *checker) judge(ctx context.Context, b *block) error {
 	return nil
 }
 
-// refresh sets the time of each key to where the row that is stored now counts.
-func (c *checker) refresh(ctx context.Context, b *block) error {
-	var keys row.Keys
-	for _, key := range b.keys {
-		keys.Append(func(dst []byte) []byte { return append(dst, key...) })
-	}
-	return c.Online.Read(ctx, &keys, func(i int, eventTime int64, stored []byte) error {
-		header, err := row.ParseHeader(stored)
-		if err == nil {
-			b.times[i] = max(b.times[i], eventTime, header.Ingest)
-		}
-		return err
-	})
-}
-
-// A different is a key of a block that is not answered alike.
-type different struct {
-	Difference
-	row      int
-	moved    bool  // the two answer with rows of different event times
-	features []int // that differ
-}
-
-// compare answers the keys of a block both ways and returns those that differ,
-// in order. With due, the source answers as it did at that time.
-func (c *checker) compare(ctx context.Context, b *block, due int64) ([]different, error) {
-	served, err := c.serve(ctx, b)
-	if err != nil {
-		return nil, err
-	}
-	times := b.times
-	if due != 0 {
-		times = slices.Repeat([]int64{due}, b.len())
-	}
-	spine := newSpine(c.view.Keys, b.keys, times)
-	defer spine.Release()
-	var mu sync.Mutex
-	var differ []different
-	set, err := training.New(c.History, spine.Schema(), training.Request{Plan: c.plan, EventTimeColumn: timeColumn, Vectors: func(first int64, trained *vector.Batch) error {
-		var found []different
-		for i := range trained.Rows() {
-			at := int(first) + i
-			if d, same := c.compareRow(served, at, b.times[at], trained, i, times[at]); !same {
-				d.row = at
-				found = append(found, d)
-			}
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		differ = append(differ, found...)
-		return nil
-	}})
-	if err != nil {
-		return nil, err
-	}
-	if _, err := set.Run(ctx, spine, func(arrowRecord) error { return nil }); err != nil {
-		return nil, err
-	}
-	slices.SortFunc(differ, func(a, b different) int { return a.row - b.row })
-	return differ, nil
-}
-
-// serve answers the keys of a block as a request for them is answered.
-func (c *checker) serve(ctx context.Context, b *block) (*vector.Batch, error) {
-	batch := c.program.NewBatch()
-	batch.Reset(b.len(), 0)
-	batch.SetTimes(b.times)
-	columns, err := keyColumns(c.view.Keys, b.keys)
-	if err != nil {
-		return nil, err
-	}
-	if err := batch.BindKeys(columns); err != nil {
-		return nil, err
-	}
-	if err := batch.BindRequest(vector.Columns{}); err != nil {
-		return nil, err
-	}
-	batch.WantColumns()
-	if err := c.Online.Read(ctx, batch.Keys(), batch.Visit); err != nil {
-		return nil, err
-	}
-	return batch, batch.Finish()
-}
-
-// compareRow compares row i of what is served with row j of a training set, each
-// answered at a time of its own.
-func (c *checker) compareRow(served *vector.Batch, i int, at int64, trained *vector.Batch, j int, then int64) (different, bool) {
-	online, source := served.Statuses(0)[i], trained.Statuses(0)[j]
-	onlineEvent, sourceEvent := at-served.Ages(0)[i], then-trained.Ages(0)[j]
-	var d different
-	switch {
-	case online == schema.StatusNotFound && source == schema.StatusNotFound:
-		return d, true
-	case online == schema.StatusNotFound:
-		d.Kind, d.Online, d.Source = Missing, online.String(), found(source, sourceEvent)
-		return d, false
-	case source == schema.StatusNotFound:
-		d.Kind, d.Online, d.Source = Extra, found(online, onlineEvent), source.String()
-		return d, false
-	case online != source && onlineEvent == sourceEvent && at != then:
-		return d, true // the same row, which has expired meanwhile
-	case online != source, onlineEvent != sourceEvent:
-		d.moved = onlineEvent != sourceEvent
-		d.Kind, d.Online, d.Source = Mismatched, found(online, onlineEvent), found(source, sourceEvent)
-		return d, false
-	}
-	a, b := served.Columns(), trained.Columns()
-	for f := range a {
-		if a[f].Statuses[i] == b[f].Statuses[j] && sameValue(&a[f], i, &b[f], j) {
+// decode returns the keys of a block. One that is none of the view's is extra:
+// nobody can ask for it.
+func (c *checker) decode(encoded [][]byte) keyValues {
+	out := make(keyValues, 0, len(encoded))
+	for _, key := range encoded {
+		values, err := decodeKey(c.view.Keys, key)
+		if err != nil {
+			c.report.add(Extra, 1)
+			c.report.show(Difference{Kind: Extra, Key: err.Error(), Online: "a row under no key of the view", Source: schema.StatusNotFound.String()})
 			continue
 		}
-		if d.features = append(d.features, f); len(d.features) == 1 {
-			d.Kind, d.Feature = Mismatched, c.view.Features[f].Name
-			d.Online, d.Source = text(&a[f], i), text(&b[f], j)
-		}
+		out = append(out, values)
 	}
-	return d, len(d.features) == 0
+	return out
 }
 
-func found(status schema.Status, eventTime int64) string {
-	return fmt.Sprintf("%s, of %s", status, moment(eventTime))
+// decodeKey returns the values of a key, if a request may have them.
+func decodeKey(joinKeys []schema.JoinKey, key []byte) ([]any, error) {
+	_, values, err := row.DecodeKey(key, joinKeys)
+	if err != nil {
+		return nil, err
+	}
+	for i, v := range values {
+		if s, is := v.(string); is && !utf8.ValidString(s) {
+			return nil, fmt.Errorf("key %x: join key %q is not UTF-8", key[:min(len(key), maxText/4)], joinKeys[i].Name)
+		}
+	}
+	return values, nil
 }
 
 // describe returns a key as a person reads it.
-func (c *checker) describe(key []byte) string {
-	_, values, err := row.DecodeKey(key, c.view.Keys)
-	if err != nil {
-		return err.Error()
-	}
+func describe(joinKeys []schema.JoinKey, values []any) string {
 	parts := make([]string, len(values))
-	for i, k := range c.view.Keys {
+	for i, k := range joinKeys {
 		parts[i] = k.Name + "=" + string(schema.AppendValue(nil, values[i]))
 	}
-	return strings.Join(parts, " ")
+	return cut(strings.Join(parts, " "), 0)
 }

@@ -8,30 +8,37 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
 	"larder/schema"
-	"larder/store/row"
 	"larder/training"
 	"larder/vector"
 )
 
 type arrowRecord = arrow.Record
 
-// keyColumns returns encoded keys as the columns of a request.
-func keyColumns(joinKeys []schema.JoinKey, keys [][]byte) (vector.Columns, error) {
-	out := vector.Columns{Values: make([]vector.Column, len(joinKeys))}
-	for i, k := range joinKeys {
-		out.Names = append(out.Names, k.Name)
-		out.Values[i].Type = k.Type
+// keyValues are keys to compare: of each, the values of its join keys.
+type keyValues [][]any
+
+// of returns those keys that differ.
+func (k keyValues) of(differ []different) keyValues {
+	out := make(keyValues, len(differ))
+	for i, d := range differ {
+		out[i] = k[d.at]
 	}
-	for _, key := range keys {
-		_, values, err := row.DecodeKey(key, joinKeys)
-		if err != nil {
-			return out, err
-		}
+	return out
+}
+
+// columns returns the keys as the columns of a request.
+func (k keyValues) columns(joinKeys []schema.JoinKey) vector.Columns {
+	out := vector.Columns{Values: make([]vector.Column, len(joinKeys))}
+	for i, key := range joinKeys {
+		out.Names = append(out.Names, key.Name)
+		out.Values[i].Type = key.Type
+	}
+	for _, values := range k {
 		for i, v := range values {
 			push(&out.Values[i], v)
 		}
 	}
-	return out, nil
+	return out
 }
 
 func push(c *vector.Column, value any) {
@@ -54,20 +61,19 @@ func push(c *vector.Column, value any) {
 // timeColumn is the spine's column of times; no join key can be called so.
 const timeColumn = "event time"
 
-// newSpine returns the spine of keys, which were decoded before, at times.
-func newSpine(joinKeys []schema.JoinKey, keys [][]byte, times []int64) array.RecordReader {
+// spine returns the keys, each at a time, as the spine of a training set.
+func (k keyValues) spine(joinKeys []schema.JoinKey, times []int64) array.RecordReader {
 	fields := make([]arrow.Field, 0, len(joinKeys)+1)
-	for _, k := range joinKeys {
-		fields = append(fields, arrow.Field{Name: k.Name, Type: training.ArrowType(k.Type)})
+	for _, key := range joinKeys {
+		fields = append(fields, arrow.Field{Name: key.Name, Type: training.ArrowType(key.Type)})
 	}
 	fields = append(fields, arrow.Field{Name: timeColumn, Type: training.ArrowType(schema.Timestamp)})
 	b := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema(fields, nil))
 	defer b.Release()
-	b.Reserve(len(keys))
-	for i, key := range keys {
-		_, values, _ := row.DecodeKey(key, joinKeys)
-		for k, v := range values {
-			appendKey(b.Field(k), v)
+	b.Reserve(len(k))
+	for i, values := range k {
+		for at, v := range values {
+			appendKey(b.Field(at), v)
 		}
 		b.Field(len(joinKeys)).(*array.TimestampBuilder).Append(arrow.Timestamp(times[i]))
 	}

@@ -131,18 +131,7 @@ func (w *world) verify(sample int) *verify.Report {
 // plant writes a row to the store past all rules: of account id, an hour, and n.
 func (w *world) plant(id int64, shop string, h int, n int32) {
 	w.t.Helper()
-	b := row.NewBuilder(row.NewLayout(w.view.Layouts[0]), 0)
-	b.Reset(hour(h).Add(10*time.Minute).UnixMicro(), false)
-	b.SetInt32(0, n)
-	key := row.AppendString(row.AppendInt64(row.AppendView(nil, w.view.ID), id), shop)
-	writer := w.online.NewWriter(w.view.ID, online.WriterOptions{})
-	defer writer.Close()
-	if err := writer.Add(context.Background(), key, hour(h).UnixMicro(), b.Row()); err != nil {
-		w.t.Fatal(err)
-	}
-	if err := writer.Flush(context.Background()); err != nil {
-		w.t.Fatal(err)
-	}
+	w.put(w.key(id, shop), h, w.build(false, func(b *row.Builder) { b.SetInt32(0, n) }))
 }
 
 // counts are those of a report, as in "equal 7 stale 1".

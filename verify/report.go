@@ -46,9 +46,9 @@ func (r *Report) Faults() int64 {
 	return r.Counts[Mismatched] + r.Counts[Missing] + r.Counts[Extra]
 }
 
-func (r *Report) add(kind Kind) {
-	r.Keys++
-	r.Counts[kind]++
+func (r *Report) add(kind Kind, n int64) {
+	r.Keys += n
+	r.Counts[kind] += n
 }
 
 func (r *Report) show(d Difference) {

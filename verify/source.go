@@ -9,9 +9,12 @@ import (
 	"larder/store/row"
 )
 
-// seenKeys is how many keys are remembered, so that most keys of a source are
-// looked up once, however many rows they have.
+// seenKeys is how many keys of a source are remembered, so that each is looked up
+// once, however many rows it has, or seldom more often.
 const seenKeys = 1 << 20
+
+// maxLookUp is how many keys are looked up at once.
+const maxLookUp = 32 << 10
 
 // sourceKeys finds the keys of a source that the store has no row of.
 type sourceKeys struct {
@@ -21,26 +24,26 @@ type sourceKeys struct {
 	seen    []uint64 // hashes
 	rows    int
 	keys    row.Keys
-	lacking *block
+	bytes   []int // of the row that each key was met with
 }
 
 func newSourceKeys(c *checker) *sourceKeys {
-	return &sourceKeys{checker: c, encoder: record.NewEncoder(c.view), seed: maphash.MakeSeed(), seen: make([]uint64, seenKeys), lacking: newBlock()}
+	return &sourceKeys{checker: c, encoder: record.NewEncoder(c.view), seed: maphash.MakeSeed(), seen: make([]uint64, seenKeys)}
 }
 
-// read reads the source up to the watermark.
+// read reads the source up to the watermark, or some of its rows.
 func (s *sourceKeys) read(ctx context.Context) error {
 	w := schema.Window{Mode: schema.Full, From: schema.BeginningOfTime, To: s.mark.Time, Now: s.mark.Time}
-	return s.History.Window(ctx, s.view, w, func(rec arrowRecord, _ []schema.BadRow) error {
-		_, err := s.encoder.Encode(rec, func(_ int, key []byte, _ int64, _ []byte) error {
-			s.note(key)
+	visit := func(rec arrowRecord, _ []schema.BadRow) error {
+		_, err := s.encoder.Encode(rec, func(_ int, key []byte, _ int64, stored []byte) error {
+			s.note(key, len(stored))
 			return nil
 		})
 		if err != nil {
 			return err
 		}
-		if s.keys.Len() >= blockRows {
-			if err := s.flush(ctx); err != nil {
+		if s.keys.Len() >= maxLookUp {
+			if err := s.lookUp(ctx); err != nil {
 				return err
 			}
 		}
@@ -48,20 +51,25 @@ func (s *sourceKeys) read(ctx context.Context) error {
 			return errEnough
 		}
 		return nil
-	})
+	}
+	if s.req.Sample > 0 {
+		return s.History.Sample(ctx, s.view, w, s.req.Sample, visit)
+	}
+	return s.History.Window(ctx, s.view, w, visit)
 }
 
 // note remembers a key to be looked up, unless it was.
-func (s *sourceKeys) note(key []byte) {
+func (s *sourceKeys) note(key []byte, rowBytes int) {
 	hash := maphash.Bytes(s.seed, key) | 1
 	if at := hash % seenKeys; s.seen[at] != hash {
 		s.seen[at] = hash
 		s.keys.Append(func(dst []byte) []byte { return append(dst, key...) })
+		s.bytes = append(s.bytes, rowBytes)
 	}
 }
 
-// flush looks the keys up and compares those without a row.
-func (s *sourceKeys) flush(ctx context.Context) error {
+// lookUp looks the keys up and has those compared that have no row.
+func (s *sourceKeys) lookUp(ctx context.Context) error {
 	there := make([]bool, s.keys.Len())
 	err := s.Online.Read(ctx, &s.keys, func(i int, _ int64, _ []byte) error {
 		there[i] = true
@@ -71,11 +79,14 @@ func (s *sourceKeys) flush(ctx context.Context) error {
 		return err
 	}
 	for i, found := range there {
-		if !found {
-			s.lacking.keys = append(s.lacking.keys, append([]byte(nil), s.keys.At(i)...))
-			s.lacking.times = append(s.lacking.times, s.mark.Time)
+		if found {
+			continue
+		}
+		if err := s.add(ctx, append([]byte(nil), s.keys.At(i)...), s.bytes[i]); err != nil {
+			return err
 		}
 	}
 	s.keys.Reset()
-	return s.check(ctx, s.lacking)
+	s.bytes = s.bytes[:0]
+	return nil
 }

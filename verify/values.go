@@ -2,7 +2,9 @@ package verify
 
 import (
 	"bytes"
+	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"larder/schema"
@@ -51,16 +53,59 @@ func sameElement(a *vector.Column, i uint32, b *vector.Column, j uint32) bool {
 // maxText bounds a value that is shown.
 const maxText = 200
 
-// text shows a value: as JSON, and its status where it is not present.
+// texts shows two values that differ: as JSON, or the status of one that is not
+// present. Of long ones it shows where they part, and of NaNs the bits.
+func texts(a *vector.Column, i int, b *vector.Column, j int) (left, right string) {
+	left, right = text(a, i), text(b, j)
+	if left == right {
+		left, right = left+" "+bits(a, i), right+" "+bits(b, j)
+	}
+	parts := 0
+	for parts < min(len(left), len(right)) && left[parts] == right[parts] {
+		parts++
+	}
+	return cut(left, parts), cut(right, parts)
+}
+
 func text(c *vector.Column, i int) string {
 	if status := c.Statuses[i]; status != schema.StatusPresent {
 		return status.String()
 	}
-	out := string(schema.AppendValue(nil, c.Value(i)))
-	if len(out) > maxText {
-		out = out[:maxText] + "..."
+	return string(schema.AppendValue(nil, c.Value(i)))
+}
+
+// bits writes a value of floats as their bits.
+func bits(c *vector.Column, i int) string {
+	start, end := uint32(i), uint32(i)+1
+	if c.Type.IsList() {
+		start, end = c.List(i)
 	}
-	return out
+	var out []string
+	for k := start; k < end; k++ {
+		switch c.Type.Elem() {
+		case schema.Float32:
+			out = append(out, fmt.Sprintf("0x%08x", math.Float32bits(c.Float32s[k])))
+		case schema.Float64:
+			out = append(out, fmt.Sprintf("0x%016x", math.Float64bits(c.Float64s[k])))
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+// cut shortens a text to what is around a place.
+func cut(s string, at int) string {
+	if len(s) <= maxText {
+		return s
+	}
+	start := min(max(0, at-maxText/4), len(s)-maxText)
+	out := s[start : start+maxText]
+	if start > 0 {
+		out = "..." + out
+	}
+	if start+maxText < len(s) {
+		out += "..."
+	}
+	return strings.ToValidUTF8(out, "")
 }
 
 func moment(micros int64) string {

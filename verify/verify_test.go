@@ -141,7 +141,7 @@ func TestSample(t *testing.T) {
 }
 
 // TestHealthyHistories: whatever the history, a store that was materialized is
-// equal; and one changed row of the source is one fault.
+// equal, at every watermark.
 func TestHealthyHistories(t *testing.T) {
 	w := newWorld(t, 5*time.Hour)
 	rapid.Check(t, func(rt *rapid.T) {
