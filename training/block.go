@@ -89,17 +89,7 @@ func (s *Set) newReader(spine array.RecordReader) (*reader, error) {
 
 // joinable tells whether arrays of a type can be put end to end.
 func joinable(t arrow.DataType) bool {
-	switch t := t.(type) {
-	case arrow.UnionType, arrow.ExtensionType:
-		return false
-	case arrow.NestedType:
-		for _, f := range t.Fields() {
-			if !joinable(f.Type) {
-				return false
-			}
-		}
-	}
-	return true
+	return !holds(t, func(t arrow.DataType) bool { return t.ID() == arrow.EXTENSION })
 }
 
 // block reads the next rows; no chunks when there are no more.

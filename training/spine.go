@@ -30,6 +30,9 @@ func bindSpine(spine *arrow.Schema, plan *schema.Plan, eventTime string) (spineC
 	names := make([]string, spine.NumFields())
 	for i, f := range spine.Fields() {
 		names[i] = f.Name
+		if holds(f.Type, isUnion) {
+			return c, schema.Errorf(schema.Invalid, "SPINE_COLUMN_TYPE", "the spine's column %q holds a union, parts of which Arrow's writer can't write; leave it out, and join it to the set by an id", f.Name)
+		}
 	}
 	find := func(name string) (int, error) {
 		switch at := spine.FieldIndices(name); len(at) {
@@ -76,6 +79,25 @@ func bindSpine(spine *arrow.Schema, plan *schema.Plan, eventTime string) (spineC
 		}
 	}
 	return c, nil
+}
+
+// holds tells whether a type, or one within it, is of a kind.
+func holds(t arrow.DataType, kind func(arrow.DataType) bool) bool {
+	if kind(t) {
+		return true
+	}
+	if nested, ok := t.(arrow.NestedType); ok {
+		for _, f := range nested.Fields() {
+			if holds(f.Type, kind) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func isUnion(t arrow.DataType) bool {
+	return t.ID() == arrow.DENSE_UNION || t.ID() == arrow.SPARSE_UNION
 }
 
 func naiveTime(column string) error {
@@ -148,12 +170,9 @@ func toMicros(t int64, unit arrow.TimeUnit) (int64, bool) {
 }
 
 func emptyRecord(s *arrow.Schema) arrow.Record {
-	columns := make([]arrow.Array, s.NumFields())
-	for i, f := range s.Fields() {
-		columns[i] = array.MakeArrayOfNull(memory.DefaultAllocator, f.Type, 0)
-		defer columns[i].Release()
-	}
-	return array.NewRecord(s, columns, 0)
+	b := array.NewRecordBuilder(memory.DefaultAllocator, s)
+	defer b.Release()
+	return b.NewRecord()
 }
 
 // nullKeys tells of the first null in a join key, by its row in the spine.

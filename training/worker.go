@@ -85,6 +85,9 @@ func (w *worker) build(ctx context.Context, c *chunk, histories []*history) ([]*
 
 func (w *worker) vectors(ctx context.Context, c *chunk, histories []*history) (*built, error) {
 	set, b := w.run.set, w.batch
+	if ctx.Err() != nil { // which nothing else asks where histories are in memory
+		return nil, context.Cause(ctx)
+	}
 	if err := w.bind(c); err != nil {
 		return nil, err
 	}
