@@ -39,14 +39,10 @@ type checker struct {
 
 func newChecker(opts Options, req Request) (*checker, error) {
 	c := &checker{Options: opts, req: req, view: req.View}
-	mark, found, err := opts.Online.Watermark(req.View.ID)
-	if err != nil {
+	var err error
+	if c.mark, err = Watermark(opts.Online, req.View); err != nil {
 		return nil, err
 	}
-	if !found {
-		return nil, schema.Errorf(schema.FailedPrecondition, "NEVER_MATERIALIZED", "feature view %q was never materialized here, so there is nothing to compare; run `larder materialize %s`", req.View.Name, req.View.Name)
-	}
-	c.mark = mark
 	if c.plan, err = req.View.Catalog.FeaturesPlan([]string{req.View.Name + ":*"}); err != nil {
 		return nil, err
 	}
@@ -54,11 +50,21 @@ func newChecker(opts Options, req Request) (*checker, error) {
 		return nil, err
 	}
 	c.blockRows = min(maxBlockRows, maxBlockValues/len(req.View.Features))
-	c.report = &Report{View: req.View.Name, Time: mark.Time, Counts: map[Kind]int64{}}
+	c.report = &Report{View: req.View.Name, Time: c.mark.Time, Counts: map[Kind]int64{}}
 	for _, f := range req.View.Features {
 		c.report.Features = append(c.report.Features, FeatureReport{Name: f.Name})
 	}
 	return c, nil
+}
+
+// Watermark returns what a view is compared at. It fails when the view was never
+// materialized.
+func Watermark(store *online.Store, view *schema.View) (online.Watermark, error) {
+	mark, found, err := store.Watermark(view.ID)
+	if err == nil && !found {
+		err = schema.Errorf(schema.FailedPrecondition, "NEVER_MATERIALIZED", "feature view %q was never materialized here, so there is nothing to compare; run `larder materialize %s`", view.Name, view.Name)
+	}
+	return mark, err
 }
 
 // add has a key compared, which the checker keeps, with the others of its block.

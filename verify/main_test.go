@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,6 +31,7 @@ type world struct {
 	online  *online.Store
 	runner  *materialize.Runner
 	view    *schema.View
+	catalog atomic.Pointer[schema.Catalog] // that is materialized by
 }
 
 func newWorld(t testing.TB, ttl time.Duration) *world {
@@ -49,6 +51,7 @@ func newWorld(t testing.TB, ttl time.Duration) *world {
 	}
 	w := &world{t: t, db: pgtest.New(t)}
 	w.exec(table)
+	w.catalog.Store(catalog)
 	if w.view, err = catalog.View("spend"); err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +71,7 @@ func (w *world) start() (stop func()) {
 	if w.online, err = online.Open(w.t.TempDir(), online.Options{Logger: quiet}); err != nil {
 		w.t.Fatal(err)
 	}
-	w.runner, err = materialize.New(materialize.Options{Catalog: func() *schema.Catalog { return w.view.Catalog }, Source: w.history, Store: w.online, Logger: quiet})
+	w.runner, err = materialize.New(materialize.Options{Catalog: w.catalog.Load, Source: w.history, Store: w.online, Logger: quiet})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -122,6 +122,7 @@ func TestNewFeature(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.catalog.Store(catalog)
 	if w.view, err = catalog.View("spend"); err != nil {
 		t.Fatal(err)
 	}
