@@ -27,6 +27,9 @@ func (s *Server) Verify(req *larderv1.VerifyRequest, stream grpc.ServerStreaming
 	}
 	out := &larderv1.VerifyResponse{}
 	for _, v := range views {
+		if _, err := verify.Watermark(s.Online, v); err != nil {
+			return err // before any work
+		}
 		state := &larderv1.ViewVerification{FeatureView: v.Name}
 		if state.KeysTotal, err = s.Online.RowCount(v.ID); err != nil {
 			return err
