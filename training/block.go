@@ -53,6 +53,8 @@ type reader struct {
 	time     string
 	joinable bool
 	read     int64 // rows cut so far
+	// blockRows is how many rows make a block at most.
+	blockRows int
 
 	waiting []arrow.Record // rows that make no whole chunk yet
 	held    int64
@@ -78,7 +80,7 @@ func (s *Set) newReader(spine array.RecordReader) (*reader, error) {
 	if got := arrow.NewSchema(spine.Schema().Fields(), nil); !got.Equal(want) {
 		return nil, schema.Errorf(schema.Invalid, "SPINE_SCHEMA", "the spine's columns are not those announced")
 	}
-	r := &reader{spine: spine, columns: &s.spine, time: s.req.EventTimeColumn, joinable: true, sum: &digest{Hash: sha256.New()}}
+	r := &reader{spine: spine, columns: &s.spine, time: s.req.EventTimeColumn, joinable: true, blockRows: maxBlockRows, sum: &digest{Hash: sha256.New()}}
 	for _, f := range want.Fields() {
 		r.joinable = r.joinable && joinable(f.Type)
 	}
@@ -96,7 +98,7 @@ func joinable(t arrow.DataType) bool {
 func (r *reader) block() (*block, error) {
 	b := &block{latest: schema.BeginningOfTime}
 	start := r.sum.bytes
-	for b.rows < maxBlockRows && r.sum.bytes-start < maxBlockBytes {
+	for b.rows+ChunkRows <= r.blockRows && r.sum.bytes-start < maxBlockBytes {
 		c, err := r.chunk()
 		if err != nil {
 			b.release()

@@ -2,7 +2,9 @@ package training
 
 import (
 	"context"
+	"math"
 
+	"larder/schema"
 	"larder/store/offline"
 	"larder/store/row"
 )
@@ -16,27 +18,66 @@ const (
 	microsPerCost   = 2.0
 	historyMicros   = 0.7 // per row of the history
 	historyFixed    = 10_000.0
-	maxHistoryBytes = 256 << 20 // of the winners of a block, of all views
+	maxHistoryBytes = 320 << 20 // that the winners of a block take, of all views
+	placeBytes      = 100       // of a row of a block in a view, beside its winner
+	variableBytes   = 64        // of a winner's strings and lists, expected; others may find more room left
 )
 
+// lookUps and readHistory are what the ways cost for n rows, in microseconds.
+func lookUps(n int, c offline.Cost) float64 {
+	return float64(n) * (lookUpMicros + microsPerCost*max(0, c.Probe-indexCost))
+}
+
+func readHistory(c offline.Cost) float64 { return historyFixed + historyMicros*float64(c.Rows) }
+
 // readsHistory tells whether reading a view's history is better than n look-ups.
-func readsHistory(n int, c offline.Cost) bool {
-	lookUps := float64(n) * (lookUpMicros + microsPerCost*max(0, c.Probe-indexCost))
-	return lookUps > historyFixed+historyMicros*float64(c.Rows)
+func readsHistory(n int, c offline.Cost) bool { return lookUps(n, c) > readHistory(c) }
+
+// winnerBytes is what a winner of a view takes, as far as that is known before.
+func winnerBytes(v *schema.View) int64 {
+	return int64(row.NewLayout(v.Layouts[v.Layout()]).FixedEnd) + variableBytes
+}
+
+// A choice is the views whose histories are read for a block.
+type choice struct {
+	views  []int
+	left   int64   // bytes that they leave of maxHistoryBytes
+	micros float64 // for all views, the others looked up
+}
+
+// choose chooses for a block of n rows: what is worth reading, while it fits.
+func (r *run) choose(n int) choice {
+	out := choice{left: maxHistoryBytes}
+	for view, v := range r.set.views {
+		bytes := (winnerBytes(v) + placeBytes) * int64(n)
+		if bytes <= out.left && r.set.readsHistory(n, r.costs[view]) {
+			out.views, out.left = append(out.views, view), out.left-bytes
+			out.micros += readHistory(r.costs[view])
+		} else {
+			out.micros += lookUps(n, r.costs[view])
+		}
+	}
+	return out
+}
+
+// blockRows is how many rows of a spine make a block at most: where the histories
+// of the largest don't fit in memory, those of a smaller one may.
+func (r *run) blockRows() int {
+	rows, least := maxBlockRows, math.Inf(1)
+	for n := maxBlockRows; n > 0; n -= maxBlockRows / 8 {
+		if each := r.choose(n).micros / float64(n); each < least {
+			rows, least = n, each
+		}
+	}
+	return rows
 }
 
 // readHistories reads the histories of the views of which a block asks for a good
 // part. The others are nil.
 func (r *run) readHistories(ctx context.Context, b *block) ([]*history, error) {
 	histories := make([]*history, len(r.set.views))
-	var views []int
-	left := int64(maxHistoryBytes)
-	for view, v := range r.set.views {
-		fixed := int64(row.NewLayout(v.Layouts[v.Layout()]).FixedEnd) * int64(b.rows)
-		if fixed <= left && r.set.readsHistory(b.rows, r.costs[view]) {
-			views, left = append(views, view), left-fixed
-		}
-	}
+	chosen := r.choose(b.rows)
+	views, spare := chosen.views, chosen.left/int64(max(len(chosen.views), 1))
 	if len(views) == 0 {
 		return histories, nil
 	}
@@ -45,7 +86,7 @@ func (r *run) readHistories(ctx context.Context, b *block) ([]*history, error) {
 		return nil, err
 	}
 	err = r.parallel(ctx, len(views), func(ctx context.Context, w *worker, i int) error {
-		h := newHistory(b, keys[i], left/int64(len(views))+int64(b.rows)*64)
+		h := newHistory(b, keys[i], spare+int64(b.rows)*winnerBytes(r.set.views[views[i]]))
 		keys[i] = nil
 		ok, err := h.read(ctx, w, views[i], b.latest)
 		if ok {

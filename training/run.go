@@ -54,6 +54,7 @@ func (s *Set) Run(ctx context.Context, spine array.RecordReader, visit func(arro
 	if err := r.prepare(ctx); err != nil {
 		return nil, err
 	}
+	in.blockRows = r.blockRows()
 	for {
 		b, err := in.block()
 		if err != nil {
