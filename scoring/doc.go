@@ -45,6 +45,15 @@
 // up before it serves, and refused if it fails then, if all its scores are NaN or
 // infinite, or if the score of a row depends on the rows beside it.
 //
+// # What scores
+//
+// ONNX Runtime, in general. A model that is nothing but a sum of decision trees over
+// a dense input, as converters make of random forests and gradient boosting, is read
+// by package forest too, which walks trees several times faster. When a model is
+// loaded both score some hundred rows of what is awkward: values that trees compare
+// with, the floats beside them, NaN, infinities. Only if all scores have the same bits
+// does Larder walk the trees; [Model.Engine] tells.
+//
 // # Life and memory
 //
 // A [Set] keeps the models of the catalog that serves and of the one before. A
@@ -56,5 +65,5 @@
 // have let go.
 //
 // A deadline ends a run between two nodes of the model. A forest is one node: it
-// ends after the 1024 rows at hand.
+// ends after the 1024 rows at hand, whoever walks it.
 package scoring

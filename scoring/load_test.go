@@ -41,7 +41,13 @@ func newSet(t testing.TB) *scoring.Set {
 // load returns a model over these features, ready to score.
 func load(t testing.TB, features []schema.Feature, file []byte) *scoring.Model {
 	t.Helper()
-	set, cat := newSet(t), catalog(t, features, file)
+	return loadCatalog(t, catalog(t, features, file), file)
+}
+
+// loadCatalog loads version 1 of the model "m" of a catalog.
+func loadCatalog(t testing.TB, cat *schema.Catalog, file []byte) *scoring.Model {
+	t.Helper()
+	set := newSet(t)
 	if err := set.Prepare(t.Context(), cat, filesOf(file).fetch); err != nil {
 		t.Fatal(err)
 	}

@@ -36,6 +36,7 @@ type Model struct {
 	flat    bool
 	slots   chan struct{} // of the set: full when as many long runs go on as may
 	rowCost time.Duration // measured in the warm-up
+	trees   *trees        // that are walked instead of what the session would do; nil: none
 
 	// holds counts the sets and the runs that use the model; at 0 it is unloaded.
 	holds    atomic.Int64
@@ -60,6 +61,14 @@ func (m *Model) long(rows int) bool { return time.Duration(rows)*m.rowCost > lon
 
 // Binding returns how features feed the model.
 func (m *Model) Binding() *Binding { return m.binding }
+
+// Engine returns what scores: "trees", which Larder walks itself, or "onnxruntime".
+func (m *Model) Engine() string {
+	if m.trees != nil {
+		return "trees"
+	}
+	return "onnxruntime"
+}
 
 // String returns what a person calls the model: model "fraud" version 3.
 func (m *Model) String() string { return m.name }
@@ -89,6 +98,10 @@ func loadModel(ctx context.Context, plan *schema.Plan, file []byte, threads int,
 	}
 	m.holds.Store(1)
 	if err := m.warmUp(ctx, output); err != nil {
+		m.release()
+		return nil, err
+	}
+	if err := m.walkTrees(ctx, file); err != nil {
 		m.release()
 		return nil, err
 	}

@@ -163,6 +163,9 @@ func (r *Run) Score(ctx context.Context) (err error) {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("score with %s: %w", r.model, err)
 	}
+	if t := r.model.trees; t != nil {
+		return r.scoreTrees(ctx, t)
+	}
 	if r.model.long(r.rows) {
 		select {
 		case r.model.slots <- struct{}{}:

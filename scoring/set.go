@@ -132,7 +132,7 @@ func (s *Set) load(ctx context.Context, p *schema.Plan, fetch func(context.Conte
 		return nil, err
 	}
 	s.loaded = append(s.loaded, m)
-	s.opts.Logger.Info("model loaded", "model", p.Model.Name, "version", p.ModelVersion.Version, "bytes", len(file), "took", time.Since(began))
+	s.opts.Logger.Info("model loaded", "model", p.Model.Name, "version", p.ModelVersion.Version, "bytes", len(file), "engine", m.Engine(), "took", time.Since(began))
 	return m, nil
 }
 

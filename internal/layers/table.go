@@ -29,11 +29,12 @@ var House = Table{
 		"internal/layers":     {Floor: 1},
 		"internal/onnxmodel":  {Floor: 1},
 		"internal/pgdev":      {Floor: 1},
+		"scoring/forest":      {Floor: 1},
 
 		"examples/fraud":      {Floor: 2},
 		"schema/definitions":  {Floor: 2, Imports: []string{"schema"}},
 		"store/row":           {Floor: 2, Imports: []string{"schema"}},
-		"scoring":             {Floor: 2, Imports: []string{"internal/background", "schema"}},
+		"scoring":             {Floor: 2, Imports: []string{"internal/background", "schema", "scoring/forest"}},
 		"internal/grpcserver": {Floor: 2, Imports: []string{"internal/background", "schema"}},
 		"internal/pgtest":     {Floor: 2, Imports: []string{"internal/pgdev"}},
 

@@ -1,0 +1,77 @@
+package scoring
+
+import (
+	"math"
+	"slices"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// An attribute is the value of an attribute of a node: one of these.
+type attribute struct {
+	integer int64
+	text    string
+	floats  []float32
+	ints    []int64
+	texts   []string
+}
+
+// attributes returns the attributes of a node, by name. The node must have passed
+// Inspect.
+func (n *node) attributes() (map[string]attribute, error) {
+	all := make(map[string]attribute, len(n.attrs))
+	for _, b := range n.attrs {
+		name, err := attrName(b)
+		if err != nil {
+			return nil, err
+		}
+		if all[name], err = readAttribute(b); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// readAttribute reads an AttributeProto of onnx.proto.
+func readAttribute(b []byte) (a attribute, err error) {
+	for f, err := range fields(b) {
+		if err != nil {
+			return a, noProtobuf(err)
+		}
+		switch f.number {
+		case 3:
+			a.integer = int64(f.varint)
+		case 4:
+			a.text = string(f.bytes)
+		case 7:
+			a.floats = f.appendFloats(a.floats)
+		case 8:
+			a.ints = slices.Grow(a.ints, len(f.bytes))
+			for v, err := range f.ints() {
+				if err != nil {
+					return a, noProtobuf(err)
+				}
+				a.ints = append(a.ints, v)
+			}
+		case 9:
+			a.texts = append(a.texts, string(f.bytes))
+		}
+	}
+	return a, nil
+}
+
+// appendFloats appends the values of one field of repeated floats, packed or not.
+func (f field) appendFloats(to []float32) []float32 {
+	if f.kind == protowire.Fixed32Type {
+		return append(to, math.Float32frombits(uint32(f.varint)))
+	}
+	b := f.bytes
+	for len(b) > 0 {
+		v, n := protowire.ConsumeFixed32(b)
+		if n < 0 {
+			break // what is left over of packed values is none
+		}
+		to, b = append(to, math.Float32frombits(v)), b[n:]
+	}
+	return to
+}

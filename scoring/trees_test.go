@@ -1,0 +1,144 @@
+package scoring_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"larder/internal/onnxmodel"
+	"larder/schema"
+	"larder/scoring"
+)
+
+// checkWalked: Larder walks the trees of a model, and scores every row to the bits
+// of ONNX Runtime, alone and beside others.
+func checkWalked(t *testing.T, m *scoring.Model, features int) {
+	t.Helper()
+	if m.Engine() != "trees" {
+		t.Fatalf("the model is scored by %s", m.Engine())
+	}
+	const rows = 5000
+	x := anything(rows * features)
+	mine := scoreAll(t, m, x, rows, rows)
+	for i, alone := range scoreAll(t, m, x, 100, 1) {
+		if math.Float64bits(alone) != math.Float64bits(mine[i]) {
+			t.Fatalf("row %d: %v alone, %v among others", i, alone, mine[i])
+		}
+	}
+	m.UseONNXRuntime()
+	for _, at := range []struct{ rows, once int }{{rows, rows}, {1000, 7}, {100, 1}} {
+		for i, want := range scoreAll(t, m, x, at.rows, at.once) {
+			if math.Float64bits(mine[i]) != math.Float64bits(want) {
+				t.Fatalf("row %d, %v: got %v, ONNX Runtime scores it %v among %d", i, x[i*features:][:features], mine[i], want, at.once)
+			}
+		}
+	}
+}
+
+// anything returns values of which many are 0, NaN or infinite.
+func anything(n int) []float32 {
+	rng := rand.New(rand.NewPCG(9, 9))
+	x := make([]float32, n)
+	for i := range x {
+		switch x[i] = float32(rng.NormFloat64()); rng.IntN(20) {
+		case 0:
+			x[i] = float32(math.NaN())
+		case 1:
+			x[i] = float32(math.Inf(1 - 2*rng.IntN(2)))
+		case 2:
+			x[i] = float32(math.Copysign(0, float64(1-2*rng.IntN(2))))
+		}
+	}
+	return x
+}
+
+// scoreAll scores rows of x, so many at once.
+func scoreAll(t *testing.T, m *scoring.Model, x []float32, rows, once int) (scores []float64) {
+	t.Helper()
+	for first := 0; first < rows; first += once {
+		r := acquire(t, m, min(once, rows-first))
+		copy(r.Dense(), x[first*len(r.Dense())/r.Rows():])
+		if err := r.Score(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		scores = append(scores, r.Scores()...)
+		r.Release()
+	}
+	return scores
+}
+
+func TestTreesOfScikitLearn(t *testing.T) {
+	files, err := filepath.Glob("testdata/trees/*.onnx")
+	if err != nil || len(files) == 0 {
+		t.Fatal(err, "no models in testdata/trees; make.py there trains them")
+	}
+	for _, path := range files {
+		name := strings.TrimSuffix(filepath.Base(path), ".onnx")
+		t.Run(name, func(t *testing.T) {
+			file, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			version := schema.ModelVersion{Version: 1, ONNX: "m.onnx", SHA256: sum(file)}
+			if strings.Contains(name, "classes") {
+				version.Column = new(int)
+				*version.Column = 2
+			}
+			cat := compile(t, numbers(6), []schema.ModelVersion{version})
+			checkWalked(t, loadCatalog(t, cat, file), 6)
+		})
+	}
+}
+
+// TestTreesOfTheExample: the model that the demo serves.
+func TestTreesOfTheExample(t *testing.T) {
+	const features = 16
+	file, err := os.ReadFile("../examples/fraud/definitions/models/fraud-1.onnx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkWalked(t, load(t, numbers(features), file), features)
+}
+
+func TestTreesOfEveryForm(t *testing.T) {
+	for _, opts := range []onnxmodel.TreesOptions{
+		{Trees: 100, Depth: 6}, {Trees: 1, Depth: 0}, {Trees: 5, Depth: 1}, {Trees: 33, Depth: 4, Classifier: true}, {Trees: 7, Depth: 9, Classifier: true, ZipMap: true},
+	} {
+		opts.Features, opts.Seed = 11, 3
+		checkWalked(t, load(t, numbers(11), onnxmodel.Trees(opts)), 11)
+	}
+}
+
+// TestOtherModelsKeepONNXRuntime: what is more than a sum of trees, or not to the
+// bit what ONNX Runtime says, is left to it.
+func TestOtherModelsKeepONNXRuntime(t *testing.T) {
+	f := func(name string, change func(*onnxmodel.Node)) {
+		t.Helper()
+		m := onnxmodel.NewForest(onnxmodel.TreesOptions{Trees: 5, Depth: 3, Features: 3, Seed: 1}).Model()
+		change(&m.Graph.Nodes[0])
+		if got := load(t, numbers(3), m.Encode()).Engine(); got != "onnxruntime" {
+			t.Errorf("%s is scored by %s", name, got)
+		}
+	}
+	set := func(name string, value any) func(*onnxmodel.Node) {
+		return func(n *onnxmodel.Node) {
+			for i := range n.Attrs {
+				if n.Attrs[i].Name == name {
+					n.Attrs[i].Value = value
+					return
+				}
+			}
+			n.Attrs = append(n.Attrs, onnxmodel.Attr{Name: name, Value: value})
+		}
+	}
+	f("the least of the trees", set("aggregate_function", "MIN"))
+	f("a probit", set("post_transform", "PROBIT"))
+	f("a logistic that ONNX Runtime does not take for one", set("post_transform", "LOGISTIC"))
+	network := onnxmodel.MLP(onnxmodel.MLPOptions{Features: 3, Hidden: []int{4}, Seed: 1})
+	if got := load(t, numbers(3), network).Engine(); got != "onnxruntime" {
+		t.Errorf("a network is scored by %s", got)
+	}
+}
