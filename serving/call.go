@@ -100,7 +100,7 @@ func (c *call) feed(binding *scoring.Binding, run *scoring.Run) {
 // read fills the vectors from the online store.
 func (s *Server) read(ctx context.Context, c *call) error {
 	began := time.Now()
-	if err := s.opts.Online.Read(ctx, c.batch.Keys(), c.batch.Visit); err != nil {
+	if err := s.opts.Online.Read(ctx, c.batch.Keys(), c.batch.Rows(), c.batch.Visit); err != nil {
 		return fmt.Errorf("read %s: %w", c.shape.plan.Name(), err)
 	}
 	err := c.batch.Finish()

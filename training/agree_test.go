@@ -255,7 +255,7 @@ func (h *histories) read(rt *rapid.T, store *online.Store, t int64, answers [][]
 		rt.Fatal(err)
 	}
 	b.WantColumns()
-	if err := store.Read(context.Background(), b.Keys(), b.Visit); err != nil {
+	if err := store.Read(context.Background(), b.Keys(), b.Rows(), b.Visit); err != nil {
 		rt.Fatal(err)
 	}
 	if err := b.Finish(); err != nil {

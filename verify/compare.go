@@ -37,7 +37,7 @@ func (c *checker) serve(ctx context.Context, keys keyValues, mark int64) (*serve
 		return nil, err
 	}
 	s.batch.WantColumns()
-	err := c.Online.Read(ctx, s.batch.Keys(), func(i int, eventTime int64, stored []byte) error {
+	err := c.Online.Read(ctx, s.batch.Keys(), s.batch.Rows(), func(i int, eventTime int64, stored []byte) error {
 		header, err := row.ParseHeader(stored)
 		if err != nil {
 			s.unreadable[i] = err

@@ -71,7 +71,7 @@ func (s *sourceKeys) note(key []byte, rowBytes int) {
 // lookUp looks the keys up and has those compared that have no row.
 func (s *sourceKeys) lookUp(ctx context.Context) error {
 	there := make([]bool, s.keys.Len())
-	err := s.Online.Read(ctx, &s.keys, func(i int, _ int64, _ []byte) error {
+	err := s.Online.Read(ctx, &s.keys, s.keys.Len(), func(i int, _ int64, _ []byte) error {
 		there[i] = true
 		return nil
 	})

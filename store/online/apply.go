@@ -167,15 +167,11 @@ func (s *Store) commit(c *chunk) (err error) {
 		return err
 	}
 	if s.cache != nil {
-		hashes := make([]uint64, len(c.rows))
-		for i := range c.rows {
-			hashes[i] = s.cache.hash(c.keyOf(&c.rows[i]))
-		}
-		announced := s.cache.begin(hashes, func(i int) []byte { return c.keyOf(&c.rows[i]) })
+		announced := s.cache.begin(len(c.rows), func(i int) []byte { return c.keyOf(&c.rows[i]) })
 		defer func() {
-			s.cache.end(announced, hashes, func(i int) (cached, bool) {
+			s.cache.end(announced, func(i int) (int64, []byte, bool) {
 				r := &c.rows[i]
-				return cached{eventTime: r.eventTime, key: c.keyOf(r), row: c.rowOf(r)}, err == nil
+				return r.eventTime, c.rowOf(r), err == nil
 			})
 		}()
 	}

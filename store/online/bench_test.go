@@ -57,15 +57,18 @@ func benchRead(b *testing.B, s *online.Store, views, rows int, cold bool) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	keys, found := new(row.Keys), 0
 	visit := func(int, int64, []byte) error { found++; return nil }
+	ids := make([]int64, rows)
 	request := func() {
 		keys.Reset()
+		for r := range ids {
+			ids[r] = rng.Int64N(entities)
+		}
 		for view := range views {
-			for range rows {
-				id := rng.Int64N(entities)
+			for _, id := range ids {
 				keys.Append(func(dst []byte) []byte { return row.AppendInt64(row.AppendView(dst, uint32(view)), id) })
 			}
 		}
-		if err := s.Read(ctx(), keys, visit); err != nil {
+		if err := s.Read(ctx(), keys, rows, visit); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -150,7 +153,7 @@ func BenchmarkReadBesideWriter(b *testing.B) {
 				for view := range views {
 					keys.Append(func(dst []byte) []byte { return row.AppendInt64(row.AppendView(dst, uint32(view)), id) })
 				}
-				if err := s.Read(ctx(), keys, visit); err != nil {
+				if err := s.Read(ctx(), keys, 1, visit); err != nil {
 					b.Fatal(err)
 				}
 				took = append(took, time.Since(began))

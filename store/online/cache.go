@@ -5,17 +5,19 @@ import (
 	"hash/maphash"
 	"sync"
 	"sync/atomic"
+
+	"larder/store/row"
 )
 
 // A cache keeps the bytes of rows that were read lately, and the fact that a
-// key has none. It is bounded in memory, holds no pointers for the garbage
-// collector to follow, and is never staler than Badger:
+// key has none, in a page for each entity. It is bounded in memory, holds no
+// pointers for the garbage collector to follow, and is never staler than Badger:
 //
-// Before rows are committed, their keys are announced and taken out (begin);
-// announced keys can't be filled. After the commit, keys that had been in
-// the cache come back with their new rows, and the epoch moves on (end). A
+// Before rows are committed, they are announced and made unknown (begin);
+// announced rows can't be filled. After the commit, rows that had been
+// known come back as they are now, and the epoch moves on (end). A
 // reader remembers the epoch from before it asked Badger, and its fill is
-// refused when the epoch has moved or the key is announced. So while a commit
+// refused when the epoch has moved or a row is announced. So while a commit
 // is under way readers see what Badger has, and afterwards nobody can put back
 // what was read before.
 type cache struct {
@@ -50,30 +52,66 @@ func newCache(size int64) *cache {
 	return c
 }
 
-func (c *cache) hash(key []byte) uint64 { return maphash.Bytes(c.seed, key) }
+func (c *cache) hash(entity []byte) uint64 { return maphash.Bytes(c.seed, entity) }
 
 func (c *cache) shard(hash uint64) *shard { return &c.shards[hash&uint64(len(c.shards)-1)] }
 
-// visit calls fn with i and the row of key, which aliases the cache until fn
-// returns. It tells whether the cache knew the row, or that the key has none.
-func (c *cache) visit(hash uint64, key []byte, i int, fn func(i int, eventTime int64, row []byte) error) (known bool, err error) {
-	s := c.shard(hash)
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	e, at, found := s.find(hash, key)
-	if !found {
-		return false, nil
-	}
-	s.touch(at)
-	if e.absent {
-		return true, nil
-	}
-	return true, fn(i, e.eventTime, e.row)
+// announced is the hash of a view's row of an entity, as commits announce it.
+func announced(hash uint64, view uint32) uint64 {
+	return (hash ^ uint64(view)) * 0x9e3779b97f4a7c15
 }
 
-// fill keeps what Badger answered for key, unless it may have changed since
-// epoch was loaded. A nil row is one that isn't there.
-func (c *cache) fill(epoch, hash uint64, key []byte, eventTime int64, row []byte) {
+// A look is at the rows of one entity after the other. It holds the lock of the
+// page that it is at, so that rows may alias the page until it goes on.
+type look struct {
+	cache *cache
+	key   []byte // of the entity; nil before the first
+	hash  uint64
+	shard *shard
+	page  page
+	slot  int // the next to look at
+}
+
+// at goes to an entity.
+func (l *look) at(key []byte) {
+	if l.shard != nil && bytes.Equal(key, l.key) {
+		return
+	}
+	l.end()
+	l.key, l.hash = key, l.cache.hash(key)
+	l.shard = l.cache.shard(l.hash)
+	l.shard.mu.RLock()
+	var at position
+	if l.page, at = l.shard.find(l.hash, key); l.page != nil {
+		l.shard.touch(at)
+		l.slot = l.page.slots()
+	}
+}
+
+// row returns what the cache knows of the entity's row in a view.
+func (l *look) row(view uint32) (c cached, known bool) {
+	if l.page == nil {
+		return c, false
+	}
+	slot := l.page.slot(view, l.slot)
+	if slot == 0 || l.page.state(slot) == unknownState {
+		return c, false
+	}
+	l.slot = l.page.next(slot)
+	return l.page.cached(slot), true
+}
+
+func (l *look) end() {
+	if l.shard != nil {
+		l.shard.mu.RUnlock()
+		l.shard = nil
+	}
+}
+
+// fill keeps what Badger answered for rows of an entity, unless they may have
+// changed since epoch was loaded.
+func (c *cache) fill(epoch uint64, key []byte, rows []cached) {
+	hash := c.hash(key)
 	s := c.shard(hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,47 +119,59 @@ func (c *cache) fill(epoch, hash uint64, key []byte, eventTime int64, row []byte
 		return
 	}
 	for _, set := range *c.pending.Load() {
-		if set.has(hash) {
-			return
+		for i := range rows {
+			if set.has(announced(hash, rows[i].view)) {
+				return
+			}
 		}
 	}
-	s.put(cached{hash: hash, eventTime: eventTime, key: key, row: row, absent: row == nil})
+	s.put(hash, key, rows)
 }
 
-// An announcement is the keys of one commit, from begin to end.
+// An announcement is the rows of one commit, from begin to end.
 type announcement struct {
-	set *hashSet
-	hot []bool // of the announced keys, those that the cache held
+	keys   func(i int) []byte
+	hashes []uint64 // of the entities
+	set    *hashSet
+	known  []bool // of the announced rows, those that the cache knew
 }
 
-// begin announces that the rows of keys are about to change.
-func (c *cache) begin(hashes []uint64, key func(i int) []byte) *announcement {
-	a := &announcement{set: newHashSet(hashes), hot: make([]bool, len(hashes))}
+// begin announces that n rows are about to change.
+func (c *cache) begin(n int, keys func(i int) []byte) *announcement {
+	a := &announcement{keys: keys, hashes: make([]uint64, n), known: make([]bool, n)}
+	all := make([]uint64, n)
+	for i := range all {
+		view, entity := row.CutView(keys(i))
+		a.hashes[i] = c.hash(entity)
+		all[i] = announced(a.hashes[i], view)
+	}
+	a.set = newHashSet(all)
 	c.writes.Lock()
 	next := append([]*hashSet{a.set}, *c.pending.Load()...)
 	c.pending.Store(&next)
 	c.writes.Unlock()
-	for i, h := range hashes {
-		s := c.shard(h)
+	for i, hash := range a.hashes {
+		view, entity := row.CutView(keys(i))
+		s := c.shard(hash)
 		s.mu.Lock()
-		a.hot[i] = s.remove(h, key(i))
+		a.known[i] = s.forget(hash, entity, view)
 		s.mu.Unlock()
 	}
 	return a
 }
 
-// end says that the commit is over, well or not. For each key that the cache
-// held, row returns what it has now; ok is false where nothing is to be kept.
-func (c *cache) end(a *announcement, hashes []uint64, row func(i int) (e cached, ok bool)) {
-	for i, h := range hashes {
-		if !a.hot[i] {
+// end says that the commit is over, well or not. For each row that the cache
+// knew, changed returns what it is now; ok is false where nothing is to be kept.
+func (c *cache) end(a *announcement, changed func(i int) (eventTime int64, stored []byte, ok bool)) {
+	for i, hash := range a.hashes {
+		if !a.known[i] {
 			continue
 		}
-		if e, ok := row(i); ok {
-			e.hash = h
-			s := c.shard(h)
+		if eventTime, stored, ok := changed(i); ok {
+			view, entity := row.CutView(a.keys(i))
+			s := c.shard(hash)
 			s.mu.Lock()
-			s.put(e)
+			s.put(hash, entity, []cached{{view: view, eventTime: eventTime, row: stored}})
 			s.mu.Unlock()
 		}
 	}
@@ -169,23 +219,4 @@ func (s *hashSet) has(h uint64) bool {
 			return h == 0
 		}
 	}
-}
-
-// find returns the entry of key and where it lies.
-func (s *shard) find(hash uint64, key []byte) (cached, position, bool) {
-	at, found := s.index[hash]
-	if !found {
-		return cached{}, 0, false
-	}
-	e := s.at(at)
-	return e, at, bytes.Equal(e.key, key)
-}
-
-// remove forgets key, and tells whether it was there.
-func (s *shard) remove(hash uint64, key []byte) bool {
-	_, _, found := s.find(hash, key)
-	if found {
-		delete(s.index, hash)
-	}
-	return found
 }

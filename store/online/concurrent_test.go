@@ -88,7 +88,7 @@ func readOnce(ctx context.Context, s *online.Store, rng *rand.Rand, seen *[2][ra
 		keys = append(keys, keyOf(uint32(view), int64(ids[i])))
 	}
 	var got [8]int64
-	err := s.Read(ctx, keysOf(keys...), func(i int, eventTime int64, row []byte) error {
+	err := s.Read(ctx, keysOf(keys...), len(keys), func(i int, eventTime int64, row []byte) error {
 		v, err := layout.Value(row, 0)
 		if err == nil && v != eventTime {
 			err = fmt.Errorf("key %x: value %d with event time %d", keys[i], v, eventTime)
@@ -119,7 +119,7 @@ func TestAnErrorOfTheVisitorEndsTheReading(t *testing.T) {
 	stop := errors.New("enough")
 	for range 2 { // from Badger, then from the cache
 		visits := 0
-		err := s.Read(ctx(), keysOf(keyOf(plainView, 1), keyOf(plainView, 2)), func(int, int64, []byte) error {
+		err := s.Read(ctx(), keysOf(keyOf(plainView, 1), keyOf(plainView, 2)), 2, func(int, int64, []byte) error {
 			visits++
 			return stop
 		})
@@ -135,7 +135,7 @@ func TestReadOfACancelledRequest(t *testing.T) {
 	defer closed(t, s)
 	done, cancel := context.WithCancel(ctx())
 	cancel()
-	err := s.Read(done, keysOf(keyOf(plainView, 1)), func(int, int64, []byte) error { return nil })
+	err := s.Read(done, keysOf(keyOf(plainView, 1)), 1, func(int, int64, []byte) error { return nil })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v; want %v", err, context.Canceled)
 	}
@@ -157,7 +157,7 @@ func TestReadAllocatesNothingWhenTheCacheKnows(t *testing.T) {
 	list, visits := keysOf(keys...), 0
 	visit := func(int, int64, []byte) error { visits++; return nil }
 	allocs := testing.AllocsPerRun(20, func() {
-		if err := s.Read(ctx(), list, visit); err != nil {
+		if err := s.Read(ctx(), list, list.Len(), visit); err != nil {
 			t.Error(err)
 		}
 	})

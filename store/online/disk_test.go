@@ -105,7 +105,7 @@ func writeUntilStopped(dir string) {
 	w.Close()
 	fmt.Println("rounds", rounds-1)
 	fmt.Println("write:", err)
-	fmt.Println("read:", s.Read(ctx(), keysOf(keyOf(plainView, 1)), func(int, int64, []byte) error { return nil }))
+	fmt.Println("read:", s.Read(ctx(), keysOf(keyOf(plainView, 1)), 1, func(int, int64, []byte) error { return nil }))
 	w = s.NewWriter(plainView, online.WriterOptions{})
 	fmt.Println("flush:", w.Flush(ctx()))
 	w.Close()

@@ -82,12 +82,8 @@ func (s *Store) deleteAll(keys []gone) error {
 		return err
 	}
 	if s.cache != nil {
-		hashes := make([]uint64, len(keys))
-		for i := range keys {
-			hashes[i] = s.cache.hash(keys[i].key)
-		}
-		announced := s.cache.begin(hashes, func(i int) []byte { return keys[i].key })
-		defer s.cache.end(announced, hashes, func(int) (cached, bool) { return cached{}, false })
+		announced := s.cache.begin(len(keys), func(i int) []byte { return keys[i].key })
+		defer s.cache.end(announced, func(int) (int64, []byte, bool) { return 0, nil, false })
 	}
 	batch := s.db.NewManagedWriteBatch()
 	defer batch.Cancel()

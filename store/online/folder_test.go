@@ -166,7 +166,7 @@ func TestADamagedBlock(t *testing.T) {
 	found := make(chan error, 1)
 	go func() { found <- s.Run(running) }()
 	for {
-		err := s.Read(ctx(), keysOf(keyOf(plainView, 1)), func(int, int64, []byte) error { return nil })
+		err := s.Read(ctx(), keysOf(keyOf(plainView, 1)), 1, func(int, int64, []byte) error { return nil })
 		if err != nil {
 			refused(t, err, "STORE_DAMAGED", dir, remedy)
 			break

@@ -79,9 +79,15 @@ type answer struct {
 
 func read(t testing.TB, s *online.Store, keys ...[]byte) map[string]answer {
 	t.Helper()
+	return readRows(t, s, len(keys), keys...)
+}
+
+// readRows reads the keys of so many rows, for one view after the other.
+func readRows(t testing.TB, s *online.Store, rows int, keys ...[]byte) map[string]answer {
+	t.Helper()
 	got := map[string]answer{}
 	list := keysOf(keys...)
-	err := s.Read(t.Context(), list, func(i int, eventTime int64, row []byte) error {
+	err := s.Read(t.Context(), list, rows, func(i int, eventTime int64, row []byte) error {
 		if _, twice := got[string(list.At(i))]; twice {
 			t.Errorf("key %x was visited twice", list.At(i))
 		}

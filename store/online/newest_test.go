@@ -1,7 +1,9 @@
 package online_test
 
 import (
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -51,15 +53,15 @@ var factGen = rapid.Custom(func(t *rapid.T) fact {
 func TestTheNewestRowWins(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		opts := small
-		opts.CacheBytes = rapid.SampledFrom([]int64{-1, 1, 1 << 20}).Draw(rt, "cache")
+		opts.CacheBytes = rapid.SampledFrom([]int64{-1, 1, 20 << 10, 1 << 20}).Draw(rt, "cache")
 		dir := t.TempDir()
 		s := open(t, dir, opts)
 		defer func() { closed(t, s) }()
-		want := map[uint32]oracle{plainView: {}, tiesView: {}}
+		want := map[uint32]oracle{plainView: {}, tiesView: {}, 71: {}, 72: {}}
 		for range rapid.IntRange(1, 12).Draw(rt, "steps") {
 			switch rapid.SampledFrom([]string{"write", "write", "write", "write", "reopen", "flatten"}).Draw(rt, "step") {
 			case "write":
-				view := rapid.SampledFrom([]uint32{plainView, tiesView}).Draw(rt, "view")
+				view := rapid.SampledFrom([]uint32{plainView, tiesView, 71, 72}).Draw(rt, "view")
 				w := s.NewWriter(view, online.WriterOptions{Ties: view == tiesView})
 				for _, f := range rapid.SliceOfN(factGen, 1, 30).Draw(rt, "facts") {
 					add(t, w, keyOf(view, f.id), f.eventTime, f.row())
@@ -83,22 +85,32 @@ func TestTheNewestRowWins(t *testing.T) {
 	})
 }
 
-// sameAs reads every key twice, so that the cache answers too, and counts.
+// sameAs reads every key twice, so that the cache answers too, and counts. Views are
+// read alone or with others, in any order.
 func sameAs(rt *rapid.T, t *testing.T, s *online.Store, want map[uint32]oracle) {
-	for view, facts := range want {
+	const first, last = -4, 4
+	views := slices.Sorted(maps.Keys(want))
+	for range 2 {
+		asked := rapid.SliceOfNDistinct(rapid.SampledFrom(views), 1, len(views), rapid.ID).Draw(rt, "asked")
 		wanted, all := map[string]answer{}, [][]byte{}
-		newest := int64(online.NoEventTime)
-		for id := int64(-4); id <= 4; id++ {
-			all = append(all, keyOf(view, id))
-			if f, found := facts[id]; found {
-				wanted[string(keyOf(view, id))] = answer{f.eventTime, string(f.row())}
-				newest = max(newest, f.eventTime)
+		for _, view := range asked {
+			for id := int64(first); id <= last; id++ {
+				all = append(all, keyOf(view, id))
+				if f, found := want[view][id]; found {
+					wanted[string(keyOf(view, id))] = answer{f.eventTime, string(f.row())}
+				}
 			}
 		}
 		for range 2 {
-			if diff := cmp.Diff(wanted, read(t, s, all...)); diff != "" {
-				rt.Fatalf("view %d (-want +got):\n%s", view, diff)
+			if diff := cmp.Diff(wanted, readRows(t, s, last-first+1, all...)); diff != "" {
+				rt.Fatalf("views %v (-want +got):\n%s", asked, diff)
 			}
+		}
+	}
+	for view, facts := range want {
+		newest := int64(online.NoEventTime)
+		for _, f := range facts {
+			newest = max(newest, f.eventTime)
 		}
 		if got, err := s.RowCount(view); err != nil || got != int64(len(facts)) {
 			rt.Fatalf("view %d: %d rows counted (%v); want %d", view, got, err, len(facts))

@@ -1,6 +1,7 @@
 package online
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"sync"
@@ -15,43 +16,68 @@ import (
 const checkEvery = 64
 
 // Read calls visit for each key that has a row, tombstones included, with the
-// key's index in keys, in any order. row aliases the store until visit returns,
-// and visit must not call the store. An error of visit ends the reading and is
-// returned as it is.
-func (s *Store) Read(ctx context.Context, keys *row.Keys, visit func(i int, eventTime int64, row []byte) error) error {
+// key's index in keys, in any order. keys holds the keys of rows entities for one
+// view after the other: key i, i+rows, i+2*rows and so on are best of one entity,
+// whose rows lie beside each other in the cache. row aliases the store until visit
+// returns, and visit must not call the store. An error of visit ends the reading
+// and is returned as it is.
+func (s *Store) Read(ctx context.Context, keys *row.Keys, rows int, visit func(i int, eventTime int64, row []byte) error) error {
 	if err := s.Fault(); err != nil {
 		return err
 	}
 	n := keys.Len()
 	s.metrics.reads.Add(float64(n))
-	missed := misses.Get().(*[]int)
-	defer misses.Put(missed)
-	*missed = (*missed)[:0]
-	for i := range n {
-		known := false
-		if s.cache != nil {
-			key := keys.At(i)
-			var err error
-			known, err = s.cache.visit(s.cache.hash(key), key, i, visit)
-			if err != nil {
-				return err
-			}
-		}
-		if !known {
-			*missed = append(*missed, i)
-		}
+	m := allMisses.Get().(*misses)
+	defer allMisses.Put(m)
+	m.keys, m.entity = m.keys[:0], m.entity[:0]
+	if err := s.readKnown(keys, rows, m, visit); err != nil {
+		return err
 	}
-	s.metrics.hits.Add(float64(n - len(*missed)))
-	if len(*missed) == 0 {
+	s.metrics.hits.Add(float64(n - len(m.keys)))
+	if len(m.keys) == 0 {
 		return nil
 	}
-	return s.readMissed(ctx, keys, *missed, visit)
+	return s.readMissed(ctx, keys, m, visit)
 }
 
-// misses keeps the indexes of keys that the cache doesn't know.
-var misses = sync.Pool{New: func() any { return new([]int) }}
+// misses are the keys that the cache doesn't know.
+type misses struct {
+	keys   []int    // by their index, those of an entity together
+	entity []cached // rows of the entity at hand, read since
+}
 
-func (s *Store) readMissed(ctx context.Context, keys *row.Keys, missed []int, visit func(i int, eventTime int64, row []byte) error) (err error) {
+var allMisses = sync.Pool{New: func() any { return new(misses) }}
+
+// readKnown visits the rows that the cache knows, entity by entity.
+func (s *Store) readKnown(keys *row.Keys, rows int, m *misses, visit func(i int, eventTime int64, row []byte) error) error {
+	n := keys.Len()
+	if s.cache == nil {
+		for i := range n {
+			m.keys = append(m.keys, i)
+		}
+		return nil
+	}
+	l := look{cache: s.cache}
+	defer l.end()
+	for r := range rows {
+		for i := r; i < n; i += rows {
+			view, entity := row.CutView(keys.At(i))
+			l.at(entity)
+			c, known := l.row(view)
+			switch {
+			case !known:
+				m.keys = append(m.keys, i)
+			case !c.absent:
+				if err := visit(i, c.eventTime, c.row); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Store) readMissed(ctx context.Context, keys *row.Keys, m *misses, visit func(i int, eventTime int64, row []byte) error) (err error) {
 	visiting := false
 	defer func() {
 		if visiting {
@@ -63,19 +89,34 @@ func (s *Store) readMissed(ctx context.Context, keys *row.Keys, missed []int, vi
 	}()
 	txn := s.db.NewTransactionAt(newest, false)
 	defer txn.Discard()
-	for n, i := range missed {
+	var epoch uint64
+	for n, i := range m.keys {
 		if n%checkEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		found, eventTime, err := s.readOne(txn, keys.At(i))
+		view, entity := row.CutView(keys.At(i))
+		if s.cache != nil && len(m.entity) == 0 {
+			epoch = s.cache.epoch.Load()
+		}
+		c, err := s.readOne(txn, keys.At(i), view)
 		if err != nil {
 			return err
 		}
-		if found == nil {
+		if s.cache != nil {
+			if !has(m.entity, view) { // rows may repeat an entity
+				m.entity = append(m.entity, c)
+			}
+			if n+1 == len(m.keys) || !sameEntity(keys, m.keys[n+1], entity) {
+				s.cache.fill(epoch, entity, m.entity)
+				clear(m.entity)
+				m.entity = m.entity[:0]
+			}
+		}
+		if c.absent {
 			continue
 		}
 		visiting = true
-		err = visit(i, eventTime, found)
+		err = visit(i, c.eventTime, c.row)
 		visiting = false
 		if err != nil {
 			return err
@@ -84,27 +125,25 @@ func (s *Store) readMissed(ctx context.Context, keys *row.Keys, missed []int, vi
 	return nil
 }
 
-// readOne reads a key from Badger, and keeps what it finds in the cache. The row
-// is nil when there is none.
-func (s *Store) readOne(txn *badger.Txn, key []byte) (found []byte, eventTime int64, err error) {
-	var epoch uint64
-	if s.cache != nil {
-		epoch = s.cache.epoch.Load()
-	}
+func sameEntity(keys *row.Keys, i int, entity []byte) bool {
+	_, other := row.CutView(keys.At(i))
+	return bytes.Equal(other, entity)
+}
+
+// readOne reads a key from Badger.
+func (s *Store) readOne(txn *badger.Txn, key []byte, view uint32) (c cached, err error) {
 	item, err := txn.Get(key)
 	switch {
 	case errors.Is(err, badger.ErrKeyNotFound):
+		return cached{view: view, absent: true}, nil
 	case err != nil:
-		return nil, 0, s.readError(err)
-	default:
-		if found, eventTime, err = readItem(item); err != nil {
-			return nil, 0, damaged(s.dir, err)
-		}
+		return c, s.readError(err)
 	}
-	if s.cache != nil {
-		s.cache.fill(epoch, s.cache.hash(key), key, eventTime, found)
+	c.view = view
+	if c.row, c.eventTime, err = readItem(item); err != nil {
+		return c, damaged(s.dir, err)
 	}
-	return found, eventTime, nil
+	return c, nil
 }
 
 // readItem returns the row of an item. Rows lie in Badger's tables, never in its

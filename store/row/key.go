@@ -24,6 +24,12 @@ func AppendView(dst []byte, view uint32) []byte {
 	return binary.BigEndian.AppendUint32(append(dst, KeyFormat), view)
 }
 
+// CutView returns the view number of a key, and the rest of it: what the keys of an
+// entity have in common. The key must have its prefix.
+func CutView(key []byte) (view uint32, entity []byte) {
+	return binary.BigEndian.Uint32(key[1:PrefixBytes]), key[PrefixBytes:]
+}
+
 // AppendBool appends a key part.
 func AppendBool(dst []byte, v bool) []byte {
 	if v {

@@ -1,0 +1,142 @@
+package online
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// A page is what the cache knows of one entity: its key, without the view, and the
+// rows that it has in some views, so that a request for many views of an entity
+// finds them beside each other. Integers are little endian:
+//
+//	page: hash 8 | bytes 4 | key length 2 | 0 2 | key, padded to 8 | slots
+//	slot: view 4 | state 1 and row length 3 | event time 8 | row, padded to 8
+type page []byte
+
+// A cached is a row of a view, or the fact that there is none.
+type cached struct {
+	view      uint32
+	eventTime int64
+	row       []byte
+	absent    bool // the key has no row
+}
+
+const (
+	pageHeader = 16
+	slotHeader = 16
+	unit       = 8
+
+	lengthBits = 24 // MaxRowBytes fits
+	lengthMask = 1<<lengthBits - 1
+)
+
+// What a slot says.
+const (
+	rowState     = iota // here it is
+	absentState         // there is none
+	unknownState        // ask Badger
+)
+
+// newPage appends a page without slots.
+func newPage(dst []byte, hash uint64, key []byte) page {
+	dst = binary.LittleEndian.AppendUint64(dst, hash)
+	dst = binary.LittleEndian.AppendUint32(dst, 0)
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(key)))
+	return pad(append(dst, key...))
+}
+
+func pad(b []byte) []byte {
+	for len(b)%unit != 0 {
+		b = append(b, 0)
+	}
+	return b
+}
+
+func padded(n int) int { return (n + unit - 1) &^ (unit - 1) }
+
+// withRow appends a slot.
+func (p page) withRow(c *cached) page {
+	state := uint32(rowState)
+	if c.absent {
+		state = absentState
+	}
+	p = binary.LittleEndian.AppendUint32(p, c.view)
+	p = binary.LittleEndian.AppendUint32(p, state<<lengthBits|uint32(len(c.row)))
+	p = binary.LittleEndian.AppendUint64(p, uint64(c.eventTime))
+	return pad(append(p, c.row...))
+}
+
+// seal writes the size of a page that is complete.
+func (p page) seal() { binary.LittleEndian.PutUint32(p[8:], uint32(len(p))) }
+
+// pageAt returns the page that b begins with.
+func pageAt(b []byte) page {
+	n := binary.LittleEndian.Uint32(b[8:])
+	return b[:n:n]
+}
+
+func (p page) hash() uint64 { return binary.LittleEndian.Uint64(p) }
+
+func (p page) keyBytes() int { return int(binary.LittleEndian.Uint16(p[12:])) }
+
+func (p page) isOf(key []byte) bool {
+	return bytes.Equal(p[pageHeader:pageHeader+p.keyBytes()], key)
+}
+
+// slots returns where the slots begin.
+func (p page) slots() int { return pageHeader + padded(p.keyBytes()) }
+
+func (p page) view(slot int) uint32 { return binary.LittleEndian.Uint32(p[slot:]) }
+
+func (p page) state(slot int) int {
+	return int(binary.LittleEndian.Uint32(p[slot+4:]) >> lengthBits)
+}
+
+func (p page) rowBytes(slot int) int {
+	return int(binary.LittleEndian.Uint32(p[slot+4:]) & lengthMask)
+}
+
+// next returns where the slot behind a slot begins.
+func (p page) next(slot int) int { return slot + slotHeader + padded(p.rowBytes(slot)) }
+
+// slot returns where the slot of a view is, looking at from first and then at the
+// slots behind, and from the start; 0 when there is none. Views are mostly asked
+// for in the order in which they came.
+func (p page) slot(view uint32, from int) int {
+	for at := from; at < len(p); at = p.next(at) {
+		if p.view(at) == view {
+			return at
+		}
+	}
+	for at := p.slots(); at < from; at = p.next(at) {
+		if p.view(at) == view {
+			return at
+		}
+	}
+	return 0
+}
+
+// cached returns what a slot says, which must not be unknown. It aliases the page.
+func (p page) cached(slot int) cached {
+	start := slot + slotHeader
+	end := start + p.rowBytes(slot)
+	return cached{
+		view: p.view(slot), eventTime: int64(binary.LittleEndian.Uint64(p[slot+8:])),
+		row: p[start:end:end], absent: p.state(slot) == absentState,
+	}
+}
+
+// forget makes a slot unknown.
+func (p page) forget(slot int) {
+	length := uint32(p.rowBytes(slot))
+	binary.LittleEndian.PutUint32(p[slot+4:], unknownState<<lengthBits|length)
+}
+
+// replace writes a row over that of a slot, if it has the same room.
+func (p page) replace(slot int, c *cached) bool {
+	if padded(len(c.row)) != padded(p.rowBytes(slot)) {
+		return false
+	}
+	p[:slot:p.next(slot)].withRow(c)
+	return true
+}
