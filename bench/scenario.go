@@ -24,6 +24,8 @@ type Scenario struct {
 	Duration    time.Duration // of the load on the server, as long again on the echo
 	// WhileMaterializing keeps the server materializing from a private Postgres.
 	WhileMaterializing bool
+	// Cold keeps no rows in memory: all come from Badger.
+	Cold bool
 	// Profiles is a folder for CPU and heap profiles of the server; empty: none.
 	Profiles string
 }

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -54,6 +56,9 @@ func start(ctx context.Context, s Scenario, opts Options, dir string) (*served, 
 		"serve", "--data", dir, "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0",
 		"--log-format", "json", "--pprof", "--drain-delay", "0s",
 	}
+	if s.Cold {
+		args = append(args, "--cache-bytes", "-1")
+	}
 	if opts.Library != "" {
 		args = append(args, "--onnxruntime", opts.Library)
 	}
@@ -88,7 +93,31 @@ func start(ctx context.Context, s Scenario, opts Options, dir string) (*served, 
 			return nil, err
 		}
 	}
+	if err := v.untilWarm(ctx); err != nil {
+		v.stop()
+		return nil, err
+	}
 	return v, nil
+}
+
+// untilWarm waits until the cache of rows is full or has all of them.
+func (v *served) untilWarm(ctx context.Context) error {
+	ticks := time.NewTicker(100 * time.Millisecond)
+	defer ticks.Stop()
+	for {
+		var metrics bytes.Buffer
+		if err := v.fetch(ctx, "/metrics", &metrics); err != nil {
+			return err
+		}
+		if strings.Contains(metrics.String(), "\nlarder_online_cache_warm 1\n") {
+			return nil
+		}
+		select {
+		case <-ticks.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // fill writes a row per entity and view.
@@ -261,32 +290,37 @@ func (v *served) materializeUntil(ctx context.Context, rows *int64) error {
 func (v *served) profile(ctx context.Context, s Scenario) error {
 	const longest = 50 // the server's limit on a request is a minute
 	seconds := strconv.Itoa(min(longest, max(1, int(2*s.Duration.Seconds())-1)))
-	if err := v.fetch(ctx, "/debug/pprof/profile?seconds="+seconds, filepath.Join(s.Profiles, "cpu.pprof")); err != nil {
+	if err := v.save(ctx, "/debug/pprof/profile?seconds="+seconds, filepath.Join(s.Profiles, "cpu.pprof")); err != nil {
 		return err
 	}
-	return v.fetch(ctx, "/debug/pprof/heap", filepath.Join(s.Profiles, "heap.pprof"))
+	return v.save(ctx, "/debug/pprof/heap", filepath.Join(s.Profiles, "heap.pprof"))
 }
 
-func (v *served) fetch(ctx context.Context, path, file string) error {
+// save writes what the server answers to a file.
+func (v *served) save(ctx context.Context, path, file string) error {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err
 	}
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	return errors.Join(v.fetch(ctx, path, f), f.Close())
+}
+
+func (v *served) fetch(ctx context.Context, path string, to io.Writer) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+v.HTTP+path, nil)
 	if err != nil {
 		return err
 	}
 	answer, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return fmt.Errorf("profile the server: %w", err)
+		return fmt.Errorf("ask the server for %s: %w", path, err)
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("profile the server: %s", answer.Status)
+		return fmt.Errorf("ask the server for %s: %s", path, answer.Status)
 	}
-	f, err := os.Create(file)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(f, answer.Body)
-	return errors.Join(err, f.Close())
+	_, err = io.Copy(to, answer.Body)
+	return err
 }

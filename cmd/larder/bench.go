@@ -61,6 +61,7 @@ starts a private Postgres.`,
 	f.IntVar(&s.Concurrency, "concurrency", s.Concurrency, "requests in flight; with --rate, at most so many")
 	f.Float64Var(&s.Rate, "rate", s.Rate, "requests a second that arrive, whatever the answers take; 0 sends the next when one is answered")
 	f.DurationVar(&s.Duration, "duration", s.Duration, "how long each of the two is loaded")
+	f.BoolVar(&s.Cold, "cold", s.Cold, "keep no rows in memory: all are read from Badger")
 	f.BoolVar(&s.WhileMaterializing, "while-materializing", s.WhileMaterializing, "materialize at full speed meanwhile, from a private Postgres")
 	f.StringVar(&s.Profiles, "profile", s.Profiles, "write CPU and heap profiles of the server to this folder")
 	f.StringVar(&opts.Library, "onnxruntime", os.Getenv("LARDER_ONNXRUNTIME"), "path of libonnxruntime")

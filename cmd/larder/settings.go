@@ -32,7 +32,7 @@ type settings struct {
 	TokenFile    string        `flag:"token-file" help:"file with the bearer token that callers must send; none when empty"`
 	TLSCert      string        `flag:"tls-cert" help:"PEM file of the server's certificate; no TLS when empty"`
 	TLSKey       string        `flag:"tls-key" help:"PEM file of the certificate's key"`
-	CacheBytes   int64         `flag:"cache-bytes" help:"memory of the row cache; negative: no cache"`
+	CacheBytes   int64         `flag:"cache-bytes" help:"memory of the row cache; 0: an eighth of what there is, at least 256 MiB; negative: no cache"`
 	MinFreeBytes int64         `flag:"min-free-bytes" help:"disk that stays free: with less, writes are refused and reads go on; 0: 640 MiB"`
 	MaxRows      int           `flag:"max-rows" help:"rows of one request, at most"`
 	MaxMessage   int           `flag:"max-message-bytes" help:"bytes of one message, at most"`
@@ -51,7 +51,7 @@ type settings struct {
 
 func defaultSettings() settings {
 	return settings{
-		Data: "larder-data", GRPCAddr: "127.0.0.1:6570", HTTPAddr: "127.0.0.1:6571", CacheBytes: 256 << 20,
+		Data: "larder-data", GRPCAddr: "127.0.0.1:6570", HTTPAddr: "127.0.0.1:6571",
 		MaxRows: 10_000, MaxMessage: 16 << 20, MaxInFlight: 1024, Timeout: time.Minute,
 		DrainTimeout: 10 * time.Second, LogBytes: 10 << 30, VerifySample: 1000, LogLevel: "info", LogFormat: "text",
 	}

@@ -115,17 +115,53 @@ func (c *cache) fill(epoch uint64, key []byte, rows []cached) {
 	s := c.shard(hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !c.changed(epoch, hash, rows) {
+		s.put(hash, key, rows)
+	}
+}
+
+// What comes of an attempt to warm the cache.
+type warmth int
+
+const (
+	isWarm  warmth = iota // or was
+	isStale               // the rows may have changed since
+	isFull                // something else would have to go
+)
+
+// warm keeps rows that Badger had at epoch of an entity that the cache doesn't know,
+// where there is room that was never used.
+func (c *cache) warm(epoch uint64, key []byte, rows []cached) warmth {
+	hash := c.hash(key)
+	s := c.shard(hash)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p, _ := s.find(hash, key); p != nil {
+		return isWarm
+	}
+	if !s.hasRoom() {
+		return isFull
+	}
+	if c.changed(epoch, hash, rows) {
+		return isStale
+	}
+	s.put(hash, key, rows)
+	return isWarm
+}
+
+// changed tells whether rows may have changed since epoch.
+func (c *cache) changed(epoch, hash uint64, rows []cached) bool {
 	if c.epoch.Load() != epoch {
-		return
+		return true
 	}
 	for _, set := range *c.pending.Load() {
 		for i := range rows {
 			if set.has(announced(hash, rows[i].view)) {
-				return
+				return true
 			}
 		}
 	}
-	s.put(hash, key, rows)
+	return false
 }
 
 // An announcement is the rows of one commit, from begin to end.

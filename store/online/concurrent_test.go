@@ -13,7 +13,7 @@ import (
 	"larder/store/online"
 )
 
-// Readers during writes: nobody sees a row that is older than one seen before,
+// Readers during writes, while the cache is warmed too: nobody sees a row that is older than one seen before,
 // by anybody, nor one older than what was flushed before the read began.
 func TestReadersNeverGoBack(t *testing.T) {
 	for _, cache := range []int64{-1, 20 << 10, 4 << 20} {
@@ -40,6 +40,14 @@ func neverBack(t *testing.T, s *online.Store) {
 		writers.Go(func() error { return writeRounds(ctx, s, uint32(view), &flushed[view]) })
 	}
 	g.Go(func() error { defer stop(); return writers.Wait() })
+	g.Go(func() error {
+		for writing.Err() == nil {
+			if err := s.Warm(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	for seed := range uint64(3) {
 		g.Go(func() error {
 			rng := rand.New(rand.NewPCG(seed, 0))

@@ -1,6 +1,9 @@
 package online
 
-import "io"
+import (
+	"context"
+	"io"
+)
 
 // Flatten compacts all rows into one level, as time would.
 func (s *Store) Flatten() error { return s.db.Flatten(1) }
@@ -12,3 +15,9 @@ func (s *Store) SetMinFree(bytes int64) { s.opts.MinFreeBytes = bytes }
 func CheckSnapshot(r io.Reader) error {
 	return readSnapshot(r, func(snapshotEntry) error { return nil })
 }
+
+// Warm fills the cache, as Run does.
+func (s *Store) Warm(ctx context.Context) error { return s.warm(ctx) }
+
+// Memory is what a process may use, of a machine whose files are under root.
+func Memory(root string) int64 { return memory(root) }

@@ -32,10 +32,18 @@ func newMetrics(r prometheus.Registerer, s *Store) (*metrics, error) {
 		}
 		return 0
 	})
+	warm := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "larder_online_cache_warm", Help: "1 once the cache has all rows that it has room for, since the start.",
+	}, func() float64 {
+		if s.warmed.Load() {
+			return 1
+		}
+		return 0
+	})
 	if r == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.reads, m.hits, m.written, m.superseded, disk, fault} {
+	for _, c := range []prometheus.Collector{m.reads, m.hits, m.written, m.superseded, disk, fault, warm} {
 		if err := r.Register(c); err != nil {
 			m.unregister()
 			return nil, err

@@ -12,7 +12,8 @@ import (
 // Options configure a Store. The zero value is fit for use.
 type Options struct {
 	// CacheBytes bounds the memory of the cache of rows in front of Badger.
-	// Negative: no cache. Defaults to 256 MiB.
+	// Negative: no cache. Defaults to an eighth of the memory that the process may
+	// use, at least 256 MiB. It is taken as rows come.
 	CacheBytes int64
 
 	// WriteBufferBytes is how many bytes of rows gather in memory before they
@@ -36,14 +37,15 @@ type Options struct {
 }
 
 const (
-	defaultCacheBytes       = 256 << 20
 	defaultWriteBufferBytes = 64 << 20
 	leastWriteBufferBytes   = 8 << 20
 	freeBuffers             = 10 // MinFreeBytes in write buffers
 )
 
 func (o Options) withDefaults() Options {
-	o.CacheBytes = cmp.Or(o.CacheBytes, defaultCacheBytes)
+	if o.CacheBytes == 0 {
+		o.CacheBytes = defaultCacheBytes()
+	}
 	o.WriteBufferBytes = cmp.Or(o.WriteBufferBytes, defaultWriteBufferBytes)
 	o.MinFreeBytes = cmp.Or(o.MinFreeBytes, freeBuffers*o.WriteBufferBytes)
 	o.Logger = cmp.Or(o.Logger, slog.Default())

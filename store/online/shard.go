@@ -13,8 +13,8 @@ type shard struct {
 	mu       sync.RWMutex
 	index    map[uint64]position // by hash; two keys of one hash displace each other
 	segments [segmentsShard]segment
-	size     int // of a segment
-	current  int // the segment that is appended to
+	size     int    // of a segment
+	current  int    // the segment that is appended to
 	scratch  []byte // the page that is made
 }
 
@@ -132,6 +132,9 @@ func has(rows []cached, view uint32) bool {
 	}
 	return false
 }
+
+// hasRoom tells whether the segment that comes next was never used.
+func (s *shard) hasRoom() bool { return s.segments[(s.current+1)%segmentsShard].data == nil }
 
 func (s *shard) append(p page) {
 	g := &s.segments[s.current]

@@ -30,6 +30,10 @@ type Store struct {
 	metrics *metrics
 	fault   atomic.Pointer[schema.Error] // why nothing is read or written until the next Open
 
+	warmed atomic.Bool
+	added  atomic.Int64  // keys since the cache was warmed
+	filled chan struct{} // many were added
+
 	mu    sync.Mutex // guards views and what is stored of them
 	views map[uint32]*view
 }
@@ -72,7 +76,7 @@ func Open(dir string, opts Options) (s *Store, err error) {
 	if frozen {
 		opts.Logger.Warn("the disk is full; the online store only answers until it is opened again", "dir", dir)
 	}
-	s = &Store{dir: dir, opts: opts, log: opts.Logger, lock: lock, db: db, frozen: frozen, cache: newCache(opts.CacheBytes)}
+	s = &Store{dir: dir, opts: opts, log: opts.Logger, lock: lock, db: db, frozen: frozen, cache: newCache(opts.CacheBytes), filled: make(chan struct{}, 1)}
 	if s.views, err = readViews(db); err != nil {
 		return nil, errors.Join(damaged(dir, err), db.Close())
 	}
@@ -147,26 +151,32 @@ func (s *Store) Close() error {
 }
 
 // Run looks once for rows that were damaged on the disk, counts those that nobody
-// counted, then waits for ctx to end. When it finds damage, nothing is read or
+// counted, and fills the cache, now and when many rows have come, until ctx ends. When it finds damage, nothing is read or
 // written from then on: a row that can't be read would pass for one that was never there.
 func (s *Store) Run(ctx context.Context) error {
-	checked := make(chan struct{})
+	ended := make(chan struct{})
 	go func() {
-		defer close(checked)
+		defer close(ended)
 		background.Thread()
-		s.check(ctx)
+		if s.check(ctx) {
+			s.keepWarm(ctx)
+		}
 	}()
-	<-checked
+	<-ended
 	<-ctx.Done()
 	return nil
 }
 
-func (s *Store) check(ctx context.Context) {
+// check tells whether the rows are whole.
+func (s *Store) check(ctx context.Context) bool {
 	if err := s.verify(ctx); err != nil {
 		s.log.Error("the online store is damaged; reads are refused", "dir", s.dir, "error", err)
-	} else if err := s.countAll(ctx); err != nil && ctx.Err() == nil {
+		return false
+	}
+	if err := s.countAll(ctx); err != nil && ctx.Err() == nil {
 		s.log.Warn("rows that a killed or failed writer left are not counted", "dir", s.dir, "error", err)
 	}
+	return true
 }
 
 // DiskBytes returns how much of the disk the store takes.

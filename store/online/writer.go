@@ -198,6 +198,7 @@ func (w *Writer) count() error {
 		state.newest, state.rows = max(state.newest, w.newest), state.rows+w.inserted
 	})
 	if err == nil {
+		w.store.add(w.inserted)
 		w.inserted = 0
 	}
 	return err
