@@ -122,7 +122,9 @@ func (c *Catalog) compileViews() error {
 
 func (c *Catalog) compileModel(m *Model) {
 	sm := &servedModel{model: m, serve: m.Serve, versions: map[int64]*Plan{}}
-	if sm.serve == 0 {
+	if m.Splits() {
+		sm.serve = m.Traffic[0].Version
+	} else if sm.serve == 0 {
 		sm.serve = m.Versions[0].Version
 	}
 	for i := range m.Versions {
@@ -158,7 +160,8 @@ func (c *Catalog) ServicePlan(name string) (*Plan, error) {
 	return nil, Errorf(NotFound, "UNKNOWN_FEATURE_SERVICE", "no feature service %q; %s", name, Nearest(name, names(c.services)))
 }
 
-// ModelPlan returns the plan of a model's version; version 0 is the one it serves.
+// ModelPlan returns the plan of a model's version; version 0 is the one it serves,
+// which is the control when several do.
 func (c *Catalog) ModelPlan(name string, version int64) (*Plan, error) {
 	m := c.models[name]
 	if m == nil {

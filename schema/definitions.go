@@ -176,6 +176,11 @@ type Model struct {
 	Serve          int64             `json:"serve,omitempty"`      // the version that answers; 0 means the only one
 	OnMissing      OnMissing         `json:"on_missing,omitempty"` // empty means default
 	Log            *ModelLog         `json:"log,omitempty"`        // nil: nothing is logged
+	Traffic        []VersionWeight   `json:"traffic,omitempty"`    // instead of Serve, several versions answer; the first is the control
+	SplitBy        string            `json:"split_by,omitempty"`   // with Traffic: a join key or request value
+	Salt           string            `json:"salt,omitempty"`       // what is hashed before it; empty means the name
+	Shadow         []int64           `json:"shadow,omitempty"`     // versions that score what is logged, and answer nobody
+	Ramp           *Ramp             `json:"ramp,omitempty"`
 	Description    string            `json:"description,omitempty"`
 	Owner          string            `json:"owner,omitempty"`
 	Tags           map[string]string `json:"tags,omitempty"`

@@ -148,6 +148,8 @@ func elementName(t reflect.Type) func(reflect.Value) string {
 		return func(v reflect.Value) string { return v.String() }
 	case t == reflect.TypeFor[ModelVersion]():
 		return func(v reflect.Value) string { return fmt.Sprint(v.Interface().(ModelVersion).Version) }
+	case t == reflect.TypeFor[VersionWeight]():
+		return func(v reflect.Value) string { return fmt.Sprint(v.Interface().(VersionWeight).Version) }
 	case t.Kind() == reflect.Struct:
 		return func(v reflect.Value) string { return v.FieldByName("Name").String() }
 	}

@@ -13,6 +13,7 @@ const (
 	orderChanges  = "the order of the vector changes: models trained on the old order must be retrained"
 	answersChange = "answers change at once"
 	scoresChange  = "scores change at once"
+	splitsAnew    = "which version scores whom is drawn anew"
 )
 
 // onDemandEffect: nothing of an on-demand view is stored, so what it computes is
@@ -149,6 +150,14 @@ func (d *differ) modelEffect(c Change, path []string) string {
 			return "requests that ask for no version are scored by the only one"
 		}
 		return fmt.Sprintf("requests that ask for no version are scored by version %s at once", c.After)
+	case "traffic":
+		return d.trafficEffect(c)
+	case "split_by", "salt":
+		return splitsAnew
+	case "ramp":
+		return d.rampEffect(c)
+	case "shadow":
+		return "shadows answer nobody; what they score goes to the feature log"
 	case "on_missing":
 		return answersChange
 	case "feature_service":
@@ -184,4 +193,29 @@ func (d *differ) viewNames(which func(*FeatureView) bool) []string {
 		}
 	}
 	return names
+}
+
+// trafficEffect says how much of the traffic goes where.
+func (d *differ) trafficEffect(c Change) string {
+	at := slices.IndexFunc(d.after.Models, func(m Model) bool { return m.Name == c.Name })
+	m := &d.after.Models[at]
+	if !m.Splits() {
+		return "one version answers all at once"
+	}
+	shares := make([]string, len(m.Traffic))
+	for i, w := range m.Traffic {
+		shares[i] = fmt.Sprintf("%v %% by version %d", float64(w.Weight), w.Version)
+	}
+	return "scored at once: " + strings.Join(shares, ", ")
+}
+
+// rampEffect: a ramp that goes on keeps its time, and what tripped stays so.
+func (d *differ) rampEffect(c Change) string {
+	if c.After == "" {
+		return "the weights of the traffic count at once"
+	}
+	if c.Action == Add {
+		return "the ramp begins at once"
+	}
+	return "the ramp begins anew, unless only its guards change"
 }

@@ -369,6 +369,15 @@ func (v *validator) model(path string, m *Model) {
 		seen[mv.Version] = true
 		v.modelFile(at, m, mv)
 	}
+	v.shadows(path, m, seen)
+	if m.Splits() {
+		v.traffic(path, m, seen)
+		if m.Ramp != nil {
+			v.ramp(path+".ramp", m)
+		}
+		return
+	}
+	v.trafficOnly(path, m)
 	switch {
 	case m.Serve == 0 && len(m.Versions) > 1:
 		v.addf(path+".serve", "model %q has %d versions; say which answers, as in serve: %d", m.Name, len(m.Versions), m.Versions[len(m.Versions)-1].Version)

@@ -1,6 +1,7 @@
 package definitions_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -36,9 +37,8 @@ func TestReferenceCanBeApplied(t *testing.T) {
 		}
 	}
 	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(reference(t), -1)
-	for _, b := range blocks {
-		noun, _, _ := strings.Cut(b[1], ":")
-		write(noun+".yaml", b[1])
+	for i, b := range blocks {
+		write(fmt.Sprintf("%d.yaml", i), b[1])
 		for _, file := range regexp.MustCompile(`models/[a-z0-9-]+\.onnx`).FindAllString(b[1], -1) {
 			write(file, file)
 		}

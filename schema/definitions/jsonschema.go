@@ -58,6 +58,10 @@ func property(name string, t reflect.Type) map[string]any {
 		return map[string]any{"enum": []schema.OnBadRow{schema.SkipBadRow, schema.FailBadRow}}
 	case reflect.TypeFor[schema.OnMissing]():
 		return map[string]any{"enum": []schema.OnMissing{schema.DefaultOnMissing, schema.FailOnMissing}}
+	case reflect.TypeFor[schema.Percent]():
+		return map[string]any{"type": "number", "minimum": 0, "maximum": 100, "multipleOf": 0.01}
+	case reflect.TypeFor[schema.Ratio]():
+		return map[string]any{"type": "number", "minimum": 0}
 	}
 	switch t.Kind() {
 	case reflect.Pointer:

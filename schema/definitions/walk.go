@@ -33,6 +33,9 @@ var nouns = map[reflect.Type]string{
 	reflect.TypeFor[schema.Model]():           "a model",
 	reflect.TypeFor[schema.ModelVersion]():    "a model version",
 	reflect.TypeFor[schema.ModelLog]():        "a model's log",
+	reflect.TypeFor[schema.VersionWeight]():   "a version's share of the traffic",
+	reflect.TypeFor[schema.Ramp]():            "a ramp",
+	reflect.TypeFor[schema.Guards]():          "a ramp's guards",
 }
 
 func (w *walker) document(doc *ast.DocumentNode) {
