@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"time"
@@ -125,51 +124,57 @@ func (v *served) during(ctx context.Context, s Scenario, opts Options, r *Report
 	return err
 }
 
-// requests is how many different requests a run cycles through.
-const requests = 1 << 14
+// keys returns the entities of request n, which are as good as random.
+func (s Scenario) keys(n int) []*larderv1.Column {
+	ids := make([]int64, s.Rows)
+	for i := range ids {
+		ids[i] = int64(mixed(uint64(n*s.Rows+i)) % uint64(s.Entities))
+	}
+	return []*larderv1.Column{{Name: joinKey, Values: &larderv1.Column_Int64S{Int64S: &larderv1.Int64S{Values: ids}}}}
+}
+
+// mixed is the finalizer of SplitMix64 (Steele, Lea and Flood, 2014): close numbers
+// become far ones.
+func mixed(n uint64) uint64 {
+	n = (n + 1) * 0x9e3779b97f4a7c15
+	n = (n ^ n>>30) * 0xbf58476d1ce4e5b9
+	n = (n ^ n>>27) * 0x94d049bb133111eb
+	return n ^ n>>31
+}
 
 // larderCall returns the call that is measured and notes the sizes of its messages.
 func (s Scenario) larderCall(ctx context.Context, conn *grpc.ClientConn, r *Report) (call, error) {
-	random := rand.New(rand.NewPCG(1, 2))
 	client := larderv1.NewServingServiceClient(conn)
-	keys := func(int) []*larderv1.Column {
-		ids := make([]int64, s.Rows)
-		for i := range ids {
-			ids[i] = random.Int64N(int64(s.Entities))
-		}
-		return []*larderv1.Column{{Name: joinKey, Values: &larderv1.Column_Int64S{Int64S: &larderv1.Int64S{Values: ids}}}}
-	}
-	different := min(requests, max(64, (1<<20)/s.Rows))
 	if s.Model == "none" {
-		all := make([]*larderv1.GetFeaturesRequest, different)
-		for i := range all {
-			all[i] = &larderv1.GetFeaturesRequest{What: &larderv1.GetFeaturesRequest_FeatureService{FeatureService: serviceName}, Entities: keys(i)}
+		request := func(n int) *larderv1.GetFeaturesRequest {
+			return &larderv1.GetFeaturesRequest{What: &larderv1.GetFeaturesRequest_FeatureService{FeatureService: serviceName}, Entities: s.keys(n)}
 		}
-		answer, err := client.GetFeatures(ctx, all[0])
+		answer, err := client.GetFeatures(ctx, request(0))
 		if err == nil {
 			err = allPresent(answer.GetFeatures(), s)
 		}
-		r.RequestBytes, r.ResponseBytes = proto.Size(all[0]), proto.Size(answer)
+		r.RequestBytes, r.ResponseBytes = proto.Size(request(0)), proto.Size(answer)
 		return func(ctx context.Context, n int) error {
-			_, err := client.GetFeatures(ctx, all[n%different])
+			_, err := client.GetFeatures(ctx, request(n))
 			return err
 		}, err
 	}
-	all := make([]*larderv1.GetFeaturesAndScoreRequest, different)
-	for i := range all {
-		all[i] = &larderv1.GetFeaturesAndScoreRequest{Model: modelName, Entities: keys(i)}
+	request := func(n int) *larderv1.GetFeaturesAndScoreRequest {
+		return &larderv1.GetFeaturesAndScoreRequest{Model: modelName, Entities: s.keys(n)}
 	}
-	full, err := client.GetFeaturesAndScore(ctx, &larderv1.GetFeaturesAndScoreRequest{Model: modelName, Entities: all[0].GetEntities(), ReturnFeatures: true})
+	whole := request(0)
+	whole.ReturnFeatures = true
+	full, err := client.GetFeaturesAndScore(ctx, whole)
 	if err == nil {
 		err = allPresent(full.GetFeatures(), s)
 	}
 	if err != nil {
 		return nil, err
 	}
-	answer, err := client.GetFeaturesAndScore(ctx, all[0])
-	r.RequestBytes, r.ResponseBytes = proto.Size(all[0]), proto.Size(answer)
+	answer, err := client.GetFeaturesAndScore(ctx, request(0))
+	r.RequestBytes, r.ResponseBytes = proto.Size(request(0)), proto.Size(answer)
 	return func(ctx context.Context, n int) error {
-		_, err := client.GetFeaturesAndScore(ctx, all[n%different])
+		_, err := client.GetFeaturesAndScore(ctx, request(n))
 		return err
 	}, err
 }

@@ -34,6 +34,10 @@ import (
 type served struct {
 	*launch.Process
 	postgres *pgdev.Cluster // nil unless the scenario materializes
+
+	// Of the first materialization, into an empty store.
+	materialized int64
+	took         time.Duration
 }
 
 func (v *served) stop() {
@@ -46,41 +50,20 @@ func (v *served) stop() {
 // start fills a store and starts a server on it. Without materialization the
 // rows are written straight into the store's folder, and the server serves a
 // kept catalog without Postgres.
-func start(ctx context.Context, s Scenario, opts Options, dir string) (*served, error) {
-	defs, model := s.definitions()
-	catalog, err := schema.Compile(1, defs, schema.Storage{}.Evolve(defs))
-	if err != nil {
-		return nil, err
-	}
-	args := []string{
-		"serve", "--data", dir, "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0",
-		"--log-format", "json", "--pprof", "--drain-delay", "0s",
-	}
-	if s.Cold {
-		args = append(args, "--cache-bytes", "-1")
-	}
-	if opts.Library != "" {
-		args = append(args, "--onnxruntime", opts.Library)
-	}
-	v := new(served)
+func start(ctx context.Context, s Scenario, opts Options, dir string) (v *served, err error) {
+	v = new(served)
+	var more []string
 	if s.WhileMaterializing {
 		opts.Progress("starting a private Postgres and filling its tables")
 		if v.postgres, err = startPostgres(ctx, s, dir); err != nil {
 			return nil, err
 		}
-		args = append(args, "--postgres", v.postgres.DSN())
-	} else {
-		opts.Progress(fmt.Sprintf("filling a store with %d rows", s.Entities*s.Views))
-		files := map[string][]byte{}
-		if model != nil {
-			files[defs.Models[0].Versions[0].SHA256] = model
-		}
-		if err := errors.Join(fill(ctx, s, catalog, dir), registry.Keep(filepath.Join(dir, "registry"), catalog, files)); err != nil {
-			return nil, err
-		}
+		more = []string{"--postgres", v.postgres.DSN()}
+	} else if err := fill(ctx, s, opts, dir); err != nil {
+		return nil, err
 	}
 	opts.Progress("starting the server")
-	if v.Process, err = launch.Start(ctx, opts.Larder, args, filepath.Join(dir, "serve.log")); err != nil {
+	if v.Process, err = launchServer(ctx, s, opts, dir, more...); err != nil {
 		if v.postgres != nil {
 			v.postgres.Stop()
 		}
@@ -88,16 +71,30 @@ func start(ctx context.Context, s Scenario, opts Options, dir string) (*served, 
 	}
 	if s.WhileMaterializing {
 		opts.Progress("applying definitions and materializing")
-		if err := v.applyAndMaterialize(ctx, defs, model); err != nil {
-			v.stop()
-			return nil, err
-		}
+		err = v.applyAndMaterialize(ctx, s)
 	}
-	if err := v.untilWarm(ctx); err != nil {
+	if err == nil {
+		err = v.untilWarm(ctx)
+	}
+	if err != nil {
 		v.stop()
 		return nil, err
 	}
 	return v, nil
+}
+
+func launchServer(ctx context.Context, s Scenario, opts Options, dir string, more ...string) (*launch.Process, error) {
+	args := append([]string{
+		"serve", "--data", dir, "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0",
+		"--log-format", "json", "--pprof", "--drain-delay", "0s",
+	}, more...)
+	if s.Cold {
+		args = append(args, "--cache-bytes", "-1")
+	}
+	if opts.Library != "" {
+		args = append(args, "--onnxruntime", opts.Library)
+	}
+	return launch.Start(ctx, opts.Larder, args, filepath.Join(dir, "serve.log"))
 }
 
 // untilWarm waits until the cache of rows is full or has all of them.
@@ -120,8 +117,23 @@ func (v *served) untilWarm(ctx context.Context) error {
 	}
 }
 
-// fill writes a row per entity and view.
-func fill(ctx context.Context, s Scenario, catalog *schema.Catalog, dir string) error {
+// fill makes the folder of a server: definitions, model, and a row for each entity
+// and view.
+func fill(ctx context.Context, s Scenario, opts Options, dir string) error {
+	opts.Progress(fmt.Sprintf("filling a store with %d rows", s.Entities*s.Views))
+	defs, model := s.definitions()
+	catalog, err := schema.Compile(1, defs, schema.Storage{}.Evolve(defs))
+	if err != nil {
+		return err
+	}
+	files := map[string][]byte{}
+	if model != nil {
+		files[defs.Models[0].Versions[0].SHA256] = model
+	}
+	return errors.Join(fillStore(ctx, s, catalog, dir), registry.Keep(filepath.Join(dir, "registry"), catalog, files))
+}
+
+func fillStore(ctx context.Context, s Scenario, catalog *schema.Catalog, dir string) error {
 	store, err := online.Open(filepath.Join(dir, "rows"), online.Options{})
 	if err != nil {
 		return err
@@ -201,26 +213,36 @@ func (v *served) control() (larderv1.ControlServiceClient, *grpc.ClientConn, err
 	return larderv1.NewControlServiceClient(conn), conn, nil
 }
 
-func (v *served) applyAndMaterialize(ctx context.Context, defs *schema.Definitions, model []byte) error {
+func (v *served) applyAndMaterialize(ctx context.Context, s Scenario) error {
 	control, conn, err := v.control()
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
+	defs, model := s.definitions()
 	if model != nil {
 		if err := putModel(ctx, control, defs.Models[0].Versions[0].SHA256, model); err != nil {
 			return err
 		}
 	}
+	if err := apply(ctx, control, defs, 0); err != nil {
+		return err
+	}
+	began := time.Now()
+	v.materialized, err = materialize(ctx, control)
+	v.took = time.Since(began)
+	return err
+}
+
+// apply applies definitions over those of a version.
+func apply(ctx context.Context, control larderv1.ControlServiceClient, defs *schema.Definitions, base int64) error {
 	raw, err := json.Marshal(defs)
 	if err != nil {
 		return err
 	}
-	apply := &larderv1.ApplyRequest{What: &larderv1.ApplyRequest_Definitions{Definitions: raw}, AppliedBy: "larder bench"}
-	if _, err := control.Apply(ctx, apply); err != nil {
-		return err
-	}
-	_, err = materialize(ctx, control)
+	_, err = control.Apply(ctx, &larderv1.ApplyRequest{
+		What: &larderv1.ApplyRequest_Definitions{Definitions: raw}, BaseVersion: base, AppliedBy: "larder bench",
+	})
 	return err
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +15,7 @@ import (
 func newBenchCommand() *cobra.Command {
 	s := bench.DefaultScenario()
 	var opts bench.Options
+	var suite string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "bench",
@@ -28,7 +30,8 @@ starts a private Postgres.`,
 		Example: `  larder bench
   larder bench --rows 100 --concurrency 32
   larder bench --rate 2000 --duration 30s --while-materializing
-  larder bench --views 25 --rows 100 --json`,
+  larder bench --views 25 --rows 100 --json
+  larder bench --suite bars`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := s.Validate(); err != nil {
@@ -38,7 +41,10 @@ starts a private Postgres.`,
 			if opts.Larder, err = os.Executable(); err != nil {
 				return err
 			}
-			opts.Progress = func(step string) { fmt.Fprintln(cmd.ErrOrStderr(), step+"...") }
+			opts.Progress = func(step string) { fmt.Fprintln(cmd.ErrOrStderr(), step) }
+			if suite != "" {
+				return runSuite(cmd, suite, s.Duration, asJSON, opts)
+			}
 			report, err := bench.Run(cmd.Context(), s, opts)
 			if err != nil {
 				return err
@@ -65,9 +71,34 @@ starts a private Postgres.`,
 	f.BoolVar(&s.WhileMaterializing, "while-materializing", s.WhileMaterializing, "materialize at full speed meanwhile, from a private Postgres")
 	f.StringVar(&s.Profiles, "profile", s.Profiles, "write CPU and heap profiles of the server to this folder")
 	f.StringVar(&opts.Library, "onnxruntime", os.Getenv("LARDER_ONNXRUNTIME"), "path of libonnxruntime")
+	f.StringVar(&suite, "suite", "", "measure a set of scenarios instead: bars, what the project promises; of the other flags it takes --duration")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.AddCommand(newEchoServerCommand())
 	return cmd
+}
+
+// runSuite measures the bars, and fails when one is not reached.
+func runSuite(cmd *cobra.Command, suite string, duration time.Duration, asJSON bool, opts bench.Options) error {
+	if suite != "bars" {
+		return usageError(fmt.Sprintf("--suite is bars, not %q", suite))
+	}
+	bars, err := bench.Bars(cmd.Context(), duration, opts)
+	if err != nil {
+		return err
+	}
+	if err := bench.PrintBars(cmd.OutOrStdout(), bars, asJSON); err != nil {
+		return err
+	}
+	missed := 0
+	for _, b := range bars {
+		if !b.Pass {
+			missed++
+		}
+	}
+	if missed > 0 {
+		return fmt.Errorf("%d of %d bars were not reached", missed, len(bars))
+	}
+	return nil
 }
 
 func newEchoServerCommand() *cobra.Command {

@@ -57,14 +57,14 @@ var House = Table{
 			"api/larder/v1", "internal/background", "internal/grpcserver", "materialize", "schema", "schema/definitions", "scoring",
 			"store/offline", "store/online", "store/registry", "training", "vector", "verify",
 		}},
-		"bench": {Floor: 5, Imports: []string{
-			"api/larder/v1", "internal/launch", "internal/onnxmodel", "internal/pgdev", "schema",
+		"bench": {Floor: 7, Imports: []string{
+			"api/larder/v1", "control", "internal/launch", "internal/onnxmodel", "internal/pgdev", "schema",
 			"store/online", "store/registry", "store/row",
 		}},
 		"demo": {Floor: 5, Imports: []string{"api/larder/v1", "examples/fraud", "internal/launch", "internal/pgdev"}},
 
-		"cmd/larder":  {Floor: 7, All: true},
-		"integration": {Floor: 8, Imports: []string{"api/larder/v1", "internal/onnxmodel", "internal/pgtest"}, BlackBox: true},
+		"cmd/larder":  {Floor: 8, All: true},
+		"integration": {Floor: 9, Imports: []string{"api/larder/v1", "internal/onnxmodel", "internal/pgtest"}, BlackBox: true},
 	},
 	Doors: map[string][]string{
 		"github.com/jackc/pgx/v5": {
@@ -75,7 +75,7 @@ var House = Table{
 		"github.com/dgraph-io/badger/v4": {"store/online"},
 		"github.com/dgraph-io/ristretto": {"store/online"},
 		"github.com/apache/arrow/go/v17": {
-			"cmd/larder", "control", "featurelog", "integration", "internal/arrowfile", "materialize", "store/offline", "store/record", "training", "verify",
+			"bench", "cmd/larder", "control", "featurelog", "integration", "internal/arrowfile", "materialize", "store/offline", "store/record", "training", "verify",
 		},
 		"github.com/yalue/onnxruntime_go":         {"scoring"},
 		"github.com/goccy/go-yaml":                {"cmd/larder", "schema/definitions"},
