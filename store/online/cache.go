@@ -81,9 +81,8 @@ func (l *look) at(key []byte) {
 	l.key, l.hash = key, l.cache.hash(key)
 	l.shard = l.cache.shard(l.hash)
 	l.shard.mu.RLock()
-	var at position
-	if l.page, at = l.shard.find(l.hash, key); l.page != nil {
-		l.shard.touch(at)
+	if l.page = l.shard.find(l.hash, key); l.page != nil {
+		l.page.visit()
 		l.slot = l.page.slots()
 	}
 }
@@ -136,7 +135,7 @@ func (c *cache) warm(epoch uint64, key []byte, rows []cached) warmth {
 	s := c.shard(hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p, _ := s.find(hash, key); p != nil {
+	if p := s.find(hash, key); p != nil {
 		return isWarm
 	}
 	if !s.hasRoom() {

@@ -3,13 +3,15 @@ package online
 import (
 	"bytes"
 	"encoding/binary"
+	"sync/atomic"
+	"unsafe"
 )
 
 // A page is what the cache knows of one entity: its key, without the view, and the
 // rows that it has in some views, so that a request for many views of an entity
 // finds them beside each other. Integers are little endian:
 //
-//	page: hash 8 | bytes 4 | key length 2 | 0 2 | key, padded to 8 | slots
+//	page: hash 8 | bytes 4 | key length 2 | 0 2 | visited 4 | 0 4 | key, padded to 8 | slots
 //	slot: view 4 | state 1 and row length 3 | event time 8 | row, padded to 8
 type page []byte
 
@@ -22,7 +24,7 @@ type cached struct {
 }
 
 const (
-	pageHeader = 16
+	pageHeader = 24
 	slotHeader = 16
 	unit       = 8
 
@@ -42,6 +44,7 @@ func newPage(dst []byte, hash uint64, key []byte) page {
 	dst = binary.LittleEndian.AppendUint64(dst, hash)
 	dst = binary.LittleEndian.AppendUint32(dst, 0)
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(key)))
+	dst = binary.LittleEndian.AppendUint64(dst, 0)
 	return pad(append(dst, key...))
 }
 
@@ -78,6 +81,17 @@ func pageAt(b []byte) page {
 func (p page) hash() uint64 { return binary.LittleEndian.Uint64(p) }
 
 func (p page) keyBytes() int { return int(binary.LittleEndian.Uint16(p[12:])) }
+
+// visited says whether the page was asked for since it was written. It may be set
+// under a lock for reading.
+func (p page) visited() *atomic.Uint32 { return (*atomic.Uint32)(unsafe.Pointer(&p[16])) }
+
+// visit says that the page was asked for.
+func (p page) visit() {
+	if v := p.visited(); v.Load() == 0 { // most pages were: a write would take their line from other cores
+		v.Store(1)
+	}
+}
 
 func (p page) isOf(key []byte) bool {
 	return bytes.Equal(p[pageHeader:pageHeader+p.keyBytes()], key)

@@ -1,9 +1,6 @@
 package online
 
-import (
-	"sync"
-	"sync/atomic"
-)
+import "sync"
 
 // A shard is one part of the cache, with its own lock. Pages are appended to
 // segments that are used in turn. A segment that is used again loses its pages,
@@ -23,9 +20,8 @@ type shard struct {
 type position uint32
 
 type segment struct {
-	data    []byte // grows to the shard's size at first use
-	used    int
-	visited []atomic.Uint32 // a bit for each 8 bytes at which a page may start
+	data []byte // grows to the shard's size at first use
+	used int
 }
 
 const (
@@ -38,31 +34,22 @@ func (s *shard) init(segmentBytes int64) {
 	s.size = int(min(segmentBytes, 1<<27)) &^ (unit - 1)
 }
 
-// find returns the page of a key, nil when there is none, and where it lies.
-func (s *shard) find(hash uint64, key []byte) (page, position) {
+// find returns the page of a key, nil when there is none.
+func (s *shard) find(hash uint64, key []byte) page {
 	at, found := s.index[hash]
 	if !found {
-		return nil, 0
+		return nil
 	}
 	p := pageAt(s.segments[int(at)*unit/s.size].data[int(at)*unit%s.size:])
 	if !p.isOf(key) {
-		return nil, 0
+		return nil
 	}
-	return p, at
-}
-
-// touch marks a page as visited. Safe under the read lock.
-func (s *shard) touch(p position) {
-	g := &s.segments[int(p)*unit/s.size]
-	at := int(p) * unit % s.size / unit
-	if word, bit := &g.visited[at/32], uint32(1)<<(at%32); word.Load()&bit == 0 {
-		word.Or(bit)
-	}
+	return p
 }
 
 // forget makes the row of a view unknown, and tells whether it was known.
 func (s *shard) forget(hash uint64, key []byte, view uint32) bool {
-	p, _ := s.find(hash, key)
+	p := s.find(hash, key)
 	if p == nil {
 		return false
 	}
@@ -77,7 +64,7 @@ func (s *shard) forget(hash uint64, key []byte, view uint32) bool {
 // put makes rows of one key known. Where they don't have the room of those that
 // they replace, the page is written anew; one that gets too large is left out.
 func (s *shard) put(hash uint64, key []byte, rows []cached) {
-	old, _ := s.find(hash, key)
+	old := s.find(hash, key)
 	if old != nil && old.replaceAll(rows) {
 		return
 	}
@@ -139,7 +126,7 @@ func (s *shard) hasRoom() bool { return s.segments[(s.current+1)%segmentsShard].
 func (s *shard) append(p page) {
 	g := &s.segments[s.current]
 	if g.data == nil {
-		g.data, g.visited = make([]byte, s.size), make([]atomic.Uint32, s.size/unit/32+1)
+		g.data = make([]byte, s.size)
 	}
 	s.index[p.hash()] = position((s.current*s.size + g.used) / unit)
 	g.used += copy(g.data[g.used:], p)
@@ -156,7 +143,8 @@ func (s *shard) turn() {
 		p := pageAt(g.data[at:])
 		hash, n := p.hash(), len(p)
 		if live, found := s.index[hash]; found && live == position((s.current*s.size+at)/unit) {
-			if g.wasVisited(at) && g.used+n <= s.size/2 {
+			if p.visited().Load() != 0 && g.used+n <= s.size/2 {
+				p.visited().Store(0)
 				s.append(p) // over what lay before it
 			} else {
 				delete(s.index, hash)
@@ -164,9 +152,4 @@ func (s *shard) turn() {
 		}
 		at += n
 	}
-	clear(g.visited)
-}
-
-func (g *segment) wasVisited(at int) bool {
-	return g.visited[at/unit/32].Load()&(1<<(at/unit%32)) != 0
 }
