@@ -121,12 +121,7 @@ func (c *Catalog) compileViews() error {
 }
 
 func (c *Catalog) compileModel(m *Model) {
-	sm := &servedModel{model: m, serve: m.Serve, versions: map[int64]*Plan{}}
-	if m.Splits() {
-		sm.serve = m.Traffic[0].Version
-	} else if sm.serve == 0 {
-		sm.serve = m.Versions[0].Version
-	}
+	sm := &servedModel{model: m, serve: m.Served(), versions: map[int64]*Plan{}}
 	for i := range m.Versions {
 		plan := *c.services[m.FeatureService]
 		plan.Model, plan.ModelVersion = m, &m.Versions[i]
@@ -172,6 +167,9 @@ func (c *Catalog) ModelPlan(name string, version int64) (*Plan, error) {
 	}
 	if p := m.versions[version]; p != nil {
 		return p, nil
+	}
+	if len(m.model.Versions) == 0 {
+		return nil, Errorf(NotFound, "UNKNOWN_MODEL_VERSION", "model %q has no version yet; its alias %q in MLflow brings one, and larder models show %[1]s says what is amiss", name, m.model.MLflow.Alias)
 	}
 	have := make([]string, len(m.model.Versions))
 	for i, v := range m.model.Versions {

@@ -172,7 +172,8 @@ type FeatureService struct {
 type Model struct {
 	Name           string            `json:"name"`
 	FeatureService string            `json:"feature_service"`
-	Versions       []ModelVersion    `json:"versions"`
+	Versions       []ModelVersion    `json:"versions,omitempty"`
+	MLflow         *MLflowAlias      `json:"mlflow,omitempty"`     // where versions come from besides; nil: nowhere
 	Serve          int64             `json:"serve,omitempty"`      // the version that answers; 0 means the only one
 	OnMissing      OnMissing         `json:"on_missing,omitempty"` // empty means default
 	Log            *ModelLog         `json:"log,omitempty"`        // nil: nothing is logged
@@ -203,9 +204,11 @@ const (
 
 // A ModelVersion is one trained model file.
 type ModelVersion struct {
-	Version int64  `json:"version"`
-	ONNX    string `json:"onnx"`   // path below the definitions folder
-	SHA256  string `json:"sha256"` // of the file, in hex
+	Version int64 `json:"version"`
+	// ONNX is the path of the file below the definitions folder; empty when the
+	// registry has the file already, under its SHA256.
+	ONNX   string `json:"onnx,omitempty"`
+	SHA256 string `json:"sha256"` // of the file, in hex
 	// Output names the output tensor that holds the score, and Column the column
 	// of it, from 0. Empty and nil choose the sensible one; apply prints it.
 	Output string `json:"output,omitempty"`
@@ -213,4 +216,9 @@ type ModelVersion struct {
 	// Dataset is the id of the training set that the model was trained on; empty
 	// when nobody said.
 	Dataset string `json:"dataset,omitempty"`
+	// Metrics and Tags are what whoever brought the version says of it.
+	Metrics map[string]float64 `json:"metrics,omitempty"`
+	Tags    map[string]string  `json:"tags,omitempty"`
+	// From is how the version came, unless by a folder of definitions.
+	From VersionOrigin `json:"from,omitempty"`
 }

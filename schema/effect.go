@@ -162,11 +162,13 @@ func (d *differ) modelEffect(c Change, path []string) string {
 		return answersChange
 	case "feature_service":
 		return vectorChanges
+	case "mlflow":
+		return "servers follow the alias as it is from now on"
 	case "versions":
 		if len(path) == 2 && c.Action == Remove {
 			return "requests that ask for it are refused"
 		}
-		if len(path) == 3 && path[2] != "onnx" && path[2] != "dataset" {
+		if len(path) == 3 && path[2] != "onnx" && path[2] != "dataset" && path[2] != "from" {
 			return scoresChange
 		}
 	}

@@ -354,7 +354,8 @@ func (v *validator) model(path string, m *Model) {
 	if m.Log != nil && !(m.Log.Rate > 0 && m.Log.Rate <= 1) {
 		v.addf(path+".log.rate", "model %q: the rate of its log is a share of the requests, over 0 and up to 1, not %v; leave log out to log none", m.Name, m.Log.Rate)
 	}
-	if len(m.Versions) == 0 {
+	v.mlflow(path, m)
+	if len(m.Versions) == 0 && m.MLflow == nil {
 		v.addf(path+".versions", "model %q has no version; write versions: [{version: 1, onnx: models/%s-1.onnx, sha256: ...}]", m.Name, m.Name)
 	}
 	seen := map[int64]bool{}
@@ -399,9 +400,11 @@ func (v *validator) modelFile(path string, m *Model, mv ModelVersion) {
 	if mv.Version > 0 {
 		owner += fmt.Sprintf(" version %d", mv.Version)
 	}
-	if mv.ONNX == "" {
-		v.addf(path+".onnx", "%s names no file; write onnx: models/%s-%d.onnx", owner, m.Name, max(mv.Version, 1))
-	} else if !filepath.IsLocal(mv.ONNX) {
+	switch {
+	case mv.ONNX == "" && mv.SHA256 == "":
+		v.addf(path+".onnx", "%s names no file; write onnx: models/%s-%d.onnx, or the sha256 of a file that was pushed", owner, m.Name, max(mv.Version, 1))
+		return
+	case mv.ONNX != "" && !filepath.IsLocal(mv.ONNX):
 		v.addf(path+".onnx", "%s: %q leaves the definitions folder; use a path below it", owner, mv.ONNX)
 	}
 	if raw, err := hex.DecodeString(mv.SHA256); err != nil || len(raw) != 32 || strings.ToLower(mv.SHA256) != mv.SHA256 {
@@ -410,6 +413,7 @@ func (v *validator) modelFile(path string, m *Model, mv ModelVersion) {
 	if mv.Column != nil && *mv.Column < 0 {
 		v.addf(path+".column", "%s: columns count from 0", owner)
 	}
+	v.versionNotes(path, owner, &mv)
 }
 
 func names[T any](m map[string]*T) []string {

@@ -72,6 +72,7 @@ var ownDescriptions = map[reflect.Type]map[string]string{
 		"features": "References, in the order of the vector: VIEW:FEATURE, VIEW:* or request:NAME.",
 	},
 	reflect.TypeFor[schema.Model](): {
+		"mlflow":          "The alias in MLflow that brings versions and says which serves; none when not given.",
 		"feature_service": "The name of the feature service that the model reads.",
 		"versions":        "Its trained files.",
 		"serve":           "The version that answers when a request asks for none.",
@@ -82,6 +83,10 @@ var ownDescriptions = map[reflect.Type]map[string]string{
 		"shadow":          "Versions that score what is logged and answer nobody.",
 		"ramp":            "Raises the weight of one version of the traffic over time.",
 		"on_missing":      "What a value that is not present does: default gives the model the default or null, fail fails the request.",
+	},
+	reflect.TypeFor[schema.MLflowAlias](): {
+		"model": "The name of the registered model in MLflow; that of this model when not given.",
+		"alias": "The alias whose version is served, as in champion.",
 	},
 	reflect.TypeFor[schema.ModelLog](): {
 		"rate": "The share of the requests that is logged, over 0 and up to 1.",
@@ -112,5 +117,7 @@ var ownDescriptions = map[reflect.Type]map[string]string{
 		"output":  "Name of the output that holds the score; found when not given.",
 		"column":  "Column of the output, from 0; found when not given.",
 		"dataset": "The id of the training set that the model was trained on; changes nothing in what is served.",
+		"metrics": "A mapping of numbers, as in {auc: 0.87}; for people.",
+		"from":    "How a version came that is not from a folder of definitions: push, mlflow or repository.",
 	},
 }

@@ -54,9 +54,10 @@ func (r *reader) sums(folder modelFolder) {
 		m := &r.defs.Models[i]
 		for j := range m.Versions {
 			at := fmt.Sprintf("models[%d].versions[%d]", i, j)
-			if v := &m.Versions[j]; v.ONNX != "" && filepath.IsLocal(v.ONNX) && !r.faulty[at] {
+			switch v := &m.Versions[j]; {
+			case v.ONNX != "" && filepath.IsLocal(v.ONNX) && !r.faulty[at]:
 				r.sum(folder, at, v)
-			} else {
+			case v.ONNX != "" || r.faulty[at]:
 				r.faulty[at+".sha256"] = r.faulty[at+".sha256"] || v.SHA256 == "" // for want of a file
 			}
 		}

@@ -69,6 +69,9 @@ func property(name string, t reflect.Type) map[string]any {
 	case reflect.Slice:
 		return map[string]any{"type": "array", "items": property("", t.Elem())}
 	case reflect.Map:
+		if t.Elem().Kind() == reflect.Float64 {
+			return map[string]any{"type": "object", "additionalProperties": map[string]any{"type": "number"}}
+		}
 		return map[string]any{"type": "object", "additionalProperties": map[string]any{"type": "string"}}
 	case reflect.Struct:
 		return object(t)

@@ -67,6 +67,9 @@ func ModelFiles(dir string, defs *schema.Definitions) map[string]string {
 	paths := map[string]string{}
 	for _, m := range defs.Models {
 		for _, v := range m.Versions {
+			if v.ONNX == "" {
+				continue // the registry has it
+			}
 			paths[v.SHA256] = filepath.Join(dir, filepath.FromSlash(v.ONNX))
 		}
 	}

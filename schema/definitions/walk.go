@@ -33,6 +33,7 @@ var nouns = map[reflect.Type]string{
 	reflect.TypeFor[schema.Model]():           "a model",
 	reflect.TypeFor[schema.ModelVersion]():    "a model version",
 	reflect.TypeFor[schema.ModelLog]():        "a model's log",
+	reflect.TypeFor[schema.MLflowAlias]():     "an alias of MLflow",
 	reflect.TypeFor[schema.VersionWeight]():   "a version's share of the traffic",
 	reflect.TypeFor[schema.Ramp]():            "a ramp",
 	reflect.TypeFor[schema.Guards]():          "a ramp's guards",
@@ -70,6 +71,10 @@ func (w *walker) value(node ast.Node, path string, v reflect.Value) {
 	case reflect.Slice:
 		w.list(node, path, v)
 	case reflect.Map:
+		if v.Type().Elem().Kind() == reflect.Float64 {
+			w.numbers(node, path, v)
+			return
+		}
 		w.tags(node, path, v)
 	case reflect.String:
 		if s, ok := textOf(node); ok {
@@ -192,6 +197,25 @@ func (w *walker) tags(node ast.Node, path string, v reflect.Value) {
 		tags[key] = text
 	}
 	v.Set(reflect.ValueOf(tags))
+}
+
+// numbers reads a mapping of numbers.
+func (w *walker) numbers(node ast.Node, path string, v reflect.Value) {
+	entries, ok := entriesOf(node)
+	if !ok {
+		w.fault(node, path, "%s is a mapping of numbers, as in {auc: 0.87}; got %s", last(path), describe(node))
+		return
+	}
+	v.Set(reflect.MakeMap(v.Type()))
+	for _, e := range entries {
+		key := keyOf(e)
+		if v.MapIndex(reflect.ValueOf(key)).IsValid() {
+			w.addf(w.place(e.Key), "key %q comes twice", clip(key, maxQuoted))
+		}
+		number := reflect.New(v.Type().Elem()).Elem()
+		w.value(e.Value, join(path, key), number)
+		v.SetMapIndex(reflect.ValueOf(key), number)
+	}
 }
 
 // fieldsOf returns the keys of a struct, in order, and the field of each.
