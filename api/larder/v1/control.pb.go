@@ -128,7 +128,7 @@ func (x Run_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Run_State.Descriptor instead.
 func (Run_State) EnumDescriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{19, 0}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{25, 0}
 }
 
 type PlanRequest struct {
@@ -304,6 +304,8 @@ type PlanResponse struct {
 	// The SHA-256 of each model file that the definitions name and the registry
 	// lacks: what PutModel must bring before Apply.
 	MissingModels []string `protobuf:"bytes,3,rep,name=missing_models,json=missingModels,proto3" json:"missing_models,omitempty"`
+	// What stays although the definitions leave it out: versions that were pushed.
+	Notes         []string `protobuf:"bytes,4,rep,name=notes,proto3" json:"notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -355,6 +357,13 @@ func (x *PlanResponse) GetChanges() []*Change {
 func (x *PlanResponse) GetMissingModels() []string {
 	if x != nil {
 		return x.MissingModels
+	}
+	return nil
+}
+
+func (x *PlanResponse) GetNotes() []string {
+	if x != nil {
+		return x.Notes
 	}
 	return nil
 }
@@ -581,7 +590,9 @@ type ApplyResponse struct {
 	Version int64     `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
 	Changes []*Change `protobuf:"bytes,2,rep,name=changes,proto3" json:"changes,omitempty"`
 	// What was found out about each model.
-	Models        []*ModelReport `protobuf:"bytes,3,rep,name=models,proto3" json:"models,omitempty"`
+	Models []*ModelReport `protobuf:"bytes,3,rep,name=models,proto3" json:"models,omitempty"`
+	// As in PlanResponse.
+	Notes         []string `protobuf:"bytes,4,rep,name=notes,proto3" json:"notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -633,6 +644,13 @@ func (x *ApplyResponse) GetChanges() []*Change {
 func (x *ApplyResponse) GetModels() []*ModelReport {
 	if x != nil {
 		return x.Models
+	}
+	return nil
+}
+
+func (x *ApplyResponse) GetNotes() []string {
+	if x != nil {
+		return x.Notes
 	}
 	return nil
 }
@@ -831,7 +849,10 @@ type PushModelRequest struct {
 	Output string `protobuf:"bytes,6,opt,name=output,proto3" json:"output,omitempty"`
 	Column *int32 `protobuf:"varint,7,opt,name=column,proto3,oneof" json:"column,omitempty"`
 	// Who pushes, for the record.
-	AppliedBy     string `protobuf:"bytes,8,opt,name=applied_by,json=appliedBy,proto3" json:"applied_by,omitempty"`
+	AppliedBy string `protobuf:"bytes,8,opt,name=applied_by,json=appliedBy,proto3" json:"applied_by,omitempty"`
+	// What is said of the version.
+	Metrics       map[string]float64 `protobuf:"bytes,9,rep,name=metrics,proto3" json:"metrics,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
+	Tags          map[string]string  `protobuf:"bytes,10,rep,name=tags,proto3" json:"tags,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -922,6 +943,20 @@ func (x *PushModelRequest) GetAppliedBy() string {
 	return ""
 }
 
+func (x *PushModelRequest) GetMetrics() map[string]float64 {
+	if x != nil {
+		return x.Metrics
+	}
+	return nil
+}
+
+func (x *PushModelRequest) GetTags() map[string]string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
 type PushModelResponse struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
 	ModelVersion int64                  `protobuf:"varint,1,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
@@ -1001,6 +1036,355 @@ func (x *PushModelResponse) GetDefinition() string {
 	return ""
 }
 
+type PromoteModelRequest struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Model        string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	ModelVersion int64                  `protobuf:"varint,2,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
+	// Who does it, for the record.
+	AppliedBy     string `protobuf:"bytes,3,opt,name=applied_by,json=appliedBy,proto3" json:"applied_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PromoteModelRequest) Reset() {
+	*x = PromoteModelRequest{}
+	mi := &file_larder_v1_control_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PromoteModelRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PromoteModelRequest) ProtoMessage() {}
+
+func (x *PromoteModelRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PromoteModelRequest.ProtoReflect.Descriptor instead.
+func (*PromoteModelRequest) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *PromoteModelRequest) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *PromoteModelRequest) GetModelVersion() int64 {
+	if x != nil {
+		return x.ModelVersion
+	}
+	return 0
+}
+
+func (x *PromoteModelRequest) GetAppliedBy() string {
+	if x != nil {
+		return x.AppliedBy
+	}
+	return ""
+}
+
+type PromoteModelResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The version of the definitions that holds now.
+	Version int64 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	// None when the version answered already, alone.
+	Changes       []*Change `protobuf:"bytes,2,rep,name=changes,proto3" json:"changes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PromoteModelResponse) Reset() {
+	*x = PromoteModelResponse{}
+	mi := &file_larder_v1_control_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PromoteModelResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PromoteModelResponse) ProtoMessage() {}
+
+func (x *PromoteModelResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PromoteModelResponse.ProtoReflect.Descriptor instead.
+func (*PromoteModelResponse) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *PromoteModelResponse) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *PromoteModelResponse) GetChanges() []*Change {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+type RollbackModelRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Model         string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	AppliedBy     string                 `protobuf:"bytes,2,opt,name=applied_by,json=appliedBy,proto3" json:"applied_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RollbackModelRequest) Reset() {
+	*x = RollbackModelRequest{}
+	mi := &file_larder_v1_control_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RollbackModelRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RollbackModelRequest) ProtoMessage() {}
+
+func (x *RollbackModelRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RollbackModelRequest.ProtoReflect.Descriptor instead.
+func (*RollbackModelRequest) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *RollbackModelRequest) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *RollbackModelRequest) GetAppliedBy() string {
+	if x != nil {
+		return x.AppliedBy
+	}
+	return ""
+}
+
+type RollbackModelResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The version that answers now, or is the control of the traffic.
+	ModelVersion int64     `protobuf:"varint,1,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
+	Version      int64     `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	Changes      []*Change `protobuf:"bytes,3,rep,name=changes,proto3" json:"changes,omitempty"`
+	// The version of the definitions whose choice it is.
+	AsOfVersion   int64 `protobuf:"varint,4,opt,name=as_of_version,json=asOfVersion,proto3" json:"as_of_version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RollbackModelResponse) Reset() {
+	*x = RollbackModelResponse{}
+	mi := &file_larder_v1_control_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RollbackModelResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RollbackModelResponse) ProtoMessage() {}
+
+func (x *RollbackModelResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RollbackModelResponse.ProtoReflect.Descriptor instead.
+func (*RollbackModelResponse) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *RollbackModelResponse) GetModelVersion() int64 {
+	if x != nil {
+		return x.ModelVersion
+	}
+	return 0
+}
+
+func (x *RollbackModelResponse) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *RollbackModelResponse) GetChanges() []*Change {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *RollbackModelResponse) GetAsOfVersion() int64 {
+	if x != nil {
+		return x.AsOfVersion
+	}
+	return 0
+}
+
+type RetireModelRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Model         string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	ModelVersion  int64                  `protobuf:"varint,2,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
+	AppliedBy     string                 `protobuf:"bytes,3,opt,name=applied_by,json=appliedBy,proto3" json:"applied_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetireModelRequest) Reset() {
+	*x = RetireModelRequest{}
+	mi := &file_larder_v1_control_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetireModelRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetireModelRequest) ProtoMessage() {}
+
+func (x *RetireModelRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetireModelRequest.ProtoReflect.Descriptor instead.
+func (*RetireModelRequest) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *RetireModelRequest) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *RetireModelRequest) GetModelVersion() int64 {
+	if x != nil {
+		return x.ModelVersion
+	}
+	return 0
+}
+
+func (x *RetireModelRequest) GetAppliedBy() string {
+	if x != nil {
+		return x.AppliedBy
+	}
+	return ""
+}
+
+type RetireModelResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       int64                  `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	Changes       []*Change              `protobuf:"bytes,2,rep,name=changes,proto3" json:"changes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetireModelResponse) Reset() {
+	*x = RetireModelResponse{}
+	mi := &file_larder_v1_control_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetireModelResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetireModelResponse) ProtoMessage() {}
+
+func (x *RetireModelResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetireModelResponse.ProtoReflect.Descriptor instead.
+func (*RetireModelResponse) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *RetireModelResponse) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *RetireModelResponse) GetChanges() []*Change {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
 type HasModelsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Sha256        []string               `protobuf:"bytes,1,rep,name=sha256,proto3" json:"sha256,omitempty"`
@@ -1010,7 +1394,7 @@ type HasModelsRequest struct {
 
 func (x *HasModelsRequest) Reset() {
 	*x = HasModelsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[12]
+	mi := &file_larder_v1_control_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1022,7 +1406,7 @@ func (x *HasModelsRequest) String() string {
 func (*HasModelsRequest) ProtoMessage() {}
 
 func (x *HasModelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[12]
+	mi := &file_larder_v1_control_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1035,7 +1419,7 @@ func (x *HasModelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HasModelsRequest.ProtoReflect.Descriptor instead.
 func (*HasModelsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{12}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *HasModelsRequest) GetSha256() []string {
@@ -1055,7 +1439,7 @@ type HasModelsResponse struct {
 
 func (x *HasModelsResponse) Reset() {
 	*x = HasModelsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[13]
+	mi := &file_larder_v1_control_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1067,7 +1451,7 @@ func (x *HasModelsResponse) String() string {
 func (*HasModelsResponse) ProtoMessage() {}
 
 func (x *HasModelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[13]
+	mi := &file_larder_v1_control_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1080,7 +1464,7 @@ func (x *HasModelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HasModelsResponse.ProtoReflect.Descriptor instead.
 func (*HasModelsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{13}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *HasModelsResponse) GetMissing() []string {
@@ -1100,7 +1484,7 @@ type ListVersionsRequest struct {
 
 func (x *ListVersionsRequest) Reset() {
 	*x = ListVersionsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[14]
+	mi := &file_larder_v1_control_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1112,7 +1496,7 @@ func (x *ListVersionsRequest) String() string {
 func (*ListVersionsRequest) ProtoMessage() {}
 
 func (x *ListVersionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[14]
+	mi := &file_larder_v1_control_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1125,7 +1509,7 @@ func (x *ListVersionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVersionsRequest.ProtoReflect.Descriptor instead.
 func (*ListVersionsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{14}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListVersionsRequest) GetLimit() int32 {
@@ -1144,7 +1528,7 @@ type ListVersionsResponse struct {
 
 func (x *ListVersionsResponse) Reset() {
 	*x = ListVersionsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[15]
+	mi := &file_larder_v1_control_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1156,7 +1540,7 @@ func (x *ListVersionsResponse) String() string {
 func (*ListVersionsResponse) ProtoMessage() {}
 
 func (x *ListVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[15]
+	mi := &file_larder_v1_control_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1169,7 +1553,7 @@ func (x *ListVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVersionsResponse.ProtoReflect.Descriptor instead.
 func (*ListVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{15}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListVersionsResponse) GetVersions() []*Version {
@@ -1194,7 +1578,7 @@ type Version struct {
 
 func (x *Version) Reset() {
 	*x = Version{}
-	mi := &file_larder_v1_control_proto_msgTypes[16]
+	mi := &file_larder_v1_control_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1206,7 +1590,7 @@ func (x *Version) String() string {
 func (*Version) ProtoMessage() {}
 
 func (x *Version) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[16]
+	mi := &file_larder_v1_control_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1219,7 +1603,7 @@ func (x *Version) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Version.ProtoReflect.Descriptor instead.
 func (*Version) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{16}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Version) GetVersion() int64 {
@@ -1275,7 +1659,7 @@ type MaterializeRequest struct {
 
 func (x *MaterializeRequest) Reset() {
 	*x = MaterializeRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[17]
+	mi := &file_larder_v1_control_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1287,7 +1671,7 @@ func (x *MaterializeRequest) String() string {
 func (*MaterializeRequest) ProtoMessage() {}
 
 func (x *MaterializeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[17]
+	mi := &file_larder_v1_control_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1300,7 +1684,7 @@ func (x *MaterializeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MaterializeRequest.ProtoReflect.Descriptor instead.
 func (*MaterializeRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{17}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *MaterializeRequest) GetFeatureViews() []string {
@@ -1348,7 +1732,7 @@ type MaterializeResponse struct {
 
 func (x *MaterializeResponse) Reset() {
 	*x = MaterializeResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[18]
+	mi := &file_larder_v1_control_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1360,7 +1744,7 @@ func (x *MaterializeResponse) String() string {
 func (*MaterializeResponse) ProtoMessage() {}
 
 func (x *MaterializeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[18]
+	mi := &file_larder_v1_control_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1373,7 +1757,7 @@ func (x *MaterializeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MaterializeResponse.ProtoReflect.Descriptor instead.
 func (*MaterializeResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{18}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *MaterializeResponse) GetRuns() []*Run {
@@ -1419,7 +1803,7 @@ type Run struct {
 
 func (x *Run) Reset() {
 	*x = Run{}
-	mi := &file_larder_v1_control_proto_msgTypes[19]
+	mi := &file_larder_v1_control_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1431,7 +1815,7 @@ func (x *Run) String() string {
 func (*Run) ProtoMessage() {}
 
 func (x *Run) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[19]
+	mi := &file_larder_v1_control_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1444,7 +1828,7 @@ func (x *Run) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Run.ProtoReflect.Descriptor instead.
 func (*Run) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{19}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Run) GetId() string {
@@ -1588,7 +1972,7 @@ type BadRows struct {
 
 func (x *BadRows) Reset() {
 	*x = BadRows{}
-	mi := &file_larder_v1_control_proto_msgTypes[20]
+	mi := &file_larder_v1_control_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1600,7 +1984,7 @@ func (x *BadRows) String() string {
 func (*BadRows) ProtoMessage() {}
 
 func (x *BadRows) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[20]
+	mi := &file_larder_v1_control_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1613,7 +1997,7 @@ func (x *BadRows) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BadRows.ProtoReflect.Descriptor instead.
 func (*BadRows) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{20}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *BadRows) GetReason() string {
@@ -1646,7 +2030,7 @@ type GetRunRequest struct {
 
 func (x *GetRunRequest) Reset() {
 	*x = GetRunRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[21]
+	mi := &file_larder_v1_control_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1658,7 +2042,7 @@ func (x *GetRunRequest) String() string {
 func (*GetRunRequest) ProtoMessage() {}
 
 func (x *GetRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[21]
+	mi := &file_larder_v1_control_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1671,7 +2055,7 @@ func (x *GetRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunRequest.ProtoReflect.Descriptor instead.
 func (*GetRunRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{21}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *GetRunRequest) GetId() string {
@@ -1690,7 +2074,7 @@ type GetRunResponse struct {
 
 func (x *GetRunResponse) Reset() {
 	*x = GetRunResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[22]
+	mi := &file_larder_v1_control_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1702,7 +2086,7 @@ func (x *GetRunResponse) String() string {
 func (*GetRunResponse) ProtoMessage() {}
 
 func (x *GetRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[22]
+	mi := &file_larder_v1_control_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1715,7 +2099,7 @@ func (x *GetRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunResponse.ProtoReflect.Descriptor instead.
 func (*GetRunResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{22}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *GetRunResponse) GetRun() *Run {
@@ -1734,7 +2118,7 @@ type CancelRunRequest struct {
 
 func (x *CancelRunRequest) Reset() {
 	*x = CancelRunRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[23]
+	mi := &file_larder_v1_control_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1746,7 +2130,7 @@ func (x *CancelRunRequest) String() string {
 func (*CancelRunRequest) ProtoMessage() {}
 
 func (x *CancelRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[23]
+	mi := &file_larder_v1_control_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1759,7 +2143,7 @@ func (x *CancelRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRunRequest.ProtoReflect.Descriptor instead.
 func (*CancelRunRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{23}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *CancelRunRequest) GetId() string {
@@ -1779,7 +2163,7 @@ type CancelRunResponse struct {
 
 func (x *CancelRunResponse) Reset() {
 	*x = CancelRunResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[24]
+	mi := &file_larder_v1_control_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1791,7 +2175,7 @@ func (x *CancelRunResponse) String() string {
 func (*CancelRunResponse) ProtoMessage() {}
 
 func (x *CancelRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[24]
+	mi := &file_larder_v1_control_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1804,7 +2188,7 @@ func (x *CancelRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRunResponse.ProtoReflect.Descriptor instead.
 func (*CancelRunResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{24}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *CancelRunResponse) GetRun() *Run {
@@ -1822,7 +2206,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[25]
+	mi := &file_larder_v1_control_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1834,7 +2218,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[25]
+	mi := &file_larder_v1_control_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1847,7 +2231,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{25}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{31}
 }
 
 type GetStatusResponse struct {
@@ -1876,7 +2260,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[26]
+	mi := &file_larder_v1_control_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1888,7 +2272,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[26]
+	mi := &file_larder_v1_control_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1901,7 +2285,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{26}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *GetStatusResponse) GetServerVersion() string {
@@ -2004,7 +2388,7 @@ type ViewStatus struct {
 
 func (x *ViewStatus) Reset() {
 	*x = ViewStatus{}
-	mi := &file_larder_v1_control_proto_msgTypes[27]
+	mi := &file_larder_v1_control_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2016,7 +2400,7 @@ func (x *ViewStatus) String() string {
 func (*ViewStatus) ProtoMessage() {}
 
 func (x *ViewStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[27]
+	mi := &file_larder_v1_control_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2029,7 +2413,7 @@ func (x *ViewStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ViewStatus.ProtoReflect.Descriptor instead.
 func (*ViewStatus) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{27}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ViewStatus) GetFeatureView() string {
@@ -2089,14 +2473,16 @@ func (x *ViewStatus) GetLastRun() *Run {
 }
 
 type ListModelsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty: all.
+	Model         string `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListModelsRequest) Reset() {
 	*x = ListModelsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[28]
+	mi := &file_larder_v1_control_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2108,7 +2494,7 @@ func (x *ListModelsRequest) String() string {
 func (*ListModelsRequest) ProtoMessage() {}
 
 func (x *ListModelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[28]
+	mi := &file_larder_v1_control_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2121,7 +2507,14 @@ func (x *ListModelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListModelsRequest.ProtoReflect.Descriptor instead.
 func (*ListModelsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{28}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *ListModelsRequest) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
 }
 
 type ListModelsResponse struct {
@@ -2133,7 +2526,7 @@ type ListModelsResponse struct {
 
 func (x *ListModelsResponse) Reset() {
 	*x = ListModelsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[29]
+	mi := &file_larder_v1_control_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2145,7 +2538,7 @@ func (x *ListModelsResponse) String() string {
 func (*ListModelsResponse) ProtoMessage() {}
 
 func (x *ListModelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[29]
+	mi := &file_larder_v1_control_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2158,7 +2551,7 @@ func (x *ListModelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListModelsResponse.ProtoReflect.Descriptor instead.
 func (*ListModelsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{29}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ListModelsResponse) GetModels() []*ModelStatus {
@@ -2172,15 +2565,18 @@ type ModelStatus struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	Model          string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
 	FeatureService string                 `protobuf:"bytes,2,opt,name=feature_service,json=featureService,proto3" json:"feature_service,omitempty"`
-	Serve          int64                  `protobuf:"varint,3,opt,name=serve,proto3" json:"serve,omitempty"`
-	Versions       []*ModelVersionStatus  `protobuf:"bytes,4,rep,name=versions,proto3" json:"versions,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The version that answers, or the control of the traffic; 0 when it has none yet.
+	Serve    int64                 `protobuf:"varint,3,opt,name=serve,proto3" json:"serve,omitempty"`
+	Versions []*ModelVersionStatus `protobuf:"bytes,4,rep,name=versions,proto3" json:"versions,omitempty"`
+	// Where versions come from by themselves; absent when from nowhere.
+	Source        *ModelSource `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ModelStatus) Reset() {
 	*x = ModelStatus{}
-	mi := &file_larder_v1_control_proto_msgTypes[30]
+	mi := &file_larder_v1_control_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2192,7 +2588,7 @@ func (x *ModelStatus) String() string {
 func (*ModelStatus) ProtoMessage() {}
 
 func (x *ModelStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[30]
+	mi := &file_larder_v1_control_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2205,7 +2601,7 @@ func (x *ModelStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelStatus.ProtoReflect.Descriptor instead.
 func (*ModelStatus) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{30}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ModelStatus) GetModel() string {
@@ -2236,6 +2632,86 @@ func (x *ModelStatus) GetVersions() []*ModelVersionStatus {
 	return nil
 }
 
+func (x *ModelStatus) GetSource() *ModelSource {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+// A ModelSource brings versions of a model by itself.
+type ModelSource struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As in "mlflow fraud@champion", or "repository fraud".
+	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// When this server looked last, in microseconds since 1970 UTC; 0 when not yet.
+	LookedAt int64 `protobuf:"varint,2,opt,name=looked_at,json=lookedAt,proto3" json:"looked_at,omitempty"`
+	// The version that the alias named then; 0 of a repository.
+	AliasVersion int64 `protobuf:"varint,3,opt,name=alias_version,json=aliasVersion,proto3" json:"alias_version,omitempty"`
+	// Why the newest there is not here; empty when all is well.
+	Fault         string `protobuf:"bytes,4,opt,name=fault,proto3" json:"fault,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ModelSource) Reset() {
+	*x = ModelSource{}
+	mi := &file_larder_v1_control_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ModelSource) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ModelSource) ProtoMessage() {}
+
+func (x *ModelSource) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ModelSource.ProtoReflect.Descriptor instead.
+func (*ModelSource) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *ModelSource) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *ModelSource) GetLookedAt() int64 {
+	if x != nil {
+		return x.LookedAt
+	}
+	return 0
+}
+
+func (x *ModelSource) GetAliasVersion() int64 {
+	if x != nil {
+		return x.AliasVersion
+	}
+	return 0
+}
+
+func (x *ModelSource) GetFault() string {
+	if x != nil {
+		return x.Fault
+	}
+	return ""
+}
+
 type ModelVersionStatus struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
 	ModelVersion int64                  `protobuf:"varint,1,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
@@ -2244,16 +2720,27 @@ type ModelVersionStatus struct {
 	// How it is scored.
 	Report *ModelReport `protobuf:"bytes,4,opt,name=report,proto3" json:"report,omitempty"`
 	// The model's inputs and outputs, as in "features float32[N,13]".
-	Inputs        []string `protobuf:"bytes,5,rep,name=inputs,proto3" json:"inputs,omitempty"`
-	Outputs       []string `protobuf:"bytes,6,rep,name=outputs,proto3" json:"outputs,omitempty"`
-	Loaded        bool     `protobuf:"varint,7,opt,name=loaded,proto3" json:"loaded,omitempty"`
+	Inputs  []string `protobuf:"bytes,5,rep,name=inputs,proto3" json:"inputs,omitempty"`
+	Outputs []string `protobuf:"bytes,6,rep,name=outputs,proto3" json:"outputs,omitempty"`
+	Loaded  bool     `protobuf:"varint,7,opt,name=loaded,proto3" json:"loaded,omitempty"`
+	// Who brought it when, in microseconds since 1970 UTC, and the version of the
+	// definitions that had it first. Empty and 0 when that is too long ago to tell.
+	AddedBy string `protobuf:"bytes,8,opt,name=added_by,json=addedBy,proto3" json:"added_by,omitempty"`
+	AddedAt int64  `protobuf:"varint,9,opt,name=added_at,json=addedAt,proto3" json:"added_at,omitempty"`
+	AddedIn int64  `protobuf:"varint,10,opt,name=added_in,json=addedIn,proto3" json:"added_in,omitempty"`
+	// What is said of it.
+	Dataset string             `protobuf:"bytes,11,opt,name=dataset,proto3" json:"dataset,omitempty"`
+	Metrics map[string]float64 `protobuf:"bytes,12,rep,name=metrics,proto3" json:"metrics,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
+	Tags    map[string]string  `protobuf:"bytes,13,rep,name=tags,proto3" json:"tags,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// How it came: empty from a folder of definitions; push, mlflow or repository.
+	From          string `protobuf:"bytes,14,opt,name=from,proto3" json:"from,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ModelVersionStatus) Reset() {
 	*x = ModelVersionStatus{}
-	mi := &file_larder_v1_control_proto_msgTypes[31]
+	mi := &file_larder_v1_control_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2265,7 +2752,7 @@ func (x *ModelVersionStatus) String() string {
 func (*ModelVersionStatus) ProtoMessage() {}
 
 func (x *ModelVersionStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[31]
+	mi := &file_larder_v1_control_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2278,7 +2765,7 @@ func (x *ModelVersionStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelVersionStatus.ProtoReflect.Descriptor instead.
 func (*ModelVersionStatus) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{31}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ModelVersionStatus) GetModelVersion() int64 {
@@ -2330,6 +2817,55 @@ func (x *ModelVersionStatus) GetLoaded() bool {
 	return false
 }
 
+func (x *ModelVersionStatus) GetAddedBy() string {
+	if x != nil {
+		return x.AddedBy
+	}
+	return ""
+}
+
+func (x *ModelVersionStatus) GetAddedAt() int64 {
+	if x != nil {
+		return x.AddedAt
+	}
+	return 0
+}
+
+func (x *ModelVersionStatus) GetAddedIn() int64 {
+	if x != nil {
+		return x.AddedIn
+	}
+	return 0
+}
+
+func (x *ModelVersionStatus) GetDataset() string {
+	if x != nil {
+		return x.Dataset
+	}
+	return ""
+}
+
+func (x *ModelVersionStatus) GetMetrics() map[string]float64 {
+	if x != nil {
+		return x.Metrics
+	}
+	return nil
+}
+
+func (x *ModelVersionStatus) GetTags() map[string]string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *ModelVersionStatus) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
 type GetPlanRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to What:
@@ -2346,7 +2882,7 @@ type GetPlanRequest struct {
 
 func (x *GetPlanRequest) Reset() {
 	*x = GetPlanRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[32]
+	mi := &file_larder_v1_control_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2358,7 +2894,7 @@ func (x *GetPlanRequest) String() string {
 func (*GetPlanRequest) ProtoMessage() {}
 
 func (x *GetPlanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[32]
+	mi := &file_larder_v1_control_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2371,7 +2907,7 @@ func (x *GetPlanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPlanRequest.ProtoReflect.Descriptor instead.
 func (*GetPlanRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{32}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *GetPlanRequest) GetWhat() isGetPlanRequest_What {
@@ -2456,7 +2992,7 @@ type GetPlanResponse struct {
 
 func (x *GetPlanResponse) Reset() {
 	*x = GetPlanResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[33]
+	mi := &file_larder_v1_control_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2468,7 +3004,7 @@ func (x *GetPlanResponse) String() string {
 func (*GetPlanResponse) ProtoMessage() {}
 
 func (x *GetPlanResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[33]
+	mi := &file_larder_v1_control_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2481,7 +3017,7 @@ func (x *GetPlanResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPlanResponse.ProtoReflect.Descriptor instead.
 func (*GetPlanResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{33}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *GetPlanResponse) GetKeys() []*Field {
@@ -2538,7 +3074,7 @@ type Field struct {
 
 func (x *Field) Reset() {
 	*x = Field{}
-	mi := &file_larder_v1_control_proto_msgTypes[34]
+	mi := &file_larder_v1_control_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2550,7 +3086,7 @@ func (x *Field) String() string {
 func (*Field) ProtoMessage() {}
 
 func (x *Field) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[34]
+	mi := &file_larder_v1_control_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2563,7 +3099,7 @@ func (x *Field) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Field.ProtoReflect.Descriptor instead.
 func (*Field) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{34}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Field) GetName() string {
@@ -2593,7 +3129,7 @@ type VerifyRequest struct {
 
 func (x *VerifyRequest) Reset() {
 	*x = VerifyRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[35]
+	mi := &file_larder_v1_control_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2605,7 +3141,7 @@ func (x *VerifyRequest) String() string {
 func (*VerifyRequest) ProtoMessage() {}
 
 func (x *VerifyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[35]
+	mi := &file_larder_v1_control_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2618,7 +3154,7 @@ func (x *VerifyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyRequest.ProtoReflect.Descriptor instead.
 func (*VerifyRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{35}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *VerifyRequest) GetFeatureViews() []string {
@@ -2652,7 +3188,7 @@ type VerifyResponse struct {
 
 func (x *VerifyResponse) Reset() {
 	*x = VerifyResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[36]
+	mi := &file_larder_v1_control_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2664,7 +3200,7 @@ func (x *VerifyResponse) String() string {
 func (*VerifyResponse) ProtoMessage() {}
 
 func (x *VerifyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[36]
+	mi := &file_larder_v1_control_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2677,7 +3213,7 @@ func (x *VerifyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyResponse.ProtoReflect.Descriptor instead.
 func (*VerifyResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{36}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *VerifyResponse) GetViews() []*ViewVerification {
@@ -2715,7 +3251,7 @@ type ViewVerification struct {
 
 func (x *ViewVerification) Reset() {
 	*x = ViewVerification{}
-	mi := &file_larder_v1_control_proto_msgTypes[37]
+	mi := &file_larder_v1_control_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2727,7 +3263,7 @@ func (x *ViewVerification) String() string {
 func (*ViewVerification) ProtoMessage() {}
 
 func (x *ViewVerification) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[37]
+	mi := &file_larder_v1_control_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2740,7 +3276,7 @@ func (x *ViewVerification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ViewVerification.ProtoReflect.Descriptor instead.
 func (*ViewVerification) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{37}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ViewVerification) GetFeatureView() string {
@@ -2837,7 +3373,7 @@ type FeatureVerification struct {
 
 func (x *FeatureVerification) Reset() {
 	*x = FeatureVerification{}
-	mi := &file_larder_v1_control_proto_msgTypes[38]
+	mi := &file_larder_v1_control_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2849,7 +3385,7 @@ func (x *FeatureVerification) String() string {
 func (*FeatureVerification) ProtoMessage() {}
 
 func (x *FeatureVerification) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[38]
+	mi := &file_larder_v1_control_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2862,7 +3398,7 @@ func (x *FeatureVerification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeatureVerification.ProtoReflect.Descriptor instead.
 func (*FeatureVerification) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{38}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *FeatureVerification) GetFeature() string {
@@ -2897,7 +3433,7 @@ type Difference struct {
 
 func (x *Difference) Reset() {
 	*x = Difference{}
-	mi := &file_larder_v1_control_proto_msgTypes[39]
+	mi := &file_larder_v1_control_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2909,7 +3445,7 @@ func (x *Difference) String() string {
 func (*Difference) ProtoMessage() {}
 
 func (x *Difference) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[39]
+	mi := &file_larder_v1_control_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2922,7 +3458,7 @@ func (x *Difference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Difference.ProtoReflect.Descriptor instead.
 func (*Difference) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{39}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Difference) GetKind() string {
@@ -2976,7 +3512,7 @@ type ScoreVectorsRequest struct {
 
 func (x *ScoreVectorsRequest) Reset() {
 	*x = ScoreVectorsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[40]
+	mi := &file_larder_v1_control_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2988,7 +3524,7 @@ func (x *ScoreVectorsRequest) String() string {
 func (*ScoreVectorsRequest) ProtoMessage() {}
 
 func (x *ScoreVectorsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[40]
+	mi := &file_larder_v1_control_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3001,7 +3537,7 @@ func (x *ScoreVectorsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScoreVectorsRequest.ProtoReflect.Descriptor instead.
 func (*ScoreVectorsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{40}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ScoreVectorsRequest) GetModel() string {
@@ -3041,7 +3577,7 @@ type ScoreVectorsResponse struct {
 
 func (x *ScoreVectorsResponse) Reset() {
 	*x = ScoreVectorsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[41]
+	mi := &file_larder_v1_control_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3053,7 +3589,7 @@ func (x *ScoreVectorsResponse) String() string {
 func (*ScoreVectorsResponse) ProtoMessage() {}
 
 func (x *ScoreVectorsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[41]
+	mi := &file_larder_v1_control_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3066,7 +3602,7 @@ func (x *ScoreVectorsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScoreVectorsResponse.ProtoReflect.Descriptor instead.
 func (*ScoreVectorsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{41}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ScoreVectorsResponse) GetScores() []float64 {
@@ -3085,7 +3621,7 @@ type GetDatasetRequest struct {
 
 func (x *GetDatasetRequest) Reset() {
 	*x = GetDatasetRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[42]
+	mi := &file_larder_v1_control_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3097,7 +3633,7 @@ func (x *GetDatasetRequest) String() string {
 func (*GetDatasetRequest) ProtoMessage() {}
 
 func (x *GetDatasetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[42]
+	mi := &file_larder_v1_control_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3110,7 +3646,7 @@ func (x *GetDatasetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDatasetRequest.ProtoReflect.Descriptor instead.
 func (*GetDatasetRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{42}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *GetDatasetRequest) GetId() string {
@@ -3129,7 +3665,7 @@ type GetDatasetResponse struct {
 
 func (x *GetDatasetResponse) Reset() {
 	*x = GetDatasetResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[43]
+	mi := &file_larder_v1_control_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3141,7 +3677,7 @@ func (x *GetDatasetResponse) String() string {
 func (*GetDatasetResponse) ProtoMessage() {}
 
 func (x *GetDatasetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[43]
+	mi := &file_larder_v1_control_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3154,7 +3690,7 @@ func (x *GetDatasetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDatasetResponse.ProtoReflect.Descriptor instead.
 func (*GetDatasetResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{43}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *GetDatasetResponse) GetDataset() *Dataset {
@@ -3174,7 +3710,7 @@ type ListDatasetsRequest struct {
 
 func (x *ListDatasetsRequest) Reset() {
 	*x = ListDatasetsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[44]
+	mi := &file_larder_v1_control_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3186,7 +3722,7 @@ func (x *ListDatasetsRequest) String() string {
 func (*ListDatasetsRequest) ProtoMessage() {}
 
 func (x *ListDatasetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[44]
+	mi := &file_larder_v1_control_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3199,7 +3735,7 @@ func (x *ListDatasetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDatasetsRequest.ProtoReflect.Descriptor instead.
 func (*ListDatasetsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{44}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *ListDatasetsRequest) GetLimit() int32 {
@@ -3218,7 +3754,7 @@ type ListDatasetsResponse struct {
 
 func (x *ListDatasetsResponse) Reset() {
 	*x = ListDatasetsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[45]
+	mi := &file_larder_v1_control_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3230,7 +3766,7 @@ func (x *ListDatasetsResponse) String() string {
 func (*ListDatasetsResponse) ProtoMessage() {}
 
 func (x *ListDatasetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[45]
+	mi := &file_larder_v1_control_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3243,7 +3779,7 @@ func (x *ListDatasetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDatasetsResponse.ProtoReflect.Descriptor instead.
 func (*ListDatasetsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{45}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ListDatasetsResponse) GetDatasets() []*Dataset {
@@ -3268,7 +3804,7 @@ type Dataset struct {
 
 func (x *Dataset) Reset() {
 	*x = Dataset{}
-	mi := &file_larder_v1_control_proto_msgTypes[46]
+	mi := &file_larder_v1_control_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3280,7 +3816,7 @@ func (x *Dataset) String() string {
 func (*Dataset) ProtoMessage() {}
 
 func (x *Dataset) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[46]
+	mi := &file_larder_v1_control_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3293,7 +3829,7 @@ func (x *Dataset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dataset.ProtoReflect.Descriptor instead.
 func (*Dataset) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{46}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Dataset) GetId() string {
@@ -3332,7 +3868,7 @@ type SaveSnapshotRequest struct {
 
 func (x *SaveSnapshotRequest) Reset() {
 	*x = SaveSnapshotRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[47]
+	mi := &file_larder_v1_control_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3344,7 +3880,7 @@ func (x *SaveSnapshotRequest) String() string {
 func (*SaveSnapshotRequest) ProtoMessage() {}
 
 func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[47]
+	mi := &file_larder_v1_control_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3357,7 +3893,7 @@ func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{47}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{54}
 }
 
 type SaveSnapshotResponse struct {
@@ -3370,7 +3906,7 @@ type SaveSnapshotResponse struct {
 
 func (x *SaveSnapshotResponse) Reset() {
 	*x = SaveSnapshotResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[48]
+	mi := &file_larder_v1_control_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3382,7 +3918,7 @@ func (x *SaveSnapshotResponse) String() string {
 func (*SaveSnapshotResponse) ProtoMessage() {}
 
 func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[48]
+	mi := &file_larder_v1_control_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3395,7 +3931,7 @@ func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{48}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *SaveSnapshotResponse) GetChunk() []byte {
@@ -3421,11 +3957,12 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\">\n" +
 	"\x0eDefinitionFile\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
-	"\acontent\x18\x02 \x01(\fR\acontent\"\x85\x01\n" +
+	"\acontent\x18\x02 \x01(\fR\acontent\"\x9b\x01\n" +
 	"\fPlanResponse\x12!\n" +
 	"\fbase_version\x18\x01 \x01(\x03R\vbaseVersion\x12+\n" +
 	"\achanges\x18\x02 \x03(\v2\x11.larder.v1.ChangeR\achanges\x12%\n" +
-	"\x0emissing_models\x18\x03 \x03(\tR\rmissingModels\"\x96\x02\n" +
+	"\x0emissing_models\x18\x03 \x03(\tR\rmissingModels\x12\x14\n" +
+	"\x05notes\x18\x04 \x03(\tR\x05notes\"\x96\x02\n" +
 	"\x06Change\x120\n" +
 	"\x06action\x18\x01 \x01(\x0e2\x18.larder.v1.Change.ActionR\x06action\x12\x12\n" +
 	"\x04noun\x18\x02 \x01(\tR\x04noun\x12\x12\n" +
@@ -3448,11 +3985,12 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\fbase_version\x18\x03 \x01(\x03R\vbaseVersion\x12\x1d\n" +
 	"\n" +
 	"applied_by\x18\x04 \x01(\tR\tappliedByB\x06\n" +
-	"\x04what\"\x86\x01\n" +
+	"\x04what\"\x9c\x01\n" +
 	"\rApplyResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x03R\aversion\x12+\n" +
 	"\achanges\x18\x02 \x03(\v2\x11.larder.v1.ChangeR\achanges\x12.\n" +
-	"\x06models\x18\x03 \x03(\v2\x16.larder.v1.ModelReportR\x06models\"\x90\x01\n" +
+	"\x06models\x18\x03 \x03(\v2\x16.larder.v1.ModelReportR\x06models\x12\x14\n" +
+	"\x05notes\x18\x04 \x03(\tR\x05notes\"\x90\x01\n" +
 	"\vModelReport\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12#\n" +
 	"\rmodel_version\x18\x02 \x01(\x03R\fmodelVersion\x12\x16\n" +
@@ -3463,7 +4001,7 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x06sha256\x18\x01 \x01(\tR\x06sha256\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x03R\x04size\x12\x14\n" +
 	"\x05chunk\x18\x03 \x01(\fR\x05chunk\"\x12\n" +
-	"\x10PutModelResponse\"\xf8\x01\n" +
+	"\x10PutModelResponse\"\xec\x03\n" +
 	"\x10PushModelRequest\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12\x16\n" +
 	"\x06sha256\x18\x02 \x01(\tR\x06sha256\x12'\n" +
@@ -3473,7 +4011,16 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x06output\x18\x06 \x01(\tR\x06output\x12\x1b\n" +
 	"\x06column\x18\a \x01(\x05H\x00R\x06column\x88\x01\x01\x12\x1d\n" +
 	"\n" +
-	"applied_by\x18\b \x01(\tR\tappliedByB\t\n" +
+	"applied_by\x18\b \x01(\tR\tappliedBy\x12B\n" +
+	"\ametrics\x18\t \x03(\v2(.larder.v1.PushModelRequest.MetricsEntryR\ametrics\x129\n" +
+	"\x04tags\x18\n" +
+	" \x03(\v2%.larder.v1.PushModelRequest.TagsEntryR\x04tags\x1a:\n" +
+	"\fMetricsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\x1a7\n" +
+	"\tTagsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\t\n" +
 	"\a_column\"\xcf\x01\n" +
 	"\x11PushModelResponse\x12#\n" +
 	"\rmodel_version\x18\x01 \x01(\x03R\fmodelVersion\x12\x18\n" +
@@ -3482,7 +4029,32 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x06report\x18\x04 \x01(\v2\x16.larder.v1.ModelReportR\x06report\x12\x1e\n" +
 	"\n" +
 	"definition\x18\x05 \x01(\tR\n" +
-	"definition\"*\n" +
+	"definition\"o\n" +
+	"\x13PromoteModelRequest\x12\x14\n" +
+	"\x05model\x18\x01 \x01(\tR\x05model\x12#\n" +
+	"\rmodel_version\x18\x02 \x01(\x03R\fmodelVersion\x12\x1d\n" +
+	"\n" +
+	"applied_by\x18\x03 \x01(\tR\tappliedBy\"]\n" +
+	"\x14PromoteModelResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x03R\aversion\x12+\n" +
+	"\achanges\x18\x02 \x03(\v2\x11.larder.v1.ChangeR\achanges\"K\n" +
+	"\x14RollbackModelRequest\x12\x14\n" +
+	"\x05model\x18\x01 \x01(\tR\x05model\x12\x1d\n" +
+	"\n" +
+	"applied_by\x18\x02 \x01(\tR\tappliedBy\"\xa7\x01\n" +
+	"\x15RollbackModelResponse\x12#\n" +
+	"\rmodel_version\x18\x01 \x01(\x03R\fmodelVersion\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x03R\aversion\x12+\n" +
+	"\achanges\x18\x03 \x03(\v2\x11.larder.v1.ChangeR\achanges\x12\"\n" +
+	"\ras_of_version\x18\x04 \x01(\x03R\vasOfVersion\"n\n" +
+	"\x12RetireModelRequest\x12\x14\n" +
+	"\x05model\x18\x01 \x01(\tR\x05model\x12#\n" +
+	"\rmodel_version\x18\x02 \x01(\x03R\fmodelVersion\x12\x1d\n" +
+	"\n" +
+	"applied_by\x18\x03 \x01(\tR\tappliedBy\"\\\n" +
+	"\x13RetireModelResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x03R\aversion\x12+\n" +
+	"\achanges\x18\x02 \x03(\v2\x11.larder.v1.ChangeR\achanges\"*\n" +
 	"\x10HasModelsRequest\x12\x16\n" +
 	"\x06sha256\x18\x01 \x03(\tR\x06sha256\"-\n" +
 	"\x11HasModelsResponse\x12\x18\n" +
@@ -3576,15 +4148,22 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x04rows\x18\x05 \x01(\x03R\x04rows\x12\x1a\n" +
 	"\bschedule\x18\x06 \x01(\x03R\bschedule\x12\x1e\n" +
 	"\vnext_run_at\x18\a \x01(\x03R\tnextRunAt\x12)\n" +
-	"\blast_run\x18\b \x01(\v2\x0e.larder.v1.RunR\alastRun\"\x13\n" +
-	"\x11ListModelsRequest\"D\n" +
+	"\blast_run\x18\b \x01(\v2\x0e.larder.v1.RunR\alastRun\")\n" +
+	"\x11ListModelsRequest\x12\x14\n" +
+	"\x05model\x18\x01 \x01(\tR\x05model\"D\n" +
 	"\x12ListModelsResponse\x12.\n" +
-	"\x06models\x18\x01 \x03(\v2\x16.larder.v1.ModelStatusR\x06models\"\x9d\x01\n" +
+	"\x06models\x18\x01 \x03(\v2\x16.larder.v1.ModelStatusR\x06models\"\xcd\x01\n" +
 	"\vModelStatus\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12'\n" +
 	"\x0ffeature_service\x18\x02 \x01(\tR\x0efeatureService\x12\x14\n" +
 	"\x05serve\x18\x03 \x01(\x03R\x05serve\x129\n" +
-	"\bversions\x18\x04 \x03(\v2\x1d.larder.v1.ModelVersionStatusR\bversions\"\xdf\x01\n" +
+	"\bversions\x18\x04 \x03(\v2\x1d.larder.v1.ModelVersionStatusR\bversions\x12.\n" +
+	"\x06source\x18\x05 \x01(\v2\x16.larder.v1.ModelSourceR\x06source\"}\n" +
+	"\vModelSource\x12\x16\n" +
+	"\x06source\x18\x01 \x01(\tR\x06source\x12\x1b\n" +
+	"\tlooked_at\x18\x02 \x01(\x03R\blookedAt\x12#\n" +
+	"\ralias_version\x18\x03 \x01(\x03R\faliasVersion\x12\x14\n" +
+	"\x05fault\x18\x04 \x01(\tR\x05fault\"\xd6\x04\n" +
 	"\x12ModelVersionStatus\x12#\n" +
 	"\rmodel_version\x18\x01 \x01(\x03R\fmodelVersion\x12\x16\n" +
 	"\x06sha256\x18\x02 \x01(\tR\x06sha256\x12\x12\n" +
@@ -3592,7 +4171,21 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x06report\x18\x04 \x01(\v2\x16.larder.v1.ModelReportR\x06report\x12\x16\n" +
 	"\x06inputs\x18\x05 \x03(\tR\x06inputs\x12\x18\n" +
 	"\aoutputs\x18\x06 \x03(\tR\aoutputs\x12\x16\n" +
-	"\x06loaded\x18\a \x01(\bR\x06loaded\"\xb6\x01\n" +
+	"\x06loaded\x18\a \x01(\bR\x06loaded\x12\x19\n" +
+	"\badded_by\x18\b \x01(\tR\aaddedBy\x12\x19\n" +
+	"\badded_at\x18\t \x01(\x03R\aaddedAt\x12\x19\n" +
+	"\badded_in\x18\n" +
+	" \x01(\x03R\aaddedIn\x12\x18\n" +
+	"\adataset\x18\v \x01(\tR\adataset\x12D\n" +
+	"\ametrics\x18\f \x03(\v2*.larder.v1.ModelVersionStatus.MetricsEntryR\ametrics\x12;\n" +
+	"\x04tags\x18\r \x03(\v2'.larder.v1.ModelVersionStatus.TagsEntryR\x04tags\x12\x12\n" +
+	"\x04from\x18\x0e \x01(\tR\x04from\x1a:\n" +
+	"\fMetricsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\x1a7\n" +
+	"\tTagsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb6\x01\n" +
 	"\x0eGetPlanRequest\x12)\n" +
 	"\x0ffeature_service\x18\x01 \x01(\tH\x00R\x0efeatureService\x124\n" +
 	"\bfeatures\x18\x02 \x01(\v2\x16.larder.v1.FeatureListH\x00R\bfeatures\x12\x16\n" +
@@ -3667,13 +4260,16 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\bmanifest\x18\x04 \x01(\tR\bmanifest\"\x15\n" +
 	"\x13SaveSnapshotRequest\",\n" +
 	"\x14SaveSnapshotResponse\x12\x14\n" +
-	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\xda\t\n" +
+	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\xcd\v\n" +
 	"\x0eControlService\x127\n" +
 	"\x04Plan\x12\x16.larder.v1.PlanRequest\x1a\x17.larder.v1.PlanResponse\x12:\n" +
 	"\x05Apply\x12\x17.larder.v1.ApplyRequest\x1a\x18.larder.v1.ApplyResponse\x12E\n" +
 	"\bPutModel\x12\x1a.larder.v1.PutModelRequest\x1a\x1b.larder.v1.PutModelResponse(\x01\x12F\n" +
 	"\tHasModels\x12\x1b.larder.v1.HasModelsRequest\x1a\x1c.larder.v1.HasModelsResponse\x12F\n" +
 	"\tPushModel\x12\x1b.larder.v1.PushModelRequest\x1a\x1c.larder.v1.PushModelResponse\x12O\n" +
+	"\fPromoteModel\x12\x1e.larder.v1.PromoteModelRequest\x1a\x1f.larder.v1.PromoteModelResponse\x12R\n" +
+	"\rRollbackModel\x12\x1f.larder.v1.RollbackModelRequest\x1a .larder.v1.RollbackModelResponse\x12L\n" +
+	"\vRetireModel\x12\x1d.larder.v1.RetireModelRequest\x1a\x1e.larder.v1.RetireModelResponse\x12O\n" +
 	"\fListVersions\x12\x1e.larder.v1.ListVersionsRequest\x1a\x1f.larder.v1.ListVersionsResponse\x12N\n" +
 	"\vMaterialize\x12\x1d.larder.v1.MaterializeRequest\x1a\x1e.larder.v1.MaterializeResponse0\x01\x12=\n" +
 	"\x06GetRun\x12\x18.larder.v1.GetRunRequest\x1a\x19.larder.v1.GetRunResponse\x12F\n" +
@@ -3702,134 +4298,159 @@ func file_larder_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_larder_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 50)
+var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 61)
 var file_larder_v1_control_proto_goTypes = []any{
-	(Change_Action)(0),           // 0: larder.v1.Change.Action
-	(Run_State)(0),               // 1: larder.v1.Run.State
-	(*PlanRequest)(nil),          // 2: larder.v1.PlanRequest
-	(*DefinitionFiles)(nil),      // 3: larder.v1.DefinitionFiles
-	(*DefinitionFile)(nil),       // 4: larder.v1.DefinitionFile
-	(*PlanResponse)(nil),         // 5: larder.v1.PlanResponse
-	(*Change)(nil),               // 6: larder.v1.Change
-	(*ApplyRequest)(nil),         // 7: larder.v1.ApplyRequest
-	(*ApplyResponse)(nil),        // 8: larder.v1.ApplyResponse
-	(*ModelReport)(nil),          // 9: larder.v1.ModelReport
-	(*PutModelRequest)(nil),      // 10: larder.v1.PutModelRequest
-	(*PutModelResponse)(nil),     // 11: larder.v1.PutModelResponse
-	(*PushModelRequest)(nil),     // 12: larder.v1.PushModelRequest
-	(*PushModelResponse)(nil),    // 13: larder.v1.PushModelResponse
-	(*HasModelsRequest)(nil),     // 14: larder.v1.HasModelsRequest
-	(*HasModelsResponse)(nil),    // 15: larder.v1.HasModelsResponse
-	(*ListVersionsRequest)(nil),  // 16: larder.v1.ListVersionsRequest
-	(*ListVersionsResponse)(nil), // 17: larder.v1.ListVersionsResponse
-	(*Version)(nil),              // 18: larder.v1.Version
-	(*MaterializeRequest)(nil),   // 19: larder.v1.MaterializeRequest
-	(*MaterializeResponse)(nil),  // 20: larder.v1.MaterializeResponse
-	(*Run)(nil),                  // 21: larder.v1.Run
-	(*BadRows)(nil),              // 22: larder.v1.BadRows
-	(*GetRunRequest)(nil),        // 23: larder.v1.GetRunRequest
-	(*GetRunResponse)(nil),       // 24: larder.v1.GetRunResponse
-	(*CancelRunRequest)(nil),     // 25: larder.v1.CancelRunRequest
-	(*CancelRunResponse)(nil),    // 26: larder.v1.CancelRunResponse
-	(*GetStatusRequest)(nil),     // 27: larder.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),    // 28: larder.v1.GetStatusResponse
-	(*ViewStatus)(nil),           // 29: larder.v1.ViewStatus
-	(*ListModelsRequest)(nil),    // 30: larder.v1.ListModelsRequest
-	(*ListModelsResponse)(nil),   // 31: larder.v1.ListModelsResponse
-	(*ModelStatus)(nil),          // 32: larder.v1.ModelStatus
-	(*ModelVersionStatus)(nil),   // 33: larder.v1.ModelVersionStatus
-	(*GetPlanRequest)(nil),       // 34: larder.v1.GetPlanRequest
-	(*GetPlanResponse)(nil),      // 35: larder.v1.GetPlanResponse
-	(*Field)(nil),                // 36: larder.v1.Field
-	(*VerifyRequest)(nil),        // 37: larder.v1.VerifyRequest
-	(*VerifyResponse)(nil),       // 38: larder.v1.VerifyResponse
-	(*ViewVerification)(nil),     // 39: larder.v1.ViewVerification
-	(*FeatureVerification)(nil),  // 40: larder.v1.FeatureVerification
-	(*Difference)(nil),           // 41: larder.v1.Difference
-	(*ScoreVectorsRequest)(nil),  // 42: larder.v1.ScoreVectorsRequest
-	(*ScoreVectorsResponse)(nil), // 43: larder.v1.ScoreVectorsResponse
-	(*GetDatasetRequest)(nil),    // 44: larder.v1.GetDatasetRequest
-	(*GetDatasetResponse)(nil),   // 45: larder.v1.GetDatasetResponse
-	(*ListDatasetsRequest)(nil),  // 46: larder.v1.ListDatasetsRequest
-	(*ListDatasetsResponse)(nil), // 47: larder.v1.ListDatasetsResponse
-	(*Dataset)(nil),              // 48: larder.v1.Dataset
-	(*SaveSnapshotRequest)(nil),  // 49: larder.v1.SaveSnapshotRequest
-	(*SaveSnapshotResponse)(nil), // 50: larder.v1.SaveSnapshotResponse
-	nil,                          // 51: larder.v1.DefinitionFiles.ModelsEntry
-	(*FeatureList)(nil),          // 52: larder.v1.FeatureList
-	(*Column)(nil),               // 53: larder.v1.Column
+	(Change_Action)(0),            // 0: larder.v1.Change.Action
+	(Run_State)(0),                // 1: larder.v1.Run.State
+	(*PlanRequest)(nil),           // 2: larder.v1.PlanRequest
+	(*DefinitionFiles)(nil),       // 3: larder.v1.DefinitionFiles
+	(*DefinitionFile)(nil),        // 4: larder.v1.DefinitionFile
+	(*PlanResponse)(nil),          // 5: larder.v1.PlanResponse
+	(*Change)(nil),                // 6: larder.v1.Change
+	(*ApplyRequest)(nil),          // 7: larder.v1.ApplyRequest
+	(*ApplyResponse)(nil),         // 8: larder.v1.ApplyResponse
+	(*ModelReport)(nil),           // 9: larder.v1.ModelReport
+	(*PutModelRequest)(nil),       // 10: larder.v1.PutModelRequest
+	(*PutModelResponse)(nil),      // 11: larder.v1.PutModelResponse
+	(*PushModelRequest)(nil),      // 12: larder.v1.PushModelRequest
+	(*PushModelResponse)(nil),     // 13: larder.v1.PushModelResponse
+	(*PromoteModelRequest)(nil),   // 14: larder.v1.PromoteModelRequest
+	(*PromoteModelResponse)(nil),  // 15: larder.v1.PromoteModelResponse
+	(*RollbackModelRequest)(nil),  // 16: larder.v1.RollbackModelRequest
+	(*RollbackModelResponse)(nil), // 17: larder.v1.RollbackModelResponse
+	(*RetireModelRequest)(nil),    // 18: larder.v1.RetireModelRequest
+	(*RetireModelResponse)(nil),   // 19: larder.v1.RetireModelResponse
+	(*HasModelsRequest)(nil),      // 20: larder.v1.HasModelsRequest
+	(*HasModelsResponse)(nil),     // 21: larder.v1.HasModelsResponse
+	(*ListVersionsRequest)(nil),   // 22: larder.v1.ListVersionsRequest
+	(*ListVersionsResponse)(nil),  // 23: larder.v1.ListVersionsResponse
+	(*Version)(nil),               // 24: larder.v1.Version
+	(*MaterializeRequest)(nil),    // 25: larder.v1.MaterializeRequest
+	(*MaterializeResponse)(nil),   // 26: larder.v1.MaterializeResponse
+	(*Run)(nil),                   // 27: larder.v1.Run
+	(*BadRows)(nil),               // 28: larder.v1.BadRows
+	(*GetRunRequest)(nil),         // 29: larder.v1.GetRunRequest
+	(*GetRunResponse)(nil),        // 30: larder.v1.GetRunResponse
+	(*CancelRunRequest)(nil),      // 31: larder.v1.CancelRunRequest
+	(*CancelRunResponse)(nil),     // 32: larder.v1.CancelRunResponse
+	(*GetStatusRequest)(nil),      // 33: larder.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),     // 34: larder.v1.GetStatusResponse
+	(*ViewStatus)(nil),            // 35: larder.v1.ViewStatus
+	(*ListModelsRequest)(nil),     // 36: larder.v1.ListModelsRequest
+	(*ListModelsResponse)(nil),    // 37: larder.v1.ListModelsResponse
+	(*ModelStatus)(nil),           // 38: larder.v1.ModelStatus
+	(*ModelSource)(nil),           // 39: larder.v1.ModelSource
+	(*ModelVersionStatus)(nil),    // 40: larder.v1.ModelVersionStatus
+	(*GetPlanRequest)(nil),        // 41: larder.v1.GetPlanRequest
+	(*GetPlanResponse)(nil),       // 42: larder.v1.GetPlanResponse
+	(*Field)(nil),                 // 43: larder.v1.Field
+	(*VerifyRequest)(nil),         // 44: larder.v1.VerifyRequest
+	(*VerifyResponse)(nil),        // 45: larder.v1.VerifyResponse
+	(*ViewVerification)(nil),      // 46: larder.v1.ViewVerification
+	(*FeatureVerification)(nil),   // 47: larder.v1.FeatureVerification
+	(*Difference)(nil),            // 48: larder.v1.Difference
+	(*ScoreVectorsRequest)(nil),   // 49: larder.v1.ScoreVectorsRequest
+	(*ScoreVectorsResponse)(nil),  // 50: larder.v1.ScoreVectorsResponse
+	(*GetDatasetRequest)(nil),     // 51: larder.v1.GetDatasetRequest
+	(*GetDatasetResponse)(nil),    // 52: larder.v1.GetDatasetResponse
+	(*ListDatasetsRequest)(nil),   // 53: larder.v1.ListDatasetsRequest
+	(*ListDatasetsResponse)(nil),  // 54: larder.v1.ListDatasetsResponse
+	(*Dataset)(nil),               // 55: larder.v1.Dataset
+	(*SaveSnapshotRequest)(nil),   // 56: larder.v1.SaveSnapshotRequest
+	(*SaveSnapshotResponse)(nil),  // 57: larder.v1.SaveSnapshotResponse
+	nil,                           // 58: larder.v1.DefinitionFiles.ModelsEntry
+	nil,                           // 59: larder.v1.PushModelRequest.MetricsEntry
+	nil,                           // 60: larder.v1.PushModelRequest.TagsEntry
+	nil,                           // 61: larder.v1.ModelVersionStatus.MetricsEntry
+	nil,                           // 62: larder.v1.ModelVersionStatus.TagsEntry
+	(*FeatureList)(nil),           // 63: larder.v1.FeatureList
+	(*Column)(nil),                // 64: larder.v1.Column
 }
 var file_larder_v1_control_proto_depIdxs = []int32{
 	3,  // 0: larder.v1.PlanRequest.files:type_name -> larder.v1.DefinitionFiles
 	4,  // 1: larder.v1.DefinitionFiles.files:type_name -> larder.v1.DefinitionFile
-	51, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
+	58, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
 	6,  // 3: larder.v1.PlanResponse.changes:type_name -> larder.v1.Change
 	0,  // 4: larder.v1.Change.action:type_name -> larder.v1.Change.Action
 	3,  // 5: larder.v1.ApplyRequest.files:type_name -> larder.v1.DefinitionFiles
 	6,  // 6: larder.v1.ApplyResponse.changes:type_name -> larder.v1.Change
 	9,  // 7: larder.v1.ApplyResponse.models:type_name -> larder.v1.ModelReport
-	6,  // 8: larder.v1.PushModelResponse.changes:type_name -> larder.v1.Change
-	9,  // 9: larder.v1.PushModelResponse.report:type_name -> larder.v1.ModelReport
-	18, // 10: larder.v1.ListVersionsResponse.versions:type_name -> larder.v1.Version
-	21, // 11: larder.v1.MaterializeResponse.runs:type_name -> larder.v1.Run
-	1,  // 12: larder.v1.Run.state:type_name -> larder.v1.Run.State
-	22, // 13: larder.v1.Run.bad:type_name -> larder.v1.BadRows
-	21, // 14: larder.v1.GetRunResponse.run:type_name -> larder.v1.Run
-	21, // 15: larder.v1.CancelRunResponse.run:type_name -> larder.v1.Run
-	29, // 16: larder.v1.GetStatusResponse.views:type_name -> larder.v1.ViewStatus
-	21, // 17: larder.v1.ViewStatus.last_run:type_name -> larder.v1.Run
-	32, // 18: larder.v1.ListModelsResponse.models:type_name -> larder.v1.ModelStatus
-	33, // 19: larder.v1.ModelStatus.versions:type_name -> larder.v1.ModelVersionStatus
-	9,  // 20: larder.v1.ModelVersionStatus.report:type_name -> larder.v1.ModelReport
-	52, // 21: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
-	36, // 22: larder.v1.GetPlanResponse.keys:type_name -> larder.v1.Field
-	36, // 23: larder.v1.GetPlanResponse.request:type_name -> larder.v1.Field
-	36, // 24: larder.v1.GetPlanResponse.features:type_name -> larder.v1.Field
-	39, // 25: larder.v1.VerifyResponse.views:type_name -> larder.v1.ViewVerification
-	40, // 26: larder.v1.ViewVerification.features:type_name -> larder.v1.FeatureVerification
-	41, // 27: larder.v1.ViewVerification.differences:type_name -> larder.v1.Difference
-	53, // 28: larder.v1.ScoreVectorsRequest.vector:type_name -> larder.v1.Column
-	48, // 29: larder.v1.GetDatasetResponse.dataset:type_name -> larder.v1.Dataset
-	48, // 30: larder.v1.ListDatasetsResponse.datasets:type_name -> larder.v1.Dataset
-	2,  // 31: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
-	7,  // 32: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
-	10, // 33: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
-	14, // 34: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
-	12, // 35: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
-	16, // 36: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
-	19, // 37: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
-	23, // 38: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
-	25, // 39: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
-	27, // 40: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
-	30, // 41: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
-	34, // 42: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
-	37, // 43: larder.v1.ControlService.Verify:input_type -> larder.v1.VerifyRequest
-	42, // 44: larder.v1.ControlService.ScoreVectors:input_type -> larder.v1.ScoreVectorsRequest
-	44, // 45: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
-	46, // 46: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
-	49, // 47: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
-	5,  // 48: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
-	8,  // 49: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
-	11, // 50: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
-	15, // 51: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
-	13, // 52: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
-	17, // 53: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
-	20, // 54: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
-	24, // 55: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
-	26, // 56: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
-	28, // 57: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
-	31, // 58: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
-	35, // 59: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
-	38, // 60: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
-	43, // 61: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
-	45, // 62: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
-	47, // 63: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
-	50, // 64: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
-	48, // [48:65] is the sub-list for method output_type
-	31, // [31:48] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	59, // 8: larder.v1.PushModelRequest.metrics:type_name -> larder.v1.PushModelRequest.MetricsEntry
+	60, // 9: larder.v1.PushModelRequest.tags:type_name -> larder.v1.PushModelRequest.TagsEntry
+	6,  // 10: larder.v1.PushModelResponse.changes:type_name -> larder.v1.Change
+	9,  // 11: larder.v1.PushModelResponse.report:type_name -> larder.v1.ModelReport
+	6,  // 12: larder.v1.PromoteModelResponse.changes:type_name -> larder.v1.Change
+	6,  // 13: larder.v1.RollbackModelResponse.changes:type_name -> larder.v1.Change
+	6,  // 14: larder.v1.RetireModelResponse.changes:type_name -> larder.v1.Change
+	24, // 15: larder.v1.ListVersionsResponse.versions:type_name -> larder.v1.Version
+	27, // 16: larder.v1.MaterializeResponse.runs:type_name -> larder.v1.Run
+	1,  // 17: larder.v1.Run.state:type_name -> larder.v1.Run.State
+	28, // 18: larder.v1.Run.bad:type_name -> larder.v1.BadRows
+	27, // 19: larder.v1.GetRunResponse.run:type_name -> larder.v1.Run
+	27, // 20: larder.v1.CancelRunResponse.run:type_name -> larder.v1.Run
+	35, // 21: larder.v1.GetStatusResponse.views:type_name -> larder.v1.ViewStatus
+	27, // 22: larder.v1.ViewStatus.last_run:type_name -> larder.v1.Run
+	38, // 23: larder.v1.ListModelsResponse.models:type_name -> larder.v1.ModelStatus
+	40, // 24: larder.v1.ModelStatus.versions:type_name -> larder.v1.ModelVersionStatus
+	39, // 25: larder.v1.ModelStatus.source:type_name -> larder.v1.ModelSource
+	9,  // 26: larder.v1.ModelVersionStatus.report:type_name -> larder.v1.ModelReport
+	61, // 27: larder.v1.ModelVersionStatus.metrics:type_name -> larder.v1.ModelVersionStatus.MetricsEntry
+	62, // 28: larder.v1.ModelVersionStatus.tags:type_name -> larder.v1.ModelVersionStatus.TagsEntry
+	63, // 29: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
+	43, // 30: larder.v1.GetPlanResponse.keys:type_name -> larder.v1.Field
+	43, // 31: larder.v1.GetPlanResponse.request:type_name -> larder.v1.Field
+	43, // 32: larder.v1.GetPlanResponse.features:type_name -> larder.v1.Field
+	46, // 33: larder.v1.VerifyResponse.views:type_name -> larder.v1.ViewVerification
+	47, // 34: larder.v1.ViewVerification.features:type_name -> larder.v1.FeatureVerification
+	48, // 35: larder.v1.ViewVerification.differences:type_name -> larder.v1.Difference
+	64, // 36: larder.v1.ScoreVectorsRequest.vector:type_name -> larder.v1.Column
+	55, // 37: larder.v1.GetDatasetResponse.dataset:type_name -> larder.v1.Dataset
+	55, // 38: larder.v1.ListDatasetsResponse.datasets:type_name -> larder.v1.Dataset
+	2,  // 39: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
+	7,  // 40: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
+	10, // 41: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
+	20, // 42: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
+	12, // 43: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
+	14, // 44: larder.v1.ControlService.PromoteModel:input_type -> larder.v1.PromoteModelRequest
+	16, // 45: larder.v1.ControlService.RollbackModel:input_type -> larder.v1.RollbackModelRequest
+	18, // 46: larder.v1.ControlService.RetireModel:input_type -> larder.v1.RetireModelRequest
+	22, // 47: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
+	25, // 48: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
+	29, // 49: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
+	31, // 50: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
+	33, // 51: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
+	36, // 52: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
+	41, // 53: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
+	44, // 54: larder.v1.ControlService.Verify:input_type -> larder.v1.VerifyRequest
+	49, // 55: larder.v1.ControlService.ScoreVectors:input_type -> larder.v1.ScoreVectorsRequest
+	51, // 56: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
+	53, // 57: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
+	56, // 58: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
+	5,  // 59: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
+	8,  // 60: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
+	11, // 61: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
+	21, // 62: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
+	13, // 63: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
+	15, // 64: larder.v1.ControlService.PromoteModel:output_type -> larder.v1.PromoteModelResponse
+	17, // 65: larder.v1.ControlService.RollbackModel:output_type -> larder.v1.RollbackModelResponse
+	19, // 66: larder.v1.ControlService.RetireModel:output_type -> larder.v1.RetireModelResponse
+	23, // 67: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
+	26, // 68: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
+	30, // 69: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
+	32, // 70: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
+	34, // 71: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
+	37, // 72: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
+	42, // 73: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
+	45, // 74: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
+	50, // 75: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
+	52, // 76: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
+	54, // 77: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
+	57, // 78: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
+	59, // [59:79] is the sub-list for method output_type
+	39, // [39:59] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_larder_v1_control_proto_init() }
@@ -3845,8 +4466,8 @@ func file_larder_v1_control_proto_init() {
 		(*ApplyRequest_Files)(nil),
 	}
 	file_larder_v1_control_proto_msgTypes[10].OneofWrappers = []any{}
-	file_larder_v1_control_proto_msgTypes[17].OneofWrappers = []any{}
-	file_larder_v1_control_proto_msgTypes[32].OneofWrappers = []any{
+	file_larder_v1_control_proto_msgTypes[23].OneofWrappers = []any{}
+	file_larder_v1_control_proto_msgTypes[39].OneofWrappers = []any{
 		(*GetPlanRequest_FeatureService)(nil),
 		(*GetPlanRequest_Features)(nil),
 		(*GetPlanRequest_Model)(nil),
@@ -3857,7 +4478,7 @@ func file_larder_v1_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_larder_v1_control_proto_rawDesc), len(file_larder_v1_control_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   50,
+			NumMessages:   61,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

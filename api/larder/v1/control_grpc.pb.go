@@ -19,23 +19,26 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ControlService_Plan_FullMethodName         = "/larder.v1.ControlService/Plan"
-	ControlService_Apply_FullMethodName        = "/larder.v1.ControlService/Apply"
-	ControlService_PutModel_FullMethodName     = "/larder.v1.ControlService/PutModel"
-	ControlService_HasModels_FullMethodName    = "/larder.v1.ControlService/HasModels"
-	ControlService_PushModel_FullMethodName    = "/larder.v1.ControlService/PushModel"
-	ControlService_ListVersions_FullMethodName = "/larder.v1.ControlService/ListVersions"
-	ControlService_Materialize_FullMethodName  = "/larder.v1.ControlService/Materialize"
-	ControlService_GetRun_FullMethodName       = "/larder.v1.ControlService/GetRun"
-	ControlService_CancelRun_FullMethodName    = "/larder.v1.ControlService/CancelRun"
-	ControlService_GetStatus_FullMethodName    = "/larder.v1.ControlService/GetStatus"
-	ControlService_ListModels_FullMethodName   = "/larder.v1.ControlService/ListModels"
-	ControlService_GetPlan_FullMethodName      = "/larder.v1.ControlService/GetPlan"
-	ControlService_Verify_FullMethodName       = "/larder.v1.ControlService/Verify"
-	ControlService_ScoreVectors_FullMethodName = "/larder.v1.ControlService/ScoreVectors"
-	ControlService_GetDataset_FullMethodName   = "/larder.v1.ControlService/GetDataset"
-	ControlService_ListDatasets_FullMethodName = "/larder.v1.ControlService/ListDatasets"
-	ControlService_SaveSnapshot_FullMethodName = "/larder.v1.ControlService/SaveSnapshot"
+	ControlService_Plan_FullMethodName          = "/larder.v1.ControlService/Plan"
+	ControlService_Apply_FullMethodName         = "/larder.v1.ControlService/Apply"
+	ControlService_PutModel_FullMethodName      = "/larder.v1.ControlService/PutModel"
+	ControlService_HasModels_FullMethodName     = "/larder.v1.ControlService/HasModels"
+	ControlService_PushModel_FullMethodName     = "/larder.v1.ControlService/PushModel"
+	ControlService_PromoteModel_FullMethodName  = "/larder.v1.ControlService/PromoteModel"
+	ControlService_RollbackModel_FullMethodName = "/larder.v1.ControlService/RollbackModel"
+	ControlService_RetireModel_FullMethodName   = "/larder.v1.ControlService/RetireModel"
+	ControlService_ListVersions_FullMethodName  = "/larder.v1.ControlService/ListVersions"
+	ControlService_Materialize_FullMethodName   = "/larder.v1.ControlService/Materialize"
+	ControlService_GetRun_FullMethodName        = "/larder.v1.ControlService/GetRun"
+	ControlService_CancelRun_FullMethodName     = "/larder.v1.ControlService/CancelRun"
+	ControlService_GetStatus_FullMethodName     = "/larder.v1.ControlService/GetStatus"
+	ControlService_ListModels_FullMethodName    = "/larder.v1.ControlService/ListModels"
+	ControlService_GetPlan_FullMethodName       = "/larder.v1.ControlService/GetPlan"
+	ControlService_Verify_FullMethodName        = "/larder.v1.ControlService/Verify"
+	ControlService_ScoreVectors_FullMethodName  = "/larder.v1.ControlService/ScoreVectors"
+	ControlService_GetDataset_FullMethodName    = "/larder.v1.ControlService/GetDataset"
+	ControlService_ListDatasets_FullMethodName  = "/larder.v1.ControlService/ListDatasets"
+	ControlService_SaveSnapshot_FullMethodName  = "/larder.v1.ControlService/SaveSnapshot"
 )
 
 // ControlServiceClient is the client API for ControlService service.
@@ -58,6 +61,14 @@ type ControlServiceClient interface {
 	// version of a model, and applies them. A file that is a version of the model
 	// already is not added again.
 	PushModel(ctx context.Context, in *PushModelRequest, opts ...grpc.CallOption) (*PushModelResponse, error)
+	// PromoteModel makes a version the one that answers, alone. What split the
+	// traffic ends.
+	PromoteModel(ctx context.Context, in *PromoteModelRequest, opts ...grpc.CallOption) (*PromoteModelResponse, error)
+	// RollbackModel brings back what answered before: the version, or the traffic.
+	RollbackModel(ctx context.Context, in *RollbackModelRequest, opts ...grpc.CallOption) (*RollbackModelResponse, error)
+	// RetireModel takes a version out of the definitions. One that answers, or has
+	// traffic or a shadow, is refused.
+	RetireModel(ctx context.Context, in *RetireModelRequest, opts ...grpc.CallOption) (*RetireModelResponse, error)
 	// ListVersions lists the versions of the definitions, newest first.
 	ListVersions(ctx context.Context, in *ListVersionsRequest, opts ...grpc.CallOption) (*ListVersionsResponse, error)
 	// Materialize starts a run for each view and, unless told not to wait,
@@ -145,6 +156,36 @@ func (c *controlServiceClient) PushModel(ctx context.Context, in *PushModelReque
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(PushModelResponse)
 	err := c.cc.Invoke(ctx, ControlService_PushModel_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *controlServiceClient) PromoteModel(ctx context.Context, in *PromoteModelRequest, opts ...grpc.CallOption) (*PromoteModelResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PromoteModelResponse)
+	err := c.cc.Invoke(ctx, ControlService_PromoteModel_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *controlServiceClient) RollbackModel(ctx context.Context, in *RollbackModelRequest, opts ...grpc.CallOption) (*RollbackModelResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RollbackModelResponse)
+	err := c.cc.Invoke(ctx, ControlService_RollbackModel_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *controlServiceClient) RetireModel(ctx context.Context, in *RetireModelRequest, opts ...grpc.CallOption) (*RetireModelResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RetireModelResponse)
+	err := c.cc.Invoke(ctx, ControlService_RetireModel_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -318,6 +359,14 @@ type ControlServiceServer interface {
 	// version of a model, and applies them. A file that is a version of the model
 	// already is not added again.
 	PushModel(context.Context, *PushModelRequest) (*PushModelResponse, error)
+	// PromoteModel makes a version the one that answers, alone. What split the
+	// traffic ends.
+	PromoteModel(context.Context, *PromoteModelRequest) (*PromoteModelResponse, error)
+	// RollbackModel brings back what answered before: the version, or the traffic.
+	RollbackModel(context.Context, *RollbackModelRequest) (*RollbackModelResponse, error)
+	// RetireModel takes a version out of the definitions. One that answers, or has
+	// traffic or a shadow, is refused.
+	RetireModel(context.Context, *RetireModelRequest) (*RetireModelResponse, error)
 	// ListVersions lists the versions of the definitions, newest first.
 	ListVersions(context.Context, *ListVersionsRequest) (*ListVersionsResponse, error)
 	// Materialize starts a run for each view and, unless told not to wait,
@@ -372,6 +421,15 @@ func (UnimplementedControlServiceServer) HasModels(context.Context, *HasModelsRe
 }
 func (UnimplementedControlServiceServer) PushModel(context.Context, *PushModelRequest) (*PushModelResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method PushModel not implemented")
+}
+func (UnimplementedControlServiceServer) PromoteModel(context.Context, *PromoteModelRequest) (*PromoteModelResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PromoteModel not implemented")
+}
+func (UnimplementedControlServiceServer) RollbackModel(context.Context, *RollbackModelRequest) (*RollbackModelResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RollbackModel not implemented")
+}
+func (UnimplementedControlServiceServer) RetireModel(context.Context, *RetireModelRequest) (*RetireModelResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RetireModel not implemented")
 }
 func (UnimplementedControlServiceServer) ListVersions(context.Context, *ListVersionsRequest) (*ListVersionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListVersions not implemented")
@@ -505,6 +563,60 @@ func _ControlService_PushModel_Handler(srv interface{}, ctx context.Context, dec
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(ControlServiceServer).PushModel(ctx, req.(*PushModelRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ControlService_PromoteModel_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PromoteModelRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServiceServer).PromoteModel(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ControlService_PromoteModel_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServiceServer).PromoteModel(ctx, req.(*PromoteModelRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ControlService_RollbackModel_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RollbackModelRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServiceServer).RollbackModel(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ControlService_RollbackModel_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServiceServer).RollbackModel(ctx, req.(*RollbackModelRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ControlService_RetireModel_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RetireModelRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServiceServer).RetireModel(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ControlService_RetireModel_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServiceServer).RetireModel(ctx, req.(*RetireModelRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -726,6 +838,18 @@ var ControlService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "PushModel",
 			Handler:    _ControlService_PushModel_Handler,
+		},
+		{
+			MethodName: "PromoteModel",
+			Handler:    _ControlService_PromoteModel_Handler,
+		},
+		{
+			MethodName: "RollbackModel",
+			Handler:    _ControlService_RollbackModel_Handler,
+		},
+		{
+			MethodName: "RetireModel",
+			Handler:    _ControlService_RetireModel_Handler,
 		},
 		{
 			MethodName: "ListVersions",

@@ -41,14 +41,16 @@ class DefinitionFile(_message.Message):
     def __init__(self, name: _Optional[str] = ..., content: _Optional[bytes] = ...) -> None: ...
 
 class PlanResponse(_message.Message):
-    __slots__ = ("base_version", "changes", "missing_models")
+    __slots__ = ("base_version", "changes", "missing_models", "notes")
     BASE_VERSION_FIELD_NUMBER: _ClassVar[int]
     CHANGES_FIELD_NUMBER: _ClassVar[int]
     MISSING_MODELS_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
     base_version: int
     changes: _containers.RepeatedCompositeFieldContainer[Change]
     missing_models: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, base_version: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[Change, _Mapping]]] = ..., missing_models: _Optional[_Iterable[str]] = ...) -> None: ...
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, base_version: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[Change, _Mapping]]] = ..., missing_models: _Optional[_Iterable[str]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Change(_message.Message):
     __slots__ = ("action", "noun", "name", "field", "before", "after", "effect")
@@ -93,14 +95,16 @@ class ApplyRequest(_message.Message):
     def __init__(self, definitions: _Optional[bytes] = ..., to_version: _Optional[int] = ..., files: _Optional[_Union[DefinitionFiles, _Mapping]] = ..., base_version: _Optional[int] = ..., applied_by: _Optional[str] = ...) -> None: ...
 
 class ApplyResponse(_message.Message):
-    __slots__ = ("version", "changes", "models")
+    __slots__ = ("version", "changes", "models", "notes")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     CHANGES_FIELD_NUMBER: _ClassVar[int]
     MODELS_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
     version: int
     changes: _containers.RepeatedCompositeFieldContainer[Change]
     models: _containers.RepeatedCompositeFieldContainer[ModelReport]
-    def __init__(self, version: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[Change, _Mapping]]] = ..., models: _Optional[_Iterable[_Union[ModelReport, _Mapping]]] = ...) -> None: ...
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, version: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[Change, _Mapping]]] = ..., models: _Optional[_Iterable[_Union[ModelReport, _Mapping]]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ModelReport(_message.Message):
     __slots__ = ("model", "model_version", "output", "column", "reason")
@@ -131,7 +135,21 @@ class PutModelResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class PushModelRequest(_message.Message):
-    __slots__ = ("model", "sha256", "feature_service", "dataset", "serve", "output", "column", "applied_by")
+    __slots__ = ("model", "sha256", "feature_service", "dataset", "serve", "output", "column", "applied_by", "metrics", "tags")
+    class MetricsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    class TagsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     MODEL_FIELD_NUMBER: _ClassVar[int]
     SHA256_FIELD_NUMBER: _ClassVar[int]
     FEATURE_SERVICE_FIELD_NUMBER: _ClassVar[int]
@@ -140,6 +158,8 @@ class PushModelRequest(_message.Message):
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     COLUMN_FIELD_NUMBER: _ClassVar[int]
     APPLIED_BY_FIELD_NUMBER: _ClassVar[int]
+    METRICS_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
     model: str
     sha256: str
     feature_service: str
@@ -148,7 +168,9 @@ class PushModelRequest(_message.Message):
     output: str
     column: int
     applied_by: str
-    def __init__(self, model: _Optional[str] = ..., sha256: _Optional[str] = ..., feature_service: _Optional[str] = ..., dataset: _Optional[str] = ..., serve: bool = ..., output: _Optional[str] = ..., column: _Optional[int] = ..., applied_by: _Optional[str] = ...) -> None: ...
+    metrics: _containers.ScalarMap[str, float]
+    tags: _containers.ScalarMap[str, str]
+    def __init__(self, model: _Optional[str] = ..., sha256: _Optional[str] = ..., feature_service: _Optional[str] = ..., dataset: _Optional[str] = ..., serve: bool = ..., output: _Optional[str] = ..., column: _Optional[int] = ..., applied_by: _Optional[str] = ..., metrics: _Optional[_Mapping[str, float]] = ..., tags: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class PushModelResponse(_message.Message):
     __slots__ = ("model_version", "version", "changes", "report", "definition")
@@ -163,6 +185,62 @@ class PushModelResponse(_message.Message):
     report: ModelReport
     definition: str
     def __init__(self, model_version: _Optional[int] = ..., version: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[Change, _Mapping]]] = ..., report: _Optional[_Union[ModelReport, _Mapping]] = ..., definition: _Optional[str] = ...) -> None: ...
+
+class PromoteModelRequest(_message.Message):
+    __slots__ = ("model", "model_version", "applied_by")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    APPLIED_BY_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    model_version: int
+    applied_by: str
+    def __init__(self, model: _Optional[str] = ..., model_version: _Optional[int] = ..., applied_by: _Optional[str] = ...) -> None: ...
+
+class PromoteModelResponse(_message.Message):
+    __slots__ = ("version", "changes")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    changes: _containers.RepeatedCompositeFieldContainer[Change]
+    def __init__(self, version: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[Change, _Mapping]]] = ...) -> None: ...
+
+class RollbackModelRequest(_message.Message):
+    __slots__ = ("model", "applied_by")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    APPLIED_BY_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    applied_by: str
+    def __init__(self, model: _Optional[str] = ..., applied_by: _Optional[str] = ...) -> None: ...
+
+class RollbackModelResponse(_message.Message):
+    __slots__ = ("model_version", "version", "changes", "as_of_version")
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    AS_OF_VERSION_FIELD_NUMBER: _ClassVar[int]
+    model_version: int
+    version: int
+    changes: _containers.RepeatedCompositeFieldContainer[Change]
+    as_of_version: int
+    def __init__(self, model_version: _Optional[int] = ..., version: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[Change, _Mapping]]] = ..., as_of_version: _Optional[int] = ...) -> None: ...
+
+class RetireModelRequest(_message.Message):
+    __slots__ = ("model", "model_version", "applied_by")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    APPLIED_BY_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    model_version: int
+    applied_by: str
+    def __init__(self, model: _Optional[str] = ..., model_version: _Optional[int] = ..., applied_by: _Optional[str] = ...) -> None: ...
+
+class RetireModelResponse(_message.Message):
+    __slots__ = ("version", "changes")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    changes: _containers.RepeatedCompositeFieldContainer[Change]
+    def __init__(self, version: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[Change, _Mapping]]] = ...) -> None: ...
 
 class HasModelsRequest(_message.Message):
     __slots__ = ("sha256",)
@@ -359,8 +437,10 @@ class ViewStatus(_message.Message):
     def __init__(self, feature_view: _Optional[str] = ..., watermark: _Optional[int] = ..., freshness: _Optional[int] = ..., newest_event_time: _Optional[int] = ..., rows: _Optional[int] = ..., schedule: _Optional[int] = ..., next_run_at: _Optional[int] = ..., last_run: _Optional[_Union[Run, _Mapping]] = ...) -> None: ...
 
 class ListModelsRequest(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("model",)
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    def __init__(self, model: _Optional[str] = ...) -> None: ...
 
 class ListModelsResponse(_message.Message):
     __slots__ = ("models",)
@@ -369,19 +449,47 @@ class ListModelsResponse(_message.Message):
     def __init__(self, models: _Optional[_Iterable[_Union[ModelStatus, _Mapping]]] = ...) -> None: ...
 
 class ModelStatus(_message.Message):
-    __slots__ = ("model", "feature_service", "serve", "versions")
+    __slots__ = ("model", "feature_service", "serve", "versions", "source")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     FEATURE_SERVICE_FIELD_NUMBER: _ClassVar[int]
     SERVE_FIELD_NUMBER: _ClassVar[int]
     VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
     model: str
     feature_service: str
     serve: int
     versions: _containers.RepeatedCompositeFieldContainer[ModelVersionStatus]
-    def __init__(self, model: _Optional[str] = ..., feature_service: _Optional[str] = ..., serve: _Optional[int] = ..., versions: _Optional[_Iterable[_Union[ModelVersionStatus, _Mapping]]] = ...) -> None: ...
+    source: ModelSource
+    def __init__(self, model: _Optional[str] = ..., feature_service: _Optional[str] = ..., serve: _Optional[int] = ..., versions: _Optional[_Iterable[_Union[ModelVersionStatus, _Mapping]]] = ..., source: _Optional[_Union[ModelSource, _Mapping]] = ...) -> None: ...
+
+class ModelSource(_message.Message):
+    __slots__ = ("source", "looked_at", "alias_version", "fault")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    LOOKED_AT_FIELD_NUMBER: _ClassVar[int]
+    ALIAS_VERSION_FIELD_NUMBER: _ClassVar[int]
+    FAULT_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    looked_at: int
+    alias_version: int
+    fault: str
+    def __init__(self, source: _Optional[str] = ..., looked_at: _Optional[int] = ..., alias_version: _Optional[int] = ..., fault: _Optional[str] = ...) -> None: ...
 
 class ModelVersionStatus(_message.Message):
-    __slots__ = ("model_version", "sha256", "size", "report", "inputs", "outputs", "loaded")
+    __slots__ = ("model_version", "sha256", "size", "report", "inputs", "outputs", "loaded", "added_by", "added_at", "added_in", "dataset", "metrics", "tags")
+    class MetricsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    class TagsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     SHA256_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
@@ -389,6 +497,13 @@ class ModelVersionStatus(_message.Message):
     INPUTS_FIELD_NUMBER: _ClassVar[int]
     OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     LOADED_FIELD_NUMBER: _ClassVar[int]
+    ADDED_BY_FIELD_NUMBER: _ClassVar[int]
+    ADDED_AT_FIELD_NUMBER: _ClassVar[int]
+    ADDED_IN_FIELD_NUMBER: _ClassVar[int]
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    METRICS_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
+    FROM_FIELD_NUMBER: _ClassVar[int]
     model_version: int
     sha256: str
     size: int
@@ -396,7 +511,13 @@ class ModelVersionStatus(_message.Message):
     inputs: _containers.RepeatedScalarFieldContainer[str]
     outputs: _containers.RepeatedScalarFieldContainer[str]
     loaded: bool
-    def __init__(self, model_version: _Optional[int] = ..., sha256: _Optional[str] = ..., size: _Optional[int] = ..., report: _Optional[_Union[ModelReport, _Mapping]] = ..., inputs: _Optional[_Iterable[str]] = ..., outputs: _Optional[_Iterable[str]] = ..., loaded: bool = ...) -> None: ...
+    added_by: str
+    added_at: int
+    added_in: int
+    dataset: str
+    metrics: _containers.ScalarMap[str, float]
+    tags: _containers.ScalarMap[str, str]
+    def __init__(self, model_version: _Optional[int] = ..., sha256: _Optional[str] = ..., size: _Optional[int] = ..., report: _Optional[_Union[ModelReport, _Mapping]] = ..., inputs: _Optional[_Iterable[str]] = ..., outputs: _Optional[_Iterable[str]] = ..., loaded: bool = ..., added_by: _Optional[str] = ..., added_at: _Optional[int] = ..., added_in: _Optional[int] = ..., dataset: _Optional[str] = ..., metrics: _Optional[_Mapping[str, float]] = ..., tags: _Optional[_Mapping[str, str]] = ..., **kwargs) -> None: ...
 
 class GetPlanRequest(_message.Message):
     __slots__ = ("feature_service", "features", "model", "model_version")
