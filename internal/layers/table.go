@@ -35,6 +35,7 @@ var House = Table{
 		"schema/definitions":  {Floor: 2, Imports: []string{"schema"}},
 		"store/row":           {Floor: 2, Imports: []string{"schema"}},
 		"scoring":             {Floor: 2, Imports: []string{"internal/background", "schema", "scoring/forest"}},
+		"traffic":             {Floor: 2, Imports: []string{"schema"}},
 		"internal/grpcserver": {Floor: 2, Imports: []string{"internal/background", "schema"}},
 		"internal/pgtest":     {Floor: 2, Imports: []string{"internal/pgdev"}},
 
@@ -42,20 +43,20 @@ var House = Table{
 		"store/online":             {Floor: 3, Imports: []string{"internal/background", "schema", "store/row"}},
 		"store/offline":            {Floor: 3, Imports: []string{"schema", "store/row"}},
 		"store/record":             {Floor: 3, Imports: []string{"schema", "store/row"}},
-		"store/registry":           {Floor: 3, Imports: []string{"schema"}},
+		"store/registry":           {Floor: 3, Imports: []string{"schema", "traffic"}},
 		"examples/fraud/fraudload": {Floor: 3, Imports: []string{"examples/fraud"}},
 
 		"materialize": {Floor: 4, Imports: []string{"internal/background", "schema", "store/online", "store/record", "store/row"}},
 		"training":    {Floor: 4, Imports: []string{"schema", "store/offline", "store/record", "store/row", "vector"}},
 		"featurelog":  {Floor: 4, Imports: []string{"schema", "vector"}},
 		"serving": {Floor: 5, Imports: []string{
-			"api/larder/v1", "featurelog", "internal/grpcserver", "schema", "scoring", "store/online", "store/row", "vector",
+			"api/larder/v1", "featurelog", "internal/grpcserver", "schema", "scoring", "store/online", "store/row", "traffic", "vector",
 		}},
 
 		"verify": {Floor: 5, Imports: []string{"schema", "store/offline", "store/online", "store/record", "store/row", "training", "vector"}},
 		"control": {Floor: 6, Imports: []string{
 			"api/larder/v1", "internal/background", "internal/grpcserver", "materialize", "schema", "schema/definitions", "scoring",
-			"store/offline", "store/online", "store/registry", "training", "vector", "verify",
+			"store/offline", "store/online", "store/registry", "traffic", "training", "vector", "verify",
 		}},
 		"bench": {Floor: 7, Imports: []string{
 			"api/larder/v1", "control", "internal/launch", "internal/onnxmodel", "internal/pgdev", "schema",
@@ -96,7 +97,7 @@ var House = Table{
 		// Badger's blocks and tables are protobuf messages.
 		"google.golang.org/protobuf/proto":    {"store/online"},
 		"google.golang.org/genproto":          {"cmd/larder", "internal/grpcserver"},
-		"github.com/prometheus/client_golang": {"cmd/larder", "control", "featurelog", "internal/grpcserver", "materialize", "serving", "store/online"},
+		"github.com/prometheus/client_golang": {"cmd/larder", "control", "featurelog", "internal/grpcserver", "materialize", "serving", "store/online", "traffic"},
 		"go.opentelemetry.io":                 {"cmd/larder", "internal/grpcserver"},
 	},
 }

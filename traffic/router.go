@@ -1,0 +1,129 @@
+package traffic
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"larder/schema"
+)
+
+// Options configure a Router.
+type Options struct {
+	// Rollouts returns how the ramps of models stand, by the models' names. It must
+	// be cheap: every request of a model with a ramp calls it. Nil: ramps stay where
+	// they begin.
+	Rollouts func() map[string]Rollout
+	// Trip ends a rollout for a reason. It must take effect in what Rollouts returns
+	// before it returns, and not wait for others. Nil: nothing is watched.
+	Trip func(model, rollout, reason string)
+	// Logger defaults to slog.Default().
+	Logger *slog.Logger
+	// Registerer takes the metrics larder_traffic_*. Nil: none are registered.
+	Registerer prometheus.Registerer
+}
+
+// lookEvery is how often guards look. Traffic has to be back within a second.
+const lookEvery = 100 * time.Millisecond
+
+// A Router makes the splits of catalogs and watches those that serve. It is safe
+// for concurrent use.
+type Router struct {
+	opts    Options
+	metrics *metrics
+
+	mu      sync.Mutex
+	serving map[string]*Split // by model
+	watches map[string]*watch // by rollout
+}
+
+// NewRouter returns a router.
+func NewRouter(opts Options) *Router {
+	opts.Logger = cmp.Or(opts.Logger, slog.Default())
+	return &Router{opts: opts, metrics: newMetrics(opts.Registerer), watches: map[string]*watch{}}
+}
+
+// Splits returns the splits of a catalog that begins to serve, by model. What was
+// observed of a ramp that goes on is kept.
+func (r *Router) Splits(c *schema.Catalog) map[string]*Split {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	splits, watches := map[string]*Split{}, map[string]*watch{}
+	for i := range c.Definitions.Models {
+		m := &c.Definitions.Models[i]
+		if !m.Splits() {
+			continue
+		}
+		s := r.split(m)
+		splits[m.Name] = s
+		if s.watch != nil {
+			watches[s.id] = s.watch
+		}
+	}
+	r.serving, r.watches = splits, watches
+	r.metrics.forget()
+	return splits
+}
+
+func (r *Router) split(m *schema.Model) *Split {
+	s := &Split{By: m.SplitBy, Salt: m.SplitSalt(), model: m, rollouts: r.opts.Rollouts, id: m.RolloutID()}
+	for i, w := range m.Traffic {
+		s.Arms = append(s.Arms, Arm{Version: w.Version, Rows: r.metrics.rowsOf(m.Name, w.Version), weight: w.Weight.Buckets()})
+		if m.Ramp != nil && m.Ramp.Version == w.Version {
+			s.ramped = i
+		}
+	}
+	if m.Ramp != nil && m.Ramp.Guards != nil && r.opts.Trip != nil && r.opts.Rollouts != nil {
+		if s.watch = r.watches[s.id]; s.watch == nil {
+			s.watch = new(watch)
+		}
+	}
+	return s
+}
+
+// Run watches the ramps until ctx ends.
+func (r *Router) Run(ctx context.Context) error {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case now := <-tick.C:
+			r.look(now)
+		}
+	}
+}
+
+func (r *Router) look(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.serving {
+		if s.watch != nil {
+			r.guard(s, now)
+		}
+		r.metrics.show(s, now)
+	}
+}
+
+// guard trips a ramp that its guards speak against.
+func (r *Router) guard(s *Split, now time.Time) {
+	rollout, known := s.rollout()
+	if !known || rollout.Trip != nil {
+		return
+	}
+	guard, why := s.watch.judge(s.model.Ramp.Guards, rollout.Began, now)
+	if guard == "" {
+		return
+	}
+	reason := fmt.Sprintf("version %d: %s", s.model.Ramp.Version, why)
+	r.opts.Trip(s.model.Name, s.id, reason)
+	r.metrics.trips.WithLabelValues(s.model.Name, guard).Inc()
+	r.opts.Logger.Error("a guard tripped; the control has all traffic of the ramp until a person resumes it",
+		"model", s.model.Name, "version", s.model.Ramp.Version, "guard", guard, "reason", why)
+}

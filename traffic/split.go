@@ -1,0 +1,109 @@
+package traffic
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"larder/schema"
+)
+
+// A Split sends the rows of one model to its versions. It is safe for concurrent
+// use.
+type Split struct {
+	By   string // the join key or request value
+	Salt string
+	Arms []Arm // the first is the control
+
+	model    *schema.Model
+	rollouts func() map[string]Rollout
+	id       string // of the ramp
+	ramped   int    // the arm of the ramp; 0, the control's, without one
+	watch    *watch // nil without guards
+}
+
+// An Arm is one version of a split.
+type Arm struct {
+	Version int64
+	Rows    prometheus.Counter // that were sent to it
+	weight  int                // in buckets, but for a ramp's and the control's
+}
+
+// Arm returns the number of the arm that a bucket goes to at a time.
+func (s *Split) Arm(bucket int, now time.Time) int {
+	raised, tripped := s.standing(now)
+	below, above := 0, Buckets
+	for i := 1; i < len(s.Arms); i++ {
+		weight := s.Arms[i].weight
+		if i == s.ramped {
+			weight = raised
+		}
+		var hit bool
+		if i%2 == 1 {
+			below += weight
+			hit = bucket < below
+		} else {
+			above -= weight
+			hit = bucket >= above
+		}
+		if hit {
+			if tripped && i == s.ramped {
+				return 0
+			}
+			return i
+		}
+	}
+	return 0
+}
+
+// standing returns the weight that the ramp has reached, and whether it tripped.
+func (s *Split) standing(now time.Time) (weight int, tripped bool) {
+	if s.ramped == 0 {
+		return 0, false
+	}
+	r, known := s.rollout()
+	if !known {
+		return s.Arms[s.ramped].weight, false
+	}
+	return rampWeight(s.model.Ramp, r.Began, now), r.Trip != nil
+}
+
+// rollout returns how the ramp stands. One that isn't known yet is where it begins.
+func (s *Split) rollout() (Rollout, bool) {
+	if s.rollouts == nil {
+		return Rollout{}, false
+	}
+	r, known := s.rollouts()[s.model.Name]
+	return r, known && r.ID == s.id
+}
+
+// Weights returns the buckets that each arm has at a time.
+func (s *Split) Weights(now time.Time) []int {
+	raised, tripped := s.standing(now)
+	weights := make([]int, len(s.Arms))
+	weights[0] = Buckets
+	for i := 1; i < len(s.Arms); i++ {
+		switch {
+		case i != s.ramped:
+			weights[i] = s.Arms[i].weight
+		case !tripped:
+			weights[i] = raised
+		}
+		weights[0] -= weights[i]
+	}
+	return weights
+}
+
+// Watched tells whether guards want to know of the requests that an arm scored.
+func (s *Split) Watched(arm int) bool {
+	return s.watch != nil && (arm == 0 || arm == s.ramped)
+}
+
+// Observe tells the guards of one request that a watched arm scored.
+func (s *Split) Observe(arm int, o Observation) {
+	if arm == 0 {
+		s.watch.control.add(o)
+	} else {
+		s.watch.challenger.add(o)
+	}
+}
