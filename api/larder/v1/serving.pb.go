@@ -311,7 +311,8 @@ func (x *ViewRead) GetAges() []int64 {
 type GetFeaturesAndScoreRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Model string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
-	// The model's version; 0 or absent: the one it serves.
+	// The model's version; 0 or absent: the one it serves or, where its traffic is
+	// split, the one that each row is sent to.
 	ModelVersion int64 `protobuf:"varint,2,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
 	// As in GetFeaturesRequest.
 	Entities []*Column `protobuf:"bytes,3,rep,name=entities,proto3" json:"entities,omitempty"`
@@ -407,8 +408,11 @@ type GetFeaturesAndScoreResponse struct {
 	Features []*Column `protobuf:"bytes,3,rep,name=features,proto3" json:"features,omitempty"`
 	// The version of the definitions that answered.
 	CatalogVersion int64 `protobuf:"varint,4,opt,name=catalog_version,json=catalogVersion,proto3" json:"catalog_version,omitempty"`
-	// The version of the model that answered.
-	ModelVersion  int64 `protobuf:"varint,5,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
+	// The version of the model that answered; where several did, that of row 0.
+	ModelVersion int64 `protobuf:"varint,5,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
+	// One per row, where the traffic of the model is split and its rows were scored
+	// by several versions; empty where one answered them all.
+	ModelVersions []int64 `protobuf:"varint,6,rep,packed,name=model_versions,json=modelVersions,proto3" json:"model_versions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -476,6 +480,13 @@ func (x *GetFeaturesAndScoreResponse) GetModelVersion() int64 {
 		return x.ModelVersion
 	}
 	return 0
+}
+
+func (x *GetFeaturesAndScoreResponse) GetModelVersions() []int64 {
+	if x != nil {
+		return x.ModelVersions
+	}
+	return nil
 }
 
 type StreamFeaturesAndScoreRequest struct {
@@ -598,13 +609,14 @@ const file_larder_v1_serving_proto_rawDesc = "" +
 	"\arequest\x18\x04 \x03(\v2\x11.larder.v1.ColumnR\arequest\x12\x13\n" +
 	"\x02at\x18\x05 \x01(\x03H\x00R\x02at\x88\x01\x01\x12'\n" +
 	"\x0freturn_features\x18\x06 \x01(\bR\x0ereturnFeaturesB\x05\n" +
-	"\x03_at\"\xdd\x01\n" +
+	"\x03_at\"\x84\x02\n" +
 	"\x1bGetFeaturesAndScoreResponse\x12\x16\n" +
 	"\x06scores\x18\x01 \x03(\x01R\x06scores\x12)\n" +
 	"\x05reads\x18\x02 \x03(\v2\x13.larder.v1.ViewReadR\x05reads\x12-\n" +
 	"\bfeatures\x18\x03 \x03(\v2\x11.larder.v1.ColumnR\bfeatures\x12'\n" +
 	"\x0fcatalog_version\x18\x04 \x01(\x03R\x0ecatalogVersion\x12#\n" +
-	"\rmodel_version\x18\x05 \x01(\x03R\fmodelVersion\"`\n" +
+	"\rmodel_version\x18\x05 \x01(\x03R\fmodelVersion\x12%\n" +
+	"\x0emodel_versions\x18\x06 \x03(\x03R\rmodelVersions\"`\n" +
 	"\x1dStreamFeaturesAndScoreRequest\x12?\n" +
 	"\arequest\x18\x01 \x01(\v2%.larder.v1.GetFeaturesAndScoreRequestR\arequest\"d\n" +
 	"\x1eStreamFeaturesAndScoreResponse\x12B\n" +

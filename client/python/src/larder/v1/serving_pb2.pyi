@@ -64,18 +64,20 @@ class GetFeaturesAndScoreRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., model_version: _Optional[int] = ..., entities: _Optional[_Iterable[_Union[_values_pb2.Column, _Mapping]]] = ..., request: _Optional[_Iterable[_Union[_values_pb2.Column, _Mapping]]] = ..., at: _Optional[int] = ..., return_features: bool = ...) -> None: ...
 
 class GetFeaturesAndScoreResponse(_message.Message):
-    __slots__ = ("scores", "reads", "features", "catalog_version", "model_version")
+    __slots__ = ("scores", "reads", "features", "catalog_version", "model_version", "model_versions")
     SCORES_FIELD_NUMBER: _ClassVar[int]
     READS_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     CATALOG_VERSION_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSIONS_FIELD_NUMBER: _ClassVar[int]
     scores: _containers.RepeatedScalarFieldContainer[float]
     reads: _containers.RepeatedCompositeFieldContainer[ViewRead]
     features: _containers.RepeatedCompositeFieldContainer[_values_pb2.Column]
     catalog_version: int
     model_version: int
-    def __init__(self, scores: _Optional[_Iterable[float]] = ..., reads: _Optional[_Iterable[_Union[ViewRead, _Mapping]]] = ..., features: _Optional[_Iterable[_Union[_values_pb2.Column, _Mapping]]] = ..., catalog_version: _Optional[int] = ..., model_version: _Optional[int] = ...) -> None: ...
+    model_versions: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, scores: _Optional[_Iterable[float]] = ..., reads: _Optional[_Iterable[_Union[ViewRead, _Mapping]]] = ..., features: _Optional[_Iterable[_Union[_values_pb2.Column, _Mapping]]] = ..., catalog_version: _Optional[int] = ..., model_version: _Optional[int] = ..., model_versions: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class StreamFeaturesAndScoreRequest(_message.Message):
     __slots__ = ("request",)
