@@ -24,7 +24,7 @@ func (s *Server) Plan(ctx context.Context, req *larderv1.PlanRequest) (*larderv1
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.propose(ctx, defs)
+	p, notes, err := s.proposeFolder(ctx, defs)
 	if err != nil {
 		return nil, err
 	}
@@ -35,12 +35,12 @@ func (s *Server) Plan(ctx context.Context, req *larderv1.PlanRequest) (*larderv1
 	if err != nil {
 		return nil, err
 	}
-	return &larderv1.PlanResponse{BaseVersion: p.Base, Changes: changeMessages(p.Changes), MissingModels: missing}, nil
+	return &larderv1.PlanResponse{BaseVersion: p.Base, Changes: changeMessages(p.Changes), MissingModels: missing, Notes: notes}, nil
 }
 
 // Apply makes definitions the newest version and waits until this server serves it.
 func (s *Server) Apply(ctx context.Context, req *larderv1.ApplyRequest) (*larderv1.ApplyResponse, error) {
-	p, seen, err := s.proposal(ctx, req)
+	p, seen, notes, err := s.proposal(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -48,26 +48,36 @@ func (s *Server) Apply(ctx context.Context, req *larderv1.ApplyRequest) (*larder
 	if err != nil {
 		return nil, err
 	}
-	return &larderv1.ApplyResponse{Version: version, Changes: changeMessages(p.Changes), Models: reports}, nil
+	return &larderv1.ApplyResponse{Version: version, Changes: changeMessages(p.Changes), Models: reports, Notes: notes}, nil
 }
 
-func (s *Server) proposal(ctx context.Context, req *larderv1.ApplyRequest) (*registry.Proposal, int64, error) {
+func (s *Server) proposal(ctx context.Context, req *larderv1.ApplyRequest) (p *registry.Proposal, seen int64, notes []string, err error) {
 	if to := req.GetToVersion(); to != 0 {
 		p, err := s.Registry.ProposeVersion(ctx, to)
 		if err != nil {
-			return nil, 0, err
+			return nil, 0, nil, err
 		}
 		if req.GetBaseVersion() == 0 { // going back needs no look at what is there now
-			return p, p.Base, nil
+			return p, p.Base, nil, nil
 		}
-		return p, req.GetBaseVersion(), nil
+		return p, req.GetBaseVersion(), nil, nil
 	}
 	defs, err := readDefinitions(req.GetDefinitions(), req.GetFiles())
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, nil, err
+	}
+	p, notes, err = s.proposeFolder(ctx, defs)
+	return p, req.GetBaseVersion(), notes, err
+}
+
+// proposeFolder is propose for all definitions of a folder: what was pushed stays.
+func (s *Server) proposeFolder(ctx context.Context, defs *schema.Definitions) (*registry.Proposal, []string, error) {
+	notes, err := s.keepPushed(ctx, defs)
+	if err != nil {
+		return nil, nil, err
 	}
 	p, err := s.propose(ctx, defs)
-	return p, req.GetBaseVersion(), err
+	return p, notes, withNotes(err, notes)
 }
 
 func (s *Server) propose(ctx context.Context, defs *schema.Definitions) (*registry.Proposal, error) {

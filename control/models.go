@@ -11,6 +11,7 @@ import (
 	larderv1 "larder/api/larder/v1"
 	"larder/schema"
 	"larder/scoring"
+	"larder/store/registry"
 )
 
 // PutModel stores a model file.
@@ -54,29 +55,60 @@ func (s *Server) HasModels(ctx context.Context, req *larderv1.HasModelsRequest) 
 }
 
 // ListModels answers the models of the catalog that serves.
-func (s *Server) ListModels(ctx context.Context, _ *larderv1.ListModelsRequest) (*larderv1.ListModelsResponse, error) {
+func (s *Server) ListModels(ctx context.Context, req *larderv1.ListModelsRequest) (*larderv1.ListModelsResponse, error) {
 	catalog := s.Registry.Catalog()
+	if name := req.GetModel(); name != "" {
+		if _, err := findModel(&catalog.Definitions, name); err != nil {
+			return nil, err
+		}
+	}
+	history, err := s.Registry.ModelHistory(ctx)
+	if err != nil {
+		s.Logger.Debug("who brought the versions of models is not known now", "error", err)
+	}
 	out := &larderv1.ListModelsResponse{}
 	for i := range catalog.Definitions.Models {
 		m := &catalog.Definitions.Models[i]
-		status := &larderv1.ModelStatus{Model: m.Name, FeatureService: m.FeatureService}
-		for _, v := range m.Versions {
-			plan, err := catalog.ModelPlan(m.Name, v.Version)
-			if err != nil {
-				return nil, err
-			}
-			if catalog.Serves(plan) {
-				status.Serve = v.Version
-			}
-			version, err := s.versionStatus(ctx, plan)
-			if err != nil {
-				return nil, err
-			}
-			status.Versions = append(status.Versions, version)
+		if req.GetModel() != "" && req.GetModel() != m.Name {
+			continue
+		}
+		status, err := s.modelStatus(ctx, catalog, m, history)
+		if err != nil {
+			return nil, err
 		}
 		out.Models = append(out.Models, status)
 	}
 	return out, nil
+}
+
+func (s *Server) modelStatus(ctx context.Context, catalog *schema.Catalog, m *schema.Model, history []registry.PastModels) (*larderv1.ModelStatus, error) {
+	status := &larderv1.ModelStatus{Model: m.Name, FeatureService: m.FeatureService, Serve: m.Served()}
+	for i := range m.Versions {
+		plan, err := catalog.ModelPlan(m.Name, m.Versions[i].Version)
+		if err != nil {
+			return nil, err
+		}
+		version, err := s.versionStatus(ctx, plan)
+		if err != nil {
+			return nil, err
+		}
+		if first := firstWith(history, plan); first != nil {
+			version.AddedBy, version.AddedAt, version.AddedIn = first.AppliedBy, first.AppliedAt.UnixMicro(), first.Version.Version
+		}
+		status.Versions = append(status.Versions, version)
+	}
+	return status, nil
+}
+
+// firstWith returns the oldest definitions that have a plan's model version.
+func firstWith(history []registry.PastModels, p *schema.Plan) *registry.PastModels {
+	for i := len(history) - 1; i >= 0; i-- {
+		m := history[i].Model(p.Model.Name)
+		if m != nil && sameFile(m, p.Model, p.ModelVersion.Version) {
+			return &history[i]
+		}
+	}
+	return nil
 }
 
 func (s *Server) versionStatus(ctx context.Context, p *schema.Plan) (*larderv1.ModelVersionStatus, error) {
@@ -96,6 +128,7 @@ func (s *Server) versionStatus(ctx context.Context, p *schema.Plan) (*larderv1.M
 	out := &larderv1.ModelVersionStatus{
 		ModelVersion: p.ModelVersion.Version, Sha256: p.ModelVersion.SHA256, Size: int64(len(file)),
 		Report: reportMessage(p, binding), Loaded: notLoaded == nil,
+		Dataset: p.ModelVersion.Dataset, Metrics: p.ModelVersion.Metrics, Tags: p.ModelVersion.Tags, From: string(p.ModelVersion.From),
 	}
 	for _, in := range signature.Inputs {
 		out.Inputs = append(out.Inputs, fmt.Sprint(in))

@@ -3,17 +3,13 @@ package control
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"slices"
 
 	larderv1 "larder/api/larder/v1"
 	"larder/schema"
 	"larder/scoring"
+	"larder/store/registry"
 )
-
-// maxPushes is how often a push begins again when others apply at the same time.
-const maxPushes = 5
 
 // PushModel makes a stored model file the next version of a model, in the newest
 // definitions. What others apply meanwhile stays: the push begins again on top of
@@ -34,34 +30,22 @@ func (s *Server) PushModel(ctx context.Context, req *larderv1.PushModelRequest) 
 	if err != nil {
 		return nil, err
 	}
-	for range maxPushes - 1 {
-		answer, err := s.push(ctx, req, stamp.Service)
-		var said *schema.Error
-		if !errors.As(err, &said) || said.Reason != "VERSION_MOVED" {
-			return answer, err
+	history, err := s.Registry.ModelHistory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var pushed schema.ModelVersion
+	done, err := s.amend(ctx, req.GetAppliedBy(), func(defs *schema.Definitions) error {
+		model, err := pushedModel(defs, req, stamp.Service)
+		if err != nil {
+			return err
 		}
-	}
-	return s.push(ctx, req, stamp.Service)
-}
-
-func (s *Server) push(ctx context.Context, req *larderv1.PushModelRequest, stampedService string) (*larderv1.PushModelResponse, error) {
-	base, defs, err := s.Registry.Newest(ctx)
-	if err != nil {
-		return nil, err
-	}
-	model, err := pushedModel(defs, req, stampedService)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.checkDataset(ctx, req.GetDataset(), model.FeatureService); err != nil {
-		return nil, err
-	}
-	pushed := addVersion(model, req)
-	p, err := s.propose(ctx, defs)
-	if err != nil {
-		return nil, err
-	}
-	version, reports, err := s.commit(ctx, p, base, req.GetAppliedBy())
+		if err := s.checkDataset(ctx, req.GetDataset(), model.FeatureService); err != nil {
+			return err
+		}
+		pushed = addVersion(model, req, lastVersion(history, model.Name))
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -69,9 +53,9 @@ func (s *Server) push(ctx context.Context, req *larderv1.PushModelRequest, stamp
 	if err != nil {
 		return nil, err
 	}
-	out := &larderv1.PushModelResponse{ModelVersion: pushed.Version, Version: version, Changes: changeMessages(p.Changes), Definition: string(definition)}
-	for _, r := range reports {
-		if r.GetModel() == model.Name && r.GetModelVersion() == pushed.Version {
+	out := &larderv1.PushModelResponse{ModelVersion: pushed.Version, Version: done.version, Changes: changeMessages(done.changes), Definition: string(definition)}
+	for _, r := range done.reports {
+		if r.GetModel() == req.GetModel() && r.GetModelVersion() == pushed.Version {
 			out.Report = r
 		}
 	}
@@ -82,9 +66,7 @@ func (s *Server) push(ctx context.Context, req *larderv1.PushModelRequest, stamp
 // definitions; a new one when there is none of that name.
 func pushedModel(defs *schema.Definitions, req *larderv1.PushModelRequest, stampedService string) (*schema.Model, error) {
 	service := req.GetFeatureService()
-	at := slices.IndexFunc(defs.Models, func(m schema.Model) bool { return m.Name == req.GetModel() })
-	if at >= 0 {
-		m := &defs.Models[at]
+	if m := defs.Model(req.GetModel()); m != nil {
 		if service != "" && service != m.FeatureService {
 			return nil, schema.Errorf(schema.Invalid, "OTHER_FEATURE_SERVICE", "model %q reads feature service %q, not %q; push the file as another model, or leave the feature service out",
 				m.Name, m.FeatureService, service)
@@ -116,27 +98,47 @@ func (s *Server) checkDataset(ctx context.Context, id, service string) error {
 }
 
 // addVersion adds the file to a model's versions, unless it is one, and returns
-// its version.
-func addVersion(m *schema.Model, req *larderv1.PushModelRequest) schema.ModelVersion {
+// its version: its number is over last, which was given before.
+func addVersion(m *schema.Model, req *larderv1.PushModelRequest, last int64) schema.ModelVersion {
 	at := slices.IndexFunc(m.Versions, func(v schema.ModelVersion) bool { return v.SHA256 == req.GetSha256() })
 	if at < 0 {
-		at = len(m.Versions)
-		v := schema.ModelVersion{Version: 1, SHA256: req.GetSha256(), Output: req.GetOutput(), Dataset: req.GetDataset()}
+		v := schema.ModelVersion{
+			Version: last + 1, SHA256: req.GetSha256(), Output: req.GetOutput(), Dataset: req.GetDataset(), From: schema.FromPush,
+			Metrics: req.GetMetrics(), Tags: req.GetTags(),
+		}
 		for _, other := range m.Versions {
 			v.Version = max(v.Version, other.Version+1)
 		}
-		v.ONNX = fmt.Sprintf("models/%s-%d.onnx", m.Name, v.Version)
 		if req.Column != nil {
 			column := int(req.GetColumn())
 			v.Column = &column
 		}
-		if at == 1 && m.Serve == 0 { // the only one serves without being named
-			m.Serve = m.Versions[0].Version
-		}
-		m.Versions = append(m.Versions, v)
+		at = len(m.Versions)
+		insertVersion(m, v)
 	}
-	if pushed := m.Versions[at].Version; req.GetServe() && len(m.Versions) > 1 {
-		m.Serve = pushed
+	if pushed := m.Versions[at].Version; req.GetServe() && (m.Splits() || m.Served() != pushed) {
+		serveAlone(m, pushed)
 	}
 	return m.Versions[at]
+}
+
+// lastVersion returns the largest number that a version of a model ever had: that
+// of one that was retired names nothing else later.
+func lastVersion(history []registry.PastModels, model string) (last int64) {
+	for i := range history {
+		if m := history[i].Model(model); m != nil {
+			for _, v := range m.Versions {
+				last = max(last, v.Version)
+			}
+		}
+	}
+	return last
+}
+
+// insertVersion adds a version that answers only if it is the first.
+func insertVersion(m *schema.Model, v schema.ModelVersion) {
+	if len(m.Versions) == 1 && !m.Splits() { // the only one serves without being named
+		m.Serve = m.Versions[0].Version
+	}
+	m.Versions = append(m.Versions, v)
 }

@@ -38,6 +38,7 @@ func newPlanCommand() *cobra.Command {
 				return printJSON(cmd.OutOrStdout(), plan)
 			}
 			printChanges(cmd.OutOrStdout(), plan.GetChanges())
+			printNotes(cmd.OutOrStdout(), plan.GetNotes())
 			return nil
 		})
 	}
@@ -199,8 +200,16 @@ func whoAmI() string {
 	return name
 }
 
+// printNotes says what stays although the folder leaves it out.
+func printNotes(w io.Writer, notes []string) {
+	for _, n := range notes {
+		fmt.Fprintf(w, "note: %s\n", n)
+	}
+}
+
 func printApplied(w io.Writer, a *larderv1.ApplyResponse) {
 	printChanges(w, a.GetChanges())
+	printNotes(w, a.GetNotes())
 	for _, m := range a.GetModels() {
 		fmt.Fprintf(w, "model %s version %d: the score is output %s, column %d", m.GetModel(), m.GetModelVersion(), m.GetOutput(), m.GetColumn())
 		if m.GetReason() != "" {

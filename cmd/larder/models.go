@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -12,11 +14,17 @@ import (
 )
 
 func newModelsCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "models",
-		Short: "List models, their versions, and how each is scored",
-		Args:  wrongArgs(cobra.NoArgs),
-	}
+	cmd := newModelListCommand("models", "List models and their versions; push, promote, roll back and retire them")
+	cmd.Example = `  larder models
+  larder models push fraud fraud.onnx --dataset ds_01 --metric auc=0.87 --promote
+  larder models rollback fraud`
+	list := newModelListCommand("list", "List models, their versions, and how each is scored")
+	cmd.AddCommand(list, newModelPushCommand(), newModelShowCommand(), newModelPromoteCommand(), newModelRollbackCommand(), newModelRetireCommand())
+	return cmd
+}
+
+func newModelListCommand(use, short string) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short, Args: wrongArgs(cobra.NoArgs)}
 	c := bindClient(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return c.control(func(control larderv1.ControlServiceClient) error {
@@ -40,24 +48,99 @@ func orPrint(w io.Writer, m proto.Message, err error) error {
 
 func printModels(w io.Writer, a *larderv1.ListModelsResponse) error {
 	if len(a.GetModels()) == 0 {
-		fmt.Fprintln(w, "no models yet; larder apply DIR brings some")
+		fmt.Fprintln(w, "no models yet; larder models push or larder apply DIR brings some")
 		return nil
 	}
 	var rows [][]string
 	for _, m := range a.GetModels() {
 		for _, v := range m.GetVersions() {
-			state := "loaded"
-			switch {
-			case !v.GetLoaded():
-				state = "not loaded"
-			case v.GetModelVersion() == m.GetServe():
-				state = "serves"
-			}
 			rows = append(rows, []string{
-				m.GetModel(), fmt.Sprint(v.GetModelVersion()), state, m.GetFeatureService(), strings.Join(v.GetInputs(), ", "),
+				m.GetModel(), fmt.Sprint(v.GetModelVersion()), versionState(m, v), m.GetFeatureService(), strings.Join(v.GetInputs(), ", "),
 				fmt.Sprintf("%s[%d]", v.GetReport().GetOutput(), v.GetReport().GetColumn()), fmt.Sprint(v.GetSize()), v.GetSha256()[:12],
 			})
 		}
+		if len(m.GetVersions()) == 0 {
+			rows = append(rows, []string{m.GetModel(), "-", "no version yet", m.GetFeatureService(), "", "", "", ""})
+		}
 	}
 	return table(w, "MODEL VERSION STATE SERVICE INPUTS SCORE BYTES SHA256", rows)
+}
+
+func versionState(m *larderv1.ModelStatus, v *larderv1.ModelVersionStatus) string {
+	switch {
+	case !v.GetLoaded():
+		return "not loaded"
+	case v.GetModelVersion() == m.GetServe():
+		return "serves"
+	}
+	return "loaded"
+}
+
+func newModelShowCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "show NAME",
+		Short: "Show one model: each version, who brought it when, and what is said of it",
+		Args:  wrongArgs(cobra.ExactArgs(1)),
+	}
+	c := bindClient(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return c.control(func(control larderv1.ControlServiceClient) error {
+			answer, err := control.ListModels(cmd.Context(), &larderv1.ListModelsRequest{Model: args[0]})
+			if err != nil {
+				return err
+			}
+			m := answer.GetModels()[0]
+			if c.json {
+				return printJSON(cmd.OutOrStdout(), m)
+			}
+			return printModel(cmd.OutOrStdout(), m)
+		})
+	}
+	return cmd
+}
+
+func printModel(w io.Writer, m *larderv1.ModelStatus) error {
+	fmt.Fprintf(w, "model %s reads %s", m.GetModel(), m.GetFeatureService())
+	if m.GetServe() != 0 {
+		fmt.Fprintf(w, "; version %d serves", m.GetServe())
+	}
+	fmt.Fprintln(w)
+	if s := m.GetSource(); s != nil {
+		fmt.Fprintf(w, "follows %s, looked at %s", s.GetSource(), moment(s.GetLookedAt()))
+		if s.GetAliasVersion() != 0 {
+			fmt.Fprintf(w, ", which names version %d", s.GetAliasVersion())
+		}
+		fmt.Fprintln(w)
+		if s.GetFault() != "" {
+			fmt.Fprintf(w, "    %s\n", s.GetFault())
+		}
+	}
+	var rows [][]string
+	for _, v := range slices.Backward(m.GetVersions()) {
+		from := v.GetFrom()
+		if from == "" {
+			from = "folder"
+		}
+		rows = append(rows, []string{
+			fmt.Sprint(v.GetModelVersion()), versionState(m, v), moment(v.GetAddedAt()), orDash(v.GetAddedBy()), from, orDash(v.GetDataset()),
+			orDash(pairs(v.GetMetrics())), orDash(pairs(v.GetTags())), fmt.Sprint(v.GetSize()), v.GetSha256()[:12],
+		})
+	}
+	return table(w, "VERSION STATE ADDED BY FROM DATASET METRICS TAGS BYTES SHA256", rows)
+}
+
+func orDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}
+
+// pairs returns a mapping as k=v k=v, by key.
+func pairs[V any](m map[string]V) string {
+	said := make([]string, 0, len(m))
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		said = append(said, fmt.Sprintf("%s=%v", key, m[key]))
+	}
+	return strings.Join(said, " ")
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -18,10 +19,24 @@ import (
 // MaxModelBytes bounds one model file.
 const MaxModelBytes = 256 << 20
 
-// MissingModels returns those of the given SHA-256 sums that aren't stored.
+// The files that no version of the definitions names go, so many at a time, when
+// nobody has asked for them for unwantedAfter: far longer than it takes from the
+// question which files are missing to the apply that names them.
+const (
+	unwantedAfter = 24 * time.Hour
+	maxDropped    = 100
+)
+
+// MissingModels returns those of the given SHA-256 sums that aren't stored. The
+// others stay for a day at least.
 func (r *Registry) MissingModels(ctx context.Context, sums []string) ([]string, error) {
 	if err := r.reachable(); err != nil {
 		return nil, err
+	}
+	_, err := r.pool.Exec(ctx, `UPDATE larder.model_files SET wanted_at = now()
+		WHERE sha256 = ANY($1) AND wanted_at < now() - $2::interval`, sums, unwantedAfter/24)
+	if err != nil {
+		return nil, unavailable(err)
 	}
 	rows, err := r.pool.Query(ctx, `SELECT s FROM unnest($1::text[]) AS s
 		WHERE NOT EXISTS (SELECT FROM larder.model_files f WHERE f.sha256 = s)`, sums)
@@ -30,6 +45,25 @@ func (r *Registry) MissingModels(ctx context.Context, sums []string) ([]string, 
 	}
 	missing, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	return missing, unavailable(err)
+}
+
+// DropUnwantedModels deletes model files that no version of the definitions names,
+// whatever its age, and that nobody asked for in a day. It returns how many.
+func (r *Registry) DropUnwantedModels(ctx context.Context) (int64, error) {
+	if err := r.reachable(); err != nil {
+		return 0, err
+	}
+	tag, err := r.pool.Exec(ctx, `WITH named AS (
+			SELECT DISTINCT file ->> 'sha256' AS sha256 FROM larder.versions,
+				json_array_elements(coalesce(definitions::json -> 'models', '[]')) AS model,
+				json_array_elements(coalesce(model -> 'versions', '[]')) AS file
+		), unwanted AS (
+			SELECT sha256 FROM larder.model_files
+			WHERE wanted_at < now() - $1::interval AND NOT EXISTS (SELECT FROM named WHERE named.sha256 = model_files.sha256)
+			ORDER BY wanted_at LIMIT $2 FOR UPDATE SKIP LOCKED
+		)
+		DELETE FROM larder.model_files USING unwanted WHERE model_files.sha256 = unwanted.sha256`, unwantedAfter, maxDropped)
+	return tag.RowsAffected(), unavailable(err)
 }
 
 // PutModel stores a model file of size bytes, which next yields piece by piece

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	larderv1 "larder/api/larder/v1"
+)
+
+func newModelPromoteCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "promote NAME VERSION",
+		Short: "Make a version the one that answers; what split the traffic ends",
+		Args:  wrongArgs(cobra.ExactArgs(2)),
+	}
+	c := bindClient(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		version, err := versionNumber(args[1])
+		if err != nil {
+			return err
+		}
+		return c.control(func(control larderv1.ControlServiceClient) error {
+			answer, err := control.PromoteModel(cmd.Context(), &larderv1.PromoteModelRequest{Model: args[0], ModelVersion: version, AppliedBy: whoAmI()})
+			if err != nil || c.json {
+				return orPrint(cmd.OutOrStdout(), answer, err)
+			}
+			printApplied(cmd.OutOrStdout(), &larderv1.ApplyResponse{Version: answer.GetVersion(), Changes: answer.GetChanges()})
+			return nil
+		})
+	}
+	return cmd
+}
+
+func newModelRollbackCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "rollback NAME",
+		Short: "Bring back what answered before: a version, or the traffic as it was split",
+		Long: `Bring back what answered before: a version, or the traffic as it was split. Versions
+that are not there any more are passed over. A rollback of a rollback brings back
+what was rolled back.`,
+		Args: wrongArgs(cobra.ExactArgs(1)),
+	}
+	c := bindClient(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return c.control(func(control larderv1.ControlServiceClient) error {
+			answer, err := control.RollbackModel(cmd.Context(), &larderv1.RollbackModelRequest{Model: args[0], AppliedBy: whoAmI()})
+			if err != nil || c.json {
+				return orPrint(cmd.OutOrStdout(), answer, err)
+			}
+			printApplied(cmd.OutOrStdout(), &larderv1.ApplyResponse{Version: answer.GetVersion(), Changes: answer.GetChanges()})
+			fmt.Fprintf(cmd.OutOrStdout(), "Model %s is back at version %d, as of version %d of the definitions.\n", args[0], answer.GetModelVersion(), answer.GetAsOfVersion())
+			return nil
+		})
+	}
+	return cmd
+}
+
+func newModelRetireCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "retire NAME VERSION",
+		Short: "Take a version away that neither serves nor has traffic",
+		Args:  wrongArgs(cobra.ExactArgs(2)),
+	}
+	c := bindClient(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		version, err := versionNumber(args[1])
+		if err != nil {
+			return err
+		}
+		return c.control(func(control larderv1.ControlServiceClient) error {
+			answer, err := control.RetireModel(cmd.Context(), &larderv1.RetireModelRequest{Model: args[0], ModelVersion: version, AppliedBy: whoAmI()})
+			if err != nil || c.json {
+				return orPrint(cmd.OutOrStdout(), answer, err)
+			}
+			printApplied(cmd.OutOrStdout(), &larderv1.ApplyResponse{Version: answer.GetVersion(), Changes: answer.GetChanges()})
+			return nil
+		})
+	}
+	return cmd
+}
+
+func versionNumber(text string) (int64, error) {
+	version, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || version <= 0 {
+		return 0, usageError(fmt.Sprintf("a version is a number from 1 on, not %q", text))
+	}
+	return version, nil
+}

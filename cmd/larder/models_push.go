@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	larderv1 "larder/api/larder/v1"
+)
+
+func newModelPushCommand() *cobra.Command {
+	req := &larderv1.PushModelRequest{AppliedBy: whoAmI()}
+	var metrics, tags []string
+	column := int32(-1)
+	cmd := &cobra.Command{
+		Use:   "push NAME FILE",
+		Short: "Make an ONNX file the next version of a model",
+		Long: `Send an ONNX file to the registry, check that it fits the features that the model
+reads, and make it the model's next version, on every server. It answers who asks
+for it; with --promote, or as the first, everybody. A file that is a version
+already is not added again.`,
+		Example: `  larder models push fraud fraud.onnx --service fraud_v1
+  larder models push fraud better.onnx --dataset ds_01 --metric auc=0.87 --tag team=risk --promote`,
+		Args: wrongArgs(cobra.ExactArgs(2)),
+	}
+	c := bindClient(cmd)
+	f := cmd.Flags()
+	f.StringVar(&req.FeatureService, "service", "", "of a new model, the feature service that it reads; what the file is stamped with when not given")
+	f.StringVar(&req.Dataset, "dataset", "", "id of the training set that it was trained on")
+	f.StringArrayVar(&metrics, "metric", nil, "NAME=NUMBER, for people; may be given often")
+	f.StringArrayVar(&tags, "tag", nil, "KEY=TEXT, for people; may be given often")
+	f.BoolVar(&req.Serve, "promote", false, "make it the version that answers")
+	f.StringVar(&req.Output, "output", "", "the output that holds the score; found when not given")
+	f.Int32Var(&column, "column", column, "the column of it, from 0; found when not given")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := said(req, metrics, tags); err != nil {
+			return usageError(err.Error())
+		}
+		if cmd.Flags().Changed("column") {
+			req.Column = &column
+		}
+		return c.control(func(control larderv1.ControlServiceClient) error {
+			req.Model = args[0]
+			answer, err := pushFile(cmd.Context(), control, req, args[1])
+			if err != nil || c.json {
+				return orPrint(cmd.OutOrStdout(), answer, err)
+			}
+			printPushed(cmd.OutOrStdout(), req, answer)
+			return nil
+		})
+	}
+	return cmd
+}
+
+// said reads NAME=NUMBER and KEY=TEXT into a request.
+func said(req *larderv1.PushModelRequest, metrics, tags []string) error {
+	req.Metrics, req.Tags = map[string]float64{}, map[string]string{}
+	for _, m := range metrics {
+		name, text, _ := strings.Cut(m, "=")
+		value, err := strconv.ParseFloat(text, 64)
+		if err != nil || name == "" {
+			return fmt.Errorf("--metric is NAME=NUMBER, as in auc=0.87, not %q", m)
+		}
+		req.Metrics[name] = value
+	}
+	for _, t := range tags {
+		key, text, found := strings.Cut(t, "=")
+		if !found || key == "" {
+			return fmt.Errorf("--tag is KEY=TEXT, as in team=risk, not %q", t)
+		}
+		req.Tags[key] = text
+	}
+	return nil
+}
+
+// pushFile sends a file, unless the registry has it, and makes it a version.
+func pushFile(ctx context.Context, control larderv1.ControlServiceClient, req *larderv1.PushModelRequest, path string) (*larderv1.PushModelResponse, error) {
+	sum, err := fileSum(path)
+	if err != nil {
+		return nil, err
+	}
+	req.Sha256 = sum
+	lacking, err := control.HasModels(ctx, &larderv1.HasModelsRequest{Sha256: []string{sum}})
+	if err != nil {
+		return nil, err
+	}
+	if len(lacking.GetMissing()) > 0 {
+		if err := sendModel(ctx, control, sum, path); err != nil {
+			return nil, fmt.Errorf("send %s: %w", path, err)
+		}
+	}
+	return control.PushModel(ctx, req)
+}
+
+func fileSum(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+func printPushed(w io.Writer, req *larderv1.PushModelRequest, a *larderv1.PushModelResponse) {
+	if len(a.GetChanges()) == 0 {
+		fmt.Fprintf(w, "This file is version %d of model %s already.\n", a.GetModelVersion(), req.GetModel())
+		return
+	}
+	printApplied(w, &larderv1.ApplyResponse{Version: a.GetVersion(), Changes: a.GetChanges(), Models: []*larderv1.ModelReport{a.GetReport()}})
+	fmt.Fprintf(w, "It is version %d of model %s. In a folder of definitions it is\n    %s\n", a.GetModelVersion(), req.GetModel(), a.GetDefinition())
+}
