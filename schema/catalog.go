@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -81,7 +82,9 @@ func Compile(version int64, defs *Definitions, storage Storage) (*Catalog, error
 		c.services[s.Name] = plan
 	}
 	for i := range d.Models {
-		c.compileModel(&d.Models[i])
+		if err := c.compileModel(&d.Models[i]); err != nil {
+			return nil, err
+		}
 	}
 	return c, nil
 }
@@ -120,7 +123,10 @@ func (c *Catalog) compileViews() error {
 	return nil
 }
 
-func (c *Catalog) compileModel(m *Model) {
+func (c *Catalog) compileModel(m *Model) error {
+	if m.Splits() && !c.services[m.FeatureService].takes(m.SplitBy) {
+		return Errorf(Invalid, "SPLIT_BY_UNREAD", "model %q is split by %q, which no expression that feature service %q uses reads; add it to the request of the service", m.Name, m.SplitBy, m.FeatureService)
+	}
 	sm := &servedModel{model: m, serve: m.Served(), versions: map[int64]*Plan{}}
 	for i := range m.Versions {
 		plan := *c.services[m.FeatureService]
@@ -128,6 +134,13 @@ func (c *Catalog) compileModel(m *Model) {
 		sm.versions[m.Versions[i].Version] = &plan
 	}
 	c.models[m.Name] = sm
+	return nil
+}
+
+// takes tells whether requests for a plan bring a join key or value of a name.
+func (p *Plan) takes(name string) bool {
+	return slices.ContainsFunc(p.Keys, func(k JoinKey) bool { return k.Name == name }) ||
+		slices.ContainsFunc(p.Request, func(f Feature) bool { return f.Name == name })
 }
 
 // View returns the view of a name.

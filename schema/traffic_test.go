@@ -78,3 +78,23 @@ func TestEffectsOfTraffic(t *testing.T) {
 	f("ramp: the weights of the traffic count at once", func(m *schema.Model) { m.Ramp = nil })
 	f("ramp: the ramp begins anew, unless only its guards change", func(m *schema.Model) { m.Ramp.To = 60 })
 }
+
+// TestSplitByWhatRequestsBring: a request value that no expression reads can't be
+// sent, so nothing can be split by it.
+func TestSplitByWhatRequestsBring(t *testing.T) {
+	defs := splitting()
+	defs.OnDemandViews = []schema.OnDemandView{{
+		Name: "o", Request: []schema.Feature{{Name: "channel", Type: schema.String}, {Name: "amount", Type: schema.Float64}},
+		Features: []schema.OnDemandFeature{{Name: "twice", Type: schema.Float64, Expr: "request.amount * 2.0"}},
+	}}
+	defs.FeatureServices[0].Features = append(defs.FeatureServices[0].Features, "o:twice")
+	defs.Models[0].SplitBy = "channel"
+	_, err := schema.Compile(1, defs, schema.Storage{}.Evolve(defs))
+	if err == nil || !strings.Contains(err.Error(), "add it to the request of the service") {
+		t.Errorf("%v", err)
+	}
+	defs.FeatureServices[0].Request = []schema.Feature{{Name: "channel", Type: schema.String}}
+	if _, err := schema.Compile(1, defs, schema.Storage{}.Evolve(defs)); err != nil {
+		t.Error(err)
+	}
+}

@@ -17,6 +17,8 @@ type call struct {
 	entities vector.Columns // what the request sent; alias it
 	request  vector.Columns
 	tensors  []vector.Column // of each feature, for a model with an input for each
+	route    *route          // where several versions share the rows; nil for one version
+	scoring  time.Duration   // what the model took
 }
 
 // end lets go of the request and gives the call back.
@@ -25,6 +27,7 @@ func (c *call) end() {
 	clear(c.entities.Values)
 	clear(c.request.Values)
 	clear(c.tensors)
+	c.route = nil
 	c.shape.calls.Put(c)
 }
 
@@ -115,11 +118,12 @@ func (s *Server) read(ctx context.Context, c *call) error {
 	return nil
 }
 
-func (s *Server) score(ctx context.Context, run *scoring.Run) error {
+func (s *Server) score(ctx context.Context, c *call, run *scoring.Run) error {
 	began := time.Now()
 	if err := run.Score(ctx); err != nil {
 		return err
 	}
-	s.metrics.score.Observe(time.Since(began).Seconds())
+	c.scoring = time.Since(began)
+	s.metrics.score.Observe(c.scoring.Seconds())
 	return nil
 }

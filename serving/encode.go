@@ -27,6 +27,9 @@ func appendScores(dst []byte, model string, resp *larderv1.GetFeaturesAndScoreRe
 	dst = appendReads(append(dst, `,"reads":`...), resp.GetReads())
 	dst = schema.AppendValue(append(dst, `,"model":`...), model)
 	dst = strconv.AppendInt(append(dst, `,"model_version":`...), resp.GetModelVersion(), 10)
+	if resp.ModelVersions != nil {
+		dst = appendList(append(dst, `,"model_versions":`...), resp.GetModelVersions(), func(dst []byte, v int64) []byte { return strconv.AppendInt(dst, v, 10) })
+	}
 	dst = strconv.AppendInt(append(dst, `,"catalog_version":`...), resp.GetCatalogVersion(), 10)
 	return append(dst, "}\n"...)
 }

@@ -16,6 +16,7 @@ import (
 	"larder/schema"
 	"larder/scoring"
 	"larder/store/online"
+	"larder/traffic"
 )
 
 // Options configure a Server.
@@ -28,6 +29,9 @@ type Options struct {
 	// Models are the models of the catalogs that Catalog returns. Required.
 	Models *scoring.Set
 
+	// Traffic splits the rows of models that several versions answer. Defaults to a
+	// router that knows of no ramps.
+	Traffic *traffic.Router
 	// FeatureLog takes the requests of models that ask for it. Nil: nothing is logged.
 	FeatureLog *featurelog.Log
 
@@ -57,6 +61,9 @@ var _ larderv1.ServingServiceServer = (*Server)(nil)
 func New(opts Options) *Server {
 	opts.MaxRows = cmp.Or(opts.MaxRows, defaultMaxRows)
 	opts.Logger = cmp.Or(opts.Logger, slog.Default())
+	if opts.Traffic == nil {
+		opts.Traffic = traffic.NewRouter(traffic.Options{Logger: opts.Logger})
+	}
 	return &Server{opts: opts, metrics: newMetrics(opts.Registerer)}
 }
 
@@ -80,7 +87,7 @@ func (s *Server) GetFeaturesAndScore(ctx context.Context, req *larderv1.GetFeatu
 		if err := c.takeColumns(req.GetEntities(), req.GetRequest()); err != nil {
 			return nil, err
 		}
-		return s.getFeaturesAndScore(ctx, c, req.At, req.GetReturnFeatures())
+		return s.scoreRows(ctx, c, asked{req.At, req.GetReturnFeatures()})
 	})
 }
 
@@ -117,20 +124,24 @@ func (s *Server) withModel(model string, version int64, do func(*call) (*larderv
 		if err != nil {
 			return nil, err
 		}
-		resp, err := g.run(plan, do)
+		resp, err := g.run(plan, version == 0, do)
 		if err == nil || !overtaken(err) || s.opts.Catalog() == g.catalog {
 			return resp, err
 		}
 	}
 }
 
-func (g *generation) run(plan *schema.Plan, do func(*call) (*larderv1.GetFeaturesAndScoreResponse, error)) (*larderv1.GetFeaturesAndScoreResponse, error) {
+// run does what is asked of a model's version, or of those that share its traffic.
+func (g *generation) run(plan *schema.Plan, split bool, do func(*call) (*larderv1.GetFeaturesAndScoreResponse, error)) (*larderv1.GetFeaturesAndScoreResponse, error) {
 	shape, err := g.shape(plan)
 	if err != nil {
 		return nil, err
 	}
 	c := shape.begin()
 	defer c.end()
+	if split {
+		c.route = g.routes[plan.Model.Name]
+	}
 	return do(c)
 }
 
@@ -153,10 +164,16 @@ func (s *Server) getFeatures(ctx context.Context, c *call, at *int64) (*larderv1
 	}, nil
 }
 
-// getFeaturesAndScore answers a request whose columns c has taken.
-func (s *Server) getFeaturesAndScore(ctx context.Context, c *call, at *int64, returnFeatures bool) (*larderv1.GetFeaturesAndScoreResponse, error) {
+// asked is what a request asks for beside its rows.
+type asked struct {
+	at             *int64
+	returnFeatures bool
+}
+
+// getFeaturesAndScore answers a request whose columns c has taken, by one version.
+func (s *Server) getFeaturesAndScore(ctx context.Context, c *call, ask asked) (*larderv1.GetFeaturesAndScoreResponse, error) {
 	logged := s.logs(c)
-	if err := c.bind(s.opts.MaxRows, at); err != nil {
+	if err := c.bind(s.opts.MaxRows, ask.at); err != nil {
 		return nil, err
 	}
 	model, err := s.opts.Models.Model(c.shape.plan)
@@ -169,13 +186,13 @@ func (s *Server) getFeaturesAndScore(ctx context.Context, c *call, at *int64, re
 	}
 	defer run.Release()
 	c.feed(model.Binding(), run)
-	if returnFeatures {
+	if ask.returnFeatures {
 		c.batch.WantColumns()
 	}
 	if err := s.read(ctx, c); err != nil {
 		return nil, err
 	}
-	if err := s.score(ctx, run); err != nil {
+	if err := s.score(ctx, c, run); err != nil {
 		return nil, err
 	}
 	plan := c.shape.plan
@@ -183,7 +200,7 @@ func (s *Server) getFeaturesAndScore(ctx context.Context, c *call, at *int64, re
 		Scores: append([]float64(nil), run.Scores()...), Reads: c.viewReads(),
 		CatalogVersion: plan.Catalog.Version, ModelVersion: plan.ModelVersion.Version,
 	}
-	if returnFeatures {
+	if ask.returnFeatures {
 		resp.Features = c.featureColumns()
 	}
 	if logged.wanted {

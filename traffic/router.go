@@ -38,6 +38,7 @@ type Router struct {
 	metrics *metrics
 
 	mu      sync.Mutex
+	version int64             // of the catalog that serves
 	serving map[string]*Split // by model
 	watches map[string]*watch // by rollout
 }
@@ -65,8 +66,10 @@ func (r *Router) Splits(c *schema.Catalog) map[string]*Split {
 			watches[s.id] = s.watch
 		}
 	}
-	r.serving, r.watches = splits, watches
-	r.metrics.forget()
+	if c.Version >= r.version { // a request that was late may bring an old one
+		r.version, r.serving, r.watches = c.Version, splits, watches
+		r.metrics.forget()
+	}
 	return splits
 }
 
