@@ -182,6 +182,9 @@ type Model struct {
 	Salt           string            `json:"salt,omitempty"`       // what is hashed before it; empty means the name
 	Shadow         []int64           `json:"shadow,omitempty"`     // versions that score what is logged, and answer nobody
 	Ramp           *Ramp             `json:"ramp,omitempty"`
+	Limits         *ModelLimits      `json:"limits,omitempty"`    // nil: the defaults
+	Batching       *Batching         `json:"batching,omitempty"`  // nil: each request is scored by itself
+	Providers      []Provider        `json:"providers,omitempty"` // the first that is there runs the model; none means cpu
 	Description    string            `json:"description,omitempty"`
 	Owner          string            `json:"owner,omitempty"`
 	Tags           map[string]string `json:"tags,omitempty"`

@@ -160,6 +160,8 @@ func (d *differ) modelEffect(c Change, path []string) string {
 		return "shadows answer nobody; what they score goes to the feature log"
 	case "on_missing":
 		return answersChange
+	case "limits", "batching", "providers":
+		return "every version of the model is loaded anew, beside the one that serves meanwhile"
 	case "feature_service":
 		return vectorChanges
 	case "mlflow":

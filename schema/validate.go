@@ -355,6 +355,9 @@ func (v *validator) model(path string, m *Model) {
 		v.addf(path+".log.rate", "model %q: the rate of its log is a share of the requests, over 0 and up to 1, not %v; leave log out to log none", m.Name, m.Log.Rate)
 	}
 	v.mlflow(path, m)
+	v.limits(path, m)
+	v.batching(path, m)
+	v.providers(path, m)
 	if len(m.Versions) == 0 && m.MLflow == nil {
 		v.addf(path+".versions", "model %q has no version; write versions: [{version: 1, onnx: models/%s-1.onnx, sha256: ...}]", m.Name, m.Name)
 	}

@@ -82,6 +82,9 @@ var ownDescriptions = map[reflect.Type]map[string]string{
 		"salt":            "What is hashed before the value of split_by; the model's name when not given.",
 		"shadow":          "Versions that score what is logged and answer nobody.",
 		"ramp":            "Raises the weight of one version of the traffic over time.",
+		"limits":          "What runs of the model may take.",
+		"batching":        "Lets requests that come while the model is busy be scored in one run; never when not given.",
+		"providers":       "What runs the model: the first that is there; cpu when not given.",
 		"on_missing":      "What a value that is not present does: default gives the model the default or null, fail fails the request.",
 	},
 	reflect.TypeFor[schema.MLflowAlias](): {
@@ -109,6 +112,18 @@ var ownDescriptions = map[reflect.Type]map[string]string{
 		"missing_share":  "How much more of the rows that are read may be missing for the version than for the control.",
 		"window":         "How far back requests count; 5m when not given, 1h at most.",
 		"min_requests":   "How many requests of each of the two it takes before a guard trips; 200 when not given.",
+	},
+	reflect.TypeFor[schema.ModelLimits](): {
+		"time":   "How long one run may take, as in 1s; 10s when not given.",
+		"memory": "What runs take together besides the weights, as in 256MiB; 1GiB when not given.",
+	},
+	reflect.TypeFor[schema.Batching](): {
+		"max_batch": "How many rows one run has at most.",
+		"max_delay": "How long a request waits at most before its run begins, as in 200us.",
+	},
+	reflect.TypeFor[schema.Provider](): {
+		"name":    "coreml, cpu, cuda, openvino, tensorrt or xnnpack.",
+		"options": "As ONNX Runtime documents them for the provider.",
 	},
 	reflect.TypeFor[schema.ModelVersion](): {
 		"version": "A number from 1 on.",

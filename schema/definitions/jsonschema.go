@@ -60,6 +60,8 @@ func property(name string, t reflect.Type) map[string]any {
 		return map[string]any{"enum": []schema.OnMissing{schema.DefaultOnMissing, schema.FailOnMissing}}
 	case reflect.TypeFor[schema.Percent]():
 		return map[string]any{"type": "number", "minimum": 0, "maximum": 100, "multipleOf": 0.01}
+	case reflect.TypeFor[schema.MemorySize]():
+		return map[string]any{"anyOf": []map[string]any{{"type": "string", "pattern": `^\d+([KMGT]iB)?$`}, {"type": "integer", "minimum": 0}}}
 	case reflect.TypeFor[schema.Ratio]():
 		return map[string]any{"type": "number", "minimum": 0}
 	}

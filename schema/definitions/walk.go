@@ -37,6 +37,9 @@ var nouns = map[reflect.Type]string{
 	reflect.TypeFor[schema.VersionWeight]():   "a version's share of the traffic",
 	reflect.TypeFor[schema.Ramp]():            "a ramp",
 	reflect.TypeFor[schema.Guards]():          "a ramp's guards",
+	reflect.TypeFor[schema.ModelLimits]():     "a model's limits",
+	reflect.TypeFor[schema.Batching]():        "a model's batching",
+	reflect.TypeFor[schema.Provider]():        "a provider",
 }
 
 func (w *walker) document(doc *ast.DocumentNode) {

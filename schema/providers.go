@@ -1,0 +1,37 @@
+package schema
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A Provider is what runs the operators of a model: a device, or a library for one.
+type Provider struct {
+	Name    string            `json:"name"`              // one of ProviderNames
+	Options map[string]string `json:"options,omitempty"` // as ONNX Runtime documents them
+}
+
+// CPUProvider is the name of the provider that every build of ONNX Runtime has.
+const CPUProvider = "cpu"
+
+// ProviderNames returns the names of providers, sorted.
+func ProviderNames() []string {
+	return []string{"coreml", CPUProvider, "cuda", "openvino", "tensorrt", "xnnpack"}
+}
+
+func (v *validator) providers(path string, m *Model) {
+	for i, p := range m.Providers {
+		at := fmt.Sprintf("%s.providers[%d]", path, i)
+		switch {
+		case !slices.Contains(ProviderNames(), p.Name):
+			v.addf(at+".name", "model %q: no provider %q; there are %s", m.Name, p.Name, strings.Join(ProviderNames(), ", "))
+		case slices.ContainsFunc(m.Providers[:i], func(q Provider) bool { return q.Name == p.Name }):
+			v.addf(at+".name", "model %q has the provider %s twice", m.Name, p.Name)
+		case p.Name == CPUProvider && i < len(m.Providers)-1:
+			v.addf(at+".name", "model %q: cpu is always there, so that none after it is tried; write it last", m.Name)
+		case p.Name == CPUProvider && len(p.Options) > 0:
+			v.addf(at+".options", "model %q: the provider cpu has no options", m.Name)
+		}
+	}
+}
