@@ -47,7 +47,9 @@ type Registry struct {
 	pool *pgxpool.Pool // nil without a DSN
 	opts Options
 
-	catalog atomic.Pointer[schema.Catalog]
+	catalog  atomic.Pointer[schema.Catalog]
+	rollouts atomic.Pointer[keptRollouts]
+	tripped  chan struct{} // holds one while a trip is to be sent
 
 	mu      sync.Mutex
 	state   State
@@ -65,8 +67,11 @@ type State struct {
 // doesn't wait for Postgres, and dsn may be empty for a server that has none:
 // it then serves the catalog that dir holds.
 func Open(dsn, dir string, opts Options) (*Registry, error) {
-	r := &Registry{dsn: dsn, dir: dir, opts: opts.withDefaults(), changed: make(chan struct{})}
+	r := &Registry{dsn: dsn, dir: dir, opts: opts.withDefaults(), changed: make(chan struct{}), tripped: make(chan struct{}, 1)}
 	if err := os.MkdirAll(filepath.Join(dir, modelsFolder), 0o700); err != nil {
+		return nil, fmt.Errorf("open registry: %w", err)
+	}
+	if err := r.readKeptRollouts(); err != nil {
 		return nil, fmt.Errorf("open registry: %w", err)
 	}
 	if dsn == "" {
@@ -160,6 +165,9 @@ func (r *Registry) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
+	var sending sync.WaitGroup
+	sending.Go(func() { r.sendTrips(ctx) })
+	defer sending.Wait()
 	const shortest, longest = 250 * time.Millisecond, 5 * time.Second
 	pause := shortest
 	for ctx.Err() == nil {
@@ -220,6 +228,10 @@ func (r *Registry) refresh(ctx context.Context) error {
 	}
 	if r.postgresAnswered(newest) {
 		r.opts.Logger.Info("postgres answers again")
+	}
+	if err := r.refreshRollouts(ctx); err != nil {
+		r.postgresFailed(err)
+		return err
 	}
 	err = r.advance(ctx, newest)
 	if r.catalogFailed(err) && err != nil {

@@ -110,6 +110,9 @@ func (r *Registry) Commit(ctx context.Context, p *Proposal, seen int64, by strin
 		if version, err = insertVersion(ctx, tx, p, by); err != nil {
 			return err
 		}
+		if err := putRollouts(ctx, tx, &p.Catalog.Definitions); err != nil {
+			return err
+		}
 		_, err = tx.Exec(ctx, "SELECT pg_notify($1, $2)", channel, fmt.Sprint(version))
 		return err
 	})
