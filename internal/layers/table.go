@@ -21,6 +21,7 @@ type Package struct {
 var House = Table{
 	Packages: map[string]Package{
 		"schema":              {Floor: 1},
+		"api/inference":       {Floor: 1},
 		"api/larder/v1":       {Floor: 1},
 		"migrations":          {Floor: 1},
 		"internal/arrowfile":  {Floor: 1},
@@ -89,15 +90,15 @@ var House = Table{
 		"github.com/HdrHistogram/hdrhistogram-go": {"bench", "demo"},
 		"golang.org/x/sync":                       {"bench", "cmd/larder", "control", "demo", "store/online", "training"},
 		"google.golang.org/grpc": {
-			"api/larder/v1", "bench", "cmd/larder", "control", "demo", "internal/grpcserver", "serving",
+			"api/inference", "api/larder/v1", "bench", "cmd/larder", "control", "demo", "internal/grpcserver", "serving",
 		},
-		"google.golang.org/protobuf": {"api/larder/v1", "bench", "cmd/larder", "control", "serving"},
+		"google.golang.org/protobuf": {"api/inference", "api/larder/v1", "bench", "cmd/larder", "control", "serving"},
 		// ONNX models are protobuf messages that need no generated code.
 		"google.golang.org/protobuf/encoding/protowire": {"internal/onnxmodel", "scoring"},
 		// Badger's blocks and tables are protobuf messages.
 		"google.golang.org/protobuf/proto":    {"store/online"},
 		"google.golang.org/genproto":          {"cmd/larder", "internal/grpcserver"},
-		"github.com/prometheus/client_golang": {"cmd/larder", "control", "featurelog", "internal/grpcserver", "materialize", "serving", "store/online", "traffic"},
+		"github.com/prometheus/client_golang": {"cmd/larder", "control", "featurelog", "internal/grpcserver", "materialize", "scoring", "serving", "store/online", "traffic"},
 		"go.opentelemetry.io":                 {"cmd/larder", "internal/grpcserver"},
 	},
 }
