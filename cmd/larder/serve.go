@@ -32,6 +32,7 @@ import (
 	"larder/store/offline"
 	"larder/store/online"
 	"larder/store/registry"
+	"larder/traffic"
 	"larder/vector"
 )
 
@@ -93,6 +94,8 @@ type node struct {
 	registry *registry.Registry
 	runner   *materialize.Runner
 	features *featurelog.Log // nil when nothing is logged
+	sources  control.Sources // of model versions
+	traffic  *traffic.Router
 	serving  *serving.Server
 	control  *control.Server
 }
@@ -132,6 +135,9 @@ func (n *node) open(ctx context.Context) error {
 	if err := n.openRegistry(ctx); err != nil {
 		return err
 	}
+	if n.sources, err = openSources(n.cfg); err != nil {
+		return err
+	}
 	catalog := n.registry.Catalog
 	if n.offline != nil {
 		n.runner, err = materialize.New(materialize.Options{Catalog: catalog, Source: n.offline, Store: n.online, Logger: n.log, Registerer: n.metrics})
@@ -144,8 +150,12 @@ func (n *node) open(ctx context.Context) error {
 			return err
 		}
 	}
+	n.traffic = traffic.NewRouter(traffic.Options{
+		Rollouts: n.registry.Rollouts, Logger: n.log, Registerer: n.metrics,
+		Trip: func(model, rollout, reason string) { n.registry.Trip(model, rollout, n.cfg.Name, reason) },
+	})
 	n.serving = serving.New(serving.Options{
-		Catalog: catalog, Online: n.online, Models: n.models, FeatureLog: n.features, Logger: n.log, Registerer: n.metrics, MaxRows: n.cfg.MaxRows,
+		Catalog: catalog, Online: n.online, Models: n.models, Traffic: n.traffic, FeatureLog: n.features, Logger: n.log, Registerer: n.metrics, MaxRows: n.cfg.MaxRows,
 	})
 	return nil
 }
@@ -232,7 +242,7 @@ func (n *node) run(ctx context.Context) error {
 	n.control = control.New(control.Options{
 		Registry: n.registry, Offline: n.offline, History: n.history, Online: n.online, Runner: n.runner, Models: n.models,
 		Name: n.cfg.Name, Version: version, DataDir: n.cfg.Data, MaxMessageBytes: n.cfg.MaxMessage, Logger: n.log, Registerer: n.metrics,
-		VerifyEvery: n.cfg.VerifyEvery, VerifySample: n.cfg.VerifySample,
+		VerifyEvery: n.cfg.VerifyEvery, VerifySample: n.cfg.VerifySample, Sources: n.sources,
 	})
 	larderv1.RegisterControlServiceServer(shell, n.control)
 	n.control.Flight().Register(shell)
@@ -243,6 +253,7 @@ func (n *node) run(ctx context.Context) error {
 	g.Go(func() error { return n.registry.Run(ctx) })
 	g.Go(func() error { return n.online.Run(ctx) })
 	g.Go(func() error { return n.control.Run(ctx) })
+	g.Go(func() error { return n.traffic.Run(ctx) })
 	if n.offline != nil {
 		g.Go(func() error { return n.runner.Run(ctx) })
 	}
@@ -299,6 +310,9 @@ func (n *node) httpHandler() http.Handler {
 // close closes what was opened, from the top down.
 func (n *node) close() error {
 	var err error
+	if n.sources.Repository != nil {
+		err = errors.Join(err, n.sources.Repository.Close())
+	}
 	if n.registry != nil {
 		n.registry.Close()
 	}
