@@ -74,12 +74,9 @@ func (r *Router) Splits(c *schema.Catalog) map[string]*Split {
 }
 
 func (r *Router) split(m *schema.Model) *Split {
-	s := &Split{By: m.SplitBy, Salt: m.SplitSalt(), model: m, rollouts: r.opts.Rollouts, id: m.RolloutID()}
-	for i, w := range m.Traffic {
-		s.Arms = append(s.Arms, Arm{Version: w.Version, Rows: r.metrics.rowsOf(m.Name, w.Version), weight: w.Weight.Buckets()})
-		if m.Ramp != nil && m.Ramp.Version == w.Version {
-			s.ramped = i
-		}
+	s := newSplit(m, r.opts.Rollouts)
+	for i := range s.Arms {
+		s.Arms[i].Rows = r.metrics.rowsOf(m.Name, s.Arms[i].Version)
 	}
 	if m.Ramp != nil && m.Ramp.Guards != nil && r.opts.Trip != nil && r.opts.Rollouts != nil {
 		if s.watch = r.watches[s.id]; s.watch == nil {

@@ -29,6 +29,30 @@ type Arm struct {
 	weight  int                // in buckets, but for a ramp's and the control's
 }
 
+func newSplit(m *schema.Model, rollouts func() map[string]Rollout) *Split {
+	s := &Split{By: m.SplitBy, Salt: m.SplitSalt(), model: m, rollouts: rollouts, id: m.RolloutID()}
+	for i, w := range m.Traffic {
+		s.Arms = append(s.Arms, Arm{Version: w.Version, weight: w.Weight.Buckets()})
+		if m.Ramp != nil && m.Ramp.Version == w.Version {
+			s.ramped = i
+		}
+	}
+	return s
+}
+
+// Standing returns the percent of the split values that each version of a model's
+// traffic has at a time, and how its ramp stands; nil without one that is known.
+func Standing(m *schema.Model, rollouts map[string]Rollout, now time.Time) (percents []float64, ramp *Rollout) {
+	s := newSplit(m, func() map[string]Rollout { return rollouts })
+	for _, buckets := range s.Weights(now) {
+		percents = append(percents, float64(buckets)/(Buckets/100))
+	}
+	if r, known := s.rollout(); known {
+		ramp = &r
+	}
+	return percents, ramp
+}
+
 // Arm returns the number of the arm that a bucket goes to at a time.
 func (s *Split) Arm(bucket int, now time.Time) int {
 	raised, tripped := s.standing(now)

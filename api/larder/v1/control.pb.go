@@ -2569,7 +2569,11 @@ type ModelStatus struct {
 	Serve    int64                 `protobuf:"varint,3,opt,name=serve,proto3" json:"serve,omitempty"`
 	Versions []*ModelVersionStatus `protobuf:"bytes,4,rep,name=versions,proto3" json:"versions,omitempty"`
 	// Where versions come from by themselves; absent when from nowhere.
-	Source        *ModelSource `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"`
+	Source *ModelSource `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"`
+	// How several versions share what is asked; absent when one answers.
+	Traffic *TrafficStatus `protobuf:"bytes,6,opt,name=traffic,proto3" json:"traffic,omitempty"`
+	// The versions that score what is logged and answer nobody.
+	Shadow        []int64 `protobuf:"varint,7,rep,packed,name=shadow,proto3" json:"shadow,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2639,6 +2643,251 @@ func (x *ModelStatus) GetSource() *ModelSource {
 	return nil
 }
 
+func (x *ModelStatus) GetTraffic() *TrafficStatus {
+	if x != nil {
+		return x.Traffic
+	}
+	return nil
+}
+
+func (x *ModelStatus) GetShadow() []int64 {
+	if x != nil {
+		return x.Shadow
+	}
+	return nil
+}
+
+// A TrafficStatus is how the traffic of a model is split now.
+type TrafficStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The join key or request value that decides, and what is hashed before it.
+	SplitBy string `protobuf:"bytes,1,opt,name=split_by,json=splitBy,proto3" json:"split_by,omitempty"`
+	Salt    string `protobuf:"bytes,2,opt,name=salt,proto3" json:"salt,omitempty"`
+	// The first is the control.
+	Weights []*VersionWeight `protobuf:"bytes,3,rep,name=weights,proto3" json:"weights,omitempty"`
+	// Absent without one.
+	Ramp          *RampStatus `protobuf:"bytes,4,opt,name=ramp,proto3" json:"ramp,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TrafficStatus) Reset() {
+	*x = TrafficStatus{}
+	mi := &file_larder_v1_control_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TrafficStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TrafficStatus) ProtoMessage() {}
+
+func (x *TrafficStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TrafficStatus.ProtoReflect.Descriptor instead.
+func (*TrafficStatus) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *TrafficStatus) GetSplitBy() string {
+	if x != nil {
+		return x.SplitBy
+	}
+	return ""
+}
+
+func (x *TrafficStatus) GetSalt() string {
+	if x != nil {
+		return x.Salt
+	}
+	return ""
+}
+
+func (x *TrafficStatus) GetWeights() []*VersionWeight {
+	if x != nil {
+		return x.Weights
+	}
+	return nil
+}
+
+func (x *TrafficStatus) GetRamp() *RampStatus {
+	if x != nil {
+		return x.Ramp
+	}
+	return nil
+}
+
+// A VersionWeight is what one version has of the traffic.
+type VersionWeight struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	ModelVersion int64                  `protobuf:"varint,1,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
+	// In percent, with at most two decimals.
+	Weight        float64 `protobuf:"fixed64,2,opt,name=weight,proto3" json:"weight,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VersionWeight) Reset() {
+	*x = VersionWeight{}
+	mi := &file_larder_v1_control_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VersionWeight) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VersionWeight) ProtoMessage() {}
+
+func (x *VersionWeight) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VersionWeight.ProtoReflect.Descriptor instead.
+func (*VersionWeight) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *VersionWeight) GetModelVersion() int64 {
+	if x != nil {
+		return x.ModelVersion
+	}
+	return 0
+}
+
+func (x *VersionWeight) GetWeight() float64 {
+	if x != nil {
+		return x.Weight
+	}
+	return 0
+}
+
+// A RampStatus is how far a ramp is.
+type RampStatus struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	ModelVersion int64                  `protobuf:"varint,1,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
+	From         float64                `protobuf:"fixed64,2,opt,name=from,proto3" json:"from,omitempty"`
+	To           float64                `protobuf:"fixed64,3,opt,name=to,proto3" json:"to,omitempty"`
+	// In microseconds.
+	Over int64 `protobuf:"varint,4,opt,name=over,proto3" json:"over,omitempty"`
+	// In microseconds since 1970 UTC; 0 while this server doesn't know.
+	Began int64 `protobuf:"varint,5,opt,name=began,proto3" json:"began,omitempty"`
+	// The guard that ended it: when, in microseconds since 1970 UTC, on which server,
+	// and why. 0 and empty when none has.
+	TrippedAt     int64  `protobuf:"varint,6,opt,name=tripped_at,json=trippedAt,proto3" json:"tripped_at,omitempty"`
+	TrippedBy     string `protobuf:"bytes,7,opt,name=tripped_by,json=trippedBy,proto3" json:"tripped_by,omitempty"`
+	Reason        string `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RampStatus) Reset() {
+	*x = RampStatus{}
+	mi := &file_larder_v1_control_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RampStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RampStatus) ProtoMessage() {}
+
+func (x *RampStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RampStatus.ProtoReflect.Descriptor instead.
+func (*RampStatus) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *RampStatus) GetModelVersion() int64 {
+	if x != nil {
+		return x.ModelVersion
+	}
+	return 0
+}
+
+func (x *RampStatus) GetFrom() float64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *RampStatus) GetTo() float64 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *RampStatus) GetOver() int64 {
+	if x != nil {
+		return x.Over
+	}
+	return 0
+}
+
+func (x *RampStatus) GetBegan() int64 {
+	if x != nil {
+		return x.Began
+	}
+	return 0
+}
+
+func (x *RampStatus) GetTrippedAt() int64 {
+	if x != nil {
+		return x.TrippedAt
+	}
+	return 0
+}
+
+func (x *RampStatus) GetTrippedBy() string {
+	if x != nil {
+		return x.TrippedBy
+	}
+	return ""
+}
+
+func (x *RampStatus) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // A ModelSource brings versions of a model by itself.
 type ModelSource struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2656,7 +2905,7 @@ type ModelSource struct {
 
 func (x *ModelSource) Reset() {
 	*x = ModelSource{}
-	mi := &file_larder_v1_control_proto_msgTypes[37]
+	mi := &file_larder_v1_control_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2668,7 +2917,7 @@ func (x *ModelSource) String() string {
 func (*ModelSource) ProtoMessage() {}
 
 func (x *ModelSource) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[37]
+	mi := &file_larder_v1_control_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2681,7 +2930,7 @@ func (x *ModelSource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelSource.ProtoReflect.Descriptor instead.
 func (*ModelSource) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{37}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ModelSource) GetSource() string {
@@ -2712,6 +2961,353 @@ func (x *ModelSource) GetFault() string {
 	return ""
 }
 
+type SetTrafficRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Model string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	// The first is the control. None: the shares stay as they are.
+	Weights []*VersionWeight `protobuf:"bytes,2,rep,name=weights,proto3" json:"weights,omitempty"`
+	// Empty: they stay as they are.
+	SplitBy string `protobuf:"bytes,3,opt,name=split_by,json=splitBy,proto3" json:"split_by,omitempty"`
+	Salt    string `protobuf:"bytes,4,opt,name=salt,proto3" json:"salt,omitempty"`
+	// Raises the weight of one of them. Absent: there is no ramp any more, when weights
+	// are given.
+	Ramp *RampSettings `protobuf:"bytes,5,opt,name=ramp,proto3" json:"ramp,omitempty"`
+	// Absent: the shadows stay as they are.
+	Shadow *ShadowSettings `protobuf:"bytes,6,opt,name=shadow,proto3" json:"shadow,omitempty"`
+	// For the history.
+	AppliedBy     string `protobuf:"bytes,7,opt,name=applied_by,json=appliedBy,proto3" json:"applied_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetTrafficRequest) Reset() {
+	*x = SetTrafficRequest{}
+	mi := &file_larder_v1_control_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetTrafficRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetTrafficRequest) ProtoMessage() {}
+
+func (x *SetTrafficRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetTrafficRequest.ProtoReflect.Descriptor instead.
+func (*SetTrafficRequest) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *SetTrafficRequest) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *SetTrafficRequest) GetWeights() []*VersionWeight {
+	if x != nil {
+		return x.Weights
+	}
+	return nil
+}
+
+func (x *SetTrafficRequest) GetSplitBy() string {
+	if x != nil {
+		return x.SplitBy
+	}
+	return ""
+}
+
+func (x *SetTrafficRequest) GetSalt() string {
+	if x != nil {
+		return x.Salt
+	}
+	return ""
+}
+
+func (x *SetTrafficRequest) GetRamp() *RampSettings {
+	if x != nil {
+		return x.Ramp
+	}
+	return nil
+}
+
+func (x *SetTrafficRequest) GetShadow() *ShadowSettings {
+	if x != nil {
+		return x.Shadow
+	}
+	return nil
+}
+
+func (x *SetTrafficRequest) GetAppliedBy() string {
+	if x != nil {
+		return x.AppliedBy
+	}
+	return ""
+}
+
+type RampSettings struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	ModelVersion int64                  `protobuf:"varint,1,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
+	// In percent; the weight is where it begins.
+	To float64 `protobuf:"fixed64,2,opt,name=to,proto3" json:"to,omitempty"`
+	// In microseconds.
+	Over int64 `protobuf:"varint,3,opt,name=over,proto3" json:"over,omitempty"`
+	// By name, as in a definition: error_share, latency_ratio, score_distance,
+	// missing_share, and window in seconds and min_requests.
+	Guards        map[string]float64 `protobuf:"bytes,4,rep,name=guards,proto3" json:"guards,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RampSettings) Reset() {
+	*x = RampSettings{}
+	mi := &file_larder_v1_control_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RampSettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RampSettings) ProtoMessage() {}
+
+func (x *RampSettings) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RampSettings.ProtoReflect.Descriptor instead.
+func (*RampSettings) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *RampSettings) GetModelVersion() int64 {
+	if x != nil {
+		return x.ModelVersion
+	}
+	return 0
+}
+
+func (x *RampSettings) GetTo() float64 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *RampSettings) GetOver() int64 {
+	if x != nil {
+		return x.Over
+	}
+	return 0
+}
+
+func (x *RampSettings) GetGuards() map[string]float64 {
+	if x != nil {
+		return x.Guards
+	}
+	return nil
+}
+
+type ShadowSettings struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ModelVersions []int64                `protobuf:"varint,1,rep,packed,name=model_versions,json=modelVersions,proto3" json:"model_versions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShadowSettings) Reset() {
+	*x = ShadowSettings{}
+	mi := &file_larder_v1_control_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShadowSettings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShadowSettings) ProtoMessage() {}
+
+func (x *ShadowSettings) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShadowSettings.ProtoReflect.Descriptor instead.
+func (*ShadowSettings) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *ShadowSettings) GetModelVersions() []int64 {
+	if x != nil {
+		return x.ModelVersions
+	}
+	return nil
+}
+
+type SetTrafficResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The version of the definitions that has it.
+	Version       int64     `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	Changes       []*Change `protobuf:"bytes,2,rep,name=changes,proto3" json:"changes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetTrafficResponse) Reset() {
+	*x = SetTrafficResponse{}
+	mi := &file_larder_v1_control_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetTrafficResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetTrafficResponse) ProtoMessage() {}
+
+func (x *SetTrafficResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetTrafficResponse.ProtoReflect.Descriptor instead.
+func (*SetTrafficResponse) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *SetTrafficResponse) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *SetTrafficResponse) GetChanges() []*Change {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+type ResumeRampRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Model         string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeRampRequest) Reset() {
+	*x = ResumeRampRequest{}
+	mi := &file_larder_v1_control_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeRampRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeRampRequest) ProtoMessage() {}
+
+func (x *ResumeRampRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeRampRequest.ProtoReflect.Descriptor instead.
+func (*ResumeRampRequest) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *ResumeRampRequest) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+type ResumeRampResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResumeRampResponse) Reset() {
+	*x = ResumeRampResponse{}
+	mi := &file_larder_v1_control_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResumeRampResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResumeRampResponse) ProtoMessage() {}
+
+func (x *ResumeRampResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResumeRampResponse.ProtoReflect.Descriptor instead.
+func (*ResumeRampResponse) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{46}
+}
+
 type ModelVersionStatus struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
 	ModelVersion int64                  `protobuf:"varint,1,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
@@ -2740,7 +3336,7 @@ type ModelVersionStatus struct {
 
 func (x *ModelVersionStatus) Reset() {
 	*x = ModelVersionStatus{}
-	mi := &file_larder_v1_control_proto_msgTypes[38]
+	mi := &file_larder_v1_control_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2752,7 +3348,7 @@ func (x *ModelVersionStatus) String() string {
 func (*ModelVersionStatus) ProtoMessage() {}
 
 func (x *ModelVersionStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[38]
+	mi := &file_larder_v1_control_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2765,7 +3361,7 @@ func (x *ModelVersionStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelVersionStatus.ProtoReflect.Descriptor instead.
 func (*ModelVersionStatus) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{38}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ModelVersionStatus) GetModelVersion() int64 {
@@ -2882,7 +3478,7 @@ type GetPlanRequest struct {
 
 func (x *GetPlanRequest) Reset() {
 	*x = GetPlanRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[39]
+	mi := &file_larder_v1_control_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2894,7 +3490,7 @@ func (x *GetPlanRequest) String() string {
 func (*GetPlanRequest) ProtoMessage() {}
 
 func (x *GetPlanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[39]
+	mi := &file_larder_v1_control_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2907,7 +3503,7 @@ func (x *GetPlanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPlanRequest.ProtoReflect.Descriptor instead.
 func (*GetPlanRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{39}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *GetPlanRequest) GetWhat() isGetPlanRequest_What {
@@ -2992,7 +3588,7 @@ type GetPlanResponse struct {
 
 func (x *GetPlanResponse) Reset() {
 	*x = GetPlanResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[40]
+	mi := &file_larder_v1_control_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3004,7 +3600,7 @@ func (x *GetPlanResponse) String() string {
 func (*GetPlanResponse) ProtoMessage() {}
 
 func (x *GetPlanResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[40]
+	mi := &file_larder_v1_control_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3017,7 +3613,7 @@ func (x *GetPlanResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPlanResponse.ProtoReflect.Descriptor instead.
 func (*GetPlanResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{40}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *GetPlanResponse) GetKeys() []*Field {
@@ -3074,7 +3670,7 @@ type Field struct {
 
 func (x *Field) Reset() {
 	*x = Field{}
-	mi := &file_larder_v1_control_proto_msgTypes[41]
+	mi := &file_larder_v1_control_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3086,7 +3682,7 @@ func (x *Field) String() string {
 func (*Field) ProtoMessage() {}
 
 func (x *Field) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[41]
+	mi := &file_larder_v1_control_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3099,7 +3695,7 @@ func (x *Field) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Field.ProtoReflect.Descriptor instead.
 func (*Field) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{41}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Field) GetName() string {
@@ -3129,7 +3725,7 @@ type VerifyRequest struct {
 
 func (x *VerifyRequest) Reset() {
 	*x = VerifyRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[42]
+	mi := &file_larder_v1_control_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3141,7 +3737,7 @@ func (x *VerifyRequest) String() string {
 func (*VerifyRequest) ProtoMessage() {}
 
 func (x *VerifyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[42]
+	mi := &file_larder_v1_control_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3154,7 +3750,7 @@ func (x *VerifyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyRequest.ProtoReflect.Descriptor instead.
 func (*VerifyRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{42}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *VerifyRequest) GetFeatureViews() []string {
@@ -3188,7 +3784,7 @@ type VerifyResponse struct {
 
 func (x *VerifyResponse) Reset() {
 	*x = VerifyResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[43]
+	mi := &file_larder_v1_control_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3200,7 +3796,7 @@ func (x *VerifyResponse) String() string {
 func (*VerifyResponse) ProtoMessage() {}
 
 func (x *VerifyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[43]
+	mi := &file_larder_v1_control_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3213,7 +3809,7 @@ func (x *VerifyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyResponse.ProtoReflect.Descriptor instead.
 func (*VerifyResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{43}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *VerifyResponse) GetViews() []*ViewVerification {
@@ -3251,7 +3847,7 @@ type ViewVerification struct {
 
 func (x *ViewVerification) Reset() {
 	*x = ViewVerification{}
-	mi := &file_larder_v1_control_proto_msgTypes[44]
+	mi := &file_larder_v1_control_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3263,7 +3859,7 @@ func (x *ViewVerification) String() string {
 func (*ViewVerification) ProtoMessage() {}
 
 func (x *ViewVerification) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[44]
+	mi := &file_larder_v1_control_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3276,7 +3872,7 @@ func (x *ViewVerification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ViewVerification.ProtoReflect.Descriptor instead.
 func (*ViewVerification) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{44}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *ViewVerification) GetFeatureView() string {
@@ -3373,7 +3969,7 @@ type FeatureVerification struct {
 
 func (x *FeatureVerification) Reset() {
 	*x = FeatureVerification{}
-	mi := &file_larder_v1_control_proto_msgTypes[45]
+	mi := &file_larder_v1_control_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3385,7 +3981,7 @@ func (x *FeatureVerification) String() string {
 func (*FeatureVerification) ProtoMessage() {}
 
 func (x *FeatureVerification) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[45]
+	mi := &file_larder_v1_control_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3398,7 +3994,7 @@ func (x *FeatureVerification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeatureVerification.ProtoReflect.Descriptor instead.
 func (*FeatureVerification) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{45}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *FeatureVerification) GetFeature() string {
@@ -3433,7 +4029,7 @@ type Difference struct {
 
 func (x *Difference) Reset() {
 	*x = Difference{}
-	mi := &file_larder_v1_control_proto_msgTypes[46]
+	mi := &file_larder_v1_control_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3445,7 +4041,7 @@ func (x *Difference) String() string {
 func (*Difference) ProtoMessage() {}
 
 func (x *Difference) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[46]
+	mi := &file_larder_v1_control_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3458,7 +4054,7 @@ func (x *Difference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Difference.ProtoReflect.Descriptor instead.
 func (*Difference) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{46}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Difference) GetKind() string {
@@ -3512,7 +4108,7 @@ type ScoreVectorsRequest struct {
 
 func (x *ScoreVectorsRequest) Reset() {
 	*x = ScoreVectorsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[47]
+	mi := &file_larder_v1_control_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3524,7 +4120,7 @@ func (x *ScoreVectorsRequest) String() string {
 func (*ScoreVectorsRequest) ProtoMessage() {}
 
 func (x *ScoreVectorsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[47]
+	mi := &file_larder_v1_control_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3537,7 +4133,7 @@ func (x *ScoreVectorsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScoreVectorsRequest.ProtoReflect.Descriptor instead.
 func (*ScoreVectorsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{47}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *ScoreVectorsRequest) GetModel() string {
@@ -3577,7 +4173,7 @@ type ScoreVectorsResponse struct {
 
 func (x *ScoreVectorsResponse) Reset() {
 	*x = ScoreVectorsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[48]
+	mi := &file_larder_v1_control_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3589,7 +4185,7 @@ func (x *ScoreVectorsResponse) String() string {
 func (*ScoreVectorsResponse) ProtoMessage() {}
 
 func (x *ScoreVectorsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[48]
+	mi := &file_larder_v1_control_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3602,7 +4198,7 @@ func (x *ScoreVectorsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScoreVectorsResponse.ProtoReflect.Descriptor instead.
 func (*ScoreVectorsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{48}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *ScoreVectorsResponse) GetScores() []float64 {
@@ -3621,7 +4217,7 @@ type GetDatasetRequest struct {
 
 func (x *GetDatasetRequest) Reset() {
 	*x = GetDatasetRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[49]
+	mi := &file_larder_v1_control_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3633,7 +4229,7 @@ func (x *GetDatasetRequest) String() string {
 func (*GetDatasetRequest) ProtoMessage() {}
 
 func (x *GetDatasetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[49]
+	mi := &file_larder_v1_control_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3646,7 +4242,7 @@ func (x *GetDatasetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDatasetRequest.ProtoReflect.Descriptor instead.
 func (*GetDatasetRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{49}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *GetDatasetRequest) GetId() string {
@@ -3665,7 +4261,7 @@ type GetDatasetResponse struct {
 
 func (x *GetDatasetResponse) Reset() {
 	*x = GetDatasetResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[50]
+	mi := &file_larder_v1_control_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3677,7 +4273,7 @@ func (x *GetDatasetResponse) String() string {
 func (*GetDatasetResponse) ProtoMessage() {}
 
 func (x *GetDatasetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[50]
+	mi := &file_larder_v1_control_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3690,7 +4286,7 @@ func (x *GetDatasetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDatasetResponse.ProtoReflect.Descriptor instead.
 func (*GetDatasetResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{50}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *GetDatasetResponse) GetDataset() *Dataset {
@@ -3710,7 +4306,7 @@ type ListDatasetsRequest struct {
 
 func (x *ListDatasetsRequest) Reset() {
 	*x = ListDatasetsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[51]
+	mi := &file_larder_v1_control_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3722,7 +4318,7 @@ func (x *ListDatasetsRequest) String() string {
 func (*ListDatasetsRequest) ProtoMessage() {}
 
 func (x *ListDatasetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[51]
+	mi := &file_larder_v1_control_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3735,7 +4331,7 @@ func (x *ListDatasetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDatasetsRequest.ProtoReflect.Descriptor instead.
 func (*ListDatasetsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{51}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *ListDatasetsRequest) GetLimit() int32 {
@@ -3754,7 +4350,7 @@ type ListDatasetsResponse struct {
 
 func (x *ListDatasetsResponse) Reset() {
 	*x = ListDatasetsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[52]
+	mi := &file_larder_v1_control_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3766,7 +4362,7 @@ func (x *ListDatasetsResponse) String() string {
 func (*ListDatasetsResponse) ProtoMessage() {}
 
 func (x *ListDatasetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[52]
+	mi := &file_larder_v1_control_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3779,7 +4375,7 @@ func (x *ListDatasetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDatasetsResponse.ProtoReflect.Descriptor instead.
 func (*ListDatasetsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{52}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *ListDatasetsResponse) GetDatasets() []*Dataset {
@@ -3804,7 +4400,7 @@ type Dataset struct {
 
 func (x *Dataset) Reset() {
 	*x = Dataset{}
-	mi := &file_larder_v1_control_proto_msgTypes[53]
+	mi := &file_larder_v1_control_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3816,7 +4412,7 @@ func (x *Dataset) String() string {
 func (*Dataset) ProtoMessage() {}
 
 func (x *Dataset) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[53]
+	mi := &file_larder_v1_control_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3829,7 +4425,7 @@ func (x *Dataset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dataset.ProtoReflect.Descriptor instead.
 func (*Dataset) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{53}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Dataset) GetId() string {
@@ -3868,7 +4464,7 @@ type SaveSnapshotRequest struct {
 
 func (x *SaveSnapshotRequest) Reset() {
 	*x = SaveSnapshotRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[54]
+	mi := &file_larder_v1_control_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3880,7 +4476,7 @@ func (x *SaveSnapshotRequest) String() string {
 func (*SaveSnapshotRequest) ProtoMessage() {}
 
 func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[54]
+	mi := &file_larder_v1_control_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3893,7 +4489,7 @@ func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{54}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{63}
 }
 
 type SaveSnapshotResponse struct {
@@ -3906,7 +4502,7 @@ type SaveSnapshotResponse struct {
 
 func (x *SaveSnapshotResponse) Reset() {
 	*x = SaveSnapshotResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[55]
+	mi := &file_larder_v1_control_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3918,7 +4514,7 @@ func (x *SaveSnapshotResponse) String() string {
 func (*SaveSnapshotResponse) ProtoMessage() {}
 
 func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[55]
+	mi := &file_larder_v1_control_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3931,7 +4527,7 @@ func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{55}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *SaveSnapshotResponse) GetChunk() []byte {
@@ -4152,18 +4748,65 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x11ListModelsRequest\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\"D\n" +
 	"\x12ListModelsResponse\x12.\n" +
-	"\x06models\x18\x01 \x03(\v2\x16.larder.v1.ModelStatusR\x06models\"\xcd\x01\n" +
+	"\x06models\x18\x01 \x03(\v2\x16.larder.v1.ModelStatusR\x06models\"\x99\x02\n" +
 	"\vModelStatus\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12'\n" +
 	"\x0ffeature_service\x18\x02 \x01(\tR\x0efeatureService\x12\x14\n" +
 	"\x05serve\x18\x03 \x01(\x03R\x05serve\x129\n" +
 	"\bversions\x18\x04 \x03(\v2\x1d.larder.v1.ModelVersionStatusR\bversions\x12.\n" +
-	"\x06source\x18\x05 \x01(\v2\x16.larder.v1.ModelSourceR\x06source\"}\n" +
+	"\x06source\x18\x05 \x01(\v2\x16.larder.v1.ModelSourceR\x06source\x122\n" +
+	"\atraffic\x18\x06 \x01(\v2\x18.larder.v1.TrafficStatusR\atraffic\x12\x16\n" +
+	"\x06shadow\x18\a \x03(\x03R\x06shadow\"\x9d\x01\n" +
+	"\rTrafficStatus\x12\x19\n" +
+	"\bsplit_by\x18\x01 \x01(\tR\asplitBy\x12\x12\n" +
+	"\x04salt\x18\x02 \x01(\tR\x04salt\x122\n" +
+	"\aweights\x18\x03 \x03(\v2\x18.larder.v1.VersionWeightR\aweights\x12)\n" +
+	"\x04ramp\x18\x04 \x01(\v2\x15.larder.v1.RampStatusR\x04ramp\"L\n" +
+	"\rVersionWeight\x12#\n" +
+	"\rmodel_version\x18\x01 \x01(\x03R\fmodelVersion\x12\x16\n" +
+	"\x06weight\x18\x02 \x01(\x01R\x06weight\"\xd5\x01\n" +
+	"\n" +
+	"RampStatus\x12#\n" +
+	"\rmodel_version\x18\x01 \x01(\x03R\fmodelVersion\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\x01R\x04from\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\x01R\x02to\x12\x12\n" +
+	"\x04over\x18\x04 \x01(\x03R\x04over\x12\x14\n" +
+	"\x05began\x18\x05 \x01(\x03R\x05began\x12\x1d\n" +
+	"\n" +
+	"tripped_at\x18\x06 \x01(\x03R\ttrippedAt\x12\x1d\n" +
+	"\n" +
+	"tripped_by\x18\a \x01(\tR\ttrippedBy\x12\x16\n" +
+	"\x06reason\x18\b \x01(\tR\x06reason\"}\n" +
 	"\vModelSource\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x12\x1b\n" +
 	"\tlooked_at\x18\x02 \x01(\x03R\blookedAt\x12#\n" +
 	"\ralias_version\x18\x03 \x01(\x03R\faliasVersion\x12\x14\n" +
-	"\x05fault\x18\x04 \x01(\tR\x05fault\"\xd6\x04\n" +
+	"\x05fault\x18\x04 \x01(\tR\x05fault\"\x8b\x02\n" +
+	"\x11SetTrafficRequest\x12\x14\n" +
+	"\x05model\x18\x01 \x01(\tR\x05model\x122\n" +
+	"\aweights\x18\x02 \x03(\v2\x18.larder.v1.VersionWeightR\aweights\x12\x19\n" +
+	"\bsplit_by\x18\x03 \x01(\tR\asplitBy\x12\x12\n" +
+	"\x04salt\x18\x04 \x01(\tR\x04salt\x12+\n" +
+	"\x04ramp\x18\x05 \x01(\v2\x17.larder.v1.RampSettingsR\x04ramp\x121\n" +
+	"\x06shadow\x18\x06 \x01(\v2\x19.larder.v1.ShadowSettingsR\x06shadow\x12\x1d\n" +
+	"\n" +
+	"applied_by\x18\a \x01(\tR\tappliedBy\"\xcf\x01\n" +
+	"\fRampSettings\x12#\n" +
+	"\rmodel_version\x18\x01 \x01(\x03R\fmodelVersion\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\x01R\x02to\x12\x12\n" +
+	"\x04over\x18\x03 \x01(\x03R\x04over\x12;\n" +
+	"\x06guards\x18\x04 \x03(\v2#.larder.v1.RampSettings.GuardsEntryR\x06guards\x1a9\n" +
+	"\vGuardsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\"7\n" +
+	"\x0eShadowSettings\x12%\n" +
+	"\x0emodel_versions\x18\x01 \x03(\x03R\rmodelVersions\"[\n" +
+	"\x12SetTrafficResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x03R\aversion\x12+\n" +
+	"\achanges\x18\x02 \x03(\v2\x11.larder.v1.ChangeR\achanges\")\n" +
+	"\x11ResumeRampRequest\x12\x14\n" +
+	"\x05model\x18\x01 \x01(\tR\x05model\"\x14\n" +
+	"\x12ResumeRampResponse\"\xd6\x04\n" +
 	"\x12ModelVersionStatus\x12#\n" +
 	"\rmodel_version\x18\x01 \x01(\x03R\fmodelVersion\x12\x16\n" +
 	"\x06sha256\x18\x02 \x01(\tR\x06sha256\x12\x12\n" +
@@ -4260,7 +4903,7 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\bmanifest\x18\x04 \x01(\tR\bmanifest\"\x15\n" +
 	"\x13SaveSnapshotRequest\",\n" +
 	"\x14SaveSnapshotResponse\x12\x14\n" +
-	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\xcd\v\n" +
+	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\xe3\f\n" +
 	"\x0eControlService\x127\n" +
 	"\x04Plan\x12\x16.larder.v1.PlanRequest\x1a\x17.larder.v1.PlanResponse\x12:\n" +
 	"\x05Apply\x12\x17.larder.v1.ApplyRequest\x1a\x18.larder.v1.ApplyResponse\x12E\n" +
@@ -4269,7 +4912,11 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\tPushModel\x12\x1b.larder.v1.PushModelRequest\x1a\x1c.larder.v1.PushModelResponse\x12O\n" +
 	"\fPromoteModel\x12\x1e.larder.v1.PromoteModelRequest\x1a\x1f.larder.v1.PromoteModelResponse\x12R\n" +
 	"\rRollbackModel\x12\x1f.larder.v1.RollbackModelRequest\x1a .larder.v1.RollbackModelResponse\x12L\n" +
-	"\vRetireModel\x12\x1d.larder.v1.RetireModelRequest\x1a\x1e.larder.v1.RetireModelResponse\x12O\n" +
+	"\vRetireModel\x12\x1d.larder.v1.RetireModelRequest\x1a\x1e.larder.v1.RetireModelResponse\x12I\n" +
+	"\n" +
+	"SetTraffic\x12\x1c.larder.v1.SetTrafficRequest\x1a\x1d.larder.v1.SetTrafficResponse\x12I\n" +
+	"\n" +
+	"ResumeRamp\x12\x1c.larder.v1.ResumeRampRequest\x1a\x1d.larder.v1.ResumeRampResponse\x12O\n" +
 	"\fListVersions\x12\x1e.larder.v1.ListVersionsRequest\x1a\x1f.larder.v1.ListVersionsResponse\x12N\n" +
 	"\vMaterialize\x12\x1d.larder.v1.MaterializeRequest\x1a\x1e.larder.v1.MaterializeResponse0\x01\x12=\n" +
 	"\x06GetRun\x12\x18.larder.v1.GetRunRequest\x1a\x19.larder.v1.GetRunResponse\x12F\n" +
@@ -4298,7 +4945,7 @@ func file_larder_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_larder_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 61)
+var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 71)
 var file_larder_v1_control_proto_goTypes = []any{
 	(Change_Action)(0),            // 0: larder.v1.Change.Action
 	(Run_State)(0),                // 1: larder.v1.Run.State
@@ -4339,44 +4986,54 @@ var file_larder_v1_control_proto_goTypes = []any{
 	(*ListModelsRequest)(nil),     // 36: larder.v1.ListModelsRequest
 	(*ListModelsResponse)(nil),    // 37: larder.v1.ListModelsResponse
 	(*ModelStatus)(nil),           // 38: larder.v1.ModelStatus
-	(*ModelSource)(nil),           // 39: larder.v1.ModelSource
-	(*ModelVersionStatus)(nil),    // 40: larder.v1.ModelVersionStatus
-	(*GetPlanRequest)(nil),        // 41: larder.v1.GetPlanRequest
-	(*GetPlanResponse)(nil),       // 42: larder.v1.GetPlanResponse
-	(*Field)(nil),                 // 43: larder.v1.Field
-	(*VerifyRequest)(nil),         // 44: larder.v1.VerifyRequest
-	(*VerifyResponse)(nil),        // 45: larder.v1.VerifyResponse
-	(*ViewVerification)(nil),      // 46: larder.v1.ViewVerification
-	(*FeatureVerification)(nil),   // 47: larder.v1.FeatureVerification
-	(*Difference)(nil),            // 48: larder.v1.Difference
-	(*ScoreVectorsRequest)(nil),   // 49: larder.v1.ScoreVectorsRequest
-	(*ScoreVectorsResponse)(nil),  // 50: larder.v1.ScoreVectorsResponse
-	(*GetDatasetRequest)(nil),     // 51: larder.v1.GetDatasetRequest
-	(*GetDatasetResponse)(nil),    // 52: larder.v1.GetDatasetResponse
-	(*ListDatasetsRequest)(nil),   // 53: larder.v1.ListDatasetsRequest
-	(*ListDatasetsResponse)(nil),  // 54: larder.v1.ListDatasetsResponse
-	(*Dataset)(nil),               // 55: larder.v1.Dataset
-	(*SaveSnapshotRequest)(nil),   // 56: larder.v1.SaveSnapshotRequest
-	(*SaveSnapshotResponse)(nil),  // 57: larder.v1.SaveSnapshotResponse
-	nil,                           // 58: larder.v1.DefinitionFiles.ModelsEntry
-	nil,                           // 59: larder.v1.PushModelRequest.MetricsEntry
-	nil,                           // 60: larder.v1.PushModelRequest.TagsEntry
-	nil,                           // 61: larder.v1.ModelVersionStatus.MetricsEntry
-	nil,                           // 62: larder.v1.ModelVersionStatus.TagsEntry
-	(*FeatureList)(nil),           // 63: larder.v1.FeatureList
-	(*Column)(nil),                // 64: larder.v1.Column
+	(*TrafficStatus)(nil),         // 39: larder.v1.TrafficStatus
+	(*VersionWeight)(nil),         // 40: larder.v1.VersionWeight
+	(*RampStatus)(nil),            // 41: larder.v1.RampStatus
+	(*ModelSource)(nil),           // 42: larder.v1.ModelSource
+	(*SetTrafficRequest)(nil),     // 43: larder.v1.SetTrafficRequest
+	(*RampSettings)(nil),          // 44: larder.v1.RampSettings
+	(*ShadowSettings)(nil),        // 45: larder.v1.ShadowSettings
+	(*SetTrafficResponse)(nil),    // 46: larder.v1.SetTrafficResponse
+	(*ResumeRampRequest)(nil),     // 47: larder.v1.ResumeRampRequest
+	(*ResumeRampResponse)(nil),    // 48: larder.v1.ResumeRampResponse
+	(*ModelVersionStatus)(nil),    // 49: larder.v1.ModelVersionStatus
+	(*GetPlanRequest)(nil),        // 50: larder.v1.GetPlanRequest
+	(*GetPlanResponse)(nil),       // 51: larder.v1.GetPlanResponse
+	(*Field)(nil),                 // 52: larder.v1.Field
+	(*VerifyRequest)(nil),         // 53: larder.v1.VerifyRequest
+	(*VerifyResponse)(nil),        // 54: larder.v1.VerifyResponse
+	(*ViewVerification)(nil),      // 55: larder.v1.ViewVerification
+	(*FeatureVerification)(nil),   // 56: larder.v1.FeatureVerification
+	(*Difference)(nil),            // 57: larder.v1.Difference
+	(*ScoreVectorsRequest)(nil),   // 58: larder.v1.ScoreVectorsRequest
+	(*ScoreVectorsResponse)(nil),  // 59: larder.v1.ScoreVectorsResponse
+	(*GetDatasetRequest)(nil),     // 60: larder.v1.GetDatasetRequest
+	(*GetDatasetResponse)(nil),    // 61: larder.v1.GetDatasetResponse
+	(*ListDatasetsRequest)(nil),   // 62: larder.v1.ListDatasetsRequest
+	(*ListDatasetsResponse)(nil),  // 63: larder.v1.ListDatasetsResponse
+	(*Dataset)(nil),               // 64: larder.v1.Dataset
+	(*SaveSnapshotRequest)(nil),   // 65: larder.v1.SaveSnapshotRequest
+	(*SaveSnapshotResponse)(nil),  // 66: larder.v1.SaveSnapshotResponse
+	nil,                           // 67: larder.v1.DefinitionFiles.ModelsEntry
+	nil,                           // 68: larder.v1.PushModelRequest.MetricsEntry
+	nil,                           // 69: larder.v1.PushModelRequest.TagsEntry
+	nil,                           // 70: larder.v1.RampSettings.GuardsEntry
+	nil,                           // 71: larder.v1.ModelVersionStatus.MetricsEntry
+	nil,                           // 72: larder.v1.ModelVersionStatus.TagsEntry
+	(*FeatureList)(nil),           // 73: larder.v1.FeatureList
+	(*Column)(nil),                // 74: larder.v1.Column
 }
 var file_larder_v1_control_proto_depIdxs = []int32{
 	3,  // 0: larder.v1.PlanRequest.files:type_name -> larder.v1.DefinitionFiles
 	4,  // 1: larder.v1.DefinitionFiles.files:type_name -> larder.v1.DefinitionFile
-	58, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
+	67, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
 	6,  // 3: larder.v1.PlanResponse.changes:type_name -> larder.v1.Change
 	0,  // 4: larder.v1.Change.action:type_name -> larder.v1.Change.Action
 	3,  // 5: larder.v1.ApplyRequest.files:type_name -> larder.v1.DefinitionFiles
 	6,  // 6: larder.v1.ApplyResponse.changes:type_name -> larder.v1.Change
 	9,  // 7: larder.v1.ApplyResponse.models:type_name -> larder.v1.ModelReport
-	59, // 8: larder.v1.PushModelRequest.metrics:type_name -> larder.v1.PushModelRequest.MetricsEntry
-	60, // 9: larder.v1.PushModelRequest.tags:type_name -> larder.v1.PushModelRequest.TagsEntry
+	68, // 8: larder.v1.PushModelRequest.metrics:type_name -> larder.v1.PushModelRequest.MetricsEntry
+	69, // 9: larder.v1.PushModelRequest.tags:type_name -> larder.v1.PushModelRequest.TagsEntry
 	6,  // 10: larder.v1.PushModelResponse.changes:type_name -> larder.v1.Change
 	9,  // 11: larder.v1.PushModelResponse.report:type_name -> larder.v1.ModelReport
 	6,  // 12: larder.v1.PromoteModelResponse.changes:type_name -> larder.v1.Change
@@ -4391,66 +5048,78 @@ var file_larder_v1_control_proto_depIdxs = []int32{
 	35, // 21: larder.v1.GetStatusResponse.views:type_name -> larder.v1.ViewStatus
 	27, // 22: larder.v1.ViewStatus.last_run:type_name -> larder.v1.Run
 	38, // 23: larder.v1.ListModelsResponse.models:type_name -> larder.v1.ModelStatus
-	40, // 24: larder.v1.ModelStatus.versions:type_name -> larder.v1.ModelVersionStatus
-	39, // 25: larder.v1.ModelStatus.source:type_name -> larder.v1.ModelSource
-	9,  // 26: larder.v1.ModelVersionStatus.report:type_name -> larder.v1.ModelReport
-	61, // 27: larder.v1.ModelVersionStatus.metrics:type_name -> larder.v1.ModelVersionStatus.MetricsEntry
-	62, // 28: larder.v1.ModelVersionStatus.tags:type_name -> larder.v1.ModelVersionStatus.TagsEntry
-	63, // 29: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
-	43, // 30: larder.v1.GetPlanResponse.keys:type_name -> larder.v1.Field
-	43, // 31: larder.v1.GetPlanResponse.request:type_name -> larder.v1.Field
-	43, // 32: larder.v1.GetPlanResponse.features:type_name -> larder.v1.Field
-	46, // 33: larder.v1.VerifyResponse.views:type_name -> larder.v1.ViewVerification
-	47, // 34: larder.v1.ViewVerification.features:type_name -> larder.v1.FeatureVerification
-	48, // 35: larder.v1.ViewVerification.differences:type_name -> larder.v1.Difference
-	64, // 36: larder.v1.ScoreVectorsRequest.vector:type_name -> larder.v1.Column
-	55, // 37: larder.v1.GetDatasetResponse.dataset:type_name -> larder.v1.Dataset
-	55, // 38: larder.v1.ListDatasetsResponse.datasets:type_name -> larder.v1.Dataset
-	2,  // 39: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
-	7,  // 40: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
-	10, // 41: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
-	20, // 42: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
-	12, // 43: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
-	14, // 44: larder.v1.ControlService.PromoteModel:input_type -> larder.v1.PromoteModelRequest
-	16, // 45: larder.v1.ControlService.RollbackModel:input_type -> larder.v1.RollbackModelRequest
-	18, // 46: larder.v1.ControlService.RetireModel:input_type -> larder.v1.RetireModelRequest
-	22, // 47: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
-	25, // 48: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
-	29, // 49: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
-	31, // 50: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
-	33, // 51: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
-	36, // 52: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
-	41, // 53: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
-	44, // 54: larder.v1.ControlService.Verify:input_type -> larder.v1.VerifyRequest
-	49, // 55: larder.v1.ControlService.ScoreVectors:input_type -> larder.v1.ScoreVectorsRequest
-	51, // 56: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
-	53, // 57: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
-	56, // 58: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
-	5,  // 59: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
-	8,  // 60: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
-	11, // 61: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
-	21, // 62: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
-	13, // 63: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
-	15, // 64: larder.v1.ControlService.PromoteModel:output_type -> larder.v1.PromoteModelResponse
-	17, // 65: larder.v1.ControlService.RollbackModel:output_type -> larder.v1.RollbackModelResponse
-	19, // 66: larder.v1.ControlService.RetireModel:output_type -> larder.v1.RetireModelResponse
-	23, // 67: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
-	26, // 68: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
-	30, // 69: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
-	32, // 70: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
-	34, // 71: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
-	37, // 72: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
-	42, // 73: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
-	45, // 74: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
-	50, // 75: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
-	52, // 76: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
-	54, // 77: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
-	57, // 78: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
-	59, // [59:79] is the sub-list for method output_type
-	39, // [39:59] is the sub-list for method input_type
-	39, // [39:39] is the sub-list for extension type_name
-	39, // [39:39] is the sub-list for extension extendee
-	0,  // [0:39] is the sub-list for field type_name
+	49, // 24: larder.v1.ModelStatus.versions:type_name -> larder.v1.ModelVersionStatus
+	42, // 25: larder.v1.ModelStatus.source:type_name -> larder.v1.ModelSource
+	39, // 26: larder.v1.ModelStatus.traffic:type_name -> larder.v1.TrafficStatus
+	40, // 27: larder.v1.TrafficStatus.weights:type_name -> larder.v1.VersionWeight
+	41, // 28: larder.v1.TrafficStatus.ramp:type_name -> larder.v1.RampStatus
+	40, // 29: larder.v1.SetTrafficRequest.weights:type_name -> larder.v1.VersionWeight
+	44, // 30: larder.v1.SetTrafficRequest.ramp:type_name -> larder.v1.RampSettings
+	45, // 31: larder.v1.SetTrafficRequest.shadow:type_name -> larder.v1.ShadowSettings
+	70, // 32: larder.v1.RampSettings.guards:type_name -> larder.v1.RampSettings.GuardsEntry
+	6,  // 33: larder.v1.SetTrafficResponse.changes:type_name -> larder.v1.Change
+	9,  // 34: larder.v1.ModelVersionStatus.report:type_name -> larder.v1.ModelReport
+	71, // 35: larder.v1.ModelVersionStatus.metrics:type_name -> larder.v1.ModelVersionStatus.MetricsEntry
+	72, // 36: larder.v1.ModelVersionStatus.tags:type_name -> larder.v1.ModelVersionStatus.TagsEntry
+	73, // 37: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
+	52, // 38: larder.v1.GetPlanResponse.keys:type_name -> larder.v1.Field
+	52, // 39: larder.v1.GetPlanResponse.request:type_name -> larder.v1.Field
+	52, // 40: larder.v1.GetPlanResponse.features:type_name -> larder.v1.Field
+	55, // 41: larder.v1.VerifyResponse.views:type_name -> larder.v1.ViewVerification
+	56, // 42: larder.v1.ViewVerification.features:type_name -> larder.v1.FeatureVerification
+	57, // 43: larder.v1.ViewVerification.differences:type_name -> larder.v1.Difference
+	74, // 44: larder.v1.ScoreVectorsRequest.vector:type_name -> larder.v1.Column
+	64, // 45: larder.v1.GetDatasetResponse.dataset:type_name -> larder.v1.Dataset
+	64, // 46: larder.v1.ListDatasetsResponse.datasets:type_name -> larder.v1.Dataset
+	2,  // 47: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
+	7,  // 48: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
+	10, // 49: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
+	20, // 50: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
+	12, // 51: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
+	14, // 52: larder.v1.ControlService.PromoteModel:input_type -> larder.v1.PromoteModelRequest
+	16, // 53: larder.v1.ControlService.RollbackModel:input_type -> larder.v1.RollbackModelRequest
+	18, // 54: larder.v1.ControlService.RetireModel:input_type -> larder.v1.RetireModelRequest
+	43, // 55: larder.v1.ControlService.SetTraffic:input_type -> larder.v1.SetTrafficRequest
+	47, // 56: larder.v1.ControlService.ResumeRamp:input_type -> larder.v1.ResumeRampRequest
+	22, // 57: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
+	25, // 58: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
+	29, // 59: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
+	31, // 60: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
+	33, // 61: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
+	36, // 62: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
+	50, // 63: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
+	53, // 64: larder.v1.ControlService.Verify:input_type -> larder.v1.VerifyRequest
+	58, // 65: larder.v1.ControlService.ScoreVectors:input_type -> larder.v1.ScoreVectorsRequest
+	60, // 66: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
+	62, // 67: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
+	65, // 68: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
+	5,  // 69: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
+	8,  // 70: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
+	11, // 71: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
+	21, // 72: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
+	13, // 73: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
+	15, // 74: larder.v1.ControlService.PromoteModel:output_type -> larder.v1.PromoteModelResponse
+	17, // 75: larder.v1.ControlService.RollbackModel:output_type -> larder.v1.RollbackModelResponse
+	19, // 76: larder.v1.ControlService.RetireModel:output_type -> larder.v1.RetireModelResponse
+	46, // 77: larder.v1.ControlService.SetTraffic:output_type -> larder.v1.SetTrafficResponse
+	48, // 78: larder.v1.ControlService.ResumeRamp:output_type -> larder.v1.ResumeRampResponse
+	23, // 79: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
+	26, // 80: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
+	30, // 81: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
+	32, // 82: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
+	34, // 83: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
+	37, // 84: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
+	51, // 85: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
+	54, // 86: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
+	59, // 87: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
+	61, // 88: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
+	63, // 89: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
+	66, // 90: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
+	69, // [69:91] is the sub-list for method output_type
+	47, // [47:69] is the sub-list for method input_type
+	47, // [47:47] is the sub-list for extension type_name
+	47, // [47:47] is the sub-list for extension extendee
+	0,  // [0:47] is the sub-list for field type_name
 }
 
 func init() { file_larder_v1_control_proto_init() }
@@ -4467,7 +5136,7 @@ func file_larder_v1_control_proto_init() {
 	}
 	file_larder_v1_control_proto_msgTypes[10].OneofWrappers = []any{}
 	file_larder_v1_control_proto_msgTypes[23].OneofWrappers = []any{}
-	file_larder_v1_control_proto_msgTypes[39].OneofWrappers = []any{
+	file_larder_v1_control_proto_msgTypes[48].OneofWrappers = []any{
 		(*GetPlanRequest_FeatureService)(nil),
 		(*GetPlanRequest_Features)(nil),
 		(*GetPlanRequest_Model)(nil),
@@ -4478,7 +5147,7 @@ func file_larder_v1_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_larder_v1_control_proto_rawDesc), len(file_larder_v1_control_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   61,
+			NumMessages:   71,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

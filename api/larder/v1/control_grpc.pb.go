@@ -27,6 +27,8 @@ const (
 	ControlService_PromoteModel_FullMethodName  = "/larder.v1.ControlService/PromoteModel"
 	ControlService_RollbackModel_FullMethodName = "/larder.v1.ControlService/RollbackModel"
 	ControlService_RetireModel_FullMethodName   = "/larder.v1.ControlService/RetireModel"
+	ControlService_SetTraffic_FullMethodName    = "/larder.v1.ControlService/SetTraffic"
+	ControlService_ResumeRamp_FullMethodName    = "/larder.v1.ControlService/ResumeRamp"
 	ControlService_ListVersions_FullMethodName  = "/larder.v1.ControlService/ListVersions"
 	ControlService_Materialize_FullMethodName   = "/larder.v1.ControlService/Materialize"
 	ControlService_GetRun_FullMethodName        = "/larder.v1.ControlService/GetRun"
@@ -69,6 +71,11 @@ type ControlServiceClient interface {
 	// RetireModel takes a version out of the definitions. One that answers, or has
 	// traffic or a shadow, is refused.
 	RetireModel(ctx context.Context, in *RetireModelRequest, opts ...grpc.CallOption) (*RetireModelResponse, error)
+	// SetTraffic shares what is asked of a model among its versions, in the newest
+	// definitions.
+	SetTraffic(ctx context.Context, in *SetTrafficRequest, opts ...grpc.CallOption) (*SetTrafficResponse, error)
+	// ResumeRamp begins a ramp anew that a guard had ended.
+	ResumeRamp(ctx context.Context, in *ResumeRampRequest, opts ...grpc.CallOption) (*ResumeRampResponse, error)
 	// ListVersions lists the versions of the definitions, newest first.
 	ListVersions(ctx context.Context, in *ListVersionsRequest, opts ...grpc.CallOption) (*ListVersionsResponse, error)
 	// Materialize starts a run for each view and, unless told not to wait,
@@ -186,6 +193,26 @@ func (c *controlServiceClient) RetireModel(ctx context.Context, in *RetireModelR
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(RetireModelResponse)
 	err := c.cc.Invoke(ctx, ControlService_RetireModel_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *controlServiceClient) SetTraffic(ctx context.Context, in *SetTrafficRequest, opts ...grpc.CallOption) (*SetTrafficResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SetTrafficResponse)
+	err := c.cc.Invoke(ctx, ControlService_SetTraffic_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *controlServiceClient) ResumeRamp(ctx context.Context, in *ResumeRampRequest, opts ...grpc.CallOption) (*ResumeRampResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ResumeRampResponse)
+	err := c.cc.Invoke(ctx, ControlService_ResumeRamp_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -367,6 +394,11 @@ type ControlServiceServer interface {
 	// RetireModel takes a version out of the definitions. One that answers, or has
 	// traffic or a shadow, is refused.
 	RetireModel(context.Context, *RetireModelRequest) (*RetireModelResponse, error)
+	// SetTraffic shares what is asked of a model among its versions, in the newest
+	// definitions.
+	SetTraffic(context.Context, *SetTrafficRequest) (*SetTrafficResponse, error)
+	// ResumeRamp begins a ramp anew that a guard had ended.
+	ResumeRamp(context.Context, *ResumeRampRequest) (*ResumeRampResponse, error)
 	// ListVersions lists the versions of the definitions, newest first.
 	ListVersions(context.Context, *ListVersionsRequest) (*ListVersionsResponse, error)
 	// Materialize starts a run for each view and, unless told not to wait,
@@ -430,6 +462,12 @@ func (UnimplementedControlServiceServer) RollbackModel(context.Context, *Rollbac
 }
 func (UnimplementedControlServiceServer) RetireModel(context.Context, *RetireModelRequest) (*RetireModelResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method RetireModel not implemented")
+}
+func (UnimplementedControlServiceServer) SetTraffic(context.Context, *SetTrafficRequest) (*SetTrafficResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetTraffic not implemented")
+}
+func (UnimplementedControlServiceServer) ResumeRamp(context.Context, *ResumeRampRequest) (*ResumeRampResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ResumeRamp not implemented")
 }
 func (UnimplementedControlServiceServer) ListVersions(context.Context, *ListVersionsRequest) (*ListVersionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListVersions not implemented")
@@ -617,6 +655,42 @@ func _ControlService_RetireModel_Handler(srv interface{}, ctx context.Context, d
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(ControlServiceServer).RetireModel(ctx, req.(*RetireModelRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ControlService_SetTraffic_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetTrafficRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServiceServer).SetTraffic(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ControlService_SetTraffic_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServiceServer).SetTraffic(ctx, req.(*SetTrafficRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ControlService_ResumeRamp_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResumeRampRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServiceServer).ResumeRamp(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ControlService_ResumeRamp_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServiceServer).ResumeRamp(ctx, req.(*ResumeRampRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -850,6 +924,14 @@ var ControlService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RetireModel",
 			Handler:    _ControlService_RetireModel_Handler,
+		},
+		{
+			MethodName: "SetTraffic",
+			Handler:    _ControlService_SetTraffic_Handler,
+		},
+		{
+			MethodName: "ResumeRamp",
+			Handler:    _ControlService_ResumeRamp_Handler,
 		},
 		{
 			MethodName: "ListVersions",

@@ -449,18 +449,61 @@ class ListModelsResponse(_message.Message):
     def __init__(self, models: _Optional[_Iterable[_Union[ModelStatus, _Mapping]]] = ...) -> None: ...
 
 class ModelStatus(_message.Message):
-    __slots__ = ("model", "feature_service", "serve", "versions", "source")
+    __slots__ = ("model", "feature_service", "serve", "versions", "source", "traffic", "shadow")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     FEATURE_SERVICE_FIELD_NUMBER: _ClassVar[int]
     SERVE_FIELD_NUMBER: _ClassVar[int]
     VERSIONS_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
+    TRAFFIC_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_FIELD_NUMBER: _ClassVar[int]
     model: str
     feature_service: str
     serve: int
     versions: _containers.RepeatedCompositeFieldContainer[ModelVersionStatus]
     source: ModelSource
-    def __init__(self, model: _Optional[str] = ..., feature_service: _Optional[str] = ..., serve: _Optional[int] = ..., versions: _Optional[_Iterable[_Union[ModelVersionStatus, _Mapping]]] = ..., source: _Optional[_Union[ModelSource, _Mapping]] = ...) -> None: ...
+    traffic: TrafficStatus
+    shadow: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, model: _Optional[str] = ..., feature_service: _Optional[str] = ..., serve: _Optional[int] = ..., versions: _Optional[_Iterable[_Union[ModelVersionStatus, _Mapping]]] = ..., source: _Optional[_Union[ModelSource, _Mapping]] = ..., traffic: _Optional[_Union[TrafficStatus, _Mapping]] = ..., shadow: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class TrafficStatus(_message.Message):
+    __slots__ = ("split_by", "salt", "weights", "ramp")
+    SPLIT_BY_FIELD_NUMBER: _ClassVar[int]
+    SALT_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    RAMP_FIELD_NUMBER: _ClassVar[int]
+    split_by: str
+    salt: str
+    weights: _containers.RepeatedCompositeFieldContainer[VersionWeight]
+    ramp: RampStatus
+    def __init__(self, split_by: _Optional[str] = ..., salt: _Optional[str] = ..., weights: _Optional[_Iterable[_Union[VersionWeight, _Mapping]]] = ..., ramp: _Optional[_Union[RampStatus, _Mapping]] = ...) -> None: ...
+
+class VersionWeight(_message.Message):
+    __slots__ = ("model_version", "weight")
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    model_version: int
+    weight: float
+    def __init__(self, model_version: _Optional[int] = ..., weight: _Optional[float] = ...) -> None: ...
+
+class RampStatus(_message.Message):
+    __slots__ = ("model_version", "to", "over", "began", "tripped_at", "tripped_by", "reason")
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    FROM_FIELD_NUMBER: _ClassVar[int]
+    TO_FIELD_NUMBER: _ClassVar[int]
+    OVER_FIELD_NUMBER: _ClassVar[int]
+    BEGAN_FIELD_NUMBER: _ClassVar[int]
+    TRIPPED_AT_FIELD_NUMBER: _ClassVar[int]
+    TRIPPED_BY_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    model_version: int
+    to: float
+    over: int
+    began: int
+    tripped_at: int
+    tripped_by: str
+    reason: str
+    def __init__(self, model_version: _Optional[int] = ..., to: _Optional[float] = ..., over: _Optional[int] = ..., began: _Optional[int] = ..., tripped_at: _Optional[int] = ..., tripped_by: _Optional[str] = ..., reason: _Optional[str] = ..., **kwargs) -> None: ...
 
 class ModelSource(_message.Message):
     __slots__ = ("source", "looked_at", "alias_version", "fault")
@@ -473,6 +516,67 @@ class ModelSource(_message.Message):
     alias_version: int
     fault: str
     def __init__(self, source: _Optional[str] = ..., looked_at: _Optional[int] = ..., alias_version: _Optional[int] = ..., fault: _Optional[str] = ...) -> None: ...
+
+class SetTrafficRequest(_message.Message):
+    __slots__ = ("model", "weights", "split_by", "salt", "ramp", "shadow", "applied_by")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    SPLIT_BY_FIELD_NUMBER: _ClassVar[int]
+    SALT_FIELD_NUMBER: _ClassVar[int]
+    RAMP_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_FIELD_NUMBER: _ClassVar[int]
+    APPLIED_BY_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    weights: _containers.RepeatedCompositeFieldContainer[VersionWeight]
+    split_by: str
+    salt: str
+    ramp: RampSettings
+    shadow: ShadowSettings
+    applied_by: str
+    def __init__(self, model: _Optional[str] = ..., weights: _Optional[_Iterable[_Union[VersionWeight, _Mapping]]] = ..., split_by: _Optional[str] = ..., salt: _Optional[str] = ..., ramp: _Optional[_Union[RampSettings, _Mapping]] = ..., shadow: _Optional[_Union[ShadowSettings, _Mapping]] = ..., applied_by: _Optional[str] = ...) -> None: ...
+
+class RampSettings(_message.Message):
+    __slots__ = ("model_version", "to", "over", "guards")
+    class GuardsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    TO_FIELD_NUMBER: _ClassVar[int]
+    OVER_FIELD_NUMBER: _ClassVar[int]
+    GUARDS_FIELD_NUMBER: _ClassVar[int]
+    model_version: int
+    to: float
+    over: int
+    guards: _containers.ScalarMap[str, float]
+    def __init__(self, model_version: _Optional[int] = ..., to: _Optional[float] = ..., over: _Optional[int] = ..., guards: _Optional[_Mapping[str, float]] = ...) -> None: ...
+
+class ShadowSettings(_message.Message):
+    __slots__ = ("model_versions",)
+    MODEL_VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    model_versions: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, model_versions: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class SetTrafficResponse(_message.Message):
+    __slots__ = ("version", "changes")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    changes: _containers.RepeatedCompositeFieldContainer[Change]
+    def __init__(self, version: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[Change, _Mapping]]] = ...) -> None: ...
+
+class ResumeRampRequest(_message.Message):
+    __slots__ = ("model",)
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    def __init__(self, model: _Optional[str] = ...) -> None: ...
+
+class ResumeRampResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class ModelVersionStatus(_message.Message):
     __slots__ = ("model_version", "sha256", "size", "report", "inputs", "outputs", "loaded", "added_by", "added_at", "added_in", "dataset", "metrics", "tags")
