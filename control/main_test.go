@@ -45,8 +45,8 @@ type node struct {
 }
 
 // start returns the control plane of a server on an empty database that has a
-// table facts.
-func start(t testing.TB) *node {
+// table facts, and on the sources of model versions that are given.
+func start(t testing.TB, sources ...control.Sources) *node {
 	t.Helper()
 	db := pgtest.New(t)
 	must(t, second(migrations.Up(ctx(), db.DSN)))
@@ -78,9 +78,13 @@ func start(t testing.TB) *node {
 		must(t, <-ended)
 		n.registry.Close()
 	})
-	n.Server = control.New(control.Options{
+	options := control.Options{
 		Registry: n.registry, Offline: history, History: history, Online: rows, Models: models, Name: "test", Version: "test", Logger: quiet,
-	})
+	}
+	if len(sources) > 0 {
+		options.Sources = sources[0]
+	}
+	n.Server = control.New(options)
 	return n
 }
 

@@ -36,6 +36,8 @@ type Options struct {
 	VerifyEvery  time.Duration // how often views are verified; 0: only when asked
 	VerifySample int           // how many keys of each then
 
+	Sources Sources // of model versions; none when empty
+
 	Logger     *slog.Logger          // defaults to slog.Default()
 	Registerer prometheus.Registerer // defaults to one that nobody reads
 }
@@ -45,26 +47,31 @@ type Server struct {
 	larderv1.UnimplementedControlServiceServer
 	Options
 	metrics *metrics
+	looks   looks // at the sources of model versions
 	started time.Time
 }
 
 // New returns a server.
 func New(opts Options) *Server {
 	opts.MaxMessageBytes = cmp.Or(opts.MaxMessageBytes, 16<<20)
+	opts.Sources.Every = cmp.Or(opts.Sources.Every, 10*time.Second)
 	opts.Logger = cmp.Or(opts.Logger, slog.Default())
 	if opts.Registerer == nil {
 		opts.Registerer = prometheus.NewRegistry()
 	}
-	return &Server{Options: opts, metrics: newMetrics(opts.Registerer), started: time.Now()}
+	return &Server{Options: opts, metrics: newMetrics(opts.Registerer), looks: looks{byModel: map[string]look{}}, started: time.Now()}
 }
 
-// Run records runs in Postgres, frees the rows of views that are gone, and
-// verifies views when it is time to, until ctx ends.
+// Run records runs in Postgres, frees the rows of views and the model files that
+// are gone, verifies views when it is time to, and follows the sources of model
+// versions, until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.recordRuns(ctx) })
 	g.Go(func() error { return s.sweep(ctx) })
 	g.Go(func() error { return s.verifyOnSchedule(ctx) })
+	g.Go(func() error { return s.followSources(ctx) })
+	g.Go(func() error { return s.sweepModels(ctx) })
 	return g.Wait()
 }
 
@@ -117,4 +124,28 @@ func (s *Server) goneViews(catalog *schema.Catalog) (map[uint32]bool, error) {
 		delete(gone, v.ID)
 	}
 	return gone, err
+}
+
+// sweepModels deletes model files that no version of the definitions names, a few
+// every hour.
+func (s *Server) sweepModels(ctx context.Context) error {
+	if s.Offline == nil {
+		return nil
+	}
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		dropped, err := s.Registry.DropUnwantedModels(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.Logger.Warn("model files that nothing names can't be deleted", "error", err)
+		}
+		if dropped > 0 {
+			s.Logger.Info("model files that nothing names were deleted", "files", dropped)
+		}
+	}
 }

@@ -44,6 +44,9 @@ type settings struct {
 	LogBytes     int64         `flag:"feature-log-bytes" help:"what the feature log may take of the disk; with more, requests are not logged until files are moved away"`
 	VerifyEvery  time.Duration `flag:"verify-every" help:"how often a sample of every view is compared with the source, as larder verify does; 0: only when asked"`
 	VerifySample int           `flag:"verify-sample" help:"how many keys of each view are compared then"`
+	MLflow       string        `flag:"mlflow-tracking-uri" help:"address of the MLflow server whose aliases models follow; none when empty"`
+	Repository   string        `flag:"model-repository" help:"folder in Triton's layout, MODEL/VERSION/model.onnx, whose files become versions; none when empty"`
+	ModelPoll    time.Duration `flag:"model-poll" help:"how often MLflow and the model repository are looked at"`
 	LogLevel     string        `flag:"log-level" help:"debug, info, warn or error"`
 	LogFormat    string        `flag:"log-format" help:"text or json"`
 	Pprof        bool          `flag:"pprof" help:"serve profiles at /debug/pprof on the HTTP port"`
@@ -53,7 +56,7 @@ func defaultSettings() settings {
 	return settings{
 		Data: "larder-data", GRPCAddr: "127.0.0.1:6570", HTTPAddr: "127.0.0.1:6571",
 		MaxRows: 10_000, MaxMessage: 16 << 20, MaxInFlight: 1024, Timeout: time.Minute,
-		DrainTimeout: 10 * time.Second, LogBytes: 10 << 30, VerifySample: 1000, LogLevel: "info", LogFormat: "text",
+		DrainTimeout: 10 * time.Second, LogBytes: 10 << 30, VerifySample: 1000, ModelPoll: 10 * time.Second, LogLevel: "info", LogFormat: "text",
 	}
 }
 
@@ -115,7 +118,7 @@ func (s *settings) validate() error {
 		flag  string
 		value time.Duration
 		least time.Duration
-	}{{"timeout", s.Timeout, time.Millisecond}, {"drain-delay", s.DrainDelay, 0}, {"drain-timeout", s.DrainTimeout, 0}, {"verify-every", s.VerifyEvery, 0}} {
+	}{{"timeout", s.Timeout, time.Millisecond}, {"drain-delay", s.DrainDelay, 0}, {"drain-timeout", s.DrainTimeout, 0}, {"verify-every", s.VerifyEvery, 0}, {"model-poll", s.ModelPoll, 100 * time.Millisecond}} {
 		if d.value < d.least || d.value > 24*time.Hour {
 			errs = append(errs, fmt.Errorf("--%s is %s; it can be %s to 24h", d.flag, d.value, d.least))
 		}

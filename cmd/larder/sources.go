@@ -1,0 +1,28 @@
+package main
+
+import (
+	"os"
+
+	"larder/control"
+	"larder/mlflow"
+	"larder/modelfolder"
+)
+
+// openSources opens where versions of models come from by themselves. Credentials
+// for MLflow come from the variables that its own clients read.
+func openSources(cfg settings) (control.Sources, error) {
+	sources := control.Sources{Every: cfg.ModelPoll}
+	var err error
+	if cfg.MLflow != "" {
+		sources.MLflow, err = mlflow.New(cfg.MLflow, mlflow.Credentials{
+			Username: os.Getenv("MLFLOW_TRACKING_USERNAME"), Password: os.Getenv("MLFLOW_TRACKING_PASSWORD"), Token: os.Getenv("MLFLOW_TRACKING_TOKEN"),
+		})
+		if err != nil {
+			return sources, err
+		}
+	}
+	if cfg.Repository != "" {
+		sources.Repository, err = modelfolder.Open(cfg.Repository)
+	}
+	return sources, err
+}

@@ -1,0 +1,161 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	larderv1 "larder/api/larder/v1"
+	"larder/mlflow"
+	"larder/modelfolder"
+	"larder/schema"
+	"larder/scoring"
+)
+
+// Sources are where versions of models come from by themselves.
+type Sources struct {
+	MLflow     *mlflow.Client      // nil: aliases are not followed
+	Repository *modelfolder.Folder // nil: there is none
+	Every      time.Duration       // how often each is looked at; defaults to 10 seconds
+}
+
+// A look is what one model's source was found to be.
+type look struct {
+	source  string // as in "mlflow fraud@champion"
+	at      time.Time
+	version int64 // that an alias names
+	fault   error // nil when all is well
+}
+
+// looks are the last of each model.
+type looks struct {
+	mu      sync.Mutex
+	byModel map[string]look
+}
+
+// set records a look and tells whether its fault is news.
+func (l *looks) set(model string, now look) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	before := l.byModel[model]
+	l.byModel[model] = now
+	return now.fault != nil && fmt.Sprint(before.fault) != fmt.Sprint(now.fault)
+}
+
+// message returns what is known of a model's source; nil when it has none.
+func (l *looks) message(model string) *larderv1.ModelSource {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	last, known := l.byModel[model]
+	if !known {
+		return nil
+	}
+	out := &larderv1.ModelSource{Source: last.source, LookedAt: last.at.UnixMicro(), AliasVersion: last.version}
+	if last.fault != nil {
+		out.Fault = faultText(last.fault)
+	}
+	return out
+}
+
+// faultText is an error as everybody may see it.
+func faultText(err error) string {
+	var said *schema.Error
+	if errors.As(err, &said) && said.Kind != schema.Internal {
+		return said.Message
+	}
+	return "it failed; the server's log says why"
+}
+
+// followSources brings versions from where they come by themselves until ctx ends.
+func (s *Server) followSources(ctx context.Context) error {
+	if s.Sources.MLflow == nil && s.Sources.Repository == nil || s.Offline == nil {
+		return nil
+	}
+	tick := time.NewTicker(s.Sources.Every)
+	defer tick.Stop()
+	files := repositoryFiles{folder: s.Sources.Repository, decided: map[modelfolder.File]error{}}
+	for {
+		if s.Sources.MLflow != nil {
+			s.followAliases(ctx)
+		}
+		if s.Sources.Repository != nil {
+			s.takeFiles(ctx, &files)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// looked records a look at a model's source, and says what is wrong when it is news.
+func (s *Server) looked(ctx context.Context, model string, now look) {
+	if ctx.Err() != nil {
+		return
+	}
+	now.at = time.Now()
+	if s.looks.set(model, now) {
+		s.Logger.Warn("no version of a model is brought; what serves stays", "model", model, "source", now.source, "error", now.fault)
+	}
+	if now.fault != nil {
+		s.metrics.sourceFaults.WithLabelValues(model).Inc()
+	}
+}
+
+// An arrival is a version that a source brings.
+type arrival struct {
+	model   string
+	version schema.ModelVersion // but for its SHA-256
+	serve   bool
+	by      string
+}
+
+// bring stores a file and makes it a version under the number that it has where
+// it comes from.
+func (s *Server) bring(ctx context.Context, a arrival, file []byte) error {
+	stamp, err := scoring.ReadStamp(file)
+	if err != nil {
+		return err
+	}
+	a.version.SHA256 = sumOf(file)
+	rest := file
+	next := func() (chunk []byte, err error) {
+		const most = 1 << 20
+		chunk = rest[:min(len(rest), most)]
+		rest = rest[len(chunk):]
+		return chunk, nil
+	}
+	if err := s.Registry.PutModel(ctx, a.version.SHA256, int64(len(file)), next); err != nil {
+		return err
+	}
+	done, err := s.amend(ctx, a.by, func(defs *schema.Definitions) error {
+		m, err := pushedModel(defs, &larderv1.PushModelRequest{Model: a.model}, stamp.Service)
+		if err != nil {
+			return err
+		}
+		if had := m.Version(a.version.Version); had != nil && had.SHA256 != a.version.SHA256 {
+			return versionTaken(a, had)
+		} else if had == nil {
+			insertVersion(m, a.version)
+		}
+		if a.serve && (m.Splits() || m.Served() != a.version.Version) {
+			serveAlone(m, a.version.Version)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if len(done.changes) > 0 {
+		s.Logger.Info("a version of a model was brought", "model", a.model, "version", a.version.Version, "from", a.by, "serve", a.serve)
+	}
+	return nil
+}
+
+func versionTaken(a arrival, had *schema.ModelVersion) error {
+	return schema.Errorf(schema.FailedPrecondition, "VERSION_TAKEN", "version %d of model %q is another file here (SHA-256 %.12s…) than in %s (%.12s…); give that one another number",
+		a.version.Version, a.model, had.SHA256, a.by, a.version.SHA256)
+}

@@ -1,0 +1,81 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"larder/mlflow"
+	"larder/schema"
+)
+
+// followAliases looks at the alias of each model that follows one.
+func (s *Server) followAliases(ctx context.Context) {
+	models := s.Registry.Catalog().Definitions.Models
+	for i := range models {
+		m := &models[i]
+		if m.MLflow == nil || ctx.Err() != nil {
+			continue
+		}
+		now := look{source: fmt.Sprintf("mlflow %s@%s", m.MLflowModel(), m.MLflow.Alias)}
+		now.version, now.fault = s.followAlias(ctx, m, now.source)
+		s.looked(ctx, m.Name, now)
+	}
+}
+
+// followAlias serves the version that a model's alias names, when the alias moved
+// since anybody followed it. What a person did since stays: a rollback is not
+// rolled forward again.
+func (s *Server) followAlias(ctx context.Context, m *schema.Model, source string) (int64, error) {
+	v, err := s.Sources.MLflow.Alias(ctx, m.MLflowModel(), m.MLflow.Alias)
+	if err != nil {
+		return 0, err
+	}
+	key, number := m.Name+" "+source, strconv.FormatInt(v.Number, 10)
+	followed, err := s.Registry.Followed(ctx, key)
+	if err != nil || followed == number {
+		return v.Number, err
+	}
+	a := arrival{model: m.Name, serve: true, by: source}
+	a.version, err = s.describe(ctx, v)
+	if err != nil {
+		return v.Number, err
+	}
+	file, err := s.Sources.MLflow.ONNX(ctx, v)
+	if err != nil {
+		return v.Number, err
+	}
+	if err := s.bring(ctx, a, file); err != nil {
+		return v.Number, err
+	}
+	return v.Number, s.Registry.Follow(ctx, key, number)
+}
+
+// describe returns what MLflow says of a version, as far as definitions hold it.
+func (s *Server) describe(ctx context.Context, v *mlflow.Version) (schema.ModelVersion, error) {
+	out := schema.ModelVersion{Version: v.Number, From: schema.FromMLflow}
+	if len(v.Tags) > 0 {
+		out.Tags = few(v.Tags, func(key, text string) bool { return len(key)+len(text) <= schema.MaxVersionNoteBytes })
+	}
+	if v.RunID == "" {
+		return out, nil
+	}
+	metrics, err := s.Sources.MLflow.Metrics(ctx, v.RunID)
+	if err == nil && len(metrics) > 0 {
+		out.Metrics = few(metrics, func(name string, _ float64) bool { return len(name) <= schema.MaxVersionNoteBytes })
+	}
+	return out, err
+}
+
+// few returns those of m that fit, the first by key.
+func few[V any](m map[string]V, fits func(string, V) bool) map[string]V {
+	out := map[string]V{}
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		if key != "" && fits(key, m[key]) && len(out) < schema.MaxVersionNotes {
+			out[key] = m[key]
+		}
+	}
+	return out
+}

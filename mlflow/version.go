@@ -1,0 +1,148 @@
+package mlflow
+
+import (
+	"context"
+	"math"
+	"net/url"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	"larder/schema"
+)
+
+// A Version is one version of a registered model.
+type Version struct {
+	Model  string
+	Number int64
+	RunID  string            // of the run that logged it; may be empty
+	Tags   map[string]string // of the version
+}
+
+// Alias returns the version that an alias of a registered model names. One that
+// isn't READY is an error.
+func (c *Client) Alias(ctx context.Context, model, alias string) (*Version, error) {
+	var answer struct {
+		Version struct {
+			Version string `json:"version"`
+			Status  string `json:"status"`
+			Message string `json:"status_message"`
+			RunID   string `json:"run_id"`
+			Tags    []pair `json:"tags"`
+		} `json:"model_version"`
+	}
+	if err := c.call(ctx, "registered-models/alias", url.Values{"name": {model}, "alias": {alias}}, &answer); err != nil {
+		return nil, err
+	}
+	v := answer.Version
+	number, err := strconv.ParseInt(v.Version, 10, 64)
+	if err != nil || number <= 0 {
+		return nil, schema.Errorf(schema.Unavailable, "MLFLOW_ANSWER", "MLflow names the version %q of model %q, which is no number", v.Version, model)
+	}
+	if v.Status != "READY" {
+		return nil, schema.Errorf(schema.FailedPrecondition, "MLFLOW_NOT_READY", "version %d of model %q in MLflow is %s, not READY %s", number, model, v.Status, v.Message)
+	}
+	out := &Version{Model: model, Number: number, RunID: v.RunID, Tags: map[string]string{}}
+	for _, tag := range v.Tags {
+		out.Tags[tag.Key] = tag.Value
+	}
+	return out, nil
+}
+
+type pair struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// Metrics returns the last value of each metric of a run; those that are no
+// finite number are left out.
+func (c *Client) Metrics(ctx context.Context, runID string) (map[string]float64, error) {
+	var answer struct {
+		Run struct {
+			Data struct {
+				Metrics []struct {
+					Key   string `json:"key"`
+					Value any    `json:"value"` // a text, as "NaN", when JSON has no such number
+				} `json:"metrics"`
+			} `json:"data"`
+		} `json:"run"`
+	}
+	if err := c.call(ctx, "runs/get", url.Values{"run_id": {runID}}, &answer); err != nil {
+		return nil, err
+	}
+	out := map[string]float64{}
+	for _, m := range answer.Run.Data.Metrics {
+		if value, isNumber := m.Value.(float64); isNumber && !math.IsInf(value, 0) {
+			out[m.Key] = value
+		}
+	}
+	return out, nil
+}
+
+// ONNX returns the ONNX file of a version.
+func (c *Client) ONNX(ctx context.Context, v *Version) ([]byte, error) {
+	folder, err := c.artifacts(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, fileTimeout)
+	defer cancel()
+	raw, err := c.get(ctx, folder.JoinPath("MLmodel"), maxMLmodel)
+	if err != nil {
+		return nil, err
+	}
+	name, err := onnxFile(raw)
+	if err != nil {
+		return nil, err
+	}
+	return c.get(ctx, folder.JoinPath(name), maxFileBytes)
+}
+
+// artifacts returns where the proxy of the tracking server has a version's files.
+func (c *Client) artifacts(ctx context.Context, v *Version) (*url.URL, error) {
+	var answer struct {
+		URI string `json:"artifact_uri"`
+	}
+	number := strconv.FormatInt(v.Number, 10)
+	if err := c.call(ctx, "model-versions/get-download-uri", url.Values{"name": {v.Model}, "version": {number}}, &answer); err != nil {
+		return nil, err
+	}
+	at, err := url.Parse(answer.URI)
+	if err != nil || at.Scheme != "mlflow-artifacts" {
+		return nil, schema.Errorf(schema.FailedPrecondition, "MLFLOW_ARTIFACTS", "version %d of model %q in MLflow has its files at %.200s; only those that the tracking server itself passes on (mlflow-artifacts:, mlflow server --serve-artifacts) are read",
+			v.Number, v.Model, answer.URI)
+	}
+	below := strings.TrimPrefix(at.Path, "/")
+	if !isLocal(below) {
+		return nil, schema.Errorf(schema.Invalid, "MLFLOW_ARTIFACTS", "version %d of model %q in MLflow has its files at %.200q, which is no path below its artifacts", v.Number, v.Model, answer.URI)
+	}
+	return c.base.JoinPath("api/2.0/mlflow-artifacts/artifacts", below), nil
+}
+
+// isLocal tells whether a path with slashes stays below the folder that it is of.
+func isLocal(name string) bool {
+	return name != "." && path.Clean(name) == name && filepath.IsLocal(filepath.FromSlash(name)) && !strings.ContainsRune(name, '\\')
+}
+
+// onnxFile returns the path of the ONNX file that an MLmodel file names.
+func onnxFile(raw []byte) (string, error) {
+	var described struct {
+		Flavors map[string]struct {
+			Data string `yaml:"data"`
+		} `yaml:"flavors"`
+	}
+	if err := yaml.Unmarshal(raw, &described); err != nil {
+		return "", schema.Errorf(schema.Invalid, "MLFLOW_MLMODEL", "the model's MLmodel file can't be read")
+	}
+	flavor, found := described.Flavors["onnx"]
+	if !found {
+		return "", schema.Errorf(schema.FailedPrecondition, "MLFLOW_NO_ONNX", "the model has no ONNX flavour; log it with mlflow.onnx.log_model")
+	}
+	if !isLocal(flavor.Data) {
+		return "", schema.Errorf(schema.Invalid, "MLFLOW_MLMODEL", "the MLmodel file names the ONNX file %.200q, which is no path below it", flavor.Data)
+	}
+	return flavor.Data, nil
+}
