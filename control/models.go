@@ -83,6 +83,7 @@ func (s *Server) ListModels(ctx context.Context, req *larderv1.ListModelsRequest
 
 func (s *Server) modelStatus(ctx context.Context, catalog *schema.Catalog, m *schema.Model, history []registry.PastModels) (*larderv1.ModelStatus, error) {
 	status := &larderv1.ModelStatus{Model: m.Name, FeatureService: m.FeatureService, Serve: m.Served(), Source: s.looks.message(m.Name)}
+	status.Traffic, status.Shadow = s.trafficStatus(m), m.Shadow
 	for i := range m.Versions {
 		plan, err := catalog.ModelPlan(m.Name, m.Versions[i].Version)
 		if err != nil {

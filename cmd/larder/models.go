@@ -20,6 +20,7 @@ func newModelsCommand() *cobra.Command {
   larder models rollback fraud`
 	list := newModelListCommand("list", "List models, their versions, and how each is scored")
 	cmd.AddCommand(list, newModelPushCommand(), newModelShowCommand(), newModelPromoteCommand(), newModelRollbackCommand(), newModelRetireCommand())
+	cmd.AddCommand(newModelTrafficCommand(), newModelShadowCommand(), newModelResumeCommand())
 	return cmd
 }
 
@@ -67,9 +68,12 @@ func printModels(w io.Writer, a *larderv1.ListModelsResponse) error {
 }
 
 func versionState(m *larderv1.ModelStatus, v *larderv1.ModelVersionStatus) string {
+	says, shares := share(m, v.GetModelVersion())
 	switch {
 	case !v.GetLoaded():
 		return "not loaded"
+	case shares:
+		return says
 	case v.GetModelVersion() == m.GetServe():
 		return "serves"
 	}
@@ -105,6 +109,7 @@ func printModel(w io.Writer, m *larderv1.ModelStatus) error {
 		fmt.Fprintf(w, "; version %d serves", m.GetServe())
 	}
 	fmt.Fprintln(w)
+	printTraffic(w, m)
 	if s := m.GetSource(); s != nil {
 		fmt.Fprintf(w, "follows %s, looked at %s", s.GetSource(), moment(s.GetLookedAt()))
 		if s.GetAliasVersion() != 0 {

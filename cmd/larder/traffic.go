@@ -1,0 +1,180 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	larderv1 "larder/api/larder/v1"
+	"larder/schema"
+)
+
+func newModelTrafficCommand() *cobra.Command {
+	req := &larderv1.SetTrafficRequest{}
+	var ramp, over string
+	var guards []string
+	cmd := &cobra.Command{
+		Use:   "traffic NAME VERSION=PERCENT...",
+		Short: "Share what is asked of a model among versions; the first is the control",
+		Long: `Share what is asked of a model among versions; the first is the control. The same
+value of --split-by always goes to the same version, on every server, and raising a
+weight moves only the values that it must. Without --ramp there is no ramp any more.`,
+		Example: `  larder models traffic fraud 3=95 4=5 --split-by customer_id
+  larder models traffic fraud 3=95 4=5 --ramp 4=50 --over 2d --guard error_share=0.01 --guard latency_ratio=2`,
+		Args: wrongArgs(cobra.MinimumNArgs(2)),
+	}
+	cmd.Flags().StringVar(&req.SplitBy, "split-by", "", "join key or request value whose values are shared out; what it was when not given")
+	cmd.Flags().StringVar(&req.Salt, "salt", "", "what is hashed before the value; what it was, or the model's name, when not given")
+	cmd.Flags().StringVar(&ramp, "ramp", "", "VERSION=PERCENT to which the version's weight goes up")
+	cmd.Flags().StringVar(&over, "over", "1d", "how long the ramp takes")
+	cmd.Flags().StringArrayVar(&guards, "guard", nil, "NAME=VALUE that ends the ramp: error_share, latency_ratio, score_distance, missing_share; and window (seconds), min_requests")
+	c := bindClient(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		req.Model, req.AppliedBy = args[0], whoAmI()
+		for _, arg := range args[1:] {
+			w, err := versionWeight(arg)
+			if err != nil {
+				return err
+			}
+			req.Weights = append(req.Weights, w)
+		}
+		var err error
+		if req.Ramp, err = rampSettings(ramp, over, guards); err != nil {
+			return err
+		}
+		return c.setTraffic(cmd, req)
+	}
+	return cmd
+}
+
+func (c *client) setTraffic(cmd *cobra.Command, req *larderv1.SetTrafficRequest) error {
+	return c.control(func(control larderv1.ControlServiceClient) error {
+		answer, err := control.SetTraffic(cmd.Context(), req)
+		if err != nil || c.json {
+			return orPrint(cmd.OutOrStdout(), answer, err)
+		}
+		printApplied(cmd.OutOrStdout(), &larderv1.ApplyResponse{Version: answer.GetVersion(), Changes: answer.GetChanges()})
+		return nil
+	})
+}
+
+func versionWeight(arg string) (*larderv1.VersionWeight, error) {
+	version, weight, found := strings.Cut(arg, "=")
+	number, err := versionNumber(version)
+	if !found || err != nil {
+		return nil, usageError(fmt.Sprintf("%q is no share of the traffic; write VERSION=PERCENT, as in 4=5", arg))
+	}
+	percent, err := strconv.ParseFloat(weight, 64)
+	if err != nil {
+		return nil, usageError(fmt.Sprintf("%q is no share of the traffic; write VERSION=PERCENT, as in 4=5", arg))
+	}
+	return &larderv1.VersionWeight{ModelVersion: number, Weight: percent}, nil
+}
+
+// rampSettings reads the flags of a ramp; nil without one.
+func rampSettings(ramp, over string, guards []string) (*larderv1.RampSettings, error) {
+	if ramp == "" {
+		if len(guards) > 0 {
+			return nil, usageError("guards watch a ramp; give --ramp VERSION=PERCENT too")
+		}
+		return nil, nil
+	}
+	to, err := versionWeight(ramp)
+	if err != nil {
+		return nil, err
+	}
+	takes, err := schema.ParseDuration(over)
+	if err != nil {
+		return nil, usageError(fmt.Sprintf("--over: %v", err))
+	}
+	out := &larderv1.RampSettings{ModelVersion: to.GetModelVersion(), To: to.GetWeight(), Over: takes.Micros(), Guards: map[string]float64{}}
+	for _, guard := range guards {
+		name, value, _ := strings.Cut(guard, "=")
+		if out.Guards[name], err = strconv.ParseFloat(value, 64); err != nil {
+			return nil, usageError(fmt.Sprintf("%q is no guard; write NAME=NUMBER, as in error_share=0.01", guard))
+		}
+	}
+	return out, nil
+}
+
+func newModelShadowCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "shadow NAME [VERSION...]",
+		Short: "Let versions score what is logged, and answer nobody; none when none is named",
+		Args:  wrongArgs(cobra.MinimumNArgs(1)),
+	}
+	c := bindClient(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		shadow := &larderv1.ShadowSettings{}
+		for _, arg := range args[1:] {
+			version, err := versionNumber(arg)
+			if err != nil {
+				return err
+			}
+			shadow.ModelVersions = append(shadow.ModelVersions, version)
+		}
+		return c.setTraffic(cmd, &larderv1.SetTrafficRequest{Model: args[0], Shadow: shadow, AppliedBy: whoAmI()})
+	}
+	return cmd
+}
+
+func newModelResumeCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "resume NAME",
+		Short: "Begin a ramp anew that a guard had ended",
+		Args:  wrongArgs(cobra.ExactArgs(1)),
+	}
+	c := bindClient(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return c.control(func(control larderv1.ControlServiceClient) error {
+			answer, err := control.ResumeRamp(cmd.Context(), &larderv1.ResumeRampRequest{Model: args[0]})
+			if err != nil || c.json {
+				return orPrint(cmd.OutOrStdout(), answer, err)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "The ramp of model %s begins anew.\n", args[0])
+			return nil
+		})
+	}
+	return cmd
+}
+
+// share says what a version of a model does, when its traffic is split or it is a
+// shadow.
+func share(m *larderv1.ModelStatus, version int64) (says string, found bool) {
+	for i, w := range m.GetTraffic().GetWeights() {
+		if w.GetModelVersion() != version {
+			continue
+		}
+		if i == 0 {
+			return fmt.Sprintf("%v %%, control", w.GetWeight()), true
+		}
+		return fmt.Sprintf("%v %%", w.GetWeight()), true
+	}
+	return "shadow", slices.Contains(m.GetShadow(), version)
+}
+
+// printTraffic says how the traffic of a model is split, and how its ramp stands.
+func printTraffic(w io.Writer, m *larderv1.ModelStatus) {
+	t := m.GetTraffic()
+	if t == nil {
+		return
+	}
+	fmt.Fprintf(w, "traffic is split by %s, salt %s\n", t.GetSplitBy(), t.GetSalt())
+	r := t.GetRamp()
+	if r == nil {
+		return
+	}
+	fmt.Fprintf(w, "version %d goes from %v %% to %v %% over %s", r.GetModelVersion(), r.GetFrom(), r.GetTo(), schema.Duration(time.Duration(r.GetOver())*time.Microsecond))
+	if r.GetBegan() != 0 {
+		fmt.Fprintf(w, ", since %s", moment(r.GetBegan()))
+	}
+	fmt.Fprintln(w)
+	if r.GetTrippedAt() != 0 {
+		fmt.Fprintf(w, "TRIPPED at %s on %s: %s\n    the control has its traffic; larder models resume %s begins it anew\n", moment(r.GetTrippedAt()), r.GetTrippedBy(), r.GetReason(), m.GetModel())
+	}
+}
