@@ -40,10 +40,22 @@
 // and the model's own functions; files over [MaxModelBytes]; more nodes, tensors or
 // nested graphs than models of tabular data have, also after functions are
 // expanded; tensors whose data is not as large as their dimensions; files in ONNX
-// Runtime's own format; trees that look past the end of their input. Sizes that a
-// model only computes when it runs are not bounded. A model that passes is warmed
-// up before it serves, and refused if it fails then, if all its scores are NaN or
-// infinite, or if the score of a row depends on the rows beside it.
+// Runtime's own format; trees that look past the end of their input. A model that
+// passes is warmed up before it serves, and refused if it fails then, if all its
+// scores are NaN or infinite, or if the score of a row depends on the rows beside it.
+//
+// # What a run may take
+//
+// A run that takes longer than the model's limit is ended between two nodes, also
+// when nobody waits with a deadline. The runs of a model share an arena, and one
+// that asks for more than is left of the model's limit of memory is ended: also of
+// sizes that are only computed when it runs. Both are counted, the caller gets an
+// error of kind Exhausted, and other runs go on. So that the limits hold for a model
+// that is loaded too, it runs once as it is written, under both, before ONNX Runtime
+// may compute what depends on constants only; that is left out for models with
+// branches and loops. Outside of the arena are strings, what a kernel takes for
+// itself while it runs, and a device's own memory; one node that takes long is ended
+// when it is done.
 //
 // # What scores
 //

@@ -58,7 +58,12 @@ func Inspect(model []byte) (*Signature, error) {
 	if err := in.checkExpansion(top); err != nil {
 		return nil, err
 	}
-	return facts.signature()
+	sig, err := facts.signature()
+	if err != nil {
+		return nil, err
+	}
+	sig.nested = in.nested
+	return sig, nil
 }
 
 func checkFile(model []byte) error {
@@ -86,6 +91,7 @@ func noProtobuf(err error) error {
 type inspector struct {
 	units   map[string]*unit // the model's functions, by full name
 	tensors int
+	nested  bool // there are graphs inside of nodes
 }
 
 // A unit is what ONNX Runtime expands as a whole: the main graph or a function.
@@ -228,6 +234,7 @@ func (in *inspector) attribute(b []byte, n *node, u *unit, depth int) error {
 		case 5, 10:
 			err = in.tensor(f.bytes, n.String(), nil)
 		case 6, 11:
+			in.nested = true
 			err = in.graph(f.bytes, u, depth+1, nil)
 		case 22, 23:
 			err = in.sparse(f.bytes, n.String(), nil)

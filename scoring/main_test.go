@@ -54,12 +54,25 @@ func catalog(t testing.TB, features []schema.Feature, files ...[]byte) *schema.C
 
 func compile(t testing.TB, features []schema.Feature, versions []schema.ModelVersion) *schema.Catalog {
 	t.Helper()
+	return compileAs(t, features, schema.Model{Versions: versions})
+}
+
+// compileModel returns a catalog of a model as given, whose one version is a file.
+func compileModel(t testing.TB, features []schema.Feature, as schema.Model, file []byte) *schema.Catalog {
+	t.Helper()
+	as.Versions = []schema.ModelVersion{{Version: 1, ONNX: "m.onnx", SHA256: sum(file)}}
+	return compileAs(t, features, as)
+}
+
+func compileAs(t testing.TB, features []schema.Feature, as schema.Model) *schema.Catalog {
+	t.Helper()
+	as.Name, as.FeatureService, as.Serve = "m", "all", 1
 	defs := &schema.Definitions{
 		Entities:        []schema.Entity{{Name: "e", JoinKeys: []schema.JoinKey{{Name: "id", Type: schema.Int64}}}},
 		Sources:         []schema.Source{{Name: "s", Table: "s", TimestampField: "at"}},
 		FeatureViews:    []schema.FeatureView{{Name: "v", Entities: []string{"e"}, Source: "s", Features: features}},
 		FeatureServices: []schema.FeatureService{{Name: "all", Features: []string{"v:*"}}},
-		Models:          []schema.Model{{Name: "m", FeatureService: "all", Versions: versions, Serve: 1}},
+		Models:          []schema.Model{as},
 	}
 	cat, err := schema.Compile(1, defs, schema.Storage{}.Evolve(defs))
 	if err != nil {

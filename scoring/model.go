@@ -2,7 +2,6 @@ package scoring
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/bits"
 	"strings"
@@ -30,13 +29,20 @@ const maxIdleBytes = 64 << 20
 // of runs use at once. Safe for concurrent use.
 type Model struct {
 	name    string // for errors: model "fraud" version 3
+	plain   string // fraud
 	binding *Binding
 	session *ort.DynamicAdvancedSession
 	width   int // columns of the output tensor
 	flat    bool
 	slots   chan struct{} // of the set: full when as many long runs go on as may
 	rowCost time.Duration // measured in the warm-up
-	trees   *trees        // that are walked instead of what the session would do; nil: none
+	runTime time.Duration // that a run may take
+	metrics *metrics
+
+	provider string    // that runs the session
+	skipped  []Skipped // that don't
+
+	trees *trees // that are walked instead of what the session would do; nil: none
 
 	// holds counts the sets and the runs that use the model; at 0 it is unloaded.
 	holds    atomic.Int64
@@ -70,6 +76,10 @@ func (m *Model) Engine() string {
 	return "onnxruntime"
 }
 
+// Provider returns what runs the session, as cpu, and what was asked for before it
+// and doesn't. The caller must not change it.
+func (m *Model) Provider() (name string, skipped []Skipped) { return m.provider, m.skipped }
+
 // String returns what a person calls the model: model "fraud" version 3.
 func (m *Model) String() string { return m.name }
 
@@ -79,12 +89,15 @@ func planName(p *schema.Plan) string {
 
 // loadModel checks a file, makes a session of it and warms it up. The caller
 // has the one hold on it.
-func loadModel(ctx context.Context, plan *schema.Plan, file []byte, threads int, slots chan struct{}) (*Model, error) {
+func (s *Set) loadModel(ctx context.Context, plan *schema.Plan, file []byte) (*Model, error) {
 	sig, err := Inspect(file)
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{name: planName(plan), slots: slots, unloaded: make(chan struct{})}
+	m := &Model{
+		name: planName(plan), plain: plan.Model.Name, slots: s.slots, metrics: s.metrics,
+		runTime: plan.Model.RunTime(), unloaded: make(chan struct{}),
+	}
 	if m.binding, err = Bind(sig, plan); err != nil {
 		return nil, err
 	}
@@ -93,46 +106,77 @@ func loadModel(ctx context.Context, plan *schema.Plan, file []byte, threads int,
 		file = unzip(file, output, m.binding.source, m.binding.elem)
 		output = m.binding.source
 	}
-	if m.session, err = newSession(file, m.binding.Inputs, output, threads); err != nil {
+	spec := sessionSpec{
+		file: file, inputs: sessionInputs(m.binding.Inputs), outputs: []string{output},
+		threads: s.opts.IntraOpThreads, memory: plan.Model.RunMemory(), nested: sig.nested,
+	}
+	if err := m.learn(ctx, s.runtime, spec); err != nil {
 		return nil, err
 	}
-	m.holds.Store(1)
-	if err := m.warmUp(ctx, output); err != nil {
-		m.release()
+	spec.optimize = true
+	if err := m.chooseProvider(ctx, s.runtime, spec, plan.Model.Providers); err != nil {
 		return nil, err
 	}
-	if err := m.walkTrees(ctx, file); err != nil {
-		m.release()
-		return nil, err
+	if m.provider == schema.CPUProvider {
+		if err := m.walkTrees(ctx, file); err != nil {
+			m.release()
+			return nil, err
+		}
 	}
 	return m, nil
 }
 
-func newSession(file []byte, inputs []Input, output string, threads int) (*ort.DynamicAdvancedSession, error) {
-	opts, err := ort.NewSessionOptions()
-	if err != nil {
-		return nil, fmt.Errorf("make session options: %w", err)
+// learn runs the model as it is written, to see that it ends within its limits and
+// what it gives. Only then may ONNX Runtime rewrite it, which computes all that
+// depends on constants: no less work, and nothing would end it.
+func (m *Model) learn(ctx context.Context, rt *Runtime, spec sessionSpec) error {
+	var err error
+	if m.session, err = rt.newSession(spec, schema.Provider{Name: schema.CPUProvider}); err != nil {
+		return err
 	}
-	defer func() { _ = opts.Destroy() }() // it has no way to fail
-	err = errors.Join(
-		opts.SetIntraOpNumThreads(threads),
-		opts.SetInterOpNumThreads(1),
-		opts.SetExecutionMode(ort.ExecutionModeSequential),
-		// The plan of memory is kept for each shape of input, without bound.
-		opts.SetMemPattern(false),
-	)
-	if err != nil {
-		return nil, fmt.Errorf("set session options: %w", err)
+	defer func() { _ = m.session.Destroy() }() // it has no way to fail
+	return m.learnOutput(ctx, spec.outputs[0])
+}
+
+// chooseProvider makes the session that scores, with the first provider that does.
+// When there is one, the model has its first hold.
+func (m *Model) chooseProvider(ctx context.Context, rt *Runtime, spec sessionSpec, providers []schema.Provider) error {
+	if len(providers) == 0 {
+		providers = []schema.Provider{{Name: schema.CPUProvider}}
 	}
-	names := make([]string, len(inputs))
+	for _, p := range providers {
+		err := m.tryProvider(ctx, rt, spec, p)
+		if err == nil {
+			m.provider = p.Name
+			return nil
+		}
+		if p.Name == schema.CPUProvider || ctx.Err() != nil {
+			return err
+		}
+		m.skipped = append(m.skipped, Skipped{Provider: p.Name, Reason: clipError(err)})
+	}
+	return noProvider(m.skipped)
+}
+
+func (m *Model) tryProvider(ctx context.Context, rt *Runtime, spec sessionSpec, p schema.Provider) error {
+	var err error
+	if m.session, err = rt.newSession(spec, p); err != nil {
+		return err
+	}
+	m.holds.Store(1)
+	if err := m.warmUp(ctx); err != nil {
+		m.giveUp()
+		return err
+	}
+	return nil
+}
+
+func sessionInputs(inputs []Input) []string {
+	all := make([]string, len(inputs))
 	for i, in := range inputs {
-		names[i] = in.Name
+		all[i] = in.Name
 	}
-	session, err := ort.NewDynamicAdvancedSessionWithONNXData(file, names, []string{output}, opts)
-	if err != nil {
-		return nil, bad("ONNX Runtime refuses the model: %s", clipError(err))
-	}
-	return session, nil
+	return all
 }
 
 // clipError returns the first words of what ONNX Runtime says about a model, which
@@ -217,11 +261,18 @@ func (m *Model) release() {
 	if m.holds.Add(-1) > 0 {
 		return
 	}
-	for _, stack := range m.idle {
+	m.giveUp()
+	close(m.unloaded)
+}
+
+// giveUp frees what nobody uses any more: the idle runs and the session.
+func (m *Model) giveUp() {
+	for class, stack := range m.idle {
 		for _, r := range stack {
 			r.destroy()
 		}
+		m.idle[class] = nil
 	}
+	m.idleBytes = 0
 	_ = m.session.Destroy() // it has no way to fail
-	close(m.unloaded)
 }

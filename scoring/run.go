@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	ort "github.com/yalue/onnxruntime_go"
 
@@ -27,10 +28,8 @@ type Run struct {
 	tail    piece   // the rest of the rows
 	tailAt  int     // the row where the tail begins
 	options *ort.RunOptions
+	watch   watch
 	scores  []float64
-
-	terminate  func() // ends the run in ONNX Runtime
-	terminated chan error
 }
 
 // A piece is a part of the rows, as ONNX Runtime gets them.
@@ -41,7 +40,7 @@ type piece struct {
 
 // newRun makes a run with room for 1<<class rows.
 func newRun(m *Model, class int) (*Run, error) {
-	r := &Run{model: m, class: class, terminated: make(chan error, 1)}
+	r := &Run{model: m, class: class}
 	capacity := 1 << class
 	for _, in := range m.binding.Inputs {
 		b := buffer{elem: elemOf(in.Elem), width: 1, flat: in.flat}
@@ -71,7 +70,7 @@ func newRun(m *Model, class int) (*Run, error) {
 		r.memory.free()
 		return nil, fmt.Errorf("make run options: %w", err)
 	}
-	r.terminate = func() { r.terminated <- r.options.Terminate() }
+	r.watch = newWatch(r.options.Terminate, r.options.UnsetTerminate)
 	return r, nil
 }
 
@@ -158,7 +157,8 @@ func (r *Run) Strings(i int) []string { return r.inputs[i].strings[:r.rows] }
 func (r *Run) Scores() []float64 { return r.scores[:r.rows] }
 
 // Score runs the model over the rows. When ctx ends first, ONNX Runtime stops
-// between two nodes of the model, and Score returns ctx's error.
+// between two nodes of the model, and Score returns ctx's error. A run that takes
+// more time or memory than the model's limits ends with an error of kind Exhausted.
 func (r *Run) Score(ctx context.Context) (err error) {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("score with %s: %w", r.model, err)
@@ -174,44 +174,31 @@ func (r *Run) Score(ctx context.Context) (err error) {
 			return fmt.Errorf("wait to score with %s: %w", r.model, ctx.Err())
 		}
 	}
-	if ctx.Done() != nil {
-		stop := context.AfterFunc(ctx, r.terminate)
-		defer func() { err = errors.Join(err, r.rearm(stop)) }()
-	}
+	began := time.Now()
+	r.watch.arm(ctx, r.model.runTime)
+	defer func() { err = errors.Join(err, r.watch.disarm()) }()
 	for i := range r.full {
 		if i*chunkRows >= r.tailAt {
 			break // of an earlier run with more rows
 		}
-		if err := r.score(ctx, &r.full[i], i*chunkRows); err != nil {
+		if err := r.score(ctx, began, &r.full[i], i*chunkRows); err != nil {
 			return err
 		}
 	}
 	if r.tail.rows > 0 {
-		if err := r.score(ctx, &r.tail, r.tailAt); err != nil {
+		if err := r.score(ctx, began, &r.tail, r.tailAt); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// rearm makes the run usable again after a context was watched: stop is what
-// context.AfterFunc returned.
-func (r *Run) rearm(stop func() bool) error {
-	if stop() {
-		return nil
-	}
-	return errors.Join(<-r.terminated, r.options.UnsetTerminate())
-}
-
-func (r *Run) score(ctx context.Context, p *piece, first int) error {
+func (r *Run) score(ctx context.Context, began time.Time, p *piece, first int) error {
 	if err := r.setAllStrings(p, first); err != nil {
 		return err
 	}
 	if err := r.model.session.RunWithOptions(p.in, p.out, r.options); err != nil {
-		if ended := ctx.Err(); ended != nil {
-			return fmt.Errorf("score with %s: %w", r.model, ended)
-		}
-		return fmt.Errorf("score with %s: %w", r.model, err)
+		return r.model.runError(ctx, r.rows, began, err)
 	}
 	r.output.column(r.scores[first:first+p.rows], first, r.model.binding.Column)
 	return nil

@@ -3,6 +3,7 @@ package scoring
 import (
 	"fmt"
 	"os"
+	"sync"
 
 	ort "github.com/yalue/onnxruntime_go"
 
@@ -21,6 +22,7 @@ type Options struct {
 // keeps it in variables of its package.
 type Runtime struct {
 	library string
+	making  sync.Mutex // of sessions, whose arenas pass through the environment
 }
 
 // noTelemetry is the variable that ONNX Runtime reads when it is loaded.

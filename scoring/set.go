@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"larder/internal/background"
 	"larder/schema"
 )
@@ -24,6 +26,8 @@ type SetOptions struct {
 	// Logger gets a line for each model that is loaded or unloaded. Defaults to
 	// none.
 	Logger *slog.Logger
+	// Registerer takes the metrics larder_scoring_*. Nil: none are registered.
+	Registerer prometheus.Registerer
 }
 
 func (o SetOptions) withDefaults() SetOptions {
@@ -40,8 +44,10 @@ func (o SetOptions) withDefaults() SetOptions {
 // requests that began on it, and of the one that is being prepared. Models that
 // two catalogs share are loaded once. Safe for concurrent use.
 type Set struct {
-	opts  SetOptions
-	slots chan struct{} // one for each long run that goes on
+	runtime *Runtime
+	opts    SetOptions
+	metrics *metrics
+	slots   chan struct{} // one for each long run that goes on
 
 	// serving finds the model of a plan without a lock. It is replaced, never
 	// changed.
@@ -61,8 +67,8 @@ type generation struct {
 }
 
 // NewSet returns an empty set. The runtime must stay open until the set is closed.
-func NewSet(_ *Runtime, opts SetOptions) *Set {
-	s := &Set{opts: opts.withDefaults(), slots: make(chan struct{}, slotsPerCore*background.Cores())}
+func NewSet(rt *Runtime, opts SetOptions) *Set {
+	s := &Set{runtime: rt, opts: opts.withDefaults(), metrics: newMetrics(opts.Registerer), slots: make(chan struct{}, slotsPerCore*background.Cores())}
 	s.serving.Store(&map[*schema.Plan]*Model{})
 	return s
 }
@@ -77,6 +83,13 @@ func modelKey(p *schema.Plan) string {
 		column = *v.Column
 	}
 	fmt.Fprintf(&key, "%s %d %s %q %d", p.Model.Name, v.Version, v.SHA256, v.Output, column)
+	fmt.Fprintf(&key, " %s %d", p.Model.RunTime(), p.Model.RunMemory())
+	if b := p.Model.Batching; b != nil {
+		fmt.Fprintf(&key, " batch %d %s", b.MaxBatch, b.MaxDelay)
+	}
+	for _, provider := range p.Model.Providers {
+		fmt.Fprintf(&key, " %s %q", provider.Name, provider.Options) // maps are printed in the order of their keys
+	}
 	for _, f := range p.Features {
 		fmt.Fprintf(&key, "\n%s %s %s", f.Name, f.Type, schema.AppendValue(nil, f.Default))
 	}
@@ -132,7 +145,9 @@ func (s *Set) load(ctx context.Context, p *schema.Plan, fetch func(context.Conte
 		return nil, err
 	}
 	s.loaded = append(s.loaded, m)
-	s.opts.Logger.Info("model loaded", "model", p.Model.Name, "version", p.ModelVersion.Version, "bytes", len(file), "engine", m.Engine(), "took", time.Since(began))
+	provider, skipped := m.Provider()
+	s.opts.Logger.Info("model loaded", "model", p.Model.Name, "version", p.ModelVersion.Version, "bytes", len(file), "engine", m.Engine(),
+		"provider", provider, "skipped", skipped, "took", time.Since(began))
 	return m, nil
 }
 
@@ -141,7 +156,7 @@ func (s *Set) check(ctx context.Context, p *schema.Plan, file []byte) (*Model, e
 	if got := hex.EncodeToString(sum[:]); got != p.ModelVersion.SHA256 {
 		return nil, schema.Errorf(schema.Invalid, "MODEL_SHA256", "the model file has the SHA-256 %s, but %s is declared; it was changed or damaged", got, p.ModelVersion.SHA256)
 	}
-	return loadModel(ctx, p, file, s.opts.IntraOpThreads, s.slots)
+	return s.loadModel(ctx, p, file)
 }
 
 // Check loads a model and warms it up as Prepare would, and unloads it again: a

@@ -12,6 +12,7 @@ type Signature struct {
 	Outputs []Value
 
 	classes map[string]classes // of outputs whose columns are classes
+	nested  bool               // there are graphs inside of nodes
 	widths  map[string]int     // of inputs that trees read: 1 + the last column they look at
 }
 

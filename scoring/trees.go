@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"time"
 
 	"larder/scoring/forest"
 )
@@ -164,9 +165,13 @@ func (t *trees) score(x []float32, width int, sums []float32, scores []float64) 
 func (r *Run) scoreTrees(ctx context.Context, t *trees) error {
 	x, width := r.Dense(), r.inputs[0].width
 	sums := view[float32](&r.output, r.rows)
+	began := time.Now()
 	for first := 0; first < r.rows; first += chunkRows {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("score with %s: %w", r.model, err)
+		}
+		if first > 0 && time.Since(began) > r.model.runTime {
+			return r.model.overTime(r.rows)
 		}
 		last := min(first+chunkRows, r.rows)
 		t.score(x[first*width:last*width], width, sums[first:last], r.scores[first:last])

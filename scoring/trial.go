@@ -14,14 +14,11 @@ import (
 // trialLimit bounds a warm-up; ten rows take a model of tabular data no millisecond.
 const trialLimit = 30 * time.Second
 
-// warmUp runs the model before it serves: it learns the shape of the output, makes
-// ONNX Runtime set itself up, and refuses models that can't be served.
-func (m *Model) warmUp(ctx context.Context, output string) error {
+// warmUp runs the model before it serves: it makes ONNX Runtime set itself up, and
+// refuses models that can't be served.
+func (m *Model) warmUp(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, trialLimit)
 	defer cancel()
-	if err := m.learnOutput(ctx, output); err != nil {
-		return err
-	}
 	alone, err := m.trial(ctx, 1)
 	if err != nil {
 		return err
@@ -94,13 +91,16 @@ func (m *Model) learnOutput(ctx context.Context, output string) error {
 		return err
 	}
 	made := []ort.Value{nil}
-	stop := context.AfterFunc(ctx, r.terminate)
+	ctx, cancel := context.WithTimeout(ctx, trialLimit)
+	defer cancel()
+	began := time.Now()
+	r.watch.arm(ctx, m.runTime)
 	err = m.session.RunWithOptions(r.tail.in, made, r.options)
-	if err := r.rearm(stop); err != nil {
+	if err := r.watch.disarm(); err != nil {
 		return err
 	}
 	if err != nil {
-		return trialError(ctx, rows, err)
+		return trialError(ctx, rows, m.runError(ctx, rows, began, err))
 	}
 	out := made[0]
 	defer func() { _ = out.Destroy() }() // it has no way to fail

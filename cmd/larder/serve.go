@@ -131,7 +131,7 @@ func (n *node) open(ctx context.Context) error {
 	if n.runtime, err = scoring.Open(scoring.Options{Library: n.cfg.ONNXRuntime}); err != nil {
 		return err
 	}
-	n.models = scoring.NewSet(n.runtime, scoring.SetOptions{Logger: n.log})
+	n.models = scoring.NewSet(n.runtime, scoring.SetOptions{Logger: n.log, Registerer: n.metrics})
 	if err := n.openRegistry(ctx); err != nil {
 		return err
 	}
