@@ -71,16 +71,24 @@ starts a private Postgres.`,
 	f.BoolVar(&s.WhileMaterializing, "while-materializing", s.WhileMaterializing, "materialize at full speed meanwhile, from a private Postgres")
 	f.StringVar(&s.Profiles, "profile", s.Profiles, "write CPU and heap profiles of the server to this folder")
 	f.StringVar(&opts.Library, "onnxruntime", os.Getenv("LARDER_ONNXRUNTIME"), "path of libonnxruntime")
-	f.StringVar(&suite, "suite", "", "measure a set of scenarios instead: bars, what the project promises; of the other flags it takes --duration")
+	f.StringVar(&suite, "suite", "", "measure a set of scenarios instead: bars, what the project promises, each for --duration, or sizes, what stores take on the disk and in memory")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.AddCommand(newEchoServerCommand())
 	return cmd
 }
 
-// runSuite measures the bars, and fails when one is not reached.
+// runSuite measures a suite, and fails when a bar is not reached.
 func runSuite(cmd *cobra.Command, suite string, duration time.Duration, asJSON bool, opts bench.Options) error {
-	if suite != "bars" {
-		return usageError(fmt.Sprintf("--suite is bars, not %q", suite))
+	switch suite {
+	case "bars":
+	case "sizes":
+		sizes, err := bench.Sizes(cmd.Context(), opts)
+		if err != nil {
+			return err
+		}
+		return bench.PrintSizes(cmd.OutOrStdout(), sizes, asJSON)
+	default:
+		return usageError(fmt.Sprintf("--suite is bars or sizes, not %q", suite))
 	}
 	bars, err := bench.Bars(cmd.Context(), duration, opts)
 	if err != nil {

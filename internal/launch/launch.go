@@ -72,6 +72,9 @@ func (p *Process) follow(stderr io.Reader, log io.Writer, serves chan<- struct{}
 	}
 }
 
+// Pid returns the number of the process.
+func (p *Process) Pid() int { return p.cmd.Process.Pid }
+
 // Stop ends the process and waits for it.
 func (p *Process) Stop() {
 	const patience = 20 * time.Second
