@@ -1,0 +1,319 @@
+package scoring
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unsafe"
+
+	ort "github.com/yalue/onnxruntime_go"
+
+	"larder/schema"
+)
+
+// An Array is a tensor of any shape, as its bytes.
+type Array struct {
+	Name    string
+	Elem    Elem
+	Dims    []int64
+	Data    []byte   // of all elements, little-endian, row by row; nil for strings
+	Strings []string // of a tensor of strings
+}
+
+// Size returns the bytes that one element takes in Data; 0 for strings.
+func (e Elem) Size() int { return e.size() }
+
+// Product returns how many elements a tensor of these dimensions has; ok is false
+// for a negative one, and for more than most.
+func Product(dims []int64, most int64) (n int64, ok bool) { return product(dims, most) }
+
+// An InferModel is a model of any tensors: all of its inputs and outputs, whatever
+// they mean. Safe for concurrent use.
+type InferModel struct {
+	*Model
+	inputs  []Value
+	outputs []inferOutput
+	session inferSession
+}
+
+// Inputs returns what Infer must be given, in the order of the model. The caller
+// must not change it.
+func (m *InferModel) Inputs() []Value { return m.inputs }
+
+// Outputs returns what Infer can answer. Probabilities by class, which the file
+// makes a map of for each row, are the tensor that the maps are made from. Outputs
+// that are no tensor otherwise are not among them.
+func (m *InferModel) Outputs() []Value {
+	all := make([]Value, len(m.outputs))
+	for i := range all {
+		all[i] = m.outputs[i].Value
+	}
+	return all
+}
+
+// Infer runs the model over tensors and returns the outputs of these names; all of
+// them when none is named. When ctx ends first, ONNX Runtime stops between two nodes
+// of the model, and Infer returns ctx's error. Inputs that don't fit are errors of
+// kind Invalid. It fails when the model was unloaded, as Acquire does.
+func (m *InferModel) Infer(ctx context.Context, inputs []Array, outputs []string) ([]Array, error) {
+	if !m.hold() {
+		return nil, m.gone()
+	}
+	defer m.release()
+	ordered, err := m.order(inputs)
+	if err != nil {
+		return nil, err
+	}
+	wanted, err := m.wanted(outputs)
+	if err != nil {
+		return nil, err
+	}
+	if m.onlyScores(wanted) {
+		return m.inferScores(ctx, ordered[0])
+	}
+	all, err := m.inferAll(ctx, ordered)
+	if err != nil {
+		return nil, err
+	}
+	answer := make([]Array, len(wanted))
+	for i, at := range wanted {
+		answer[i] = all[at]
+	}
+	return answer, nil
+}
+
+func (m *InferModel) gone() error {
+	return schema.Errorf(schema.Unavailable, "MODEL_UNLOADED", "%s is no longer loaded, for the definitions have changed; ask again", m)
+}
+
+// order checks the inputs and puts them in the order of the model.
+func (m *InferModel) order(inputs []Array) ([]Array, error) {
+	ordered := make([]Array, len(m.inputs))
+	for i := range inputs {
+		in := &inputs[i]
+		at := slices.IndexFunc(m.inputs, func(v Value) bool { return v.Name == in.Name })
+		if at < 0 {
+			return nil, badInput("%s has no input %q; %s", m, printable(in.Name), schema.Nearest(printable(in.Name), names(m.inputs)))
+		}
+		if ordered[at].Name != "" {
+			return nil, badInput("input %q of %s comes twice", in.Name, m)
+		}
+		if fault := m.inputs[at].fault(in); fault != "" {
+			return nil, badInput("input %q of %s is %s; %s", in.Name, m, m.inputs[at].typeString(), fault)
+		}
+		ordered[at] = *in
+	}
+	for i, v := range m.inputs {
+		if ordered[i].Name == "" {
+			return nil, badInput("input %q of %s is missing; it is %s", v.Name, m, v.typeString())
+		}
+	}
+	return ordered, nil
+}
+
+func badInput(format string, args ...any) *schema.Error {
+	return schema.Errorf(schema.Invalid, "BAD_INPUT", format, args...)
+}
+
+// fault says why an array is no value for an input; "" when it is one.
+func (v *Value) fault(a *Array) string {
+	if a.Elem != v.Elem {
+		return fmt.Sprintf("the request has %s", a.Elem)
+	}
+	if v.Dims != nil && len(a.Dims) != len(v.Dims) {
+		return fmt.Sprintf("the request has the shape %v", a.Dims)
+	}
+	for i, d := range v.Dims {
+		if d.Size != AnySize && d.Size != a.Dims[i] {
+			return fmt.Sprintf("the request has the shape %v", a.Dims)
+		}
+	}
+	n, ok := product(a.Dims, MaxModelBytes)
+	switch {
+	case !ok || len(a.Dims) == 0 || len(a.Dims) > maxDims || n == 0:
+		return fmt.Sprintf("the request has the shape %v, which has no element, or too many", a.Dims)
+	case a.Dims[0] > MaxRows:
+		return fmt.Sprintf("the request has %d rows; a run has 1 to %d", a.Dims[0], MaxRows)
+	case a.Elem == String && int64(len(a.Strings)) != n:
+		return fmt.Sprintf("the request has %d strings for the shape %v", len(a.Strings), a.Dims)
+	case a.Elem != String && int64(len(a.Data)) != n*int64(a.Elem.size()):
+		return fmt.Sprintf("the request has %d bytes for the shape %v, which takes %d", len(a.Data), a.Dims, n*int64(a.Elem.size()))
+	case a.Elem == Bool && slices.ContainsFunc(a.Data, func(b byte) bool { return b > 1 }):
+		return "the request has bytes that are neither 0 nor 1"
+	case slices.ContainsFunc(a.Strings, func(s string) bool { return strings.IndexByte(s, 0) >= 0 }):
+		return "the request has a string with a zero byte, which a model can't take"
+	}
+	return ""
+}
+
+// wanted returns the numbers of the outputs of these names.
+func (m *InferModel) wanted(outputs []string) ([]int, error) {
+	var wanted []int
+	for _, name := range outputs {
+		at := slices.IndexFunc(m.outputs, func(o inferOutput) bool { return o.Name == name })
+		if at < 0 {
+			return nil, schema.Errorf(schema.Invalid, "UNKNOWN_OUTPUT", "%s has no output %q; %s", m, printable(name), schema.Nearest(printable(name), names(m.Outputs())))
+		}
+		if slices.Contains(wanted, at) {
+			return nil, schema.Errorf(schema.Invalid, "UNKNOWN_OUTPUT", "output %q of %s is asked for twice", name, m)
+		}
+		wanted = append(wanted, at)
+	}
+	if len(outputs) == 0 {
+		for at := range m.outputs {
+			wanted = append(wanted, at)
+		}
+	}
+	return wanted, nil
+}
+
+// onlyScores tells whether the answer is what Score makes anyway: one column of
+// floats, from one tensor of floats.
+func (m *InferModel) onlyScores(wanted []int) bool {
+	return len(wanted) == 1 && m.outputs[wanted[0]].Name == m.binding.Output && m.binding.Dense &&
+		m.width == 1 && m.binding.elem == Float32
+}
+
+func (m *InferModel) inferScores(ctx context.Context, in Array) ([]Array, error) {
+	rows := in.Dims[0]
+	r, err := m.Acquire(int(rows))
+	if err != nil {
+		return nil, err
+	}
+	defer r.Release()
+	x := r.Dense()
+	if len(in.Data) != 4*len(x) {
+		return nil, badInput("input %q of %s takes %d columns; the request has the shape %v", in.Name, m, len(x)/int(rows), in.Dims)
+	}
+	copy(unsafe.Slice((*byte)(unsafe.Pointer(&x[0])), len(in.Data)), in.Data)
+	if err := r.Score(ctx); err != nil {
+		return nil, err
+	}
+	out := Array{Name: m.binding.Output, Elem: Float32, Dims: []int64{rows, 1}}
+	if m.flat {
+		out.Dims = out.Dims[:1]
+	}
+	scores := make([]float32, rows)
+	for i, s := range r.Scores() {
+		scores[i] = float32(s) // as it was
+	}
+	out.Data = bytesOf(scores)
+	return []Array{out}, nil
+}
+
+// inferAll runs the session of all outputs.
+func (m *InferModel) inferAll(ctx context.Context, inputs []Array) ([]Array, error) {
+	if m.long(int(inputs[0].Dims[0])) {
+		select {
+		case m.slots <- struct{}{}:
+			defer func() { <-m.slots }()
+		case <-ctx.Done():
+			return nil, fmt.Errorf("wait to run %s: %w", m, ctx.Err())
+		}
+	}
+	session, err := m.session.open(ctx, m)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", m, err)
+	}
+	fed, err := feed(inputs)
+	defer fed.free()
+	if err != nil {
+		return nil, fmt.Errorf("fill the inputs of %s: %w", m, err)
+	}
+	made := make([]ort.Value, m.session.made)
+	defer func() { destroyAll(made) }()
+	if err := runUntil(ctx, session, fed.values, made); err != nil {
+		if ended := ctx.Err(); ended != nil {
+			return nil, fmt.Errorf("run %s: %w", m, ended)
+		}
+		return nil, schema.Errorf(schema.Invalid, "MODEL_FAILS", "%s fails on these inputs: %s", m, clipError(err))
+	}
+	all := make([]Array, len(m.outputs))
+	for i := range m.outputs {
+		if all[i], err = m.outputs[i].array(made); err != nil {
+			return nil, fmt.Errorf("read the outputs of %s: %w", m, err)
+		}
+	}
+	return all, nil
+}
+
+// runUntil runs a session, and ends the run when ctx does.
+func runUntil(ctx context.Context, session *ort.DynamicAdvancedSession, in, out []ort.Value) (err error) {
+	options, err := ort.NewRunOptions()
+	if err != nil {
+		return fmt.Errorf("make run options: %w", err)
+	}
+	defer func() { _ = options.Destroy() }() // fails when it is done twice only
+	terminated := make(chan error, 1)
+	stop := context.AfterFunc(ctx, func() { terminated <- options.Terminate() })
+	defer func() {
+		if !stop() {
+			err = errors.Join(err, <-terminated)
+		}
+	}()
+	return session.RunWithOptions(in, out, options)
+}
+
+// A fed is the tensors of one run, and the memory under them.
+type fed struct {
+	memory *block
+	values []ort.Value
+}
+
+func feed(inputs []Array) (fed, error) {
+	total := 0
+	for i := range inputs {
+		total += len(inputs[i].Data)
+	}
+	f := fed{memory: newBlock(total, len(inputs))}
+	for i := range inputs {
+		in := &inputs[i]
+		v, err := f.tensor(in)
+		if err != nil {
+			return f, fmt.Errorf("input %q: %w", in.Name, err)
+		}
+		f.values = append(f.values, v)
+	}
+	return f, nil
+}
+
+func (f *fed) tensor(in *Array) (ort.Value, error) {
+	shape := ort.NewShape(in.Dims...)
+	if in.Elem != String {
+		at := unsafe.Slice((*byte)(f.memory.take(len(in.Data))), len(in.Data))
+		copy(at, in.Data)
+		return ort.NewCustomDataTensor(shape, at, ort.TensorElementDataType(in.Elem))
+	}
+	t, err := ort.NewStringTensor(shape)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.SetContents(in.Strings); err != nil {
+		_ = t.Destroy() // it has no way to fail
+		return nil, err
+	}
+	return t, nil
+}
+
+// free lets go of the tensors, then of the memory under them.
+func (f *fed) free() {
+	destroyAll(f.values)
+	f.memory.free()
+}
+
+func destroyAll(values []ort.Value) {
+	for _, v := range values {
+		if v != nil {
+			_ = v.Destroy() // it has no way to fail
+		}
+	}
+}
+
+func bytesOf[T any](all []T) []byte {
+	if len(all) == 0 {
+		return nil
+	}
+	return unsafe.Slice((*byte)(unsafe.Pointer(&all[0])), len(all)*int(unsafe.Sizeof(all[0])))
+}

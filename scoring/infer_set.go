@@ -1,0 +1,95 @@
+package scoring
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"sync"
+
+	"larder/schema"
+)
+
+// An InferSet runs the models of a Set over tensors. It makes its sessions when
+// they are first asked for, and unloads them after their models. Safe for
+// concurrent use.
+type InferSet struct {
+	models *Set
+	fetch  func(ctx context.Context, sha256 string) ([]byte, error)
+
+	mu     sync.Mutex
+	loaded map[*Model]*InferModel
+}
+
+// NewInferSet returns the models of a set. fetch returns the file of a SHA-256,
+// which is checked.
+func NewInferSet(models *Set, fetch func(ctx context.Context, sha256 string) ([]byte, error)) *InferSet {
+	return &InferSet{models: models, fetch: fetch, loaded: map[*Model]*InferModel{}}
+}
+
+// Model returns the model of a plan of a prepared catalog. The first call for a
+// model reads its file.
+func (s *InferSet) Model(ctx context.Context, plan *schema.Plan) (*InferModel, error) {
+	m, err := s.models.Model(plan)
+	if err != nil {
+		return nil, err
+	}
+	if known := s.find(m); known != nil {
+		return known, nil
+	}
+	file := func(ctx context.Context) ([]byte, error) { return s.file(ctx, plan) }
+	raw, err := file(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sig, err := Inspect(raw)
+	if err != nil {
+		return nil, err
+	}
+	made := &InferModel{Model: m, inputs: sig.Inputs, outputs: inferOutputs(sig)}
+	made.session.file, made.session.lock = file, make(chan struct{}, 1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known := s.loaded[m]; known != nil {
+		return known, nil
+	}
+	s.forget()
+	s.loaded[m] = made
+	return made, nil
+}
+
+func (s *InferSet) find(m *Model) *InferModel {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.loaded[m]
+}
+
+func (s *InferSet) file(ctx context.Context, plan *schema.Plan) ([]byte, error) {
+	file, err := s.fetch(ctx, plan.ModelVersion.SHA256)
+	if err != nil {
+		return nil, fmt.Errorf("fetch the file of %s: %w", planName(plan), err)
+	}
+	if sum := sha256.Sum256(file); hex.EncodeToString(sum[:]) != plan.ModelVersion.SHA256 {
+		return nil, fmt.Errorf("the file of %s was damaged: its SHA-256 is %x, not %s", planName(plan), sum, plan.ModelVersion.SHA256)
+	}
+	return file, nil
+}
+
+// forget closes the sessions of models that are unloaded, which no run uses.
+func (s *InferSet) forget() {
+	for m, made := range s.loaded {
+		select {
+		case <-m.unloaded:
+			made.session.close()
+			delete(s.loaded, m)
+		default:
+		}
+	}
+}
+
+// Close closes all sessions. The Set must have been closed.
+func (s *InferSet) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forget()
+}
