@@ -23,6 +23,7 @@
 //	log:time          the request's clock reading, timestamp[us, UTC]
 //	log:id            of the request, uint64
 //	log:row           of the request, int32
+//	log:role          serve or shadow, string
 //	log:overridden    VIEW:FEATURE that the request brought, list<string>
 //	log:score         float64
 //	log:latency_us    of the request, until it was scored, int64

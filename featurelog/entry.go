@@ -9,10 +9,22 @@ import (
 	"larder/vector"
 )
 
-// An Entry is one request that was scored. Its columns must not change any more.
+// A Role says what a version's scores were for.
+type Role string
+
+// The roles of a version.
+const (
+	Serve  Role = "serve"  // they were the answer
+	Shadow Role = "shadow" // nobody's: the version tries what others answer
+)
+
+// An Entry is one request that was scored, or the rows of one that a version
+// scored. Its columns must not change any more.
 type Entry struct {
 	Plan       *schema.Plan // of a model's version
+	Role       Role         // empty means Serve
 	ID         uint64
+	Numbers    []int // of the rows in the request, where it has more; nil for all of them
 	At         int64 // the request's clock reading, in microseconds since 1970 UTC
 	Rows       int
 	Latency    time.Duration
@@ -34,6 +46,14 @@ func Sampled(m *schema.Model) (id uint64, logged bool) {
 	}
 	id = rand.Uint64()
 	return id, m.Log.Rate >= 1 || float64(id)/math.MaxUint64 < m.Log.Rate
+}
+
+// number returns which row of the request a row is.
+func (e *Entry) number(row int) int {
+	if e.Numbers == nil {
+		return row
+	}
+	return e.Numbers[row]
 }
 
 // bytes estimates what an entry holds in memory.

@@ -1,6 +1,7 @@
 package featurelog
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -187,7 +188,10 @@ func vectorColumns(e *Entry) []column {
 var logColumns = []column{
 	{"log:time", arrow.FixedWidthTypes.Timestamp_us, func(b array.Builder, e *Entry, _ int) { b.(*array.TimestampBuilder).Append(arrow.Timestamp(e.At)) }},
 	{"log:id", arrow.PrimitiveTypes.Uint64, func(b array.Builder, e *Entry, _ int) { b.(*array.Uint64Builder).Append(e.ID) }},
-	{"log:row", arrow.PrimitiveTypes.Int32, func(b array.Builder, _ *Entry, row int) { b.(*array.Int32Builder).Append(int32(row)) }},
+	{"log:row", arrow.PrimitiveTypes.Int32, func(b array.Builder, e *Entry, row int) { b.(*array.Int32Builder).Append(int32(e.number(row))) }},
+	{"log:role", arrow.BinaryTypes.String, func(b array.Builder, e *Entry, _ int) {
+		b.(*array.StringBuilder).Append(string(cmp.Or(e.Role, Serve)))
+	}},
 	{"log:overridden", arrow.ListOf(arrow.BinaryTypes.String), func(b array.Builder, e *Entry, _ int) {
 		list := b.(*array.ListBuilder)
 		list.Append(true)

@@ -62,7 +62,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 	at := "2026-01-01 12:00:00.000007Z"
 	want := map[string]string{
-		"customer_id": "1 -2 3", "amount": "0 (null) 0.5", "log:time": at + " " + at + " " + at, "log:id": "7 7 7", "log:row": "0 1 2",
+		"customer_id": "1 -2 3", "amount": "0 (null) 0.5", "log:time": at + " " + at + " " + at, "log:id": "7 7 7", "log:row": "0 1 2", "log:role": "serve serve serve",
 		"log:overridden": `["spend:n"] ["spend:n"] ["spend:n"]`, "log:score": "0 0.14285714285714285 0.2857142857142857", "log:latency_us": "250 250 250",
 		"log:model_version": "3 3 3", "log:catalog_version": "5 5 5", "status:spend": "1 3 4", "age_us:spend": "0 1 2",
 	}
