@@ -37,6 +37,7 @@ test: setup ## race-checked tests with real Postgres and ONNX Runtime, each fuzz
 	@setup/fuzz.sh 3
 	@echo "test: the Python package, against a server"
 	@setup/python.sh
+	@setup/mlflow.sh
 	@cd client/python && $(PYTHON) -m pytest
 
 fuzz: setup ## every fuzz target for a minute

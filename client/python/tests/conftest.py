@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -41,6 +42,14 @@ class Server:
 
     addr: str
     dsn: str  # of its private Postgres
+
+
+def free_port() -> int:
+    """A port that was free a moment ago, for servers that can't choose their own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 @pytest.fixture(scope="session")

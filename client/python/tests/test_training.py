@@ -121,11 +121,13 @@ def test_from_a_training_set_to_scores(client: larder.Client, tmp_path: Path) ->
     assert client.score("toured", {"courier_id": [1]}, {"km": [3.0]}).scores == [20.0]
     path = tmp_path / "next.onnx"
     path.write_bytes(larder.onnx.stamp(weights(2, 0, 2), train.service))
-    assert client.push_model("toured", path, serve=True).version == 2
+    assert client.push_model("toured", path, serve=True, metrics={"auc": 0.87}, tags={"team": "risk"}).version == 2
     assert client.push_model("toured", stamped).version == 1, "a file that is a version already is not another"
     model = client.models()["toured"]
     assert (model.serve, sorted(model.versions), model.feature_service) == (2, [1, 2], "late_v1")
     assert model.versions[2].inputs == ["features float32[N, 3]"] and model.versions[2].loaded
+    assert (model.versions[2].metrics, model.versions[2].tags) == ({"auc": 0.87}, {"team": "risk"})
+    assert model.versions[1].dataset == train.id and model.versions[1].added_by and model.versions[1].added_at
 
 
 def test_stamps_that_do_not_fit(client: larder.Client) -> None:

@@ -226,6 +226,8 @@ class AsyncClient:
         dataset: str | TrainingSet[Any] | None = None,
         serve: bool = False,
         output: tuple[str, int] | None = None,
+        metrics: Mapping[str, float] | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> Pushed:
         """:meth:`larder.Client.push_model`, to be awaited."""
         file = contents(onnx)
@@ -233,7 +235,7 @@ class AsyncClient:
         lacking = await self._call(_wire.HAS_MODELS, control_pb2.HasModelsRequest(sha256=[sha256]), CHANGE_TIMEOUT)
         if lacking.missing:
             await self._put(file)
-        request = _wire.push_request(name, sha256, feature_service, dataset, serve, output)
+        request = _wire.push_request(name, sha256, feature_service, dataset, serve, output, metrics, tags)
         return _wire.pushed(name, await self._call(_wire.PUSH_MODEL, request, CHANGE_TIMEOUT))
 
     async def _put(self, file: bytes) -> None:

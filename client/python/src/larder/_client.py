@@ -293,6 +293,8 @@ class Client:
         dataset: str | TrainingSet[Any] | None = None,
         serve: bool = False,
         output: tuple[str, int] | None = None,
+        metrics: Mapping[str, float] | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> Pushed:
         """Make a model file the next version of a model.
 
@@ -309,13 +311,15 @@ class Client:
                 a model does anyway.
             output: the output that holds the score, and the column of it, from 0;
                 found when not given.
+            metrics: numbers to say of it, as ``{"auc": 0.87}``.
+            tags: texts to say of it.
         """
         file = contents(onnx)
         sha256 = _folder.digest(file)
         lacking = self._call(_wire.HAS_MODELS, control_pb2.HasModelsRequest(sha256=[sha256]), CHANGE_TIMEOUT)
         if lacking.missing:
             self._put(file)
-        request = _wire.push_request(name, sha256, feature_service, dataset, serve, output)
+        request = _wire.push_request(name, sha256, feature_service, dataset, serve, output, metrics, tags)
         return _wire.pushed(name, self._call(_wire.PUSH_MODEL, request, CHANGE_TIMEOUT))
 
     def _put(self, file: bytes) -> None:

@@ -255,6 +255,8 @@ def push_request(
     dataset: str | TrainingSet[Any] | None,
     serve: bool,
     score: tuple[str, int] | None,
+    metrics: Mapping[str, float] | None,
+    tags: Mapping[str, str] | None,
 ) -> control_pb2.PushModelRequest:
     if isinstance(dataset, TrainingSet):
         feature_service = feature_service or dataset.service.name
@@ -266,6 +268,8 @@ def push_request(
         dataset=dataset or "",
         serve=serve,
         applied_by=caller(),
+        metrics=metrics,
+        tags=tags,
     )
     if score is not None:
         request.output, request.column = score
@@ -352,6 +356,12 @@ def models(answer: control_pb2.ListModelsResponse) -> dict[str, Model]:
                     outputs=list(v.outputs),
                     output=output(v.report),
                     loaded=v.loaded,
+                    came_from=getattr(v, "from"),
+                    dataset=v.dataset,
+                    metrics=dict(v.metrics),
+                    tags=dict(v.tags),
+                    added_by=v.added_by,
+                    added_at=moment(v.added_at),
                 )
                 for v in m.versions
             },

@@ -135,8 +135,8 @@ class Pushed:
         catalog_version: the version of the definitions that holds now.
         output: where its score is.
         definition: the version as YAML, for the list ``versions`` of the model in
-            the definitions that a team keeps in files. Applying these files
-            without it would remove the version.
+            the definitions that a team keeps in files. It may stay out: applying
+            these files keeps what was pushed.
     """
 
     model: str
@@ -243,6 +243,13 @@ class ModelVersion:
         outputs: likewise.
         output: where the score is.
         loaded: whether the server can score with it now.
+        came_from: ``""`` from a folder of definitions, else ``"push"``,
+            ``"mlflow"`` or ``"repository"``.
+        dataset: the id of the training set that it was trained on; may be empty.
+        metrics: what was said of it, in numbers.
+        tags: what was said of it, in texts.
+        added_by: who brought it; empty when that is too long ago to tell.
+        added_at: when.
     """
 
     version: int
@@ -252,6 +259,12 @@ class ModelVersion:
     outputs: list[str]
     output: ModelOutput
     loaded: bool
+    came_from: str
+    dataset: str
+    metrics: dict[str, float]
+    tags: dict[str, str]
+    added_by: str
+    added_at: datetime | None
 
 
 @dataclass(frozen=True)
