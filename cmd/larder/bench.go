@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -71,7 +72,7 @@ starts a private Postgres.`,
 	f.BoolVar(&s.WhileMaterializing, "while-materializing", s.WhileMaterializing, "materialize at full speed meanwhile, from a private Postgres")
 	f.StringVar(&s.Profiles, "profile", s.Profiles, "write CPU and heap profiles of the server to this folder")
 	f.StringVar(&opts.Library, "onnxruntime", os.Getenv("LARDER_ONNXRUNTIME"), "path of libonnxruntime")
-	f.StringVar(&suite, "suite", "", "measure a set of scenarios instead: bars, what the project promises, each for --duration, or sizes, what stores take on the disk and in memory")
+	f.StringVar(&suite, "suite", "", "measure a set of scenarios instead: bars, what the project promises, each for --duration, sizes, what stores take on the disk and in memory, or soak, ten minutes (or --duration) of mixed load")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.AddCommand(newEchoServerCommand())
 	return cmd
@@ -81,6 +82,20 @@ starts a private Postgres.`,
 func runSuite(cmd *cobra.Command, suite string, duration time.Duration, asJSON bool, opts bench.Options) error {
 	switch suite {
 	case "bars":
+	case "soak":
+		if !cmd.Flags().Changed("duration") {
+			duration = 10 * time.Minute
+		}
+		soak, err := bench.RunSoak(cmd.Context(), duration, opts)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			out := json.NewEncoder(cmd.OutOrStdout())
+			out.SetIndent("", "  ")
+			return errors.Join(out.Encode(soak), soak.Check())
+		}
+		return errors.Join(soak.Print(cmd.OutOrStdout()), soak.Check())
 	case "sizes":
 		sizes, err := bench.Sizes(cmd.Context(), opts)
 		if err != nil {
@@ -88,7 +103,7 @@ func runSuite(cmd *cobra.Command, suite string, duration time.Duration, asJSON b
 		}
 		return bench.PrintSizes(cmd.OutOrStdout(), sizes, asJSON)
 	default:
-		return usageError(fmt.Sprintf("--suite is bars or sizes, not %q", suite))
+		return usageError(fmt.Sprintf("--suite is bars, sizes or soak, not %q", suite))
 	}
 	bars, err := bench.Bars(cmd.Context(), duration, opts)
 	if err != nil {
