@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"larder/schema"
 )
 
@@ -17,21 +15,6 @@ const (
 	endedByTime   = "time"
 	endedByMemory = "memory"
 )
-
-type metrics struct {
-	ended *prometheus.CounterVec
-}
-
-func newMetrics(registerer prometheus.Registerer) *metrics {
-	m := &metrics{ended: prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "larder_scoring_runs_ended_total",
-		Help: "Runs of models that were ended because they took more than they may, by the limit: time or memory.",
-	}, []string{"model", "limit"})}
-	if registerer != nil {
-		registerer.MustRegister(m.ended)
-	}
-	return m
-}
 
 // A watch ends a run in ONNX Runtime, which stops between two nodes of the model.
 // It is kept with its run, and armed for each score.
@@ -92,8 +75,10 @@ func (m *Model) runError(ctx context.Context, rows int, began time.Time, err err
 		return m.overTime(rows)
 	case outOfMemory(err):
 		m.metrics.ended.WithLabelValues(m.plain, endedByMemory).Inc()
-		return &schema.Error{Kind: schema.Exhausted, Reason: "MODEL_MEMORY", Err: err,
-			Message: fmt.Sprintf("%s: a run of %d rows was ended, for it asked for more memory than runs may take; send fewer rows, or raise limits: {memory: ...}", m, rows)}
+		return &schema.Error{
+			Kind: schema.Exhausted, Reason: "MODEL_MEMORY", Err: err,
+			Message: fmt.Sprintf("%s: a run of %d rows was ended, for it asked for more memory than runs may take; send fewer rows, or raise limits: {memory: ...}", m, rows),
+		}
 	}
 	return fmt.Errorf("score with %s: %w", m, err)
 }

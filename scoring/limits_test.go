@@ -8,24 +8,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"larder/internal/onnxmodel"
 	"larder/schema"
 	"larder/scoring"
 )
 
-// limited loads a model of one feature with these limits, and returns the counter
-// of its ended runs besides.
+// limited loads a model of one feature with these limits, and returns what counts
+// its ended runs.
 func limited(t *testing.T, limits schema.ModelLimits, file []byte) (*scoring.Model, func(limit string) float64) {
 	t.Helper()
-	metrics := prometheus.NewRegistry()
-	set := scoring.NewSet(library, scoring.SetOptions{Registerer: metrics})
-	t.Cleanup(func() {
-		if err := set.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	set, counted := countedSet(t)
 	cat := compileModel(t, numbers(1), schema.Model{Limits: &limits}, file)
 	if err := set.Prepare(t.Context(), cat, filesOf(file).fetch); err != nil {
 		t.Fatal(err)
@@ -34,23 +26,7 @@ func limited(t *testing.T, limits schema.ModelLimits, file []byte) (*scoring.Mod
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m, func(limit string) float64 {
-		t.Helper()
-		families, err := metrics.Gather()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, f := range families {
-			for _, metric := range f.GetMetric() {
-				for _, l := range metric.GetLabel() {
-					if l.GetName() == "limit" && l.GetValue() == limit {
-						return metric.GetCounter().GetValue()
-					}
-				}
-			}
-		}
-		return 0
-	}
+	return m, func(limit string) float64 { return counted("larder_scoring_runs_ended_total", limit) }
 }
 
 // scoreTwo scores two rows, of which the first makes a hostile model work.

@@ -3,7 +3,10 @@ package scoring_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"larder/schema"
 	"larder/scoring"
@@ -66,4 +69,36 @@ func acquire(t testing.TB, m *scoring.Model, rows int) *scoring.Run {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// countedSet returns a set, and the value of a counter of its metrics, of the series
+// with this value of a label if one is given.
+func countedSet(t *testing.T) (*scoring.Set, func(name string, label ...string) float64) {
+	t.Helper()
+	metrics := prometheus.NewRegistry()
+	set := scoring.NewSet(library, scoring.SetOptions{Registerer: metrics})
+	t.Cleanup(func() {
+		if err := set.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return set, func(name string, label ...string) float64 {
+		t.Helper()
+		families, err := metrics.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			for _, metric := range f.GetMetric() {
+				var values []string
+				for _, l := range metric.GetLabel() {
+					values = append(values, l.GetValue())
+				}
+				if f.GetName() == name && (len(label) == 0 || slices.Contains(values, label[0])) {
+					return metric.GetCounter().GetValue()
+				}
+			}
+		}
+		return 0
+	}
 }

@@ -42,7 +42,10 @@ type Model struct {
 	provider string    // that runs the session
 	skipped  []Skipped // that don't
 
-	trees *trees // that are walked instead of what the session would do; nil: none
+	trees   *trees   // that are walked instead of what the session would do; nil: none
+	batcher *batcher // nil: each request is scored by itself
+
+	unbatched string // why there is no batcher, when one was asked for
 
 	// holds counts the sets and the runs that use the model; at 0 it is unloaded.
 	holds    atomic.Int64
@@ -79,6 +82,10 @@ func (m *Model) Engine() string {
 // Provider returns what runs the session, as cpu, and what was asked for before it
 // and doesn't. The caller must not change it.
 func (m *Model) Provider() (name string, skipped []Skipped) { return m.provider, m.skipped }
+
+// Batching tells whether requests share runs and, when the definition asks for it
+// and they don't, why not.
+func (m *Model) Batching() (on bool, reason string) { return m.batcher != nil, m.unbatched }
 
 // String returns what a person calls the model: model "fraud" version 3.
 func (m *Model) String() string { return m.name }
@@ -122,6 +129,10 @@ func (s *Set) loadModel(ctx context.Context, plan *schema.Plan, file []byte) (*M
 			m.release()
 			return nil, err
 		}
+	}
+	if err := m.batch(ctx, plan.Model.Batching); err != nil {
+		m.release()
+		return nil, err
 	}
 	return m, nil
 }

@@ -159,10 +159,18 @@ func (r *Run) Scores() []float64 { return r.scores[:r.rows] }
 // Score runs the model over the rows. When ctx ends first, ONNX Runtime stops
 // between two nodes of the model, and Score returns ctx's error. A run that takes
 // more time or memory than the model's limits ends with an error of kind Exhausted.
-func (r *Run) Score(ctx context.Context) (err error) {
+func (r *Run) Score(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("score with %s: %w", r.model, err)
 	}
+	if b := r.model.batcher; b != nil {
+		return b.score(ctx, r)
+	}
+	return r.scoreAlone(ctx)
+}
+
+// scoreAlone scores the run's rows in a run of their own.
+func (r *Run) scoreAlone(ctx context.Context) (err error) {
 	if t := r.model.trees; t != nil {
 		return r.scoreTrees(ctx, t)
 	}

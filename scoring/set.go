@@ -146,8 +146,9 @@ func (s *Set) load(ctx context.Context, p *schema.Plan, fetch func(context.Conte
 	}
 	s.loaded = append(s.loaded, m)
 	provider, skipped := m.Provider()
+	batching, unbatched := m.Batching()
 	s.opts.Logger.Info("model loaded", "model", p.Model.Name, "version", p.ModelVersion.Version, "bytes", len(file), "engine", m.Engine(),
-		"provider", provider, "skipped", skipped, "took", time.Since(began))
+		"provider", provider, "skipped", skipped, "batching", batching, "unbatched", unbatched, "took", time.Since(began))
 	return m, nil
 }
 

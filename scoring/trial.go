@@ -54,6 +54,10 @@ func alike(a, b float64) bool {
 
 // trial scores rows of made-up values.
 func (m *Model) trial(ctx context.Context, rows int) ([]float64, error) {
+	return m.trialOf(ctx, rows, fill)
+}
+
+func (m *Model) trialOf(ctx context.Context, rows int, fill func(*Run)) ([]float64, error) {
 	r, err := m.Acquire(rows)
 	if err != nil {
 		return nil, err
@@ -64,6 +68,36 @@ func (m *Model) trial(ctx context.Context, rows int) ([]float64, error) {
 		return nil, trialError(ctx, rows, err)
 	}
 	return append([]float64(nil), r.Scores()...), nil
+}
+
+// sameInBatches tells whether the scores of made-up rows have the same bits alone
+// and in runs of more rows, up to most.
+func (m *Model) sameInBatches(ctx context.Context, most int) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, trialLimit)
+	defer cancel()
+	var alone []float64
+	for row := range min(most, 64) {
+		score, err := m.trialOf(ctx, 1, func(r *Run) { fillVaried(r, row) })
+		if err != nil {
+			return false, err
+		}
+		alone = append(alone, score...)
+	}
+	for _, rows := range []int{2, 3, 4, 5, 7, 8, 16, 31, 64, most} {
+		if rows > most {
+			continue
+		}
+		among, err := m.trialOf(ctx, rows, func(r *Run) { fillVaried(r, 0) })
+		if err != nil {
+			return false, err
+		}
+		for i := range min(rows, len(alone)) {
+			if math.Float64bits(alone[i]) != math.Float64bits(among[i]) {
+				return false, nil
+			}
+		}
+	}
+	return true, nil
 }
 
 // trialError explains why a trial failed.
@@ -164,6 +198,26 @@ func number64(v any) int64 {
 func fillRows[T float32 | float64](all []T, width int) {
 	for i := range all {
 		all[i] = T(i/width) / 10
+	}
+}
+
+// fillVaried makes up values whose sums must be rounded. The first row is one of a
+// longer table.
+func fillVaried(r *Run, first int) {
+	fill(r)
+	for i, in := range r.model.binding.Inputs {
+		switch in.Elem {
+		case schema.Float32:
+			vary(view[float32](&r.inputs[i], r.rows), first*r.inputs[i].width)
+		case schema.Float64:
+			vary(r.Float64s(i), first)
+		}
+	}
+}
+
+func vary[T float32 | float64](all []T, first int) {
+	for i := range all {
+		all[i] = T(math.Sin(float64(first + i)))
 	}
 }
 

@@ -1,0 +1,210 @@
+package scoring
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+	"unsafe"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"larder/internal/background"
+	"larder/schema"
+)
+
+// A batcher scores rows of several requests in one run of a model. A request that
+// comes while fewer runs go on than may begins at once, by itself: nobody waits for
+// company. One that comes later waits for the first run to end, which hands what
+// has gathered, in the order that it came, to the first of those who wait. Safe for
+// concurrent use.
+type batcher struct {
+	model   *Model
+	maxRows int
+	delay   time.Duration // that a request is held at most
+	most    int           // runs that go on before requests are held
+
+	batches, requests prometheus.Counter
+
+	mu      sync.Mutex
+	running int
+	queue   []*held // the first came first
+}
+
+// A held request waits for a run.
+type held struct {
+	run    *Run
+	leads  chan []*held // gets the batch that this one is to score, itself among it
+	scored chan error   // of the batch that another one scored
+}
+
+// batch makes requests share runs, if the definition asks for it, they gain by it,
+// and no score depends on it.
+func (m *Model) batch(ctx context.Context, asked *schema.Batching) error {
+	if asked == nil {
+		return nil
+	}
+	if m.trees != nil {
+		m.unbatched = "Larder walks the trees of the model, which takes no less for many requests at a time"
+		return nil
+	}
+	same, err := m.sameInBatches(ctx, asked.MaxBatch)
+	if err != nil {
+		return err
+	}
+	if !same {
+		m.unbatched = "the last bits of a score depend on how many rows are scored at a time"
+		return nil
+	}
+	m.batcher = newBatcher(m, asked, background.Cores())
+	return nil
+}
+
+func newBatcher(m *Model, b *schema.Batching, most int) *batcher {
+	return &batcher{
+		model: m, maxRows: b.MaxBatch, delay: b.MaxDelay.Std(), most: most,
+		batches: m.metrics.batches.WithLabelValues(m.plain), requests: m.metrics.batched.WithLabelValues(m.plain),
+	}
+}
+
+// score scores a run, alone or with others.
+func (b *batcher) score(ctx context.Context, r *Run) error {
+	h, alone := b.enter(ctx, r)
+	if alone {
+		defer b.leave()
+		return r.scoreAlone(ctx)
+	}
+	timer := time.NewTimer(b.delay)
+	defer timer.Stop()
+	select {
+	case batch := <-h.leads:
+		defer b.leave()
+		return b.lead(ctx, batch)
+	case err := <-h.scored:
+		return r.orAlone(ctx, err)
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	if b.withdraw(h) {
+		defer b.leave()
+		return r.scoreAlone(ctx) // which says when ctx has ended
+	}
+	select { // it is part of a batch already, which reads and writes the run
+	case batch := <-h.leads:
+		defer b.leave()
+		return b.lead(ctx, batch)
+	case err := <-h.scored:
+		return r.orAlone(ctx, err)
+	}
+}
+
+// enter begins a run, or holds the request. One that is too large to share a run,
+// or whose deadline may pass while it waits, isn't held.
+func (b *batcher) enter(ctx context.Context, r *Run) (h *held, alone bool) {
+	patient := r.rows < b.maxRows
+	if deadline, has := ctx.Deadline(); has && patient {
+		patient = time.Until(deadline) > 2*(b.delay+time.Duration(b.maxRows)*b.model.rowCost)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.running < b.most || !patient {
+		b.running++
+		return nil, true
+	}
+	h = &held{run: r, leads: make(chan []*held, 1), scored: make(chan error, 1)}
+	b.queue = append(b.queue, h)
+	return h, false
+}
+
+// withdraw takes a request out of the queue and counts it as one that runs; false
+// when it is in a batch already.
+func (b *batcher) withdraw(h *held) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	at := slices.Index(b.queue, h)
+	if at < 0 {
+		return false
+	}
+	b.queue = slices.Delete(b.queue, at, at+1)
+	b.running++
+	return true
+}
+
+// leave ends a run, and begins the next with those who wait.
+func (b *batcher) leave() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.queue) == 0 || b.running > b.most {
+		b.running--
+		return
+	}
+	n, rows := 1, b.queue[0].run.rows
+	for n < len(b.queue) && rows+b.queue[n].run.rows <= b.maxRows {
+		rows += b.queue[n].run.rows
+		n++
+	}
+	batch := slices.Clone(b.queue[:n])
+	b.queue = slices.Delete(b.queue, 0, n)
+	batch[0].leads <- batch
+}
+
+// lead scores a batch, whose first request is the caller's.
+func (b *batcher) lead(ctx context.Context, batch []*held) error {
+	if len(batch) == 1 {
+		return batch[0].run.scoreAlone(ctx)
+	}
+	err := b.together(batch)
+	for _, h := range batch[1:] {
+		h.scored <- err
+	}
+	return batch[0].run.orAlone(ctx, err)
+}
+
+// together scores the rows of a batch in one run. No deadline ends it, for it is
+// everybody's; the model's limit does.
+func (b *batcher) together(batch []*held) error {
+	rows := 0
+	for _, h := range batch {
+		rows += h.run.rows
+	}
+	r, err := b.model.Acquire(rows)
+	if err != nil {
+		return err
+	}
+	defer r.Release()
+	first := 0
+	for _, h := range batch {
+		for i := range h.run.inputs {
+			r.inputs[i].copyRows(first, &h.run.inputs[i], h.run.rows)
+		}
+		first += h.run.rows
+	}
+	if err := r.scoreAlone(context.Background()); err != nil {
+		return err
+	}
+	b.batches.Inc()
+	b.requests.Add(float64(len(batch)))
+	first = 0
+	for _, h := range batch {
+		first += copy(h.run.scores[:h.run.rows], r.scores[first:])
+	}
+	return nil
+}
+
+// orAlone scores the run by itself when the batch that it was in could not be
+// scored: what another request brought must not fail this one.
+func (r *Run) orAlone(ctx context.Context, batchErr error) error {
+	if batchErr == nil {
+		return nil
+	}
+	return r.scoreAlone(ctx)
+}
+
+// copyRows copies the first rows of another buffer to row first on.
+func (b *buffer) copyRows(first int, from *buffer, rows int) {
+	if b.elem == String {
+		copy(b.strings[first:], from.strings[:rows])
+		return
+	}
+	copy(unsafe.Slice((*byte)(unsafe.Add(b.start, b.bytes(first))), b.bytes(rows)), unsafe.Slice((*byte)(from.start), b.bytes(rows)))
+}

@@ -1,0 +1,24 @@
+package scoring
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// metrics are of the models of a set, by name.
+type metrics struct {
+	ended            *prometheus.CounterVec
+	batches, batched *prometheus.CounterVec
+}
+
+func newMetrics(registerer prometheus.Registerer) *metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "larder_scoring_" + name, Help: help}, append([]string{"model"}, labels...))
+	}
+	m := &metrics{
+		ended:   counter("runs_ended_total", "Runs of models that were ended because they took more than they may, by the limit: time or memory.", "limit"),
+		batches: counter("batches_total", "Runs of models that scored several requests."),
+		batched: counter("batched_requests_total", "Requests that were scored in a run with others."),
+	}
+	if registerer != nil {
+		registerer.MustRegister(m.ended, m.batches, m.batched)
+	}
+	return m
+}
