@@ -18,6 +18,7 @@ type call struct {
 	request  vector.Columns
 	tensors  []vector.Column // of each feature, for a model with an input for each
 	route    *route          // where several versions share the rows; nil for one version
+	shadows  []*schema.Plan  // versions that score the same vectors, for nobody
 	scoring  time.Duration   // what the model took
 }
 
@@ -27,7 +28,7 @@ func (c *call) end() {
 	clear(c.entities.Values)
 	clear(c.request.Values)
 	clear(c.tensors)
-	c.route = nil
+	c.route, c.shadows = nil, nil
 	c.shape.calls.Put(c)
 }
 
@@ -79,6 +80,13 @@ func (c *call) feed(binding *scoring.Binding, run *scoring.Run) {
 	if c.tensors == nil {
 		c.tensors = make([]vector.Column, len(c.shape.plan.Features))
 	}
+	feedTensors(c.tensors, binding, run)
+	c.batch.SetTensors(c.tensors)
+}
+
+// feedTensors puts the inputs of a model, which has one for each feature, where
+// their features are.
+func feedTensors(tensors []vector.Column, binding *scoring.Binding, run *scoring.Run) {
 	for i, in := range binding.Inputs {
 		t := vector.Column{Type: in.Elem}
 		switch in.Elem {
@@ -95,9 +103,8 @@ func (c *call) feed(binding *scoring.Binding, run *scoring.Run) {
 		case schema.String:
 			t.Strings = run.Strings(i)
 		}
-		c.tensors[in.Feature] = t
+		tensors[in.Feature] = t
 	}
-	c.batch.SetTensors(c.tensors)
 }
 
 // read fills the vectors from the online store.

@@ -18,8 +18,9 @@ const maxLists = 256
 type generation struct {
 	catalog *schema.Catalog
 	metrics *metrics
-	shapes  sync.Map          // *shape, by *schema.Plan of services and models
-	routes  map[string]*route // by model, of those whose traffic is split
+	shapes  sync.Map                  // *shape, by *schema.Plan of services and models
+	routes  map[string]*route         // by model, of those whose traffic is split
+	shadows map[string][]*schema.Plan // by model, of those that have any
 
 	mu    sync.RWMutex
 	lists map[string]*shape // of ad-hoc lists, by listKey
@@ -33,7 +34,7 @@ func (s *Server) generation() *generation {
 		return g
 	}
 	next := &generation{catalog: catalog, metrics: s.metrics, lists: map[string]*shape{}}
-	next.routes = next.newRoutes(s.opts.Traffic)
+	next.routes, next.shadows = next.newRoutes(s.opts.Traffic), shadowPlans(catalog)
 	if s.current.CompareAndSwap(g, next) {
 		s.opts.Logger.Info("catalog serves", "version", catalog.Version)
 		return next

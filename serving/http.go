@@ -73,7 +73,7 @@ func (s *Server) postScore(r *http.Request) ([]byte, error) {
 		if err := c.takeJSON(req); err != nil {
 			return nil, err
 		}
-		return s.scoreRows(r.Context(), c, asked{req.at, req.returnFeatures})
+		return s.scoreRows(r.Context(), c, asked{at: req.at, returnFeatures: req.returnFeatures})
 	})
 	if err != nil {
 		return nil, err

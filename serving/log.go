@@ -13,9 +13,10 @@ import (
 // A logged says whether a request is logged, and what is known of it before it
 // is answered.
 type logged struct {
-	wanted bool
-	id     uint64
-	began  time.Time
+	wanted  bool
+	id      uint64
+	began   time.Time
+	shadows []*scoring.Model // of the versions that try, each of the call's shadows or nil
 }
 
 // logs decides whether the request that c answers is logged.
@@ -27,15 +28,22 @@ func (s *Server) logs(c *call) logged {
 	if !wanted {
 		return logged{}
 	}
-	return logged{true, id, time.Now()}
+	return logged{wanted: true, id: id, began: time.Now()}
+}
+
+// log gives what was scored to the shadows and to the feature log.
+func (s *Server) log(c *call, ask asked, binding *scoring.Binding, run *scoring.Run) {
+	e := c.entry(ask, binding, run)
+	s.shadows.offer(c, e, ask.logged.shadows)
+	s.opts.FeatureLog.Offer(e)
 }
 
 // entry returns what is logged of a request that was scored. What the request
 // sent is not written to any more; all else is copied.
-func (c *call) entry(l logged, binding *scoring.Binding, run *scoring.Run) *featurelog.Entry {
+func (c *call) entry(ask asked, binding *scoring.Binding, run *scoring.Run) *featurelog.Entry {
 	rows, views := c.batch.Rows(), len(c.shape.plan.Views)
 	e := &featurelog.Entry{
-		Plan: c.shape.plan, ID: l.id, At: c.batch.Now(), Rows: rows, Latency: time.Since(l.began),
+		Plan: c.shape.plan, ID: ask.logged.id, Numbers: ask.numbers, At: c.batch.Now(), Rows: rows, Latency: time.Since(ask.logged.began),
 		Keys: ownColumns(c.entities), Request: ownColumns(c.request), Scores: slices.Clone(run.Scores()),
 		Statuses: make([]schema.Status, 0, rows*views), Ages: make([]int64, 0, rows*views),
 	}

@@ -53,6 +53,7 @@ type Server struct {
 	opts    Options
 	metrics *metrics
 	current atomic.Pointer[generation]
+	shadows *shadows
 }
 
 var _ larderv1.ServingServiceServer = (*Server)(nil)
@@ -64,8 +65,14 @@ func New(opts Options) *Server {
 	if opts.Traffic == nil {
 		opts.Traffic = traffic.NewRouter(traffic.Options{Logger: opts.Logger})
 	}
-	return &Server{opts: opts, metrics: newMetrics(opts.Registerer)}
+	s := &Server{opts: opts, metrics: newMetrics(opts.Registerer)}
+	s.shadows = newShadows(opts, s.metrics)
+	return s
 }
+
+// Run scores for shadows until ctx ends. Without it a bounded number of
+// requests waits for them.
+func (s *Server) Run(ctx context.Context) error { return s.shadows.run(ctx) }
 
 // GetFeatures reads the newest features of one or many entities.
 func (s *Server) GetFeatures(ctx context.Context, req *larderv1.GetFeaturesRequest) (*larderv1.GetFeaturesResponse, error) {
@@ -87,7 +94,7 @@ func (s *Server) GetFeaturesAndScore(ctx context.Context, req *larderv1.GetFeatu
 		if err := c.takeColumns(req.GetEntities(), req.GetRequest()); err != nil {
 			return nil, err
 		}
-		return s.scoreRows(ctx, c, asked{req.At, req.GetReturnFeatures()})
+		return s.scoreRows(ctx, c, asked{at: req.At, returnFeatures: req.GetReturnFeatures()})
 	})
 }
 
@@ -140,7 +147,7 @@ func (g *generation) run(plan *schema.Plan, split bool, do func(*call) (*larderv
 	c := shape.begin()
 	defer c.end()
 	if split {
-		c.route = g.routes[plan.Model.Name]
+		c.route, c.shadows = g.routes[plan.Model.Name], g.shadows[plan.Model.Name]
 	}
 	return do(c)
 }
@@ -168,11 +175,12 @@ func (s *Server) getFeatures(ctx context.Context, c *call, at *int64) (*larderv1
 type asked struct {
 	at             *int64
 	returnFeatures bool
+	logged         logged
+	numbers        []int // of the rows, where the request has more; nil for all of them
 }
 
 // getFeaturesAndScore answers a request whose columns c has taken, by one version.
 func (s *Server) getFeaturesAndScore(ctx context.Context, c *call, ask asked) (*larderv1.GetFeaturesAndScoreResponse, error) {
-	logged := s.logs(c)
 	if err := c.bind(s.opts.MaxRows, ask.at); err != nil {
 		return nil, err
 	}
@@ -186,7 +194,8 @@ func (s *Server) getFeaturesAndScore(ctx context.Context, c *call, ask asked) (*
 	}
 	defer run.Release()
 	c.feed(model.Binding(), run)
-	if ask.returnFeatures {
+	ask.logged.shadows = s.shadowsOf(c, ask.logged)
+	if ask.returnFeatures || ask.logged.wantColumns(model.Binding()) {
 		c.batch.WantColumns()
 	}
 	if err := s.read(ctx, c); err != nil {
@@ -203,8 +212,8 @@ func (s *Server) getFeaturesAndScore(ctx context.Context, c *call, ask asked) (*
 	if ask.returnFeatures {
 		resp.Features = c.featureColumns()
 	}
-	if logged.wanted {
-		s.opts.FeatureLog.Offer(c.entry(logged, model.Binding(), run))
+	if ask.logged.wanted {
+		s.log(c, ask, model.Binding(), run)
 	}
 	return resp, nil
 }

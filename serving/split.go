@@ -39,6 +39,7 @@ func (g *generation) newRoutes(router *traffic.Router) map[string]*route {
 // scoreRows answers a request whose columns c has taken: by one version or, where
 // traffic is split, each row by the version that it is sent to.
 func (s *Server) scoreRows(ctx context.Context, c *call, ask asked) (*larderv1.GetFeaturesAndScoreResponse, error) {
+	ask.logged = s.logs(c)
 	if c.route == nil {
 		return s.getFeaturesAndScore(ctx, c, ask)
 	}
@@ -158,7 +159,7 @@ func bucket(salt string, key *vector.Column, row int) int {
 func (s *Server) scorePart(ctx context.Context, c *call, g *group, ask asked, now time.Time) (*larderv1.GetFeaturesAndScoreResponse, error) {
 	part := c.shape.begin()
 	defer part.end()
-	part.route = c.route
+	part.route, part.shadows, ask.numbers = c.route, c.shadows, g.rows
 	part.entities, part.request = pickAll(c.entities, g.rows), pickAll(c.request, g.rows)
 	return s.scoreGroup(ctx, part, g.arm, ask, now)
 }
@@ -174,6 +175,7 @@ func (s *Server) scoreGroup(ctx context.Context, c *call, arm int, ask asked, no
 		}
 		other := shape.begin()
 		defer other.end()
+		other.shadows = c.shadows
 		other.entities, c.entities = c.entities, other.entities
 		other.request, c.request = c.request, other.request
 		c = other

@@ -254,6 +254,7 @@ func (n *node) run(ctx context.Context) error {
 	g.Go(func() error { return n.online.Run(ctx) })
 	g.Go(func() error { return n.control.Run(ctx) })
 	g.Go(func() error { return n.traffic.Run(ctx) })
+	g.Go(func() error { return n.serving.Run(ctx) })
 	if n.offline != nil {
 		g.Go(func() error { return n.runner.Run(ctx) })
 	}

@@ -53,7 +53,7 @@ var House = Table{
 		"training":    {Floor: 4, Imports: []string{"schema", "store/offline", "store/record", "store/row", "vector"}},
 		"featurelog":  {Floor: 4, Imports: []string{"schema", "vector"}},
 		"serving": {Floor: 5, Imports: []string{
-			"api/larder/v1", "featurelog", "internal/grpcserver", "schema", "scoring", "store/online", "store/row", "traffic", "vector",
+			"api/larder/v1", "featurelog", "internal/background", "internal/grpcserver", "schema", "scoring", "store/online", "store/row", "traffic", "vector",
 		}},
 
 		"verify": {Floor: 5, Imports: []string{"schema", "store/offline", "store/online", "store/record", "store/row", "training", "vector"}},

@@ -1,0 +1,31 @@
+package vector
+
+import "math"
+
+// FillDense writes the vectors that Columns returned into a float tensor, rows ×
+// features, as SetDense would have had them.
+func FillDense(tensor []float32, columns []Column) {
+	width := len(columns)
+	for feature := range columns {
+		c := &columns[feature]
+		for r := range len(tensor) / width {
+			if c.IsNull(r) {
+				tensor[r*width+feature] = float32(math.NaN())
+			} else {
+				tensor[r*width+feature] = c.float32At(r)
+			}
+		}
+	}
+}
+
+// FillTensor writes one column that Columns returned into the tensor of its feature,
+// as SetTensors would have had it.
+func FillTensor(tensor, column *Column) {
+	for r := range tensor.Len() {
+		if column.IsNull(r) {
+			tensor.putNull(r)
+		} else {
+			tensor.putRow(r, column, r)
+		}
+	}
+}
