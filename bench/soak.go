@@ -26,10 +26,10 @@ import (
 // of the model was made to serve. A request that failed, or was scored by another
 // version than its answer named, would have ended it.
 type Soak struct {
-	Took     time.Duration `json:"took_ns"`
-	Loads    []SoakLoad    `json:"loads"`
-	Applies  int           `json:"applies"` // each swaps the version that serves
-	Rows     int64         `json:"rows_materialized"`
+	Took    time.Duration `json:"took_ns"`
+	Loads   []SoakLoad    `json:"loads"`
+	Applies int           `json:"applies"` // each swaps the version that serves
+	Rows    int64         `json:"rows_materialized"`
 	// Memory is what the server held, file mappings apart, at each tenth of the time.
 	Memory []int64 `json:"memory_bytes"`
 }
