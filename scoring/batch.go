@@ -48,6 +48,10 @@ func (m *Model) batch(ctx context.Context, asked *schema.Batching) error {
 		m.unbatched = "Larder walks the trees of the model, which takes no less for many requests at a time"
 		return nil
 	}
+	if m.chunk == 1 {
+		m.unbatched = "the model quantizes a row by what the rows beside it are, so that it gets one at a time"
+		return nil
+	}
 	same, err := m.sameInBatches(ctx, asked.MaxBatch)
 	if err != nil {
 		return err

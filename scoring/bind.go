@@ -23,6 +23,7 @@ type Binding struct {
 	features int  // of the plan
 	elem     Elem // of the output's tensor
 	source   string
+	narrow   map[string]Elem // inputs and outputs of two-byte floats, which Larder feeds and reads as float32
 }
 
 // An Input is one input of a model.
@@ -38,7 +39,8 @@ type Input struct {
 // Bind checks that a plan's features fit a model, and finds the score. Errors are
 // *schema.Error of kind Invalid; all faults of the inputs come at once.
 func Bind(sig *Signature, plan *schema.Plan) (*Binding, error) {
-	b := &Binding{features: len(plan.Features)}
+	sig, narrow := sig.widened()
+	b := &Binding{features: len(plan.Features), narrow: narrow}
 	faults := b.bindInputs(sig, plan)
 	if len(faults) > 0 {
 		return nil, schema.Errorf(schema.Invalid, "MODEL_INPUTS", "%s", strings.Join(faults, "\n"))

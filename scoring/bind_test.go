@@ -60,7 +60,6 @@ func TestBindDenseRefuses(t *testing.T) {
 	}
 	f(numbers(3), value("x", onnxmodel.Float, "N", int64(2)), `input "x" is float32[N, 2], 2 features wide, but the feature service has 3`, "float32[N, 3] would fit")
 	f(numbers(3), value("x", onnxmodel.Double, "N", int64(3)), `the only input "x" is float64[N, 3]`, "float32[N, 3] would fit")
-	f(numbers(3), value("x", onnxmodel.Float16, "N", int64(3)), "float16")
 	f(numbers(3), value("x", onnxmodel.Float, "N", int64(3), int64(1)), "float32[N, 3, 1]", "float32[N, 3] would fit")
 	f(numbers(3), value("x", onnxmodel.Float, int64(1), int64(3)), "takes 1 rows at a time", "skl2onnx", `dynamic_axes={"x": {0: "N"}}`)
 	f(numbers(3), value("x", onnxmodel.Float, int64(8), int64(3)), "takes 8 rows at a time")

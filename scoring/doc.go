@@ -23,6 +23,8 @@
 //	bytes      nothing
 //	list       nothing
 //
+// A float16 or bfloat16 takes what a float32 takes, rounded once more.
+//
 // A large integer or a float64 is rounded to the nearest float32, as it was in
 // training when the model was trained on float32. An integer never becomes a
 // smaller one, and a float never an integer. A null is NaN in a float input; for
@@ -56,6 +58,9 @@
 // branches and loops. Outside of the arena are strings, what a kernel takes for
 // itself while it runs, and a device's own memory; one node that takes long is ended
 // when it is done.
+//
+// Operators of dynamic quantization take their scale from all rows of a run. A model
+// that has some gets one row at a time, so that no score depends on who else asks.
 //
 // # What scores
 //

@@ -173,7 +173,7 @@ func (m *InferModel) wanted(outputs []string) ([]int, error) {
 // floats, from one tensor of floats.
 func (m *InferModel) onlyScores(wanted []int) bool {
 	return len(wanted) == 1 && m.outputs[wanted[0]].Name == m.binding.Output && m.binding.Dense &&
-		m.width == 1 && m.binding.elem == Float32
+		m.width == 1 && m.binding.elem == Float32 && len(m.binding.narrow) == 0
 }
 
 func (m *InferModel) inferScores(ctx context.Context, in Array) ([]Array, error) {

@@ -30,6 +30,10 @@ const (
 // write its operators; training domains are not, for they change weights.
 var allowedDomains = map[string]bool{"": true, "ai.onnx": true, "ai.onnx.ml": true, "com.microsoft": true}
 
+// mixesRows lists operators that round a row by what all rows are like: dynamic
+// quantization takes its scale from the largest and the smallest value there is.
+var mixesRows = map[string]bool{"DynamicQuantizeLinear": true, "DynamicQuantizeMatMul": true, "DynamicQuantizeLSTM": true}
+
 // Inspect reads a model file, without ONNX Runtime, and refuses what must not
 // reach it: data outside of the file, operators that need a library of their own,
 // sizes that no real model has, and what is no ONNX model. It looks at every node
@@ -62,7 +66,7 @@ func Inspect(model []byte) (*Signature, error) {
 	if err != nil {
 		return nil, err
 	}
-	sig.nested = in.nested
+	sig.nested, sig.mixing = in.nested, in.mixing
 	return sig, nil
 }
 
@@ -92,6 +96,7 @@ type inspector struct {
 	units   map[string]*unit // the model's functions, by full name
 	tensors int
 	nested  bool // there are graphs inside of nodes
+	mixing  bool // there are nodes that look at all rows
 }
 
 // A unit is what ONNX Runtime expands as a whole: the main graph or a function.
@@ -214,6 +219,7 @@ func (in *inspector) node(b []byte, u *unit, depth int, facts *graphFacts) error
 		return bad("%s: operator %q is of domain %q, which needs a custom-operator library; none is loaded. "+
 			"Export the model with operators of ai.onnx, ai.onnx.ml or com.microsoft", n, n.op, n.domain)
 	}
+	in.mixing = in.mixing || mixesRows[n.op]
 	for _, attr := range n.attrs {
 		if err := in.attribute(attr, &n, u, depth); err != nil {
 			return err

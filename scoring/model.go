@@ -37,6 +37,7 @@ type Model struct {
 	slots   chan struct{} // of the set: full when as many long runs go on as may
 	rowCost time.Duration // measured in the warm-up
 	runTime time.Duration // that a run may take
+	chunk   int           // how many rows the session gets at a time
 	metrics *metrics
 
 	provider string    // that runs the session
@@ -103,7 +104,10 @@ func (s *Set) loadModel(ctx context.Context, plan *schema.Plan, file []byte) (*M
 	}
 	m := &Model{
 		name: planName(plan), plain: plan.Model.Name, slots: s.slots, metrics: s.metrics,
-		runTime: plan.Model.RunTime(), unloaded: make(chan struct{}),
+		runTime: plan.Model.RunTime(), chunk: chunkRows, unloaded: make(chan struct{}),
+	}
+	if sig.mixing {
+		m.chunk = 1
 	}
 	if m.binding, err = Bind(sig, plan); err != nil {
 		return nil, err
@@ -113,8 +117,9 @@ func (s *Set) loadModel(ctx context.Context, plan *schema.Plan, file []byte) (*M
 		file = unzip(file, output, m.binding.source, m.binding.elem)
 		output = m.binding.source
 	}
+	file = m.binding.widen(file)
 	spec := sessionSpec{
-		file: file, inputs: sessionInputs(m.binding.Inputs), outputs: []string{output},
+		file: file, inputs: m.binding.sessionInputs(), outputs: []string{m.binding.wideName(output)},
 		threads: s.opts.IntraOpThreads, memory: plan.Model.RunMemory(), nested: sig.nested,
 	}
 	if err := m.learn(ctx, s.runtime, spec); err != nil {
@@ -182,10 +187,10 @@ func (m *Model) tryProvider(ctx context.Context, rt *Runtime, spec sessionSpec, 
 	return nil
 }
 
-func sessionInputs(inputs []Input) []string {
-	all := make([]string, len(inputs))
-	for i, in := range inputs {
-		all[i] = in.Name
+func (b *Binding) sessionInputs() []string {
+	all := make([]string, len(b.Inputs))
+	for i, in := range b.Inputs {
+		all[i] = b.wideName(in.Name)
 	}
 	return all
 }
@@ -238,7 +243,7 @@ func (m *Model) takeIdle(rows int) *Run {
 	r := stack[len(stack)-1]
 	stack[len(stack)-1] = nil
 	m.idle[class] = stack[:len(stack)-1]
-	m.idleBytes -= r.memory.size
+	m.idleBytes -= r.size()
 	return r
 }
 
@@ -246,11 +251,11 @@ func (m *Model) takeIdle(rows int) *Run {
 func (m *Model) putIdle(r *Run) (kept bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.idleBytes+r.memory.size > maxIdleBytes {
+	if m.idleBytes+r.size() > maxIdleBytes {
 		return false
 	}
 	m.idle[r.class] = append(m.idle[r.class], r)
-	m.idleBytes += r.memory.size
+	m.idleBytes += r.size()
 	return true
 }
 

@@ -79,16 +79,17 @@ func (r *Run) reset(rows int) error {
 	if rows == r.rows {
 		return nil
 	}
-	whole := rows / chunkRows
+	chunk := r.model.chunk
+	whole := rows / chunk
 	for len(r.full) < whole {
-		p, err := r.newPiece(len(r.full)*chunkRows, chunkRows)
+		p, err := r.newPiece(len(r.full)*chunk, chunk)
 		if err != nil {
 			return err
 		}
 		r.full = append(r.full, p)
 	}
 	r.tail.destroy()
-	r.tail, r.tailAt, r.rows = piece{}, whole*chunkRows, 0
+	r.tail, r.tailAt, r.rows = piece{}, whole*chunk, 0
 	if rest := rows - r.tailAt; rest > 0 {
 		var err error
 		if r.tail, err = r.newPiece(r.tailAt, rest); err != nil {
@@ -119,6 +120,12 @@ func (r *Run) newPiece(first, rows int) (p piece, err error) {
 		p.out = append(p.out, v)
 	}
 	return p, nil
+}
+
+// size returns about how much memory the run keeps.
+func (r *Run) size() int {
+	const ofPiece = 1 << 10
+	return r.memory.size + len(r.full)*ofPiece
 }
 
 func (p *piece) destroy() {
@@ -186,10 +193,10 @@ func (r *Run) scoreAlone(ctx context.Context) (err error) {
 	r.watch.arm(ctx, r.model.runTime)
 	defer func() { err = errors.Join(err, r.watch.disarm()) }()
 	for i := range r.full {
-		if i*chunkRows >= r.tailAt {
+		if i*r.model.chunk >= r.tailAt {
 			break // of an earlier run with more rows
 		}
-		if err := r.score(ctx, began, &r.full[i], i*chunkRows); err != nil {
+		if err := r.score(ctx, began, &r.full[i], i*r.model.chunk); err != nil {
 			return err
 		}
 	}

@@ -13,6 +13,7 @@ type Signature struct {
 
 	classes map[string]classes // of outputs whose columns are classes
 	nested  bool               // there are graphs inside of nodes
+	mixing  bool               // there are nodes that look at all rows
 	widths  map[string]int     // of inputs that trees read: 1 + the last column they look at
 }
 

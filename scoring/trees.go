@@ -22,7 +22,7 @@ type trees struct {
 // readTrees returns the trees of a model that has passed Inspect. What is not for
 // sure a sum of trees has none: ONNX Runtime scores it.
 func readTrees(file []byte, b *Binding) (*trees, *forest.Table) {
-	if !b.Dense || b.elem != Float32 {
+	if !b.Dense || b.elem != Float32 || len(b.narrow) > 0 {
 		return nil, nil
 	}
 	n := scoreNode(file, b)

@@ -121,7 +121,12 @@ func (m *Model) learnOutput(ctx context.Context, output string) error {
 		return err
 	}
 	fill(r)
-	if err := r.setAllStrings(&r.tail, 0); err != nil {
+	p, err := r.newPiece(0, rows)
+	if err != nil {
+		return err
+	}
+	defer p.destroy()
+	if err := r.setAllStrings(&p, 0); err != nil {
 		return err
 	}
 	made := []ort.Value{nil}
@@ -129,7 +134,7 @@ func (m *Model) learnOutput(ctx context.Context, output string) error {
 	defer cancel()
 	began := time.Now()
 	r.watch.arm(ctx, m.runTime)
-	err = m.session.RunWithOptions(r.tail.in, made, r.options)
+	err = m.session.RunWithOptions(p.in, made, r.options)
 	if err := r.watch.disarm(); err != nil {
 		return err
 	}
