@@ -108,11 +108,27 @@ func TestModelIsSwappedUnderLoad(t *testing.T) {
 	eventually(t, "first catalog on the other server", func() bool { return other.catalogVersion() == 1 })
 	other.mustMaterialize()
 
+	stop := m.load(rows, s, other)
+	for swap := range swaps {
+		m.serve(2 - swap%2)
+		s.apply(m.dir)
+		want := int64(swap + 2)
+		eventually(t, "swap on both servers", func() bool { return s.catalogVersion() == want && other.catalogVersion() == want })
+	}
+	if answers := stop(); answers[0] == 0 || answers[1] == 0 {
+		t.Errorf("answers by version: %v; want both", answers)
+	}
+}
+
+// load has four callers score on servers until it is stopped: no request may fail,
+// no answer mix versions, and no caller see an older catalog after a newer one. It
+// returns how many answers each model version gave.
+func (m *scored) load(rows int, servers ...*server) (stop func() [3]int64) {
 	load, ctx := errgroup.WithContext(context.Background())
 	var done atomic.Bool
-	var answers [2]atomic.Int64 // by model version
+	var answers [3]atomic.Int64
 	for caller := range 4 {
-		client := []larderv1.ServingServiceClient{s.serving, other.serving}[caller%2]
+		client := servers[caller%len(servers)].serving
 		load.Go(func() error {
 			var newest int64
 			for !done.Load() {
@@ -132,18 +148,16 @@ func TestModelIsSwappedUnderLoad(t *testing.T) {
 			return nil
 		})
 	}
-	for swap := range swaps {
-		m.serve(2 - swap%2)
-		s.apply(m.dir)
-		want := int64(swap + 2)
-		eventually(t, "swap on both servers", func() bool { return s.catalogVersion() == want && other.catalogVersion() == want })
-	}
-	done.Store(true)
-	if err := load.Wait(); err != nil {
-		t.Error(err)
-	}
-	if answers[0].Load() == 0 || answers[1].Load() == 0 {
-		t.Errorf("answers by version: %d and %d; want both", answers[0].Load(), answers[1].Load())
+	return func() (counts [3]int64) {
+		m.t.Helper()
+		done.Store(true)
+		if err := load.Wait(); err != nil {
+			m.t.Error(err)
+		}
+		for i := range answers {
+			counts[i] = answers[i].Load()
+		}
+		return counts
 	}
 }
 

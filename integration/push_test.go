@@ -1,0 +1,90 @@
+package integration_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"larder/internal/pgtest"
+)
+
+// models runs larder models and checks that it says all of these words; code is
+// how it ends.
+func (s *server) models(code int, args []string, words ...string) {
+	s.t.Helper()
+	stdout, stderr, got := s.client(append([]string{"models"}, args...)...)
+	if got != code {
+		s.t.Fatalf("larder models %v: exit code %d, want %d\n%s%s", args, got, code, stdout, stderr)
+	}
+	for _, w := range words {
+		if !strings.Contains(stdout+stderr, w) {
+			s.t.Errorf("larder models %v says\n%s%swant it to say %q", args, stdout, stderr, w)
+		}
+	}
+}
+
+// TestModelsArePushedUnderLoad pushes, promotes, rolls back and retires by command
+// while callers score on two servers: no request fails, and every answer has the
+// scores of the version that it names.
+func TestModelsArePushedUnderLoad(t *testing.T) {
+	const rows = 20
+	db := pgtest.New(t)
+	m := newScored(t, db.DSN)
+	s := startServer(t, db.DSN)
+	other := startServer(t, db.DSN)
+	s.apply(m.dir)
+	s.mustMaterialize()
+	eventually(t, "first catalog on the other server", func() bool { return other.catalogVersion() == 1 })
+	other.mustMaterialize()
+	m.write("third.onnx", m.file(3))
+	third := filepath.Join(m.dir, "third.onnx")
+
+	stop := m.load(rows, s, other)
+	await := func(catalog int64) {
+		t.Helper()
+		eventually(t, "the change on both servers", func() bool { return s.catalogVersion() == catalog && other.catalogVersion() == catalog })
+	}
+	s.models(0, []string{"push", "spend", third, "--metric", "auc=0.87", "--tag", "team=risk", "--promote"}, "version 3 of model spend", "Applied as version 2", "scored by version 3 at once")
+	await(2)
+	s.models(0, []string{"push", "spend", third}, "This file is version 3 of model spend already")
+	for round := range int64(2) {
+		s.models(0, []string{"rollback", "spend"}, "back at version 1")
+		await(3 + 2*round)
+		s.models(0, []string{"rollback", "spend"}, "back at version 3")
+		await(4 + 2*round)
+	}
+	s.models(0, []string{"promote", "spend", "2"}, "version 2 at once")
+	await(7)
+	s.models(1, []string{"retire", "spend", "2"}, "serves; promote another", "VERSION_IN_USE")
+	s.models(0, []string{"retire", "spend", "1"}, "requests that ask for it are refused")
+	await(8)
+	s.models(0, []string{"show", "spend"}, "version 2 serves", "auc=0.87", "team=risk", "push")
+	s.models(0, nil, "spend", "serves")
+	if answers := stop(); answers[0] == 0 || answers[1] == 0 || answers[2] == 0 {
+		t.Errorf("answers by version: %v; want all", answers)
+	}
+}
+
+// TestApplyOfAFolderKeepsPushedVersions, and both plan and apply say so.
+func TestApplyOfAFolderKeepsPushedVersions(t *testing.T) {
+	db := pgtest.New(t)
+	m := newScored(t, db.DSN)
+	s := startServer(t, db.DSN)
+	s.apply(m.dir)
+	m.write("third.onnx", m.file(3)) // which no definition names
+	s.models(0, []string{"push", "spend", filepath.Join(m.dir, "third.onnx")}, "version 3")
+	for _, command := range []string{"plan", "apply"} {
+		stdout, stderr, code := s.client(command, m.dir)
+		if code != 0 || !strings.Contains(stdout, "No changes.") || !strings.Contains(stdout, "note: model spend keeps what this folder does not have: version 3 (push)") {
+			t.Errorf("larder %s: exit code %d\n%s%s", command, code, stdout, stderr)
+		}
+	}
+	s.models(0, []string{"promote", "spend", "3"})
+	if stdout, _, _ := s.client("plan", m.dir); !strings.Contains(stdout, "serve: 3 → 1") {
+		t.Errorf("a folder that says which version serves: the plan is\n%s", stdout)
+	}
+	s.models(2, []string{"push", "spend"}, "accepts 2 arg")
+	s.models(2, []string{"push", "spend", "x", "--metric", "auc"}, "NAME=NUMBER")
+	s.models(2, []string{"promote", "spend", "two"}, "a number from 1 on")
+	s.models(1, []string{"show", "spent"}, `did you mean "spend"`)
+}
