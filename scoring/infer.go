@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unsafe"
 
 	ort "github.com/yalue/onnxruntime_go"
@@ -172,7 +173,7 @@ func (m *InferModel) wanted(outputs []string) ([]int, error) {
 // onlyScores tells whether the answer is what Score makes anyway: one column of
 // floats, from one tensor of floats.
 func (m *InferModel) onlyScores(wanted []int) bool {
-	return len(wanted) == 1 && m.outputs[wanted[0]].Name == m.binding.Output && m.binding.Dense &&
+	return len(wanted) == 1 && m.inputs[0].Elem == Float32 && m.outputs[wanted[0]].Name == m.binding.Output && m.binding.Dense &&
 		m.width == 1 && m.binding.elem == Float32 && len(m.binding.narrow) == 0
 }
 
@@ -205,6 +206,9 @@ func (m *InferModel) inferScores(ctx context.Context, in Array) ([]Array, error)
 
 // inferAll runs the session of all outputs.
 func (m *InferModel) inferAll(ctx context.Context, inputs []Array) ([]Array, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("run %s: %w", m, err)
+	}
 	if m.long(int(inputs[0].Dims[0])) {
 		select {
 		case m.slots <- struct{}{}:
@@ -224,11 +228,8 @@ func (m *InferModel) inferAll(ctx context.Context, inputs []Array) ([]Array, err
 	}
 	made := make([]ort.Value, m.session.made)
 	defer func() { destroyAll(made) }()
-	if err := runUntil(ctx, session, fed.values, made); err != nil {
-		if ended := ctx.Err(); ended != nil {
-			return nil, fmt.Errorf("run %s: %w", m, ended)
-		}
-		return nil, schema.Errorf(schema.Invalid, "MODEL_FAILS", "%s fails on these inputs: %s", m, clipError(err))
+	if err := m.run(ctx, session, fed.values, made, int(inputs[0].Dims[0])); err != nil {
+		return nil, err
 	}
 	all := make([]Array, len(m.outputs))
 	for i := range m.outputs {
@@ -239,21 +240,28 @@ func (m *InferModel) inferAll(ctx context.Context, inputs []Array) ([]Array, err
 	return all, nil
 }
 
-// runUntil runs a session, and ends the run when ctx does.
-func runUntil(ctx context.Context, session *ort.DynamicAdvancedSession, in, out []ort.Value) (err error) {
+// run runs a session within the limits of the model.
+func (m *InferModel) run(ctx context.Context, session *ort.DynamicAdvancedSession, in, out []ort.Value, rows int) (err error) {
 	options, err := ort.NewRunOptions()
 	if err != nil {
 		return fmt.Errorf("make run options: %w", err)
 	}
 	defer func() { _ = options.Destroy() }() // fails when it is done twice only
-	terminated := make(chan error, 1)
-	stop := context.AfterFunc(ctx, func() { terminated <- options.Terminate() })
-	defer func() {
-		if !stop() {
-			err = errors.Join(err, <-terminated)
-		}
-	}()
-	return session.RunWithOptions(in, out, options)
+	began := time.Now()
+	limits := newWatch(options.Terminate, options.UnsetTerminate)
+	limits.arm(ctx, m.runTime)
+	defer func() { err = errors.Join(err, limits.disarm()) }()
+	failed := session.RunWithOptions(in, out, options)
+	if failed == nil {
+		return nil
+	}
+	err = m.runError(ctx, rows, began, failed)
+	var said *schema.Error
+	if errors.As(err, &said) || ctx.Err() != nil {
+		return err
+	}
+	// The model has passed its trial: these values are what it can't take.
+	return schema.Errorf(schema.Invalid, "MODEL_FAILS", "%s fails on these inputs: %s", m, clipError(failed))
 }
 
 // A fed is the tensors of one run, and the memory under them.

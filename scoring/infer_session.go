@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -12,13 +11,19 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"larder/schema"
 )
 
 // An inferSession answers all outputs of a model. It is made when it is first asked
 // for: it holds the weights a second time, and most models are never asked for
 // more than their score.
 type inferSession struct {
-	file  func(ctx context.Context) ([]byte, error)
+	runtime  *Runtime
+	spec     sessionSpec // but for the file and the names
+	provider schema.Provider
+	file     func(ctx context.Context) ([]byte, error)
+
 	lock  chan struct{} // holds one while the session is made
 	ready atomic.Pointer[ort.DynamicAdvancedSession]
 	made  int // how many outputs it has; written before ready
@@ -40,6 +45,10 @@ func (o *inferOutput) scalar() bool { return o.Dims != nil && len(o.Dims) == 0 }
 const (
 	float16  Elem = 10
 	bfloat16 Elem = 16
+
+	// The binding has no type for these.
+	complex64s  Elem = 14
+	complex128s Elem = 15
 )
 
 func inferOutputs(sig *Signature) []inferOutput {
@@ -50,7 +59,7 @@ func inferOutputs(sig *Signature) []inferOutput {
 			o.source = c.source
 			o.Value = Value{Name: v.Name, Kind: Tensor, Elem: v.Elem, Dims: []Dim{{Size: AnySize}, {Size: int64(len(c.labels))}}}
 		}
-		if o.Kind != Tensor || o.Elem != String && o.Elem.size() == 0 {
+		if o.Kind != Tensor || o.Elem != String && o.Elem.size() == 0 || o.Elem == complex64s || o.Elem == complex128s {
 			continue
 		}
 		if o.elem = o.Elem; o.narrow() {
@@ -79,12 +88,14 @@ func (s *inferSession) open(ctx context.Context, m *InferModel) (*ort.DynamicAdv
 	if err != nil {
 		return nil, err
 	}
-	file, made := m.rewrite(file)
-	session, err := newInferSession(file, names(m.inputs), made)
+	spec := s.spec
+	spec.file, spec.outputs = m.rewrite(file)
+	spec.inputs = names(m.inputs)
+	session, err := s.runtime.newSession(spec, s.provider)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("make a session of all outputs: %w", err)
 	}
-	s.made = len(made)
+	s.made = len(spec.outputs)
 	s.ready.Store(session)
 	return session, nil
 }
@@ -94,28 +105,6 @@ func (s *inferSession) close() {
 	if session := s.ready.Load(); session != nil {
 		_ = session.Destroy() // it has no way to fail
 	}
-}
-
-func newInferSession(file []byte, inputs, outputs []string) (*ort.DynamicAdvancedSession, error) {
-	opts, err := ort.NewSessionOptions()
-	if err != nil {
-		return nil, fmt.Errorf("make session options: %w", err)
-	}
-	defer func() { _ = opts.Destroy() }() // it has no way to fail
-	err = errors.Join(
-		opts.SetIntraOpNumThreads(1),
-		opts.SetInterOpNumThreads(1),
-		opts.SetExecutionMode(ort.ExecutionModeSequential),
-		opts.SetMemPattern(false),
-	)
-	if err != nil {
-		return nil, fmt.Errorf("set session options: %w", err)
-	}
-	session, err := ort.NewDynamicAdvancedSessionWithONNXData(file, inputs, outputs, opts)
-	if err != nil {
-		return nil, fmt.Errorf("make a session of all outputs: %w", err)
-	}
-	return session, nil
 }
 
 // rewrite returns the file with outputs that the binding can hand over, and their

@@ -47,7 +47,11 @@ func (s *InferSet) Model(ctx context.Context, plan *schema.Plan) (*InferModel, e
 		return nil, err
 	}
 	made := &InferModel{Model: m, inputs: sig.Inputs, outputs: inferOutputs(sig)}
-	made.session.file, made.session.lock = file, make(chan struct{}, 1)
+	made.session = inferSession{
+		runtime: s.models.runtime, provider: providerOf(m, plan), file: file, lock: make(chan struct{}, 1),
+		// As it is written: what depends on constants was never tried for these outputs.
+		spec: sessionSpec{threads: s.models.opts.IntraOpThreads, memory: plan.Model.RunMemory(), nested: sig.nested},
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if known := s.loaded[m]; known != nil {
@@ -56,6 +60,16 @@ func (s *InferSet) Model(ctx context.Context, plan *schema.Plan) (*InferModel, e
 	s.forget()
 	s.loaded[m] = made
 	return made, nil
+}
+
+// providerOf returns what runs a model.
+func providerOf(m *Model, plan *schema.Plan) schema.Provider {
+	for _, p := range plan.Model.Providers {
+		if p.Name == m.provider {
+			return p
+		}
+	}
+	return schema.Provider{Name: m.provider}
 }
 
 func (s *InferSet) find(m *Model) *InferModel {
@@ -92,4 +106,10 @@ func (s *InferSet) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.forget()
+}
+
+// Loaded returns why the model of a plan can't be run.
+func (s *InferSet) Loaded(plan *schema.Plan) error {
+	_, err := s.models.Model(plan)
+	return err
 }

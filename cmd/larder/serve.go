@@ -18,9 +18,11 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	inferencev2 "larder/api/inference"
 	larderv1 "larder/api/larder/v1"
 	"larder/control"
 	"larder/featurelog"
+	"larder/inference"
 	"larder/internal/background"
 	"larder/internal/grpcserver"
 	"larder/internal/pgdev"
@@ -91,6 +93,7 @@ type node struct {
 	history  *offline.Store // the same database, for training sets
 	runtime  *scoring.Runtime
 	models   *scoring.Set
+	tensors  *scoring.InferSet
 	registry *registry.Registry
 	runner   *materialize.Runner
 	features *featurelog.Log // nil when nothing is logged
@@ -98,6 +101,8 @@ type node struct {
 	traffic  *traffic.Router
 	serving  *serving.Server
 	control  *control.Server
+
+	inference *inference.Server
 }
 
 // serve runs a server until ctx ends: not ready, finish, flush, close.
@@ -135,6 +140,7 @@ func (n *node) open(ctx context.Context) error {
 	if err := n.openRegistry(ctx); err != nil {
 		return err
 	}
+	n.tensors = scoring.NewInferSet(n.models, n.registry.ModelFile)
 	if n.sources, err = openSources(n.cfg); err != nil {
 		return err
 	}
@@ -226,6 +232,11 @@ func (n *node) run(ctx context.Context) error {
 		return err
 	}
 	larderv1.RegisterServingServiceServer(shell, n.serving)
+	n.inference = inference.New(inference.Options{
+		Catalog: n.registry.Catalog, Models: n.tensors, Serving: n.serving, Ready: n.online.Fault, Version: version,
+		MaxRows: n.cfg.MaxRows, MaxMessageBytes: n.cfg.MaxMessage,
+	})
+	inferencev2.RegisterGRPCInferenceServiceServer(shell, n.inference)
 	grpcListener, err := net.Listen("tcp", n.cfg.GRPCAddr)
 	if err != nil {
 		return fmt.Errorf("listen for gRPC: %w; give another --grpc-addr", err)
@@ -300,6 +311,8 @@ func (n *node) shellOptions() (grpcserver.Options, error) {
 func (n *node) httpHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/v1/", n.serving.HTTPHandler())
+	mux.Handle("/v2", n.inference.HTTPHandler())
+	mux.Handle("/v2/", n.inference.HTTPHandler())
 	if n.cfg.Pprof {
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
 		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
@@ -319,6 +332,9 @@ func (n *node) close() error {
 	}
 	if n.models != nil {
 		err = errors.Join(err, n.models.Close())
+	}
+	if n.tensors != nil {
+		n.tensors.Close()
 	}
 	if n.runtime != nil {
 		err = errors.Join(err, n.runtime.Close())

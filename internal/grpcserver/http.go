@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -88,7 +89,7 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
 
 func (s *Server) ifAuthorized(w http.ResponseWriter, r *http.Request, handler http.Handler) {
 	if !s.authorized(r.Header.Values("Authorization")) {
-		s.refuse(errUnauthenticated()).write(w)
+		s.refuse(errUnauthenticated()).write(w, plainErrors(r))
 		return
 	}
 	handler.ServeHTTP(w, r)
@@ -101,7 +102,7 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request, handler http.Han
 
 func (s *Server) admitHTTP(w http.ResponseWriter, r *http.Request, handler http.Handler) {
 	if !s.enter() {
-		s.refuse(s.tooMany()).write(w)
+		s.refuse(s.tooMany()).write(w, plainErrors(r))
 		return
 	}
 	defer s.leave()
@@ -109,7 +110,7 @@ func (s *Server) admitHTTP(w http.ResponseWriter, r *http.Request, handler http.
 	defer cancel()
 	outer := r
 	r = r.WithContext(ctx)
-	rec := &recorder{ResponseWriter: w, status: http.StatusOK, maxBytes: s.opts.MaxMessageBytes}
+	rec := &recorder{ResponseWriter: w, status: http.StatusOK, maxBytes: s.opts.MaxMessageBytes, plain: plainErrors(r)}
 	r.Body = http.MaxBytesReader(rec, r.Body, int64(s.opts.MaxMessageBytes))
 	began := time.Now()
 	defer func() {
@@ -139,7 +140,8 @@ func (s *Server) endedHTTP(r *http.Request, rec *recorder, took time.Duration) {
 // A recorder remembers how a request was answered.
 type recorder struct {
 	http.ResponseWriter
-	maxBytes int // of an answer
+	maxBytes int  // of an answer
+	plain    bool // errors
 	status   int
 	wrote    bool
 	failure  *failure
@@ -161,7 +163,7 @@ func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 func (r *recorder) fail(err error) {
 	r.failure = failureOf(err)
 	if !r.wrote {
-		r.failure.write(r)
+		r.failure.write(r, r.plain)
 	}
 }
 
@@ -173,11 +175,22 @@ func WriteError(w http.ResponseWriter, err error) {
 		r.fail(err)
 		return
 	}
-	failureOf(err).write(w)
+	failureOf(err).write(w, false)
 }
 
-// write answers with {"error": {"code", "reason", "message"}}.
-func (f *failure) write(w http.ResponseWriter) {
+// plainErrors tells whether a request is of the Open Inference Protocol, whose
+// errors are a text.
+func plainErrors(r *http.Request) bool {
+	return r.URL.Path == "/v2" || strings.HasPrefix(r.URL.Path, "/v2/")
+}
+
+// write answers with {"error": {"code", "reason", "message"}}, or plain, with
+// {"error": message}.
+func (f *failure) write(w http.ResponseWriter, plain bool) {
+	if plain {
+		f.send(w, map[string]string{"error": f.message})
+		return
+	}
 	var body struct {
 		Error struct {
 			Code    string `json:"code"`
@@ -186,6 +199,10 @@ func (f *failure) write(w http.ResponseWriter) {
 		} `json:"error"`
 	}
 	body.Error.Code, body.Error.Reason, body.Error.Message = code.Code(f.code).String(), f.reason, f.message
+	f.send(w, body)
+}
+
+func (f *failure) send(w http.ResponseWriter, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(f.http)
 	_ = json.NewEncoder(w).Encode(body) // the caller may be gone

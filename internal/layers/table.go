@@ -55,6 +55,9 @@ var House = Table{
 		"serving": {Floor: 5, Imports: []string{
 			"api/larder/v1", "featurelog", "internal/background", "internal/grpcserver", "schema", "scoring", "store/online", "store/row", "traffic", "vector",
 		}},
+		"inference": {Floor: 6, Imports: []string{
+			"api/inference", "api/larder/v1", "internal/grpcserver", "schema", "scoring", "serving",
+		}},
 
 		"verify": {Floor: 5, Imports: []string{"schema", "store/offline", "store/online", "store/record", "store/row", "training", "vector"}},
 		"control": {Floor: 6, Imports: []string{
@@ -92,9 +95,9 @@ var House = Table{
 		"github.com/HdrHistogram/hdrhistogram-go": {"bench", "demo"},
 		"golang.org/x/sync":                       {"bench", "cmd/larder", "control", "demo", "store/online", "training"},
 		"google.golang.org/grpc": {
-			"api/inference", "api/larder/v1", "bench", "cmd/larder", "control", "demo", "internal/grpcserver", "serving",
+			"api/inference", "api/larder/v1", "bench", "cmd/larder", "control", "demo", "inference", "internal/grpcserver", "serving",
 		},
-		"google.golang.org/protobuf": {"api/inference", "api/larder/v1", "bench", "cmd/larder", "control", "serving"},
+		"google.golang.org/protobuf": {"api/inference", "api/larder/v1", "bench", "cmd/larder", "control", "inference", "serving"},
 		// ONNX models are protobuf messages that need no generated code.
 		"google.golang.org/protobuf/encoding/protowire": {"internal/onnxmodel", "scoring"},
 		// Badger's blocks and tables are protobuf messages.

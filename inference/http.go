@@ -1,0 +1,162 @@
+package inference
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	inferencev2 "larder/api/inference"
+	"larder/internal/grpcserver"
+	"larder/schema"
+)
+
+// HTTPHandler answers /v2 and what is below it. It must be served by grpcserver.
+func (s *Server) HTTPHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v2/health/live", answering(func(*http.Request) ([]byte, error) { return nil, nil }))
+	mux.HandleFunc("GET /v2/health/ready", answering(s.getReady))
+	mux.HandleFunc("GET /v2", answering(s.getServer))
+	mux.HandleFunc("GET /v2/{$}", answering(s.getServer))
+	for _, model := range []string{"/v2/models/{model}", "/v2/models/{model}/versions/{version}"} {
+		mux.HandleFunc("GET "+model, answering(s.getModel))
+		mux.HandleFunc("GET "+model+"/ready", answering(s.getModelReady))
+		mux.HandleFunc("GET "+model+"/config", answering(s.getConfig))
+		mux.HandleFunc("POST "+model+"/infer", s.postInfer)
+	}
+	mux.HandleFunc("POST /v2/repository/index", answering(s.postIndex))
+	mux.HandleFunc("POST /v2/repository/models/{model}/load", answering(s.postLoad))
+	mux.HandleFunc("POST /v2/repository/models/{model}/unload", answering(s.postUnload))
+	mux.HandleFunc("/", answering(func(r *http.Request) ([]byte, error) {
+		return nil, schema.Errorf(schema.NotFound, "UNKNOWN_PATH", "there is no %s %s; see docs/inference-protocol.md for what there is", r.Method, clip(r.URL.Path))
+	}))
+	return mux
+}
+
+func answering(answer func(*http.Request) ([]byte, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, err := answer(r)
+		if err != nil {
+			grpcserver.WriteError(w, err)
+			return
+		}
+		grpcserver.WriteJSON(w, body)
+	}
+}
+
+func (s *Server) getReady(*http.Request) ([]byte, error) {
+	if s.opts.Ready() != nil {
+		return nil, schema.Errorf(schema.Unavailable, "NOT_READY", "the server is not ready")
+	}
+	return nil, nil
+}
+
+func (s *Server) getModelReady(r *http.Request) ([]byte, error) {
+	return nil, s.ready(r.PathValue("model"), r.PathValue("version"))
+}
+
+func (s *Server) getServer(r *http.Request) ([]byte, error) {
+	resp, err := s.ServerMetadata(r.Context(), nil)
+	return jsonOf(resp, err)
+}
+
+func (s *Server) getModel(r *http.Request) ([]byte, error) {
+	resp, err := s.ModelMetadata(r.Context(), &inferencev2.ModelMetadataRequest{Name: r.PathValue("model"), Version: r.PathValue("version")})
+	if err != nil {
+		return nil, err
+	}
+	// The protocol wants numbers for shapes; protobuf's JSON has 64-bit ones in quotes.
+	return json.Marshal(map[string]any{
+		"name": resp.GetName(), "versions": resp.GetVersions(), "platform": resp.GetPlatform(),
+		"inputs": tensorsOf(resp.GetInputs()), "outputs": tensorsOf(resp.GetOutputs()),
+	})
+}
+
+// A jsonTensor is the metadata of a tensor.
+type jsonTensor struct {
+	Name     string  `json:"name"`
+	Datatype string  `json:"datatype"`
+	Shape    []int64 `json:"shape"`
+}
+
+func tensorsOf(all []*inferencev2.ModelMetadataResponse_TensorMetadata) []jsonTensor {
+	tensors := make([]jsonTensor, len(all))
+	for i, t := range all {
+		tensors[i] = jsonTensor{t.GetName(), t.GetDatatype(), append([]int64{}, t.GetShape()...)}
+	}
+	return tensors
+}
+
+func (s *Server) getConfig(r *http.Request) ([]byte, error) {
+	resp, err := s.ModelConfig(r.Context(), &inferencev2.ModelConfigRequest{Name: r.PathValue("model"), Version: r.PathValue("version")})
+	return jsonOf(resp.GetConfig(), err)
+}
+
+func (s *Server) postIndex(r *http.Request) ([]byte, error) {
+	body, err := grpcserver.ReadBody(r)
+	if err != nil {
+		return nil, err
+	}
+	var asked struct {
+		Ready bool `json:"ready"`
+	}
+	if len(body) > 0 {
+		if err := json.Unmarshal(body, &asked); err != nil {
+			return nil, badJSON("the body is not an object such as {\"ready\": true}")
+		}
+	}
+	resp, err := s.RepositoryIndex(r.Context(), &inferencev2.RepositoryIndexRequest{Ready: asked.Ready})
+	if err != nil {
+		return nil, err
+	}
+	type entry struct {
+		Name    string `json:"name"`
+		Version string `json:"version"`
+		State   string `json:"state"`
+		Reason  string `json:"reason"`
+	}
+	all := []entry{}
+	for _, m := range resp.GetModels() {
+		all = append(all, entry{m.GetName(), m.GetVersion(), m.GetState(), m.GetReason()})
+	}
+	return json.Marshal(all)
+}
+
+func (s *Server) postLoad(r *http.Request) ([]byte, error) {
+	body, err := grpcserver.ReadBody(r)
+	if err != nil {
+		return nil, err
+	}
+	var asked struct {
+		Parameters map[string]any `json:"parameters"`
+	}
+	if len(body) > 0 {
+		if err := json.Unmarshal(body, &asked); err != nil {
+			return nil, badJSON("the body is not a JSON object")
+		}
+	}
+	req := &inferencev2.RepositoryModelLoadRequest{ModelName: r.PathValue("model"), Parameters: map[string]*inferencev2.ModelRepositoryParameter{}}
+	for name := range asked.Parameters {
+		req.Parameters[name] = nil // one is refused, whatever it says
+	}
+	_, err = s.RepositoryModelLoad(r.Context(), req)
+	return nil, err
+}
+
+func (s *Server) postUnload(r *http.Request) ([]byte, error) {
+	_, err := s.RepositoryModelUnload(r.Context(), &inferencev2.RepositoryModelUnloadRequest{ModelName: r.PathValue("model")})
+	return nil, err
+}
+
+// jsonOf returns a message under the names of the .proto file.
+func jsonOf(m proto.Message, err error) ([]byte, error) {
+	if err != nil {
+		return nil, err
+	}
+	return protojson.MarshalOptions{UseProtoNames: true, EmitUnpopulated: true}.Marshal(m)
+}
+
+func badJSON(format string, args ...any) error {
+	return schema.Errorf(schema.Invalid, "BAD_JSON", format, args...)
+}

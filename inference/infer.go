@@ -1,0 +1,150 @@
+package inference
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	inferencev2 "larder/api/inference"
+	"larder/schema"
+	"larder/scoring"
+)
+
+// A request is what is asked of a model, over gRPC or REST.
+type request struct {
+	model, version, id string
+	inputs             []scoring.Array
+	outputs            []string // none: all
+	at                 *int64   // of NAME.features: the time of reading
+}
+
+// An answer is what a model gave.
+type answer struct {
+	model, version, id string
+	catalog            int64
+	outputs            []scoring.Array
+}
+
+func parseVersion(version string) (int64, error) {
+	if version == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(version, 10, 64)
+	if err != nil || n < 1 {
+		return 0, schema.Errorf(schema.Invalid, "BAD_VERSION", "%q is no version of a model; versions are whole numbers from 1, and an empty one is the one that serves", clip(version))
+	}
+	return n, nil
+}
+
+// infer runs a model. A request that two new catalogs overtook finds its model
+// unloaded: it begins again on the newest.
+func (s *Server) infer(ctx context.Context, req *request) (*answer, error) {
+	for {
+		plan, name, err := s.plan(req.model, req.version)
+		if err != nil {
+			return nil, err
+		}
+		if name.features {
+			return s.inferFeatures(ctx, plan, name.version, req)
+		}
+		out, err := s.inferTensors(ctx, plan, req)
+		if err == nil {
+			return &answer{
+				model: req.model, version: strconv.FormatInt(plan.ModelVersion.Version, 10), id: req.id,
+				catalog: plan.Catalog.Version, outputs: out,
+			}, nil
+		}
+		if !overtaken(err) || s.opts.Catalog() == plan.Catalog {
+			return nil, err
+		}
+	}
+}
+
+func overtaken(err error) bool {
+	var said *schema.Error
+	return errors.As(err, &said) && (said.Reason == "MODEL_NOT_LOADED" || said.Reason == "MODEL_UNLOADED")
+}
+
+func (s *Server) inferTensors(ctx context.Context, plan *schema.Plan, req *request) ([]scoring.Array, error) {
+	for i := range req.inputs {
+		if rows := req.inputs[i].Dims[0]; rows > int64(s.opts.MaxRows) {
+			return nil, schema.Errorf(schema.Exhausted, "TOO_MANY_ROWS", "the request has %d rows; at most %d fit, split it", rows, s.opts.MaxRows)
+		}
+	}
+	model, err := s.opts.Models.Model(ctx, plan)
+	if err != nil {
+		return nil, err
+	}
+	return model.Infer(ctx, req.inputs, req.outputs)
+}
+
+// readRequest reads a gRPC request, whose raw contents the result aliases.
+func readRequest(req *inferencev2.ModelInferRequest) (*request, error) {
+	raw := req.GetRawInputContents()
+	if len(req.GetInputs()) > maxTensors || len(req.GetOutputs()) > maxTensors {
+		return nil, badInput("the request has %d inputs and %d outputs; at most %d fit", len(req.GetInputs()), len(req.GetOutputs()), maxTensors)
+	}
+	if len(raw) > 0 && len(raw) != len(req.GetInputs()) {
+		return nil, badInput("the request has %d inputs and %d raw contents; each input has its own, or none has", len(req.GetInputs()), len(raw))
+	}
+	out := &request{model: req.GetModelName(), version: req.GetModelVersion(), id: req.GetId(), inputs: make([]scoring.Array, len(req.GetInputs()))}
+	if at, found := req.GetParameters()["at"]; found {
+		micros, is := at.GetParameterChoice().(*inferencev2.InferParameter_Int64Param)
+		if !is {
+			return nil, badInput(`the parameter "at" is microseconds since 1970 UTC, an int64_param`)
+		}
+		out.at = &micros.Int64Param
+	}
+	for i, in := range req.GetInputs() {
+		a := &out.inputs[i]
+		a.Name, a.Dims = in.GetName(), in.GetShape()
+		var err error
+		if a.Elem, err = elemOf(in.GetName(), in.GetDatatype()); err != nil {
+			return nil, err
+		}
+		switch {
+		case len(raw) == 0:
+			err = setTyped(a, in.GetContents())
+		case in.GetContents() != nil:
+			err = badInput("input %q has contents beside the raw contents of the request", clip(in.GetName()))
+		default:
+			err = setRaw(a, raw[i])
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	for _, o := range req.GetOutputs() {
+		out.outputs = append(out.outputs, o.GetName())
+	}
+	return out, nil
+}
+
+// writeResponse returns an answer with raw contents where they are wanted, or where
+// an output has no others.
+func writeResponse(ans *answer, raw bool) *inferencev2.ModelInferResponse {
+	resp := &inferencev2.ModelInferResponse{
+		ModelName: ans.model, ModelVersion: ans.version, Id: ans.id,
+		Parameters: map[string]*inferencev2.InferParameter{
+			catalogVersion: {ParameterChoice: &inferencev2.InferParameter_Int64Param{Int64Param: ans.catalog}},
+		},
+	}
+	for i := range ans.outputs {
+		raw = raw || !hasTyped(&ans.outputs[i])
+	}
+	for i := range ans.outputs {
+		a := &ans.outputs[i]
+		d, _ := datatypeOf(a.Elem)
+		out := &inferencev2.ModelInferResponse_InferOutputTensor{Name: a.Name, Datatype: d.name, Shape: a.Dims}
+		if raw {
+			resp.RawOutputContents = append(resp.RawOutputContents, rawOf(a))
+		} else {
+			out.Contents = typedOf(a)
+		}
+		resp.Outputs = append(resp.Outputs, out)
+	}
+	return resp
+}
+
+// catalogVersion is the parameter of an answer that says by which definitions.
+const catalogVersion = "catalog_version"

@@ -1,0 +1,225 @@
+package inference
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"strconv"
+	"unicode/utf8"
+
+	"larder/schema"
+	"larder/scoring"
+)
+
+// A jsonRequest is the JSON of an infer request.
+type jsonRequest struct {
+	ID         string `json:"id"`
+	Parameters struct {
+		BinaryDataOutput bool   `json:"binary_data_output"`
+		At               *int64 `json:"at"`
+	} `json:"parameters"`
+	Inputs []struct {
+		Name       string  `json:"name"`
+		Datatype   string  `json:"datatype"`
+		Shape      []int64 `json:"shape"`
+		Parameters struct {
+			BinaryDataSize *int `json:"binary_data_size"`
+		} `json:"parameters"`
+		Data json.RawMessage `json:"data"`
+	} `json:"inputs"`
+	Outputs []struct {
+		Name       string `json:"name"`
+		Parameters struct {
+			BinaryData *bool `json:"binary_data"`
+		} `json:"parameters"`
+	} `json:"outputs"`
+}
+
+// parseInfer reads the JSON of a request, and the raw contents after it, which the
+// result aliases.
+func parseInfer(head, raw []byte) (*request, *form, error) {
+	var j jsonRequest
+	if err := json.Unmarshal(head, &j); err != nil {
+		return nil, nil, jsonFault(err)
+	}
+	if len(j.Inputs) > maxTensors || len(j.Outputs) > maxTensors {
+		return nil, nil, badInput("the request has %d inputs and %d outputs; at most %d fit", len(j.Inputs), len(j.Outputs), maxTensors)
+	}
+	req := &request{id: j.ID, at: j.Parameters.At, inputs: make([]scoring.Array, len(j.Inputs))}
+	for i := range j.Inputs {
+		in, a := &j.Inputs[i], &req.inputs[i]
+		a.Name, a.Dims = in.Name, in.Shape
+		var err error
+		if a.Elem, err = elemOf(in.Name, in.Datatype); err != nil {
+			return nil, nil, err
+		}
+		switch size := in.Parameters.BinaryDataSize; {
+		case size == nil:
+			err = setData(a, in.Data)
+		case in.Data != nil:
+			err = badInput("input %q has both data and binary_data_size", clip(in.Name))
+		case *size < 0 || *size > len(raw):
+			err = badInput("input %q has the binary_data_size %d, but %d bytes are left after the JSON", clip(in.Name), *size, len(raw))
+		default:
+			err = setRaw(a, raw[:*size])
+			raw = raw[*size:]
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	if len(raw) > 0 {
+		return nil, nil, badInput("%d bytes follow the last input's; binary_data_size says how many belong to each", len(raw))
+	}
+	f := &form{raw: j.Parameters.BinaryDataOutput, byName: map[string]bool{}}
+	for _, o := range j.Outputs {
+		req.outputs = append(req.outputs, o.Name)
+		if o.Parameters.BinaryData != nil {
+			f.byName[o.Name] = *o.Parameters.BinaryData
+		}
+	}
+	return req, f, nil
+}
+
+func jsonFault(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		return badJSON("%q of the request is a JSON %s, which doesn't fit there", wrong.Field, wrong.Value)
+	}
+	return badJSON(`the body is no JSON object such as {"inputs": [{"name": ..., "shape": [1], "datatype": "FP32", "data": [0.5]}]}`)
+}
+
+// setData takes the elements of an array from JSON: a list, or lists of lists, row
+// by row. The JSON has been checked to be JSON.
+func setData(a *scoring.Array, data []byte) error {
+	n, err := checkShape(a.Name, a.Dims)
+	if err != nil {
+		return err
+	}
+	if len(data) == 0 || data[0] != '[' {
+		return badInput("input %q has neither a list of data nor binary_data_size", clip(a.Name))
+	}
+	if a.Elem == 10 || a.Elem == 16 {
+		return badInput("input %q is %s, which JSON has no numbers for; send it after the JSON, with binary_data_size", clip(a.Name), a.Elem)
+	}
+	had := 0
+	for len(data) > 0 {
+		switch data[0] {
+		case '[', ']', ',', ' ', '\t', '\r', '\n':
+			data = data[1:]
+			continue
+		}
+		end := literalEnd(data)
+		if err := appendLiteral(a, data[:end]); err != nil {
+			return badInput("input %q: element %d is %s, which is no %s", clip(a.Name), had, clip(string(data[:end])), a.Elem)
+		}
+		data = data[end:]
+		had++
+	}
+	if had != n {
+		return badInput("input %q has %d elements of data; the shape %v takes %d", clip(a.Name), had, a.Dims, n)
+	}
+	return nil
+}
+
+// literalEnd returns where the literal ends that JSON begins with.
+func literalEnd(data []byte) int {
+	quoted := data[0] == '"'
+	for i := 1; i < len(data); i++ {
+		switch c := data[i]; {
+		case quoted && c == '\\':
+			i++
+		case quoted && c == '"':
+			return i + 1
+		case !quoted && (c == ',' || c == ']' || c == '[' || c <= ' '):
+			return i
+		}
+	}
+	return len(data)
+}
+
+var errLiteral = errors.New("a value of another type")
+
+// appendLiteral appends one element, as JSON writes it.
+func appendLiteral(a *scoring.Array, literal []byte) error {
+	size := a.Elem.Size()
+	switch a.Elem {
+	case scoring.String:
+		var s string
+		if literal[0] != '"' {
+			return errLiteral
+		}
+		err := json.Unmarshal(literal, &s)
+		a.Strings = append(a.Strings, s)
+		return err
+	case scoring.Bool:
+		if s := string(literal); s != "true" && s != "false" {
+			return errLiteral
+		}
+		a.Data = append(a.Data, boolByte(literal[0] == 't'))
+		return nil
+	case scoring.Float32:
+		v, err := strconv.ParseFloat(string(literal), 32)
+		a.Data = appendLow(a.Data, uint64(math.Float32bits(float32(v))), size)
+		return err
+	case scoring.Float64:
+		v, err := strconv.ParseFloat(string(literal), 64)
+		a.Data = appendLow(a.Data, math.Float64bits(v), size)
+		return err
+	case 2, 4, 12, uint64Elem: // unsigned
+		v, err := strconv.ParseUint(string(literal), 10, 8*size)
+		a.Data = appendLow(a.Data, v, size)
+		return err
+	}
+	v, err := strconv.ParseInt(string(literal), 10, 8*size)
+	a.Data = appendLow(a.Data, uint64(v), size)
+	return err
+}
+
+// appendData appends an array as one JSON list. JSON has no NaN and no infinities:
+// they are null.
+func appendData(dst []byte, a *scoring.Array) ([]byte, error) {
+	if !hasTyped(a) {
+		return nil, schema.Errorf(schema.Invalid, "BINARY_ONLY", "output %q is %s, which JSON has no numbers for; ask for it with the parameter binary_data: true", a.Name, a.Elem)
+	}
+	dst = append(dst, '[')
+	size := a.Elem.Size()
+	for b := a.Data; len(b) > 0; b = b[size:] {
+		if len(dst) > 1 {
+			dst = append(dst, ',')
+		}
+		switch a.Elem {
+		case scoring.Bool:
+			dst = strconv.AppendBool(dst, b[0] != 0)
+		case scoring.Float32:
+			dst = appendFloat(dst, float64(math.Float32frombits(uint32(low(b, size)))), 32)
+		case scoring.Float64:
+			dst = appendFloat(dst, math.Float64frombits(low(b, size)), 64)
+		case 2, 4, 12, uint64Elem: // unsigned
+			dst = strconv.AppendUint(dst, low(b, size), 10)
+		default:
+			dst = strconv.AppendInt(dst, signed(b, size), 10)
+		}
+	}
+	for i, s := range a.Strings {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if !utf8.ValidString(s) {
+			return nil, schema.Errorf(schema.Invalid, "BINARY_ONLY", "output %q has bytes that are not UTF-8; ask for it with the parameter binary_data: true", a.Name)
+		}
+		quoted, err := json.Marshal(s)
+		if err != nil {
+			return nil, err
+		}
+		dst = append(dst, quoted...)
+	}
+	return append(dst, ']'), nil
+}
+
+func appendFloat(dst []byte, v float64, bits int) []byte {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return append(dst, "null"...)
+	}
+	return strconv.AppendFloat(dst, v, 'g', -1, bits)
+}

@@ -1,0 +1,94 @@
+package inference
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	inferencev2 "larder/api/inference"
+	"larder/schema"
+)
+
+// The states of a version, as Triton says them.
+const (
+	stateReady       = "READY"
+	stateUnavailable = "UNAVAILABLE"
+)
+
+// RepositoryIndex lists every version of every model of the catalog that serves.
+func (s *Server) RepositoryIndex(_ context.Context, req *inferencev2.RepositoryIndexRequest) (*inferencev2.RepositoryIndexResponse, error) {
+	if err := checkRepository(req.GetRepositoryName()); err != nil {
+		return nil, err
+	}
+	resp := &inferencev2.RepositoryIndexResponse{}
+	for _, plan := range s.opts.Catalog().ModelPlans() {
+		state, reason := stateReady, ""
+		if err := s.opts.Models.Loaded(plan); err != nil {
+			state, reason = stateUnavailable, reasonOf(err)
+		}
+		if req.GetReady() && state != stateReady {
+			continue
+		}
+		version := strconv.FormatInt(plan.ModelVersion.Version, 10)
+		for _, name := range []string{plan.Model.Name, plan.Model.Name + featuresSuffix} {
+			resp.Models = append(resp.Models, &inferencev2.RepositoryIndexResponse_ModelIndex{Name: name, Version: version, State: state, Reason: reason})
+		}
+	}
+	return resp, nil
+}
+
+func reasonOf(err error) string {
+	var said *schema.Error
+	if errors.As(err, &said) && said.Kind != schema.Internal {
+		return said.Message
+	}
+	return "the model is not loaded"
+}
+
+// checkRepository refuses the name of a repository: there is one, without a name.
+func checkRepository(name string) error {
+	if name == "" {
+		return nil
+	}
+	return schema.Errorf(schema.NotFound, "UNKNOWN_REPOSITORY", "there is no repository %q; models are in one, which has no name", clip(name))
+}
+
+// RepositoryModelLoad does nothing for a model that there is: it is loaded, for a
+// catalog serves only after all of its models are.
+func (s *Server) RepositoryModelLoad(_ context.Context, req *inferencev2.RepositoryModelLoadRequest) (*inferencev2.RepositoryModelLoadResponse, error) {
+	if err := checkRepository(req.GetRepositoryName()); err != nil {
+		return nil, err
+	}
+	if len(req.GetParameters()) > 0 {
+		return nil, schema.Errorf(schema.Invalid, "LOAD_PARAMETERS", "a model is loaded as its definition says; send no parameters, and bring another file by larder models push")
+	}
+	if err := s.inRepository(req.GetModelName()); err != nil {
+		return nil, err
+	}
+	return &inferencev2.RepositoryModelLoadResponse{}, nil
+}
+
+// RepositoryModelUnload refuses: definitions say which models there are.
+func (s *Server) RepositoryModelUnload(_ context.Context, req *inferencev2.RepositoryModelUnloadRequest) (*inferencev2.RepositoryModelUnloadResponse, error) {
+	if err := checkRepository(req.GetRepositoryName()); err != nil {
+		return nil, err
+	}
+	if err := s.inRepository(req.GetModelName()); err != nil {
+		return nil, err
+	}
+	return nil, schema.Errorf(schema.FailedPrecondition, "MODEL_DEFINED", "%q is loaded for as long as the definitions have it; "+
+		"take a version out by larder models retire, or the model out of the definitions and larder apply", clip(req.GetModelName()))
+}
+
+// inRepository returns why a model is not in the repository, or not loaded.
+func (s *Server) inRepository(model string) error {
+	plan, _, err := s.plan(model, "")
+	var said *schema.Error
+	if errors.As(err, &said) && said.Kind == schema.NotFound {
+		return schema.Errorf(schema.NotFound, said.Reason, "%s. Models come from definitions only: larder apply, or larder models push", said.Message)
+	}
+	if err != nil {
+		return err
+	}
+	return s.opts.Models.Loaded(plan)
+}
