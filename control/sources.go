@@ -27,6 +27,7 @@ type look struct {
 	at      time.Time
 	version int64 // that an alias names
 	fault   error // nil when all is well
+	catalog int64 // that served then
 }
 
 // looks are the last of each model.
@@ -42,6 +43,13 @@ func (l *looks) set(model string, now look) bool {
 	before := l.byModel[model]
 	l.byModel[model] = now
 	return now.fault != nil && fmt.Sprint(before.fault) != fmt.Sprint(now.fault)
+}
+
+// last returns the last look at a model's source.
+func (l *looks) last(model string) look {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.byModel[model]
 }
 
 // message returns what is known of a model's source; nil when it has none.
@@ -68,6 +76,13 @@ func faultText(err error) string {
 	return "it failed; the server's log says why"
 }
 
+// lasts tells whether a fault is found again until the file or the definitions
+// change: reading the file anew is of no use.
+func lasts(err error) bool {
+	var said *schema.Error
+	return errors.As(err, &said) && (said.Kind == schema.Invalid || said.Kind == schema.FailedPrecondition)
+}
+
 // followSources brings versions from where they come by themselves until ctx ends.
 func (s *Server) followSources(ctx context.Context) error {
 	if s.Sources.MLflow == nil && s.Sources.Repository == nil || s.Offline == nil {
@@ -75,7 +90,7 @@ func (s *Server) followSources(ctx context.Context) error {
 	}
 	tick := time.NewTicker(s.Sources.Every)
 	defer tick.Stop()
-	files := repositoryFiles{folder: s.Sources.Repository, decided: map[modelfolder.File]error{}}
+	files := repositoryFiles{folder: s.Sources.Repository, decided: map[modelfolder.File]decision{}}
 	for {
 		if s.Sources.MLflow != nil {
 			s.followAliases(ctx)
@@ -97,6 +112,7 @@ func (s *Server) looked(ctx context.Context, model string, now look) {
 		return
 	}
 	now.at = time.Now()
+	now.catalog = s.Registry.Catalog().Version
 	if s.looks.set(model, now) {
 		s.Logger.Warn("no version of a model is brought; what serves stays", "model", model, "source", now.source, "error", now.fault)
 	}

@@ -38,6 +38,10 @@ func (s *Server) followAlias(ctx context.Context, m *schema.Model, source string
 	if err != nil || followed == number {
 		return v.Number, err
 	}
+	last := s.looks.last(m.Name)
+	if lasts(last.fault) && last.source == source && last.version == v.Number && last.catalog == s.Registry.Catalog().Version {
+		return v.Number, last.fault
+	}
 	a := arrival{model: m.Name, serve: true, by: source}
 	a.version, err = s.describe(ctx, v)
 	if err != nil {

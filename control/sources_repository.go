@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"maps"
 
 	"larder/modelfolder"
@@ -13,10 +12,17 @@ import (
 )
 
 // repositoryFiles are the files of the model repository, and what was decided of
-// each: nil of one that was taken.
+// each.
 type repositoryFiles struct {
 	folder  *modelfolder.Folder
-	decided map[modelfolder.File]error
+	decided map[modelfolder.File]decision
+}
+
+// A decision is why a file was not taken; nil of one that was. It was made on a
+// version of the catalog.
+type decision struct {
+	fault   error
+	catalog int64
 }
 
 // takeFiles makes new files of the model repository versions. Each model is told
@@ -27,33 +33,26 @@ func (s *Server) takeFiles(ctx context.Context, files *repositoryFiles) {
 		s.Logger.Error("the model repository can't be read", "error", err)
 		return
 	}
-	faults := map[string]error{}
+	faults := map[string]error{} // by model; nil of one whose files were all taken
 	there := map[modelfolder.File]bool{}
 	for _, f := range settled {
 		there[f] = true
-		fault, known := files.decided[f]
-		if !known {
-			if fault = s.takeFile(ctx, files.folder, f); !passing(fault) {
-				files.decided[f] = fault
-			}
+		catalog := s.Registry.Catalog().Version
+		d, known := files.decided[f]
+		if !known || d.fault != nil && !(lasts(d.fault) && d.catalog == catalog) {
+			d = decision{s.takeFile(ctx, files.folder, f), catalog}
+			files.decided[f] = d
 		}
-		if first, seen := faults[f.Model]; !seen || first == nil {
-			faults[f.Model] = fault
+		if faults[f.Model] == nil {
+			faults[f.Model] = d.fault
 		}
 	}
-	maps.DeleteFunc(files.decided, func(f modelfolder.File, _ error) bool { return !there[f] })
+	maps.DeleteFunc(files.decided, func(f modelfolder.File, _ decision) bool { return !there[f] })
 	for model, fault := range faults {
 		if m := s.Registry.Catalog().Definitions.Model(model); m == nil || m.MLflow == nil {
 			s.looked(ctx, model, look{source: "repository " + model, fault: fault})
 		}
 	}
-}
-
-// passing tells whether a fault may be gone at the next look, though the file is
-// the same: all but what is wrong with the file itself.
-func passing(err error) bool {
-	var said *schema.Error
-	return err != nil && !(errors.As(err, &said) && said.Kind == schema.Invalid && said.Reason == "BAD_MODEL")
 }
 
 func (s *Server) takeFile(ctx context.Context, folder *modelfolder.Folder, f modelfolder.File) error {
