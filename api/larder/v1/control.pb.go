@@ -3329,7 +3329,17 @@ type ModelVersionStatus struct {
 	Metrics map[string]float64 `protobuf:"bytes,12,rep,name=metrics,proto3" json:"metrics,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"fixed64,2,opt,name=value"`
 	Tags    map[string]string  `protobuf:"bytes,13,rep,name=tags,proto3" json:"tags,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// How it came: empty from a folder of definitions; push, mlflow or repository.
-	From          string `protobuf:"bytes,14,opt,name=from,proto3" json:"from,omitempty"`
+	From string `protobuf:"bytes,14,opt,name=from,proto3" json:"from,omitempty"`
+	// What scores on this server, when it is loaded: trees, which Larder walks
+	// itself, or onnxruntime, by this provider.
+	Engine   string `protobuf:"bytes,15,opt,name=engine,proto3" json:"engine,omitempty"`
+	Provider string `protobuf:"bytes,16,opt,name=provider,proto3" json:"provider,omitempty"`
+	// The providers that come before it in the definitions, each with why it doesn't,
+	// as in "cuda: not in this build".
+	SkippedProviders []string `protobuf:"bytes,17,rep,name=skipped_providers,json=skippedProviders,proto3" json:"skipped_providers,omitempty"`
+	// Whether requests share runs; and why not, when the definitions ask for it.
+	Batching      bool   `protobuf:"varint,18,opt,name=batching,proto3" json:"batching,omitempty"`
+	Unbatched     string `protobuf:"bytes,19,opt,name=unbatched,proto3" json:"unbatched,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3458,6 +3468,41 @@ func (x *ModelVersionStatus) GetTags() map[string]string {
 func (x *ModelVersionStatus) GetFrom() string {
 	if x != nil {
 		return x.From
+	}
+	return ""
+}
+
+func (x *ModelVersionStatus) GetEngine() string {
+	if x != nil {
+		return x.Engine
+	}
+	return ""
+}
+
+func (x *ModelVersionStatus) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *ModelVersionStatus) GetSkippedProviders() []string {
+	if x != nil {
+		return x.SkippedProviders
+	}
+	return nil
+}
+
+func (x *ModelVersionStatus) GetBatching() bool {
+	if x != nil {
+		return x.Batching
+	}
+	return false
+}
+
+func (x *ModelVersionStatus) GetUnbatched() string {
+	if x != nil {
+		return x.Unbatched
 	}
 	return ""
 }
@@ -4165,8 +4210,10 @@ func (x *ScoreVectorsRequest) GetRuns() []int32 {
 }
 
 type ScoreVectorsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Scores        []float64              `protobuf:"fixed64,1,rep,packed,name=scores,proto3" json:"scores,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Scores []float64              `protobuf:"fixed64,1,rep,packed,name=scores,proto3" json:"scores,omitempty"`
+	// How long each run of the model took, in nanoseconds.
+	TookNanos     []int64 `protobuf:"varint,2,rep,packed,name=took_nanos,json=tookNanos,proto3" json:"took_nanos,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4204,6 +4251,13 @@ func (*ScoreVectorsResponse) Descriptor() ([]byte, []int) {
 func (x *ScoreVectorsResponse) GetScores() []float64 {
 	if x != nil {
 		return x.Scores
+	}
+	return nil
+}
+
+func (x *ScoreVectorsResponse) GetTookNanos() []int64 {
+	if x != nil {
+		return x.TookNanos
 	}
 	return nil
 }
@@ -4806,7 +4860,7 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\achanges\x18\x02 \x03(\v2\x11.larder.v1.ChangeR\achanges\")\n" +
 	"\x11ResumeRampRequest\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\"\x14\n" +
-	"\x12ResumeRampResponse\"\xd6\x04\n" +
+	"\x12ResumeRampResponse\"\xf1\x05\n" +
 	"\x12ModelVersionStatus\x12#\n" +
 	"\rmodel_version\x18\x01 \x01(\x03R\fmodelVersion\x12\x16\n" +
 	"\x06sha256\x18\x02 \x01(\tR\x06sha256\x12\x12\n" +
@@ -4822,7 +4876,12 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\adataset\x18\v \x01(\tR\adataset\x12D\n" +
 	"\ametrics\x18\f \x03(\v2*.larder.v1.ModelVersionStatus.MetricsEntryR\ametrics\x12;\n" +
 	"\x04tags\x18\r \x03(\v2'.larder.v1.ModelVersionStatus.TagsEntryR\x04tags\x12\x12\n" +
-	"\x04from\x18\x0e \x01(\tR\x04from\x1a:\n" +
+	"\x04from\x18\x0e \x01(\tR\x04from\x12\x16\n" +
+	"\x06engine\x18\x0f \x01(\tR\x06engine\x12\x1a\n" +
+	"\bprovider\x18\x10 \x01(\tR\bprovider\x12+\n" +
+	"\x11skipped_providers\x18\x11 \x03(\tR\x10skippedProviders\x12\x1a\n" +
+	"\bbatching\x18\x12 \x01(\bR\bbatching\x12\x1c\n" +
+	"\tunbatched\x18\x13 \x01(\tR\tunbatched\x1a:\n" +
 	"\fMetricsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\x1a7\n" +
@@ -4884,9 +4943,11 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12#\n" +
 	"\rmodel_version\x18\x02 \x01(\x03R\fmodelVersion\x12)\n" +
 	"\x06vector\x18\x03 \x03(\v2\x11.larder.v1.ColumnR\x06vector\x12\x12\n" +
-	"\x04runs\x18\x04 \x03(\x05R\x04runs\".\n" +
+	"\x04runs\x18\x04 \x03(\x05R\x04runs\"M\n" +
 	"\x14ScoreVectorsResponse\x12\x16\n" +
-	"\x06scores\x18\x01 \x03(\x01R\x06scores\"#\n" +
+	"\x06scores\x18\x01 \x03(\x01R\x06scores\x12\x1d\n" +
+	"\n" +
+	"took_nanos\x18\x02 \x03(\x03R\ttookNanos\"#\n" +
 	"\x11GetDatasetRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"B\n" +
 	"\x12GetDatasetResponse\x12,\n" +

@@ -579,7 +579,7 @@ class ResumeRampResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class ModelVersionStatus(_message.Message):
-    __slots__ = ("model_version", "sha256", "size", "report", "inputs", "outputs", "loaded", "added_by", "added_at", "added_in", "dataset", "metrics", "tags")
+    __slots__ = ("model_version", "sha256", "size", "report", "inputs", "outputs", "loaded", "added_by", "added_at", "added_in", "dataset", "metrics", "tags", "engine", "provider", "skipped_providers", "batching", "unbatched")
     class MetricsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -608,6 +608,11 @@ class ModelVersionStatus(_message.Message):
     METRICS_FIELD_NUMBER: _ClassVar[int]
     TAGS_FIELD_NUMBER: _ClassVar[int]
     FROM_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_FIELD_NUMBER: _ClassVar[int]
+    SKIPPED_PROVIDERS_FIELD_NUMBER: _ClassVar[int]
+    BATCHING_FIELD_NUMBER: _ClassVar[int]
+    UNBATCHED_FIELD_NUMBER: _ClassVar[int]
     model_version: int
     sha256: str
     size: int
@@ -621,7 +626,12 @@ class ModelVersionStatus(_message.Message):
     dataset: str
     metrics: _containers.ScalarMap[str, float]
     tags: _containers.ScalarMap[str, str]
-    def __init__(self, model_version: _Optional[int] = ..., sha256: _Optional[str] = ..., size: _Optional[int] = ..., report: _Optional[_Union[ModelReport, _Mapping]] = ..., inputs: _Optional[_Iterable[str]] = ..., outputs: _Optional[_Iterable[str]] = ..., loaded: bool = ..., added_by: _Optional[str] = ..., added_at: _Optional[int] = ..., added_in: _Optional[int] = ..., dataset: _Optional[str] = ..., metrics: _Optional[_Mapping[str, float]] = ..., tags: _Optional[_Mapping[str, str]] = ..., **kwargs) -> None: ...
+    engine: str
+    provider: str
+    skipped_providers: _containers.RepeatedScalarFieldContainer[str]
+    batching: bool
+    unbatched: str
+    def __init__(self, model_version: _Optional[int] = ..., sha256: _Optional[str] = ..., size: _Optional[int] = ..., report: _Optional[_Union[ModelReport, _Mapping]] = ..., inputs: _Optional[_Iterable[str]] = ..., outputs: _Optional[_Iterable[str]] = ..., loaded: bool = ..., added_by: _Optional[str] = ..., added_at: _Optional[int] = ..., added_in: _Optional[int] = ..., dataset: _Optional[str] = ..., metrics: _Optional[_Mapping[str, float]] = ..., tags: _Optional[_Mapping[str, str]] = ..., engine: _Optional[str] = ..., provider: _Optional[str] = ..., skipped_providers: _Optional[_Iterable[str]] = ..., batching: bool = ..., unbatched: _Optional[str] = ..., **kwargs) -> None: ...
 
 class GetPlanRequest(_message.Message):
     __slots__ = ("feature_service", "features", "model", "model_version")
@@ -738,10 +748,12 @@ class ScoreVectorsRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., model_version: _Optional[int] = ..., vector: _Optional[_Iterable[_Union[_values_pb2.Column, _Mapping]]] = ..., runs: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class ScoreVectorsResponse(_message.Message):
-    __slots__ = ("scores",)
+    __slots__ = ("scores", "took_nanos")
     SCORES_FIELD_NUMBER: _ClassVar[int]
+    TOOK_NANOS_FIELD_NUMBER: _ClassVar[int]
     scores: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, scores: _Optional[_Iterable[float]] = ...) -> None: ...
+    took_nanos: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, scores: _Optional[_Iterable[float]] = ..., took_nanos: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class GetDatasetRequest(_message.Message):
     __slots__ = ("id",)
