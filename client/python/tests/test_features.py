@@ -76,6 +76,7 @@ def test_scores(client: larder.Client) -> None:
     assert answer.features is not None and answer.features.data["stats:trips"] == [14, 24]
     assert answer.found == {"stats": ["PRESENT", "PRESENT"]}
     assert answer.model_version == 1
+    assert answer.model_versions == [1] * len(answer.scores)
     frame = client.score("scored", pd.DataFrame({"courier_id": [1, 2]}, index=[5, 6]), {"km": [1.5, 2.5]})
     pd.testing.assert_series_equal(frame.scores, pd.Series([29.0, 49.0], index=[5, 6]))
     with pytest.raises(larder.NotFoundError, match="scored"):

@@ -11,6 +11,7 @@ Example:
 from larder._async_client import AsyncClient
 from larder._client import Client
 from larder._frames import Rows
+from larder._traffic import bucket
 from larder._version import __version__
 from larder.answers import (
     Applied,
@@ -74,4 +75,5 @@ __all__ = [
     "UnavailableError",
     "ViewState",
     "__version__",
+    "bucket",
 ]

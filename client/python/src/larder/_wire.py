@@ -221,6 +221,7 @@ def scores(shape: Shape, answer: serving_pb2.GetFeaturesAndScoreResponse, with_f
         found=found,
         ages=ages,
         model_version=answer.model_version,
+        model_versions=list(answer.model_versions) or [answer.model_version] * len(answer.scores),
         catalog_version=answer.catalog_version,
     )
 

@@ -52,7 +52,9 @@ class Scores(Generic[T]):
         found: N rows, a column for each feature view read, with the status of
             the row that it has of the entity.
         ages: as found, with how old that row is; null where there is none.
-        model_version: the version of the model that scored.
+        model_version: the version of the model that scored; that of the first
+            entity where the traffic of the model is split.
+        model_versions: the version that scored each of the N.
         catalog_version: the version of the definitions that answered.
     """
 
@@ -61,6 +63,7 @@ class Scores(Generic[T]):
     found: T
     ages: T
     model_version: int
+    model_versions: list[int]
     catalog_version: int
 
 
