@@ -125,11 +125,14 @@ func (s *Server) versionStatus(ctx context.Context, p *schema.Plan) (*larderv1.M
 	if err != nil {
 		return nil, err
 	}
-	_, notLoaded := s.Models.Model(p)
+	model, notLoaded := s.Models.Model(p)
 	out := &larderv1.ModelVersionStatus{
 		ModelVersion: p.ModelVersion.Version, Sha256: p.ModelVersion.SHA256, Size: int64(len(file)),
 		Report: reportMessage(p, binding), Loaded: notLoaded == nil,
 		Dataset: p.ModelVersion.Dataset, Metrics: p.ModelVersion.Metrics, Tags: p.ModelVersion.Tags, From: string(p.ModelVersion.From),
+	}
+	if notLoaded == nil {
+		addRunning(out, model)
 	}
 	for _, in := range signature.Inputs {
 		out.Inputs = append(out.Inputs, fmt.Sprint(in))
@@ -144,4 +147,14 @@ func reportMessage(p *schema.Plan, b *scoring.Binding) *larderv1.ModelReport {
 	return &larderv1.ModelReport{
 		Model: p.Model.Name, ModelVersion: p.ModelVersion.Version, Output: b.Output, Column: int32(b.Column), Reason: b.Reason,
 	}
+}
+
+// addRunning says what scores a model that is loaded.
+func addRunning(out *larderv1.ModelVersionStatus, m *scoring.Model) {
+	provider, skipped := m.Provider()
+	out.Engine, out.Provider = m.Engine(), provider
+	for _, p := range skipped {
+		out.SkippedProviders = append(out.SkippedProviders, p.String())
+	}
+	out.Batching, out.Unbatched = m.Batching()
 }

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"time"
 
 	larderv1 "larder/api/larder/v1"
 	"larder/schema"
@@ -28,11 +29,11 @@ func (s *Server) ScoreVectors(ctx context.Context, req *larderv1.ScoreVectorsReq
 	}
 	out := &larderv1.ScoreVectorsResponse{}
 	for _, rows := range req.GetRuns() {
-		scores, err := v.score(ctx, int(rows))
+		scores, took, err := v.score(ctx, int(rows))
 		if err != nil {
 			return nil, err
 		}
-		out.Scores = append(out.Scores, scores...)
+		out.Scores, out.TookNanos = append(out.Scores, scores...), append(out.TookNanos, took.Nanoseconds())
 	}
 	return out, nil
 }
@@ -45,11 +46,11 @@ type vectors struct {
 	scored  int
 }
 
-// score scores the next rows.
-func (v *vectors) score(ctx context.Context, rows int) ([]float64, error) {
+// score scores the next rows, and says how long the model took.
+func (v *vectors) score(ctx context.Context, rows int) ([]float64, time.Duration, error) {
 	run, err := v.model.Acquire(rows)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer run.Release()
 	first := v.scored
@@ -64,12 +65,14 @@ func (v *vectors) score(ctx context.Context, rows int) ([]float64, error) {
 		}
 	}
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
+	began := time.Now()
 	if err := run.Score(ctx); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return append([]float64(nil), run.Scores()...), nil
+	took := time.Since(began)
+	return append([]float64(nil), run.Scores()...), took, nil
 }
 
 func (v *vectors) fillDense(tensor []float32, first, rows int) error {

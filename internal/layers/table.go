@@ -31,6 +31,7 @@ var House = Table{
 		"internal/onnxmodel":  {Floor: 1},
 		"internal/pgdev":      {Floor: 1},
 		"scoring/forest":      {Floor: 1},
+		"comparison":          {Floor: 1},
 
 		"examples/fraud":      {Floor: 2},
 		"mlflow":              {Floor: 2, Imports: []string{"schema"}},
