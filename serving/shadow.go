@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"larder/featurelog"
@@ -22,14 +21,21 @@ const (
 	maxShadowBytes    = 32 << 20
 )
 
+// gathering is how long requests are gathered before a shadow scores them: to wake
+// a thread for each would cost the request more than all else.
+const gathering = 5 * time.Millisecond
+
 // shadows score what was answered with versions that answer nobody. They take what
 // is left of the cores: what they can't keep up with is dropped.
 type shadows struct {
-	queue   chan *shadowed
-	queued  atomic.Int64 // bytes
 	log     *featurelog.Log
 	logger  *slog.Logger
 	metrics *metrics
+	wake    chan struct{} // holds one while something waits and nobody looks
+
+	mu      sync.Mutex
+	waiting []*shadowed
+	bytes   int64 // of those
 }
 
 // shadowed is a request that a shadow is to score.
@@ -41,7 +47,7 @@ type shadowed struct {
 }
 
 func newShadows(opts Options, m *metrics) *shadows {
-	return &shadows{queue: make(chan *shadowed, maxShadowRequests), log: opts.FeatureLog, logger: opts.Logger, metrics: m}
+	return &shadows{wake: make(chan struct{}, 1), log: opts.FeatureLog, logger: opts.Logger, metrics: m}
 }
 
 // shadowPlans returns the plans of the shadows of a catalog's models.
@@ -96,16 +102,48 @@ func (s *shadows) offer(c *call, e *featurelog.Entry, models []*scoring.Model) {
 		if columns := c.batch.Columns(); columns != nil {
 			task.columns = ownVectors(columns)
 		}
-		if s.queued.Add(task.bytes) > maxShadowBytes {
-			s.drop(task)
-			continue
-		}
-		select {
-		case s.queue <- task:
-		default:
-			s.drop(task)
+		if !s.put(task) {
+			s.count(plan, "dropped", e.Rows)
 		}
 	}
+}
+
+// put makes a request wait, unless too much waits.
+func (s *shadows) put(task *shadowed) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.waiting) == maxShadowRequests || s.bytes+task.bytes > maxShadowBytes {
+		return false
+	}
+	s.waiting, s.bytes = append(s.waiting, task), s.bytes+task.bytes
+	if len(s.waiting) == 1 {
+		s.call()
+	}
+	return true
+}
+
+// call lets one who waits for work look.
+func (s *shadows) call() {
+	select {
+	case s.wake <- struct{}{}:
+	default: // one was called already
+	}
+}
+
+// next returns a request that waits, and calls another if more do; nil when none does.
+func (s *shadows) next() *shadowed {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.waiting) == 0 {
+		return nil
+	}
+	task := s.waiting[0]
+	s.waiting[0] = nil
+	s.waiting, s.bytes = s.waiting[1:], s.bytes-task.bytes
+	if len(s.waiting) > 0 {
+		s.call()
+	}
+	return task
 }
 
 // ownVectors returns columns that stay when the batch is used again; their values
@@ -116,11 +154,6 @@ func ownVectors(columns []vector.Column) []vector.Column {
 		own[i].Valid, own[i].Statuses = slices.Clone(own[i].Valid), nil
 	}
 	return own
-}
-
-func (s *shadows) drop(task *shadowed) {
-	s.queued.Add(-task.bytes)
-	s.count(task.entry.Plan, "dropped", task.entry.Rows)
 }
 
 func (s *shadows) count(p *schema.Plan, outcome string, rows int) {
@@ -142,18 +175,15 @@ func (s *shadows) run(ctx context.Context) error {
 }
 
 func (s *shadows) work(ctx context.Context) {
-	for {
+	for ended := false; !ended; {
 		select {
-		case task := <-s.queue:
-			s.take(task)
-			continue
-		default:
-		}
-		select {
-		case task := <-s.queue:
-			s.take(task)
+		case <-s.wake:
+			time.Sleep(gathering)
 		case <-ctx.Done():
-			return
+			ended = true
+		}
+		for task := s.next(); task != nil; task = s.next() {
+			s.take(task)
 		}
 	}
 }
@@ -162,7 +192,6 @@ func (s *shadows) work(ctx context.Context) {
 const patience = 10 * time.Second
 
 func (s *shadows) take(task *shadowed) {
-	defer s.queued.Add(-task.bytes)
 	if err := s.score(task); err != nil {
 		s.count(task.entry.Plan, "failed", task.entry.Rows)
 		s.logger.Debug("a shadow failed", "model", task.entry.Plan.Model.Name, "version", task.entry.Plan.ModelVersion.Version, "error", err)
