@@ -19,7 +19,7 @@ func newModelsCommand() *cobra.Command {
   larder models push fraud fraud.onnx --dataset ds_01 --metric auc=0.87 --promote
   larder models rollback fraud`
 	list := newModelListCommand("list", "List models, their versions, and how each is scored")
-	cmd.AddCommand(list, newModelPushCommand(), newModelShowCommand(), newModelPromoteCommand(), newModelRollbackCommand(), newModelRetireCommand())
+	cmd.AddCommand(list, newModelPushCommand(), newModelShowCommand(), newModelPromoteCommand(), newModelRollbackCommand(), newModelRetireCommand(), newModelCompareCommand())
 	cmd.AddCommand(newModelTrafficCommand(), newModelShadowCommand(), newModelResumeCommand())
 	return cmd
 }
@@ -131,7 +131,31 @@ func printModel(w io.Writer, m *larderv1.ModelStatus) error {
 			orDash(pairs(v.GetMetrics())), orDash(pairs(v.GetTags())), fmt.Sprint(v.GetSize()), v.GetSha256()[:12],
 		})
 	}
-	return table(w, "VERSION STATE ADDED BY FROM DATASET METRICS TAGS BYTES SHA256", rows)
+	if err := table(w, "VERSION STATE ADDED BY FROM DATASET METRICS TAGS BYTES SHA256", rows); err != nil {
+		return err
+	}
+	printRunning(w, m)
+	return nil
+}
+
+// printRunning says what scores each version that is loaded.
+func printRunning(w io.Writer, m *larderv1.ModelStatus) {
+	for _, v := range m.GetVersions() {
+		if !v.GetLoaded() {
+			continue
+		}
+		fmt.Fprintf(w, "version %d is scored by %s on %s", v.GetModelVersion(), v.GetEngine(), v.GetProvider())
+		if v.GetBatching() {
+			fmt.Fprint(w, ", in batches")
+		}
+		fmt.Fprintln(w)
+		for _, skipped := range v.GetSkippedProviders() {
+			fmt.Fprintf(w, "    not by %s\n", skipped)
+		}
+		if v.GetUnbatched() != "" {
+			fmt.Fprintf(w, "    not in batches: %s\n", v.GetUnbatched())
+		}
+	}
 }
 
 func orDash(text string) string {
