@@ -1,0 +1,198 @@
+package inference_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"larder/internal/grpcserver"
+)
+
+func TestGETs(t *testing.T) {
+	s := open(t, grpcserver.Options{})
+	f := func(path string, status int, want string) {
+		t.Helper()
+		got, _, body := s.ask("GET", path, nil)
+		if got != status || strings.ReplaceAll(string(body), " ", "") != strings.ReplaceAll(want, " ", "") {
+			t.Errorf("%s: %d %s; want %d %s", path, got, body, status, want)
+		}
+	}
+	f("/v2/health/live", 200, "")
+	f("/v2/health/ready", 200, "")
+	server := `{"name":"larder","version":"test","extensions":["binary_tensor_data","model_configuration","model_repository"]}`
+	f("/v2", 200, server)
+	f("/v2/", 200, server)
+	f("/v2/models/risk/ready", 200, "")
+	f("/v2/models/risk/versions/2/ready", 200, "")
+	f("/v2/models/risk/versions/3/ready", 404, `{"error":"model \"risk\" has no version 3; it has 1, 2"}`+"\n")
+	words := `{"inputs":[{"name":"word","datatype":"BYTES","shape":[-1,1]},{"name":"count","datatype":"INT64","shape":[-1,1]}],"name":"words",` +
+		`"outputs":[{"name":"score","datatype":"FP32","shape":[-1,1]}],"platform":"onnxruntime_onnx","versions":["1"]}`
+	f("/v2/models/words", 200, words)
+	f("/v2/models/words/versions/1", 200, words)
+	f("/v2/models/wrods", 404, `{"error":"no model \"wrods\"; did you mean \"words\"?"}`+"\n")
+	f("/v2/nothing", 404, `{"error":"there is no GET /v2/nothing; see docs/inference-protocol.md for what there is"}`+"\n")
+}
+
+func TestRepositoryOverREST(t *testing.T) {
+	s := open(t, grpcserver.Options{})
+	f := func(path, body string, status int, part string) {
+		t.Helper()
+		got, _, answer := s.ask("POST", path, []byte(body))
+		if got != status || !strings.Contains(string(answer), part) {
+			t.Errorf("%s: %d %s; want %d %s", path, got, answer, status, part)
+		}
+	}
+	f("/v2/repository/index", "", 200, `{"name":"risk.features","version":"2","state":"READY","reason":""}`)
+	f("/v2/repository/index", `{"ready": true}`, 200, `"casts"`)
+	f("/v2/repository/index", `[]`, 400, "is not an object")
+	f("/v2/repository/models/risk/load", "", 200, "")
+	f("/v2/repository/models/risk/load", `{"parameters":{"config":"{}"}}`, 400, "send no parameters")
+	f("/v2/repository/models/rsik/load", "", 404, "Models come from definitions only")
+	f("/v2/repository/models/risk/unload", "", 409, "larder models retire")
+}
+
+func TestInferJSON(t *testing.T) {
+	s := open(t, grpcserver.Options{})
+	f := func(model, body string, want ...any) {
+		t.Helper()
+		status, _, answer := s.ask("POST", "/v2/models/"+model+"/infer", []byte(body))
+		var got struct {
+			ID      string
+			Outputs []struct{ Data []any }
+		}
+		if err := json.Unmarshal(answer, &got); err != nil || status != 200 || got.ID != "a" {
+			t.Errorf("%s: %d %s, %v", model, status, answer, err)
+			return
+		}
+		var data []any
+		for _, o := range got.Outputs {
+			data = append(data, o.Data...)
+		}
+		if diff := cmp.Diff(want, data); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", model, diff)
+		}
+	}
+	score, err := strconv.ParseFloat(fmt.Sprint(words.Score([]any{"fuel", int64(3)})), 64) // the shortest that reads back
+	s.check(err)
+	f("words", `{"id":"a","inputs":[{"name":"word","datatype":"BYTES","shape":[1,1],"data":["\u0066uel"]},{"name":"count","datatype":"INT64","shape":[1,1],"data":[[3]]}]}`, score)
+	f("words", `{"id":"a","inputs":[{"name":"word","datatype":"BYTES","shape":[1,1],"data":[ [ "fuel" ] ]},{"name":"count","datatype":"INT64","shape":[1,1],"data":[3]}]}`, score)
+	x := `"inputs":[{"name":"x","datatype":"FP32","shape":[2,1],"data":[[1],[0]]}]`
+	f("casts", `{"id":"a",`+x+`,"outputs":[{"name":"t9"},{"name":"t3"},{"name":"t13"},{"name":"t11"},{"name":"t8"}]}`, true, false, 1., 0., 1., 0., 1., 0., "1", "0")
+	// JSON has no NaN: the mean of a customer that nobody knows is null.
+	f("risk.features", `{"id":"a","parameters":{"at":1750000000000000},"inputs":[{"name":"customer_id","datatype":"INT64","shape":[2],"data":[1,9]},`+
+		`{"name":"terminal_id","datatype":"BYTES","shape":[2],"data":["a,\"]","a"]},{"name":"amount","datatype":"FP64","shape":[2],"data":[1e1,-2.5]}],`+
+		`"outputs":[{"name":"spend:mean"},{"name":"request:amount"}]}`, 1.5, nil, 10., -2.5)
+}
+
+func TestInferRefuses(t *testing.T) {
+	s := open(t, grpcserver.Options{})
+	f := func(status int, part, body string, headers ...string) {
+		t.Helper()
+		got, _, answer := s.ask("POST", "/v2/models/casts/infer", []byte(body), headers...)
+		var said struct{ Error string }
+		if err := json.Unmarshal(answer, &said); err != nil || got != status || !strings.Contains(said.Error, part) {
+			t.Errorf("%.200q: %d %s; want %d %s", body, got, answer, status, part)
+		}
+	}
+	x := func(datatype, shape, rest string) string {
+		return fmt.Sprintf(`{"inputs":[{"name":"x","datatype":%q,"shape":%s%s}]}`, datatype, shape, rest)
+	}
+	f(400, "no JSON object", `{`)
+	f(400, `"inputs" of the request is a JSON number`, `{"inputs": 1}`)
+	f(400, "is missing", `{}`)
+	f(400, "neither a list of data", x("FP32", "[1,1]", ``))
+	f(400, "neither a list of data", x("FP32", "[1,1]", `,"data":1`))
+	f(400, "element 0 is null, which is no float32", x("FP32", "[1,1]", `,"data":[null]`))
+	f(400, `element 0 is "1", which is no float32`, x("FP32", "[1,1]", `,"data":["1"]`))
+	f(400, `element 0 is {"a":1}, which is no float32`, x("FP32", "[1,1]", `,"data":[{"a":1}]`))
+	f(400, "element 1 is 1e99, which is no float32", x("FP32", "[2,1]", `,"data":[1,1e99]`))
+	f(400, "element 0 is 256, which is no uint8", x("UINT8", "[1,1]", `,"data":[256]`))
+	f(400, "element 0 is 1.5, which is no int64", x("INT64", "[1,1]", `,"data":[1.5]`))
+	f(400, "element 0 is 1, which is no bool", x("BOOL", "[1,1]", `,"data":[1]`))
+	f(400, "JSON has no numbers for", x("FP16", "[1,1]", `,"data":[1]`))
+	f(400, "2 elements of data; the shape [1 1] takes 1", x("FP32", "[1,1]", `,"data":[[1],[2]]`))
+	f(400, "at most 268435456 elements", x("FP32", "[4611686018427387904,4]", `,"data":[1]`))
+	f(400, "binary_data_size 4, but 0 bytes are left", x("FP32", "[1,1]", `,"parameters":{"binary_data_size":4}`))
+	f(400, "binary_data_size -1", x("FP32", "[1,1]", `,"parameters":{"binary_data_size":-1}`))
+	f(400, "both data and binary_data_size", x("FP32", "[1,1]", `,"data":[1],"parameters":{"binary_data_size":4}`))
+	f(400, "ask for it with the parameter binary_data: true", `{"inputs":[{"name":"x","datatype":"FP32","shape":[1,1],"data":[1]}],"outputs":[{"name":"t16"}]}`)
+
+	good := x("FP32", "[1,1]", `,"parameters":{"binary_data_size":4}`)
+	length := "Inference-Header-Content-Length"
+	f(400, "1 bytes follow the last input's", good+"12345", length, strconv.Itoa(len(good)))
+	f(400, "is \"9999\"; it is the number of bytes of JSON", good, length, "9999")
+	f(400, "is \"-1\"", good, length, "-1")
+	f(400, "gzip or deflate", good, "Content-Encoding", "br")
+	f(400, "is not the gzip", good, "Content-Encoding", "gzip")
+	f(400, "is not the deflate", good, "Content-Encoding", "deflate")
+	bomb := packed(t, "gzip", make([]byte, 17<<20))
+	f(413, "more than 16777216 bytes when it is unpacked", string(bomb), "Content-Encoding", "gzip")
+	f(413, "more than 16777216 bytes", strings.Repeat(" ", 16<<20+1))
+}
+
+func packed(t *testing.T, how string, body []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	var w io.WriteCloser = gzip.NewWriter(&out)
+	if how == "deflate" {
+		w = zlib.NewWriter(&out)
+	}
+	if _, err := w.Write(body); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+func TestPackedBodies(t *testing.T) {
+	s := open(t, grpcserver.Options{})
+	const rows = 1000
+	head := fmt.Sprintf(`{"inputs":[{"name":"x","datatype":"FP32","shape":[%d,1],"parameters":{"binary_data_size":%d}}],"outputs":[{"name":"score","parameters":{"binary_data":true}}]}`, rows, 4*rows)
+	raw := floats(make([]float32, rows)...)
+	for _, how := range []string{"gzip", "deflate"} {
+		status, headers, body := s.ask("POST", "/v2/models/casts/infer", packed(t, how, append([]byte(head), raw...)),
+			"Content-Encoding", how, "Accept-Encoding", how, "Inference-Header-Content-Length", strconv.Itoa(len(head)))
+		if status != 200 || headers.Get("Content-Encoding") != how {
+			t.Fatalf("%s: status %d, headers %v: %s", how, status, headers, body)
+		}
+		var r io.Reader
+		var err error
+		if how == "gzip" {
+			r, err = gzip.NewReader(bytes.NewReader(body))
+		} else {
+			r, err = zlib.NewReader(bytes.NewReader(body))
+		}
+		s.check(err)
+		got, err := io.ReadAll(r)
+		s.check(err)
+		n, err := strconv.Atoi(headers.Get("Inference-Header-Content-Length"))
+		s.check(err)
+		if !bytes.Equal(got[n:], raw) {
+			t.Errorf("%s: %d bytes of raw contents that are not those sent", how, len(got)-n)
+		}
+	}
+}
+
+// The shell answers below /v2 as the protocol wants errors: with a text.
+func TestTokenIsAsked(t *testing.T) {
+	s := open(t, grpcserver.Options{Token: "secret"})
+	status, _, body := s.ask("GET", "/v2/health/live", nil)
+	var said struct{ Error string }
+	if err := json.Unmarshal(body, &said); err != nil || status != http.StatusUnauthorized || said.Error == "" {
+		t.Errorf("without a token: %d %s", status, body)
+	}
+	if status, _, body = s.ask("GET", "/v2/health/live", nil, "Authorization", "Bearer secret"); status != 200 {
+		t.Errorf("with the token: %d %s", status, body)
+	}
+}
