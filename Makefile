@@ -31,6 +31,7 @@ demo: build ## load card transactions, apply, materialize, serve and score them
 	bin/larder demo
 
 test: setup ## race-checked tests with real Postgres and ONNX Runtime, each fuzz target for 3 seconds, then the Python package
+	@setup/python.sh triton
 	@echo "test: every package with the race detector, on private Postgres clusters"
 	go test -race -timeout 15m ./...
 	@echo "test: every fuzz target for 3 seconds"

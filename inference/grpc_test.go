@@ -46,8 +46,12 @@ func TestHealthAndMetadata(t *testing.T) {
 		Name: "risk.features", Versions: []string{"1", "2"}, Platform: "larder_features",
 		Inputs: []*meta{{Name: "customer_id", Datatype: "INT64", Shape: n}, {Name: "terminal_id", Datatype: "BYTES", Shape: n}, {Name: "amount", Datatype: "FP64", Shape: n}},
 		Outputs: []*meta{
-			{Name: "score", Datatype: "FP64", Shape: n}, {Name: "model_version", Datatype: "INT64", Shape: n}, {Name: "request:amount", Datatype: "FP64", Shape: n},
-			{Name: "pair:hits", Datatype: "INT32", Shape: n}, {Name: "spend:count", Datatype: "INT64", Shape: n}, {Name: "spend:mean", Datatype: "FP64", Shape: n},
+			{Name: "score", Datatype: "FP64", Shape: n},
+			{Name: "model_version", Datatype: "INT64", Shape: n},
+			{Name: "request:amount", Datatype: "FP64", Shape: n},
+			{Name: "pair:hits", Datatype: "INT32", Shape: n},
+			{Name: "spend:count", Datatype: "INT64", Shape: n},
+			{Name: "spend:mean", Datatype: "FP64", Shape: n},
 			{Name: "statuses", Datatype: "BYTES", Shape: []int64{-1, 4}},
 		},
 	}

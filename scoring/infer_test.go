@@ -213,14 +213,22 @@ func TestInferMapsAndScalars(t *testing.T) {
 
 func TestInferEveryInput(t *testing.T) {
 	inputs := []onnxmodel.Input{
-		{Name: "f0", Elem: onnxmodel.Float}, {Name: "f1", Elem: onnxmodel.Double}, {Name: "f2", Elem: onnxmodel.Int32},
-		{Name: "f3", Elem: onnxmodel.Int64}, {Name: "f4", Elem: onnxmodel.Bool}, {Name: "f5", Elem: onnxmodel.String, Flat: true},
+		{Name: "f0", Elem: onnxmodel.Float},
+		{Name: "f1", Elem: onnxmodel.Double},
+		{Name: "f2", Elem: onnxmodel.Int32},
+		{Name: "f3", Elem: onnxmodel.Int64},
+		{Name: "f4", Elem: onnxmodel.Bool},
+		{Name: "f5", Elem: onnxmodel.String, Flat: true},
 	}
 	linear := onnxmodel.NewLinear(inputs, 3)
 	file := linear.Model()
 	features := []schema.Feature{
-		{Name: "f0", Type: schema.Float32}, {Name: "f1", Type: schema.Float64}, {Name: "f2", Type: schema.Int32, Default: int32(0)},
-		{Name: "f3", Type: schema.Int64, Default: int64(0)}, {Name: "f4", Type: schema.Bool, Default: false}, {Name: "f5", Type: schema.String, Default: ""},
+		{Name: "f0", Type: schema.Float32},
+		{Name: "f1", Type: schema.Float64},
+		{Name: "f2", Type: schema.Int32, Default: int32(0)},
+		{Name: "f3", Type: schema.Int64, Default: int64(0)},
+		{Name: "f4", Type: schema.Bool, Default: false},
+		{Name: "f5", Type: schema.String, Default: ""},
 	}
 	m := inferring(t, features, file.Encode())
 	le := binary.LittleEndian

@@ -1,12 +1,17 @@
 #!/bin/sh
-# Makes the virtual environment .larder/venv/python that the Python package is
-# tested and checked in, from versions and sums that are pinned. Nothing is
-# fetched when it is there and as pinned.
+# Makes a virtual environment from versions and sums that are pinned: the one that
+# the Python package is tested and checked in, or with "triton" the one that Triton's
+# own client is tested in, which needs other versions. Nothing is fetched when it is
+# there and as pinned.
 set -eu
 cd "$(dirname "$0")/.."
 
 pins=client/python/requirements.txt
 venv=.larder/venv/python
+if [ "${1-}" = triton ]; then
+	pins=inference/testdata/requirements.txt
+	venv=.larder/venv/triton
+fi
 if [ -x "$venv/bin/python" ] && cmp -s "$pins" "$venv/installed.txt"; then
 	exit 0
 fi
@@ -35,7 +40,7 @@ if [ -z "$python" ]; then
 	echo "setup: Python 3.11 or newer with venv is missing; install it (Debian: apt-get install python3 python3-venv)" >&2
 	exit 1
 fi
-echo "setup: installing what the Python package is tested with, into $venv (once)"
+echo "setup: installing what $pins names, into $venv (once)"
 rm -rf "$venv"
 "$python" -m venv "$venv"
 "$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r "$pins"
