@@ -196,7 +196,7 @@ func (s *Server) scoreGroup(ctx context.Context, c *call, arm int, ask asked, no
 func (r *route) observe(arm int, now time.Time, took time.Duration, resp *larderv1.GetFeaturesAndScoreResponse, err error) {
 	if err != nil {
 		var said *schema.Error
-		if overtaken(err) || errors.Is(err, context.Canceled) || errors.As(err, &said) && (said.Kind == schema.Invalid || said.Kind == schema.Exhausted) {
+		if overtaken(err) || errors.Is(err, context.Canceled) || errors.As(err, &said) && said.Kind == schema.Invalid {
 			return
 		}
 		r.Observe(arm, traffic.Observation{At: now, Failed: true})
