@@ -30,8 +30,10 @@ func (s *shop) mixed(by string, weights ...int) {
 	}}
 	defs.FeatureServices = append(defs.FeatureServices, schema.FeatureService{Name: "mix", Request: []schema.Feature{{Name: "channel", Type: schema.String}}, Features: []string{"profile:name", "spend:count", "basket:size", "spend:mean"}})
 	inputs := []onnxmodel.Input{
-		{Name: "profile:name", Elem: onnxmodel.String}, {Name: "spend:count", Elem: onnxmodel.Int64},
-		{Name: "basket:size", Elem: onnxmodel.Int64}, {Name: "spend:mean", Elem: onnxmodel.Float},
+		{Name: "profile:name", Elem: onnxmodel.String},
+		{Name: "spend:count", Elem: onnxmodel.Int64},
+		{Name: "basket:size", Elem: onnxmodel.Int64},
+		{Name: "spend:mean", Elem: onnxmodel.Float},
 	}
 	m := schema.Model{Name: "mix", FeatureService: "mix", SplitBy: by}
 	for i, w := range weights {
