@@ -194,7 +194,11 @@ func printFeatures(w io.Writer, entities, features []*larderv1.Column, reads []*
 func printScores(w io.Writer, entities []*larderv1.Column, a *larderv1.GetFeaturesAndScoreResponse) error {
 	var rows [][]string
 	for r, score := range a.GetScores() {
-		rows = append(rows, []string{rowKey(entities, r), fmt.Sprint(score), fmt.Sprint(a.GetModelVersion()), fmt.Sprint(a.GetCatalogVersion())})
+		version := a.GetModelVersion()
+		if versions := a.GetModelVersions(); len(versions) > 0 { // traffic was split
+			version = versions[r]
+		}
+		rows = append(rows, []string{rowKey(entities, r), fmt.Sprint(score), fmt.Sprint(version), fmt.Sprint(a.GetCatalogVersion())})
 	}
 	if err := table(w, "KEY SCORE MODEL_VERSION CATALOG_VERSION", rows); err != nil || len(a.GetFeatures()) == 0 {
 		return err

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	larderv1 "larder/api/larder/v1"
 )
 
 // larder runs a command line in this process.
@@ -102,4 +104,21 @@ func TestProgressOnATerminal(t *testing.T) {
 		t.Error("the bar is full before the end")
 	}
 	p.end()
+}
+
+// TestScoresOfSplitTraffic: each row says which version scored it.
+func TestScoresOfSplitTraffic(t *testing.T) {
+	entities := []*larderv1.Column{{Name: "id", Values: &larderv1.Column_Int64S{Int64S: &larderv1.Int64S{Values: []int64{7, 8}}}}}
+	f := func(want string, a *larderv1.GetFeaturesAndScoreResponse) {
+		t.Helper()
+		var out strings.Builder
+		if err := printScores(&out, entities, a); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(strings.Fields(out.String()), " "); got != "KEY SCORE MODEL_VERSION CATALOG_VERSION "+want {
+			t.Errorf("got %s", got)
+		}
+	}
+	f("id=7 0.25 2 9 id=8 0.5 2 9", &larderv1.GetFeaturesAndScoreResponse{Scores: []float64{0.25, 0.5}, ModelVersion: 2, CatalogVersion: 9})
+	f("id=7 0.25 2 9 id=8 0.5 1 9", &larderv1.GetFeaturesAndScoreResponse{Scores: []float64{0.25, 0.5}, ModelVersion: 2, ModelVersions: []int64{2, 1}, CatalogVersion: 9})
 }
