@@ -35,11 +35,11 @@ func (c *call) end() {
 // bind checks what the request sent and makes the keys to read, at a time: the
 // one clock reading of the request.
 func (c *call) bind(maxRows int, at *int64) error {
-	now := time.Now().UnixMicro()
-	if at != nil {
-		if now = *at; now < schema.BeginningOfTime || now > schema.EndOfTime {
-			return schema.Errorf(schema.Invalid, "TIME_OUT_OF_RANGE", "at is %d; it is microseconds since 1970 UTC, in the years -4713 to 9999", now)
-		}
+	var now int64
+	if at == nil {
+		now = time.Now().UnixMicro()
+	} else if now = *at; now < schema.BeginningOfTime || now > schema.EndOfTime {
+		return schema.Errorf(schema.Invalid, "TIME_OUT_OF_RANGE", "at is %d; it is microseconds since 1970 UTC, in the years -4713 to 9999", now)
 	}
 	rows, err := c.rows(maxRows)
 	if err != nil {
