@@ -204,6 +204,24 @@ func TestFeaturesAndScoreInOneCall(t *testing.T) {
 	}
 }
 
+// A value for a stored feature stands for what is stored.
+func TestFeaturesOverride(t *testing.T) {
+	s := open(t, grpcserver.Options{})
+	req := features()
+	req.Inputs = append(req.Inputs, tensor("spend:mean", "FP64", 2))
+	req.RawInputContents = append(req.RawInputContents, doubles(2.5, 3.5))
+	req.Outputs = outputs("score", "spend:mean")
+	got, err := s.client.ModelInfer(t.Context(), req)
+	s.check(err)
+	want := [][]byte{
+		doubles(float64(forests[0].Score([]float32{10, 11, 7, 2.5})), float64(forests[0].Score([]float32{20, -1, 0, 3.5}))),
+		doubles(2.5, 3.5),
+	}
+	if diff := cmp.Diff(want, got.GetRawOutputContents()); diff != "" {
+		t.Errorf("scores and means (-want +got):\n%s", diff)
+	}
+}
+
 func TestGRPCRefuses(t *testing.T) {
 	s := open(t, grpcserver.Options{})
 	f := func(code codes.Code, part string, change func(*inferencev2.ModelInferRequest), reqs ...*inferencev2.ModelInferRequest) {
