@@ -217,7 +217,7 @@ func (r *comparisonReport) print(w io.Writer, threshold float64) error {
 	}
 	for i, run := range r.a.Runs {
 		other := r.b.Runs[i]
-		rows = append(rows, []string{fmt.Sprintf("µs, %d rows", run.Rows), figure(run.Micros), figure(other.Micros), change(run.Micros, other.Micros)})
+		rows = append(rows, []string{fmt.Sprintf("µs, %d in a run", run.Rows), figure(run.Micros), figure(other.Micros), change(run.Micros, other.Micros)})
 	}
 	for _, q := range r.qualities() {
 		rows = append(rows, []string{q.name, figure(q.a), figure(q.b), fmt.Sprintf("%+.4g", q.b-q.a)})
