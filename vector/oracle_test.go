@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"larder/schema"
@@ -257,6 +258,32 @@ func (q *question) answer(t *rapid.T, batch *vector.Batch) {
 	}
 	if err := batch.Finish(); err != nil {
 		t.Fatal(err)
+	}
+	q.refill(t, batch)
+}
+
+// refill makes the tensors once more, from the columns: they must not differ.
+func (q *question) refill(t *rapid.T, batch *vector.Batch) {
+	columns := batch.Columns()
+	if columns == nil {
+		return
+	}
+	if q.dense != nil {
+		again := slices.Repeat([]float32{12345}, len(q.dense))
+		vector.FillDense(again, columns)
+		if diff := cmp.Diff(q.dense, again, cmpopts.EquateNaNs()); diff != "" {
+			t.Fatalf("the dense tensor, filled again (-want +got):\n%s", diff)
+		}
+	}
+	for i := range q.tensors {
+		if q.tensors[i].Type == 0 {
+			continue
+		}
+		again := garbage(q.tensors[i].Type, q.rows)
+		vector.FillTensor(&again, &columns[i])
+		if diff := cmp.Diff(q.tensors[i], again, cmpopts.EquateNaNs()); diff != "" {
+			t.Fatalf("the tensor of %s, filled again (-want +got):\n%s", q.plan.Features[i].Name, diff)
+		}
 	}
 }
 
