@@ -255,8 +255,12 @@ func (r *comparisonReport) qualities() []qualityFigure {
 		return nil
 	}
 	return []qualityFigure{
-		{"AUC", a.AUC, b.AUC}, {"log loss", a.LogLoss, b.LogLoss}, {"Brier", a.Brier, b.Brier},
-		{"accuracy", a.Accuracy, b.Accuracy}, {"precision", a.Precision, b.Precision}, {"recall", a.Recall, b.Recall},
+		{"AUC", a.AUC, b.AUC},
+		{"log loss", a.LogLoss, b.LogLoss},
+		{"Brier", a.Brier, b.Brier},
+		{"accuracy", a.Accuracy, b.Accuracy},
+		{"precision", a.Precision, b.Precision},
+		{"recall", a.Recall, b.Recall},
 	}
 }
 
