@@ -173,8 +173,11 @@ func (m *InferModel) wanted(outputs []string) ([]int, error) {
 // onlyScores tells whether the answer is what Score makes anyway: one column of
 // floats, from one tensor of floats.
 func (m *InferModel) onlyScores(wanted []int) bool {
-	return len(wanted) == 1 && m.inputs[0].Elem == Float32 && m.outputs[wanted[0]].Name == m.binding.Output && m.binding.Dense &&
-		m.width == 1 && m.binding.elem == Float32 && len(m.binding.narrow) == 0
+	if len(wanted) != 1 || !m.binding.Dense || m.width != 1 {
+		return false
+	}
+	out := &m.outputs[wanted[0]]
+	return out.Name == m.binding.Output && out.Elem == Float32 && m.inputs[0].Elem == Float32
 }
 
 func (m *InferModel) inferScores(ctx context.Context, in Array) ([]Array, error) {

@@ -250,6 +250,45 @@ func TestInferEveryInput(t *testing.T) {
 	}
 }
 
+// A model of float16 takes them as they are, and never by the way of its score,
+// which is fed with float32.
+func TestInferFloat16(t *testing.T) {
+	m := onnxmodel.Model{Graph: onnxmodel.Graph{
+		Inputs:  []onnxmodel.Value{{Name: "x", Elem: onnxmodel.Float16, Dims: []any{"N", int64(2)}}},
+		Outputs: []onnxmodel.Value{{Name: "y", Elem: onnxmodel.Float16, Dims: []any{"N", int64(1)}}},
+		Nodes:   []onnxmodel.Node{{Op: "ReduceSum", In: []string{"x", "axes"}, Out: []string{"y"}}},
+		Initializers: []onnxmodel.Tensor{
+			onnxmodel.Ints("axes", []int64{1}, 1),
+		},
+	}}
+	model := inferring(t, numbers(2), m.Encode())
+	in := scoring.Array{Name: "x", Elem: 10, Dims: []int64{2, 2}, Data: []byte{0x00, 0x3c, 0x00, 0x3c, 0x00, 0x40, 0x00, 0x3c}} // 1 1, 2 1
+	got, err := model.Infer(t.Context(), []scoring.Array{in}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []scoring.Array{{Name: "y", Elem: 10, Dims: []int64{2, 1}, Data: []byte{0x00, 0x40, 0x00, 0x42}}} // 2, 3
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("outputs (-want +got):\n%s", diff)
+	}
+}
+
+func TestInferFloat16Score(t *testing.T) {
+	model := onnxmodel.Model{Graph: onnxmodel.Graph{
+		Inputs:  []onnxmodel.Value{{Name: "x", Elem: onnxmodel.Float, Dims: []any{"N", int64(1)}}},
+		Outputs: []onnxmodel.Value{{Name: "y", Elem: onnxmodel.Float16, Dims: []any{"N", int64(1)}}},
+		Nodes:   []onnxmodel.Node{{Op: "Cast", In: []string{"x"}, Out: []string{"y"}, Attrs: []onnxmodel.Attr{{Name: "to", Value: int64(onnxmodel.Float16)}}}},
+	}}
+	m := inferring(t, numbers(1), model.Encode())
+	got, err := m.Infer(t.Context(), []scoring.Array{{Name: "x", Elem: scoring.Float32, Dims: []int64{1, 1}, Data: floats(1)}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]scoring.Array{{Name: "y", Elem: 10, Dims: []int64{1, 1}, Data: []byte{0x00, 0x3c}}}, got); diff != "" {
+		t.Errorf("outputs (-want +got):\n%s", diff)
+	}
+}
+
 func TestInferRefuses(t *testing.T) {
 	m := inferring(t, numbers(2), onnxmodel.MLP(onnxmodel.MLPOptions{Features: 2, Hidden: []int{3}, Seed: 1}))
 	name := m.Inputs()[0].Name
