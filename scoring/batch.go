@@ -16,8 +16,8 @@ import (
 // A batcher scores rows of several requests in one run of a model. A request that
 // comes while fewer runs go on than may begins at once, by itself: nobody waits for
 // company. One that comes later waits for the first run to end, which hands what
-// has gathered, in the order that it came, to the first of those who wait. Safe for
-// concurrent use.
+// has gathered, in the order that it came, to the first of those who wait; or for
+// delay at most, after which a run begins for it in any case. Safe for concurrent use.
 type batcher struct {
 	model   *Model
 	maxRows int
@@ -28,14 +28,18 @@ type batcher struct {
 
 	mu      sync.Mutex
 	running int
-	queue   []*held // the first came first
+	queue   []*held     // the first came first
+	timer   *time.Timer // calls overdue; nil before the first is held
+	armed   bool
 }
 
-// A held request waits for a run.
+// A held request waits for a run. It is kept with its Run: nothing is left in its
+// channels when it has been scored.
 type held struct {
 	run    *Run
 	leads  chan []*held // gets the batch that this one is to score, itself among it
 	scored chan error   // of the batch that another one scored
+	since  time.Time
 }
 
 // batch makes requests share runs, if the definition asks for it, they gain by it,
@@ -78,15 +82,12 @@ func (b *batcher) score(ctx context.Context, r *Run) error {
 		defer b.leave()
 		return r.scoreAlone(ctx)
 	}
-	timer := time.NewTimer(b.delay)
-	defer timer.Stop()
 	select {
 	case batch := <-h.leads:
 		defer b.leave()
 		return b.lead(ctx, batch)
 	case err := <-h.scored:
 		return r.orAlone(ctx, err)
-	case <-timer.C:
 	case <-ctx.Done():
 	}
 	if b.withdraw(h) {
@@ -115,9 +116,42 @@ func (b *batcher) enter(ctx context.Context, r *Run) (h *held, alone bool) {
 		b.running++
 		return nil, true
 	}
-	h = &held{run: r, leads: make(chan []*held, 1), scored: make(chan error, 1)}
-	b.queue = append(b.queue, h)
-	return h, false
+	if r.held == nil {
+		r.held = &held{run: r, leads: make(chan []*held, 1), scored: make(chan error, 1)}
+	}
+	r.held.since = time.Now()
+	b.queue = append(b.queue, r.held)
+	b.arm(b.delay)
+	return r.held, false
+}
+
+// arm makes the timer fire, unless it will anyway: it looks at the first of the
+// queue, whoever that is by then.
+func (b *batcher) arm(after time.Duration) {
+	switch {
+	case b.armed:
+		return
+	case b.timer == nil:
+		b.timer = time.AfterFunc(after, b.overdue)
+	default:
+		b.timer.Reset(after)
+	}
+	b.armed = true
+}
+
+// overdue begins a run for those who were held for long enough, however many go on.
+func (b *batcher) overdue() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.armed = false
+	for len(b.queue) > 0 {
+		if left := b.delay - time.Since(b.queue[0].since); left > 0 {
+			b.arm(left)
+			return
+		}
+		b.running++
+		b.begin()
+	}
 }
 
 // withdraw takes a request out of the queue and counts it as one that runs; false
@@ -142,6 +176,11 @@ func (b *batcher) leave() {
 		b.running--
 		return
 	}
+	b.begin()
+}
+
+// begin hands the next batch to the first of those in it.
+func (b *batcher) begin() {
 	n, rows := 1, b.queue[0].run.rows
 	for n < len(b.queue) && rows+b.queue[n].run.rows <= b.maxRows {
 		rows += b.queue[n].run.rows

@@ -29,6 +29,7 @@ type Run struct {
 	tailAt  int     // the row where the tail begins
 	options *ort.RunOptions
 	watch   watch
+	held    *held // while it waits for a batch; nil before the first time
 	scores  []float64
 }
 
