@@ -40,6 +40,17 @@ type file struct {
 	waiting int // rows in record
 }
 
+// Keys of a file's metadata.
+const (
+	SHA256Key      = "larder.model_sha256" // of the model's file, in hex
+	FingerprintKey = "larder.fingerprint"  // of the definitions
+)
+
+// originOf returns the metadata of files of a plan.
+func originOf(p *schema.Plan) arrow.Metadata {
+	return arrow.NewMetadata([]string{SHA256Key, FingerprintKey}, []string{p.ModelVersion.SHA256, p.Catalog.Fingerprint})
+}
+
 // A column is how a value of an entry's row gets into the file.
 type column struct {
 	name string
@@ -73,7 +84,8 @@ func newFile(dir string, e *Entry) (*file, error) {
 	for i, c := range f.columns {
 		fields[i] = arrow.Field{Name: c.name, Type: c.typ, Nullable: true}
 	}
-	columns := arrow.NewSchema(fields, nil)
+	origin := originOf(e.Plan)
+	columns := arrow.NewSchema(fields, &origin)
 	var err error
 	if f.temp, err = os.OpenFile(f.path+unfinished, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644); err != nil {
 		return nil, err
@@ -129,7 +141,11 @@ func (f *file) finish() (size int64, err error) {
 		return 0, err
 	}
 	f.record.Release()
-	return f.written.n, os.Rename(f.path+unfinished, f.path)
+	if err := os.Rename(f.path+unfinished, f.path); err != nil {
+		return 0, err
+	}
+	dir := filepath.Dir(f.path)
+	return f.written.n, syncFolders(dir, filepath.Dir(dir))
 }
 
 // abandon removes what was written.

@@ -55,6 +55,7 @@ type Log struct {
 	queued  atomic.Int64 // bytes
 
 	// What follows is Run's own.
+	locked  *os.File
 	files   map[*schema.Plan]*file
 	stored  int64     // bytes of the finished files in the folder
 	full    bool      // the folder has its share
@@ -62,32 +63,22 @@ type Log struct {
 	failing bool      // the last file could not be written, as was told
 }
 
-// unfinished is the ending of a file that is being written.
-const unfinished = ".unfinished"
-
-// Open opens the log of a folder, which it makes when it isn't there. The folder
-// belongs to one process.
+// Open opens the log of a folder, which it makes when it isn't there. The folder is
+// this log's until Run ends; another process is refused meanwhile.
 func Open(dir string, opts Options) (*Log, error) {
 	l := &Log{dir: dir, opts: opts.withDefaults(), queue: make(chan *Entry, maxQueuedEntries), files: map[*schema.Plan]*file{}}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("feature log: %w", err)
 	}
-	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		if strings.HasSuffix(path, unfinished) {
-			l.opts.Logger.Info("an unfinished file of the feature log was removed", "file", path)
-			return os.Remove(path)
-		}
-		info, err := entry.Info()
-		if err == nil {
-			l.stored += info.Size()
-		}
-		return err
+	var err error
+	if l.locked, err = lock(dir); err != nil {
+		return nil, fmt.Errorf("feature log: %w", err)
+	}
+	l.stored, err = sweep(dir, func(path string) {
+		l.opts.Logger.Info("an unfinished file of the feature log was removed", "file", path)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("feature log: %w", err)
+		return nil, errors.Join(fmt.Errorf("feature log: %w", err), l.locked.Close())
 	}
 	l.metrics = newMetrics(l.opts.Registerer, &l.queued)
 	return l, nil
@@ -138,7 +129,7 @@ func (l *Log) drain() error {
 		for plan := range l.files {
 			errs = append(errs, l.finish(plan))
 		}
-		return errors.Join(errs...)
+		return errors.Join(append(errs, l.locked.Close())...)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"larder/featurelog"
+	"larder/internal/arrowfile"
 	"larder/schema"
 	"larder/vector"
 )
@@ -37,6 +38,7 @@ func TestRoundTrip(t *testing.T) {
 	if len(names) != 1 || filepath.Dir(names[0]) != filepath.Join(dir, "fraud") || !strings.HasPrefix(filepath.Base(names[0]), "3-5-") {
 		t.Fatalf("files %q", names)
 	}
+	checkOrigin(t, names[0], plan)
 	all, rows := read(t, dir)
 	if rows != 3 || len(all) != 1 {
 		t.Fatalf("%d rows in %d batches", rows, len(all))
@@ -69,6 +71,19 @@ func TestRoundTrip(t *testing.T) {
 	want["status:spend"] = strings.Join([]string{digit(schema.StatusPresent), digit(schema.StatusNotFound), digit(schema.StatusOutsideMaxAge)}, " ")
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// checkOrigin checks that a file says which model file and definitions it is of.
+func checkOrigin(t *testing.T, name string, plan *schema.Plan) {
+	t.Helper()
+	r, err := arrowfile.Open(t.Context(), name, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if sum, definitions := r.Metadata[featurelog.SHA256Key], r.Metadata[featurelog.FingerprintKey]; sum != plan.ModelVersion.SHA256 || definitions != plan.Catalog.Fingerprint {
+		t.Errorf("the file is of model file %q and definitions %q", sum, definitions)
 	}
 }
 
@@ -127,6 +142,19 @@ func TestLeftovers(t *testing.T) {
 	if _, rows := read(t, dir); rows != 5 || len(files(t, dir)) != 1 {
 		t.Errorf("%d rows in %q", rows, files(t, dir))
 	}
+}
+
+// TestFolderOfAnother: a folder belongs to one log at a time, and the next may have
+// it when that has ended.
+func TestFolderOfAnother(t *testing.T) {
+	dir := t.TempDir()
+	first := start(t, dir, featurelog.Options{})
+	_, err := featurelog.Open(dir, featurelog.Options{})
+	if err == nil || !strings.Contains(err.Error(), "another server writes its feature log to "+dir) {
+		t.Errorf("%v", err)
+	}
+	first.end()
+	start(t, dir, featurelog.Options{}).end()
 }
 
 // TestShareOfTheDisk: with its share of the disk used the log drops, and goes on

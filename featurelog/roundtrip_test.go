@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -183,29 +184,32 @@ func TestWhatCannotBeWritten(t *testing.T) {
 	if err := os.WriteFile(inTheWay, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	written := func() {
-		t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- log.Run(ctx) }()
+	offer := func() {
 		for i := range 3 {
 			log.Offer(entry(plan, uint64(i), 5))
 		}
-		ended, cancel := context.WithCancel(context.Background())
-		cancel() // what waits is written all the same
-		if err := log.Run(ended); err != nil {
-			t.Fatal(err)
+	}
+	offer()
+	for deadline := time.Now().Add(20 * time.Second); r.dropped(t, "write") != 15; {
+		if time.Now().After(deadline) {
+			t.Fatalf("%v rows were dropped; want 15", r.dropped(t, "write"))
 		}
-	}
-	written()
-	if n := r.dropped(t, "write"); n != 15 {
-		t.Errorf("%v rows were dropped; want 15", n)
-	}
-	if n := strings.Count(said.String(), "the feature log can't be written"); n != 1 {
-		t.Errorf("the log says it %d times:\n%s", n, said)
 	}
 	if err := os.Remove(inTheWay); err != nil {
 		t.Fatal(err)
 	}
-	written()
+	offer()
+	cancel() // what waits is written all the same
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
 	if _, rows := read(t, dir); rows != 15 || r.dropped(t, "write") != 15 {
 		t.Errorf("%d rows were written and %v dropped", rows, r.dropped(t, "write"))
+	}
+	if n := strings.Count(said.String(), "the feature log can't be written"); n != 1 {
+		t.Errorf("the log says it %d times:\n%s", n, said)
 	}
 }

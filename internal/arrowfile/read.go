@@ -18,8 +18,9 @@ import (
 // A Reader reads a file batch by batch. The caller closes it.
 type Reader struct {
 	array.RecordReader
-	Rows    int64 // of the whole file; -1 when only reading it tells
-	closers []io.Closer
+	Rows     int64             // of the whole file; -1 when only reading it tells
+	Metadata map[string]string // that whoever wrote a Parquet file put in; nil of other formats
+	closers  []io.Closer
 }
 
 // Err returns why reading ended before the end.
@@ -77,7 +78,11 @@ func (r *Reader) parquet(ctx context.Context, f *os.File) error {
 		return err
 	}
 	r.closers = append([]io.Closer{in}, r.closers[:0]...) // which closes f
-	r.Rows = in.NumRows()
+	r.Rows, r.Metadata = in.NumRows(), map[string]string{}
+	written := in.MetaData().KeyValueMetadata()
+	for i, key := range written.Keys() {
+		r.Metadata[key] = written[i].GetValue()
+	}
 	rows, err := pqarrow.NewFileReader(in, pqarrow.ArrowReadProperties{BatchSize: batchRows}, memory.DefaultAllocator)
 	if err != nil {
 		return err
