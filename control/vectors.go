@@ -27,7 +27,7 @@ func (s *Server) ScoreVectors(ctx context.Context, req *larderv1.ScoreVectorsReq
 	for i, f := range plan.Features {
 		v.columns[i] = columns[f.Name]
 	}
-	out := &larderv1.ScoreVectorsResponse{}
+	out := &larderv1.ScoreVectorsResponse{Sha256: plan.ModelVersion.SHA256}
 	for _, rows := range req.GetRuns() {
 		scores, took, err := v.score(ctx, int(rows))
 		if err != nil {

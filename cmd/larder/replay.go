@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/featurelog"
 	"larder/internal/arrowfile"
 )
 
@@ -61,7 +62,7 @@ file, ONNX Runtime or the machine is not what it was.`,
 				if err := table(cmd.OutOrStdout(), "FILE REQUEST ROW LOGGED NOW", r.first); err != nil {
 					return err
 				}
-				return errors.New("not all logged vectors score as they did")
+				return r.reason()
 			}
 			return nil
 		})
@@ -91,6 +92,15 @@ type replay struct {
 	done    int64
 	counts  map[[2]string][2]int64 // by model and version: equal, different
 	first   [][]string             // that differ
+	others  []string               // models whose version has another file than was logged
+}
+
+// reason says why rows differ, as far as files tell.
+func (r *replay) reason() error {
+	if len(r.others) > 0 {
+		return fmt.Errorf("not all logged vectors score as they did: %s", strings.Join(r.others, "; "))
+	}
+	return errors.New("not all logged vectors score as they did, and the log names no other model file: ONNX Runtime or the machine may be another")
 }
 
 // maxShown is how many rows that differ are shown.
@@ -116,7 +126,7 @@ func (r *replay) file(ctx context.Context, path string) error {
 		return err
 	}
 	defer in.Close()
-	f := &fileReplay{replay: r, path: path, model: filepath.Base(filepath.Dir(path)), version: number}
+	f := &fileReplay{replay: r, path: path, model: filepath.Base(filepath.Dir(path)), version: number, sha256: in.Metadata[featurelog.SHA256Key]}
 	defer func() { releaseAll(f.waiting) }()
 	step := max(1, maxSent/int64(len(in.Schema().Fields())))
 	for in.Next() {
@@ -143,6 +153,7 @@ type fileReplay struct {
 	path    string
 	model   string
 	version int64
+	sha256  string         // of the model file that was logged; empty in files of before it was written
 	id      uint64         // of the request that may go on
 	waiting []arrow.Record // its rows
 }
@@ -250,6 +261,7 @@ func (f *fileReplay) batch(ctx context.Context, rec arrow.Record) error {
 	if f.counts == nil {
 		f.counts = map[[2]string][2]int64{}
 	}
+	f.sameModel(answer.GetSha256())
 	key := [2]string{f.model, fmt.Sprint(f.version)}
 	n := f.counts[key]
 	for i, now := range answer.GetScores() {
@@ -266,6 +278,17 @@ func (f *fileReplay) batch(ctx context.Context, rec arrow.Record) error {
 	f.done += rec.NumRows()
 	f.bar.set(f.done, 0)
 	return nil
+}
+
+// sameModel notes when another model file scores than was logged.
+func (f *fileReplay) sameModel(now string) {
+	if f.sha256 == "" || f.sha256 == now {
+		return
+	}
+	other := fmt.Sprintf("version %d of model %q is another file now, sha256 %.12s, and was %.12s", f.version, f.model, now, f.sha256)
+	if !slices.Contains(f.others, other) {
+		f.others = append(f.others, other)
+	}
 }
 
 // vectorColumn returns what a feature was fed as.

@@ -4213,7 +4213,9 @@ type ScoreVectorsResponse struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Scores []float64              `protobuf:"fixed64,1,rep,packed,name=scores,proto3" json:"scores,omitempty"`
 	// How long each run of the model took, in nanoseconds.
-	TookNanos     []int64 `protobuf:"varint,2,rep,packed,name=took_nanos,json=tookNanos,proto3" json:"took_nanos,omitempty"`
+	TookNanos []int64 `protobuf:"varint,2,rep,packed,name=took_nanos,json=tookNanos,proto3" json:"took_nanos,omitempty"`
+	// Of the model file that scored them, in hex.
+	Sha256        string `protobuf:"bytes,3,opt,name=sha256,proto3" json:"sha256,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4260,6 +4262,13 @@ func (x *ScoreVectorsResponse) GetTookNanos() []int64 {
 		return x.TookNanos
 	}
 	return nil
+}
+
+func (x *ScoreVectorsResponse) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
 }
 
 type GetDatasetRequest struct {
@@ -4943,11 +4952,12 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12#\n" +
 	"\rmodel_version\x18\x02 \x01(\x03R\fmodelVersion\x12)\n" +
 	"\x06vector\x18\x03 \x03(\v2\x11.larder.v1.ColumnR\x06vector\x12\x12\n" +
-	"\x04runs\x18\x04 \x03(\x05R\x04runs\"M\n" +
+	"\x04runs\x18\x04 \x03(\x05R\x04runs\"e\n" +
 	"\x14ScoreVectorsResponse\x12\x16\n" +
 	"\x06scores\x18\x01 \x03(\x01R\x06scores\x12\x1d\n" +
 	"\n" +
-	"took_nanos\x18\x02 \x03(\x03R\ttookNanos\"#\n" +
+	"took_nanos\x18\x02 \x03(\x03R\ttookNanos\x12\x16\n" +
+	"\x06sha256\x18\x03 \x01(\tR\x06sha256\"#\n" +
 	"\x11GetDatasetRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"B\n" +
 	"\x12GetDatasetResponse\x12,\n" +

@@ -748,12 +748,14 @@ class ScoreVectorsRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., model_version: _Optional[int] = ..., vector: _Optional[_Iterable[_Union[_values_pb2.Column, _Mapping]]] = ..., runs: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class ScoreVectorsResponse(_message.Message):
-    __slots__ = ("scores", "took_nanos")
+    __slots__ = ("scores", "took_nanos", "sha256")
     SCORES_FIELD_NUMBER: _ClassVar[int]
     TOOK_NANOS_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
     scores: _containers.RepeatedScalarFieldContainer[float]
     took_nanos: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, scores: _Optional[_Iterable[float]] = ..., took_nanos: _Optional[_Iterable[int]] = ...) -> None: ...
+    sha256: str
+    def __init__(self, scores: _Optional[_Iterable[float]] = ..., took_nanos: _Optional[_Iterable[int]] = ..., sha256: _Optional[str] = ...) -> None: ...
 
 class GetDatasetRequest(_message.Message):
     __slots__ = ("id",)
