@@ -140,6 +140,7 @@ func TestMemoryOfLargeDatasets(t *testing.T) {
 	if raceEnabled {
 		megabytes = 80 // which takes as long
 	}
+	build(megabytes) // the collector finds its pace
 	small, large := build(megabytes), build(3*megabytes)
 	t.Logf("%d MiB for %d MB, %d MiB for %d MB", small>>20, megabytes, large>>20, 3*megabytes)
 	if large > small*4/3 {
