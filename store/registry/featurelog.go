@@ -1,0 +1,97 @@
+package registry
+
+import (
+	"context"
+	"math/big"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// A LoggedRow is a row that a model version scored, as larder.feature_log has it.
+type LoggedRow struct {
+	RequestID      uint64
+	Row            int32
+	Role           string
+	Model          string
+	ModelVersion   int64
+	CatalogVersion int64
+	At             int64 // microseconds since 1970 UTC
+	Latency        time.Duration
+	Score          float64
+	Overridden     []string
+	Keys           []byte // JSON, as the next ones
+	Request        []byte
+	Statuses       []byte
+	Ages           []byte
+	Vector         []float32 // or
+	Inputs         []byte    // JSON
+}
+
+var loggedColumns = []string{
+	"request_id", "row", "role", "model", "model_version", "catalog_version", "at", "latency_us", "score",
+	"overridden", "keys", "request", "statuses", "ages_us", "vector", "inputs",
+}
+
+// AppendLogged adds rows to the feature log, all or none.
+func (r *Registry) AppendLogged(ctx context.Context, rows []LoggedRow) error {
+	if err := r.reachable(); err != nil {
+		return err
+	}
+	next := func(i int) ([]any, error) {
+		l := &rows[i]
+		overridden, inputs := l.Overridden, any(nil)
+		if overridden == nil {
+			overridden = []string{}
+		}
+		if l.Inputs != nil {
+			inputs = l.Inputs
+		}
+		return []any{
+			pgtype.Numeric{Int: new(big.Int).SetUint64(l.RequestID), Valid: true},
+			l.Row, l.Role, l.Model, l.ModelVersion, l.CatalogVersion,
+			moment(l.At), l.Latency.Microseconds(), l.Score, overridden, l.Keys, l.Request, l.Statuses, l.Ages, l.Vector, inputs,
+		}, nil
+	}
+	_, err := r.pool.CopyFrom(ctx, pgx.Identifier{"larder", "feature_log"}, loggedColumns, pgx.CopyFromSlice(len(rows), next))
+	return unavailable(err)
+}
+
+// firstMoment is the first that a timestamptz can be, in microseconds since 1970 UTC.
+// A request may name any time as its own; the last is later than any of those.
+var firstMoment = time.Date(-4712, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
+
+func moment(at int64) pgtype.Timestamptz {
+	if at < firstMoment {
+		return pgtype.Timestamptz{InfinityModifier: pgtype.NegativeInfinity, Valid: true}
+	}
+	return pgtype.Timestamptz{Time: time.UnixMicro(at), Valid: true}
+}
+
+const (
+	// maxLoggedDropped is how many rows of the feature log one transaction deletes.
+	maxLoggedDropped = 10_000
+	// dropLoggedLock is the advisory lock of the server that deletes: "larderfl".
+	dropLoggedLock = 0x6c6172646572666c
+)
+
+// DropLogged deletes some rows of the feature log that were added before a time,
+// and tells whether there are more. While another server does so it deletes none.
+func (r *Registry) DropLogged(ctx context.Context, before time.Time) (more bool, err error) {
+	if err := r.reachable(); err != nil {
+		return false, err
+	}
+	var dropped int64
+	err = pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
+		var mine bool
+		if err := tx.QueryRow(ctx, "SELECT pg_try_advisory_xact_lock($1)", int64(dropLoggedLock)).Scan(&mine); err != nil || !mine {
+			return err
+		}
+		tag, err := tx.Exec(ctx, `DELETE FROM larder.feature_log WHERE ctid = ANY (ARRAY(
+			SELECT ctid FROM larder.feature_log WHERE logged_at < $1 ORDER BY logged_at LIMIT $2))`, before, maxLoggedDropped)
+		dropped = tag.RowsAffected()
+		return err
+	})
+	return dropped == maxLoggedDropped, unavailable(err)
+}
