@@ -11,7 +11,9 @@
 //     gets its own when it is finished and on the disk. Files that a killed
 //     process left are removed by the next;
 //   - disk is bounded: when the log has its share, entries are dropped and counted
-//     until files are moved away.
+//     until files are moved away;
+//   - a [Table] that is slow or dead loses its own rows only, which are counted: it
+//     has a queue and a goroutine of its own, beside those of the folder.
 //
 // # Files
 //
@@ -32,6 +34,9 @@
 //	age_us:VIEW       int64; 0 where nothing was found
 //	vector:FEATURE    what the model was fed: float32 where it takes one tensor,
 //	                  else the type of its input
+//
+// A file's metadata has larder.model_sha256 and larder.fingerprint, of the model file
+// and of the definitions. A folder belongs to one log at a time, which locks it.
 //
 // The keys and the values of the request have their own names, so that a log is
 // a spine too, with log:time as the time of its rows. A [Skew] compares the vectors

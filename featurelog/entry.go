@@ -35,7 +35,7 @@ type Entry struct {
 	Scores     []float64
 	Statuses   []schema.Status // of each view and row: view*rows + row
 	Ages       []int64         // alike
-	overridden []string
+	overridden []string        // of Request, what goes over stored values; Offer fills it in
 }
 
 // Sampled draws whether a request of a model is logged, and the id that it gets:

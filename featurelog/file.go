@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -104,11 +103,6 @@ func newFile(dir string, e *Entry) (*file, error) {
 // add appends the rows of an entry.
 func (f *file) add(e *Entry) error {
 	f.rows += e.Rows
-	for _, name := range e.Request.Names {
-		if strings.Contains(name, ":") {
-			e.overridden = append(e.overridden, name)
-		}
-	}
 	for row := range e.Rows {
 		for i, c := range f.columns {
 			c.put(f.record.Field(i), e, row)

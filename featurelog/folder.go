@@ -1,70 +1,179 @@
 package featurelog
 
 import (
+	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
+	"time"
 
 	"larder/schema"
 )
 
-const (
-	// unfinished is the ending of a file that is being written.
-	unfinished = ".unfinished"
-	// lockFile is locked for as long as a process writes to the folder.
-	lockFile = "lock"
-)
+// unfinished is the ending of a file that is being written.
+const unfinished = ".unfinished"
 
-// lock takes the folder for this process; closing the file gives it back, and so
-// does the end of the process.
-func lock(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
+// A folder writes entries to files. One goroutine runs it.
+type folder struct {
+	dir     string
+	opts    Options
+	metrics *metrics
+	queue   *queue
+
+	locked  *os.File
+	files   map[*schema.Plan]*file
+	stored  int64     // bytes of the finished files in the folder
+	full    bool      // the folder has its share
+	looked  time.Time // when it was last looked at for room
+	failing bool      // the last file could not be written, as was told
+}
+
+func openFolder(dir string, opts Options, m *metrics) (*folder, error) {
+	d := &folder{dir: dir, opts: opts, metrics: m, files: map[*schema.Plan]*file{}}
+	d.queue = newQueue(opts.MaxQueued, func(rows int) { m.drop(dropQueue, rows) })
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			err = schema.Errorf(schema.FailedPrecondition, "LOG_IN_USE", "another server writes its feature log to %s; give each server a folder of its own with --feature-log", dir)
-		}
-		return nil, errors.Join(err, f.Close())
+	var err error
+	if d.locked, err = lock(dir); err != nil {
+		return nil, err
 	}
-	return f, nil
-}
-
-// sweep removes what a killed process left, each told to removed, and returns how
-// many bytes the finished files have.
-func sweep(dir string, removed func(path string)) (bytes int64, err error) {
-	err = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		if strings.HasSuffix(path, unfinished) {
-			removed(path)
-			return os.Remove(path)
-		}
-		info, err := entry.Info()
-		if err == nil {
-			bytes += info.Size()
-		}
-		return err
+	d.stored, err = sweep(dir, func(path string) {
+		opts.Logger.Info("an unfinished file of the feature log was removed", "file", path)
 	})
-	return bytes, err
+	if err != nil {
+		return nil, errors.Join(err, d.locked.Close())
+	}
+	return d, nil
 }
 
-// syncFolders makes the names in folders last, which a file's own sync does not.
-func syncFolders(dirs ...string) error {
-	for _, dir := range dirs {
-		f, err := os.Open(dir)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(f.Sync(), f.Close()); err != nil {
-			return fmt.Errorf("sync %s: %w", dir, err)
+func (d *folder) run(ctx context.Context) error {
+	tick := time.NewTicker(d.opts.MaxFileAge / 4)
+	defer tick.Stop()
+	for {
+		select {
+		case e := <-d.queue.entries:
+			d.take(e)
+		case <-tick.C:
+			d.finishOld()
+		case <-ctx.Done():
+			return d.drain()
 		}
 	}
+}
+
+func (d *folder) drain() error {
+	for {
+		select {
+		case e := <-d.queue.entries:
+			d.take(e)
+			continue
+		default:
+		}
+		var errs []error
+		for plan := range d.files {
+			errs = append(errs, d.finish(plan))
+		}
+		return errors.Join(append(errs, d.locked.Close())...)
+	}
+}
+
+// take writes an entry.
+func (d *folder) take(e *Entry) {
+	d.queue.took(e)
+	if d.isFull() {
+		d.metrics.drop(dropDisk, e.Rows)
+		return
+	}
+	d.tell(d.write(e), e.Plan)
+}
+
+// tell logs the first of the errors in a row: when the disk is full, each entry
+// has one.
+func (d *folder) tell(err error, plan *schema.Plan) {
+	if err != nil && !d.failing {
+		d.opts.Logger.Error("the feature log can't be written", "model", plan.Model.Name, "error", err)
+	}
+	d.failing = d.failing || err != nil
+}
+
+func (d *folder) write(e *Entry) error {
+	f := d.files[e.Plan]
+	if f == nil {
+		var err error
+		if f, err = newFile(d.dir, e); err != nil {
+			d.metrics.drop(dropWrite, e.Rows)
+			return err
+		}
+		d.files[e.Plan] = f
+	}
+	if err := f.add(e); err != nil {
+		delete(d.files, e.Plan)
+		d.metrics.drop(dropWrite, f.rows)
+		return errors.Join(err, f.abandon())
+	}
+	if f.size() >= d.opts.MaxFileBytes {
+		return d.finish(e.Plan)
+	}
+	return nil
+}
+
+// lookEvery is how often a folder that has its share is looked at for room.
+const lookEvery = time.Second
+
+// isFull tells whether the folder has its share. Files that are moved away make
+// room again.
+func (d *folder) isFull() bool {
+	open := int64(0)
+	for _, f := range d.files {
+		open += f.size()
+	}
+	if d.stored+open >= d.opts.MaxBytes && time.Since(d.looked) >= lookEvery {
+		d.look()
+	}
+	full := d.stored+open >= d.opts.MaxBytes
+	if full && !d.full {
+		d.opts.Logger.Error("the feature log is full; requests are not logged until files are moved away", "dir", d.dir, "bytes", d.stored+open, "most", d.opts.MaxBytes)
+	}
+	d.full = full
+	return full
+}
+
+// look adds up the finished files.
+func (d *folder) look() {
+	d.looked, d.stored = time.Now(), 0
+	_ = filepath.WalkDir(d.dir, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() && !strings.HasSuffix(path, unfinished) {
+			if info, err := entry.Info(); err == nil {
+				d.stored += info.Size()
+			}
+		}
+		return nil // what can't be looked at now counts next time
+	})
+}
+
+// finishOld finishes the files that have been open for long enough.
+func (d *folder) finishOld() {
+	for plan, f := range d.files {
+		if time.Since(f.begun) < d.opts.MaxFileAge {
+			continue
+		}
+		d.tell(d.finish(plan), plan)
+	}
+}
+
+func (d *folder) finish(plan *schema.Plan) error {
+	f := d.files[plan]
+	delete(d.files, plan)
+	size, err := f.finish()
+	if err != nil {
+		d.metrics.drop(dropWrite, f.rows)
+		return errors.Join(err, f.abandon())
+	}
+	d.stored, d.failing = d.stored+size, false
+	d.metrics.files.Inc()
+	d.metrics.rows.Add(float64(f.rows))
 	return nil
 }

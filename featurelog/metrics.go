@@ -1,41 +1,45 @@
 package featurelog
 
-import (
-	"sync/atomic"
-
-	"github.com/prometheus/client_golang/prometheus"
-)
+import "github.com/prometheus/client_golang/prometheus"
 
 // Why rows are dropped.
 const (
-	dropQueue = "queue" // more were offered than could be written
-	dropDisk  = "disk"  // the folder has its share
-	dropWrite = "write" // a file could not be written
+	dropQueue      = "queue"       // more were offered than could be written
+	dropDisk       = "disk"        // the folder has its share
+	dropWrite      = "write"       // a file could not be written
+	dropTableQueue = "table_queue" // more were offered than the table could take
+	dropTable      = "table"       // the table could not be written
 )
 
 type metrics struct {
-	rows, files prometheus.Counter
-	dropped     map[string]prometheus.Counter // by reason
+	rows, files, tableRows prometheus.Counter
+	drops                  *prometheus.CounterVec
+	dropped                map[string]prometheus.Counter // by reason
 }
 
-func newMetrics(registerer prometheus.Registerer, queued *atomic.Int64) *metrics {
+func newMetrics() *metrics {
 	m := &metrics{
-		rows:    prometheus.NewCounter(prometheus.CounterOpts{Name: "larder_feature_log_rows_total", Help: "Rows in finished files of the feature log."}),
-		files:   prometheus.NewCounter(prometheus.CounterOpts{Name: "larder_feature_log_files_total", Help: "Files of the feature log that were finished."}),
+		rows:      prometheus.NewCounter(prometheus.CounterOpts{Name: "larder_feature_log_rows_total", Help: "Rows in finished files of the feature log."}),
+		files:     prometheus.NewCounter(prometheus.CounterOpts{Name: "larder_feature_log_files_total", Help: "Files of the feature log that were finished."}),
+		tableRows: prometheus.NewCounter(prometheus.CounterOpts{Name: "larder_feature_log_table_rows_total", Help: "Rows of the feature log that were written to its table."}),
+		drops: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "larder_feature_log_dropped_total", Help: "Rows that were not logged, by why: a queue or the disk's share was full, or a file or the table could not be written.",
+		}, []string{"reason"}),
 		dropped: map[string]prometheus.Counter{},
 	}
-	dropped := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "larder_feature_log_dropped_total", Help: "Rows that were not logged, by why: the queue or the disk's share was full, or a file could not be written.",
-	}, []string{"reason"})
-	for _, reason := range []string{dropQueue, dropDisk, dropWrite} {
-		m.dropped[reason] = dropped.WithLabelValues(reason)
-	}
-	if registerer != nil {
-		registerer.MustRegister(m.rows, m.files, dropped, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "larder_feature_log_queued_bytes", Help: "What waits to be written to the feature log.",
-		}, func() float64 { return float64(queued.Load()) }))
+	for _, reason := range []string{dropQueue, dropDisk, dropWrite, dropTableQueue, dropTable} {
+		m.dropped[reason] = m.drops.WithLabelValues(reason)
 	}
 	return m
+}
+
+func (m *metrics) register(registerer prometheus.Registerer, l *Log) {
+	if registerer == nil {
+		return
+	}
+	registerer.MustRegister(m.rows, m.files, m.tableRows, m.drops, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "larder_feature_log_queued_bytes", Help: "What waits to be written to the feature log.",
+	}, func() float64 { return float64(l.queued()) }))
 }
 
 // drop counts rows; requests call it.

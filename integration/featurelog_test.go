@@ -22,7 +22,7 @@ func TestFeatureLog(t *testing.T) {
 	db := pgtest.New(t)
 	m := newScored(t, db.DSN)
 	log := t.TempDir()
-	s := startServer(t, db.DSN, "--feature-log", log)
+	s := startServer(t, db.DSN, "--feature-log", log, "--feature-log-table")
 	m.write("definitions.yaml", m.base+"models: [{name: spend, feature_service: spend, log: {rate: 1}, versions: [{version: 1, onnx: spend-1.onnx}]}]\n")
 	s.apply(m.dir)
 	s.mustMaterialize()
@@ -41,6 +41,10 @@ func TestFeatureLog(t *testing.T) {
 	score(7)
 	if code := s.terminate(); code != 0 {
 		t.Fatalf("exit code %d", code)
+	}
+	var logged int
+	if err := db.Pool.QueryRow(t.Context(), "SELECT count(*) FROM larder.feature_log WHERE model = 'spend' AND role = 'serve'").Scan(&logged); err != nil || logged != 4 {
+		t.Errorf("the table has %d rows (%v); want 4", logged, err)
 	}
 	names, err := filepath.Glob(filepath.Join(log, "spend", "1-1-*.parquet"))
 	if err != nil || len(names) != 1 {

@@ -151,10 +151,8 @@ func (n *node) open(ctx context.Context) error {
 			return err
 		}
 	}
-	if n.cfg.FeatureLog != "" {
-		if n.features, err = featurelog.Open(n.cfg.FeatureLog, featurelog.Options{MaxBytes: n.cfg.LogBytes, Logger: n.log, Registerer: n.metrics}); err != nil {
-			return err
-		}
+	if n.features, err = openFeatureLog(n); err != nil {
+		return err
 	}
 	n.traffic = traffic.NewRouter(traffic.Options{
 		Rollouts: n.registry.Rollouts, Logger: n.log, Registerer: n.metrics,
@@ -273,20 +271,6 @@ func (n *node) run(ctx context.Context) error {
 	err = errors.Join(g.Wait(), endLog())
 	n.log.Info("stopped")
 	return err
-}
-
-// logFeatures writes the feature log until end is called: after the last request.
-func (n *node) logFeatures() (end func() error) {
-	if n.features == nil {
-		return func() error { return nil }
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- n.features.Run(ctx) }()
-	return func() error {
-		stop()
-		return <-ended
-	}
 }
 
 func (n *node) shellOptions() (grpcserver.Options, error) {

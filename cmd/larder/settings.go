@@ -42,6 +42,8 @@ type settings struct {
 	DrainTimeout time.Duration `flag:"drain-timeout" help:"how long requests may then take to finish"`
 	FeatureLog   string        `flag:"feature-log" help:"folder for the vectors of models that say log, in Parquet files; none when empty"`
 	LogBytes     int64         `flag:"feature-log-bytes" help:"what the feature log may take of the disk; with more, requests are not logged until files are moved away"`
+	LogTable     bool          `flag:"feature-log-table" help:"write the vectors of models that say log to Postgres too, to the table larder.feature_log"`
+	LogKeep      time.Duration `flag:"feature-log-keep" help:"how long that table keeps rows"`
 	VerifyEvery  time.Duration `flag:"verify-every" help:"how often a sample of every view is compared with the source, as larder verify does; 0: only when asked"`
 	VerifySample int           `flag:"verify-sample" help:"how many keys of each view are compared then"`
 	MLflow       string        `flag:"mlflow-tracking-uri" help:"address of the MLflow server whose aliases models follow; none when empty"`
@@ -56,7 +58,7 @@ func defaultSettings() settings {
 	return settings{
 		Data: "larder-data", GRPCAddr: "127.0.0.1:6570", HTTPAddr: "127.0.0.1:6571",
 		MaxRows: 10_000, MaxMessage: 16 << 20, MaxInFlight: 1024, Timeout: time.Minute,
-		DrainTimeout: 10 * time.Second, LogBytes: 10 << 30, VerifySample: 1000, ModelPoll: 10 * time.Second, LogLevel: "info", LogFormat: "text",
+		DrainTimeout: 10 * time.Second, LogBytes: 10 << 30, LogKeep: 7 * 24 * time.Hour, VerifySample: 1000, ModelPoll: 10 * time.Second, LogLevel: "info", LogFormat: "text",
 	}
 }
 
@@ -122,6 +124,9 @@ func (s *settings) validate() error {
 		if d.value < d.least || d.value > 24*time.Hour {
 			errs = append(errs, fmt.Errorf("--%s is %s; it can be %s to 24h", d.flag, d.value, d.least))
 		}
+	}
+	if s.LogKeep < time.Minute {
+		errs = append(errs, fmt.Errorf("--feature-log-keep is %s; it can be 1m or more", s.LogKeep))
 	}
 	if f := s.LogFormat; f != "text" && f != "json" {
 		errs = append(errs, fmt.Errorf("--log-format is %q; it can be text or json", f))

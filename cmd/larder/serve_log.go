@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+
+	"larder/featurelog"
+	"larder/store/registry"
+)
+
+// A logTable is the table of the registry's Postgres.
+type logTable struct{ *registry.Registry }
+
+var _ featurelog.Table = logTable{}
+
+func (t logTable) AppendLogged(ctx context.Context, rows []featurelog.Row) error {
+	logged := make([]registry.LoggedRow, len(rows))
+	for i := range rows {
+		logged[i] = registry.LoggedRow(rows[i])
+	}
+	return t.Registry.AppendLogged(ctx, logged)
+}
+
+// openFeatureLog opens the log of a folder, of the table, or of both; nil of neither.
+func openFeatureLog(n *node) (*featurelog.Log, error) {
+	if n.cfg.FeatureLog == "" && !n.cfg.LogTable {
+		return nil, nil
+	}
+	opts := featurelog.Options{MaxBytes: n.cfg.LogBytes, Keep: n.cfg.LogKeep, Logger: n.log, Registerer: n.metrics}
+	if n.cfg.LogTable {
+		if n.cfg.Postgres == "" {
+			return nil, usageError("--feature-log-table writes to Postgres; give --postgres too")
+		}
+		opts.Table = logTable{n.registry}
+	}
+	return featurelog.Open(n.cfg.FeatureLog, opts)
+}
+
+// logFeatures writes the feature log until end is called: after the last request.
+func (n *node) logFeatures() (end func() error) {
+	if n.features == nil {
+		return func() error { return nil }
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- n.features.Run(ctx) }()
+	return func() error {
+		stop()
+		return <-ended
+	}
+}

@@ -1,0 +1,34 @@
+package featurelog
+
+import "sync/atomic"
+
+// maxQueuedEntries bounds the entries that wait, however small.
+const maxQueuedEntries = 1 << 14
+
+// A queue holds what waits for one that writes. Any number may offer at once.
+type queue struct {
+	entries chan *Entry
+	bytes   atomic.Int64
+	most    int64 // bytes
+	dropped func(rows int)
+}
+
+func newQueue(most int64, dropped func(rows int)) *queue {
+	return &queue{entries: make(chan *Entry, maxQueuedEntries), most: most, dropped: dropped}
+}
+
+// offer takes an entry of n bytes, or drops it. It never waits.
+func (q *queue) offer(e *Entry, n int64) {
+	if q.bytes.Add(n) <= q.most {
+		select {
+		case q.entries <- e:
+			return
+		default:
+		}
+	}
+	q.bytes.Add(-n)
+	q.dropped(e.Rows)
+}
+
+// took makes room again for what an entry had.
+func (q *queue) took(e *Entry) { q.bytes.Add(-e.bytes()) }

@@ -1,0 +1,169 @@
+package featurelog
+
+import (
+	"cmp"
+	"context"
+	"time"
+)
+
+// A Table keeps rows elsewhere than in files: in Postgres. One goroutine calls it.
+type Table interface {
+	// AppendLogged adds rows, all or none.
+	AppendLogged(ctx context.Context, rows []Row) error
+	// DropLogged deletes some of the rows that were added before a time, and tells
+	// whether there are more.
+	DropLogged(ctx context.Context, before time.Time) (more bool, err error)
+}
+
+// A Row is a row that was scored, as a table has it.
+type Row struct {
+	RequestID      uint64
+	Row            int32 // of the request
+	Role           string
+	Model          string
+	ModelVersion   int64
+	CatalogVersion int64
+	At             int64 // microseconds since 1970 UTC
+	Latency        time.Duration
+	Score          float64
+	Overridden     []string
+	// JSON objects, as appendJSON writes values. Statuses and Ages are by view, the
+	// ages in microseconds.
+	Keys, Request, Statuses, Ages []byte
+	// What a model of one tensor was fed, in the order of its feature service; else
+	// Inputs is, as a JSON object by feature.
+	Vector []float32
+	Inputs []byte
+}
+
+const (
+	tableRows    = 2048                   // that are written at once, or those of one request
+	tableDelay   = 250 * time.Millisecond // for which rows wait for more
+	tableTimeout = 5 * time.Second        // for one write; then its rows are dropped
+	dropEvery    = time.Minute
+)
+
+// A table writes entries to a Table. One goroutine runs it.
+type table struct {
+	to      Table
+	opts    Options
+	metrics *metrics
+	queue   *queue
+	waiting []Row
+	failing bool // the last write failed, as was told
+}
+
+func newTable(opts Options, m *metrics) *table {
+	return &table{to: opts.Table, opts: opts, metrics: m, queue: newQueue(opts.MaxQueued, func(rows int) { m.drop(dropTableQueue, rows) })}
+}
+
+// run writes until ctx ends, and then what waits still, for as long as one write
+// may take.
+func (t *table) run(ctx context.Context) error {
+	dropping := make(chan struct{})
+	go func() {
+		defer close(dropping)
+		t.dropOld(ctx)
+	}()
+	defer func() { <-dropping }()
+	tick := time.NewTicker(tableDelay)
+	defer tick.Stop()
+	// A write that has begun is finished also when ctx ends.
+	writing := context.WithoutCancel(ctx)
+	for {
+		select {
+		case e := <-t.queue.entries:
+			t.take(writing, e)
+		case <-tick.C:
+			t.flush(writing)
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(writing, tableTimeout)
+			defer cancel()
+			t.drain(last)
+			return nil
+		}
+	}
+}
+
+func (t *table) drain(ctx context.Context) {
+	for {
+		select {
+		case e := <-t.queue.entries:
+			t.take(ctx, e)
+		default:
+			t.flush(ctx)
+			return
+		}
+	}
+}
+
+func (t *table) take(ctx context.Context, e *Entry) {
+	t.waiting = appendRows(t.waiting, e)
+	t.queue.took(e)
+	if len(t.waiting) >= tableRows {
+		t.flush(ctx)
+	}
+}
+
+// flush writes the rows that wait, or drops them.
+func (t *table) flush(ctx context.Context) {
+	if len(t.waiting) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, tableTimeout)
+	defer cancel()
+	err := t.to.AppendLogged(ctx, t.waiting)
+	switch {
+	case err == nil:
+		t.metrics.tableRows.Add(float64(len(t.waiting)))
+	case !t.failing:
+		t.opts.Logger.Error("the table of the feature log can't be written; rows are dropped until it can", "error", err)
+		fallthrough
+	default:
+		t.metrics.drop(dropTable, len(t.waiting))
+	}
+	t.failing = err != nil
+	clear(t.waiting) // so that what they point at can go
+	t.waiting = t.waiting[:0]
+}
+
+// dropOld deletes rows that were kept for long enough, until ctx ends.
+func (t *table) dropOld(ctx context.Context) {
+	tick := time.NewTicker(min(dropEvery, t.opts.Keep))
+	defer tick.Stop()
+	for {
+		more, err := true, error(nil)
+		for more && err == nil {
+			more, err = t.to.DropLogged(ctx, time.Now().Add(-t.opts.Keep))
+		}
+		if err != nil && ctx.Err() == nil {
+			t.opts.Logger.Warn("old rows of the feature log's table can't be deleted now", "error", err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// appendRows appends the rows of an entry. Their vectors are the entry's.
+func appendRows(rows []Row, e *Entry) []Row {
+	p := e.Plan
+	for i := range e.Rows {
+		r := Row{
+			RequestID: e.ID, Row: int32(e.number(i)), Role: string(cmp.Or(e.Role, Serve)), Model: p.Model.Name, ModelVersion: p.ModelVersion.Version,
+			CatalogVersion: p.Catalog.Version, At: e.At, Latency: e.Latency, Score: e.Scores[i], Overridden: e.overridden,
+			Keys: columnsJSON(&e.Keys, i), Request: columnsJSON(&e.Request, i),
+		}
+		r.Statuses, r.Ages = e.foundJSON(i)
+		if e.Dense != nil {
+			width := len(p.Features)
+			r.Vector = e.Dense[i*width : (i+1)*width : (i+1)*width]
+		} else {
+			r.Inputs = e.inputsJSON(i)
+		}
+		rows = append(rows, r)
+	}
+	return rows
+}
