@@ -55,18 +55,14 @@ func (b *Batch) evaluate() {
 		if b.given[x.feature] != nil {
 			continue // the request brings it
 		}
+		if x.kernel != nil {
+			x.kernel(b, i)
+			continue
+		}
 		b.eval.owners = x.owners
 		for r := range b.rows {
 			b.eval.row = r
-			if x.arithmetic == nil {
-				b.putComputed(i, x, r)
-				continue
-			}
-			if v, ok := x.arithmetic(&b.eval); ok {
-				b.putFitting(i, x, r, b.columns[x.feature].setDouble(r, v))
-			} else {
-				b.putDefault(x.feature, r, schema.StatusNullValue)
-			}
+			b.putComputed(i, x, r)
 		}
 	}
 	b.eval.columns = nil
@@ -130,30 +126,48 @@ func isNone(out *ref.Val) bool {
 func (c *Column) setValue(r int, v ref.Val) bool {
 	switch v := v.(type) {
 	case types.Bool:
-		c.Bools[r] = bool(v)
+		return c.setBool(r, bool(v))
 	case types.Int:
-		if c.Type == schema.Int64 {
-			c.Int64s[r] = int64(v)
-			return true
-		}
-		c.Int32s[r] = int32(v)
-		return fitsInt32(int64(v))
+		return c.setInteger(r, int64(v))
 	case types.Double:
 		return c.setDouble(r, float64(v))
 	case types.String:
-		c.Strings[r] = string(v)
-		return len(v) <= schema.MaxValueBytes
+		return c.setText(r, string(v))
 	case types.Bytes:
 		c.Bytes[r] = v
 		return len(v) <= schema.MaxValueBytes
 	case types.Timestamp:
-		c.Int64s[r] = v.UnixMicro()
-		return c.Int64s[r] >= schema.BeginningOfTime && c.Int64s[r] <= schema.EndOfTime
+		return c.setMoment(r, v.UnixMicro())
 	}
 	return true
 }
 
-// setDouble is setValue of a double.
+// These are setValue of one type each.
+
+func (c *Column) setBool(r int, v bool) bool {
+	c.Bools[r] = v
+	return true
+}
+
+func (c *Column) setInteger(r int, v int64) bool {
+	if c.Type == schema.Int64 {
+		c.Int64s[r] = v
+		return true
+	}
+	c.Int32s[r] = int32(v)
+	return fitsInt32(v)
+}
+
+func (c *Column) setText(r int, v string) bool {
+	c.Strings[r] = v
+	return len(v) <= schema.MaxValueBytes
+}
+
+func (c *Column) setMoment(r int, micros int64) bool {
+	c.Int64s[r] = micros
+	return micros >= schema.BeginningOfTime && micros <= schema.EndOfTime
+}
+
 func (c *Column) setDouble(r int, v float64) bool {
 	if c.Type == schema.Float64 {
 		c.Float64s[r] = v

@@ -37,7 +37,7 @@ type expression struct {
 	program  cel.Program
 	owners   []string // of what it reads
 
-	arithmetic arithmetic // instead of program, where the expression is nothing else; nil elsewhere
+	kernel kernel // instead of program, where there is one for all of the expression; else nil
 }
 
 // A field reads one input from the row that is evaluated.
@@ -109,7 +109,11 @@ func compileExpression(c *schema.Catalog, o *schema.OnDemandView, f *schema.OnDe
 	if err != nil {
 		return nil, err
 	}
-	return &expression{view: o.Name, name: f.Name, declared: f.Type, program: program, owners: provider.names(), arithmetic: compileArithmetic(checked, provider)}, nil
+	x := &expression{view: o.Name, name: f.Name, declared: f.Type, program: program, owners: provider.names()}
+	if len(limits) == 0 { // kernels don't count
+		x.kernel = compileKernel(checked, provider, f.Type)
+	}
+	return x, nil
 }
 
 // checkCost refuses an expression that could cost more than one row is worth, and
