@@ -66,3 +66,18 @@ func TestAllocationsOfTexts(t *testing.T) {
 		}
 	}
 }
+
+// TestAllocationsOfExpressions: an expression that has a kernel allocates nothing
+// for each row.
+func TestAllocationsOfExpressions(t *testing.T) {
+	for _, kind := range kinds {
+		var got [2]float64
+		for i, rows := range []int{10, 1000} {
+			answer := expressionRequest(t, kind.typ, kind.expr, rows)
+			got[i] = testing.AllocsPerRun(5, func() { answer((*vector.Batch).WantColumns) })
+		}
+		if got[0] != got[1] {
+			t.Errorf("%s: %v allocations for 10 rows, and %v for 1000", kind.expr, got[0], got[1])
+		}
+	}
+}
