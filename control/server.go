@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/featurelog"
 	"larder/materialize"
 	"larder/schema"
 	"larder/scoring"
@@ -37,6 +38,8 @@ type Options struct {
 	VerifySample int           // how many keys of each then
 
 	Sources Sources // of model versions; none when empty
+
+	FeatureLog *featurelog.Log // nil when nothing is logged
 
 	Logger     *slog.Logger          // defaults to slog.Default()
 	Registerer prometheus.Registerer // defaults to one that nobody reads

@@ -73,7 +73,7 @@ func Run(ctx context.Context, opts Options) error {
 	if err := d.score(ctx, cluster.DSN(), server.GRPC); err != nil {
 		return err
 	}
-	if err := d.run(ctx, "verify", "--all", "--addr", server.GRPC); err != nil {
+	if err := d.check(ctx, server.GRPC); err != nil {
 		return err
 	}
 	if err := d.report(server); err != nil {
@@ -116,11 +116,15 @@ func (d *demo) load(ctx context.Context, dsn string) error {
 	return nil
 }
 
-// serve starts a server on the usual ports or, when one is taken, on free ones.
+// serve starts a server on the usual ports or, when one is taken, on free ones. Its
+// feature log begins anew.
 func (d *demo) serve(ctx context.Context, dsn string) (*launch.Process, error) {
+	if err := os.RemoveAll(d.log()); err != nil {
+		return nil, err
+	}
 	start := func(grpcAddr, httpAddr string) (*launch.Process, error) {
 		return launch.Start(ctx, d.Larder, []string{
-			"serve", "--postgres", dsn, "--data", filepath.Join(d.home, "data"), "--name", "demo",
+			"serve", "--postgres", dsn, "--data", filepath.Join(d.home, "data"), "--name", "demo", "--feature-log", d.log(),
 			"--grpc-addr", grpcAddr, "--http-addr", httpAddr, "--log-format", "json",
 		}, filepath.Join(d.home, "serve.log"))
 	}
@@ -151,6 +155,21 @@ func (d *demo) fill(ctx context.Context, addr string) error {
 	}
 	return d.materialized(ctx, addr)
 }
+
+// check shows that what was served is what a model is trained on: rows against their
+// source, logged vectors scored again, and vectors against a training set's.
+func (d *demo) check(ctx context.Context, addr string) error {
+	if err := d.run(ctx, "verify", "--all", "--addr", addr); err != nil {
+		return err
+	}
+	if err := d.run(ctx, "replay", "--log", d.log(), "--addr", addr); err != nil {
+		return err
+	}
+	return d.run(ctx, "skew", "--log", d.log(), "--addr", addr)
+}
+
+// log is the folder of the feature log.
+func (d *demo) log() string { return filepath.Join(d.home, "log") }
 
 // run runs a larder command as a user would, and says so.
 func (d *demo) run(ctx context.Context, args ...string) error {

@@ -53,7 +53,7 @@ func TestRun(t *testing.T) {
 	if r.RowsPerSecond <= 0 || r.RequestsPerSecond <= 0 || r.P50 <= 0 || r.P50 > r.P99 {
 		t.Errorf("the report has no such speeds: %s", raw)
 	}
-	for _, want := range []string{"$ larder apply ", "$ larder materialize --full --to ", "$ larder verify --all ", "Applied as version 1.", "grpcurl -plaintext", "curl -s http://127.0.0.1:"} {
+	for _, want := range []string{"$ larder apply ", "$ larder materialize --full --to ", "$ larder verify --all ", "$ larder replay --log ", "$ larder skew --log ", "Applied as version 1.", "grpcurl -plaintext", "curl -s http://127.0.0.1:"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the demo did not print %q:\n%s", want, &out)
 		}

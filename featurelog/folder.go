@@ -21,6 +21,7 @@ type folder struct {
 	opts    Options
 	metrics *metrics
 	queue   *queue
+	flushes chan chan error // asked of run
 
 	locked  *os.File
 	files   map[*schema.Plan]*file
@@ -31,7 +32,7 @@ type folder struct {
 }
 
 func openFolder(dir string, opts Options, m *metrics) (*folder, error) {
-	d := &folder{dir: dir, opts: opts, metrics: m, files: map[*schema.Plan]*file{}}
+	d := &folder{dir: dir, opts: opts, metrics: m, flushes: make(chan chan error), files: map[*schema.Plan]*file{}}
 	d.queue = newQueue(opts.MaxQueued, func(rows int) { m.drop(dropQueue, rows) })
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -58,26 +59,24 @@ func (d *folder) run(ctx context.Context) error {
 			d.take(e)
 		case <-tick.C:
 			d.finishOld()
+		case done := <-d.flushes:
+			done <- d.flush()
 		case <-ctx.Done():
-			return d.drain()
+			return errors.Join(d.flush(), d.locked.Close())
 		}
 	}
 }
 
-func (d *folder) drain() error {
-	for {
-		select {
-		case e := <-d.queue.entries:
-			d.take(e)
-			continue
-		default:
-		}
-		var errs []error
-		for plan := range d.files {
-			errs = append(errs, d.finish(plan))
-		}
-		return errors.Join(append(errs, d.locked.Close())...)
+// flush writes what waits now and finishes all files.
+func (d *folder) flush() error {
+	for range len(d.queue.entries) {
+		d.take(<-d.queue.entries)
 	}
+	var errs []error
+	for plan := range d.files {
+		errs = append(errs, d.finish(plan))
+	}
+	return errors.Join(errs...)
 }
 
 // take writes an entry.

@@ -120,3 +120,32 @@ func (l *Log) Run(ctx context.Context) error {
 	running.Wait()
 	return errors.Join(errs[:]...)
 }
+
+// Flush writes what was offered before and finishes all files, so that they can be
+// read. It waits for Run to do it.
+func (l *Log) Flush(ctx context.Context) error {
+	var all []chan chan error
+	if l.folder != nil {
+		all = append(all, l.folder.flushes)
+	}
+	if l.table != nil {
+		all = append(all, l.table.flushes)
+	}
+	for _, flushes := range all {
+		done := make(chan error, 1)
+		select {
+		case flushes <- done:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		select {
+		case err := <-done:
+			if err != nil {
+				return fmt.Errorf("feature log: %w", err)
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}

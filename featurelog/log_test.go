@@ -1,6 +1,8 @@
 package featurelog_test
 
 import (
+	"context"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -125,6 +127,28 @@ func TestNothingWaits(t *testing.T) {
 	dropped := r.dropped(t, "queue")
 	if dropped < 5000 || dropped > 9990 {
 		t.Errorf("%v of 10000 rows were dropped", dropped)
+	}
+}
+
+// TestFlush: what was offered before can be read, and what comes later too.
+func TestFlush(t *testing.T) {
+	dir := t.TempDir()
+	plan := modelPlan(t, &schema.ModelLog{Rate: 1})
+	r := start(t, dir, featurelog.Options{})
+	for i := range 3 {
+		r.Offer(entry(plan, uint64(i), 5))
+		if err := r.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, rows := read(t, dir); rows != int64(5*(i+1)) {
+			t.Errorf("%d rows; want %d", rows, 5*(i+1))
+		}
+	}
+	r.end()
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := r.Flush(ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("a log that nobody runs: %v", err)
 	}
 }
 

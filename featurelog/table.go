@@ -49,12 +49,13 @@ type table struct {
 	opts    Options
 	metrics *metrics
 	queue   *queue
+	flushes chan chan error // asked of run
 	waiting []Row
 	failing bool // the last write failed, as was told
 }
 
 func newTable(opts Options, m *metrics) *table {
-	return &table{to: opts.Table, opts: opts, metrics: m, queue: newQueue(opts.MaxQueued, func(rows int) { m.drop(dropTableQueue, rows) })}
+	return &table{to: opts.Table, opts: opts, metrics: m, flushes: make(chan chan error), queue: newQueue(opts.MaxQueued, func(rows int) { m.drop(dropTableQueue, rows) })}
 }
 
 // run writes until ctx ends, and then what waits still, for as long as one write
@@ -76,6 +77,9 @@ func (t *table) run(ctx context.Context) error {
 			t.take(writing, e)
 		case <-tick.C:
 			t.flush(writing)
+		case done := <-t.flushes:
+			t.drain(writing)
+			done <- nil // rows that were dropped are counted
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(writing, tableTimeout)
 			defer cancel()
@@ -85,16 +89,12 @@ func (t *table) run(ctx context.Context) error {
 	}
 }
 
+// drain writes what waits now.
 func (t *table) drain(ctx context.Context) {
-	for {
-		select {
-		case e := <-t.queue.entries:
-			t.take(ctx, e)
-		default:
-			t.flush(ctx)
-			return
-		}
+	for range len(t.queue.entries) {
+		t.take(ctx, <-t.queue.entries)
 	}
+	t.flush(ctx)
 }
 
 func (t *table) take(ctx context.Context, e *Entry) {

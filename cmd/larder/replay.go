@@ -41,11 +41,11 @@ file, ONNX Runtime or the machine is not what it was.`,
 	}
 	c := bindClient(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		files, err := logFiles(dir, model)
-		if err != nil {
-			return err
-		}
 		return c.control(func(control larderv1.ControlServiceClient) error {
+			files, err := flushedFiles(cmd.Context(), control, dir, model)
+			if err != nil {
+				return err
+			}
 			r := &replay{control: control, bar: newProgress(cmd.ErrOrStderr(), onTerminal(os.Stderr), "replaying", "rows")}
 			for _, f := range files {
 				if err := r.file(cmd.Context(), f); err != nil {
@@ -70,6 +70,15 @@ file, ONNX Runtime or the machine is not what it was.`,
 	return cmd
 }
 
+// flushedFiles is logFiles once the server has finished those that it writes, in case
+// the folder is the server's own.
+func flushedFiles(ctx context.Context, control larderv1.ControlServiceClient, dir, model string) ([]string, error) {
+	if _, err := control.FlushFeatureLog(ctx, &larderv1.FlushFeatureLogRequest{}); err != nil {
+		return nil, err
+	}
+	return logFiles(dir, model)
+}
+
 // logFiles returns the files of a feature log, of one model or of all.
 func logFiles(dir, model string) ([]string, error) {
 	var files []string
@@ -80,7 +89,7 @@ func logFiles(dir, model string) ([]string, error) {
 		return err
 	})
 	if err == nil && len(files) == 0 {
-		err = fmt.Errorf("no files of a feature log in %s; a model that says log has some a minute after its first request", dir)
+		err = fmt.Errorf("no files of a feature log in %s; a model that says log has some after its first request, on a server with --feature-log", dir)
 	}
 	return files, err
 }

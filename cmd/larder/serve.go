@@ -251,7 +251,7 @@ func (n *node) run(ctx context.Context) error {
 	n.control = control.New(control.Options{
 		Registry: n.registry, Offline: n.offline, History: n.history, Online: n.online, Runner: n.runner, Models: n.models,
 		Name: n.cfg.Name, Version: version, DataDir: n.cfg.Data, MaxMessageBytes: n.cfg.MaxMessage, Logger: n.log, Registerer: n.metrics,
-		VerifyEvery: n.cfg.VerifyEvery, VerifySample: n.cfg.VerifySample, Sources: n.sources,
+		VerifyEvery: n.cfg.VerifyEvery, VerifySample: n.cfg.VerifySample, Sources: n.sources, FeatureLog: n.features,
 	})
 	larderv1.RegisterControlServiceServer(shell, n.control)
 	n.control.Flight().Register(shell)

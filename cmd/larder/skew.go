@@ -42,15 +42,15 @@ code is 1 when anything does.`,
 	}
 	c := bindClient(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		files, err := logFiles(dir, model)
-		if err != nil {
-			return err
-		}
 		conn, err := c.dial()
 		if err != nil {
 			return err
 		}
 		defer conn.Close()
+		files, err := flushedFiles(cmd.Context(), larderv1.NewControlServiceClient(conn), dir, model)
+		if err != nil {
+			return err
+		}
 		s := &skews{conn: conn, bar: newProgress(cmd.ErrOrStderr(), onTerminal(os.Stderr), "rebuilding", "rows")}
 		err = s.files(cmd.Context(), files)
 		s.bar.end()

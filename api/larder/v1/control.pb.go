@@ -4271,6 +4271,78 @@ func (x *ScoreVectorsResponse) GetSha256() string {
 	return ""
 }
 
+type FlushFeatureLogRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FlushFeatureLogRequest) Reset() {
+	*x = FlushFeatureLogRequest{}
+	mi := &file_larder_v1_control_proto_msgTypes[58]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FlushFeatureLogRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FlushFeatureLogRequest) ProtoMessage() {}
+
+func (x *FlushFeatureLogRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[58]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FlushFeatureLogRequest.ProtoReflect.Descriptor instead.
+func (*FlushFeatureLogRequest) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{58}
+}
+
+type FlushFeatureLogResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FlushFeatureLogResponse) Reset() {
+	*x = FlushFeatureLogResponse{}
+	mi := &file_larder_v1_control_proto_msgTypes[59]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FlushFeatureLogResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FlushFeatureLogResponse) ProtoMessage() {}
+
+func (x *FlushFeatureLogResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[59]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FlushFeatureLogResponse.ProtoReflect.Descriptor instead.
+func (*FlushFeatureLogResponse) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{59}
+}
+
 type GetDatasetRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -4280,7 +4352,7 @@ type GetDatasetRequest struct {
 
 func (x *GetDatasetRequest) Reset() {
 	*x = GetDatasetRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[58]
+	mi := &file_larder_v1_control_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4292,7 +4364,7 @@ func (x *GetDatasetRequest) String() string {
 func (*GetDatasetRequest) ProtoMessage() {}
 
 func (x *GetDatasetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[58]
+	mi := &file_larder_v1_control_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4305,7 +4377,7 @@ func (x *GetDatasetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDatasetRequest.ProtoReflect.Descriptor instead.
 func (*GetDatasetRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{58}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *GetDatasetRequest) GetId() string {
@@ -4324,7 +4396,7 @@ type GetDatasetResponse struct {
 
 func (x *GetDatasetResponse) Reset() {
 	*x = GetDatasetResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[59]
+	mi := &file_larder_v1_control_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4336,7 +4408,7 @@ func (x *GetDatasetResponse) String() string {
 func (*GetDatasetResponse) ProtoMessage() {}
 
 func (x *GetDatasetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[59]
+	mi := &file_larder_v1_control_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4349,7 +4421,7 @@ func (x *GetDatasetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDatasetResponse.ProtoReflect.Descriptor instead.
 func (*GetDatasetResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{59}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *GetDatasetResponse) GetDataset() *Dataset {
@@ -4369,7 +4441,7 @@ type ListDatasetsRequest struct {
 
 func (x *ListDatasetsRequest) Reset() {
 	*x = ListDatasetsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[60]
+	mi := &file_larder_v1_control_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4381,7 +4453,7 @@ func (x *ListDatasetsRequest) String() string {
 func (*ListDatasetsRequest) ProtoMessage() {}
 
 func (x *ListDatasetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[60]
+	mi := &file_larder_v1_control_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4394,7 +4466,7 @@ func (x *ListDatasetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDatasetsRequest.ProtoReflect.Descriptor instead.
 func (*ListDatasetsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{60}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *ListDatasetsRequest) GetLimit() int32 {
@@ -4413,7 +4485,7 @@ type ListDatasetsResponse struct {
 
 func (x *ListDatasetsResponse) Reset() {
 	*x = ListDatasetsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[61]
+	mi := &file_larder_v1_control_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4425,7 +4497,7 @@ func (x *ListDatasetsResponse) String() string {
 func (*ListDatasetsResponse) ProtoMessage() {}
 
 func (x *ListDatasetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[61]
+	mi := &file_larder_v1_control_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4438,7 +4510,7 @@ func (x *ListDatasetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDatasetsResponse.ProtoReflect.Descriptor instead.
 func (*ListDatasetsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{61}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *ListDatasetsResponse) GetDatasets() []*Dataset {
@@ -4463,7 +4535,7 @@ type Dataset struct {
 
 func (x *Dataset) Reset() {
 	*x = Dataset{}
-	mi := &file_larder_v1_control_proto_msgTypes[62]
+	mi := &file_larder_v1_control_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4475,7 +4547,7 @@ func (x *Dataset) String() string {
 func (*Dataset) ProtoMessage() {}
 
 func (x *Dataset) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[62]
+	mi := &file_larder_v1_control_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4488,7 +4560,7 @@ func (x *Dataset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dataset.ProtoReflect.Descriptor instead.
 func (*Dataset) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{62}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Dataset) GetId() string {
@@ -4527,7 +4599,7 @@ type SaveSnapshotRequest struct {
 
 func (x *SaveSnapshotRequest) Reset() {
 	*x = SaveSnapshotRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[63]
+	mi := &file_larder_v1_control_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4539,7 +4611,7 @@ func (x *SaveSnapshotRequest) String() string {
 func (*SaveSnapshotRequest) ProtoMessage() {}
 
 func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[63]
+	mi := &file_larder_v1_control_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4552,7 +4624,7 @@ func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{63}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{65}
 }
 
 type SaveSnapshotResponse struct {
@@ -4565,7 +4637,7 @@ type SaveSnapshotResponse struct {
 
 func (x *SaveSnapshotResponse) Reset() {
 	*x = SaveSnapshotResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[64]
+	mi := &file_larder_v1_control_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4577,7 +4649,7 @@ func (x *SaveSnapshotResponse) String() string {
 func (*SaveSnapshotResponse) ProtoMessage() {}
 
 func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[64]
+	mi := &file_larder_v1_control_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4590,7 +4662,7 @@ func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{64}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *SaveSnapshotResponse) GetChunk() []byte {
@@ -4957,7 +5029,9 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x06scores\x18\x01 \x03(\x01R\x06scores\x12\x1d\n" +
 	"\n" +
 	"took_nanos\x18\x02 \x03(\x03R\ttookNanos\x12\x16\n" +
-	"\x06sha256\x18\x03 \x01(\tR\x06sha256\"#\n" +
+	"\x06sha256\x18\x03 \x01(\tR\x06sha256\"\x18\n" +
+	"\x16FlushFeatureLogRequest\"\x19\n" +
+	"\x17FlushFeatureLogResponse\"#\n" +
 	"\x11GetDatasetRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"B\n" +
 	"\x12GetDatasetResponse\x12,\n" +
@@ -4974,7 +5048,7 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\bmanifest\x18\x04 \x01(\tR\bmanifest\"\x15\n" +
 	"\x13SaveSnapshotRequest\",\n" +
 	"\x14SaveSnapshotResponse\x12\x14\n" +
-	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\xe3\f\n" +
+	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\xbd\r\n" +
 	"\x0eControlService\x127\n" +
 	"\x04Plan\x12\x16.larder.v1.PlanRequest\x1a\x17.larder.v1.PlanResponse\x12:\n" +
 	"\x05Apply\x12\x17.larder.v1.ApplyRequest\x1a\x18.larder.v1.ApplyResponse\x12E\n" +
@@ -4997,7 +5071,8 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"ListModels\x12\x1c.larder.v1.ListModelsRequest\x1a\x1d.larder.v1.ListModelsResponse\x12@\n" +
 	"\aGetPlan\x12\x19.larder.v1.GetPlanRequest\x1a\x1a.larder.v1.GetPlanResponse\x12?\n" +
 	"\x06Verify\x12\x18.larder.v1.VerifyRequest\x1a\x19.larder.v1.VerifyResponse0\x01\x12O\n" +
-	"\fScoreVectors\x12\x1e.larder.v1.ScoreVectorsRequest\x1a\x1f.larder.v1.ScoreVectorsResponse\x12I\n" +
+	"\fScoreVectors\x12\x1e.larder.v1.ScoreVectorsRequest\x1a\x1f.larder.v1.ScoreVectorsResponse\x12X\n" +
+	"\x0fFlushFeatureLog\x12!.larder.v1.FlushFeatureLogRequest\x1a\".larder.v1.FlushFeatureLogResponse\x12I\n" +
 	"\n" +
 	"GetDataset\x12\x1c.larder.v1.GetDatasetRequest\x1a\x1d.larder.v1.GetDatasetResponse\x12O\n" +
 	"\fListDatasets\x12\x1e.larder.v1.ListDatasetsRequest\x1a\x1f.larder.v1.ListDatasetsResponse\x12Q\n" +
@@ -5016,95 +5091,97 @@ func file_larder_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_larder_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 71)
+var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 73)
 var file_larder_v1_control_proto_goTypes = []any{
-	(Change_Action)(0),            // 0: larder.v1.Change.Action
-	(Run_State)(0),                // 1: larder.v1.Run.State
-	(*PlanRequest)(nil),           // 2: larder.v1.PlanRequest
-	(*DefinitionFiles)(nil),       // 3: larder.v1.DefinitionFiles
-	(*DefinitionFile)(nil),        // 4: larder.v1.DefinitionFile
-	(*PlanResponse)(nil),          // 5: larder.v1.PlanResponse
-	(*Change)(nil),                // 6: larder.v1.Change
-	(*ApplyRequest)(nil),          // 7: larder.v1.ApplyRequest
-	(*ApplyResponse)(nil),         // 8: larder.v1.ApplyResponse
-	(*ModelReport)(nil),           // 9: larder.v1.ModelReport
-	(*PutModelRequest)(nil),       // 10: larder.v1.PutModelRequest
-	(*PutModelResponse)(nil),      // 11: larder.v1.PutModelResponse
-	(*PushModelRequest)(nil),      // 12: larder.v1.PushModelRequest
-	(*PushModelResponse)(nil),     // 13: larder.v1.PushModelResponse
-	(*PromoteModelRequest)(nil),   // 14: larder.v1.PromoteModelRequest
-	(*PromoteModelResponse)(nil),  // 15: larder.v1.PromoteModelResponse
-	(*RollbackModelRequest)(nil),  // 16: larder.v1.RollbackModelRequest
-	(*RollbackModelResponse)(nil), // 17: larder.v1.RollbackModelResponse
-	(*RetireModelRequest)(nil),    // 18: larder.v1.RetireModelRequest
-	(*RetireModelResponse)(nil),   // 19: larder.v1.RetireModelResponse
-	(*HasModelsRequest)(nil),      // 20: larder.v1.HasModelsRequest
-	(*HasModelsResponse)(nil),     // 21: larder.v1.HasModelsResponse
-	(*ListVersionsRequest)(nil),   // 22: larder.v1.ListVersionsRequest
-	(*ListVersionsResponse)(nil),  // 23: larder.v1.ListVersionsResponse
-	(*Version)(nil),               // 24: larder.v1.Version
-	(*MaterializeRequest)(nil),    // 25: larder.v1.MaterializeRequest
-	(*MaterializeResponse)(nil),   // 26: larder.v1.MaterializeResponse
-	(*Run)(nil),                   // 27: larder.v1.Run
-	(*BadRows)(nil),               // 28: larder.v1.BadRows
-	(*GetRunRequest)(nil),         // 29: larder.v1.GetRunRequest
-	(*GetRunResponse)(nil),        // 30: larder.v1.GetRunResponse
-	(*CancelRunRequest)(nil),      // 31: larder.v1.CancelRunRequest
-	(*CancelRunResponse)(nil),     // 32: larder.v1.CancelRunResponse
-	(*GetStatusRequest)(nil),      // 33: larder.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),     // 34: larder.v1.GetStatusResponse
-	(*ViewStatus)(nil),            // 35: larder.v1.ViewStatus
-	(*ListModelsRequest)(nil),     // 36: larder.v1.ListModelsRequest
-	(*ListModelsResponse)(nil),    // 37: larder.v1.ListModelsResponse
-	(*ModelStatus)(nil),           // 38: larder.v1.ModelStatus
-	(*TrafficStatus)(nil),         // 39: larder.v1.TrafficStatus
-	(*VersionWeight)(nil),         // 40: larder.v1.VersionWeight
-	(*RampStatus)(nil),            // 41: larder.v1.RampStatus
-	(*ModelSource)(nil),           // 42: larder.v1.ModelSource
-	(*SetTrafficRequest)(nil),     // 43: larder.v1.SetTrafficRequest
-	(*RampSettings)(nil),          // 44: larder.v1.RampSettings
-	(*ShadowSettings)(nil),        // 45: larder.v1.ShadowSettings
-	(*SetTrafficResponse)(nil),    // 46: larder.v1.SetTrafficResponse
-	(*ResumeRampRequest)(nil),     // 47: larder.v1.ResumeRampRequest
-	(*ResumeRampResponse)(nil),    // 48: larder.v1.ResumeRampResponse
-	(*ModelVersionStatus)(nil),    // 49: larder.v1.ModelVersionStatus
-	(*GetPlanRequest)(nil),        // 50: larder.v1.GetPlanRequest
-	(*GetPlanResponse)(nil),       // 51: larder.v1.GetPlanResponse
-	(*Field)(nil),                 // 52: larder.v1.Field
-	(*VerifyRequest)(nil),         // 53: larder.v1.VerifyRequest
-	(*VerifyResponse)(nil),        // 54: larder.v1.VerifyResponse
-	(*ViewVerification)(nil),      // 55: larder.v1.ViewVerification
-	(*FeatureVerification)(nil),   // 56: larder.v1.FeatureVerification
-	(*Difference)(nil),            // 57: larder.v1.Difference
-	(*ScoreVectorsRequest)(nil),   // 58: larder.v1.ScoreVectorsRequest
-	(*ScoreVectorsResponse)(nil),  // 59: larder.v1.ScoreVectorsResponse
-	(*GetDatasetRequest)(nil),     // 60: larder.v1.GetDatasetRequest
-	(*GetDatasetResponse)(nil),    // 61: larder.v1.GetDatasetResponse
-	(*ListDatasetsRequest)(nil),   // 62: larder.v1.ListDatasetsRequest
-	(*ListDatasetsResponse)(nil),  // 63: larder.v1.ListDatasetsResponse
-	(*Dataset)(nil),               // 64: larder.v1.Dataset
-	(*SaveSnapshotRequest)(nil),   // 65: larder.v1.SaveSnapshotRequest
-	(*SaveSnapshotResponse)(nil),  // 66: larder.v1.SaveSnapshotResponse
-	nil,                           // 67: larder.v1.DefinitionFiles.ModelsEntry
-	nil,                           // 68: larder.v1.PushModelRequest.MetricsEntry
-	nil,                           // 69: larder.v1.PushModelRequest.TagsEntry
-	nil,                           // 70: larder.v1.RampSettings.GuardsEntry
-	nil,                           // 71: larder.v1.ModelVersionStatus.MetricsEntry
-	nil,                           // 72: larder.v1.ModelVersionStatus.TagsEntry
-	(*FeatureList)(nil),           // 73: larder.v1.FeatureList
-	(*Column)(nil),                // 74: larder.v1.Column
+	(Change_Action)(0),              // 0: larder.v1.Change.Action
+	(Run_State)(0),                  // 1: larder.v1.Run.State
+	(*PlanRequest)(nil),             // 2: larder.v1.PlanRequest
+	(*DefinitionFiles)(nil),         // 3: larder.v1.DefinitionFiles
+	(*DefinitionFile)(nil),          // 4: larder.v1.DefinitionFile
+	(*PlanResponse)(nil),            // 5: larder.v1.PlanResponse
+	(*Change)(nil),                  // 6: larder.v1.Change
+	(*ApplyRequest)(nil),            // 7: larder.v1.ApplyRequest
+	(*ApplyResponse)(nil),           // 8: larder.v1.ApplyResponse
+	(*ModelReport)(nil),             // 9: larder.v1.ModelReport
+	(*PutModelRequest)(nil),         // 10: larder.v1.PutModelRequest
+	(*PutModelResponse)(nil),        // 11: larder.v1.PutModelResponse
+	(*PushModelRequest)(nil),        // 12: larder.v1.PushModelRequest
+	(*PushModelResponse)(nil),       // 13: larder.v1.PushModelResponse
+	(*PromoteModelRequest)(nil),     // 14: larder.v1.PromoteModelRequest
+	(*PromoteModelResponse)(nil),    // 15: larder.v1.PromoteModelResponse
+	(*RollbackModelRequest)(nil),    // 16: larder.v1.RollbackModelRequest
+	(*RollbackModelResponse)(nil),   // 17: larder.v1.RollbackModelResponse
+	(*RetireModelRequest)(nil),      // 18: larder.v1.RetireModelRequest
+	(*RetireModelResponse)(nil),     // 19: larder.v1.RetireModelResponse
+	(*HasModelsRequest)(nil),        // 20: larder.v1.HasModelsRequest
+	(*HasModelsResponse)(nil),       // 21: larder.v1.HasModelsResponse
+	(*ListVersionsRequest)(nil),     // 22: larder.v1.ListVersionsRequest
+	(*ListVersionsResponse)(nil),    // 23: larder.v1.ListVersionsResponse
+	(*Version)(nil),                 // 24: larder.v1.Version
+	(*MaterializeRequest)(nil),      // 25: larder.v1.MaterializeRequest
+	(*MaterializeResponse)(nil),     // 26: larder.v1.MaterializeResponse
+	(*Run)(nil),                     // 27: larder.v1.Run
+	(*BadRows)(nil),                 // 28: larder.v1.BadRows
+	(*GetRunRequest)(nil),           // 29: larder.v1.GetRunRequest
+	(*GetRunResponse)(nil),          // 30: larder.v1.GetRunResponse
+	(*CancelRunRequest)(nil),        // 31: larder.v1.CancelRunRequest
+	(*CancelRunResponse)(nil),       // 32: larder.v1.CancelRunResponse
+	(*GetStatusRequest)(nil),        // 33: larder.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),       // 34: larder.v1.GetStatusResponse
+	(*ViewStatus)(nil),              // 35: larder.v1.ViewStatus
+	(*ListModelsRequest)(nil),       // 36: larder.v1.ListModelsRequest
+	(*ListModelsResponse)(nil),      // 37: larder.v1.ListModelsResponse
+	(*ModelStatus)(nil),             // 38: larder.v1.ModelStatus
+	(*TrafficStatus)(nil),           // 39: larder.v1.TrafficStatus
+	(*VersionWeight)(nil),           // 40: larder.v1.VersionWeight
+	(*RampStatus)(nil),              // 41: larder.v1.RampStatus
+	(*ModelSource)(nil),             // 42: larder.v1.ModelSource
+	(*SetTrafficRequest)(nil),       // 43: larder.v1.SetTrafficRequest
+	(*RampSettings)(nil),            // 44: larder.v1.RampSettings
+	(*ShadowSettings)(nil),          // 45: larder.v1.ShadowSettings
+	(*SetTrafficResponse)(nil),      // 46: larder.v1.SetTrafficResponse
+	(*ResumeRampRequest)(nil),       // 47: larder.v1.ResumeRampRequest
+	(*ResumeRampResponse)(nil),      // 48: larder.v1.ResumeRampResponse
+	(*ModelVersionStatus)(nil),      // 49: larder.v1.ModelVersionStatus
+	(*GetPlanRequest)(nil),          // 50: larder.v1.GetPlanRequest
+	(*GetPlanResponse)(nil),         // 51: larder.v1.GetPlanResponse
+	(*Field)(nil),                   // 52: larder.v1.Field
+	(*VerifyRequest)(nil),           // 53: larder.v1.VerifyRequest
+	(*VerifyResponse)(nil),          // 54: larder.v1.VerifyResponse
+	(*ViewVerification)(nil),        // 55: larder.v1.ViewVerification
+	(*FeatureVerification)(nil),     // 56: larder.v1.FeatureVerification
+	(*Difference)(nil),              // 57: larder.v1.Difference
+	(*ScoreVectorsRequest)(nil),     // 58: larder.v1.ScoreVectorsRequest
+	(*ScoreVectorsResponse)(nil),    // 59: larder.v1.ScoreVectorsResponse
+	(*FlushFeatureLogRequest)(nil),  // 60: larder.v1.FlushFeatureLogRequest
+	(*FlushFeatureLogResponse)(nil), // 61: larder.v1.FlushFeatureLogResponse
+	(*GetDatasetRequest)(nil),       // 62: larder.v1.GetDatasetRequest
+	(*GetDatasetResponse)(nil),      // 63: larder.v1.GetDatasetResponse
+	(*ListDatasetsRequest)(nil),     // 64: larder.v1.ListDatasetsRequest
+	(*ListDatasetsResponse)(nil),    // 65: larder.v1.ListDatasetsResponse
+	(*Dataset)(nil),                 // 66: larder.v1.Dataset
+	(*SaveSnapshotRequest)(nil),     // 67: larder.v1.SaveSnapshotRequest
+	(*SaveSnapshotResponse)(nil),    // 68: larder.v1.SaveSnapshotResponse
+	nil,                             // 69: larder.v1.DefinitionFiles.ModelsEntry
+	nil,                             // 70: larder.v1.PushModelRequest.MetricsEntry
+	nil,                             // 71: larder.v1.PushModelRequest.TagsEntry
+	nil,                             // 72: larder.v1.RampSettings.GuardsEntry
+	nil,                             // 73: larder.v1.ModelVersionStatus.MetricsEntry
+	nil,                             // 74: larder.v1.ModelVersionStatus.TagsEntry
+	(*FeatureList)(nil),             // 75: larder.v1.FeatureList
+	(*Column)(nil),                  // 76: larder.v1.Column
 }
 var file_larder_v1_control_proto_depIdxs = []int32{
 	3,  // 0: larder.v1.PlanRequest.files:type_name -> larder.v1.DefinitionFiles
 	4,  // 1: larder.v1.DefinitionFiles.files:type_name -> larder.v1.DefinitionFile
-	67, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
+	69, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
 	6,  // 3: larder.v1.PlanResponse.changes:type_name -> larder.v1.Change
 	0,  // 4: larder.v1.Change.action:type_name -> larder.v1.Change.Action
 	3,  // 5: larder.v1.ApplyRequest.files:type_name -> larder.v1.DefinitionFiles
 	6,  // 6: larder.v1.ApplyResponse.changes:type_name -> larder.v1.Change
 	9,  // 7: larder.v1.ApplyResponse.models:type_name -> larder.v1.ModelReport
-	68, // 8: larder.v1.PushModelRequest.metrics:type_name -> larder.v1.PushModelRequest.MetricsEntry
-	69, // 9: larder.v1.PushModelRequest.tags:type_name -> larder.v1.PushModelRequest.TagsEntry
+	70, // 8: larder.v1.PushModelRequest.metrics:type_name -> larder.v1.PushModelRequest.MetricsEntry
+	71, // 9: larder.v1.PushModelRequest.tags:type_name -> larder.v1.PushModelRequest.TagsEntry
 	6,  // 10: larder.v1.PushModelResponse.changes:type_name -> larder.v1.Change
 	9,  // 11: larder.v1.PushModelResponse.report:type_name -> larder.v1.ModelReport
 	6,  // 12: larder.v1.PromoteModelResponse.changes:type_name -> larder.v1.Change
@@ -5127,21 +5204,21 @@ var file_larder_v1_control_proto_depIdxs = []int32{
 	40, // 29: larder.v1.SetTrafficRequest.weights:type_name -> larder.v1.VersionWeight
 	44, // 30: larder.v1.SetTrafficRequest.ramp:type_name -> larder.v1.RampSettings
 	45, // 31: larder.v1.SetTrafficRequest.shadow:type_name -> larder.v1.ShadowSettings
-	70, // 32: larder.v1.RampSettings.guards:type_name -> larder.v1.RampSettings.GuardsEntry
+	72, // 32: larder.v1.RampSettings.guards:type_name -> larder.v1.RampSettings.GuardsEntry
 	6,  // 33: larder.v1.SetTrafficResponse.changes:type_name -> larder.v1.Change
 	9,  // 34: larder.v1.ModelVersionStatus.report:type_name -> larder.v1.ModelReport
-	71, // 35: larder.v1.ModelVersionStatus.metrics:type_name -> larder.v1.ModelVersionStatus.MetricsEntry
-	72, // 36: larder.v1.ModelVersionStatus.tags:type_name -> larder.v1.ModelVersionStatus.TagsEntry
-	73, // 37: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
+	73, // 35: larder.v1.ModelVersionStatus.metrics:type_name -> larder.v1.ModelVersionStatus.MetricsEntry
+	74, // 36: larder.v1.ModelVersionStatus.tags:type_name -> larder.v1.ModelVersionStatus.TagsEntry
+	75, // 37: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
 	52, // 38: larder.v1.GetPlanResponse.keys:type_name -> larder.v1.Field
 	52, // 39: larder.v1.GetPlanResponse.request:type_name -> larder.v1.Field
 	52, // 40: larder.v1.GetPlanResponse.features:type_name -> larder.v1.Field
 	55, // 41: larder.v1.VerifyResponse.views:type_name -> larder.v1.ViewVerification
 	56, // 42: larder.v1.ViewVerification.features:type_name -> larder.v1.FeatureVerification
 	57, // 43: larder.v1.ViewVerification.differences:type_name -> larder.v1.Difference
-	74, // 44: larder.v1.ScoreVectorsRequest.vector:type_name -> larder.v1.Column
-	64, // 45: larder.v1.GetDatasetResponse.dataset:type_name -> larder.v1.Dataset
-	64, // 46: larder.v1.ListDatasetsResponse.datasets:type_name -> larder.v1.Dataset
+	76, // 44: larder.v1.ScoreVectorsRequest.vector:type_name -> larder.v1.Column
+	66, // 45: larder.v1.GetDatasetResponse.dataset:type_name -> larder.v1.Dataset
+	66, // 46: larder.v1.ListDatasetsResponse.datasets:type_name -> larder.v1.Dataset
 	2,  // 47: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
 	7,  // 48: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
 	10, // 49: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
@@ -5161,33 +5238,35 @@ var file_larder_v1_control_proto_depIdxs = []int32{
 	50, // 63: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
 	53, // 64: larder.v1.ControlService.Verify:input_type -> larder.v1.VerifyRequest
 	58, // 65: larder.v1.ControlService.ScoreVectors:input_type -> larder.v1.ScoreVectorsRequest
-	60, // 66: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
-	62, // 67: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
-	65, // 68: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
-	5,  // 69: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
-	8,  // 70: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
-	11, // 71: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
-	21, // 72: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
-	13, // 73: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
-	15, // 74: larder.v1.ControlService.PromoteModel:output_type -> larder.v1.PromoteModelResponse
-	17, // 75: larder.v1.ControlService.RollbackModel:output_type -> larder.v1.RollbackModelResponse
-	19, // 76: larder.v1.ControlService.RetireModel:output_type -> larder.v1.RetireModelResponse
-	46, // 77: larder.v1.ControlService.SetTraffic:output_type -> larder.v1.SetTrafficResponse
-	48, // 78: larder.v1.ControlService.ResumeRamp:output_type -> larder.v1.ResumeRampResponse
-	23, // 79: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
-	26, // 80: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
-	30, // 81: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
-	32, // 82: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
-	34, // 83: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
-	37, // 84: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
-	51, // 85: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
-	54, // 86: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
-	59, // 87: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
-	61, // 88: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
-	63, // 89: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
-	66, // 90: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
-	69, // [69:91] is the sub-list for method output_type
-	47, // [47:69] is the sub-list for method input_type
+	60, // 66: larder.v1.ControlService.FlushFeatureLog:input_type -> larder.v1.FlushFeatureLogRequest
+	62, // 67: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
+	64, // 68: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
+	67, // 69: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
+	5,  // 70: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
+	8,  // 71: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
+	11, // 72: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
+	21, // 73: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
+	13, // 74: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
+	15, // 75: larder.v1.ControlService.PromoteModel:output_type -> larder.v1.PromoteModelResponse
+	17, // 76: larder.v1.ControlService.RollbackModel:output_type -> larder.v1.RollbackModelResponse
+	19, // 77: larder.v1.ControlService.RetireModel:output_type -> larder.v1.RetireModelResponse
+	46, // 78: larder.v1.ControlService.SetTraffic:output_type -> larder.v1.SetTrafficResponse
+	48, // 79: larder.v1.ControlService.ResumeRamp:output_type -> larder.v1.ResumeRampResponse
+	23, // 80: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
+	26, // 81: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
+	30, // 82: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
+	32, // 83: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
+	34, // 84: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
+	37, // 85: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
+	51, // 86: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
+	54, // 87: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
+	59, // 88: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
+	61, // 89: larder.v1.ControlService.FlushFeatureLog:output_type -> larder.v1.FlushFeatureLogResponse
+	63, // 90: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
+	65, // 91: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
+	68, // 92: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
+	70, // [70:93] is the sub-list for method output_type
+	47, // [47:70] is the sub-list for method input_type
 	47, // [47:47] is the sub-list for extension type_name
 	47, // [47:47] is the sub-list for extension extendee
 	0,  // [0:47] is the sub-list for field type_name
@@ -5218,7 +5297,7 @@ func file_larder_v1_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_larder_v1_control_proto_rawDesc), len(file_larder_v1_control_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   71,
+			NumMessages:   73,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,28 +19,29 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ControlService_Plan_FullMethodName          = "/larder.v1.ControlService/Plan"
-	ControlService_Apply_FullMethodName         = "/larder.v1.ControlService/Apply"
-	ControlService_PutModel_FullMethodName      = "/larder.v1.ControlService/PutModel"
-	ControlService_HasModels_FullMethodName     = "/larder.v1.ControlService/HasModels"
-	ControlService_PushModel_FullMethodName     = "/larder.v1.ControlService/PushModel"
-	ControlService_PromoteModel_FullMethodName  = "/larder.v1.ControlService/PromoteModel"
-	ControlService_RollbackModel_FullMethodName = "/larder.v1.ControlService/RollbackModel"
-	ControlService_RetireModel_FullMethodName   = "/larder.v1.ControlService/RetireModel"
-	ControlService_SetTraffic_FullMethodName    = "/larder.v1.ControlService/SetTraffic"
-	ControlService_ResumeRamp_FullMethodName    = "/larder.v1.ControlService/ResumeRamp"
-	ControlService_ListVersions_FullMethodName  = "/larder.v1.ControlService/ListVersions"
-	ControlService_Materialize_FullMethodName   = "/larder.v1.ControlService/Materialize"
-	ControlService_GetRun_FullMethodName        = "/larder.v1.ControlService/GetRun"
-	ControlService_CancelRun_FullMethodName     = "/larder.v1.ControlService/CancelRun"
-	ControlService_GetStatus_FullMethodName     = "/larder.v1.ControlService/GetStatus"
-	ControlService_ListModels_FullMethodName    = "/larder.v1.ControlService/ListModels"
-	ControlService_GetPlan_FullMethodName       = "/larder.v1.ControlService/GetPlan"
-	ControlService_Verify_FullMethodName        = "/larder.v1.ControlService/Verify"
-	ControlService_ScoreVectors_FullMethodName  = "/larder.v1.ControlService/ScoreVectors"
-	ControlService_GetDataset_FullMethodName    = "/larder.v1.ControlService/GetDataset"
-	ControlService_ListDatasets_FullMethodName  = "/larder.v1.ControlService/ListDatasets"
-	ControlService_SaveSnapshot_FullMethodName  = "/larder.v1.ControlService/SaveSnapshot"
+	ControlService_Plan_FullMethodName            = "/larder.v1.ControlService/Plan"
+	ControlService_Apply_FullMethodName           = "/larder.v1.ControlService/Apply"
+	ControlService_PutModel_FullMethodName        = "/larder.v1.ControlService/PutModel"
+	ControlService_HasModels_FullMethodName       = "/larder.v1.ControlService/HasModels"
+	ControlService_PushModel_FullMethodName       = "/larder.v1.ControlService/PushModel"
+	ControlService_PromoteModel_FullMethodName    = "/larder.v1.ControlService/PromoteModel"
+	ControlService_RollbackModel_FullMethodName   = "/larder.v1.ControlService/RollbackModel"
+	ControlService_RetireModel_FullMethodName     = "/larder.v1.ControlService/RetireModel"
+	ControlService_SetTraffic_FullMethodName      = "/larder.v1.ControlService/SetTraffic"
+	ControlService_ResumeRamp_FullMethodName      = "/larder.v1.ControlService/ResumeRamp"
+	ControlService_ListVersions_FullMethodName    = "/larder.v1.ControlService/ListVersions"
+	ControlService_Materialize_FullMethodName     = "/larder.v1.ControlService/Materialize"
+	ControlService_GetRun_FullMethodName          = "/larder.v1.ControlService/GetRun"
+	ControlService_CancelRun_FullMethodName       = "/larder.v1.ControlService/CancelRun"
+	ControlService_GetStatus_FullMethodName       = "/larder.v1.ControlService/GetStatus"
+	ControlService_ListModels_FullMethodName      = "/larder.v1.ControlService/ListModels"
+	ControlService_GetPlan_FullMethodName         = "/larder.v1.ControlService/GetPlan"
+	ControlService_Verify_FullMethodName          = "/larder.v1.ControlService/Verify"
+	ControlService_ScoreVectors_FullMethodName    = "/larder.v1.ControlService/ScoreVectors"
+	ControlService_FlushFeatureLog_FullMethodName = "/larder.v1.ControlService/FlushFeatureLog"
+	ControlService_GetDataset_FullMethodName      = "/larder.v1.ControlService/GetDataset"
+	ControlService_ListDatasets_FullMethodName    = "/larder.v1.ControlService/ListDatasets"
+	ControlService_SaveSnapshot_FullMethodName    = "/larder.v1.ControlService/SaveSnapshot"
 )
 
 // ControlServiceClient is the client API for ControlService service.
@@ -99,6 +100,9 @@ type ControlServiceClient interface {
 	// ScoreVectors scores vectors that are given, as a feature log has them, and
 	// reads nothing.
 	ScoreVectors(ctx context.Context, in *ScoreVectorsRequest, opts ...grpc.CallOption) (*ScoreVectorsResponse, error)
+	// FlushFeatureLog finishes the files of the feature log that are being written, so
+	// that they can be read. A server without a log has nothing to do.
+	FlushFeatureLog(ctx context.Context, in *FlushFeatureLogRequest, opts ...grpc.CallOption) (*FlushFeatureLogResponse, error)
 	// GetDataset returns the manifest of a training set that was built here.
 	// Training sets themselves come by Arrow Flight, on the same port.
 	GetDataset(ctx context.Context, in *GetDatasetRequest, opts ...grpc.CallOption) (*GetDatasetResponse, error)
@@ -327,6 +331,16 @@ func (c *controlServiceClient) ScoreVectors(ctx context.Context, in *ScoreVector
 	return out, nil
 }
 
+func (c *controlServiceClient) FlushFeatureLog(ctx context.Context, in *FlushFeatureLogRequest, opts ...grpc.CallOption) (*FlushFeatureLogResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(FlushFeatureLogResponse)
+	err := c.cc.Invoke(ctx, ControlService_FlushFeatureLog_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *controlServiceClient) GetDataset(ctx context.Context, in *GetDatasetRequest, opts ...grpc.CallOption) (*GetDatasetResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetDatasetResponse)
@@ -422,6 +436,9 @@ type ControlServiceServer interface {
 	// ScoreVectors scores vectors that are given, as a feature log has them, and
 	// reads nothing.
 	ScoreVectors(context.Context, *ScoreVectorsRequest) (*ScoreVectorsResponse, error)
+	// FlushFeatureLog finishes the files of the feature log that are being written, so
+	// that they can be read. A server without a log has nothing to do.
+	FlushFeatureLog(context.Context, *FlushFeatureLogRequest) (*FlushFeatureLogResponse, error)
 	// GetDataset returns the manifest of a training set that was built here.
 	// Training sets themselves come by Arrow Flight, on the same port.
 	GetDataset(context.Context, *GetDatasetRequest) (*GetDatasetResponse, error)
@@ -495,6 +512,9 @@ func (UnimplementedControlServiceServer) Verify(*VerifyRequest, grpc.ServerStrea
 }
 func (UnimplementedControlServiceServer) ScoreVectors(context.Context, *ScoreVectorsRequest) (*ScoreVectorsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ScoreVectors not implemented")
+}
+func (UnimplementedControlServiceServer) FlushFeatureLog(context.Context, *FlushFeatureLogRequest) (*FlushFeatureLogResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method FlushFeatureLog not implemented")
 }
 func (UnimplementedControlServiceServer) GetDataset(context.Context, *GetDatasetRequest) (*GetDatasetResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetDataset not implemented")
@@ -843,6 +863,24 @@ func _ControlService_ScoreVectors_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ControlService_FlushFeatureLog_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(FlushFeatureLogRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServiceServer).FlushFeatureLog(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ControlService_FlushFeatureLog_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServiceServer).FlushFeatureLog(ctx, req.(*FlushFeatureLogRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ControlService_GetDataset_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetDatasetRequest)
 	if err := dec(in); err != nil {
@@ -960,6 +998,10 @@ var ControlService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ScoreVectors",
 			Handler:    _ControlService_ScoreVectors_Handler,
+		},
+		{
+			MethodName: "FlushFeatureLog",
+			Handler:    _ControlService_FlushFeatureLog_Handler,
 		},
 		{
 			MethodName: "GetDataset",

@@ -757,6 +757,14 @@ class ScoreVectorsResponse(_message.Message):
     sha256: str
     def __init__(self, scores: _Optional[_Iterable[float]] = ..., took_nanos: _Optional[_Iterable[int]] = ..., sha256: _Optional[str] = ...) -> None: ...
 
+class FlushFeatureLogRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class FlushFeatureLogResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class GetDatasetRequest(_message.Message):
     __slots__ = ("id",)
     ID_FIELD_NUMBER: _ClassVar[int]
