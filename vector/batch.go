@@ -30,11 +30,15 @@ type Batch struct {
 	dense   []float32 // rows × features, row by row
 	tensors []Column  // of each feature; of no type where not asked for
 	columns []Column  // of each feature
+	// inputsOnly says that columns are there only for what expressions read and
+	// compute, as nobody asked for columns.
+	inputsOnly bool
 
 	// The memory of columns, kept for the next request.
 	ownColumns    []Column
 	valid         []bool
 	valueStatuses []schema.Status
+	inputs        Column // the values of columns, where inputsOnly; else they are made anew
 
 	nulls []null
 	// The bytes of strings, bytes and lists, until all rows were visited: rows
@@ -79,8 +83,10 @@ func (b *Batch) Reset(rows int, now int64) {
 	clear(b.ages)
 	clear(b.entities)
 	clear(b.given)
-	b.dense, b.tensors, b.columns = nil, nil, nil
+	b.dense, b.tensors, b.columns, b.inputsOnly = nil, nil, nil, false
 	clear(b.ownColumns)
+	clear(b.inputs.Strings[:cap(b.inputs.Strings)]) // of the last request's text
+	clear(b.inputs.Bytes[:cap(b.inputs.Bytes)])
 	clear(b.failed)
 	b.nulls, b.text, b.spans, b.missing = b.nulls[:0], b.text[:0], b.spans[:0], missing{}
 }
@@ -132,7 +138,8 @@ func (b *Batch) SetTensors(tensors []Column) {
 // wantInputs asks for the columns that expressions read.
 func (b *Batch) wantInputs() {
 	if len(b.program.expressions) > 0 && b.columns == nil {
-		b.WantColumns()
+		b.inputsOnly = true
+		b.makeColumns(&b.inputs)
 	}
 }
 
@@ -140,17 +147,35 @@ func (b *Batch) wantInputs() {
 // each request and stay when the batch is reused; the columns themselves, Valid
 // and Statuses belong to the batch.
 func (b *Batch) WantColumns() {
+	b.inputsOnly = false
+	b.makeColumns(new(Column))
+}
+
+// makeColumns makes the columns, of values in the memory of slab where it is
+// enough.
+func (b *Batch) makeColumns(slab *Column) {
 	features := b.program.features
 	b.ownColumns = resize(b.ownColumns, len(features))
 	b.valid = resize(b.valid, len(features)*b.rows)
 	b.valueStatuses = resize(b.valueStatuses, len(features)*b.rows)
 	valid, statuses := b.valid[:0], b.valueStatuses[:0]
 	for i := range b.ownColumns {
-		b.ownColumns[i] = Column{Type: features[i].Type, Valid: cut(&valid, b.rows), Statuses: cut(&statuses, b.rows)}
+		b.ownColumns[i] = Column{}
+		if !b.inputsOnly || b.program.evaluated[i] {
+			b.ownColumns[i] = Column{Type: features[i].Type, Valid: cut(&valid, b.rows), Statuses: cut(&statuses, b.rows)}
+		}
 	}
-	setValues(b.ownColumns, b.rows)
+	setValues(b.ownColumns, b.rows, slab)
 	b.columns = b.ownColumns
 	b.wantTexts()
+}
+
+// column returns the column of a feature, or nil where there is none to fill.
+func (b *Batch) column(feature int) *Column {
+	if b.columns == nil || b.inputsOnly && !b.program.evaluated[feature] {
+		return nil
+	}
+	return &b.columns[feature]
 }
 
 func (b *Batch) wantTexts() {
@@ -161,7 +186,7 @@ func (b *Batch) wantTexts() {
 // Columns returns a column per feature, in the order of the plan; nil unless
 // they were asked for. See WantColumns for what aliases the batch.
 func (b *Batch) Columns() []Column {
-	if b.columns == nil {
+	if b.columns == nil || b.inputsOnly {
 		return nil
 	}
 	return b.columns[:b.program.width]

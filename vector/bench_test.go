@@ -24,6 +24,25 @@ func BenchmarkColumns(b *testing.B) {
 	benchmark(b, func(int, int) func(batch *vector.Batch) { return (*vector.Batch).WantColumns })
 }
 
+// BenchmarkDenseWithExpressions is the request of 50 features of five views for a
+// float tensor, and three on-demand features that read four of them.
+func BenchmarkDenseWithExpressions(b *testing.B) {
+	for _, rows := range []int{1, 100} {
+		b.Run(fmt.Sprintf("rows=%d", rows), func(b *testing.B) {
+			r := newRequest(b, 5, rows, schema.OnDemandView{Name: "od", Sources: []string{"spend", "spend_0"}, Features: []schema.OnDemandFeature{
+				{Name: "share", Type: schema.Float64, Expr: "spend.f0 / (spend.f1 + 1.0)"},
+				{Name: "more", Type: schema.Bool, Expr: "spend.f2 > spend_0.f3 * 2.0"},
+				{Name: "known", Type: schema.Float64, Expr: "has(spend.f0) ? spend.f0 : 0.0"},
+			}})
+			tensor := make([]float32, rows*53)
+			b.ReportAllocs()
+			for b.Loop() {
+				r.answer(b, func(batch *vector.Batch) { batch.SetDense(tensor) })
+			}
+		})
+	}
+}
+
 func benchmark(b *testing.B, want func(rows, features int) func(batch *vector.Batch)) {
 	for _, rows := range []int{1, 100, 1100} {
 		for _, views := range []int{1, 5, 25} {
@@ -46,7 +65,7 @@ type request struct {
 	stored   []byte // fits each view
 }
 
-func newRequest(t testing.TB, views, rows int) *request {
+func newRequest(t testing.TB, views, rows int, onDemand ...schema.OnDemandView) *request {
 	t.Helper()
 	defs := oneView(t, "f0:float64 f1:float64 f2:float64 f3:float64 f4:float64 f5:float64 f6:float64 f7:float64 f8:float64 f9:float64", "")
 	for v := range views - 1 {
@@ -54,6 +73,10 @@ func newRequest(t testing.TB, views, rows int) *request {
 		view.Name = fmt.Sprintf("spend_%d", v)
 		defs.FeatureViews = append(defs.FeatureViews, view)
 		defs.FeatureServices[0].Features = append(defs.FeatureServices[0].Features, view.Name+":*")
+	}
+	defs.OnDemandViews = onDemand
+	for _, o := range onDemand {
+		defs.FeatureServices[0].Features = append(defs.FeatureServices[0].Features, o.Name+":*")
 	}
 	plan := servicePlan(t, defs)
 	customers := make([]int64, rows)

@@ -106,24 +106,33 @@ func (c *Column) appendList(from *Column, j int) {
 	}
 }
 
-// reserve makes room for n elements of a type in the slice that holds them.
+// reserve makes room for n elements of a type in the slice that holds them, which
+// it keeps where it has the room.
 func (c *Column) reserve(t schema.Type, n int) {
 	switch t {
 	case schema.Bool:
-		c.Bools = make([]bool, 0, n)
+		c.Bools = room(c.Bools, n)
 	case schema.Int32:
-		c.Int32s = make([]int32, 0, n)
+		c.Int32s = room(c.Int32s, n)
 	case schema.Int64, schema.Timestamp:
-		c.Int64s = make([]int64, 0, n)
+		c.Int64s = room(c.Int64s, n)
 	case schema.Float32:
-		c.Float32s = make([]float32, 0, n)
+		c.Float32s = room(c.Float32s, n)
 	case schema.Float64:
-		c.Float64s = make([]float64, 0, n)
+		c.Float64s = room(c.Float64s, n)
 	case schema.String:
-		c.Strings = make([]string, 0, n)
+		c.Strings = room(c.Strings, n)
 	case schema.Bytes:
-		c.Bytes = make([][]byte, 0, n)
+		c.Bytes = room(c.Bytes, n)
 	}
+}
+
+// room returns an empty slice with room for n values.
+func room[T any](s []T, n int) []T {
+	if s == nil || cap(s) < n {
+		return make([]T, 0, n)
+	}
+	return s[:0]
 }
 
 // resize gives a column that was reserved n zero values.
@@ -160,9 +169,10 @@ func newColumn(t schema.Type, n int) Column {
 }
 
 // setValues gives columns of features room for rows values each, out of one
-// piece of memory for all values of a type: the number of allocations depends on
-// neither rows nor features. Lists get their elements later.
-func setValues(columns []Column, rows int) {
+// piece of memory for all values of a type, that of slab where it is enough: the
+// number of allocations depends on neither rows nor features. Lists get their
+// elements later. Columns without a type get nothing.
+func setValues(columns []Column, rows int, slab *Column) {
 	var counts [schema.Timestamp + 1]int // of scalar columns, by type
 	lists := 0
 	for i := range columns {
@@ -175,15 +185,15 @@ func setValues(columns []Column, rows int) {
 			counts[t]++
 		}
 	}
-	var slab Column
 	for t, n := range counts {
 		if n > 0 {
 			slab.reserve(schema.Type(t), n*rows)
 		}
 	}
-	slab.Ends = make([]uint32, 0, lists*rows)
+	slab.Ends = room(slab.Ends, lists*rows)
+	rest := *slab
 	for i := range columns {
-		slab.cutInto(&columns[i], rows)
+		rest.cutInto(&columns[i], rows)
 	}
 }
 

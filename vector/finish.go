@@ -42,14 +42,20 @@ func (b *Batch) Finish() error {
 // defaults where there is no row.
 func (b *Batch) finishView(view int) {
 	features, statuses := b.program.views[view].features, b.Statuses(view)
-	if b.columns != nil {
-		valid := b.columns[features[0]].Valid
+	var valid []bool
+	for _, feature := range features {
+		c := b.column(feature)
+		if c == nil {
+			continue
+		}
+		copy(c.Statuses, statuses)
+		if valid != nil {
+			copy(c.Valid, valid)
+			continue
+		}
+		valid = c.Valid
 		for r, status := range statuses {
 			valid[r] = status == schema.StatusPresent
-		}
-		for _, feature := range features {
-			copy(b.columns[feature].Valid, valid)
-			copy(b.columns[feature].Statuses, statuses)
 		}
 	}
 	for r, status := range statuses {
@@ -77,8 +83,7 @@ func (b *Batch) putDefault(feature, r int, status schema.Status) {
 			b.tensors[feature].putNull(r)
 		}
 	}
-	if b.columns != nil {
-		c := &b.columns[feature]
+	if c := b.column(feature); c != nil {
 		c.Statuses[r], c.Valid[r] = status, d.Valid[0]
 		c.copyRow(r, d, 0)
 	}
@@ -89,6 +94,7 @@ func (b *Batch) putDefault(feature, r int, status schema.Status) {
 
 // putGiven puts the values that the request brings for a feature.
 func (b *Batch) putGiven(feature int, given *Column) {
+	column := b.column(feature)
 	for r := range b.rows {
 		if given.IsNull(r) {
 			b.putDefault(feature, r, schema.StatusNullValue)
@@ -101,10 +107,9 @@ func (b *Batch) putGiven(feature int, given *Column) {
 		if b.tensors != nil && visible {
 			b.tensors[feature].putRow(r, given, r)
 		}
-		if b.columns != nil {
-			c := &b.columns[feature]
-			c.Statuses[r], c.Valid[r] = schema.StatusPresent, true
-			c.copyRow(r, given, r)
+		if column != nil {
+			column.Statuses[r], column.Valid[r] = schema.StatusPresent, true
+			column.copyRow(r, given, r)
 		}
 	}
 }

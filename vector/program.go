@@ -25,6 +25,7 @@ type Program struct {
 	strict   bool           // the model asks to fail when a value is missing
 
 	expressions []*expression // in the order of evaluation
+	evaluated   []bool        // the features that expressions read or compute
 }
 
 type viewProgram struct {
@@ -39,6 +40,7 @@ type layoutProgram struct {
 	layout *row.Layout
 	runs   []run  // numbers and bools, for a float tensor
 	fixed  []move // bools, numbers and timestamps
+	inputs []move // those of fixed that expressions read
 	texts  []move // strings, bytes and lists
 
 	wanted   []byte // null bits of the columns that are read
@@ -99,6 +101,7 @@ func Compile(plan *schema.Plan) (*Program, error) {
 
 func (p *Program) compileExpressions() error {
 	columns := map[string]int{}
+	p.evaluated = make([]bool, len(p.features))
 	for i, f := range p.features {
 		columns[f.Name] = i
 	}
@@ -109,6 +112,10 @@ func (p *Program) compileExpressions() error {
 			return fmt.Errorf("on-demand view %q: feature %q: %w", e.View.Name, e.Feature.Name, err)
 		}
 		x.feature = number
+		p.evaluated[number] = true
+		for _, input := range e.Inputs {
+			p.evaluated[input] = true
+		}
 		p.expressions = append(p.expressions, x)
 	}
 	return nil
@@ -149,6 +156,9 @@ func (p *Program) compileLayout(v *schema.PlanView, columns []schema.Column) *la
 			continue
 		}
 		l.fixed = append(l.fixed, m)
+		if p.evaluated[m.feature] {
+			l.inputs = append(l.inputs, m)
+		}
 		if isNumber(m.kind) && m.feature < p.width {
 			l.addRun(m)
 		}

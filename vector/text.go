@@ -37,8 +37,8 @@ func (b *Batch) putTexts() {
 		}
 		copies.keep(b.text, t)
 		spans := b.spans[slot*b.rows:][:b.rows]
-		if b.columns != nil {
-			b.columns[feature].setTexts(&copies, spans)
+		if c := b.column(feature); c != nil {
+			c.setTexts(&copies, spans)
 		}
 		if b.tensors != nil && feature < b.program.width {
 			b.tensors[feature].setTexts(&copies, spans)
@@ -61,13 +61,10 @@ func (c *Column) setTexts(copies *kept, spans [][2]uint32) {
 
 // joinLists lays the lists of each column of lists end to end.
 func (b *Batch) joinLists() error {
-	if b.columns == nil {
-		return nil
-	}
 	var copies kept
 	for slot, feature := range b.program.texts {
-		c := &b.columns[feature]
-		if !c.Type.IsList() {
+		c := b.column(feature)
+		if c == nil || !c.Type.IsList() {
 			continue
 		}
 		copies.keep(b.text, c.Type.Elem())

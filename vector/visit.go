@@ -52,8 +52,12 @@ func (b *Batch) take(v *viewProgram, l *layoutProgram, r int, stored []byte) err
 		}
 	}
 	if b.columns != nil {
-		for i := range l.fixed {
-			m := &l.fixed[i]
+		moves := l.fixed
+		if b.inputsOnly {
+			moves = l.inputs
+		}
+		for i := range moves {
+			m := &moves[i]
 			b.columns[m.feature].setRaw(r, stored[m.offset:])
 		}
 	}
