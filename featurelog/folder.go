@@ -51,12 +51,13 @@ func openFolder(dir string, opts Options, m *metrics) (*folder, error) {
 }
 
 func (d *folder) run(ctx context.Context) error {
-	tick := time.NewTicker(d.opts.MaxFileAge / 4)
+	tick, look := time.NewTicker(d.opts.MaxFileAge/4), time.NewTicker(drainEvery)
 	defer tick.Stop()
+	defer look.Stop()
 	for {
 		select {
-		case e := <-d.queue.entries:
-			d.take(e)
+		case <-look.C:
+			d.takeAll()
 		case <-tick.C:
 			d.finishOld()
 		case done := <-d.flushes:
@@ -69,14 +70,18 @@ func (d *folder) run(ctx context.Context) error {
 
 // flush writes what waits now and finishes all files.
 func (d *folder) flush() error {
-	for range len(d.queue.entries) {
-		d.take(<-d.queue.entries)
-	}
+	d.takeAll()
 	var errs []error
 	for plan := range d.files {
 		errs = append(errs, d.finish(plan))
 	}
 	return errors.Join(errs...)
+}
+
+func (d *folder) takeAll() {
+	for range len(d.queue.entries) {
+		d.take(<-d.queue.entries)
+	}
 }
 
 // take writes an entry.

@@ -1,9 +1,17 @@
 package featurelog
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // maxQueuedEntries bounds the entries that wait, however small.
 const maxQueuedEntries = 1 << 14
+
+// drainEvery is how often who writes looks at what waits. Whoever waited at the queue
+// itself would have to be woken by each request, which takes it longer than all
+// else about the log.
+const drainEvery = 10 * time.Millisecond
 
 // A queue holds what waits for one that writes. Any number may offer at once.
 type queue struct {

@@ -67,14 +67,15 @@ func (t *table) run(ctx context.Context) error {
 		t.dropOld(ctx)
 	}()
 	defer func() { <-dropping }()
-	tick := time.NewTicker(tableDelay)
+	tick, look := time.NewTicker(tableDelay), time.NewTicker(drainEvery)
 	defer tick.Stop()
+	defer look.Stop()
 	// A write that has begun is finished also when ctx ends.
 	writing := context.WithoutCancel(ctx)
 	for {
 		select {
-		case e := <-t.queue.entries:
-			t.take(writing, e)
+		case <-look.C:
+			t.takeAll(writing)
 		case <-tick.C:
 			t.flush(writing)
 		case done := <-t.flushes:
@@ -91,10 +92,14 @@ func (t *table) run(ctx context.Context) error {
 
 // drain writes what waits now.
 func (t *table) drain(ctx context.Context) {
+	t.takeAll(ctx)
+	t.flush(ctx)
+}
+
+func (t *table) takeAll(ctx context.Context) {
 	for range len(t.queue.entries) {
 		t.take(ctx, <-t.queue.entries)
 	}
-	t.flush(ctx)
 }
 
 func (t *table) take(ctx context.Context, e *Entry) {
