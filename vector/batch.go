@@ -48,8 +48,9 @@ type Batch struct {
 	spans   [][2]uint32 // in text, of each of Program.texts and row
 	missing missing
 
-	eval   evaluation
-	failed [][failures]int // of each expression
+	eval          evaluation
+	computedBytes int             // of lists
+	failed        [][failures]int // of each expression
 }
 
 // A null is a value that a visible row lacks.
@@ -89,6 +90,7 @@ func (b *Batch) Reset(rows int, now int64) {
 	clear(b.inputs.Bytes[:cap(b.inputs.Bytes)])
 	clear(b.failed)
 	b.nulls, b.text, b.spans, b.missing = b.nulls[:0], b.text[:0], b.spans[:0], missing{}
+	b.computedBytes = 0
 }
 
 // SetTimes decides each row at a time of its own, in microseconds since 1970 UTC,

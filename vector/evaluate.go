@@ -9,6 +9,7 @@ import (
 
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/common/types/traits"
 	"cel.dev/cel-go/interpreter"
 
 	"larder/schema"
@@ -49,7 +50,8 @@ func (e *evaluation) ResolveName(name string) (any, bool) {
 func (e *evaluation) Parent() interpreter.Activation { return nil }
 
 // evaluate computes the on-demand features of all rows.
-func (b *Batch) evaluate() {
+func (b *Batch) evaluate() error {
+	defer func() { b.eval.columns = nil }()
 	b.eval.columns = b.columns
 	for i, x := range b.program.expressions {
 		if b.given[x.feature] != nil {
@@ -60,12 +62,18 @@ func (b *Batch) evaluate() {
 			continue
 		}
 		b.eval.owners = x.owners
+		if x.declared.IsList() {
+			if err := b.evaluateLists(i, x); err != nil {
+				return err
+			}
+			continue
+		}
 		for r := range b.rows {
 			b.eval.row = r
 			b.putComputed(i, x, r)
 		}
 	}
-	b.eval.columns = nil
+	return nil
 }
 
 // putComputed puts the value of one expression in one row.
@@ -138,6 +146,8 @@ func (c *Column) setValue(r int, v ref.Val) bool {
 		return len(v) <= schema.MaxValueBytes
 	case types.Timestamp:
 		return c.setMoment(r, v.UnixMicro())
+	case traits.Lister:
+		return c.appendComputed(v)
 	}
 	return true
 }

@@ -186,15 +186,15 @@ func checkReads(checked *cel.Ast, known []schema.Input, p *owners) error {
 
 // checkResult tells whether an expression's type is a feature's.
 func checkResult(got *cel.Type, want schema.Type) error {
-	if want.IsList() {
-		return fmt.Errorf("an on-demand feature can't be %s; compute one value, as in NAME.size() or math.greatest(NAME)", want)
-	}
 	if got.Kind() == types.OpaqueKind && got.TypeName() == "optional_type" && len(got.Parameters()) == 1 {
 		got = got.Parameters()[0] // none is null
 	}
 	fits := celType(want)
 	if got.IsExactType(fits) {
 		return nil
+	}
+	if want.IsList() {
+		return fmt.Errorf("the expression is %s, and the feature is %s, which wants %s; declare another type, or convert the elements with .map(x, ...)", celName(got), want, celName(fits))
 	}
 	return fmt.Errorf("the expression is %s, and the feature is %s, which wants %[3]s; declare another type, or convert with %[3]s(...)", celName(got), want, celName(fits))
 }

@@ -31,7 +31,9 @@ func (b *Batch) Finish() error {
 	if err := b.joinLists(); err != nil {
 		return err
 	}
-	b.evaluate()
+	if err := b.evaluate(); err != nil {
+		return err
+	}
 	if b.missing.found {
 		return b.missingError()
 	}

@@ -64,7 +64,7 @@ func (b *Batch) joinLists() error {
 	var copies kept
 	for slot, feature := range b.program.texts {
 		c := b.column(feature)
-		if c == nil || !c.Type.IsList() {
+		if c == nil || !c.Type.IsList() || b.computes(feature) {
 			continue
 		}
 		copies.keep(b.text, c.Type.Elem())

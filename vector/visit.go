@@ -103,12 +103,16 @@ func (b *Batch) takeTexts(v *viewProgram, l *layoutProgram, r int, stored []byte
 		}
 		start := len(b.text)
 		if start+len(raw) > MaxTextBytes {
-			return schema.Errorf(schema.Exhausted, "VALUES_TOO_LARGE", "the strings, bytes and lists of these rows take more than %d MiB; ask for fewer rows or features", MaxTextBytes>>20)
+			return valuesTooLarge()
 		}
 		b.text = append(b.text, raw...)
 		b.spans[m.text*b.rows+r] = [2]uint32{uint32(start), uint32(len(b.text))}
 	}
 	return nil
+}
+
+func valuesTooLarge() error {
+	return schema.Errorf(schema.Exhausted, "VALUES_TOO_LARGE", "the strings, bytes and lists of these rows take more than %d MiB; ask for fewer rows or features", MaxTextBytes>>20)
 }
 
 func (v *viewProgram) corrupt(err error) error {

@@ -1,0 +1,67 @@
+package vector
+
+import (
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/traits"
+
+	"larder/schema"
+)
+
+// computes tells whether the values of a feature are computed for this request.
+func (b *Batch) computes(feature int) bool {
+	return b.program.features[feature].Expr != nil && b.given[feature] == nil
+}
+
+// evaluateLists computes the lists of all rows, which lie end to end. All that one
+// request computes is bounded, as what it reads is.
+func (b *Batch) evaluateLists(number int, x *expression) error {
+	c, missing := &b.columns[x.feature], &b.program.defaults[x.feature]
+	for r := range b.rows {
+		b.eval.row = r
+		b.putComputed(number, x, r)
+		if c.Statuses[r] != schema.StatusPresent {
+			c.appendList(missing, 0)
+		}
+		c.Ends[r] = uint32(c.elements())
+		b.computedBytes += c.listBytes(r)
+		if b.computedBytes > MaxTextBytes {
+			return valuesTooLarge()
+		}
+	}
+	return nil
+}
+
+// appendComputed appends the elements of a result and tells whether they fit: each
+// in the type, and all in what another expression may read.
+func (c *Column) appendComputed(list traits.Lister) bool {
+	n := int(list.Size().(types.Int))
+	if n > maxReadElements {
+		return false
+	}
+	elements := newColumn(c.Type.Elem(), n)
+	for i := range n {
+		if !elements.setValue(i, list.Get(types.Int(i))) {
+			return false
+		}
+	}
+	elements.Type, elements.Ends = c.Type, []uint32{uint32(n)}
+	c.appendList(&elements, 0)
+	return true
+}
+
+// listBytes returns about how much memory the list of a row takes.
+func (c *Column) listBytes(r int) int {
+	start, end := c.List(r)
+	size := 8 * int(end-start)
+	switch c.Type.Elem() {
+	case schema.String:
+		for _, s := range c.Strings[start:end] {
+			size += len(s)
+		}
+	case schema.Bytes:
+		for _, s := range c.Bytes[start:end] {
+			size += len(s)
+		}
+	}
+	return size
+}
