@@ -25,6 +25,7 @@ on_demand_views:
     features:
       - {name: ratio, type: float64, expr: "request.paid / spend.amount"}
       - {name: share, type: int64, expr: "100 / request.times", default: -1}
+      - {name: both, type: list<float64>, expr: "[request.paid, spend.amount]"}
   - name: derived
     sources: [context]
     features:
@@ -67,6 +68,7 @@ models: [{name: high, feature_service: high, versions: [{version: 1, onnx: model
 	want := []string{
 		"context:ratio 2.5 PRESENT", "context:ratio 1.25 PRESENT", "context:ratio null NULL_VALUE",
 		"context:share 25 PRESENT", "context:share -1 NULL_VALUE", "context:share 14 PRESENT",
+		"context:both [5,2] PRESENT", "context:both [5,4] PRESENT", "context:both null NULL_VALUE",
 		"derived:high 1 PRESENT", "derived:high 0 PRESENT", "derived:high 0 NULL_VALUE",
 	}
 	if diff := cmp.Diff(want, lines); diff != "" {
