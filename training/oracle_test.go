@@ -130,6 +130,7 @@ func propertyDefinitions(ttls []schema.Duration) *schema.Definitions {
 				{Name: "share", Type: schema.Int64, Default: int64(-9), Expr: "100 / spend.n"},
 				{Name: "either", Type: schema.Bool, Expr: "has(pairs.b) && pairs.b || days.y > 50.0"},
 				{Name: "word", Type: schema.String, Expr: `spend.s + "!"`},
+				{Name: "longer", Type: schema.List(schema.Int64), Expr: "spend.l + [spend.n]"},
 			},
 		}, {
 			Name: "ratios", Request: []schema.Feature{{Name: "amount", Type: schema.Float64, Default: 7.0}}, Sources: []string{"spend"},
@@ -152,6 +153,10 @@ func compute(by map[string]answer) {
 		by["mix:either"] = answer{true, schema.StatusPresent}
 	}
 	by["mix:word"] = answer{by["spend:s"].value.(string) + "!", schema.StatusPresent}
+	by["mix:longer"] = null
+	if l := by["spend:l"].value; l != nil {
+		by["mix:longer"] = answer{append(slices.Clone(l.([]any)), int64(by["spend:n"].value.(int32))), schema.StatusPresent}
+	}
 }
 
 // drawFacts draws the history of a view: no two good rows of a key are equal in
