@@ -124,12 +124,9 @@ func readCells(t *testing.T, a arrow.Array) (out []any) {
 	return out
 }
 
-// TestEveryBit: whatever the requests sent and the model was fed is read from the
-// file as it was, nulls and NaNs of any bits too. One file takes them all.
-func TestEveryBit(t *testing.T) {
-	plan, dir := typedPlan(t), t.TempDir()
-	log := start(t, dir, featurelog.Options{})
-	entries := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) *featurelog.Entry {
+// drawEntries are 300 requests of typedPlan, always the same.
+func drawEntries(plan *schema.Plan) []*featurelog.Entry {
+	return rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) *featurelog.Entry {
 		e := &featurelog.Entry{Plan: plan, ID: rapid.Uint64().Draw(rt, "id"), Rows: rapid.IntRange(1, 20).Draw(rt, "rows")}
 		for i, typ := range everyType {
 			e.Tensors = append(e.Tensors, drawColumn(rt, typ, e.Rows, false))
@@ -139,6 +136,14 @@ func TestEveryBit(t *testing.T) {
 		e.Scores = drawColumn(rt, schema.Float64, e.Rows, false).Float64s
 		return e
 	}), 300, 300).Example(1)
+}
+
+// TestEveryBit: whatever the requests sent and the model was fed is read from the
+// file as it was, nulls and NaNs of any bits too. One file takes them all.
+func TestEveryBit(t *testing.T) {
+	plan, dir := typedPlan(t), t.TempDir()
+	log := start(t, dir, featurelog.Options{})
+	entries := drawEntries(plan)
 	for _, e := range entries {
 		log.Offer(e)
 	}

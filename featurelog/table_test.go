@@ -2,7 +2,10 @@ package featurelog_test
 
 import (
 	"context"
+	"encoding/json"
 	"math"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -114,6 +117,109 @@ func TestTable(t *testing.T) {
 	}
 	if n := p.rows(t); n != 2 {
 		t.Errorf("%d rows; want 2", n)
+	}
+}
+
+// readJSON is the column of one value that a JSON object of the table has by a name.
+func readJSON(t *testing.T, object []byte, name string, typ schema.Type) vector.Column {
+	t.Helper()
+	var values map[string]json.RawMessage
+	if err := json.Unmarshal(object, &values); err != nil {
+		t.Fatal(err)
+	}
+	raw := string(values[name])
+	if raw == "null" {
+		return vector.Column{Type: typ, Bools: make([]bool, 1), Int32s: make([]int32, 1), Int64s: make([]int64, 1), Float32s: make([]float32, 1), Float64s: make([]float64, 1), Strings: make([]string, 1), Valid: []bool{false}}
+	}
+	float := func(bits int) uint64 {
+		text := strings.Trim(raw, `"`)
+		if payload, isNaN := strings.CutPrefix(text, "NaN:"); isNaN {
+			v, err := strconv.ParseUint(payload, 16, bits)
+			if err != nil {
+				t.Fatalf("%s: %v", raw, err)
+			}
+			return v
+		}
+		if text == "NaN" { // that which C has for 0/0
+			return map[int]uint64{32: 0x7fc00000, 64: 0x7ff8000000000000}[bits]
+		}
+		v, err := strconv.ParseFloat(text, bits)
+		if err != nil {
+			t.Fatalf("%s: %v", raw, err)
+		}
+		if bits == 32 {
+			return uint64(math.Float32bits(float32(v)))
+		}
+		return math.Float64bits(v)
+	}
+	c := vector.Column{Type: typ}
+	var err error
+	switch typ {
+	case schema.Bool:
+		c.Bools = []bool{raw == "true"}
+	case schema.Int32, schema.Int64:
+		var v int64
+		v, err = strconv.ParseInt(raw, 10, 64)
+		c.Int32s, c.Int64s = []int32{int32(v)}, []int64{v}
+	case schema.Float32:
+		c.Float32s = []float32{math.Float32frombits(uint32(float(32)))}
+	case schema.Float64:
+		c.Float64s = []float64{math.Float64frombits(float(64))}
+	case schema.String:
+		c.Strings = make([]string, 1)
+		err = json.Unmarshal([]byte(raw), &c.Strings[0])
+	}
+	if err != nil {
+		t.Fatalf("%s of %s: %v", raw, typ, err)
+	}
+	return c
+}
+
+// TestEveryBitOfTable: as TestEveryBit, of the table.
+func TestEveryBitOfTable(t *testing.T) {
+	p, plan := openPostgres(t), typedPlan(t)
+	log := start(t, "", featurelog.Options{Table: p})
+	entries := drawEntries(plan)
+	for i, e := range entries {
+		e.ID = uint64(i)
+		log.Offer(e)
+	}
+	log.end()
+	found, err := p.db.Pool.Query(t.Context(), "SELECT request_id::bigint, row, score, request, inputs FROM larder.feature_log ORDER BY request_id, row")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer found.Close()
+	rows := 0
+	for ; found.Next(); rows++ {
+		var id int64
+		var row int
+		var score float64
+		var request, inputs []byte
+		if err := found.Scan(&id, &row, &score, &request, &inputs); err != nil {
+			t.Fatal(err)
+		}
+		e := entries[id]
+		if math.Float64bits(score) != math.Float64bits(e.Scores[row]) {
+			t.Errorf("score %x; want %x", math.Float64bits(score), math.Float64bits(e.Scores[row]))
+		}
+		for i, f := range plan.Features {
+			typ := everyType[i]
+			for _, got := range []struct{ from, read vector.Column }{
+				{e.Tensors[i], readJSON(t, inputs, f.Name, typ)}, {e.Request.Values[i], readJSON(t, request, plan.Request[i].Name, typ)},
+			} {
+				if want, read := cells(got.from)[row], cells(got.read)[0]; want != read {
+					t.Errorf("request %d, row %d: %s is %v; want %v", id, row, f.Name, read, want)
+				}
+			}
+		}
+	}
+	want := 0
+	for _, e := range entries {
+		want += e.Rows
+	}
+	if err := found.Err(); err != nil || rows != want {
+		t.Errorf("%d rows (%v); want %d", rows, err, want)
 	}
 }
 
