@@ -141,7 +141,7 @@ func (b *Batch) SetTensors(tensors []Column) {
 func (b *Batch) wantInputs() {
 	if len(b.program.expressions) > 0 && b.columns == nil {
 		b.inputsOnly = true
-		b.makeColumns(&b.inputs)
+		b.makeColumns(b.program.inputs, &b.inputs)
 	}
 }
 
@@ -150,24 +150,20 @@ func (b *Batch) wantInputs() {
 // and Statuses belong to the batch.
 func (b *Batch) WantColumns() {
 	b.inputsOnly = false
-	b.makeColumns(new(Column))
+	b.makeColumns(b.program.all, new(Column))
 }
 
-// makeColumns makes the columns, of values in the memory of slab where it is
-// enough.
-func (b *Batch) makeColumns(slab *Column) {
-	features := b.program.features
-	b.ownColumns = resize(b.ownColumns, len(features))
+// makeColumns makes the columns of some features, of values in the memory of slab
+// where it is enough.
+func (b *Batch) makeColumns(features []int, slab *Column) {
+	b.ownColumns = resize(b.ownColumns, len(b.program.features))
 	b.valid = resize(b.valid, len(features)*b.rows)
 	b.valueStatuses = resize(b.valueStatuses, len(features)*b.rows)
 	valid, statuses := b.valid[:0], b.valueStatuses[:0]
-	for i := range b.ownColumns {
-		b.ownColumns[i] = Column{}
-		if !b.inputsOnly || b.program.evaluated[i] {
-			b.ownColumns[i] = Column{Type: features[i].Type, Valid: cut(&valid, b.rows), Statuses: cut(&statuses, b.rows)}
-		}
+	for _, i := range features {
+		b.ownColumns[i] = Column{Type: b.program.features[i].Type, Valid: cut(&valid, b.rows), Statuses: cut(&statuses, b.rows)}
 	}
-	setValues(b.ownColumns, b.rows, slab)
+	setValues(b.ownColumns, features, b.rows, slab)
 	b.columns = b.ownColumns
 	b.wantTexts()
 }

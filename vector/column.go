@@ -168,14 +168,14 @@ func newColumn(t schema.Type, n int) Column {
 	return c
 }
 
-// setValues gives columns of features room for rows values each, out of one
+// setValues gives columns of some features room for rows values each, out of one
 // piece of memory for all values of a type, that of slab where it is enough: the
 // number of allocations depends on neither rows nor features. Lists get their
-// elements later. Columns without a type get nothing.
-func setValues(columns []Column, rows int, slab *Column) {
+// elements later.
+func setValues(columns []Column, features []int, rows int, slab *Column) {
 	var counts [schema.Timestamp + 1]int // of scalar columns, by type
 	lists := 0
-	for i := range columns {
+	for _, i := range features {
 		switch t := columns[i].Type; {
 		case t.IsList():
 			lists++
@@ -192,7 +192,7 @@ func setValues(columns []Column, rows int, slab *Column) {
 	}
 	slab.Ends = room(slab.Ends, lists*rows)
 	rest := *slab
-	for i := range columns {
+	for _, i := range features {
 		rest.cutInto(&columns[i], rows)
 	}
 }

@@ -26,6 +26,7 @@ type Program struct {
 
 	expressions []*expression // in the order of evaluation
 	evaluated   []bool        // the features that expressions read or compute
+	inputs, all []int         // those features, and all of them
 }
 
 type viewProgram struct {
@@ -104,6 +105,7 @@ func (p *Program) compileExpressions() error {
 	p.evaluated = make([]bool, len(p.features))
 	for i, f := range p.features {
 		columns[f.Name] = i
+		p.all = append(p.all, i)
 	}
 	for _, number := range p.plan.Computed {
 		e := p.features[number].Expr
@@ -118,6 +120,7 @@ func (p *Program) compileExpressions() error {
 		}
 		p.expressions = append(p.expressions, x)
 	}
+	p.inputs = slices.DeleteFunc(slices.Clone(p.all), func(feature int) bool { return !p.evaluated[feature] })
 	return nil
 }
 
