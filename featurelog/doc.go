@@ -23,7 +23,7 @@
 //	JOIN_KEY          each of the request's keys
 //	NAME              each value that came with the request
 //	log:time          the request's clock reading, timestamp[us, UTC]
-//	log:id            of the request, uint64
+//	log:request_id    the caller's or one that was drawn, string
 //	log:row           of the request, int32
 //	log:role          serve or shadow, string
 //	log:overridden    VIEW:FEATURE that the request brought, list<string>

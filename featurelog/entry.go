@@ -1,6 +1,9 @@
 package featurelog
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"math"
 	"math/rand/v2"
 	"time"
@@ -23,7 +26,7 @@ const (
 type Entry struct {
 	Plan       *schema.Plan // of a model's version
 	Role       Role         // empty means Serve
-	ID         uint64
+	RequestID  string
 	Numbers    []int // of the rows in the request, where it has more; nil for all of them
 	At         int64 // the request's clock reading, in microseconds since 1970 UTC
 	Rows       int
@@ -38,14 +41,39 @@ type Entry struct {
 	overridden []string        // of Request, what goes over stored values; Offer fills it in
 }
 
-// Sampled draws whether a request of a model is logged, and the id that it gets:
-// the share Rate of all ids is.
-func Sampled(m *schema.Model) (id uint64, logged bool) {
-	if m.Log == nil {
-		return 0, false
+// Sampled tells whether a request of a model is logged, and the id that the log has
+// it under: given, or where that is empty 16 hexadecimal digits that are drawn.
+//
+// The share Rate of all ids is logged. A given id always or never is, by the first 8
+// bytes of its SHA-256 as a number without a sign, most significant first: what is
+// asked twice under one id is logged twice or not at all, by whichever server.
+func Sampled(m *schema.Model, given string) (id string, logged bool) {
+	switch {
+	case m.Log == nil:
+		return "", false
+	case given == "":
+		drawn := rand.Uint64()
+		if !within(drawn, m.Log.Rate) {
+			return "", false
+		}
+		return hexadecimal(drawn), true
+	case m.Log.Rate >= 1:
+		return given, true
 	}
-	id = rand.Uint64()
-	return id, m.Log.Rate >= 1 || float64(id)/math.MaxUint64 < m.Log.Rate
+	sum := sha256.Sum256([]byte(given))
+	return given, within(binary.BigEndian.Uint64(sum[:8]), m.Log.Rate)
+}
+
+func hexadecimal(v uint64) string {
+	var digits [16]byte
+	var bytes [8]byte
+	binary.BigEndian.PutUint64(bytes[:], v)
+	hex.Encode(digits[:], bytes[:])
+	return string(digits[:])
+}
+
+func within(drawn uint64, rate float64) bool {
+	return rate >= 1 || float64(drawn)/math.MaxUint64 < rate
 }
 
 // number returns which row of the request a row is.
@@ -58,7 +86,7 @@ func (e *Entry) number(row int) int {
 
 // bytes estimates what an entry holds in memory.
 func (e *Entry) bytes() int64 {
-	n := int64(len(e.Dense)*4 + len(e.Scores)*8 + len(e.Ages)*9)
+	n := int64(len(e.RequestID) + len(e.Dense)*4 + len(e.Scores)*8 + len(e.Ages)*9)
 	for _, columns := range [][]vector.Column{e.Tensors, e.Keys.Values, e.Request.Values} {
 		for i := range columns {
 			n += columnBytes(&columns[i])

@@ -197,7 +197,7 @@ func vectorColumns(e *Entry) []column {
 // logColumns are those of every log.
 var logColumns = []column{
 	{"log:time", arrow.FixedWidthTypes.Timestamp_us, func(b array.Builder, e *Entry, _ int) { b.(*array.TimestampBuilder).Append(arrow.Timestamp(e.At)) }},
-	{"log:id", arrow.PrimitiveTypes.Uint64, func(b array.Builder, e *Entry, _ int) { b.(*array.Uint64Builder).Append(e.ID) }},
+	{"log:request_id", arrow.BinaryTypes.String, func(b array.Builder, e *Entry, _ int) { b.(*array.StringBuilder).Append(e.RequestID) }},
 	{"log:row", arrow.PrimitiveTypes.Int32, func(b array.Builder, e *Entry, row int) { b.(*array.Int32Builder).Append(int32(e.number(row))) }},
 	{"log:role", arrow.BinaryTypes.String, func(b array.Builder, e *Entry, _ int) {
 		b.(*array.StringBuilder).Append(string(cmp.Or(e.Role, Serve)))

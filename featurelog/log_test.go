@@ -1,6 +1,7 @@
 package featurelog_test
 
 import (
+	"fmt"
 	"context"
 	"errors"
 	"math"
@@ -66,7 +67,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 	at := "2026-01-01 12:00:00.000007Z"
 	want := map[string]string{
-		"customer_id": "1 -2 3", "amount": "0 (null) 0.5", "log:time": at + " " + at + " " + at, "log:id": "7 7 7", "log:row": "0 1 2", "log:role": "serve serve serve",
+		"customer_id": "1 -2 3", "amount": "0 (null) 0.5", "log:time": at + " " + at + " " + at, "log:request_id": "7 7 7", "log:row": "0 1 2", "log:role": "serve serve serve",
 		"log:overridden": `["spend:n"] ["spend:n"] ["spend:n"]`, "log:score": "0 0.14285714285714285 0.2857142857142857", "log:latency_us": "250 250 250",
 		"log:model_version": "3 3 3", "log:catalog_version": "5 5 5", "status:spend": "1 3 4", "age_us:spend": "0 1 2",
 	}
@@ -210,20 +211,48 @@ func TestShareOfTheDisk(t *testing.T) {
 func TestSampled(t *testing.T) {
 	f := func(rate float64, least, most int) {
 		t.Helper()
-		m, n := &schema.Model{Log: &schema.ModelLog{Rate: rate}}, 0
-		for range 10_000 {
-			if _, logged := featurelog.Sampled(m); logged {
+		m, n, given := &schema.Model{Log: &schema.ModelLog{Rate: rate}}, 0, 0
+		for i := range 10_000 {
+			if _, logged := featurelog.Sampled(m, ""); logged {
 				n++
 			}
+			if _, logged := featurelog.Sampled(m, fmt.Sprint("order-", i)); logged {
+				given++
+			}
 		}
-		if n < least || n > most {
-			t.Errorf("rate %v: %d of 10000", rate, n)
+		if min(n, given) < least || max(n, given) > most {
+			t.Errorf("rate %v: %d of 10000 drawn, %d given", rate, n, given)
 		}
 	}
 	f(1, 10_000, 10_000)
 	f(0.5, 4_600, 5_400) // more than 8 standard deviations
 	f(0.01, 20, 200)
-	if _, logged := featurelog.Sampled(&schema.Model{}); logged {
+	if _, logged := featurelog.Sampled(&schema.Model{}, "order-1"); logged {
 		t.Error("a model without a log is logged")
 	}
+	m := &schema.Model{Log: &schema.ModelLog{Rate: 1}}
+	id, _ := featurelog.Sampled(m, "")
+	other, _ := featurelog.Sampled(m, "")
+	if len(id) != 16 || strings.Trim(id, "0123456789abcdef") != "" || id == other {
+		t.Errorf("drawn ids %q and %q; want 16 hexadecimal digits", id, other)
+	}
+}
+
+// TestGivenIDsDecide: by printf %s ID | sha256sum, which begins with 0baf for order-1,
+// 0.0456 of all there are, with 3d5e for order-2, 0.2397, and with 28ec for order-3, 0.1599.
+func TestGivenIDsDecide(t *testing.T) {
+	f := func(id string, rate float64, want bool) {
+		t.Helper()
+		got, logged := featurelog.Sampled(&schema.Model{Log: &schema.ModelLog{Rate: rate}}, id)
+		if logged != want || got != id {
+			t.Errorf("%s at %v: %q, logged %v", id, rate, got, logged)
+		}
+	}
+	f("order-1", 0.045, false)
+	f("order-1", 0.046, true)
+	f("order-2", 0.239, false)
+	f("order-2", 0.240, true)
+	f("order-3", 0.159, false)
+	f("order-3", 0.160, true)
+	f("order-3", 1, true)
 }

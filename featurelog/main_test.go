@@ -1,6 +1,7 @@
 package featurelog_test
 
 import (
+	"fmt"
 	"context"
 	"io/fs"
 	"log/slog"
@@ -44,7 +45,7 @@ func modelPlan(t testing.TB, log *schema.ModelLog) *schema.Plan {
 // entry is a request of rows rows.
 func entry(plan *schema.Plan, id uint64, rows int) *featurelog.Entry {
 	e := &featurelog.Entry{
-		Plan: plan, ID: id, At: 1_767_268_800_000_000 + int64(id), Rows: rows, Latency: 250 * time.Microsecond,
+		Plan: plan, RequestID: fmt.Sprint(id), At: 1_767_268_800_000_000 + int64(id), Rows: rows, Latency: 250 * time.Microsecond,
 		Keys:     vector.Columns{Names: []string{"customer_id"}, Values: []vector.Column{{Type: schema.Int64}}},
 		Request:  vector.Columns{Names: []string{"amount"}, Values: []vector.Column{{Type: schema.Float64}}},
 		Statuses: make([]schema.Status, rows), Ages: make([]int64, rows), Dense: []float32{},

@@ -127,7 +127,7 @@ func readCells(t *testing.T, a arrow.Array) (out []any) {
 // drawEntries are 300 requests of typedPlan, always the same.
 func drawEntries(plan *schema.Plan) []*featurelog.Entry {
 	return rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) *featurelog.Entry {
-		e := &featurelog.Entry{Plan: plan, ID: rapid.Uint64().Draw(rt, "id"), Rows: rapid.IntRange(1, 20).Draw(rt, "rows")}
+		e := &featurelog.Entry{Plan: plan, RequestID: rapid.String().Draw(rt, "id"), Rows: rapid.IntRange(1, 20).Draw(rt, "rows")}
 		for i, typ := range everyType {
 			e.Tensors = append(e.Tensors, drawColumn(rt, typ, e.Rows, false))
 			e.Request.Names = append(e.Request.Names, plan.Request[i].Name)

@@ -40,11 +40,11 @@ func (f *FeatureSkew) Share() float64 {
 
 // A Difference is one value that differs.
 type Difference struct {
-	Feature string `json:"feature"`
-	ID      uint64 `json:"request,string"`
-	Row     int32  `json:"row"`
-	Logged  string `json:"logged"`
-	Rebuilt string `json:"rebuilt"`
+	Feature   string `json:"feature"`
+	RequestID string `json:"request_id"`
+	Row       int32  `json:"row"`
+	Logged    string `json:"logged"`
+	Rebuilt   string `json:"rebuilt"`
 }
 
 // maxDifferences is how many differences of each feature are kept.
@@ -64,11 +64,11 @@ type Skew struct {
 //
 // The rebuilt value is taken to the type that the model was fed, as serving does.
 func (s *Skew) Add(rec arrow.Record) error {
-	ids, isID := columnOf(rec, "log:id").(*array.Uint64)
+	ids, isID := columnOf(rec, "log:request_id").(*array.String)
 	numbers, isRow := columnOf(rec, "log:row").(*array.Int32)
 	sent, isList := columnOf(rec, "log:overridden").(*array.List)
 	if !isID || !isRow || !isList {
-		return errors.New("there is no log:id, log:row or log:overridden; the spine is no file of a feature log")
+		return errors.New("there is no log:request_id, log:row or log:overridden; the spine is no file of a feature log")
 	}
 	for i, c := range rec.Columns() {
 		name, isVector := strings.CutPrefix(rec.ColumnName(i), "vector:")

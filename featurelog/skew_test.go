@@ -37,7 +37,7 @@ func record(t *testing.T, fields ...field) arrow.Record {
 
 // ids are the columns of a log of five rows.
 var ids = []field{
-	{"log:id", arrow.PrimitiveTypes.Uint64, `[7, 7, 8, 12345678901234567, 9]`},
+	{"log:request_id", arrow.BinaryTypes.String, `["7", "7", "8", "12345678901234567", "9"]`},
 	{"log:row", arrow.PrimitiveTypes.Int32, `[0, 1, 0, 0, 0]`},
 	{"log:overridden", arrow.ListOf(arrow.BinaryTypes.String), `[[], [], [], [], ["v:n", "v:sent"]]`},
 }
@@ -72,11 +72,11 @@ func TestSkew(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	differences := []featurelog.Difference{
-		{Feature: "v:n", ID: 7, Row: 1, Logged: "4", Rebuilt: "2"},
-		{Feature: "v:n", ID: 8, Logged: "(null)", Rebuilt: "5"},
-		{Feature: "v:n", ID: 12345678901234567, Logged: "3", Rebuilt: "(null)"},
-		{Feature: "v:name", ID: 12345678901234567, Logged: "d", Rebuilt: "D"},
-		{Feature: "v:since", ID: 9, Logged: "5", Rebuilt: "1970-01-01 00:00:00.000006Z"},
+		{Feature: "v:n", RequestID: "7", Row: 1, Logged: "4", Rebuilt: "2"},
+		{Feature: "v:n", RequestID: "8", Logged: "(null)", Rebuilt: "5"},
+		{Feature: "v:n", RequestID: "12345678901234567", Logged: "3", Rebuilt: "(null)"},
+		{Feature: "v:name", RequestID: "12345678901234567", Logged: "d", Rebuilt: "D"},
+		{Feature: "v:since", RequestID: "9", Logged: "5", Rebuilt: "1970-01-01 00:00:00.000006Z"},
 	}
 	if diff := cmp.Diff(differences, s.Differences); diff != "" {
 		t.Errorf("differences (-want +got):\n%s", diff)

@@ -17,7 +17,7 @@ type Table interface {
 
 // A Row is a row that was scored, as a table has it.
 type Row struct {
-	RequestID      uint64
+	RequestID      string
 	Row            int32 // of the request
 	Role           string
 	Model          string
@@ -157,7 +157,7 @@ func appendRows(rows []Row, e *Entry) []Row {
 	p := e.Plan
 	for i := range e.Rows {
 		r := Row{
-			RequestID: e.ID, Row: int32(e.number(i)), Role: string(cmp.Or(e.Role, Serve)), Model: p.Model.Name, ModelVersion: p.ModelVersion.Version,
+			RequestID: e.RequestID, Row: int32(e.number(i)), Role: string(cmp.Or(e.Role, Serve)), Model: p.Model.Name, ModelVersion: p.ModelVersion.Version,
 			CatalogVersion: p.Catalog.Version, At: e.At, Latency: e.Latency, Score: e.Scores[i], Overridden: e.overridden,
 			Keys: columnsJSON(&e.Keys, i), Request: columnsJSON(&e.Request, i),
 		}

@@ -181,7 +181,7 @@ func TestEveryBitOfTable(t *testing.T) {
 	log := start(t, "", featurelog.Options{Table: p})
 	entries := drawEntries(plan)
 	for i, e := range entries {
-		e.ID = uint64(i)
+		e.RequestID = strconv.Itoa(i)
 		log.Offer(e)
 	}
 	log.end()

@@ -1,6 +1,7 @@
 package inference
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"math"
@@ -29,7 +30,7 @@ func (s *Server) inferFeatures(ctx context.Context, plan *schema.Plan, version i
 		return nil, err
 	}
 	ask := &larderv1.GetFeaturesAndScoreRequest{
-		Model: plan.Model.Name, ModelVersion: version, At: req.at,
+		Model: plan.Model.Name, ModelVersion: version, At: req.at, RequestId: req.id,
 		ReturnFeatures: slices.ContainsFunc(wanted, func(name string) bool { return name != scoreOutput && name != versionOutput }),
 	}
 	for i := range req.inputs {
@@ -41,7 +42,7 @@ func (s *Server) inferFeatures(ctx context.Context, plan *schema.Plan, version i
 	if err != nil {
 		return nil, err
 	}
-	ans := &answer{model: req.model, version: strconv.FormatInt(resp.GetModelVersion(), 10), id: req.id, catalog: resp.GetCatalogVersion()}
+	ans := &answer{model: req.model, version: strconv.FormatInt(resp.GetModelVersion(), 10), id: cmp.Or(req.id, resp.GetRequestId()), catalog: resp.GetCatalogVersion()}
 	for _, name := range wanted {
 		a, err := outputOf(resp, name)
 		if err != nil {

@@ -70,7 +70,7 @@ func TestModelsAreCompared(t *testing.T) {
 	labels := filepath.Join(m.dir, "labels.csv")
 	m.write("labels.csv", labelsOf(t, log, rows))
 	s.models(0, []string{"compare", "spend@1", "spend@2", "--log", log, "--labels", labels}, "AUC", "log loss", "60 rows have a label, of which 30 are true")
-	m.write("labels.csv", "log:id,label\n1,maybe\n")
+	m.write("labels.csv", "log:request_id,label\n1,maybe\n")
 	s.models(1, []string{"compare", "spend@1", "spend@2", "--log", log, "--labels", labels}, "neither true nor false")
 	s.models(1, []string{"compare", "spend@1", "spend@9", "--log", log}, `model "spend" has no version 9`)
 	s.models(2, []string{"compare", "spend", "spend@2", "--log", log}, "NAME@VERSION")
@@ -97,11 +97,11 @@ func labelsOf(t *testing.T, log string, rows int) string {
 		t.Fatal(err)
 	}
 	defer table.Release()
-	ids := table.Column(table.Schema().FieldIndices("log:id")[0]).Data().Chunk(0).(*array.Uint64)
+	ids := table.Column(table.Schema().FieldIndices("log:request_id")[0]).Data().Chunk(0).(*array.String)
 	text := &strings.Builder{}
-	fmt.Fprintln(text, "log:id,log:row,label")
+	fmt.Fprintln(text, "log:request_id,log:row,label")
 	for row := range rows {
-		fmt.Fprintf(text, "%d,%d,%d\n", ids.Value(row), row, row%2)
+		fmt.Fprintf(text, "%s,%d,%d\n", ids.Value(row), row, row%2)
 	}
 	return text.String()
 }

@@ -29,7 +29,7 @@ func TestFeatureLog(t *testing.T) {
 	answers := map[int64]float64{}
 	score := func(users ...int64) {
 		t.Helper()
-		answer, err := s.serving.GetFeaturesAndScore(t.Context(), &larderv1.GetFeaturesAndScoreRequest{Model: "spend", Entities: []*larderv1.Column{int64Column("user_id", users...)}})
+		answer, err := s.serving.GetFeaturesAndScore(t.Context(), &larderv1.GetFeaturesAndScoreRequest{Model: "spend", RequestId: "again", Entities: []*larderv1.Column{int64Column("user_id", users...)}})
 		if err != nil {
 			t.Fatal(err)
 		}

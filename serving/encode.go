@@ -31,6 +31,9 @@ func appendScores(dst []byte, model string, resp *larderv1.GetFeaturesAndScoreRe
 		dst = appendList(append(dst, `,"model_versions":`...), resp.GetModelVersions(), func(dst []byte, v int64) []byte { return strconv.AppendInt(dst, v, 10) })
 	}
 	dst = strconv.AppendInt(append(dst, `,"catalog_version":`...), resp.GetCatalogVersion(), 10)
+	if id := resp.GetRequestId(); id != "" {
+		dst = schema.AppendValue(append(dst, `,"request_id":`...), id)
+	}
 	return append(dst, "}\n"...)
 }
 

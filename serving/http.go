@@ -41,6 +41,7 @@ type jsonRequest struct {
 	entities, request []member
 	at                *int64
 	returnFeatures    bool
+	requestID         string
 }
 
 func (s *Server) postFeatures(r *http.Request) ([]byte, error) {
@@ -73,7 +74,7 @@ func (s *Server) postScore(r *http.Request) ([]byte, error) {
 		if err := c.takeJSON(req); err != nil {
 			return nil, err
 		}
-		return s.scoreRows(r.Context(), c, asked{at: req.at, returnFeatures: req.returnFeatures})
+		return s.scoreRows(r.Context(), c, asked{at: req.at, returnFeatures: req.returnFeatures, requestID: req.requestID})
 	})
 	if err != nil {
 		return nil, err
@@ -111,6 +112,7 @@ func (req *jsonRequest) scoreFields() map[string]field {
 	fields["model"] = into("a model's name, in quotes", &req.model)
 	fields["model_version"] = into("a whole number", &req.version)
 	fields["return_features"] = into("true or false", &req.returnFeatures)
+	fields["request_id"] = into("a text, in quotes", &req.requestID)
 	return fields
 }
 

@@ -2,6 +2,7 @@ package serving
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"larder/featurelog"
@@ -14,21 +15,39 @@ import (
 // is answered.
 type logged struct {
 	wanted  bool
-	id      uint64
+	id      string // none where it is not
 	began   time.Time
 	shadows []*scoring.Model // of the versions that try, each of the call's shadows or nil
 }
 
-// logs decides whether the request that c answers is logged.
-func (s *Server) logs(c *call) logged {
+// maxRequestID is how many bytes the id of a request may have.
+const maxRequestID = 128
+
+// logs decides whether the request that c answers, which the caller may have given
+// an id, is logged.
+func (s *Server) logs(c *call, given string) (logged, error) {
+	if err := checkRequestID(given); err != nil {
+		return logged{}, err
+	}
 	if s.opts.FeatureLog == nil {
-		return logged{}
+		return logged{}, nil
 	}
-	id, wanted := featurelog.Sampled(c.shape.plan.Model)
+	id, wanted := featurelog.Sampled(c.shape.plan.Model, given)
 	if !wanted {
-		return logged{}
+		return logged{}, nil
 	}
-	return logged{wanted: true, id: id, began: time.Now()}
+	return logged{wanted: true, id: id, began: time.Now()}, nil
+}
+
+// checkRequestID refuses what Postgres could not keep as a text.
+func checkRequestID(id string) error {
+	switch {
+	case len(id) > maxRequestID:
+		return schema.Errorf(schema.Invalid, "BAD_REQUEST_ID", "the request_id has %d bytes; at most %d fit", len(id), maxRequestID)
+	case strings.IndexByte(id, 0) >= 0:
+		return schema.Errorf(schema.Invalid, "BAD_REQUEST_ID", "the request_id %q has a zero byte, which Postgres can't keep", id)
+	}
+	return nil
 }
 
 // log gives what was scored to the shadows and to the feature log.
@@ -43,7 +62,7 @@ func (s *Server) log(c *call, ask asked, binding *scoring.Binding, run *scoring.
 func (c *call) entry(ask asked, binding *scoring.Binding, run *scoring.Run) *featurelog.Entry {
 	rows, views := c.batch.Rows(), len(c.shape.plan.Views)
 	e := &featurelog.Entry{
-		Plan: c.shape.plan, ID: ask.logged.id, Numbers: ask.numbers, At: c.batch.Now(), Rows: rows, Latency: time.Since(ask.logged.began),
+		Plan: c.shape.plan, RequestID: ask.logged.id, Numbers: ask.numbers, At: c.batch.Now(), Rows: rows, Latency: time.Since(ask.logged.began),
 		Keys: ownColumns(c.entities), Request: ownColumns(c.request), Scores: slices.Clone(run.Scores()),
 		Statuses: make([]schema.Status, 0, rows*views), Ages: make([]int64, 0, rows*views),
 	}

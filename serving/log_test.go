@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -218,5 +219,44 @@ func BenchmarkFeatureLog(b *testing.B) {
 			b.ReportMetric(p99[1]/p99[0], "p99-ratio")
 			b.ReportMetric(droppedRows(b, metrics), "dropped-rows")
 		})
+	}
+}
+
+// TestRequestID: an answer says under which id the log has its request, the caller's
+// own or one that is drawn, and none where it is not logged.
+func TestRequestID(t *testing.T) {
+	dir := t.TempDir()
+	log, run := openLog(t, dir, featurelog.Options{})
+	s := stockedWith(t, serving.Options{FeatureLog: log})
+	s.listen(grpcserver.Options{})
+	ask := func(id string) string {
+		t.Helper()
+		req := risk()
+		req.RequestId = id
+		got, err := s.server.GetFeaturesAndScore(t.Context(), req)
+		s.check(err)
+		return got.GetRequestId()
+	}
+	if got := ask("order 7"); got != "" {
+		t.Errorf("a request that is not logged has the id %q", got)
+	}
+	s.logged()
+	end := run()
+	given, drawn := ask("order 7"), ask("")
+	if given != "order 7" || len(drawn) != 16 {
+		t.Errorf("the ids are %q and %q", given, drawn)
+	}
+	status, body := s.post("/v1/score", `{"model": "risk", "entities": {"customer_id": [1], "terminal_id": ["a"]}, "request": {"amount": [1]}, "request_id": "\u00fc"}`)
+	if status != 200 || !strings.HasSuffix(body, `,"request_id":"ü"}`) {
+		t.Errorf("over HTTP: %d %s", status, body)
+	}
+	end()
+	rec := onlyFile(t, filepath.Join(dir, "risk"))
+	ids := map[string]int{}
+	for i := range int(rec.NumRows()) {
+		ids[logColumn[*array.String](t, rec, "log:request_id").Value(i)]++
+	}
+	if diff := cmp.Diff(map[string]int{given: 3, drawn: 3, "ü": 1}, ids); diff != "" {
+		t.Errorf("rows of each id (-want +got):\n%s", diff)
 	}
 }

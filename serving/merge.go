@@ -69,7 +69,8 @@ func merge(groups []group) *larderv1.GetFeaturesAndScoreResponse {
 		}
 	}
 	out := &larderv1.GetFeaturesAndScoreResponse{
-		CatalogVersion: groups[0].answer.GetCatalogVersion(), Scores: make([]float64, rows), ModelVersions: make([]int64, rows),
+		CatalogVersion: groups[0].answer.GetCatalogVersion(), RequestId: groups[0].answer.GetRequestId(),
+		Scores: make([]float64, rows), ModelVersions: make([]int64, rows),
 	}
 	for row, from := range origins {
 		answer := groups[from.group].answer

@@ -2,6 +2,7 @@ package serving_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -56,6 +57,8 @@ func TestRefusedRequests(t *testing.T) {
 	f(func(r *request) { r.Request[0].Name = "amont" }, "InvalidArgument", "UNKNOWN_REQUEST_VALUE", `risk takes no value "amont"; did you mean "amount"?`)
 	f(func(r *request) { r.Request = append(r.Request, int64s("pair:hits", 0, 1<<40, 0)) }, "InvalidArgument", "VALUE_RANGE", `request value "pair:hits" is int32; 1099511627776 in row 1 does not fit`)
 	f(func(r *request) { r.At = at(schema.EndOfTime + 1) }, "InvalidArgument", "TIME_OUT_OF_RANGE", "at is 253402300800000000; it is microseconds since 1970 UTC, in the years -4713 to 9999")
+	f(func(r *request) { r.RequestId = strings.Repeat("é", 65) }, "InvalidArgument", "BAD_REQUEST_ID", "the request_id has 130 bytes; at most 128 fit")
+	f(func(r *request) { r.RequestId = "a\x00" }, "InvalidArgument", "BAD_REQUEST_ID", `the request_id "a\x00" has a zero byte, which Postgres can't keep`)
 	f(func(r *request) { r.Entities[0] = int64s("customer_id", make([]int64, 10_001)...) }, "ResourceExhausted", "TOO_MANY_ROWS", "the request has 10001 rows; at most 10000 fit, split it")
 }
 

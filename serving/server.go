@@ -94,7 +94,7 @@ func (s *Server) GetFeaturesAndScore(ctx context.Context, req *larderv1.GetFeatu
 		if err := c.takeColumns(req.GetEntities(), req.GetRequest()); err != nil {
 			return nil, err
 		}
-		return s.scoreRows(ctx, c, asked{at: req.At, returnFeatures: req.GetReturnFeatures()})
+		return s.scoreRows(ctx, c, asked{at: req.At, returnFeatures: req.GetReturnFeatures(), requestID: req.GetRequestId()})
 	})
 }
 
@@ -175,6 +175,7 @@ func (s *Server) getFeatures(ctx context.Context, c *call, at *int64) (*larderv1
 type asked struct {
 	at             *int64
 	returnFeatures bool
+	requestID      string // that the caller gave, or none
 	logged         logged
 	numbers        []int // of the rows, where the request has more; nil for all of them
 }
@@ -207,7 +208,7 @@ func (s *Server) getFeaturesAndScore(ctx context.Context, c *call, ask asked) (*
 	plan := c.shape.plan
 	resp := &larderv1.GetFeaturesAndScoreResponse{
 		Scores: append([]float64(nil), run.Scores()...), Reads: c.viewReads(),
-		CatalogVersion: plan.Catalog.Version, ModelVersion: plan.ModelVersion.Version,
+		CatalogVersion: plan.Catalog.Version, ModelVersion: plan.ModelVersion.Version, RequestId: ask.logged.id,
 	}
 	if ask.returnFeatures {
 		resp.Features = c.featureColumns()

@@ -111,7 +111,7 @@ func rolesIn(t *testing.T, dir string) map[string]float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	scores, ids := map[string]float64{}, map[uint64]bool{}
+	scores, ids := map[string]float64{}, map[string]bool{}
 	for _, f := range files {
 		r, err := arrowfile.Open(t.Context(), filepath.Join(dir, f.Name()), nil)
 		if err != nil {
@@ -120,7 +120,7 @@ func rolesIn(t *testing.T, dir string) map[string]float64 {
 		for r.Next() {
 			rec := r.Record()
 			for i := range int(rec.NumRows()) {
-				ids[logColumn[*array.Uint64](t, rec, "log:id").Value(i)] = true
+				ids[logColumn[*array.String](t, rec, "log:request_id").Value(i)] = true
 				key := fmt.Sprintf("%s %d row %d", logColumn[*array.String](t, rec, "log:role").Value(i),
 					logColumn[*array.Int64](t, rec, "log:model_version").Value(i), logColumn[*array.Int32](t, rec, "log:row").Value(i))
 				scores[key] = logColumn[*array.Float64](t, rec, "log:score").Value(i)

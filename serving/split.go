@@ -39,7 +39,10 @@ func (g *generation) newRoutes(router *traffic.Router) map[string]*route {
 // scoreRows answers a request whose columns c has taken: by one version or, where
 // traffic is split, each row by the version that it is sent to.
 func (s *Server) scoreRows(ctx context.Context, c *call, ask asked) (*larderv1.GetFeaturesAndScoreResponse, error) {
-	ask.logged = s.logs(c)
+	var err error
+	if ask.logged, err = s.logs(c, ask.requestID); err != nil {
+		return nil, err
+	}
 	if c.route == nil {
 		return s.getFeaturesAndScore(ctx, c, ask)
 	}

@@ -35,7 +35,7 @@ what turned out to be true. The vectors are those of the first model's log.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&dir, "log", "", "folder of the feature log")
-	f.StringVar(&labels, "labels", "", "CSV, Parquet or Arrow file: log:id of a request, log:row in it when it has several, and label, which is true or false, 1 or 0")
+	f.StringVar(&labels, "labels", "", "CSV, Parquet or Arrow file: log:request_id, log:row when a request has several, and label, which is true or false, 1 or 0")
 	f.IntVar(&most, "rows", 10_000, "how many logged rows are scored at most; fewer of wide vectors, which must fit into a message")
 	f.Float64Var(&threshold, "threshold", 0.5, "the score from which on a decision is yes")
 	if err := cmd.MarkFlagRequired("log"); err != nil {
@@ -201,7 +201,7 @@ func (r *comparisonReport) measure(ctx context.Context, path string, log *logged
 		truth, a, b = append(truth, label), append(a, r.a.scores[i]), append(b, r.b.scores[i])
 	}
 	if len(truth) == 0 {
-		return fmt.Errorf("none of its %d labels is of a row that was compared; log:id is the request's in the feature log", len(labels))
+		return fmt.Errorf("none of its %d labels is of a row that was compared; log:request_id is the request's in the feature log", len(labels))
 	}
 	qualityA, qualityB := comparison.Measure(a, truth, threshold), comparison.Measure(b, truth, threshold)
 	r.a.Quality, r.b.Quality = &qualityA, &qualityB

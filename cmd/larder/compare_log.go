@@ -16,8 +16,26 @@ import (
 
 // A loggedRow names a row of a request in a feature log.
 type loggedRow struct {
-	id  uint64
+	id  string
 	row int32
+}
+
+// follows tells whether a row is of the same request as the one logged before it. A
+// caller may give several requests one id; the rows of each are in order.
+func (r loggedRow) follows(before loggedRow) bool { return r.id == before.id && r.row > before.row }
+
+// loggedRows returns the names of a record's rows.
+func loggedRows(rec arrow.Record) ([]loggedRow, error) {
+	ids, isID := columnOf(rec, "log:request_id").(*array.String)
+	numbers, isRow := columnOf(rec, "log:row").(*array.Int32)
+	if !isID || !isRow {
+		return nil, errors.New("it has no log:request_id or log:row; it is no file of a feature log")
+	}
+	rows := make([]loggedRow, ids.Len())
+	for i := range rows {
+		rows[i] = loggedRow{strings.Clone(ids.Value(i)), numbers.Value(i)}
+	}
+	return rows, nil
 }
 
 // loggedVectors are vectors that a model saw.
@@ -67,16 +85,18 @@ func (v *loggedVectors) file(ctx context.Context, path string) error {
 
 // record takes the rows of a record that were answered, which come together.
 func (v *loggedVectors) record(rec arrow.Record) error {
+	rows, err := loggedRows(rec)
+	if err != nil {
+		return err
+	}
 	role, isText := columnOf(rec, "log:role").(*array.String)
-	id, isID := columnOf(rec, "log:id").(*array.Uint64)
-	row, isRow := columnOf(rec, "log:row").(*array.Int32)
-	if !isText || !isID || !isRow {
-		return errors.New("it has no log:role, log:id or log:row; it is no file of a feature log")
+	if !isText {
+		return errors.New("it has no log:role; it is no file of a feature log")
 	}
 	for first := 0; first < role.Len() && v.rows < v.most; {
 		last := first
 		for last < role.Len() && role.Value(last) == "serve" && v.rows+last-first < v.most {
-			v.ids = append(v.ids, loggedRow{id.Value(last), row.Value(last)})
+			v.ids = append(v.ids, rows[last])
 			last++
 		}
 		if last > first {
@@ -132,7 +152,7 @@ func (v *loggedVectors) request(m modelRef, rows, rowsOfRun int) *larderv1.Score
 
 // readLabels reads what turned out to be true.
 func readLabels(ctx context.Context, path string) (map[loggedRow]bool, error) {
-	in, err := arrowfile.Open(ctx, path, map[string]arrow.DataType{"log:id": arrow.PrimitiveTypes.Uint64, "log:row": arrow.PrimitiveTypes.Int32})
+	in, err := arrowfile.Open(ctx, path, map[string]arrow.DataType{"log:request_id": arrow.BinaryTypes.String, "log:row": arrow.PrimitiveTypes.Int32})
 	if err != nil {
 		return nil, err
 	}
@@ -140,17 +160,17 @@ func readLabels(ctx context.Context, path string) (map[loggedRow]bool, error) {
 	labels := map[loggedRow]bool{}
 	for in.Next() {
 		rec := in.Record()
-		ids, isID := columnOf(rec, "log:id").(*array.Uint64)
+		ids, isID := columnOf(rec, "log:request_id").(*array.String)
 		label := columnOf(rec, "label")
 		if !isID || label == nil {
-			return nil, errors.New("it has no column log:id of whole numbers, or no column label")
+			return nil, errors.New("it has no column log:request_id of texts, or no column label")
 		}
 		rows, _ := columnOf(rec, "log:row").(*array.Int32)
 		for i := range ids.Len() {
 			if ids.IsNull(i) || label.IsNull(i) {
 				continue
 			}
-			at := loggedRow{id: ids.Value(i)}
+			at := loggedRow{id: strings.Clone(ids.Value(i))}
 			if rows != nil {
 				at.row = rows.Value(i)
 			}

@@ -163,43 +163,31 @@ type fileReplay struct {
 	model   string
 	version int64
 	sha256  string         // of the model file that was logged; empty in files of before it was written
-	id      uint64         // of the request that may go on
+	last    loggedRow      // the last row of the request that may go on
 	waiting []arrow.Record // its rows
 }
 
 // take takes the next rows, which it releases, and scores the requests that they end.
 func (f *fileReplay) take(ctx context.Context, rec arrow.Record) error {
 	defer rec.Release()
-	ids, err := requestIDs(rec)
+	rows, err := loggedRows(rec)
 	if err != nil {
 		return err
 	}
-	last := ids.Len() - 1 // where the last request begins
-	for last > 0 && ids.Value(last-1) == ids.Value(last) {
+	last := len(rows) - 1 // where the last request begins
+	for last > 0 && rows[last].follows(rows[last-1]) {
 		last--
 	}
 	if last > 0 {
 		f.waiting = append(f.waiting, rec.NewSlice(0, int64(last)))
 	}
-	if len(f.waiting) > 0 && (last > 0 || f.id != ids.Value(0)) {
+	if len(f.waiting) > 0 && (last > 0 || !rows[0].follows(f.last)) {
 		if err := f.send(ctx); err != nil {
 			return err
 		}
 	}
-	f.id, f.waiting = ids.Value(last), append(f.waiting, rec.NewSlice(int64(last), rec.NumRows()))
+	f.last, f.waiting = rows[len(rows)-1], append(f.waiting, rec.NewSlice(int64(last), rec.NumRows()))
 	return nil
-}
-
-func requestIDs(rec arrow.Record) (*array.Uint64, error) {
-	at := rec.Schema().FieldIndices("log:id")
-	if len(at) != 1 {
-		return nil, errors.New("it has no log:id; it is no file of a feature log")
-	}
-	ids, isID := rec.Column(at[0]).(*array.Uint64)
-	if !isID {
-		return nil, errors.New("its log:id is no uint64; it is no file of a feature log")
-	}
-	return ids, nil
 }
 
 // send scores the rows that wait.
@@ -234,31 +222,25 @@ func releaseAll(records []arrow.Record) {
 // batch scores rows of whole requests.
 func (f *fileReplay) batch(ctx context.Context, rec arrow.Record) error {
 	req := &larderv1.ScoreVectorsRequest{Model: f.model, ModelVersion: f.version}
-	var ids *array.Uint64
-	var numbers *array.Int32
-	var scores *array.Float64
+	rows, err := loggedRows(rec)
+	if err != nil {
+		return err
+	}
 	for i, c := range rec.Columns() {
-		name := rec.ColumnName(i)
-		switch feature, isVector := strings.CutPrefix(name, "vector:"); {
-		case isVector:
+		if feature, isVector := strings.CutPrefix(rec.ColumnName(i), "vector:"); isVector {
 			column, err := vectorColumn(feature, c)
 			if err != nil {
 				return err
 			}
 			req.Vector = append(req.Vector, column)
-		case name == "log:id":
-			ids, _ = c.(*array.Uint64)
-		case name == "log:row":
-			numbers, _ = c.(*array.Int32)
-		case name == "log:score":
-			scores, _ = c.(*array.Float64)
 		}
 	}
-	if ids == nil || numbers == nil || scores == nil {
-		return errors.New("it has no log:row or log:score; it is no file of a feature log")
+	scores, isScore := columnOf(rec, "log:score").(*array.Float64)
+	if !isScore {
+		return errors.New("it has no log:score; it is no file of a feature log")
 	}
-	for i := range ids.Len() {
-		if i == 0 || ids.Value(i) != ids.Value(i-1) {
+	for i := range rows {
+		if i == 0 || !rows[i].follows(rows[i-1]) {
 			req.Runs = append(req.Runs, 0)
 		}
 		req.Runs[len(req.Runs)-1]++
@@ -280,7 +262,7 @@ func (f *fileReplay) batch(ctx context.Context, rec arrow.Record) error {
 		}
 		n[1]++
 		if len(f.first) < maxShown {
-			f.first = append(f.first, []string{filepath.Base(f.path), fmt.Sprint(ids.Value(i)), fmt.Sprint(numbers.Value(i)), fmt.Sprint(scores.Value(i)), fmt.Sprint(now)})
+			f.first = append(f.first, []string{filepath.Base(f.path), rows[i].id, fmt.Sprint(rows[i].row), fmt.Sprint(scores.Value(i)), fmt.Sprint(now)})
 		}
 	}
 	f.counts[key] = n

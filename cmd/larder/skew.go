@@ -133,7 +133,7 @@ func (s *skews) print(w io.Writer) error {
 			})
 		}
 		for _, d := range m.Differences {
-			differences = append(differences, []string{d.Feature, fmt.Sprint(d.ID), fmt.Sprint(d.Row), d.Logged, d.Rebuilt})
+			differences = append(differences, []string{d.Feature, d.RequestID, fmt.Sprint(d.Row), d.Logged, d.Rebuilt})
 		}
 	}
 	err := table(w, "MODEL FEATURE ROWS SKEWED DIFFER MISSING EXTRA SENT MEAN_ABSOLUTE MEAN_RELATIVE", rows)

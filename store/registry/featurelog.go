@@ -2,7 +2,6 @@ package registry
 
 import (
 	"context"
-	"math/big"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -11,7 +10,7 @@ import (
 
 // A LoggedRow is a row that a model version scored, as larder.feature_log has it.
 type LoggedRow struct {
-	RequestID      uint64
+	RequestID      string
 	Row            int32
 	Role           string
 	Model          string
@@ -49,8 +48,7 @@ func (r *Registry) AppendLogged(ctx context.Context, rows []LoggedRow) error {
 			inputs = l.Inputs
 		}
 		return []any{
-			pgtype.Numeric{Int: new(big.Int).SetUint64(l.RequestID), Valid: true},
-			l.Row, l.Role, l.Model, l.ModelVersion, l.CatalogVersion,
+			l.RequestID, l.Row, l.Role, l.Model, l.ModelVersion, l.CatalogVersion,
 			moment(l.At), l.Latency.Microseconds(), l.Score, overridden, l.Keys, l.Request, l.Statuses, l.Ages, l.Vector, inputs,
 		}, nil
 	}

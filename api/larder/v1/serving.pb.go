@@ -322,8 +322,12 @@ type GetFeaturesAndScoreRequest struct {
 	At *int64 `protobuf:"varint,5,opt,name=at,proto3,oneof" json:"at,omitempty"`
 	// Also returns the features that were scored.
 	ReturnFeatures bool `protobuf:"varint,6,opt,name=return_features,json=returnFeatures,proto3" json:"return_features,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// What the caller calls the request, such as its order's number: at most 128
+	// bytes. The feature log has the request under it, and labels find it by it.
+	// Empty: where the request is logged, the server draws one.
+	RequestId     string `protobuf:"bytes,7,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetFeaturesAndScoreRequest) Reset() {
@@ -398,6 +402,13 @@ func (x *GetFeaturesAndScoreRequest) GetReturnFeatures() bool {
 	return false
 }
 
+func (x *GetFeaturesAndScoreRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
 type GetFeaturesAndScoreResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// One per row.
@@ -413,6 +424,9 @@ type GetFeaturesAndScoreResponse struct {
 	// One per row, where the traffic of the model is split and its rows were scored
 	// by several versions; empty where one answered them all.
 	ModelVersions []int64 `protobuf:"varint,6,rep,packed,name=model_versions,json=modelVersions,proto3" json:"model_versions,omitempty"`
+	// The id that the feature log has the request under: the request's own or one that
+	// was drawn. Empty where the request is not logged.
+	RequestId     string `protobuf:"bytes,7,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -487,6 +501,13 @@ func (x *GetFeaturesAndScoreResponse) GetModelVersions() []int64 {
 		return x.ModelVersions
 	}
 	return nil
+}
+
+func (x *GetFeaturesAndScoreResponse) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
 }
 
 type StreamFeaturesAndScoreRequest struct {
@@ -601,22 +622,26 @@ const file_larder_v1_serving_proto_rawDesc = "" +
 	"\bViewRead\x12!\n" +
 	"\ffeature_view\x18\x01 \x01(\tR\vfeatureView\x12-\n" +
 	"\bstatuses\x18\x02 \x03(\x0e2\x11.larder.v1.StatusR\bstatuses\x12\x12\n" +
-	"\x04ages\x18\x03 \x03(\x03R\x04ages\"\xf8\x01\n" +
+	"\x04ages\x18\x03 \x03(\x03R\x04ages\"\x97\x02\n" +
 	"\x1aGetFeaturesAndScoreRequest\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12#\n" +
 	"\rmodel_version\x18\x02 \x01(\x03R\fmodelVersion\x12-\n" +
 	"\bentities\x18\x03 \x03(\v2\x11.larder.v1.ColumnR\bentities\x12+\n" +
 	"\arequest\x18\x04 \x03(\v2\x11.larder.v1.ColumnR\arequest\x12\x13\n" +
 	"\x02at\x18\x05 \x01(\x03H\x00R\x02at\x88\x01\x01\x12'\n" +
-	"\x0freturn_features\x18\x06 \x01(\bR\x0ereturnFeaturesB\x05\n" +
-	"\x03_at\"\x84\x02\n" +
+	"\x0freturn_features\x18\x06 \x01(\bR\x0ereturnFeatures\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\a \x01(\tR\trequestIdB\x05\n" +
+	"\x03_at\"\xa3\x02\n" +
 	"\x1bGetFeaturesAndScoreResponse\x12\x16\n" +
 	"\x06scores\x18\x01 \x03(\x01R\x06scores\x12)\n" +
 	"\x05reads\x18\x02 \x03(\v2\x13.larder.v1.ViewReadR\x05reads\x12-\n" +
 	"\bfeatures\x18\x03 \x03(\v2\x11.larder.v1.ColumnR\bfeatures\x12'\n" +
 	"\x0fcatalog_version\x18\x04 \x01(\x03R\x0ecatalogVersion\x12#\n" +
 	"\rmodel_version\x18\x05 \x01(\x03R\fmodelVersion\x12%\n" +
-	"\x0emodel_versions\x18\x06 \x03(\x03R\rmodelVersions\"`\n" +
+	"\x0emodel_versions\x18\x06 \x03(\x03R\rmodelVersions\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\a \x01(\tR\trequestId\"`\n" +
 	"\x1dStreamFeaturesAndScoreRequest\x12?\n" +
 	"\arequest\x18\x01 \x01(\v2%.larder.v1.GetFeaturesAndScoreRequestR\arequest\"d\n" +
 	"\x1eStreamFeaturesAndScoreResponse\x12B\n" +

@@ -77,6 +77,7 @@ def test_scores(client: larder.Client) -> None:
     assert answer.found == {"stats": ["PRESENT", "PRESENT"]}
     assert answer.model_version == 1
     assert answer.model_versions == [1] * len(answer.scores)
+    assert answer.request_id == ""  # it is not logged
     frame = client.score("scored", pd.DataFrame({"courier_id": [1, 2]}, index=[5, 6]), {"km": [1.5, 2.5]})
     pd.testing.assert_series_equal(frame.scores, pd.Series([29.0, 49.0], index=[5, 6]))
     with pytest.raises(larder.NotFoundError, match="scored"):

@@ -133,6 +133,7 @@ class AsyncClient:
         version: int | None = None,
         at: datetime | None = None,
         return_features: bool = False,
+        request_id: str = "",
     ) -> Scores[dict[str, list[Any]]]: ...
     @overload
     async def score(
@@ -144,6 +145,7 @@ class AsyncClient:
         version: int | None = None,
         at: datetime | None = None,
         return_features: bool = False,
+        request_id: str = "",
     ) -> Scores[FrameT]: ...
     async def score(
         self,
@@ -154,12 +156,13 @@ class AsyncClient:
         version: int | None = None,
         at: datetime | None = None,
         return_features: bool = False,
+        request_id: str = "",
     ) -> Scores[Any]:
         """:meth:`larder.Client.score`, to be awaited."""
         plan = await self._plan(_wire.plan_of_model(model, version))
         question = _wire.Question.of(plan, entities, request, at)
         answer = await self._ask(
-            _wire.SCORE, question.for_score(model, version, return_features), lambda a: a.catalog_version
+            _wire.SCORE, question.for_score(model, version, return_features, request_id), lambda a: a.catalog_version
         )
         return _wire.scores(question.shape, answer, return_features)
 

@@ -160,6 +160,7 @@ class Client:
         version: int | None = None,
         at: datetime | None = None,
         return_features: bool = False,
+        request_id: str = "",
     ) -> Scores[dict[str, list[Any]]]: ...
     @overload
     def score(
@@ -171,6 +172,7 @@ class Client:
         version: int | None = None,
         at: datetime | None = None,
         return_features: bool = False,
+        request_id: str = "",
     ) -> Scores[FrameT]: ...
     def score(
         self,
@@ -181,6 +183,7 @@ class Client:
         version: int | None = None,
         at: datetime | None = None,
         return_features: bool = False,
+        request_id: str = "",
     ) -> Scores[Any]:
         """Read the features of N entities and score them, in one request.
 
@@ -192,6 +195,8 @@ class Client:
             version: the model's version; the one it serves when not given.
             at: read as if the clock showed this time; now when not given.
             return_features: whether to return what was scored, too.
+            request_id: what you call the request; the feature log has it under
+                this id, and labels find it by it.
 
         Example:
             >>> client.score("late", {"courier_id": [7]}, {"km": [1.5]}).scores
@@ -200,7 +205,7 @@ class Client:
         plan = self._plan(_wire.plan_of_model(model, version))
         question = _wire.Question.of(plan, entities, request, at)
         answer = self._ask(
-            _wire.SCORE, question.for_score(model, version, return_features), lambda a: a.catalog_version
+            _wire.SCORE, question.for_score(model, version, return_features, request_id), lambda a: a.catalog_version
         )
         return _wire.scores(question.shape, answer, return_features)
 

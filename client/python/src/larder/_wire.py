@@ -168,7 +168,7 @@ class Question:
             asked.features.references.extend(features)
         return asked
 
-    def for_score(self, model: str, version: int | None, features: bool) -> serving_pb2.GetFeaturesAndScoreRequest:
+    def for_score(self, model: str, version: int | None, features: bool, request_id: str) -> serving_pb2.GetFeaturesAndScoreRequest:
         return serving_pb2.GetFeaturesAndScoreRequest(
             model=model,
             model_version=version or 0,
@@ -176,6 +176,7 @@ class Question:
             request=self.request,
             at=self.at,
             return_features=features,
+            request_id=request_id,
         )
 
 
@@ -223,6 +224,7 @@ def scores(shape: Shape, answer: serving_pb2.GetFeaturesAndScoreResponse, with_f
         model_version=answer.model_version,
         model_versions=list(answer.model_versions) or [answer.model_version] * len(answer.scores),
         catalog_version=answer.catalog_version,
+        request_id=answer.request_id,
     )
 
 

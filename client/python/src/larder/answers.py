@@ -56,6 +56,8 @@ class Scores(Generic[T]):
             entity where the traffic of the model is split.
         model_versions: the version that scored each of the N.
         catalog_version: the version of the definitions that answered.
+        request_id: the id that the feature log has the request under; empty where
+            it is not logged.
     """
 
     scores: Any
@@ -65,6 +67,7 @@ class Scores(Generic[T]):
     model_version: int
     model_versions: list[int]
     catalog_version: int
+    request_id: str
 
 
 @dataclass(frozen=True)

@@ -48,36 +48,40 @@ class ViewRead(_message.Message):
     def __init__(self, feature_view: _Optional[str] = ..., statuses: _Optional[_Iterable[_Union[_values_pb2.Status, str]]] = ..., ages: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class GetFeaturesAndScoreRequest(_message.Message):
-    __slots__ = ("model", "model_version", "entities", "request", "at", "return_features")
+    __slots__ = ("model", "model_version", "entities", "request", "at", "return_features", "request_id")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     ENTITIES_FIELD_NUMBER: _ClassVar[int]
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     AT_FIELD_NUMBER: _ClassVar[int]
     RETURN_FEATURES_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     model: str
     model_version: int
     entities: _containers.RepeatedCompositeFieldContainer[_values_pb2.Column]
     request: _containers.RepeatedCompositeFieldContainer[_values_pb2.Column]
     at: int
     return_features: bool
-    def __init__(self, model: _Optional[str] = ..., model_version: _Optional[int] = ..., entities: _Optional[_Iterable[_Union[_values_pb2.Column, _Mapping]]] = ..., request: _Optional[_Iterable[_Union[_values_pb2.Column, _Mapping]]] = ..., at: _Optional[int] = ..., return_features: bool = ...) -> None: ...
+    request_id: str
+    def __init__(self, model: _Optional[str] = ..., model_version: _Optional[int] = ..., entities: _Optional[_Iterable[_Union[_values_pb2.Column, _Mapping]]] = ..., request: _Optional[_Iterable[_Union[_values_pb2.Column, _Mapping]]] = ..., at: _Optional[int] = ..., return_features: bool = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class GetFeaturesAndScoreResponse(_message.Message):
-    __slots__ = ("scores", "reads", "features", "catalog_version", "model_version", "model_versions")
+    __slots__ = ("scores", "reads", "features", "catalog_version", "model_version", "model_versions", "request_id")
     SCORES_FIELD_NUMBER: _ClassVar[int]
     READS_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     CATALOG_VERSION_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     scores: _containers.RepeatedScalarFieldContainer[float]
     reads: _containers.RepeatedCompositeFieldContainer[ViewRead]
     features: _containers.RepeatedCompositeFieldContainer[_values_pb2.Column]
     catalog_version: int
     model_version: int
     model_versions: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, scores: _Optional[_Iterable[float]] = ..., reads: _Optional[_Iterable[_Union[ViewRead, _Mapping]]] = ..., features: _Optional[_Iterable[_Union[_values_pb2.Column, _Mapping]]] = ..., catalog_version: _Optional[int] = ..., model_version: _Optional[int] = ..., model_versions: _Optional[_Iterable[int]] = ...) -> None: ...
+    request_id: str
+    def __init__(self, scores: _Optional[_Iterable[float]] = ..., reads: _Optional[_Iterable[_Union[ViewRead, _Mapping]]] = ..., features: _Optional[_Iterable[_Union[_values_pb2.Column, _Mapping]]] = ..., catalog_version: _Optional[int] = ..., model_version: _Optional[int] = ..., model_versions: _Optional[_Iterable[int]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class StreamFeaturesAndScoreRequest(_message.Message):
     __slots__ = ("request",)
