@@ -75,6 +75,7 @@ func newScoreCommand() *cobra.Command {
 	cmd.Flags().StringToStringVar(&values, "request", nil, "values that come with the request, as NAME=VALUE")
 	cmd.Flags().Int64Var(&req.ModelVersion, "version", 0, "the model's version; the one it serves when not given")
 	cmd.Flags().BoolVar(&req.ReturnFeatures, "features", false, "also show the features that were scored")
+	cmd.Flags().StringVar(&req.RequestId, "request-id", "", "what the feature log calls the request; drawn when not given")
 	c := bindClient(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		model, keys, err := firstName("model", args)
@@ -200,8 +201,14 @@ func printScores(w io.Writer, entities []*larderv1.Column, a *larderv1.GetFeatur
 		}
 		rows = append(rows, []string{rowKey(entities, r), fmt.Sprint(score), fmt.Sprint(version), fmt.Sprint(a.GetCatalogVersion())})
 	}
-	if err := table(w, "KEY SCORE MODEL_VERSION CATALOG_VERSION", rows); err != nil || len(a.GetFeatures()) == 0 {
+	if err := table(w, "KEY SCORE MODEL_VERSION CATALOG_VERSION", rows); err != nil {
 		return err
+	}
+	if id := a.GetRequestId(); id != "" {
+		fmt.Fprintln(w, "logged as request", id)
+	}
+	if len(a.GetFeatures()) == 0 {
+		return nil
 	}
 	fmt.Fprintln(w)
 	return printFeatures(w, entities, a.GetFeatures(), a.GetReads())
