@@ -182,6 +182,7 @@ type Model struct {
 	Salt           string            `json:"salt,omitempty"`       // what is hashed before it; empty means the name
 	Shadow         []int64           `json:"shadow,omitempty"`     // versions that score what is logged, and answer nobody
 	Ramp           *Ramp             `json:"ramp,omitempty"`
+	Labels         *Labels           `json:"labels,omitempty"`    // what became of what was scored; nil: nobody says
 	Limits         *ModelLimits      `json:"limits,omitempty"`    // nil: the defaults
 	Batching       *Batching         `json:"batching,omitempty"`  // nil: each request is scored by itself
 	Providers      []Provider        `json:"providers,omitempty"` // the first that is there runs the model; none means cpu

@@ -158,6 +158,8 @@ func (d *differ) modelEffect(c Change, path []string) string {
 		return d.rampEffect(c)
 	case "shadow":
 		return "shadows answer nobody; what they score goes to the feature log"
+	case "labels":
+		return "requests are answered as before; larder experiment reads these labels"
 	case "on_missing":
 		return answersChange
 	case "limits", "batching", "providers":

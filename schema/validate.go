@@ -354,6 +354,7 @@ func (v *validator) model(path string, m *Model) {
 	if m.Log != nil && !(m.Log.Rate > 0 && m.Log.Rate <= 1) {
 		v.addf(path+".log.rate", "model %q: the rate of its log is a share of the requests, over 0 and up to 1, not %v; leave log out to log none", m.Name, m.Log.Rate)
 	}
+	v.labels(path+".labels", m)
 	v.mlflow(path, m)
 	v.limits(path, m)
 	v.batching(path, m)

@@ -81,6 +81,7 @@ var ownDescriptions = map[reflect.Type]map[string]string{
 		"split_by":        "The join key or request value whose values are shared out among the versions of traffic.",
 		"salt":            "What is hashed before the value of split_by; the model's name when not given.",
 		"shadow":          "Versions that score what is logged and answer nobody.",
+		"labels":          "What became of what was scored, for larder experiment.",
 		"ramp":            "Raises the weight of one version of the traffic over time.",
 		"limits":          "What runs of the model may take.",
 		"batching":        "Lets requests that come while the model is busy be scored in one run; never when not given.",
@@ -93,6 +94,22 @@ var ownDescriptions = map[reflect.Type]map[string]string{
 	},
 	reflect.TypeFor[schema.ModelLog](): {
 		"rate": "The share of the requests that is logged, over 0 and up to 1.",
+	},
+	reflect.TypeFor[schema.Labels](): {
+		"source":     "The name of the source whose rows are labels.",
+		"request_id": "The column with the id of the request that a label is of.",
+		"row":        "The column with the row in the request, from 0; labels are of row 0 when not given.",
+		"keys":       "Instead of request_id: join keys and request values that the source has columns of; a label is of what was last asked for these before its event time.",
+		"within":     "With keys: how long before a label's event time the request came at most.",
+		"label":      "The column that says what turned out to be true.",
+		"values":     "Columns that say what it was worth.",
+		"threshold":  "The score from which on a decision is yes; 0.5 when not given.",
+		"schedule":   "How often servers take the figures for their metrics; never when not given.",
+		"window":     "How far back the figures of metrics go; 7d when not given.",
+	},
+	reflect.TypeFor[schema.LabelColumn](): {
+		"name": "A column of the source.",
+		"type": "Its type: of a label bool, or an int32 or int64 of 1 and 0; of a value bool or a number.",
 	},
 	reflect.TypeFor[schema.VersionWeight](): {
 		"version": "A version of the model.",

@@ -33,6 +33,8 @@ var nouns = map[reflect.Type]string{
 	reflect.TypeFor[schema.Model]():           "a model",
 	reflect.TypeFor[schema.ModelVersion]():    "a model version",
 	reflect.TypeFor[schema.ModelLog]():        "a model's log",
+	reflect.TypeFor[schema.Labels]():          "a model's labels",
+	reflect.TypeFor[schema.LabelColumn]():     "a column of labels",
 	reflect.TypeFor[schema.MLflowAlias]():     "an alias of MLflow",
 	reflect.TypeFor[schema.VersionWeight]():   "a version's share of the traffic",
 	reflect.TypeFor[schema.Ramp]():            "a ramp",
