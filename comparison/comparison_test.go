@@ -15,32 +15,6 @@ func same(a, b float64) bool {
 	return math.IsNaN(a) && math.IsNaN(b) || math.Abs(a-b) < 1e-9
 }
 
-// TestAUC: of every pair of a positive and a negative row, which scores higher.
-func TestAUC(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		scores := rapid.SliceOfN(rapid.SampledFrom([]float64{0, 0.1, 0.25, 0.5, 0.75, 1}), 0, 30).Draw(t, "scores")
-		labels := rapid.SliceOfN(rapid.Bool(), len(scores), len(scores)).Draw(t, "labels")
-		var higher, pairs float64
-		for i := range scores {
-			for j := range scores {
-				if !labels[i] || labels[j] {
-					continue
-				}
-				pairs++
-				switch {
-				case scores[i] > scores[j]:
-					higher++
-				case scores[i] == scores[j]:
-					higher += 0.5
-				}
-			}
-		}
-		if got, want := comparison.Measure(scores, labels, threshold).AUC, higher/pairs; !same(got, want) {
-			t.Fatalf("AUC %v; of all pairs %v", got, want)
-		}
-	})
-}
-
 // TestAgreementIsThatOfAnyOrder, and of a model with itself.
 func TestAgreementIsThatOfAnyOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -77,21 +51,5 @@ func TestAgreementByHand(t *testing.T) {
 	if got.Rows != want.Rows || got.Undefined != want.Undefined || !same(got.MaxDifference, want.MaxDifference) || !same(got.MeanDifference, want.MeanDifference) ||
 		!same(got.RankCorrelation, want.RankCorrelation) || got.Changed != want.Changed {
 		t.Errorf("%+v; want %+v", got, want)
-	}
-}
-
-func TestQualityByHand(t *testing.T) {
-	got := comparison.Measure([]float64{0.9, 0.8, 0.3, 0.1, math.NaN()}, []bool{true, false, true, false, true}, threshold)
-	want := comparison.Quality{
-		Rows: 4, Positives: 2, AUC: 0.75, Accuracy: 0.5, Precision: 0.5, Recall: 0.5,
-		LogLoss: -(math.Log(0.9) + math.Log(0.2) + math.Log(0.3) + math.Log(0.9)) / 4,
-		Brier:   (0.01 + 0.64 + 0.49 + 0.01) / 4,
-	}
-	if got.Rows != want.Rows || got.Positives != want.Positives || !same(got.AUC, want.AUC) || !same(got.LogLoss, want.LogLoss) || !same(got.Brier, want.Brier) ||
-		got.Accuracy != want.Accuracy || got.Precision != want.Precision || got.Recall != want.Recall {
-		t.Errorf("%+v; want %+v", got, want)
-	}
-	if odds := comparison.Measure([]float64{-1, 2}, []bool{false, true}, threshold); !math.IsNaN(odds.LogLoss) || !math.IsNaN(odds.Brier) || odds.AUC != 1 {
-		t.Errorf("scores that are no probabilities: %+v", odds)
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	larderv1 "larder/api/larder/v1"
 	"larder/comparison"
+	"larder/experiment"
 )
 
 func newModelCompareCommand() *cobra.Command {
@@ -94,11 +95,10 @@ func parseModelRef(text string) (modelRef, error) {
 // A compared is one of two models, and what was found of it.
 type compared struct {
 	modelRef
-	Engine   string              `json:"engine"`
-	Provider string              `json:"provider"`
-	Bytes    int64               `json:"bytes"`
-	Runs     []runTime           `json:"runs"`
-	Quality  *comparison.Quality `json:"-"`
+	Engine   string    `json:"engine"`
+	Provider string    `json:"provider"`
+	Bytes    int64     `json:"bytes"`
+	Runs     []runTime `json:"runs"`
 
 	scores []float64
 }
@@ -114,6 +114,7 @@ type comparisonReport struct {
 	a, b      *compared
 	rows      int
 	agreement comparison.Agreement
+	quality   *quality // nil without labels
 }
 
 // comparedRows are the sizes of runs that are timed.
@@ -191,20 +192,23 @@ func (r *comparisonReport) measure(ctx context.Context, path string, log *logged
 	if err != nil {
 		return err
 	}
-	var truth []bool
-	var a, b []float64
+	var truth, a, b []float64
+	positives := 0
 	for i, id := range log.ids {
 		label, found := labels[id]
 		if !found {
 			continue
 		}
+		if math.IsNaN(r.a.scores[i]) || math.IsNaN(r.b.scores[i]) {
+			continue // which the agreement counts
+		}
 		truth, a, b = append(truth, label), append(a, r.a.scores[i]), append(b, r.b.scores[i])
+		positives += int(label)
 	}
 	if len(truth) == 0 {
 		return fmt.Errorf("none of its %d labels is of a row that was compared; log:request_id is the request's in the feature log", len(labels))
 	}
-	qualityA, qualityB := comparison.Measure(a, truth, threshold), comparison.Measure(b, truth, threshold)
-	r.a.Quality, r.b.Quality = &qualityA, &qualityB
+	r.quality = &quality{len(truth), positives, experiment.ComparePairs(a, b, truth, threshold, 0.05)}
 	return nil
 }
 
@@ -219,8 +223,10 @@ func (r *comparisonReport) print(w io.Writer, threshold float64) error {
 		other := r.b.Runs[i]
 		rows = append(rows, []string{fmt.Sprintf("µs, %d in a run", run.Rows), figure(run.Micros), figure(other.Micros), change(run.Micros, other.Micros)})
 	}
-	for _, q := range r.qualities() {
-		rows = append(rows, []string{q.name, figure(q.a), figure(q.b), fmt.Sprintf("%+.4g", q.b-q.a)})
+	if r.quality != nil {
+		for _, p := range r.quality.pairs {
+			rows = append(rows, []string{metricTitle(p.Metric), figure(p.A), figure(p.B), changed(p.Difference)})
+		}
 	}
 	if err := table(w, fmt.Sprintf("WHAT %s %s CHANGE", r.a, r.b), rows); err != nil {
 		return err
@@ -230,8 +236,8 @@ func (r *comparisonReport) print(w io.Writer, threshold float64) error {
 	if g.Undefined > 0 {
 		fmt.Fprintf(w, "%d rows, which one of the two scores NaN, are left out\n", g.Undefined)
 	}
-	if q := r.a.Quality; q != nil {
-		fmt.Fprintf(w, "%d rows have a label, of which %d are true\n", q.Rows, q.Positives)
+	if q := r.quality; q != nil {
+		fmt.Fprintf(w, "%d rows have a label, of which %d are true; of a change, 95 %% intervals\n", q.rows, q.positives)
 	}
 	return nil
 }
@@ -243,25 +249,18 @@ func (m *compared) by() string {
 	return m.Engine
 }
 
-// A qualityFigure is one figure of both models.
-type qualityFigure struct {
-	name string
-	a, b float64
+// A quality is how well both tell what turned out to be true.
+type quality struct {
+	rows, positives int
+	pairs           []experiment.Pair
 }
 
-func (r *comparisonReport) qualities() []qualityFigure {
-	a, b := r.a.Quality, r.b.Quality
-	if a == nil {
-		return nil
+// changed returns by how much a metric changes, and where the truth may be.
+func changed(d experiment.Interval) string {
+	if math.IsNaN(d.Low) {
+		return fmt.Sprintf("%+.4g", d.Value)
 	}
-	return []qualityFigure{
-		{"AUC", a.AUC, b.AUC},
-		{"log loss", a.LogLoss, b.LogLoss},
-		{"Brier", a.Brier, b.Brier},
-		{"accuracy", a.Accuracy, b.Accuracy},
-		{"precision", a.Precision, b.Precision},
-		{"recall", a.Recall, b.Recall},
-	}
+	return fmt.Sprintf("%+.4g (%.3g to %.3g)", d.Value, d.Low, d.High)
 }
 
 func figure(v float64) string { return strconv.FormatFloat(v, 'g', 5, 64) }
@@ -277,12 +276,15 @@ func (r *comparisonReport) printJSON(w io.Writer) error {
 			"rank_correlation": defined(g.RankCorrelation), "changed": defined(g.Changed),
 		},
 	}
-	if len(r.qualities()) > 0 {
-		quality := map[string]any{"rows": r.a.Quality.Rows, "positives": r.a.Quality.Positives}
-		for _, q := range r.qualities() {
-			quality[strings.ReplaceAll(strings.ToLower(q.name), " ", "_")] = []*float64{defined(q.a), defined(q.b)}
+	if q := r.quality; q != nil {
+		figures := map[string]any{"rows": q.rows, "positives": q.positives}
+		for _, p := range q.pairs {
+			figures[p.Metric] = map[string]any{
+				"values": []*float64{defined(p.A), defined(p.B)}, "difference": defined(p.Difference.Value),
+				"interval": []*float64{defined(p.Difference.Low), defined(p.Difference.High)},
+			}
 		}
-		out["quality"] = quality
+		out["quality"] = figures
 	}
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")

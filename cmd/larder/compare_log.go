@@ -151,13 +151,13 @@ func (v *loggedVectors) request(m modelRef, rows, rowsOfRun int) *larderv1.Score
 }
 
 // readLabels reads what turned out to be true.
-func readLabels(ctx context.Context, path string) (map[loggedRow]bool, error) {
+func readLabels(ctx context.Context, path string) (map[loggedRow]float64, error) {
 	in, err := arrowfile.Open(ctx, path, map[string]arrow.DataType{"log:request_id": arrow.BinaryTypes.String, "log:row": arrow.PrimitiveTypes.Int32})
 	if err != nil {
 		return nil, err
 	}
 	defer in.Close()
-	labels := map[loggedRow]bool{}
+	labels := map[loggedRow]float64{}
 	for in.Next() {
 		rec := in.Record()
 		ids, isID := columnOf(rec, "log:request_id").(*array.String)
@@ -182,15 +182,15 @@ func readLabels(ctx context.Context, path string) (map[loggedRow]bool, error) {
 	return labels, in.Err()
 }
 
-// truth returns a label, which is a bool or a number.
-func truth(label arrow.Array, i int) (bool, error) {
+// truth returns a label, which is a bool or a number: 1 for true, 0 for false.
+func truth(label arrow.Array, i int) (float64, error) {
 	switch label.ValueStr(i) {
 	case "true", "1", "1.0":
-		return true, nil
+		return 1, nil
 	case "false", "0", "0.0":
-		return false, nil
+		return 0, nil
 	}
-	return false, fmt.Errorf("label %q is neither true nor false, 1 nor 0", label.ValueStr(i))
+	return 0, fmt.Errorf("label %q is neither true nor false, 1 nor 0", label.ValueStr(i))
 }
 
 // appendColumn appends the values of one column to those of another, which has none

@@ -32,6 +32,7 @@ var House = Table{
 		"internal/pgdev":      {Floor: 1},
 		"scoring/forest":      {Floor: 1},
 		"comparison":          {Floor: 1},
+		"experiment":          {Floor: 1},
 
 		"examples/fraud":      {Floor: 2},
 		"mlflow":              {Floor: 2, Imports: []string{"schema"}},
@@ -91,6 +92,7 @@ var House = Table{
 		"github.com/spf13/pflag":                  {"cmd/larder"},
 		"github.com/vbauerster/mpb/v8":            {"cmd/larder"},
 		"golang.org/x/term":                       {"cmd/larder"},
+		"gonum.org/v1/gonum":                      {"experiment"},
 		"cel.dev/cel-go":                          {"vector"},
 		"github.com/DataDog/sketches-go":          {"training"},
 		"github.com/HdrHistogram/hdrhistogram-go": {"bench", "demo"},

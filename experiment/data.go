@@ -1,0 +1,236 @@
+package experiment
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// A Row is one row that a version scored.
+type Row struct {
+	Version int64
+	Shadow  bool   // it tried what another version answered
+	Request string // its id
+	Number  int32  // of the row in the request
+	At      int64  // the request's clock reading, in microseconds since 1970 UTC
+	Score   float64
+	Unit    string   // what traffic is split by; rows of one unit are not independent
+	Keys    []string // what labels find the row by; nil where they do by the request
+}
+
+// An Outcome is what became of a row, as a label says.
+type Outcome struct {
+	Request string // and
+	Number  int32  // of the row, or
+	Keys    []string
+	At      int64 // event time, in microseconds since 1970 UTC
+	Arrived int64 // ingest time, alike; the least there is where nobody knows
+	Deleted bool  // the label was taken back
+	Label   float64
+	Values  []float64 // NaN for null, as of Label
+}
+
+// Options say what outcomes look like.
+type Options struct {
+	// Within is how long before the time of an outcome its row was asked for at most, in
+	// microseconds; 0 where outcomes name requests.
+	Within int64
+	// MaxRows is how many rows are held. Defaults to 4 million, for which it takes
+	// half a GiB.
+	MaxRows int
+}
+
+// Data are rows and what became of them. All rows come before the first outcome.
+type Data struct {
+	opts     Options
+	units    map[string]int32
+	names    []string // of the units
+	rows     []scored
+	groups   []group // of rows that labels don't tell apart, sorted
+	sorted   bool
+	Outcomes int // that were added
+	Unknown  int // of these, that are of no row
+}
+
+// A key stands for texts by the first half of their SHA-256.
+type key [sha256.Size / 2]byte
+
+func (k key) compare(other key) int { return bytes.Compare(k[:], other[:]) }
+
+func keyOf(raw []byte) key {
+	sum := sha256.Sum256(raw)
+	return key(sum[:])
+}
+
+// A scored is a Row as it is held.
+type scored struct {
+	id      key // of the request and the row in it
+	find    key // what labels find it by
+	version int64
+	at      int64
+	score   float64
+	unit    int32
+	group   int32
+	shadow  bool
+}
+
+// A group is rows that labels don't tell apart, and the newest label of them.
+type group struct {
+	find    key
+	at      int64
+	outcome *outcome
+}
+
+type outcome struct {
+	at, arrived int64
+	deleted     bool
+	label       float64
+	values      []float64
+}
+
+// NewData returns data without rows.
+func NewData(opts Options) *Data {
+	opts.MaxRows = cmp.Or(opts.MaxRows, 4_000_000)
+	return &Data{opts: opts, units: map[string]int32{}}
+}
+
+// Add adds a row. It fails when there are too many.
+func (d *Data) Add(r *Row) error {
+	if d.sorted {
+		panic("experiment: a row comes after outcomes")
+	}
+	if len(d.rows) == d.opts.MaxRows {
+		return fmt.Errorf("there are more than %d logged rows; name a later time to begin", d.opts.MaxRows)
+	}
+	unit, found := d.units[r.Unit]
+	if !found {
+		name := strings.Clone(r.Unit)
+		unit = int32(len(d.names))
+		d.units[name], d.names = unit, append(d.names, name)
+	}
+	row := scored{id: requestKey(r.Request, r.Number), version: r.Version, at: r.At, score: r.Score, unit: unit, shadow: r.Shadow}
+	row.find = row.id
+	if d.opts.Within > 0 {
+		row.find = textsKey(r.Keys)
+	}
+	d.rows = append(d.rows, row)
+	return nil
+}
+
+// Rows returns how many rows were added.
+func (d *Data) Rows() int { return len(d.rows) }
+
+func requestKey(id string, number int32) key {
+	return keyOf(append(binary.BigEndian.AppendUint32(nil, uint32(number)), id...))
+}
+
+func textsKey(texts []string) key {
+	var joined []byte
+	for _, t := range texts {
+		joined = append(binary.AppendUvarint(joined, uint64(len(t))), t...)
+	}
+	return keyOf(joined)
+}
+
+// sort drops what was logged again, and groups the rows. Whatever the order that they
+// came in, they and their units have one order then: sums are the same in every bit.
+func (d *Data) sort() {
+	if d.sorted {
+		return
+	}
+	d.sorted = true
+	slices.SortFunc(d.rows, func(a, b scored) int {
+		return cmp.Or(a.id.compare(b.id), cmp.Compare(a.version, b.version), compareBools(a.shadow, b.shadow), cmp.Compare(a.at, b.at), cmp.Compare(a.score, b.score))
+	})
+	d.rows = slices.CompactFunc(d.rows, func(a, b scored) bool { return a.id == b.id && a.version == b.version && a.shadow == b.shadow })
+	slices.SortFunc(d.rows, func(a, b scored) int {
+		return cmp.Or(a.find.compare(b.find), cmp.Compare(a.at, b.at), a.id.compare(b.id), cmp.Compare(a.version, b.version), compareBools(a.shadow, b.shadow))
+	})
+	for i := range d.rows {
+		r := &d.rows[i]
+		last := len(d.groups) - 1
+		if last < 0 || d.groups[last].find != r.find || d.opts.Within > 0 && d.groups[last].at != r.at {
+			d.groups, last = append(d.groups, group{find: r.find, at: r.at}), last+1
+		}
+		r.group = int32(last)
+	}
+	d.sortUnits()
+}
+
+// sortUnits numbers the units in the order of the rows.
+func (d *Data) sortUnits() {
+	numbers, names := make([]int32, len(d.names)), make([]string, 0, len(d.names))
+	for i := range d.rows {
+		unit := &d.rows[i].unit
+		if numbers[*unit] == 0 {
+			names = append(names, d.names[*unit])
+			numbers[*unit] = int32(len(names)) // from 1
+		}
+		*unit = numbers[*unit] - 1
+	}
+	d.names, d.units = names, nil
+}
+
+func compareBools(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
+}
+
+// AddOutcome gives an outcome to the rows that it is of: by the id of their request,
+// or those that were last asked for its keys at or before its time. Of two, the one
+// of the larger event time counts, then the one of the larger ingest time.
+func (d *Data) AddOutcome(o *Outcome) {
+	d.sort()
+	d.Outcomes++
+	g := d.groupOf(o)
+	if g == nil {
+		d.Unknown++
+		return
+	}
+	if old := g.outcome; old != nil && cmp.Or(cmp.Compare(old.at, o.At), cmp.Compare(old.arrived, o.Arrived)) >= 0 {
+		return
+	}
+	g.outcome = &outcome{at: o.At, arrived: o.Arrived, deleted: o.Deleted, label: o.Label, values: slices.Clone(o.Values)}
+}
+
+func (d *Data) groupOf(o *Outcome) *group {
+	find, at := key{}, int64(math.MaxInt64)
+	if d.opts.Within > 0 {
+		find, at = textsKey(o.Keys), o.At
+	} else {
+		find = requestKey(o.Request, o.Number)
+	}
+	// The first that is past it; the one before is the last at or before its time.
+	past, _ := slices.BinarySearchFunc(d.groups, struct{}{}, func(g group, _ struct{}) int {
+		if c := cmp.Or(g.find.compare(find), cmp.Compare(g.at, at)); c > 0 {
+			return 1
+		}
+		return -1
+	})
+	if past == 0 {
+		return nil
+	}
+	g := &d.groups[past-1]
+	if g.find != find || d.opts.Within > 0 && o.At-g.at > d.opts.Within {
+		return nil
+	}
+	return g
+}
+
+// outcomeOf returns what became of a row; nil where no label says.
+func (d *Data) outcomeOf(r *scored) *outcome {
+	if o := d.groups[r.group].outcome; o != nil && !o.deleted {
+		return o
+	}
+	return nil
+}

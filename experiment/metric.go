@@ -1,0 +1,160 @@
+package experiment
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// A Metric is what versions are compared by.
+type Metric struct {
+	Name      string
+	Threshold float64 // of accuracy, precision and recall: the score from which on a decision is yes
+	value     int     // of a mean: which of the values
+}
+
+// The names of the metrics; MeanOf and the name of a value is one more.
+const (
+	AUC         = "auc"         // the chance that a row that is true scores higher than one that isn't; a tie counts half
+	LogLoss     = "log_loss"    // in nats
+	Brier       = "brier"       // mean square of score less label
+	Calibration = "calibration" // mean of score less label: 0 of a model that expects as much as comes true
+	Accuracy    = "accuracy"    // share of the decisions that are right
+	Precision   = "precision"   // share of the decisions for yes that are right
+	Recall      = "recall"      // share of the rows that are true that are decided to be
+	MeanOf      = "mean:"
+)
+
+// Metrics are those that need nothing but labels.
+var Metrics = []string{AUC, LogLoss, Brier, Calibration, Accuracy, Precision, Recall}
+
+// ParseMetric returns the metric of a name. values are the names of the values that
+// outcomes have.
+func ParseMetric(name string, threshold float64, values []string) (Metric, error) {
+	m := Metric{Name: name, Threshold: threshold}
+	if slices.Contains(Metrics, name) {
+		return m, nil
+	}
+	if value, isMean := strings.CutPrefix(name, MeanOf); isMean {
+		if m.value = slices.Index(values, value); m.value >= 0 {
+			return m, nil
+		}
+	}
+	all := slices.Clone(Metrics)
+	for _, value := range values {
+		all = append(all, MeanOf+value)
+	}
+	return m, fmt.Errorf("no metric %q; there are %s", name, strings.Join(all, ", "))
+}
+
+// What a larger figure says of a version.
+const (
+	better  = 1
+	worse   = -1
+	neither = 0
+)
+
+// direction says what a larger figure says of a version.
+func (m Metric) direction() int {
+	switch m.Name {
+	case LogLoss, Brier:
+		return worse
+	case Calibration:
+		return neither
+	}
+	return better // also of a business value: a cost is a negative one
+}
+
+// A sample is rows of one version: what it scored them, and what became of them.
+type sample struct {
+	scores []float64
+	labels []float64   // 1 for true, 0 for false
+	values [][]float64 // of each row; nil of none
+	units  []int32
+}
+
+// An estimate is a figure, and how much each row pulls it: see the package.
+type estimate struct {
+	value  float64   // NaN where the rows don't determine one
+	pull   []float64 // of each row
+	enough bool      // rows for an interval
+}
+
+// The fewest rows that make an interval: of a mean, and of either class.
+const (
+	minRows  = 100
+	minClass = 20
+)
+
+func (m Metric) estimate(s sample) estimate {
+	if m.Name == AUC {
+		return area(s.scores, s.labels)
+	}
+	x := make([]float64, len(s.scores))
+	for i := range x {
+		x[i] = m.of(s, i)
+	}
+	if needsProbabilities := m.Name == LogLoss || m.Name == Brier || m.Name == Calibration; needsProbabilities {
+		for _, p := range s.scores {
+			if p < 0 || p > 1 {
+				return estimate{value: math.NaN(), pull: make([]float64, len(x))}
+			}
+		}
+	}
+	return meanOf(x)
+}
+
+// surest bounds the probabilities of a log loss: one wrong row of 0 or 1 would make
+// it infinite.
+const surest = 1e-15
+
+// of returns what the metric is the mean of; NaN of a row that is none of its.
+func (m Metric) of(s sample, i int) float64 {
+	score, label := s.scores[i], s.labels[i]
+	decided := 0.0
+	if score >= m.Threshold {
+		decided = 1
+	}
+	switch m.Name {
+	case LogLoss:
+		p := min(max(score, surest), 1-surest)
+		return -label*math.Log(p) - (1-label)*math.Log1p(-p)
+	case Brier:
+		return (score - label) * (score - label)
+	case Calibration:
+		return score - label
+	case Accuracy:
+		return 1 - math.Abs(decided-label)
+	case Precision:
+		return onlyIf(decided == 1, label)
+	case Recall:
+		return onlyIf(label == 1, decided)
+	}
+	return s.values[i][m.value]
+}
+
+func onlyIf(of bool, x float64) float64 {
+	if of {
+		return x
+	}
+	return math.NaN()
+}
+
+// meanOf is the mean of what is not NaN. Its pulls are such that their squares add
+// up to s²/n.
+func meanOf(x []float64) estimate {
+	n, sum := 0.0, 0.0
+	for _, v := range x {
+		if !math.IsNaN(v) {
+			n, sum = n+1, sum+v
+		}
+	}
+	e := estimate{value: sum / n, pull: make([]float64, len(x)), enough: n >= minRows}
+	for i, v := range x {
+		if n > 1 && !math.IsNaN(v) {
+			e.pull[i] = (v - e.value) / math.Sqrt(n*(n-1))
+		}
+	}
+	return e
+}

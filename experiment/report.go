@@ -1,0 +1,263 @@
+package experiment
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+)
+
+// A Question is what a report answers.
+type Question struct {
+	Metric  Metric
+	Alpha   float64 // how often an experiment without a difference may show one
+	Control int64   // the version that others are compared with
+	// Weights are the versions that share the traffic, the control too; nil where one
+	// version answers all. Assigned returns the version that a unit is sent to.
+	Weights  []Weight
+	Assigned func(unit string) int64
+}
+
+// A Weight is the share of the units that a version answers.
+type Weight struct {
+	Version int64
+	Share   float64
+}
+
+// A Role says why a version scored rows.
+type Role string
+
+// The roles of versions.
+const (
+	Control Role = "control" // what others are compared with
+	Split   Role = "split"   // it has its share of the units
+	Shadow  Role = "shadow"  // it tried what the control answered
+	Pinned  Role = "pinned"  // callers asked for it, or the traffic was another then
+)
+
+// A Report says how versions did.
+type Report struct {
+	Versions []*Version
+	Ratio    *SampleRatio // nil where traffic isn't split, or of too few units
+	Outcomes int          // labels that were read
+	Unknown  int          // of these, that are of no logged row
+}
+
+// A Version is how one version did in one role.
+type Version struct {
+	Version   int64
+	Role      Role
+	Share     float64 // of the units, in a split
+	Rows      int     // that it scored
+	Units     int     // that these are of
+	Undefined int     // rows that it scored NaN, which are in no figure
+	Labelled  int     // rows that have a label
+	Positives int     // of these, that are true
+	Figure    Interval
+	// Difference is that of the metric to the control's; nil of the control, of too few
+	// rows, and where nobody assigned at random.
+	Difference *Difference
+	Verdict    string
+
+	rows []int32 // those with a label and a score
+}
+
+// A Difference is the metric of a version less that of the control.
+type Difference struct {
+	Interval         // always valid
+	P        float64 // always valid
+	Rows     int     // of the version that are in it
+	Paired   bool    // both scored the same rows
+}
+
+// Report compares the versions of the data.
+func (d *Data) Report(q Question) *Report {
+	d.sort()
+	r := &Report{Versions: d.versions(q), Outcomes: d.Outcomes, Unknown: d.Unknown}
+	var control *Version
+	for _, v := range r.Versions {
+		d.count(v)
+		v.Figure = q.Metric.figure(d.sample(v.rows), q.Alpha)
+		if v.Role == Control {
+			control = v
+		}
+	}
+	r.Ratio = ratioOf(r.Versions)
+	for _, v := range r.Versions {
+		if control != nil && v != control && v.Role != Pinned {
+			v.Difference = d.difference(q, control, v)
+		}
+		v.Verdict = verdict(q, r, control, v)
+	}
+	return r
+}
+
+// versions shares the rows out among versions and their roles: the control first,
+// then as the weights are, shadows, and what is pinned.
+func (d *Data) versions(q Question) []*Version {
+	type name struct {
+		version int64
+		role    Role
+	}
+	byName := map[name]*Version{}
+	var all []*Version
+	add := func(n name, share float64) *Version {
+		v := &Version{Version: n.version, Role: n.role, Share: share}
+		byName[n], all = v, append(all, v)
+		return v
+	}
+	add(name{q.Control, Control}, 0)
+	for _, w := range q.Weights {
+		if w.Version == q.Control {
+			all[0].Share = w.Share
+			continue
+		}
+		add(name{w.Version, Split}, w.Share)
+	}
+	for i := range d.rows {
+		n := name{d.rows[i].version, d.role(q, &d.rows[i])}
+		v := byName[n]
+		if v == nil {
+			v = add(n, 0)
+		}
+		v.rows = append(v.rows, int32(i))
+	}
+	first := len(q.Weights)
+	slices.SortStableFunc(all[max(1, first):], func(a, b *Version) int {
+		return cmp.Or(-cmp.Compare(a.Role, b.Role), cmp.Compare(a.Version, b.Version)) // shadows before what is pinned
+	})
+	return all
+}
+
+func (d *Data) role(q Question, r *scored) Role {
+	switch {
+	case r.shadow:
+		return Shadow
+	case q.Weights == nil && r.version == q.Control:
+		return Control
+	case q.Weights == nil || q.Assigned(d.names[r.unit]) != r.version:
+		return Pinned
+	case r.version == q.Control:
+		return Control
+	}
+	return Split
+}
+
+// count counts a version's rows, and keeps those with a label and a score.
+func (d *Data) count(v *Version) {
+	units := map[int32]struct{}{}
+	v.Rows = len(v.rows)
+	kept := v.rows[:0]
+	for _, i := range v.rows {
+		r := &d.rows[i]
+		units[r.unit] = struct{}{}
+		o := d.outcomeOf(r)
+		if math.IsNaN(r.score) {
+			v.Undefined++
+		}
+		if o == nil || math.IsNaN(o.label) {
+			continue
+		}
+		v.Labelled++
+		v.Positives += int(o.label)
+		if !math.IsNaN(r.score) {
+			kept = append(kept, i)
+		}
+	}
+	v.Units, v.rows = len(units), kept
+}
+
+// sample returns rows that have labels.
+func (d *Data) sample(rows []int32) sample {
+	n := len(rows)
+	s := sample{scores: make([]float64, n), labels: make([]float64, n), values: make([][]float64, n), units: make([]int32, n)}
+	for i, at := range rows {
+		o := d.outcomeOf(&d.rows[at])
+		s.scores[i], s.labels[i], s.values[i], s.units[i] = d.rows[at].score, o.label, o.values, d.rows[at].unit
+	}
+	return s
+}
+
+// difference compares a version with the control; nil of too few rows.
+func (d *Data) difference(q Question, control, v *Version) *Difference {
+	ours, theirs := v.rows, control.rows
+	if v.Role == Shadow {
+		ours, theirs = d.pairs(v.rows, control.rows)
+	}
+	out := &Difference{Rows: len(ours), Paired: v.Role == Shadow}
+	var enough bool
+	out.Interval, out.P, enough = q.Metric.difference(d.sample(ours), d.sample(theirs), q.Alpha)
+	if !enough {
+		return nil
+	}
+	return out
+}
+
+// pairs returns those of two versions' rows that both scored.
+func (d *Data) pairs(ours, theirs []int32) (ourPairs, theirPairs []int32) {
+	at := make(map[key]int32, len(theirs))
+	for _, i := range theirs {
+		at[d.rows[i].id] = i
+	}
+	for _, i := range ours {
+		if other, both := at[d.rows[i].id]; both {
+			ourPairs, theirPairs = append(ourPairs, i), append(theirPairs, other)
+		}
+	}
+	return ourPairs, theirPairs
+}
+
+// ratioOf compares how many units versions have with the shares that they should.
+func ratioOf(versions []*Version) *SampleRatio {
+	var units []int
+	var shares []float64
+	for _, v := range versions {
+		if v.Share > 0 {
+			units, shares = append(units, v.Units), append(shares, v.Share)
+		}
+	}
+	return sampleRatio(units, shares)
+}
+
+// verdict says in a sentence what is known of a version.
+func verdict(q Question, r *Report, control, v *Version) string {
+	name := fmt.Sprintf("version %d", v.Version)
+	switch diff := v.Difference; {
+	case v == control:
+		return ""
+	case v.Role == Pinned:
+		return name + " was asked for by its number, or the traffic was another: who got it was not drawn, so that it can't be compared"
+	case control == nil || control.Rows == 0:
+		return "the control scored no rows to compare " + name + " with"
+	case r.Ratio != nil && r.Ratio.Mismatch() && v.Role == Split:
+		return "the versions don't have their shares of the units; find out why before anything is believed"
+	case diff == nil:
+		return name + " can't be compared yet: too few of its rows or of the control's have labels"
+	case diff.Low > 0 || diff.High < 0:
+		return fmt.Sprintf("%s is %s version %d: %s is %s by %s (%s to %s); chance alone shows as much in at most %s %% of experiments, however often one looks",
+			name, q.comparative(diff.Value), control.Version, q.Metric.Name, higher(diff.Value), number(math.Abs(diff.Value)), number(diff.Low), number(diff.High), number(100*q.Alpha))
+	default:
+		return fmt.Sprintf("no difference between %s and version %d is shown: %s differs by %s (%s to %s), which chance explains; more labels narrow it",
+			name, control.Version, q.Metric.Name, number(diff.Value), number(diff.Low), number(diff.High))
+	}
+}
+
+func (q Question) comparative(difference float64) string {
+	switch d := q.Metric.direction(); {
+	case d == neither:
+		return "other than"
+	case (difference > 0) == (d == better):
+		return "better than"
+	}
+	return "worse than"
+}
+
+func higher(difference float64) string {
+	if difference > 0 {
+		return "higher"
+	}
+	return "lower"
+}
+
+func number(v float64) string { return strconv.FormatFloat(v, 'g', 3, 64) }
