@@ -124,13 +124,18 @@ func (v *served) during(ctx context.Context, s Scenario, opts Options, r *Report
 	return err
 }
 
-// keys returns the entities of request n, which are as good as random.
-func (s Scenario) keys(n int) []*larderv1.Column {
+// ids returns the entities of request n, which are as good as random.
+func (s Scenario) ids(n int) []int64 {
 	ids := make([]int64, s.Rows)
 	for i := range ids {
 		ids[i] = int64(mixed(uint64(n*s.Rows+i)) % uint64(s.Entities))
 	}
-	return []*larderv1.Column{{Name: joinKey, Values: &larderv1.Column_Int64S{Int64S: &larderv1.Int64S{Values: ids}}}}
+	return ids
+}
+
+// keys returns the entities of request n as its message has them.
+func (s Scenario) keys(n int) []*larderv1.Column {
+	return []*larderv1.Column{{Name: joinKey, Values: &larderv1.Column_Int64S{Int64S: &larderv1.Int64S{Values: s.ids(n)}}}}
 }
 
 // mixed is the finalizer of SplitMix64 (Steele, Lea and Flood, 2014): close numbers
