@@ -1,9 +1,9 @@
 package featurelog_test
 
 import (
-	"fmt"
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"

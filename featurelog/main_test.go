@@ -1,8 +1,8 @@
 package featurelog_test
 
 import (
-	"fmt"
 	"context"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"path/filepath"

@@ -6,10 +6,13 @@ import (
 	"time"
 )
 
-// A Table keeps rows elsewhere than in files: in Postgres. One goroutine calls it.
+// A Table keeps rows elsewhere than in files: in Postgres. One goroutine adds to it.
 type Table interface {
 	// AppendLogged adds rows, all or none.
 	AppendLogged(ctx context.Context, rows []Row) error
+	// ReadLogged calls visit with the rows of a model whose clock readings lie between
+	// two times, both included, without what the model saw.
+	ReadLogged(ctx context.Context, model string, from, until int64, visit func(*Row) error) error
 	// DropLogged deletes some of the rows that were added before a time, and tells
 	// whether there are more.
 	DropLogged(ctx context.Context, before time.Time) (more bool, err error)

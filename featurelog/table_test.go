@@ -35,6 +35,13 @@ func (p *postgres) AppendLogged(ctx context.Context, rows []featurelog.Row) erro
 	return p.Registry.AppendLogged(ctx, logged)
 }
 
+func (p *postgres) ReadLogged(ctx context.Context, model string, from, until int64, visit func(*featurelog.Row) error) error {
+	return p.Registry.ReadLogged(ctx, model, from, until, func(l *registry.LoggedRow) error {
+		row := featurelog.Row(*l)
+		return visit(&row)
+	})
+}
+
 func openPostgres(t *testing.T) *postgres {
 	t.Helper()
 	db := pgtest.New(t)

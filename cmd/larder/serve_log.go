@@ -20,6 +20,13 @@ func (t logTable) AppendLogged(ctx context.Context, rows []featurelog.Row) error
 	return t.Registry.AppendLogged(ctx, logged)
 }
 
+func (t logTable) ReadLogged(ctx context.Context, model string, from, until int64, visit func(*featurelog.Row) error) error {
+	return t.Registry.ReadLogged(ctx, model, from, until, func(l *registry.LoggedRow) error {
+		row := featurelog.Row(*l)
+		return visit(&row)
+	})
+}
+
 // openFeatureLog opens the log of a folder, of the table, or of both; nil of neither.
 func openFeatureLog(n *node) (*featurelog.Log, error) {
 	if n.cfg.FeatureLog == "" && !n.cfg.LogTable {

@@ -56,6 +56,31 @@ func (r *Registry) AppendLogged(ctx context.Context, rows []LoggedRow) error {
 	return unavailable(err)
 }
 
+// ReadLogged calls visit with the rows of a model in the feature log whose clock
+// readings lie between two times, in microseconds since 1970 UTC, both included. It
+// reads what tells rows, scores, and requests apart, and nothing that the model saw.
+func (r *Registry) ReadLogged(ctx context.Context, model string, from, until int64, visit func(*LoggedRow) error) error {
+	if err := r.reachable(); err != nil {
+		return err
+	}
+	rows, err := r.pool.Query(ctx, `SELECT request_id, row, role, model_version, (extract(epoch FROM at) * 1000000)::bigint, score, keys, request
+		FROM larder.feature_log WHERE model = $1 AND at BETWEEN $2 AND $3 AND at > '-infinity'`, model, moment(from), moment(until))
+	if err != nil {
+		return unavailable(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		l := LoggedRow{Model: model}
+		if err := rows.Scan(&l.RequestID, &l.Row, &l.Role, &l.ModelVersion, &l.At, &l.Score, &l.Keys, &l.Request); err != nil {
+			return unavailable(err)
+		}
+		if err := visit(&l); err != nil {
+			return err
+		}
+	}
+	return unavailable(rows.Err())
+}
+
 // firstMoment is the first that a timestamptz can be, in microseconds since 1970 UTC.
 // A request may name any time as its own; the last is later than any of those.
 var firstMoment = time.Date(-4712, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro()

@@ -1,0 +1,209 @@
+package featurelog
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+	parquetfile "github.com/apache/arrow/go/v17/parquet/file"
+	"github.com/apache/arrow/go/v17/parquet/metadata"
+	"github.com/apache/arrow/go/v17/parquet/pqarrow"
+)
+
+// A Query says which rows of a log are read.
+type Query struct {
+	Model       string
+	From, Until int64 // of the requests' clock readings, both included
+	// Sent are join keys and request values, of integers or strings, that come with the
+	// rows as text.
+	Sent []string
+}
+
+// A Scored is a row of a log without what the model saw.
+type Scored struct {
+	RequestID    string
+	Row          int32
+	Role         Role
+	ModelVersion int64
+	At           int64 // microseconds since 1970 UTC
+	Score        float64
+	Sent         []string // as the query names them; nil where the request brought not all
+}
+
+// Read calls visit with the rows that a query asks for, in no order: of the table,
+// where there is one, else of the folder's files, those that are being written too.
+// What visit gets is its own until it returns.
+func (l *Log) Read(ctx context.Context, q Query, visit func(*Scored) error) error {
+	if err := l.Flush(ctx); err != nil {
+		return err
+	}
+	if l.table == nil {
+		return l.folder.read(ctx, q, visit)
+	}
+	return l.table.to.ReadLogged(ctx, q.Model, q.From, q.Until, func(r *Row) error {
+		sent, err := sentJSON(r.Keys, r.Request, q.Sent)
+		if err != nil {
+			return fmt.Errorf("request %q: %w", r.RequestID, err)
+		}
+		return visit(&Scored{r.RequestID, r.Row, Role(r.Role), r.ModelVersion, r.At, r.Score, sent})
+	})
+}
+
+// sentJSON returns members of two objects as text; nil where they don't have all.
+func sentJSON(keys, request []byte, names []string) ([]string, error) {
+	var objects [2]map[string]json.RawMessage
+	for i, raw := range [][]byte{keys, request} {
+		if err := json.Unmarshal(raw, &objects[i]); err != nil {
+			return nil, err
+		}
+	}
+	sent := make([]string, 0, len(names))
+	for _, name := range names {
+		raw, found := objects[0][name]
+		if !found {
+			raw = objects[1][name]
+		}
+		var text string
+		switch {
+		case len(raw) == 0 || string(raw) == "null":
+			return nil, nil
+		case raw[0] != '"':
+			text = string(raw) // an integer
+		default:
+			if err := json.Unmarshal(raw, &text); err != nil {
+				return nil, err
+			}
+		}
+		sent = append(sent, text)
+	}
+	return sent, nil
+}
+
+// read reads the finished files of a model. One that is moved away meanwhile is not
+// missed.
+func (d *folder) read(ctx context.Context, q Query, visit func(*Scored) error) error {
+	paths, err := filepath.Glob(filepath.Join(d.dir, q.Model, "*.parquet"))
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		if err := readFile(ctx, path, q, visit); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s: %w", filepath.Base(path), err)
+		}
+	}
+	return nil
+}
+
+// The columns that every query reads.
+var scoredColumns = []string{"log:time", "log:request_id", "log:row", "log:role", "log:score", "log:model_version"}
+
+func readFile(ctx context.Context, path string, q Query, visit func(*Scored) error) error {
+	in, err := parquetfile.OpenParquetFile(path, false)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	names := slices.Concat(scoredColumns, q.Sent)
+	var columns []int
+	for _, name := range names {
+		if at := in.MetaData().Schema.ColumnIndexByName(name); at >= 0 {
+			columns = append(columns, at)
+		}
+	}
+	if len(columns) < len(scoredColumns) {
+		return errors.New("it is no file of this form of the feature log; move it away")
+	}
+	reader, err := pqarrow.NewFileReader(in, pqarrow.ArrowReadProperties{BatchSize: batchRows}, memory.DefaultAllocator)
+	if err != nil {
+		return err
+	}
+	groups := groupsOf(in, columns[0], q)
+	if len(groups) == 0 {
+		return nil
+	}
+	records, err := reader.GetRecordReader(ctx, columns, groups)
+	if err != nil {
+		return err
+	}
+	defer records.Release()
+	for records.Next() {
+		if err := readRecord(records.Record(), q, visit); err != nil {
+			return err
+		}
+	}
+	if err := records.Err(); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	return nil
+}
+
+// groupsOf returns the row groups that may have rows of the query's time.
+func groupsOf(in *parquetfile.Reader, timeColumn int, q Query) []int {
+	groups := []int{}
+	for i := range in.NumRowGroups() {
+		chunk, err := in.MetaData().RowGroup(i).ColumnChunk(timeColumn)
+		if err == nil {
+			stats, _ := chunk.Statistics()
+			if times, known := stats.(*metadata.Int64Statistics); known && times.HasMinMax() && (times.Max() < q.From || times.Min() > q.Until) {
+				continue
+			}
+		}
+		groups = append(groups, i)
+	}
+	return groups
+}
+
+func readRecord(rec arrow.Record, q Query, visit func(*Scored) error) error {
+	at, isTime := columnOf(rec, "log:time").(*array.Timestamp)
+	id, isID := columnOf(rec, "log:request_id").(*array.String)
+	row, isRow := columnOf(rec, "log:row").(*array.Int32)
+	role, isRole := columnOf(rec, "log:role").(*array.String)
+	score, isScore := columnOf(rec, "log:score").(*array.Float64)
+	version, isVersion := columnOf(rec, "log:model_version").(*array.Int64)
+	if !isTime || !isID || !isRow || !isRole || !isScore || !isVersion {
+		return errors.New("its columns have other types than those of the feature log; move it away")
+	}
+	sent := make([]arrow.Array, len(q.Sent))
+	for i, name := range q.Sent {
+		sent[i] = columnOf(rec, name)
+	}
+	for i := range int(rec.NumRows()) {
+		if micros := int64(at.Value(i)); micros < q.From || micros > q.Until {
+			continue
+		}
+		s := &Scored{id.Value(i), row.Value(i), Role(role.Value(i)), version.Value(i), int64(at.Value(i)), score.Value(i), sentTexts(sent, i)}
+		if err := visit(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sentTexts(columns []arrow.Array, row int) []string {
+	texts := make([]string, len(columns))
+	for i, c := range columns {
+		if c == nil || c.IsNull(row) {
+			return nil
+		}
+		switch c := c.(type) {
+		case *array.Int32:
+			texts[i] = strconv.FormatInt(int64(c.Value(row)), 10)
+		case *array.Int64:
+			texts[i] = strconv.FormatInt(c.Value(row), 10)
+		case *array.String:
+			texts[i] = c.Value(row)
+		default:
+			return nil
+		}
+	}
+	return texts
+}
