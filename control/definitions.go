@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -123,7 +124,8 @@ func shownName(by string) string {
 	return strings.ToValidUTF8(by[:min(len(by), most)], "?")
 }
 
-// checkSources looks at the source of each view that is new or changed.
+// checkSources looks at the source of each view, and of each model's labels, that is
+// new or changed.
 func (s *Server) checkSources(ctx context.Context, next *schema.Catalog) error {
 	serving := s.Registry.Catalog()
 	var faults []error
@@ -136,7 +138,21 @@ func (s *Server) checkSources(ctx context.Context, next *schema.Catalog) error {
 			faults = append(faults, err)
 		}
 	}
+	for i := range next.Definitions.Models {
+		m := &next.Definitions.Models[i]
+		v := next.LabelsView(m)
+		if v == nil || sameLabels(v, serving.LabelsView(cmp.Or(serving.Definitions.Model(m.Name), &schema.Model{}))) {
+			continue
+		}
+		if err := s.Offline.Check(ctx, v); err != nil {
+			faults = append(faults, err)
+		}
+	}
 	return joinFaults("BAD_SOURCE", faults)
+}
+
+func sameLabels(a, b *schema.View) bool {
+	return b != nil && reflect.DeepEqual(a.FeatureView, b.FeatureView) && reflect.DeepEqual(a.Keys, b.Keys) && reflect.DeepEqual(a.Origin, b.Origin)
 }
 
 // ListVersions answers the newest versions of the definitions.

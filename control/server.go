@@ -50,6 +50,7 @@ type Server struct {
 	larderv1.UnimplementedControlServiceServer
 	Options
 	metrics *metrics
+	figures *figures
 	looks   looks // at the sources of model versions
 	started time.Time
 }
@@ -62,12 +63,12 @@ func New(opts Options) *Server {
 	if opts.Registerer == nil {
 		opts.Registerer = prometheus.NewRegistry()
 	}
-	return &Server{Options: opts, metrics: newMetrics(opts.Registerer), looks: looks{byModel: map[string]look{}}, started: time.Now()}
+	return &Server{Options: opts, metrics: newMetrics(opts.Registerer), figures: newFigures(opts.Registerer), looks: looks{byModel: map[string]look{}}, started: time.Now()}
 }
 
 // Run records runs in Postgres, frees the rows of views and the model files that
-// are gone, verifies views when it is time to, and follows the sources of model
-// versions, until ctx ends.
+// are gone, verifies views and takes the figures of models when it is time to, and
+// follows the sources of model versions, until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.recordRuns(ctx) })
@@ -75,6 +76,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.verifyOnSchedule(ctx) })
 	g.Go(func() error { return s.followSources(ctx) })
 	g.Go(func() error { return s.sweepModels(ctx) })
+	g.Go(func() error { return s.takeFigures(ctx) })
 	return g.Wait()
 }
 

@@ -34,6 +34,9 @@ func mixture(alpha float64) float64 {
 // always is the confidence sequence of a difference after some units, and its p-value:
 // see the package.
 func always(value, variance, units, alpha float64) (Interval, float64) {
+	if variance == 0 { // both scored the same rows alike
+		return Interval{value, value, value}, 1
+	}
 	t := units * mixture(alpha)
 	half := math.Sqrt(variance * (1 + 1/t) * math.Log((1+t)/(alpha*alpha)))
 	p := math.Sqrt(1+t) * math.Exp(-t/(1+t)*value*value/variance/2)
@@ -60,11 +63,10 @@ func (m Metric) difference(s, less sample, alpha float64) (diff Interval, p floa
 	both.add(less.units, b.pull, -1)
 	theirs := both.units
 	both.add(s.units, a.pull, 1)
-	variance := both.squares()
-	if !a.enough || !b.enough || min(ours.units, theirs) < minRows || variance == 0 {
+	if !a.enough || !b.enough || min(ours.units, theirs) < minRows {
 		return diff, 1, false
 	}
-	diff, p = always(a.value-b.value, variance, float64(both.units), alpha)
+	diff, p = always(a.value-b.value, both.squares(), float64(both.units), alpha)
 	return diff, p, true
 }
 

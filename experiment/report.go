@@ -234,9 +234,12 @@ func verdict(q Question, r *Report, control, v *Version) string {
 		return "the versions don't have their shares of the units; find out why before anything is believed"
 	case diff == nil:
 		return name + " can't be compared yet: too few of its rows or of the control's have labels"
+	case diff.Low == diff.High:
+		return fmt.Sprintf("%s does exactly as version %d by %s", name, control.Version, q.Metric.Name)
 	case diff.Low > 0 || diff.High < 0:
+		low, high := math.Abs(diff.Low), math.Abs(diff.High)
 		return fmt.Sprintf("%s is %s version %d: %s is %s by %s (%s to %s); chance alone shows as much in at most %s %% of experiments, however often one looks",
-			name, q.comparative(diff.Value), control.Version, q.Metric.Name, higher(diff.Value), number(math.Abs(diff.Value)), number(diff.Low), number(diff.High), number(100*q.Alpha))
+			name, q.comparative(diff.Value), control.Version, q.Metric.Name, higher(diff.Value), number(math.Abs(diff.Value)), number(min(low, high)), number(max(low, high)), number(100*q.Alpha))
 	default:
 		return fmt.Sprintf("no difference between %s and version %d is shown: %s differs by %s (%s to %s), which chance explains; more labels narrow it",
 			name, control.Version, q.Metric.Name, number(diff.Value), number(diff.Low), number(diff.High))

@@ -68,7 +68,7 @@ larder demo does all of it on simulated card transactions.`,
 	})
 	root.AddCommand(
 		newServeCommand(), newPlanCommand(), newApplyCommand(), newMaterializeCommand(), newGetCommand(), newScoreCommand(),
-		newDatasetCommand(), newVerifyCommand(), newReplayCommand(), newSkewCommand(), newModelsCommand(), newStatusCommand(), newSnapshotCommand(), newBenchCommand(), newDemoCommand(), newSchemaCommand(),
+		newDatasetCommand(), newVerifyCommand(), newReplayCommand(), newSkewCommand(), newExperimentCommand(), newModelsCommand(), newStatusCommand(), newSnapshotCommand(), newBenchCommand(), newDemoCommand(), newSchemaCommand(),
 		newMigrateCommand(), newVersionCommand(),
 	)
 	return root

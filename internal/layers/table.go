@@ -63,7 +63,7 @@ var House = Table{
 
 		"verify": {Floor: 5, Imports: []string{"schema", "store/offline", "store/online", "store/record", "store/row", "training", "vector"}},
 		"control": {Floor: 6, Imports: []string{
-			"api/larder/v1", "featurelog", "internal/background", "internal/grpcserver", "materialize", "mlflow", "modelfolder", "schema", "schema/definitions", "scoring",
+			"api/larder/v1", "experiment", "featurelog", "internal/background", "internal/grpcserver", "materialize", "mlflow", "modelfolder", "schema", "schema/definitions", "scoring",
 			"store/offline", "store/online", "store/registry", "traffic", "training", "vector", "verify",
 		}},
 		"bench": {Floor: 7, Imports: []string{

@@ -4591,6 +4591,578 @@ func (x *Dataset) GetManifest() string {
 	return ""
 }
 
+type GetExperimentRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Model string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	// auc, log_loss, brier, calibration, accuracy, precision, recall, or mean: and the
+	// name of a value of the labels. Empty means auc.
+	Metric string `protobuf:"bytes,2,opt,name=metric,proto3" json:"metric,omitempty"`
+	// The score from which on a decision is yes; absent: that of the labels.
+	Threshold *float64 `protobuf:"fixed64,3,opt,name=threshold,proto3,oneof" json:"threshold,omitempty"`
+	// The version that others are compared with; 0 means the first of the traffic, or
+	// the one that serves.
+	Control int64 `protobuf:"varint,4,opt,name=control,proto3" json:"control,omitempty"`
+	// Clock readings of the requests that count, in microseconds since 1970 UTC, both
+	// included. Absent: since the model's traffic is as it is now, and until now.
+	Since *int64 `protobuf:"varint,5,opt,name=since,proto3,oneof" json:"since,omitempty"`
+	Until *int64 `protobuf:"varint,6,opt,name=until,proto3,oneof" json:"until,omitempty"`
+	// How often an experiment without a difference may show one; 0 means 0.05.
+	Alpha         float64 `protobuf:"fixed64,7,opt,name=alpha,proto3" json:"alpha,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetExperimentRequest) Reset() {
+	*x = GetExperimentRequest{}
+	mi := &file_larder_v1_control_proto_msgTypes[65]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetExperimentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetExperimentRequest) ProtoMessage() {}
+
+func (x *GetExperimentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[65]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetExperimentRequest.ProtoReflect.Descriptor instead.
+func (*GetExperimentRequest) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{65}
+}
+
+func (x *GetExperimentRequest) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *GetExperimentRequest) GetMetric() string {
+	if x != nil {
+		return x.Metric
+	}
+	return ""
+}
+
+func (x *GetExperimentRequest) GetThreshold() float64 {
+	if x != nil && x.Threshold != nil {
+		return *x.Threshold
+	}
+	return 0
+}
+
+func (x *GetExperimentRequest) GetControl() int64 {
+	if x != nil {
+		return x.Control
+	}
+	return 0
+}
+
+func (x *GetExperimentRequest) GetSince() int64 {
+	if x != nil && x.Since != nil {
+		return *x.Since
+	}
+	return 0
+}
+
+func (x *GetExperimentRequest) GetUntil() int64 {
+	if x != nil && x.Until != nil {
+		return *x.Until
+	}
+	return 0
+}
+
+func (x *GetExperimentRequest) GetAlpha() float64 {
+	if x != nil {
+		return x.Alpha
+	}
+	return 0
+}
+
+type GetExperimentResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Read so far.
+	Rows   int64 `protobuf:"varint,1,opt,name=rows,proto3" json:"rows,omitempty"`
+	Labels int64 `protobuf:"varint,2,opt,name=labels,proto3" json:"labels,omitempty"`
+	// In the last message.
+	Report        *ExperimentReport `protobuf:"bytes,3,opt,name=report,proto3" json:"report,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetExperimentResponse) Reset() {
+	*x = GetExperimentResponse{}
+	mi := &file_larder_v1_control_proto_msgTypes[66]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetExperimentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetExperimentResponse) ProtoMessage() {}
+
+func (x *GetExperimentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[66]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetExperimentResponse.ProtoReflect.Descriptor instead.
+func (*GetExperimentResponse) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{66}
+}
+
+func (x *GetExperimentResponse) GetRows() int64 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+func (x *GetExperimentResponse) GetLabels() int64 {
+	if x != nil {
+		return x.Labels
+	}
+	return 0
+}
+
+func (x *GetExperimentResponse) GetReport() *ExperimentReport {
+	if x != nil {
+		return x.Report
+	}
+	return nil
+}
+
+// An ExperimentReport says how versions of a model did.
+type ExperimentReport struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Model     string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	Metric    string                 `protobuf:"bytes,2,opt,name=metric,proto3" json:"metric,omitempty"`
+	Threshold float64                `protobuf:"fixed64,3,opt,name=threshold,proto3" json:"threshold,omitempty"`
+	Alpha     float64                `protobuf:"fixed64,4,opt,name=alpha,proto3" json:"alpha,omitempty"`
+	Since     int64                  `protobuf:"varint,5,opt,name=since,proto3" json:"since,omitempty"`
+	Until     int64                  `protobuf:"varint,6,opt,name=until,proto3" json:"until,omitempty"`
+	// What traffic is split by, or the join keys: rows of one such unit are not
+	// independent.
+	Unit string `protobuf:"bytes,7,opt,name=unit,proto3" json:"unit,omitempty"`
+	// The control first.
+	Versions []*ExperimentVersion `protobuf:"bytes,8,rep,name=versions,proto3" json:"versions,omitempty"`
+	// Absent where traffic isn't split, or of too few units.
+	SampleRatio *SampleRatio `protobuf:"bytes,9,opt,name=sample_ratio,json=sampleRatio,proto3" json:"sample_ratio,omitempty"`
+	// Labels that were read, and those of these that are of no logged row.
+	Labels        int64 `protobuf:"varint,10,opt,name=labels,proto3" json:"labels,omitempty"`
+	LabelsUnknown int64 `protobuf:"varint,11,opt,name=labels_unknown,json=labelsUnknown,proto3" json:"labels_unknown,omitempty"`
+	// What to know before believing it.
+	Notes         []string `protobuf:"bytes,12,rep,name=notes,proto3" json:"notes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExperimentReport) Reset() {
+	*x = ExperimentReport{}
+	mi := &file_larder_v1_control_proto_msgTypes[67]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExperimentReport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExperimentReport) ProtoMessage() {}
+
+func (x *ExperimentReport) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[67]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExperimentReport.ProtoReflect.Descriptor instead.
+func (*ExperimentReport) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{67}
+}
+
+func (x *ExperimentReport) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *ExperimentReport) GetMetric() string {
+	if x != nil {
+		return x.Metric
+	}
+	return ""
+}
+
+func (x *ExperimentReport) GetThreshold() float64 {
+	if x != nil {
+		return x.Threshold
+	}
+	return 0
+}
+
+func (x *ExperimentReport) GetAlpha() float64 {
+	if x != nil {
+		return x.Alpha
+	}
+	return 0
+}
+
+func (x *ExperimentReport) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+func (x *ExperimentReport) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
+func (x *ExperimentReport) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *ExperimentReport) GetVersions() []*ExperimentVersion {
+	if x != nil {
+		return x.Versions
+	}
+	return nil
+}
+
+func (x *ExperimentReport) GetSampleRatio() *SampleRatio {
+	if x != nil {
+		return x.SampleRatio
+	}
+	return nil
+}
+
+func (x *ExperimentReport) GetLabels() int64 {
+	if x != nil {
+		return x.Labels
+	}
+	return 0
+}
+
+func (x *ExperimentReport) GetLabelsUnknown() int64 {
+	if x != nil {
+		return x.LabelsUnknown
+	}
+	return 0
+}
+
+func (x *ExperimentReport) GetNotes() []string {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
+type ExperimentVersion struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	ModelVersion int64                  `protobuf:"varint,1,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
+	// control, split, shadow or pinned.
+	Role string `protobuf:"bytes,2,opt,name=role,proto3" json:"role,omitempty"`
+	// Percent of the units, in a split.
+	Weight float64 `protobuf:"fixed64,3,opt,name=weight,proto3" json:"weight,omitempty"`
+	Rows   int64   `protobuf:"varint,4,opt,name=rows,proto3" json:"rows,omitempty"`
+	Units  int64   `protobuf:"varint,5,opt,name=units,proto3" json:"units,omitempty"`
+	// Rows that it scored NaN, which are in no figure.
+	Undefined int64 `protobuf:"varint,6,opt,name=undefined,proto3" json:"undefined,omitempty"`
+	Labelled  int64 `protobuf:"varint,7,opt,name=labelled,proto3" json:"labelled,omitempty"`
+	Positives int64 `protobuf:"varint,8,opt,name=positives,proto3" json:"positives,omitempty"`
+	// The metric, with the interval of one look; absent where the rows don't determine it.
+	Figure *Estimate `protobuf:"bytes,9,opt,name=figure,proto3" json:"figure,omitempty"`
+	// Less that of the control, with the interval of any number of looks; absent of the
+	// control, of too few rows, and where who got the version was not drawn.
+	Difference *Estimate `protobuf:"bytes,10,opt,name=difference,proto3" json:"difference,omitempty"`
+	// Of the difference, at any number of looks.
+	PValue *float64 `protobuf:"fixed64,11,opt,name=p_value,json=pValue,proto3,oneof" json:"p_value,omitempty"`
+	// Both scored the same rows.
+	Paired bool `protobuf:"varint,12,opt,name=paired,proto3" json:"paired,omitempty"`
+	// In a sentence; empty of the control.
+	Verdict       string `protobuf:"bytes,13,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExperimentVersion) Reset() {
+	*x = ExperimentVersion{}
+	mi := &file_larder_v1_control_proto_msgTypes[68]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExperimentVersion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExperimentVersion) ProtoMessage() {}
+
+func (x *ExperimentVersion) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[68]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExperimentVersion.ProtoReflect.Descriptor instead.
+func (*ExperimentVersion) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{68}
+}
+
+func (x *ExperimentVersion) GetModelVersion() int64 {
+	if x != nil {
+		return x.ModelVersion
+	}
+	return 0
+}
+
+func (x *ExperimentVersion) GetRole() string {
+	if x != nil {
+		return x.Role
+	}
+	return ""
+}
+
+func (x *ExperimentVersion) GetWeight() float64 {
+	if x != nil {
+		return x.Weight
+	}
+	return 0
+}
+
+func (x *ExperimentVersion) GetRows() int64 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+func (x *ExperimentVersion) GetUnits() int64 {
+	if x != nil {
+		return x.Units
+	}
+	return 0
+}
+
+func (x *ExperimentVersion) GetUndefined() int64 {
+	if x != nil {
+		return x.Undefined
+	}
+	return 0
+}
+
+func (x *ExperimentVersion) GetLabelled() int64 {
+	if x != nil {
+		return x.Labelled
+	}
+	return 0
+}
+
+func (x *ExperimentVersion) GetPositives() int64 {
+	if x != nil {
+		return x.Positives
+	}
+	return 0
+}
+
+func (x *ExperimentVersion) GetFigure() *Estimate {
+	if x != nil {
+		return x.Figure
+	}
+	return nil
+}
+
+func (x *ExperimentVersion) GetDifference() *Estimate {
+	if x != nil {
+		return x.Difference
+	}
+	return nil
+}
+
+func (x *ExperimentVersion) GetPValue() float64 {
+	if x != nil && x.PValue != nil {
+		return *x.PValue
+	}
+	return 0
+}
+
+func (x *ExperimentVersion) GetPaired() bool {
+	if x != nil {
+		return x.Paired
+	}
+	return false
+}
+
+func (x *ExperimentVersion) GetVerdict() string {
+	if x != nil {
+		return x.Verdict
+	}
+	return ""
+}
+
+type Estimate struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Value float64                `protobuf:"fixed64,1,opt,name=value,proto3" json:"value,omitempty"`
+	// Absent where the rows are too few to tell.
+	Low           *float64 `protobuf:"fixed64,2,opt,name=low,proto3,oneof" json:"low,omitempty"`
+	High          *float64 `protobuf:"fixed64,3,opt,name=high,proto3,oneof" json:"high,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Estimate) Reset() {
+	*x = Estimate{}
+	mi := &file_larder_v1_control_proto_msgTypes[69]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Estimate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Estimate) ProtoMessage() {}
+
+func (x *Estimate) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[69]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Estimate.ProtoReflect.Descriptor instead.
+func (*Estimate) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{69}
+}
+
+func (x *Estimate) GetValue() float64 {
+	if x != nil {
+		return x.Value
+	}
+	return 0
+}
+
+func (x *Estimate) GetLow() float64 {
+	if x != nil && x.Low != nil {
+		return *x.Low
+	}
+	return 0
+}
+
+func (x *Estimate) GetHigh() float64 {
+	if x != nil && x.High != nil {
+		return *x.High
+	}
+	return 0
+}
+
+// A SampleRatio says whether versions have their shares of the units (chi-squared).
+type SampleRatio struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ChiSquared    float64                `protobuf:"fixed64,1,opt,name=chi_squared,json=chiSquared,proto3" json:"chi_squared,omitempty"`
+	PValue        float64                `protobuf:"fixed64,2,opt,name=p_value,json=pValue,proto3" json:"p_value,omitempty"`
+	Mismatch      bool                   `protobuf:"varint,3,opt,name=mismatch,proto3" json:"mismatch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SampleRatio) Reset() {
+	*x = SampleRatio{}
+	mi := &file_larder_v1_control_proto_msgTypes[70]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SampleRatio) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SampleRatio) ProtoMessage() {}
+
+func (x *SampleRatio) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[70]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SampleRatio.ProtoReflect.Descriptor instead.
+func (*SampleRatio) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{70}
+}
+
+func (x *SampleRatio) GetChiSquared() float64 {
+	if x != nil {
+		return x.ChiSquared
+	}
+	return 0
+}
+
+func (x *SampleRatio) GetPValue() float64 {
+	if x != nil {
+		return x.PValue
+	}
+	return 0
+}
+
+func (x *SampleRatio) GetMismatch() bool {
+	if x != nil {
+		return x.Mismatch
+	}
+	return false
+}
+
 type SaveSnapshotRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -4599,7 +5171,7 @@ type SaveSnapshotRequest struct {
 
 func (x *SaveSnapshotRequest) Reset() {
 	*x = SaveSnapshotRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[65]
+	mi := &file_larder_v1_control_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4611,7 +5183,7 @@ func (x *SaveSnapshotRequest) String() string {
 func (*SaveSnapshotRequest) ProtoMessage() {}
 
 func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[65]
+	mi := &file_larder_v1_control_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4624,7 +5196,7 @@ func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{65}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{71}
 }
 
 type SaveSnapshotResponse struct {
@@ -4637,7 +5209,7 @@ type SaveSnapshotResponse struct {
 
 func (x *SaveSnapshotResponse) Reset() {
 	*x = SaveSnapshotResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[66]
+	mi := &file_larder_v1_control_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4649,7 +5221,7 @@ func (x *SaveSnapshotResponse) String() string {
 func (*SaveSnapshotResponse) ProtoMessage() {}
 
 func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[66]
+	mi := &file_larder_v1_control_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4662,7 +5234,7 @@ func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{66}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *SaveSnapshotResponse) GetChunk() []byte {
@@ -5045,10 +5617,70 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\n" +
 	"created_at\x18\x02 \x01(\x03R\tcreatedAt\x12'\n" +
 	"\x0ffeature_service\x18\x03 \x01(\tR\x0efeatureService\x12\x1a\n" +
-	"\bmanifest\x18\x04 \x01(\tR\bmanifest\"\x15\n" +
+	"\bmanifest\x18\x04 \x01(\tR\bmanifest\"\xef\x01\n" +
+	"\x14GetExperimentRequest\x12\x14\n" +
+	"\x05model\x18\x01 \x01(\tR\x05model\x12\x16\n" +
+	"\x06metric\x18\x02 \x01(\tR\x06metric\x12!\n" +
+	"\tthreshold\x18\x03 \x01(\x01H\x00R\tthreshold\x88\x01\x01\x12\x18\n" +
+	"\acontrol\x18\x04 \x01(\x03R\acontrol\x12\x19\n" +
+	"\x05since\x18\x05 \x01(\x03H\x01R\x05since\x88\x01\x01\x12\x19\n" +
+	"\x05until\x18\x06 \x01(\x03H\x02R\x05until\x88\x01\x01\x12\x14\n" +
+	"\x05alpha\x18\a \x01(\x01R\x05alphaB\f\n" +
+	"\n" +
+	"_thresholdB\b\n" +
+	"\x06_sinceB\b\n" +
+	"\x06_until\"x\n" +
+	"\x15GetExperimentResponse\x12\x12\n" +
+	"\x04rows\x18\x01 \x01(\x03R\x04rows\x12\x16\n" +
+	"\x06labels\x18\x02 \x01(\x03R\x06labels\x123\n" +
+	"\x06report\x18\x03 \x01(\v2\x1b.larder.v1.ExperimentReportR\x06report\"\xfe\x02\n" +
+	"\x10ExperimentReport\x12\x14\n" +
+	"\x05model\x18\x01 \x01(\tR\x05model\x12\x16\n" +
+	"\x06metric\x18\x02 \x01(\tR\x06metric\x12\x1c\n" +
+	"\tthreshold\x18\x03 \x01(\x01R\tthreshold\x12\x14\n" +
+	"\x05alpha\x18\x04 \x01(\x01R\x05alpha\x12\x14\n" +
+	"\x05since\x18\x05 \x01(\x03R\x05since\x12\x14\n" +
+	"\x05until\x18\x06 \x01(\x03R\x05until\x12\x12\n" +
+	"\x04unit\x18\a \x01(\tR\x04unit\x128\n" +
+	"\bversions\x18\b \x03(\v2\x1c.larder.v1.ExperimentVersionR\bversions\x129\n" +
+	"\fsample_ratio\x18\t \x01(\v2\x16.larder.v1.SampleRatioR\vsampleRatio\x12\x16\n" +
+	"\x06labels\x18\n" +
+	" \x01(\x03R\x06labels\x12%\n" +
+	"\x0elabels_unknown\x18\v \x01(\x03R\rlabelsUnknown\x12\x14\n" +
+	"\x05notes\x18\f \x03(\tR\x05notes\"\xa4\x03\n" +
+	"\x11ExperimentVersion\x12#\n" +
+	"\rmodel_version\x18\x01 \x01(\x03R\fmodelVersion\x12\x12\n" +
+	"\x04role\x18\x02 \x01(\tR\x04role\x12\x16\n" +
+	"\x06weight\x18\x03 \x01(\x01R\x06weight\x12\x12\n" +
+	"\x04rows\x18\x04 \x01(\x03R\x04rows\x12\x14\n" +
+	"\x05units\x18\x05 \x01(\x03R\x05units\x12\x1c\n" +
+	"\tundefined\x18\x06 \x01(\x03R\tundefined\x12\x1a\n" +
+	"\blabelled\x18\a \x01(\x03R\blabelled\x12\x1c\n" +
+	"\tpositives\x18\b \x01(\x03R\tpositives\x12+\n" +
+	"\x06figure\x18\t \x01(\v2\x13.larder.v1.EstimateR\x06figure\x123\n" +
+	"\n" +
+	"difference\x18\n" +
+	" \x01(\v2\x13.larder.v1.EstimateR\n" +
+	"difference\x12\x1c\n" +
+	"\ap_value\x18\v \x01(\x01H\x00R\x06pValue\x88\x01\x01\x12\x16\n" +
+	"\x06paired\x18\f \x01(\bR\x06paired\x12\x18\n" +
+	"\averdict\x18\r \x01(\tR\averdictB\n" +
+	"\n" +
+	"\b_p_value\"a\n" +
+	"\bEstimate\x12\x14\n" +
+	"\x05value\x18\x01 \x01(\x01R\x05value\x12\x15\n" +
+	"\x03low\x18\x02 \x01(\x01H\x00R\x03low\x88\x01\x01\x12\x17\n" +
+	"\x04high\x18\x03 \x01(\x01H\x01R\x04high\x88\x01\x01B\x06\n" +
+	"\x04_lowB\a\n" +
+	"\x05_high\"c\n" +
+	"\vSampleRatio\x12\x1f\n" +
+	"\vchi_squared\x18\x01 \x01(\x01R\n" +
+	"chiSquared\x12\x17\n" +
+	"\ap_value\x18\x02 \x01(\x01R\x06pValue\x12\x1a\n" +
+	"\bmismatch\x18\x03 \x01(\bR\bmismatch\"\x15\n" +
 	"\x13SaveSnapshotRequest\",\n" +
 	"\x14SaveSnapshotResponse\x12\x14\n" +
-	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\xbd\r\n" +
+	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\x93\x0e\n" +
 	"\x0eControlService\x127\n" +
 	"\x04Plan\x12\x16.larder.v1.PlanRequest\x1a\x17.larder.v1.PlanResponse\x12:\n" +
 	"\x05Apply\x12\x17.larder.v1.ApplyRequest\x1a\x18.larder.v1.ApplyResponse\x12E\n" +
@@ -5072,7 +5704,8 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\aGetPlan\x12\x19.larder.v1.GetPlanRequest\x1a\x1a.larder.v1.GetPlanResponse\x12?\n" +
 	"\x06Verify\x12\x18.larder.v1.VerifyRequest\x1a\x19.larder.v1.VerifyResponse0\x01\x12O\n" +
 	"\fScoreVectors\x12\x1e.larder.v1.ScoreVectorsRequest\x1a\x1f.larder.v1.ScoreVectorsResponse\x12X\n" +
-	"\x0fFlushFeatureLog\x12!.larder.v1.FlushFeatureLogRequest\x1a\".larder.v1.FlushFeatureLogResponse\x12I\n" +
+	"\x0fFlushFeatureLog\x12!.larder.v1.FlushFeatureLogRequest\x1a\".larder.v1.FlushFeatureLogResponse\x12T\n" +
+	"\rGetExperiment\x12\x1f.larder.v1.GetExperimentRequest\x1a .larder.v1.GetExperimentResponse0\x01\x12I\n" +
 	"\n" +
 	"GetDataset\x12\x1c.larder.v1.GetDatasetRequest\x1a\x1d.larder.v1.GetDatasetResponse\x12O\n" +
 	"\fListDatasets\x12\x1e.larder.v1.ListDatasetsRequest\x1a\x1f.larder.v1.ListDatasetsResponse\x12Q\n" +
@@ -5091,7 +5724,7 @@ func file_larder_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_larder_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 73)
+var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 79)
 var file_larder_v1_control_proto_goTypes = []any{
 	(Change_Action)(0),              // 0: larder.v1.Change.Action
 	(Run_State)(0),                  // 1: larder.v1.Run.State
@@ -5160,28 +5793,34 @@ var file_larder_v1_control_proto_goTypes = []any{
 	(*ListDatasetsRequest)(nil),     // 64: larder.v1.ListDatasetsRequest
 	(*ListDatasetsResponse)(nil),    // 65: larder.v1.ListDatasetsResponse
 	(*Dataset)(nil),                 // 66: larder.v1.Dataset
-	(*SaveSnapshotRequest)(nil),     // 67: larder.v1.SaveSnapshotRequest
-	(*SaveSnapshotResponse)(nil),    // 68: larder.v1.SaveSnapshotResponse
-	nil,                             // 69: larder.v1.DefinitionFiles.ModelsEntry
-	nil,                             // 70: larder.v1.PushModelRequest.MetricsEntry
-	nil,                             // 71: larder.v1.PushModelRequest.TagsEntry
-	nil,                             // 72: larder.v1.RampSettings.GuardsEntry
-	nil,                             // 73: larder.v1.ModelVersionStatus.MetricsEntry
-	nil,                             // 74: larder.v1.ModelVersionStatus.TagsEntry
-	(*FeatureList)(nil),             // 75: larder.v1.FeatureList
-	(*Column)(nil),                  // 76: larder.v1.Column
+	(*GetExperimentRequest)(nil),    // 67: larder.v1.GetExperimentRequest
+	(*GetExperimentResponse)(nil),   // 68: larder.v1.GetExperimentResponse
+	(*ExperimentReport)(nil),        // 69: larder.v1.ExperimentReport
+	(*ExperimentVersion)(nil),       // 70: larder.v1.ExperimentVersion
+	(*Estimate)(nil),                // 71: larder.v1.Estimate
+	(*SampleRatio)(nil),             // 72: larder.v1.SampleRatio
+	(*SaveSnapshotRequest)(nil),     // 73: larder.v1.SaveSnapshotRequest
+	(*SaveSnapshotResponse)(nil),    // 74: larder.v1.SaveSnapshotResponse
+	nil,                             // 75: larder.v1.DefinitionFiles.ModelsEntry
+	nil,                             // 76: larder.v1.PushModelRequest.MetricsEntry
+	nil,                             // 77: larder.v1.PushModelRequest.TagsEntry
+	nil,                             // 78: larder.v1.RampSettings.GuardsEntry
+	nil,                             // 79: larder.v1.ModelVersionStatus.MetricsEntry
+	nil,                             // 80: larder.v1.ModelVersionStatus.TagsEntry
+	(*FeatureList)(nil),             // 81: larder.v1.FeatureList
+	(*Column)(nil),                  // 82: larder.v1.Column
 }
 var file_larder_v1_control_proto_depIdxs = []int32{
 	3,  // 0: larder.v1.PlanRequest.files:type_name -> larder.v1.DefinitionFiles
 	4,  // 1: larder.v1.DefinitionFiles.files:type_name -> larder.v1.DefinitionFile
-	69, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
+	75, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
 	6,  // 3: larder.v1.PlanResponse.changes:type_name -> larder.v1.Change
 	0,  // 4: larder.v1.Change.action:type_name -> larder.v1.Change.Action
 	3,  // 5: larder.v1.ApplyRequest.files:type_name -> larder.v1.DefinitionFiles
 	6,  // 6: larder.v1.ApplyResponse.changes:type_name -> larder.v1.Change
 	9,  // 7: larder.v1.ApplyResponse.models:type_name -> larder.v1.ModelReport
-	70, // 8: larder.v1.PushModelRequest.metrics:type_name -> larder.v1.PushModelRequest.MetricsEntry
-	71, // 9: larder.v1.PushModelRequest.tags:type_name -> larder.v1.PushModelRequest.TagsEntry
+	76, // 8: larder.v1.PushModelRequest.metrics:type_name -> larder.v1.PushModelRequest.MetricsEntry
+	77, // 9: larder.v1.PushModelRequest.tags:type_name -> larder.v1.PushModelRequest.TagsEntry
 	6,  // 10: larder.v1.PushModelResponse.changes:type_name -> larder.v1.Change
 	9,  // 11: larder.v1.PushModelResponse.report:type_name -> larder.v1.ModelReport
 	6,  // 12: larder.v1.PromoteModelResponse.changes:type_name -> larder.v1.Change
@@ -5204,72 +5843,79 @@ var file_larder_v1_control_proto_depIdxs = []int32{
 	40, // 29: larder.v1.SetTrafficRequest.weights:type_name -> larder.v1.VersionWeight
 	44, // 30: larder.v1.SetTrafficRequest.ramp:type_name -> larder.v1.RampSettings
 	45, // 31: larder.v1.SetTrafficRequest.shadow:type_name -> larder.v1.ShadowSettings
-	72, // 32: larder.v1.RampSettings.guards:type_name -> larder.v1.RampSettings.GuardsEntry
+	78, // 32: larder.v1.RampSettings.guards:type_name -> larder.v1.RampSettings.GuardsEntry
 	6,  // 33: larder.v1.SetTrafficResponse.changes:type_name -> larder.v1.Change
 	9,  // 34: larder.v1.ModelVersionStatus.report:type_name -> larder.v1.ModelReport
-	73, // 35: larder.v1.ModelVersionStatus.metrics:type_name -> larder.v1.ModelVersionStatus.MetricsEntry
-	74, // 36: larder.v1.ModelVersionStatus.tags:type_name -> larder.v1.ModelVersionStatus.TagsEntry
-	75, // 37: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
+	79, // 35: larder.v1.ModelVersionStatus.metrics:type_name -> larder.v1.ModelVersionStatus.MetricsEntry
+	80, // 36: larder.v1.ModelVersionStatus.tags:type_name -> larder.v1.ModelVersionStatus.TagsEntry
+	81, // 37: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
 	52, // 38: larder.v1.GetPlanResponse.keys:type_name -> larder.v1.Field
 	52, // 39: larder.v1.GetPlanResponse.request:type_name -> larder.v1.Field
 	52, // 40: larder.v1.GetPlanResponse.features:type_name -> larder.v1.Field
 	55, // 41: larder.v1.VerifyResponse.views:type_name -> larder.v1.ViewVerification
 	56, // 42: larder.v1.ViewVerification.features:type_name -> larder.v1.FeatureVerification
 	57, // 43: larder.v1.ViewVerification.differences:type_name -> larder.v1.Difference
-	76, // 44: larder.v1.ScoreVectorsRequest.vector:type_name -> larder.v1.Column
+	82, // 44: larder.v1.ScoreVectorsRequest.vector:type_name -> larder.v1.Column
 	66, // 45: larder.v1.GetDatasetResponse.dataset:type_name -> larder.v1.Dataset
 	66, // 46: larder.v1.ListDatasetsResponse.datasets:type_name -> larder.v1.Dataset
-	2,  // 47: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
-	7,  // 48: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
-	10, // 49: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
-	20, // 50: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
-	12, // 51: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
-	14, // 52: larder.v1.ControlService.PromoteModel:input_type -> larder.v1.PromoteModelRequest
-	16, // 53: larder.v1.ControlService.RollbackModel:input_type -> larder.v1.RollbackModelRequest
-	18, // 54: larder.v1.ControlService.RetireModel:input_type -> larder.v1.RetireModelRequest
-	43, // 55: larder.v1.ControlService.SetTraffic:input_type -> larder.v1.SetTrafficRequest
-	47, // 56: larder.v1.ControlService.ResumeRamp:input_type -> larder.v1.ResumeRampRequest
-	22, // 57: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
-	25, // 58: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
-	29, // 59: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
-	31, // 60: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
-	33, // 61: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
-	36, // 62: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
-	50, // 63: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
-	53, // 64: larder.v1.ControlService.Verify:input_type -> larder.v1.VerifyRequest
-	58, // 65: larder.v1.ControlService.ScoreVectors:input_type -> larder.v1.ScoreVectorsRequest
-	60, // 66: larder.v1.ControlService.FlushFeatureLog:input_type -> larder.v1.FlushFeatureLogRequest
-	62, // 67: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
-	64, // 68: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
-	67, // 69: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
-	5,  // 70: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
-	8,  // 71: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
-	11, // 72: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
-	21, // 73: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
-	13, // 74: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
-	15, // 75: larder.v1.ControlService.PromoteModel:output_type -> larder.v1.PromoteModelResponse
-	17, // 76: larder.v1.ControlService.RollbackModel:output_type -> larder.v1.RollbackModelResponse
-	19, // 77: larder.v1.ControlService.RetireModel:output_type -> larder.v1.RetireModelResponse
-	46, // 78: larder.v1.ControlService.SetTraffic:output_type -> larder.v1.SetTrafficResponse
-	48, // 79: larder.v1.ControlService.ResumeRamp:output_type -> larder.v1.ResumeRampResponse
-	23, // 80: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
-	26, // 81: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
-	30, // 82: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
-	32, // 83: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
-	34, // 84: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
-	37, // 85: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
-	51, // 86: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
-	54, // 87: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
-	59, // 88: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
-	61, // 89: larder.v1.ControlService.FlushFeatureLog:output_type -> larder.v1.FlushFeatureLogResponse
-	63, // 90: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
-	65, // 91: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
-	68, // 92: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
-	70, // [70:93] is the sub-list for method output_type
-	47, // [47:70] is the sub-list for method input_type
-	47, // [47:47] is the sub-list for extension type_name
-	47, // [47:47] is the sub-list for extension extendee
-	0,  // [0:47] is the sub-list for field type_name
+	69, // 47: larder.v1.GetExperimentResponse.report:type_name -> larder.v1.ExperimentReport
+	70, // 48: larder.v1.ExperimentReport.versions:type_name -> larder.v1.ExperimentVersion
+	72, // 49: larder.v1.ExperimentReport.sample_ratio:type_name -> larder.v1.SampleRatio
+	71, // 50: larder.v1.ExperimentVersion.figure:type_name -> larder.v1.Estimate
+	71, // 51: larder.v1.ExperimentVersion.difference:type_name -> larder.v1.Estimate
+	2,  // 52: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
+	7,  // 53: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
+	10, // 54: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
+	20, // 55: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
+	12, // 56: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
+	14, // 57: larder.v1.ControlService.PromoteModel:input_type -> larder.v1.PromoteModelRequest
+	16, // 58: larder.v1.ControlService.RollbackModel:input_type -> larder.v1.RollbackModelRequest
+	18, // 59: larder.v1.ControlService.RetireModel:input_type -> larder.v1.RetireModelRequest
+	43, // 60: larder.v1.ControlService.SetTraffic:input_type -> larder.v1.SetTrafficRequest
+	47, // 61: larder.v1.ControlService.ResumeRamp:input_type -> larder.v1.ResumeRampRequest
+	22, // 62: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
+	25, // 63: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
+	29, // 64: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
+	31, // 65: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
+	33, // 66: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
+	36, // 67: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
+	50, // 68: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
+	53, // 69: larder.v1.ControlService.Verify:input_type -> larder.v1.VerifyRequest
+	58, // 70: larder.v1.ControlService.ScoreVectors:input_type -> larder.v1.ScoreVectorsRequest
+	60, // 71: larder.v1.ControlService.FlushFeatureLog:input_type -> larder.v1.FlushFeatureLogRequest
+	67, // 72: larder.v1.ControlService.GetExperiment:input_type -> larder.v1.GetExperimentRequest
+	62, // 73: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
+	64, // 74: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
+	73, // 75: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
+	5,  // 76: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
+	8,  // 77: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
+	11, // 78: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
+	21, // 79: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
+	13, // 80: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
+	15, // 81: larder.v1.ControlService.PromoteModel:output_type -> larder.v1.PromoteModelResponse
+	17, // 82: larder.v1.ControlService.RollbackModel:output_type -> larder.v1.RollbackModelResponse
+	19, // 83: larder.v1.ControlService.RetireModel:output_type -> larder.v1.RetireModelResponse
+	46, // 84: larder.v1.ControlService.SetTraffic:output_type -> larder.v1.SetTrafficResponse
+	48, // 85: larder.v1.ControlService.ResumeRamp:output_type -> larder.v1.ResumeRampResponse
+	23, // 86: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
+	26, // 87: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
+	30, // 88: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
+	32, // 89: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
+	34, // 90: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
+	37, // 91: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
+	51, // 92: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
+	54, // 93: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
+	59, // 94: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
+	61, // 95: larder.v1.ControlService.FlushFeatureLog:output_type -> larder.v1.FlushFeatureLogResponse
+	68, // 96: larder.v1.ControlService.GetExperiment:output_type -> larder.v1.GetExperimentResponse
+	63, // 97: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
+	65, // 98: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
+	74, // 99: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
+	76, // [76:100] is the sub-list for method output_type
+	52, // [52:76] is the sub-list for method input_type
+	52, // [52:52] is the sub-list for extension type_name
+	52, // [52:52] is the sub-list for extension extendee
+	0,  // [0:52] is the sub-list for field type_name
 }
 
 func init() { file_larder_v1_control_proto_init() }
@@ -5291,13 +5937,16 @@ func file_larder_v1_control_proto_init() {
 		(*GetPlanRequest_Features)(nil),
 		(*GetPlanRequest_Model)(nil),
 	}
+	file_larder_v1_control_proto_msgTypes[65].OneofWrappers = []any{}
+	file_larder_v1_control_proto_msgTypes[68].OneofWrappers = []any{}
+	file_larder_v1_control_proto_msgTypes[69].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_larder_v1_control_proto_rawDesc), len(file_larder_v1_control_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   73,
+			NumMessages:   79,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

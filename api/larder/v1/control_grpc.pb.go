@@ -39,6 +39,7 @@ const (
 	ControlService_Verify_FullMethodName          = "/larder.v1.ControlService/Verify"
 	ControlService_ScoreVectors_FullMethodName    = "/larder.v1.ControlService/ScoreVectors"
 	ControlService_FlushFeatureLog_FullMethodName = "/larder.v1.ControlService/FlushFeatureLog"
+	ControlService_GetExperiment_FullMethodName   = "/larder.v1.ControlService/GetExperiment"
 	ControlService_GetDataset_FullMethodName      = "/larder.v1.ControlService/GetDataset"
 	ControlService_ListDatasets_FullMethodName    = "/larder.v1.ControlService/ListDatasets"
 	ControlService_SaveSnapshot_FullMethodName    = "/larder.v1.ControlService/SaveSnapshot"
@@ -103,6 +104,9 @@ type ControlServiceClient interface {
 	// FlushFeatureLog finishes the files of the feature log that are being written, so
 	// that they can be read. A server without a log has nothing to do.
 	FlushFeatureLog(ctx context.Context, in *FlushFeatureLogRequest, opts ...grpc.CallOption) (*FlushFeatureLogResponse, error)
+	// GetExperiment joins the feature log of a model to its labels and compares the
+	// versions. It says how far it is now and then; the report is in the last message.
+	GetExperiment(ctx context.Context, in *GetExperimentRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[GetExperimentResponse], error)
 	// GetDataset returns the manifest of a training set that was built here.
 	// Training sets themselves come by Arrow Flight, on the same port.
 	GetDataset(ctx context.Context, in *GetDatasetRequest, opts ...grpc.CallOption) (*GetDatasetResponse, error)
@@ -341,6 +345,25 @@ func (c *controlServiceClient) FlushFeatureLog(ctx context.Context, in *FlushFea
 	return out, nil
 }
 
+func (c *controlServiceClient) GetExperiment(ctx context.Context, in *GetExperimentRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[GetExperimentResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ControlService_ServiceDesc.Streams[3], ControlService_GetExperiment_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[GetExperimentRequest, GetExperimentResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ControlService_GetExperimentClient = grpc.ServerStreamingClient[GetExperimentResponse]
+
 func (c *controlServiceClient) GetDataset(ctx context.Context, in *GetDatasetRequest, opts ...grpc.CallOption) (*GetDatasetResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetDatasetResponse)
@@ -363,7 +386,7 @@ func (c *controlServiceClient) ListDatasets(ctx context.Context, in *ListDataset
 
 func (c *controlServiceClient) SaveSnapshot(ctx context.Context, in *SaveSnapshotRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SaveSnapshotResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &ControlService_ServiceDesc.Streams[3], ControlService_SaveSnapshot_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &ControlService_ServiceDesc.Streams[4], ControlService_SaveSnapshot_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -439,6 +462,9 @@ type ControlServiceServer interface {
 	// FlushFeatureLog finishes the files of the feature log that are being written, so
 	// that they can be read. A server without a log has nothing to do.
 	FlushFeatureLog(context.Context, *FlushFeatureLogRequest) (*FlushFeatureLogResponse, error)
+	// GetExperiment joins the feature log of a model to its labels and compares the
+	// versions. It says how far it is now and then; the report is in the last message.
+	GetExperiment(*GetExperimentRequest, grpc.ServerStreamingServer[GetExperimentResponse]) error
 	// GetDataset returns the manifest of a training set that was built here.
 	// Training sets themselves come by Arrow Flight, on the same port.
 	GetDataset(context.Context, *GetDatasetRequest) (*GetDatasetResponse, error)
@@ -515,6 +541,9 @@ func (UnimplementedControlServiceServer) ScoreVectors(context.Context, *ScoreVec
 }
 func (UnimplementedControlServiceServer) FlushFeatureLog(context.Context, *FlushFeatureLogRequest) (*FlushFeatureLogResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method FlushFeatureLog not implemented")
+}
+func (UnimplementedControlServiceServer) GetExperiment(*GetExperimentRequest, grpc.ServerStreamingServer[GetExperimentResponse]) error {
+	return status.Error(codes.Unimplemented, "method GetExperiment not implemented")
 }
 func (UnimplementedControlServiceServer) GetDataset(context.Context, *GetDatasetRequest) (*GetDatasetResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetDataset not implemented")
@@ -881,6 +910,17 @@ func _ControlService_FlushFeatureLog_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ControlService_GetExperiment_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(GetExperimentRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(ControlServiceServer).GetExperiment(m, &grpc.GenericServerStream[GetExperimentRequest, GetExperimentResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ControlService_GetExperimentServer = grpc.ServerStreamingServer[GetExperimentResponse]
+
 func _ControlService_GetDataset_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetDatasetRequest)
 	if err := dec(in); err != nil {
@@ -1026,6 +1066,11 @@ var ControlService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "Verify",
 			Handler:       _ControlService_Verify_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "GetExperiment",
+			Handler:       _ControlService_GetExperiment_Handler,
 			ServerStreams: true,
 		},
 		{

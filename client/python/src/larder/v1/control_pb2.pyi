@@ -801,6 +801,112 @@ class Dataset(_message.Message):
     manifest: str
     def __init__(self, id: _Optional[str] = ..., created_at: _Optional[int] = ..., feature_service: _Optional[str] = ..., manifest: _Optional[str] = ...) -> None: ...
 
+class GetExperimentRequest(_message.Message):
+    __slots__ = ("model", "metric", "threshold", "control", "since", "until", "alpha")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    METRIC_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    CONTROL_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    ALPHA_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    metric: str
+    threshold: float
+    control: int
+    since: int
+    until: int
+    alpha: float
+    def __init__(self, model: _Optional[str] = ..., metric: _Optional[str] = ..., threshold: _Optional[float] = ..., control: _Optional[int] = ..., since: _Optional[int] = ..., until: _Optional[int] = ..., alpha: _Optional[float] = ...) -> None: ...
+
+class GetExperimentResponse(_message.Message):
+    __slots__ = ("rows", "labels", "report")
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    REPORT_FIELD_NUMBER: _ClassVar[int]
+    rows: int
+    labels: int
+    report: ExperimentReport
+    def __init__(self, rows: _Optional[int] = ..., labels: _Optional[int] = ..., report: _Optional[_Union[ExperimentReport, _Mapping]] = ...) -> None: ...
+
+class ExperimentReport(_message.Message):
+    __slots__ = ("model", "metric", "threshold", "alpha", "since", "until", "unit", "versions", "sample_ratio", "labels", "labels_unknown", "notes")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    METRIC_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    ALPHA_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_RATIO_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    LABELS_UNKNOWN_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    metric: str
+    threshold: float
+    alpha: float
+    since: int
+    until: int
+    unit: str
+    versions: _containers.RepeatedCompositeFieldContainer[ExperimentVersion]
+    sample_ratio: SampleRatio
+    labels: int
+    labels_unknown: int
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, model: _Optional[str] = ..., metric: _Optional[str] = ..., threshold: _Optional[float] = ..., alpha: _Optional[float] = ..., since: _Optional[int] = ..., until: _Optional[int] = ..., unit: _Optional[str] = ..., versions: _Optional[_Iterable[_Union[ExperimentVersion, _Mapping]]] = ..., sample_ratio: _Optional[_Union[SampleRatio, _Mapping]] = ..., labels: _Optional[int] = ..., labels_unknown: _Optional[int] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ExperimentVersion(_message.Message):
+    __slots__ = ("model_version", "role", "weight", "rows", "units", "undefined", "labelled", "positives", "figure", "difference", "p_value", "paired", "verdict")
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    UNITS_FIELD_NUMBER: _ClassVar[int]
+    UNDEFINED_FIELD_NUMBER: _ClassVar[int]
+    LABELLED_FIELD_NUMBER: _ClassVar[int]
+    POSITIVES_FIELD_NUMBER: _ClassVar[int]
+    FIGURE_FIELD_NUMBER: _ClassVar[int]
+    DIFFERENCE_FIELD_NUMBER: _ClassVar[int]
+    P_VALUE_FIELD_NUMBER: _ClassVar[int]
+    PAIRED_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    model_version: int
+    role: str
+    weight: float
+    rows: int
+    units: int
+    undefined: int
+    labelled: int
+    positives: int
+    figure: Estimate
+    difference: Estimate
+    p_value: float
+    paired: bool
+    verdict: str
+    def __init__(self, model_version: _Optional[int] = ..., role: _Optional[str] = ..., weight: _Optional[float] = ..., rows: _Optional[int] = ..., units: _Optional[int] = ..., undefined: _Optional[int] = ..., labelled: _Optional[int] = ..., positives: _Optional[int] = ..., figure: _Optional[_Union[Estimate, _Mapping]] = ..., difference: _Optional[_Union[Estimate, _Mapping]] = ..., p_value: _Optional[float] = ..., paired: bool = ..., verdict: _Optional[str] = ...) -> None: ...
+
+class Estimate(_message.Message):
+    __slots__ = ("value", "low", "high")
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
+    value: float
+    low: float
+    high: float
+    def __init__(self, value: _Optional[float] = ..., low: _Optional[float] = ..., high: _Optional[float] = ...) -> None: ...
+
+class SampleRatio(_message.Message):
+    __slots__ = ("chi_squared", "p_value", "mismatch")
+    CHI_SQUARED_FIELD_NUMBER: _ClassVar[int]
+    P_VALUE_FIELD_NUMBER: _ClassVar[int]
+    MISMATCH_FIELD_NUMBER: _ClassVar[int]
+    chi_squared: float
+    p_value: float
+    mismatch: bool
+    def __init__(self, chi_squared: _Optional[float] = ..., p_value: _Optional[float] = ..., mismatch: bool = ...) -> None: ...
+
 class SaveSnapshotRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

@@ -1,0 +1,101 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+
+	"larder/experiment"
+	"larder/schema"
+)
+
+// labelSlack is how long before the first request a label's event time may be: that of
+// what the request is about may be a little before the request.
+const labelSlack = 24 * 60 * 60 * 1_000_000
+
+// readLabels reads the labels that rows of the trial may have.
+func (t *trial) readLabels(ctx context.Context, progress func(rows, labels int) error) error {
+	now := t.now.UnixMicro()
+	w := schema.Window{Mode: schema.Range, From: max(t.since, schema.BeginningOfTime+labelSlack) - labelSlack, To: now, Now: now}
+	if within := t.model.Labels.Within.Micros(); within > 0 {
+		w.To = min(now, t.until+within)
+	}
+	return t.server.Offline.Window(ctx, t.labels, w, func(rec arrow.Record, bad []schema.BadRow) error {
+		if t.badLabels += len(bad); len(bad) > 0 && t.firstBad == "" {
+			t.firstBad = fmt.Sprintf("%s (%s)", bad[0].Reason, bad[0].Sample)
+		}
+		if err := t.addLabels(rec); err != nil {
+			return err
+		}
+		return progress(t.data.Rows(), t.data.Outcomes)
+	})
+}
+
+// addLabels adds the labels of a record, whose columns are those of [offline] records.
+func (t *trial) addLabels(rec arrow.Record) error {
+	keys := len(t.labels.Keys)
+	at, arrived := rec.Column(keys).(*array.Timestamp), rec.Column(keys+1).(*array.Timestamp)
+	deleted := rec.Column(keys + 2).(*array.Boolean)
+	features := rec.Columns()[keys+3:]
+	byRequest := t.model.Labels.RequestID != ""
+	for i := range int(rec.NumRows()) {
+		o := experiment.Outcome{At: int64(at.Value(i)), Arrived: schema.NoIngestTime, Deleted: deleted.Value(i), Label: numberOf(features[0], i)}
+		if arrived.IsValid(i) {
+			o.Arrived = int64(arrived.Value(i))
+		}
+		if o.Label != 0 && o.Label != 1 && !math.IsNaN(o.Label) {
+			return schema.Errorf(schema.Invalid, "BAD_LABEL", "the labels of model %q: column %q has %v; a label is true or false, 1 or 0", t.model.Name, t.model.Labels.Label.Name, o.Label)
+		}
+		if byRequest {
+			o.Request = keyText(rec.Column(0), i)
+			if keys > 1 {
+				o.Number = rec.Column(1).(*array.Int32).Value(i)
+			}
+		} else {
+			for k := range keys {
+				o.Keys = append(o.Keys, keyText(rec.Column(k), i))
+			}
+		}
+		for _, c := range features[1:] {
+			o.Values = append(o.Values, numberOf(c, i))
+		}
+		t.data.AddOutcome(&o)
+	}
+	return nil
+}
+
+// keyText returns a key as text, as a log has it.
+func keyText(c arrow.Array, row int) string {
+	switch c := c.(type) {
+	case *array.Int32:
+		return strconv.FormatInt(int64(c.Value(row)), 10)
+	case *array.Int64:
+		return strconv.FormatInt(c.Value(row), 10)
+	}
+	return c.(*array.String).Value(row)
+}
+
+// numberOf returns a label or a value as a number; NaN for null.
+func numberOf(c arrow.Array, row int) float64 {
+	if c.IsNull(row) {
+		return math.NaN()
+	}
+	switch c := c.(type) {
+	case *array.Boolean:
+		if c.Value(row) {
+			return 1
+		}
+		return 0
+	case *array.Int32:
+		return float64(c.Value(row))
+	case *array.Int64:
+		return float64(c.Value(row))
+	case *array.Float32:
+		return float64(c.Value(row))
+	}
+	return c.(*array.Float64).Value(row)
+}
