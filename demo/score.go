@@ -24,7 +24,7 @@ func (d *demo) score(ctx context.Context, dsn, addr string) error {
 		return err
 	}
 	defer pg.Close(context.WithoutCancel(ctx))
-	day, err := fraud.LastDay(ctx, pg)
+	day, err := fraud.Day(ctx, pg, 0)
 	if err != nil {
 		return err
 	}
@@ -79,20 +79,7 @@ func (d *demo) score(ctx context.Context, dsn, addr string) error {
 }
 
 func scoreOne(ctx context.Context, client larderv1.ServingServiceClient, t fraud.Transaction) (float64, error) {
-	at := t.Time.UnixMicro()
-	key := func(name string, id int64) *larderv1.Column {
-		return &larderv1.Column{Name: name, Values: &larderv1.Column_Int64S{Int64S: &larderv1.Int64S{Values: []int64{id}}}}
-	}
-	answer, err := client.GetFeaturesAndScore(ctx, &larderv1.GetFeaturesAndScoreRequest{
-		Model:    "fraud",
-		Entities: []*larderv1.Column{key("customer_id", t.Customer), key("terminal_id", t.Terminal)},
-		Request: []*larderv1.Column{{
-			Name: "amount", Values: &larderv1.Column_Doubles{Doubles: &larderv1.Doubles{Values: []float64{t.Amount}}},
-		}, {
-			Name: "event_time", Values: &larderv1.Column_Timestamps{Timestamps: &larderv1.Int64S{Values: []int64{at}}},
-		}},
-		At: &at,
-	})
+	answer, err := client.GetFeaturesAndScore(ctx, fraud.ScoreRequest(t))
 	if err != nil {
 		return 0, err
 	}

@@ -35,6 +35,7 @@ var derived = []struct {
 	{"3_customer_daily.sql", 200},
 	{"4_terminal_daily.sql", 450},
 	{"5_training_rows.sql", 1},
+	{"6_outcomes.sql", 20},
 }
 
 // prepare empties the schema, and lets this transaction sort and hash a table's
@@ -129,17 +130,18 @@ func copyDay(ctx context.Context, tx pgx.Tx, today []Transaction) error {
 	return err
 }
 
-// LastDay returns the transactions of the last day that conn's database has, in
-// the order of time.
-func LastDay(ctx context.Context, conn *pgx.Conn) ([]Transaction, error) {
-	const lastDay = `
+// Day returns the transactions of the day that is so many days before the last that
+// conn's database has, in the order of time.
+func Day(ctx context.Context, conn *pgx.Conn, before int) ([]Transaction, error) {
+	const ofDay = `
+		WITH day AS (SELECT date_trunc('day', max(event_time), 'UTC') - make_interval(days => $1) AS begins FROM fraud.transactions)
 		SELECT transaction_id, event_time, customer_id, terminal_id, amount, scenario
-		FROM fraud.transactions
-		WHERE event_time >= date_trunc('day', (SELECT max(event_time) FROM fraud.transactions), 'UTC')
+		FROM fraud.transactions, day
+		WHERE event_time >= day.begins AND event_time < day.begins + interval '24 hours'
 		ORDER BY transaction_id`
-	rows, err := conn.Query(ctx, lastDay)
+	rows, err := conn.Query(ctx, ofDay, before)
 	if err != nil {
-		return nil, fmt.Errorf("read the last day of the fraud example: %w", err)
+		return nil, fmt.Errorf("read a day of the fraud example: %w", err)
 	}
 	today, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t Transaction, err error) {
 		err = row.Scan(&t.ID, &t.Time, &t.Customer, &t.Terminal, &t.Amount, &t.Scenario)
@@ -147,7 +149,7 @@ func LastDay(ctx context.Context, conn *pgx.Conn) ([]Transaction, error) {
 		return t, err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the last day of the fraud example: %w", err)
+		return nil, fmt.Errorf("read a day of the fraud example: %w", err)
 	}
 	return today, nil
 }

@@ -78,7 +78,7 @@ func TestLoadReportsWhatItMade(t *testing.T) {
 }
 
 func TestLastDayIsWhatWasSimulated(t *testing.T) {
-	got, err := fraud.LastDay(t.Context(), loaded(t, pgtest.New(t), small))
+	got, err := fraud.Day(t.Context(), loaded(t, pgtest.New(t), small), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,11 +1,12 @@
 """Trains the fraud example's model and writes it where `larder apply` reads it.
 
-    python train.py --dsn postgres://USER:PASSWORD@HOST:PORT/DATABASE [--addr HOST:PORT] [--check]
+    python train.py --dsn postgres://USER:PASSWORD@HOST:PORT/DATABASE [--addr HOST:PORT] [--version N] [--check]
 
 Takes the transactions of some days as a spine, has a Larder server on the same
 database build their training set, fits gradient-boosted trees on earlier days,
 prints the AUC on later days, and writes definitions/models/fraud-1.onnx, stamped
-with what it was trained on, and its SHA-256 into definitions/fraud.yaml. The same
+with what it was trained on, and its SHA-256 into definitions/fraud.yaml. Versions 2
+and 3, which experiment.md tries, go to experiment/. The same
 transactions and the versions pinned in requirements.txt give the same file, byte
 for byte; --check writes nothing and fails where the file would change.
 """
@@ -33,7 +34,14 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 DEFINITIONS = pathlib.Path(__file__).parent / "definitions"
 YAML_FILE = DEFINITIONS / "fraud.yaml"
-MODEL, SERVICE, VERSION = "fraud", "fraud_v1", 1
+MODEL, SERVICE = "fraud", "fraud_v1"
+
+# By version: how many trees, and how the features begin that they may not split by.
+VERSIONS = {
+    1: (100, ""),
+    2: (20, ""),
+    3: (40, "terminal_risk__fraud_rate"),
+}
 
 # The first 30-day windows of fraud rates are whole after 37 days. Between the
 # days of training and those held out lies the week after which labels are known.
@@ -79,10 +87,13 @@ def read(client, conn, days):
     return train, np.column_stack(columns), train.data["is_fraud"].to_numpy(), train.data["day_number"].to_numpy()
 
 
-def fit(x, y):
+def fit(x, y, features, trees, without):
+    hidden = [i for i, f in enumerate(features) if without and f.startswith(without)]
+    x = x.copy()
+    x[:, hidden] = 0  # which no tree can split by
     # No early stopping: it would hold back a tenth of the rows, and few are fraud.
     forest = HistGradientBoostingClassifier(
-        max_iter=100, max_depth=6, max_leaf_nodes=31, learning_rate=0.1, min_samples_leaf=100,
+        max_iter=trees, max_depth=6, max_leaf_nodes=31, learning_rate=0.1, min_samples_leaf=100,
         l2_regularization=1.0, early_stopping=False, random_state=1,
     )
     forest.fit(x, y)
@@ -127,6 +138,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--dsn", required=True, help="Postgres that fraudload filled")
     arguments.add_argument("--addr", help="the server's gRPC address; 127.0.0.1:6570 when not given")
+    arguments.add_argument("--version", type=int, choices=VERSIONS, default=1, help="which of the models; 1 when not given")
     arguments.add_argument("--check", action="store_true", help="write nothing, fail where the model would change")
     options = arguments.parse_args()
 
@@ -135,7 +147,7 @@ def main():
         train, x, y, _ = read(client, conn, TRAIN_DAYS)
         _, held_x, held_y, held_day = read(client, conn, HELD_OUT_DAYS)
     print(f"training on {len(y)} transactions of days {TRAIN_DAYS[0]} to {TRAIN_DAYS[-1]}, {y.mean():.2%} fraud")
-    forest = fit(x, y)
+    forest = fit(x, y, train.features, *VERSIONS[options.version])
     raw = larder.onnx.stamp(export(forest, x.shape[1]), train)
     check_same(forest, raw, held_x)
 
@@ -146,7 +158,8 @@ def main():
     print(f"held out, the last day alone: AUC {roc_auc_score(held_y[last], score[last]):.4f} on {last.sum()} transactions")
 
     digest = hashlib.sha256(raw).hexdigest()
-    file = DEFINITIONS / "models" / f"{MODEL}-{VERSION}.onnx"
+    folder = DEFINITIONS / "models" if options.version == 1 else DEFINITIONS.parent / "experiment"
+    file = folder / f"{MODEL}-{options.version}.onnx"
     print(f"{file.name}: {len(raw)} bytes, {sum(len(t.nodes) for (t,) in forest._predictors)} nodes, sha256 {digest}")
     if options.check:
         if file.read_bytes() != raw:

@@ -34,7 +34,7 @@ var House = Table{
 		"comparison":          {Floor: 1},
 		"experiment":          {Floor: 1},
 
-		"examples/fraud":      {Floor: 2},
+		"examples/fraud":      {Floor: 2, Imports: []string{"api/larder/v1"}},
 		"mlflow":              {Floor: 2, Imports: []string{"schema"}},
 		"modelfolder":         {Floor: 2, Imports: []string{"schema"}},
 		"schema/definitions":  {Floor: 2, Imports: []string{"schema"}},
@@ -44,12 +44,13 @@ var House = Table{
 		"internal/grpcserver": {Floor: 2, Imports: []string{"internal/background", "schema"}},
 		"internal/pgtest":     {Floor: 2, Imports: []string{"internal/pgdev"}},
 
-		"vector":                   {Floor: 3, Imports: []string{"schema", "store/row"}},
-		"store/online":             {Floor: 3, Imports: []string{"internal/background", "schema", "store/row"}},
-		"store/offline":            {Floor: 3, Imports: []string{"schema", "store/row"}},
-		"store/record":             {Floor: 3, Imports: []string{"schema", "store/row"}},
-		"store/registry":           {Floor: 3, Imports: []string{"schema", "traffic"}},
-		"examples/fraud/fraudload": {Floor: 3, Imports: []string{"examples/fraud"}},
+		"vector":                    {Floor: 3, Imports: []string{"schema", "store/row"}},
+		"store/online":              {Floor: 3, Imports: []string{"internal/background", "schema", "store/row"}},
+		"store/offline":             {Floor: 3, Imports: []string{"schema", "store/row"}},
+		"store/record":              {Floor: 3, Imports: []string{"schema", "store/row"}},
+		"store/registry":            {Floor: 3, Imports: []string{"schema", "traffic"}},
+		"examples/fraud/fraudload":  {Floor: 3, Imports: []string{"examples/fraud"}},
+		"examples/fraud/fraudscore": {Floor: 3, Imports: []string{"api/larder/v1", "examples/fraud"}},
 
 		"materialize": {Floor: 4, Imports: []string{"internal/background", "schema", "store/online", "store/record", "store/row"}},
 		"training":    {Floor: 4, Imports: []string{"schema", "store/offline", "store/record", "store/row", "vector"}},
@@ -77,7 +78,7 @@ var House = Table{
 	},
 	Doors: map[string][]string{
 		"github.com/jackc/pgx/v5": {
-			"bench", "demo", "examples/fraud", "examples/fraud/fraudload", "internal/pgdev", "internal/pgtest",
+			"bench", "demo", "examples/fraud", "examples/fraud/fraudload", "examples/fraud/fraudscore", "internal/pgdev", "internal/pgtest",
 			"migrations", "store/offline", "store/registry",
 		},
 		"github.com/pressly/goose/v3":    {"migrations"},
@@ -96,9 +97,9 @@ var House = Table{
 		"cel.dev/cel-go":                          {"vector"},
 		"github.com/DataDog/sketches-go":          {"training"},
 		"github.com/HdrHistogram/hdrhistogram-go": {"bench", "demo"},
-		"golang.org/x/sync":                       {"bench", "cmd/larder", "control", "demo", "store/online", "training"},
+		"golang.org/x/sync":                       {"bench", "cmd/larder", "control", "demo", "examples/fraud/fraudscore", "store/online", "training"},
 		"google.golang.org/grpc": {
-			"api/inference", "api/larder/v1", "bench", "cmd/larder", "control", "demo", "inference", "internal/grpcserver", "serving",
+			"api/inference", "api/larder/v1", "bench", "cmd/larder", "control", "demo", "examples/fraud/fraudscore", "inference", "internal/grpcserver", "serving",
 		},
 		"google.golang.org/protobuf": {"api/inference", "api/larder/v1", "bench", "cmd/larder", "control", "inference", "serving"},
 		// ONNX models are protobuf messages that need no generated code.

@@ -1,11 +1,12 @@
 // Command fraudload loads the fraud example into a Postgres database, for
 // train.py and for looking around.
 //
-//	go run ./examples/fraud/fraudload postgres://USER:PASSWORD@HOST:PORT/DATABASE
+//	go run ./examples/fraud/fraudload [-days N] postgres://USER:PASSWORD@HOST:PORT/DATABASE
 package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -17,26 +18,32 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: fraudload postgres://USER:PASSWORD@HOST:PORT/DATABASE")
+	days := flag.Int("days", 180, "how many days of transactions")
+	flag.Usage = func() {
+		fmt.Fprintln(os.Stderr, "usage: fraudload [-days N] postgres://USER:PASSWORD@HOST:PORT/DATABASE")
+		flag.PrintDefaults()
+	}
+	flag.Parse()
+	if flag.NArg() != 1 {
+		flag.Usage()
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, os.Args[1]); err != nil {
+	if err := run(ctx, flag.Arg(0), *days); err != nil {
 		fmt.Fprintln(os.Stderr, "fraudload:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, dsn string) error {
+func run(ctx context.Context, dsn string, days int) error {
 	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	began := time.Now()
-	loaded, err := fraud.Load(ctx, conn, fraud.Config{}, nil)
+	loaded, err := fraud.Load(ctx, conn, fraud.Config{Days: days}, nil)
 	if err != nil {
 		return err
 	}
