@@ -40,8 +40,8 @@ type Options struct {
 	// Within is how long before the time of an outcome its row was asked for at most, in
 	// microseconds; 0 where outcomes name requests.
 	Within int64
-	// MaxRows is how many rows are held. Defaults to 4 million, for which it takes
-	// half a GiB.
+	// MaxRows is how many rows are held, at about 190 bytes each. Defaults to 4
+	// million.
 	MaxRows int
 }
 
