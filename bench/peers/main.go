@@ -26,6 +26,8 @@ type settings struct {
 	deadline    time.Duration
 	only        []string
 	redisServer string
+	python      string
+	feastFolder string
 	asJSON      bool
 }
 
@@ -43,7 +45,7 @@ func newCommand() *cobra.Command {
 	s.scenario.Entities, s.scenario.Duration = 100_000, 5*time.Second
 	cmd := &cobra.Command{
 		Use:   "peers",
-		Short: "Measure Larder beside Redis and Postgres, which give the same scores",
+		Short: "Measure Larder beside Redis, Postgres and Feast, which give the same scores",
 		Args:  cobra.NoArgs,
 
 		SilenceUsage: true, SilenceErrors: true,
@@ -55,7 +57,9 @@ func newCommand() *cobra.Command {
 	f.StringVar(&s.opts.Larder, "larder", "bin/larder", "the larder that is measured")
 	f.StringVar(&s.opts.Library, "onnxruntime", os.Getenv("LARDER_ONNXRUNTIME"), "path of libonnxruntime")
 	f.StringVar(&s.redisServer, "redis-server", "redis-server", "the Redis that is started")
-	f.StringSliceVar(&s.only, "only", []string{redisName, postgresName}, "the peers that take part")
+	f.StringVar(&s.python, "python", ".larder/venv/peers/bin/python", "the Python that has Feast, in its virtual environment")
+	f.StringVar(&s.feastFolder, "feast", "bench/peers/feast", "the folder of what Feast is filled with and of the service that scores")
+	f.StringSliceVar(&s.only, "only", []string{redisName, postgresName, feastName}, "the peers that take part")
 	f.IntSliceVar(&s.rows, "rows", []int{1, 10, 100}, "rows of a request")
 	f.IntSliceVar(&s.inFlight, "in-flight", []int{1, 32}, "requests in flight")
 	f.IntVar(&s.scenario.Entities, "entities", s.scenario.Entities, "entities in the stores")
@@ -71,8 +75,8 @@ func (s settings) run(ctx context.Context, out, log io.Writer) error {
 		return err
 	}
 	for _, name := range s.only {
-		if !slices.Contains([]string{redisName, postgresName}, name) {
-			return fmt.Errorf("there is no peer %q; there are %s and %s", name, redisName, postgresName)
+		if !slices.Contains([]string{redisName, postgresName, feastName}, name) {
+			return fmt.Errorf("there is no peer %q; there are %s, %s and %s", name, redisName, postgresName, feastName)
 		}
 	}
 	s.opts.Progress = func(step string) { fmt.Fprintln(log, step) }
@@ -117,7 +121,7 @@ func (s settings) join(ctx context.Context, g bench.Ground) (peers []bench.Peer,
 	}()
 	takes := func(name string) bool { return slices.Contains(s.only, name) }
 	var redis *redisServer
-	if takes(redisName) {
+	if takes(redisName) || takes(feastName) {
 		if redis, err = startRedis(ctx, s.redisServer, g.Dir); err != nil {
 			return nil, nil, err
 		}
@@ -129,6 +133,7 @@ func (s settings) join(ctx context.Context, g bench.Ground) (peers []bench.Peer,
 	}{
 		{redisName, func() ([]bench.Peer, func(), error) { return s.joinRedis(ctx, g, redis) }},
 		{postgresName, func() ([]bench.Peer, func(), error) { return s.joinPostgres(ctx, g) }},
+		{feastName, func() ([]bench.Peer, func(), error) { return s.joinFeast(ctx, g, redis) }},
 	} {
 		if !takes(p.name) {
 			continue

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Measures Larder beside its peers: bench/peers/run.sh [FLAGS OF peers]. What is
 # missing is installed first: Redis from Debian's packages (its binary only, which no
-# service starts).
+# service starts), and Feast into .larder/venv/peers, from versions and sums that are
+# pinned.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -26,6 +27,18 @@ else
 	ln -sf /usr/bin/redis-check-rdb "$peers/redis-server"
 	redis=$peers/redis-server
 fi
+
+pins=bench/peers/feast/requirements.txt
+venv=.larder/venv/peers
+if ! { [ -x "$venv/bin/feast" ] && cmp -s "$pins" "$venv/installed.txt"; }; then
+	setup/python.sh >&2
+	echo "peers: installing Feast into $venv (once; minutes)" >&2
+	rm -rf "$venv"
+	.larder/venv/python/bin/python -m venv "$venv"
+	"$venv/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r "$pins" >&2
+	cp "$pins" "$venv/installed.txt"
+fi
+
 make --silent build >&2
 (cd bench/peers && go build -trimpath -o "../../$peers/peers" .)
 exec "$peers/peers" --redis-server "$redis" "$@"
