@@ -67,7 +67,9 @@ func (s settings) joinFeast(ctx context.Context, g bench.Ground, redis *redisSer
 	}
 	bin := filepath.Dir(s.python)
 	store, err := startHTTP(ctx, folder, "feature-server", "/health", func(port string) *exec.Cmd {
-		return exec.Command(filepath.Join(bin, "feast"), append([]string{"--chdir", folder, "serve", "--host", "127.0.0.1", "--port", port}, serveFlags...)...)
+		cmd := exec.Command(filepath.Join(bin, "feast"), append([]string{"--chdir", folder, "serve", "--host", "127.0.0.1", "--port", port}, serveFlags...)...)
+		cmd.Env = append(os.Environ(), "PYTHONOPTIMIZE=1")
+		return cmd
 	})
 	if err != nil {
 		return nil, nil, err
@@ -89,16 +91,18 @@ func (s settings) joinFeast(ctx context.Context, g bench.Ground, redis *redisSer
 	}
 	const tolerance = 1e-6 // Python's ONNX Runtime may add up in another order
 	return []bench.Peer{
-		{Name: feastName, Tolerance: tolerance, Score: service.score("bench"), Config: []string{
+		{Name: feastName, Tolerance: tolerance, Score: service.scores("/score"), Config: []string{
 			strings.TrimSpace(string(versions)),
-			"feast serve " + strings.Join(serveFlags, " ") + "; registry in a file with cache_mode thread; a feature service; the same Redis, over the loopback",
+			"feast serve " + strings.Join(serveFlags, " ") + "; registry in a file with cache_mode thread; the same Redis, over the loopback",
+			"PYTHONOPTIMIZE=1, or Feast checks types when it reads its registry, which it does for each request of a feature service",
 			"behind it a service of Starlette on uvicorn with " + workers + " workers: aiohttp, ONNX Runtime with one thread; asked over HTTP in JSON",
+			"features are asked for one by one, which is faster than by a feature service",
 		}},
-		{Name: feastName + ", precomputed", Tolerance: tolerance, Score: service.score("precomputed"), Config: []string{
-			"the same, but of a feature service with precompute_online: one field for each entity",
+		{Name: feastName + ", precomputed", Tolerance: tolerance, Score: service.scores("/precomputed"), Config: []string{
+			"the same, of a feature service with precompute_online: one field of a hash for each entity",
 		}},
-		{Name: feastName + ", look-up", Tolerance: -1, Score: store.features, Config: []string{
-			"the same feature server and precompute_online, asked by the client itself; no score",
+		{Name: feastName + ", look-up", Tolerance: -1, Score: store.lookUp(g), Config: []string{
+			"the same feature server, asked for features one by one by the client itself; no score",
 		}},
 	}, func() { service.stop(); store.stop() }, nil
 }
@@ -216,19 +220,28 @@ func (h *httpServer) post(ctx context.Context, path string, body, answer any) er
 	return json.Unmarshal(text, answer)
 }
 
-// score returns what asks for scores with the features of a feature service.
-func (h *httpServer) score(service string) func(context.Context, []int64) ([]float64, error) {
+// scores returns what asks the service for scores.
+func (h *httpServer) scores(path string) func(context.Context, []int64) ([]float64, error) {
 	return func(ctx context.Context, ids []int64) ([]float64, error) {
 		var answer struct{ Scores []float64 }
-		err := h.post(ctx, "/score/"+service, map[string]any{"ids": ids}, &answer)
+		err := h.post(ctx, path, map[string]any{"ids": ids}, &answer)
 		return answer.Scores, err
 	}
 }
 
-// features reads the features and leaves them as the JSON that came.
-func (h *httpServer) features(ctx context.Context, ids []int64) ([]float64, error) {
-	var answer json.RawMessage
-	return nil, h.post(ctx, "/get-online-features", map[string]any{
-		"feature_service": "precomputed", "entities": map[string]any{"entity_id": ids}, "full_feature_names": true,
-	}, &answer)
+// lookUp returns what asks the feature server for features, and leaves them as the
+// JSON that comes.
+func (h *httpServer) lookUp(g bench.Ground) func(context.Context, []int64) ([]float64, error) {
+	var references []string
+	for _, view := range g.Views {
+		for f := range g.Scenario.Features {
+			references = append(references, fmt.Sprintf("%s:f%d", view, f))
+		}
+	}
+	return func(ctx context.Context, ids []int64) ([]float64, error) {
+		var answer json.RawMessage
+		return nil, h.post(ctx, "/get-online-features", map[string]any{
+			"features": references, "entities": map[string]any{g.JoinKey: ids}, "full_feature_names": true,
+		}, &answer)
+	}
 }

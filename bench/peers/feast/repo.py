@@ -1,9 +1,8 @@
 """Fills Feast from the tables of the private Postgres: repo.py FOLDER VIEWS FEATURES.
 
 FOLDER holds feature_store.yaml. The definitions are Larder's: an entity, VIEWS views
-of FEATURES doubles each, expiring after a year. Of all there are two feature
-services: "bench" as it comes, and "precomputed", of which Feast also keeps the whole
-vector of each entity, to be read at once.
+of FEATURES doubles each, expiring after a year. Of the feature service "precomputed"
+Feast also keeps the whole vector of each entity, to be read at once.
 """
 
 import sys
@@ -27,11 +26,8 @@ def main(folder: str, views: int, features: int) -> None:
         for i in range(views)
     ]
     store = FeatureStore(repo_path=folder)
-    services = [
-        FeatureService(name="bench", features=all_views),
-        FeatureService(name="precomputed", features=all_views, precompute_online=True),
-    ]
-    store.apply([entity, *all_views, *services])
+    service = FeatureService(name="precomputed", features=all_views, precompute_online=True)
+    store.apply([entity, *all_views, service])
     now = datetime.now(timezone.utc)
     store.materialize(now - timedelta(days=1), now)
 

@@ -1,6 +1,7 @@
 """The service that scores: features from Feast's feature server, then ONNX Runtime.
 
-POST /score/SERVICE, a feature service, with {"ids": [...]} answers {"scores": [...]}. FEATURE_SERVER is the
+POST /score with {"ids": [...]} answers {"scores": [...]}, of features that are asked
+for one by one; /precomputed, of the feature service of that name. FEATURE_SERVER is the
 address of the feature server, MODEL the file of the model, VIEWS and FEATURES what
 it reads.
 """
@@ -19,7 +20,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 ADDRESS = os.environ["FEATURE_SERVER"] + "/get-online-features"
-COLUMNS = [f"view_{v}__f{f}" for v in range(int(os.environ["VIEWS"])) for f in range(int(os.environ["FEATURES"]))]
+REFERENCES = [f"view_{v}:f{f}" for v in range(int(os.environ["VIEWS"])) for f in range(int(os.environ["FEATURES"]))]
+COLUMNS = [reference.replace(":", "__") for reference in REFERENCES]  # as full_feature_names has them
 
 
 def load() -> onnxruntime.InferenceSession:
@@ -33,11 +35,19 @@ model_input = model.get_inputs()[0].name
 
 
 async def score(request: Request) -> Response:
+    return await answer(request, {"features": REFERENCES})
+
+
+async def precomputed(request: Request) -> Response:
+    return await answer(request, {"feature_service": "precomputed"})
+
+
+async def answer(request: Request, what: dict[str, object]) -> Response:
     ids = orjson.loads(await request.body())["ids"]
-    asked = {"feature_service": request.path_params["service"], "entities": {"entity_id": ids}, "full_feature_names": True}
-    async with request.app.state.session.post(ADDRESS, data=orjson.dumps(asked), headers={"Content-Type": "application/json"}) as answer:
-        answer.raise_for_status()
-        got = orjson.loads(await answer.read())
+    asked = what | {"entities": {"entity_id": ids}, "full_feature_names": True}
+    async with request.app.state.session.post(ADDRESS, data=orjson.dumps(asked), headers={"Content-Type": "application/json"}) as found:
+        found.raise_for_status()
+        got = orjson.loads(await found.read())
     places = {name: i for i, name in enumerate(got["metadata"]["feature_names"])}
     results = got["results"]
     rows = np.array([results[places[name]]["values"] for name in COLUMNS], dtype=np.float64).T.astype(np.float32)
@@ -52,4 +62,4 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
 
 
-app = Starlette(routes=[Route("/score/{service}", score, methods=["POST"])], lifespan=lifespan)
+app = Starlette(routes=[Route("/score", score, methods=["POST"]), Route("/precomputed", precomputed, methods=["POST"])], lifespan=lifespan)
