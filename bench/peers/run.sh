@@ -40,5 +40,6 @@ if ! { [ -x "$venv/bin/feast" ] && cmp -s "$pins" "$venv/installed.txt"; }; then
 fi
 
 make --silent build >&2
-(cd bench/peers && go build -trimpath -o "../../$peers/peers" .)
+# Larder may need other versions by now than when peers was last built.
+(cd bench/peers && go build -mod=mod -trimpath -o "../../$peers/peers" .)
 exec "$peers/peers" --redis-server "$redis" "$@"
