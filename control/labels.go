@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
+	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 
+	larderv1 "larder/api/larder/v1"
 	"larder/experiment"
 	"larder/schema"
 )
@@ -16,6 +19,52 @@ import (
 // labelSlack is how long before the first request a label's event time may be: that of
 // what the request is about may be a little before the request.
 const labelSlack = 24 * 60 * 60 * 1_000_000
+
+// JoinLabels finds the labels of logged rows.
+func (s *Server) JoinLabels(ctx context.Context, req *larderv1.JoinLabelsRequest) (*larderv1.JoinLabelsResponse, error) {
+	catalog := s.Registry.Catalog()
+	model, err := findModel(&catalog.Definitions, req.GetModel())
+	if err != nil {
+		return nil, err
+	}
+	out := &larderv1.JoinLabelsResponse{}
+	if model.Labels == nil || len(req.GetRows()) == 0 {
+		return out, nil
+	}
+	if s.Offline == nil {
+		return nil, noPostgres()
+	}
+	t := &trial{server: s, model: model, labels: catalog.LabelsView(model), now: time.Now(), since: schema.EndOfTime, until: schema.BeginningOfTime}
+	t.data = experiment.NewData(experiment.Options{Within: model.Labels.Within.Micros()})
+	rows := make([]experiment.Row, len(req.GetRows()))
+	for i, r := range req.GetRows() {
+		rows[i] = experiment.Row{Request: r.GetRequestId(), Number: r.GetRow(), At: r.GetAt(), Keys: pick(req.GetSentNames(), r.GetSent(), model.Labels.Keys)}
+		if err := t.data.Add(&rows[i]); err != nil {
+			return nil, schema.Errorf(schema.Exhausted, "TOO_MANY_ROWS", "model %q: %v", model.Name, err)
+		}
+		t.since, t.until = min(t.since, r.GetAt()), max(t.until, r.GetAt())
+	}
+	if err := t.readLabels(ctx, func(int, int) error { return nil }); err != nil {
+		return nil, err
+	}
+	for i := range rows {
+		out.Labels = append(out.Labels, t.data.LabelOf(&rows[i]))
+	}
+	return out, nil
+}
+
+// pick returns the values of some names among those of all; nil where one has none.
+func pick(names, values, wanted []string) []string {
+	picked := make([]string, 0, len(wanted))
+	for _, name := range wanted {
+		at := slices.Index(names, name)
+		if at < 0 || at >= len(values) {
+			return nil
+		}
+		picked = append(picked, values[at])
+	}
+	return picked
+}
 
 // readLabels reads the labels that rows of the trial may have.
 func (t *trial) readLabels(ctx context.Context, progress func(rows, labels int) error) error {

@@ -203,12 +203,32 @@ func (d *Data) AddOutcome(o *Outcome) {
 	g.outcome = &outcome{at: o.At, arrived: o.Arrived, deleted: o.Deleted, label: o.Label, values: slices.Clone(o.Values)}
 }
 
+// LabelOf returns the label of a row that was added; NaN where there is none.
+func (d *Data) LabelOf(r *Row) float64 {
+	d.sort()
+	g := d.groupAt(r.Request, r.Number, r.Keys, r.At)
+	if g == nil || g.outcome == nil || g.outcome.deleted {
+		return math.NaN()
+	}
+	return g.outcome.label
+}
+
 func (d *Data) groupOf(o *Outcome) *group {
-	find, at := key{}, int64(math.MaxInt64)
+	g := d.groupAt(o.Request, o.Number, o.Keys, o.At)
+	if g == nil || d.opts.Within > 0 && o.At-g.at > d.opts.Within {
+		return nil
+	}
+	return g
+}
+
+// groupAt returns the group of a request's row, or the one that was last asked for
+// keys at a time; nil for none.
+func (d *Data) groupAt(request string, number int32, keys []string, at int64) *group {
+	find := key{}
 	if d.opts.Within > 0 {
-		find, at = textsKey(o.Keys), o.At
+		find = textsKey(keys)
 	} else {
-		find = requestKey(o.Request, o.Number)
+		find, at = requestKey(request, number), math.MaxInt64
 	}
 	// The first that is past it; the one before is the last at or before its time.
 	past, _ := slices.BinarySearchFunc(d.groups, struct{}{}, func(g group, _ struct{}) int {
@@ -217,14 +237,10 @@ func (d *Data) groupOf(o *Outcome) *group {
 		}
 		return -1
 	})
-	if past == 0 {
+	if past == 0 || d.groups[past-1].find != find {
 		return nil
 	}
-	g := &d.groups[past-1]
-	if g.find != find || d.opts.Within > 0 && o.At-g.at > d.opts.Within {
-		return nil
-	}
-	return g
+	return &d.groups[past-1]
 }
 
 // outcomeOf returns what became of a row; nil where no label says.

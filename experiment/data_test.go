@@ -56,6 +56,15 @@ func TestJoin(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		for _, r := range rows {
+			want := math.NaN()
+			if o := newest(r, first(rows), outcomes, within); o != nil && !o.Deleted {
+				want = o.Label
+			}
+			if label := data.LabelOf(&r); within == 0 && !near(label, want) {
+				t.Fatalf("the label of %+v is %v; want %v", r, label, want)
+			}
+		}
 		got := map[string]string{}
 		report := data.Report(experiment.Question{Metric: metric, Alpha: 0.05, Control: 1})
 		for _, v := range report.Versions {
@@ -72,38 +81,20 @@ func TestJoin(t *testing.T) {
 // slowJoin counts each row once, as it was logged first, with the newest of the
 // outcomes that are of it.
 func slowJoin(rows []experiment.Row, outcomes []experiment.Outcome, within int64) map[string]string {
-	type name struct {
-		request string
-		number  int32
-		version int64
-		shadow  bool
-	}
-	first := map[name]experiment.Row{}
-	var names []name
-	for _, r := range rows {
-		n := name{r.Request, r.Number, r.Version, r.Shadow}
-		old, again := first[n]
-		if !again {
-			names = append(names, n)
-		}
-		if !again || r.At < old.At || r.At == old.At && r.Score < old.Score {
-			first[n] = r
-		}
-	}
 	type figures struct {
 		rows, labelled, positives int
 		squares                   float64
 	}
 	all := map[string]*figures{}
-	for _, n := range names {
-		r := first[n]
-		at := fmt.Sprint(n.version, " ", n.shadow)
+	counted := first(rows)
+	for _, r := range counted {
+		at := fmt.Sprint(r.Version, " ", r.Shadow)
 		if all[at] == nil {
 			all[at] = &figures{}
 		}
 		f := all[at]
 		f.rows++
-		o := newest(r, first, outcomes, within)
+		o := newest(r, counted, outcomes, within)
 		if o == nil || o.Deleted || math.IsNaN(o.Label) {
 			continue
 		}
@@ -118,7 +109,29 @@ func slowJoin(rows []experiment.Row, outcomes []experiment.Outcome, within int64
 	return out
 }
 
-func newest[K comparable](r experiment.Row, rows map[K]experiment.Row, outcomes []experiment.Outcome, within int64) *experiment.Outcome {
+// first returns each row once, as it was logged first.
+func first(rows []experiment.Row) (out []experiment.Row) {
+	type name struct {
+		request string
+		number  int32
+		version int64
+		shadow  bool
+	}
+	at := map[name]int{}
+	for _, r := range rows {
+		n := name{r.Request, r.Number, r.Version, r.Shadow}
+		i, again := at[n]
+		if !again {
+			at[n] = len(out)
+			out = append(out, r)
+		} else if old := out[i]; r.At < old.At || r.At == old.At && r.Score < old.Score {
+			out[i] = r
+		}
+	}
+	return out
+}
+
+func newest(r experiment.Row, rows []experiment.Row, outcomes []experiment.Outcome, within int64) *experiment.Outcome {
 	var found *experiment.Outcome
 	for i := range outcomes {
 		o := &outcomes[i]

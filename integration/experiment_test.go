@@ -76,7 +76,8 @@ func TestExperiment(t *testing.T) {
 	m.judged("request_id: request_id, row: n")
 	a.apply(m.dir)
 	a.mustMaterialize()
-	b := startServer(t, db.DSN, "--feature-log-table", "--feature-log", t.TempDir())
+	files := t.TempDir()
+	b := startServer(t, db.DSN, "--feature-log-table", "--feature-log", files)
 	eventually(t, "first catalog on the other server", func() bool { return b.catalogVersion() == 1 })
 	b.mustMaterialize()
 
@@ -123,8 +124,16 @@ func TestExperiment(t *testing.T) {
 	wantWords(t, a.experiment(1, "spend", "--control", "3"), "version 3 has no part in the traffic")
 	wantWords(t, a.experiment(1, "spned"), `no model "spned"; did you mean "spend"?`)
 
+	// The labels of the definition serve models compare too, on the rows that b logged.
+	compared := func() {
+		t.Helper()
+		b.models(0, []string{"compare", "spend@1", "spend@3", "--log", files}, "on 800 logged rows", "AUC", "800 rows have a label, of which 3", "+0 (0 to 0)")
+	}
+	compared()
 	m.judged("keys: [user_id], within: 1h")
 	a.apply(m.dir)
+	eventually(t, "the other catalog", func() bool { return b.catalogVersion() == 2 })
+	compared()
 	byKeys := a.experiment(0, "spend")
 	if cut := verdicts(text); verdicts(byKeys) != cut {
 		t.Errorf("by keys\n%s\nby request\n%s", byKeys, text)

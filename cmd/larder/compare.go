@@ -28,15 +28,16 @@ func newModelCompareCommand() *cobra.Command {
 		Short: "Compare two models on logged vectors: size, latency, agreement and, with labels, quality",
 		Long: `Have the server score the vectors of a feature log with two models that it has loaded,
 and compare them: the size of their files, how long a run takes by the number of its
-rows, how far their scores are apart and, where labels are given, how well each tells
-what turned out to be true. The vectors are those of the first model's log.`,
+rows, how far their scores are apart and, where rows have labels, how well each tells
+what turned out to be true: those of the model's definition, or of a file. The vectors
+are those of the first model's log.`,
 		Example: `  larder models compare fraud@3 fraud@4 --log /var/lib/larder/log
   larder models compare fraud@3 fraud@4 --log /var/lib/larder/log --labels chargebacks.csv --threshold 0.8`,
 		Args: wrongArgs(cobra.ExactArgs(2)),
 	}
 	f := cmd.Flags()
 	f.StringVar(&dir, "log", "", "folder of the feature log")
-	f.StringVar(&labels, "labels", "", "CSV, Parquet or Arrow file: log:request_id, log:row when a request has several, and label, which is true or false, 1 or 0")
+	f.StringVar(&labels, "labels", "", "instead of the labels of the definition a CSV, Parquet or Arrow file: log:request_id, log:row when a request has several, and label, which is true or false, 1 or 0")
 	f.IntVar(&most, "rows", 10_000, "how many logged rows are scored at most; fewer of wide vectors, which must fit into a message")
 	f.Float64Var(&threshold, "threshold", 0.5, "the score from which on a decision is yes")
 	if err := cmd.MarkFlagRequired("log"); err != nil {
@@ -61,11 +62,11 @@ what turned out to be true. The vectors are those of the first model's log.`,
 			if err != nil {
 				return err
 			}
-			if labels != "" {
-				if err := r.measure(cmd.Context(), labels, log, threshold); err != nil {
-					return fmt.Errorf("%s: %w", labels, err)
-				}
+			truth, err := log.labels(cmd.Context(), control, labels)
+			if err != nil {
+				return err
 			}
+			r.measure(truth, threshold)
 			if c.json {
 				return r.printJSON(cmd.OutOrStdout())
 			}
@@ -186,30 +187,46 @@ func (r *comparisonReport) time(ctx context.Context, control larderv1.ControlSer
 	return nil
 }
 
-// measure adds how well each tells what turned out to be true.
-func (r *comparisonReport) measure(ctx context.Context, path string, log *loggedVectors, threshold float64) error {
-	labels, err := readLabels(ctx, path)
-	if err != nil {
-		return err
+// labels returns what turned out to be true of each row, NaN where nobody says, by a
+// file or else by the labels of the model; none where it has none.
+func (v *loggedVectors) labels(ctx context.Context, control larderv1.ControlServiceClient, path string) ([]float64, error) {
+	if path == "" {
+		answer, err := control.JoinLabels(ctx, v.asked)
+		return answer.GetLabels(), err
 	}
+	found, err := readLabels(ctx, path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	truth, any := make([]float64, len(v.ids)), false
+	for i, id := range v.ids {
+		label, has := found[id]
+		if truth[i] = label; !has {
+			truth[i] = math.NaN()
+		}
+		any = any || has
+	}
+	if !any {
+		return nil, fmt.Errorf("%s: none of its %d labels is of a row that was compared; log:request_id is the request's in the feature log", path, len(found))
+	}
+	return truth, nil
+}
+
+// measure adds how well each tells what turned out to be true.
+func (r *comparisonReport) measure(labels []float64, threshold float64) {
 	var truth, a, b []float64
 	positives := 0
-	for i, id := range log.ids {
-		label, found := labels[id]
-		if !found {
-			continue
-		}
-		if math.IsNaN(r.a.scores[i]) || math.IsNaN(r.b.scores[i]) {
-			continue // which the agreement counts
+	for i, label := range labels {
+		if math.IsNaN(label) || math.IsNaN(r.a.scores[i]) || math.IsNaN(r.b.scores[i]) {
+			continue // which the agreement counts, but for the first
 		}
 		truth, a, b = append(truth, label), append(a, r.a.scores[i]), append(b, r.b.scores[i])
 		positives += int(label)
 	}
 	if len(truth) == 0 {
-		return fmt.Errorf("none of its %d labels is of a row that was compared; log:request_id is the request's in the feature log", len(labels))
+		return
 	}
 	r.quality = &quality{len(truth), positives, experiment.ComparePairs(a, b, truth, threshold, 0.05)}
-	return nil
 }
 
 func (r *comparisonReport) print(w io.Writer, threshold float64) error {

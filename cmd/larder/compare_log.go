@@ -40,8 +40,9 @@ func loggedRows(rec arrow.Record) ([]loggedRow, error) {
 
 // loggedVectors are vectors that a model saw.
 type loggedVectors struct {
-	columns []*larderv1.Column // of each feature
-	ids     []loggedRow        // of each row
+	columns []*larderv1.Column          // of each feature
+	ids     []loggedRow                 // of each row
+	asked   *larderv1.JoinLabelsRequest // what labels find the rows by
 	rows    int
 	most    int // rows that are read
 }
@@ -53,7 +54,7 @@ func readVectors(ctx context.Context, dir, model string, most int) (*loggedVecto
 	if err != nil {
 		return nil, err
 	}
-	v := &loggedVectors{most: most}
+	v := &loggedVectors{most: most, asked: &larderv1.JoinLabelsRequest{Model: model}}
 	for _, f := range files {
 		if v.rows >= v.most {
 			break
@@ -97,6 +98,7 @@ func (v *loggedVectors) record(rec arrow.Record) error {
 		last := first
 		for last < role.Len() && role.Value(last) == "serve" && v.rows+last-first < v.most {
 			v.ids = append(v.ids, rows[last])
+			v.ask(rec, last, rows[last])
 			last++
 		}
 		if last > first {
@@ -108,6 +110,24 @@ func (v *loggedVectors) record(rec arrow.Record) error {
 		first = last + 1
 	}
 	return nil
+}
+
+// ask adds what labels may find a row by: what the request sent, as integers or texts.
+func (v *loggedVectors) ask(rec arrow.Record, at int, id loggedRow) {
+	row := &larderv1.LoggedRow{RequestId: id.id, Row: id.row}
+	if times, isTime := columnOf(rec, "log:time").(*array.Timestamp); isTime {
+		row.At = int64(times.Value(at))
+	}
+	var names []string
+	for i, c := range rec.Columns() {
+		switch c.(type) {
+		case *array.Int32, *array.Int64, *array.String:
+			if name := rec.ColumnName(i); !strings.Contains(name, ":") {
+				names, row.Sent = append(names, name), append(row.Sent, c.ValueStr(at))
+			}
+		}
+	}
+	v.asked.SentNames, v.asked.Rows = names, append(v.asked.Rows, row)
 }
 
 func columnOf(rec arrow.Record, name string) arrow.Array {

@@ -5163,6 +5163,184 @@ func (x *SampleRatio) GetMismatch() bool {
 	return false
 }
 
+type JoinLabelsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Model string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	// Join keys and request values, of integers or strings, that rows come with.
+	SentNames     []string     `protobuf:"bytes,2,rep,name=sent_names,json=sentNames,proto3" json:"sent_names,omitempty"`
+	Rows          []*LoggedRow `protobuf:"bytes,3,rep,name=rows,proto3" json:"rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *JoinLabelsRequest) Reset() {
+	*x = JoinLabelsRequest{}
+	mi := &file_larder_v1_control_proto_msgTypes[71]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *JoinLabelsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*JoinLabelsRequest) ProtoMessage() {}
+
+func (x *JoinLabelsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[71]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use JoinLabelsRequest.ProtoReflect.Descriptor instead.
+func (*JoinLabelsRequest) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{71}
+}
+
+func (x *JoinLabelsRequest) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *JoinLabelsRequest) GetSentNames() []string {
+	if x != nil {
+		return x.SentNames
+	}
+	return nil
+}
+
+func (x *JoinLabelsRequest) GetRows() []*LoggedRow {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
+// A LoggedRow names a row of a feature log.
+type LoggedRow struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	RequestId string                 `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	Row       int32                  `protobuf:"varint,2,opt,name=row,proto3" json:"row,omitempty"`
+	// The request's clock reading, in microseconds since 1970 UTC.
+	At int64 `protobuf:"varint,3,opt,name=at,proto3" json:"at,omitempty"`
+	// As sent_names has them, as text; empty where the request brought not all.
+	Sent          []string `protobuf:"bytes,4,rep,name=sent,proto3" json:"sent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LoggedRow) Reset() {
+	*x = LoggedRow{}
+	mi := &file_larder_v1_control_proto_msgTypes[72]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LoggedRow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LoggedRow) ProtoMessage() {}
+
+func (x *LoggedRow) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[72]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LoggedRow.ProtoReflect.Descriptor instead.
+func (*LoggedRow) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{72}
+}
+
+func (x *LoggedRow) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *LoggedRow) GetRow() int32 {
+	if x != nil {
+		return x.Row
+	}
+	return 0
+}
+
+func (x *LoggedRow) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *LoggedRow) GetSent() []string {
+	if x != nil {
+		return x.Sent
+	}
+	return nil
+}
+
+type JoinLabelsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One per row: 1 for true, 0 for false, NaN where there is no label. None at all
+	// for a model without labels.
+	Labels        []float64 `protobuf:"fixed64,1,rep,packed,name=labels,proto3" json:"labels,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *JoinLabelsResponse) Reset() {
+	*x = JoinLabelsResponse{}
+	mi := &file_larder_v1_control_proto_msgTypes[73]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *JoinLabelsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*JoinLabelsResponse) ProtoMessage() {}
+
+func (x *JoinLabelsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[73]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use JoinLabelsResponse.ProtoReflect.Descriptor instead.
+func (*JoinLabelsResponse) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{73}
+}
+
+func (x *JoinLabelsResponse) GetLabels() []float64 {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
 type SaveSnapshotRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -5171,7 +5349,7 @@ type SaveSnapshotRequest struct {
 
 func (x *SaveSnapshotRequest) Reset() {
 	*x = SaveSnapshotRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[71]
+	mi := &file_larder_v1_control_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5183,7 +5361,7 @@ func (x *SaveSnapshotRequest) String() string {
 func (*SaveSnapshotRequest) ProtoMessage() {}
 
 func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[71]
+	mi := &file_larder_v1_control_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5196,7 +5374,7 @@ func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{71}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{74}
 }
 
 type SaveSnapshotResponse struct {
@@ -5209,7 +5387,7 @@ type SaveSnapshotResponse struct {
 
 func (x *SaveSnapshotResponse) Reset() {
 	*x = SaveSnapshotResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[72]
+	mi := &file_larder_v1_control_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5221,7 +5399,7 @@ func (x *SaveSnapshotResponse) String() string {
 func (*SaveSnapshotResponse) ProtoMessage() {}
 
 func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[72]
+	mi := &file_larder_v1_control_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5234,7 +5412,7 @@ func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{72}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *SaveSnapshotResponse) GetChunk() []byte {
@@ -5677,10 +5855,23 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\vchi_squared\x18\x01 \x01(\x01R\n" +
 	"chiSquared\x12\x17\n" +
 	"\ap_value\x18\x02 \x01(\x01R\x06pValue\x12\x1a\n" +
-	"\bmismatch\x18\x03 \x01(\bR\bmismatch\"\x15\n" +
+	"\bmismatch\x18\x03 \x01(\bR\bmismatch\"r\n" +
+	"\x11JoinLabelsRequest\x12\x14\n" +
+	"\x05model\x18\x01 \x01(\tR\x05model\x12\x1d\n" +
+	"\n" +
+	"sent_names\x18\x02 \x03(\tR\tsentNames\x12(\n" +
+	"\x04rows\x18\x03 \x03(\v2\x14.larder.v1.LoggedRowR\x04rows\"`\n" +
+	"\tLoggedRow\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tR\trequestId\x12\x10\n" +
+	"\x03row\x18\x02 \x01(\x05R\x03row\x12\x0e\n" +
+	"\x02at\x18\x03 \x01(\x03R\x02at\x12\x12\n" +
+	"\x04sent\x18\x04 \x03(\tR\x04sent\",\n" +
+	"\x12JoinLabelsResponse\x12\x16\n" +
+	"\x06labels\x18\x01 \x03(\x01R\x06labels\"\x15\n" +
 	"\x13SaveSnapshotRequest\",\n" +
 	"\x14SaveSnapshotResponse\x12\x14\n" +
-	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\x93\x0e\n" +
+	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\xde\x0e\n" +
 	"\x0eControlService\x127\n" +
 	"\x04Plan\x12\x16.larder.v1.PlanRequest\x1a\x17.larder.v1.PlanResponse\x12:\n" +
 	"\x05Apply\x12\x17.larder.v1.ApplyRequest\x1a\x18.larder.v1.ApplyResponse\x12E\n" +
@@ -5707,6 +5898,8 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x0fFlushFeatureLog\x12!.larder.v1.FlushFeatureLogRequest\x1a\".larder.v1.FlushFeatureLogResponse\x12T\n" +
 	"\rGetExperiment\x12\x1f.larder.v1.GetExperimentRequest\x1a .larder.v1.GetExperimentResponse0\x01\x12I\n" +
 	"\n" +
+	"JoinLabels\x12\x1c.larder.v1.JoinLabelsRequest\x1a\x1d.larder.v1.JoinLabelsResponse\x12I\n" +
+	"\n" +
 	"GetDataset\x12\x1c.larder.v1.GetDatasetRequest\x1a\x1d.larder.v1.GetDatasetResponse\x12O\n" +
 	"\fListDatasets\x12\x1e.larder.v1.ListDatasetsRequest\x1a\x1f.larder.v1.ListDatasetsResponse\x12Q\n" +
 	"\fSaveSnapshot\x12\x1e.larder.v1.SaveSnapshotRequest\x1a\x1f.larder.v1.SaveSnapshotResponse0\x01B\x1fZ\x1dlarder/api/larder/v1;larderv1b\x06proto3"
@@ -5724,7 +5917,7 @@ func file_larder_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_larder_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 79)
+var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 82)
 var file_larder_v1_control_proto_goTypes = []any{
 	(Change_Action)(0),              // 0: larder.v1.Change.Action
 	(Run_State)(0),                  // 1: larder.v1.Run.State
@@ -5799,28 +5992,31 @@ var file_larder_v1_control_proto_goTypes = []any{
 	(*ExperimentVersion)(nil),       // 70: larder.v1.ExperimentVersion
 	(*Estimate)(nil),                // 71: larder.v1.Estimate
 	(*SampleRatio)(nil),             // 72: larder.v1.SampleRatio
-	(*SaveSnapshotRequest)(nil),     // 73: larder.v1.SaveSnapshotRequest
-	(*SaveSnapshotResponse)(nil),    // 74: larder.v1.SaveSnapshotResponse
-	nil,                             // 75: larder.v1.DefinitionFiles.ModelsEntry
-	nil,                             // 76: larder.v1.PushModelRequest.MetricsEntry
-	nil,                             // 77: larder.v1.PushModelRequest.TagsEntry
-	nil,                             // 78: larder.v1.RampSettings.GuardsEntry
-	nil,                             // 79: larder.v1.ModelVersionStatus.MetricsEntry
-	nil,                             // 80: larder.v1.ModelVersionStatus.TagsEntry
-	(*FeatureList)(nil),             // 81: larder.v1.FeatureList
-	(*Column)(nil),                  // 82: larder.v1.Column
+	(*JoinLabelsRequest)(nil),       // 73: larder.v1.JoinLabelsRequest
+	(*LoggedRow)(nil),               // 74: larder.v1.LoggedRow
+	(*JoinLabelsResponse)(nil),      // 75: larder.v1.JoinLabelsResponse
+	(*SaveSnapshotRequest)(nil),     // 76: larder.v1.SaveSnapshotRequest
+	(*SaveSnapshotResponse)(nil),    // 77: larder.v1.SaveSnapshotResponse
+	nil,                             // 78: larder.v1.DefinitionFiles.ModelsEntry
+	nil,                             // 79: larder.v1.PushModelRequest.MetricsEntry
+	nil,                             // 80: larder.v1.PushModelRequest.TagsEntry
+	nil,                             // 81: larder.v1.RampSettings.GuardsEntry
+	nil,                             // 82: larder.v1.ModelVersionStatus.MetricsEntry
+	nil,                             // 83: larder.v1.ModelVersionStatus.TagsEntry
+	(*FeatureList)(nil),             // 84: larder.v1.FeatureList
+	(*Column)(nil),                  // 85: larder.v1.Column
 }
 var file_larder_v1_control_proto_depIdxs = []int32{
 	3,  // 0: larder.v1.PlanRequest.files:type_name -> larder.v1.DefinitionFiles
 	4,  // 1: larder.v1.DefinitionFiles.files:type_name -> larder.v1.DefinitionFile
-	75, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
+	78, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
 	6,  // 3: larder.v1.PlanResponse.changes:type_name -> larder.v1.Change
 	0,  // 4: larder.v1.Change.action:type_name -> larder.v1.Change.Action
 	3,  // 5: larder.v1.ApplyRequest.files:type_name -> larder.v1.DefinitionFiles
 	6,  // 6: larder.v1.ApplyResponse.changes:type_name -> larder.v1.Change
 	9,  // 7: larder.v1.ApplyResponse.models:type_name -> larder.v1.ModelReport
-	76, // 8: larder.v1.PushModelRequest.metrics:type_name -> larder.v1.PushModelRequest.MetricsEntry
-	77, // 9: larder.v1.PushModelRequest.tags:type_name -> larder.v1.PushModelRequest.TagsEntry
+	79, // 8: larder.v1.PushModelRequest.metrics:type_name -> larder.v1.PushModelRequest.MetricsEntry
+	80, // 9: larder.v1.PushModelRequest.tags:type_name -> larder.v1.PushModelRequest.TagsEntry
 	6,  // 10: larder.v1.PushModelResponse.changes:type_name -> larder.v1.Change
 	9,  // 11: larder.v1.PushModelResponse.report:type_name -> larder.v1.ModelReport
 	6,  // 12: larder.v1.PromoteModelResponse.changes:type_name -> larder.v1.Change
@@ -5843,19 +6039,19 @@ var file_larder_v1_control_proto_depIdxs = []int32{
 	40, // 29: larder.v1.SetTrafficRequest.weights:type_name -> larder.v1.VersionWeight
 	44, // 30: larder.v1.SetTrafficRequest.ramp:type_name -> larder.v1.RampSettings
 	45, // 31: larder.v1.SetTrafficRequest.shadow:type_name -> larder.v1.ShadowSettings
-	78, // 32: larder.v1.RampSettings.guards:type_name -> larder.v1.RampSettings.GuardsEntry
+	81, // 32: larder.v1.RampSettings.guards:type_name -> larder.v1.RampSettings.GuardsEntry
 	6,  // 33: larder.v1.SetTrafficResponse.changes:type_name -> larder.v1.Change
 	9,  // 34: larder.v1.ModelVersionStatus.report:type_name -> larder.v1.ModelReport
-	79, // 35: larder.v1.ModelVersionStatus.metrics:type_name -> larder.v1.ModelVersionStatus.MetricsEntry
-	80, // 36: larder.v1.ModelVersionStatus.tags:type_name -> larder.v1.ModelVersionStatus.TagsEntry
-	81, // 37: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
+	82, // 35: larder.v1.ModelVersionStatus.metrics:type_name -> larder.v1.ModelVersionStatus.MetricsEntry
+	83, // 36: larder.v1.ModelVersionStatus.tags:type_name -> larder.v1.ModelVersionStatus.TagsEntry
+	84, // 37: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
 	52, // 38: larder.v1.GetPlanResponse.keys:type_name -> larder.v1.Field
 	52, // 39: larder.v1.GetPlanResponse.request:type_name -> larder.v1.Field
 	52, // 40: larder.v1.GetPlanResponse.features:type_name -> larder.v1.Field
 	55, // 41: larder.v1.VerifyResponse.views:type_name -> larder.v1.ViewVerification
 	56, // 42: larder.v1.ViewVerification.features:type_name -> larder.v1.FeatureVerification
 	57, // 43: larder.v1.ViewVerification.differences:type_name -> larder.v1.Difference
-	82, // 44: larder.v1.ScoreVectorsRequest.vector:type_name -> larder.v1.Column
+	85, // 44: larder.v1.ScoreVectorsRequest.vector:type_name -> larder.v1.Column
 	66, // 45: larder.v1.GetDatasetResponse.dataset:type_name -> larder.v1.Dataset
 	66, // 46: larder.v1.ListDatasetsResponse.datasets:type_name -> larder.v1.Dataset
 	69, // 47: larder.v1.GetExperimentResponse.report:type_name -> larder.v1.ExperimentReport
@@ -5863,59 +6059,62 @@ var file_larder_v1_control_proto_depIdxs = []int32{
 	72, // 49: larder.v1.ExperimentReport.sample_ratio:type_name -> larder.v1.SampleRatio
 	71, // 50: larder.v1.ExperimentVersion.figure:type_name -> larder.v1.Estimate
 	71, // 51: larder.v1.ExperimentVersion.difference:type_name -> larder.v1.Estimate
-	2,  // 52: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
-	7,  // 53: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
-	10, // 54: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
-	20, // 55: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
-	12, // 56: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
-	14, // 57: larder.v1.ControlService.PromoteModel:input_type -> larder.v1.PromoteModelRequest
-	16, // 58: larder.v1.ControlService.RollbackModel:input_type -> larder.v1.RollbackModelRequest
-	18, // 59: larder.v1.ControlService.RetireModel:input_type -> larder.v1.RetireModelRequest
-	43, // 60: larder.v1.ControlService.SetTraffic:input_type -> larder.v1.SetTrafficRequest
-	47, // 61: larder.v1.ControlService.ResumeRamp:input_type -> larder.v1.ResumeRampRequest
-	22, // 62: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
-	25, // 63: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
-	29, // 64: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
-	31, // 65: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
-	33, // 66: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
-	36, // 67: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
-	50, // 68: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
-	53, // 69: larder.v1.ControlService.Verify:input_type -> larder.v1.VerifyRequest
-	58, // 70: larder.v1.ControlService.ScoreVectors:input_type -> larder.v1.ScoreVectorsRequest
-	60, // 71: larder.v1.ControlService.FlushFeatureLog:input_type -> larder.v1.FlushFeatureLogRequest
-	67, // 72: larder.v1.ControlService.GetExperiment:input_type -> larder.v1.GetExperimentRequest
-	62, // 73: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
-	64, // 74: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
-	73, // 75: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
-	5,  // 76: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
-	8,  // 77: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
-	11, // 78: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
-	21, // 79: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
-	13, // 80: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
-	15, // 81: larder.v1.ControlService.PromoteModel:output_type -> larder.v1.PromoteModelResponse
-	17, // 82: larder.v1.ControlService.RollbackModel:output_type -> larder.v1.RollbackModelResponse
-	19, // 83: larder.v1.ControlService.RetireModel:output_type -> larder.v1.RetireModelResponse
-	46, // 84: larder.v1.ControlService.SetTraffic:output_type -> larder.v1.SetTrafficResponse
-	48, // 85: larder.v1.ControlService.ResumeRamp:output_type -> larder.v1.ResumeRampResponse
-	23, // 86: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
-	26, // 87: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
-	30, // 88: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
-	32, // 89: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
-	34, // 90: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
-	37, // 91: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
-	51, // 92: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
-	54, // 93: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
-	59, // 94: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
-	61, // 95: larder.v1.ControlService.FlushFeatureLog:output_type -> larder.v1.FlushFeatureLogResponse
-	68, // 96: larder.v1.ControlService.GetExperiment:output_type -> larder.v1.GetExperimentResponse
-	63, // 97: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
-	65, // 98: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
-	74, // 99: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
-	76, // [76:100] is the sub-list for method output_type
-	52, // [52:76] is the sub-list for method input_type
-	52, // [52:52] is the sub-list for extension type_name
-	52, // [52:52] is the sub-list for extension extendee
-	0,  // [0:52] is the sub-list for field type_name
+	74, // 52: larder.v1.JoinLabelsRequest.rows:type_name -> larder.v1.LoggedRow
+	2,  // 53: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
+	7,  // 54: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
+	10, // 55: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
+	20, // 56: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
+	12, // 57: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
+	14, // 58: larder.v1.ControlService.PromoteModel:input_type -> larder.v1.PromoteModelRequest
+	16, // 59: larder.v1.ControlService.RollbackModel:input_type -> larder.v1.RollbackModelRequest
+	18, // 60: larder.v1.ControlService.RetireModel:input_type -> larder.v1.RetireModelRequest
+	43, // 61: larder.v1.ControlService.SetTraffic:input_type -> larder.v1.SetTrafficRequest
+	47, // 62: larder.v1.ControlService.ResumeRamp:input_type -> larder.v1.ResumeRampRequest
+	22, // 63: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
+	25, // 64: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
+	29, // 65: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
+	31, // 66: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
+	33, // 67: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
+	36, // 68: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
+	50, // 69: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
+	53, // 70: larder.v1.ControlService.Verify:input_type -> larder.v1.VerifyRequest
+	58, // 71: larder.v1.ControlService.ScoreVectors:input_type -> larder.v1.ScoreVectorsRequest
+	60, // 72: larder.v1.ControlService.FlushFeatureLog:input_type -> larder.v1.FlushFeatureLogRequest
+	67, // 73: larder.v1.ControlService.GetExperiment:input_type -> larder.v1.GetExperimentRequest
+	73, // 74: larder.v1.ControlService.JoinLabels:input_type -> larder.v1.JoinLabelsRequest
+	62, // 75: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
+	64, // 76: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
+	76, // 77: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
+	5,  // 78: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
+	8,  // 79: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
+	11, // 80: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
+	21, // 81: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
+	13, // 82: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
+	15, // 83: larder.v1.ControlService.PromoteModel:output_type -> larder.v1.PromoteModelResponse
+	17, // 84: larder.v1.ControlService.RollbackModel:output_type -> larder.v1.RollbackModelResponse
+	19, // 85: larder.v1.ControlService.RetireModel:output_type -> larder.v1.RetireModelResponse
+	46, // 86: larder.v1.ControlService.SetTraffic:output_type -> larder.v1.SetTrafficResponse
+	48, // 87: larder.v1.ControlService.ResumeRamp:output_type -> larder.v1.ResumeRampResponse
+	23, // 88: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
+	26, // 89: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
+	30, // 90: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
+	32, // 91: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
+	34, // 92: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
+	37, // 93: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
+	51, // 94: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
+	54, // 95: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
+	59, // 96: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
+	61, // 97: larder.v1.ControlService.FlushFeatureLog:output_type -> larder.v1.FlushFeatureLogResponse
+	68, // 98: larder.v1.ControlService.GetExperiment:output_type -> larder.v1.GetExperimentResponse
+	75, // 99: larder.v1.ControlService.JoinLabels:output_type -> larder.v1.JoinLabelsResponse
+	63, // 100: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
+	65, // 101: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
+	77, // 102: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
+	78, // [78:103] is the sub-list for method output_type
+	53, // [53:78] is the sub-list for method input_type
+	53, // [53:53] is the sub-list for extension type_name
+	53, // [53:53] is the sub-list for extension extendee
+	0,  // [0:53] is the sub-list for field type_name
 }
 
 func init() { file_larder_v1_control_proto_init() }
@@ -5946,7 +6145,7 @@ func file_larder_v1_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_larder_v1_control_proto_rawDesc), len(file_larder_v1_control_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   79,
+			NumMessages:   82,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -40,6 +40,7 @@ const (
 	ControlService_ScoreVectors_FullMethodName    = "/larder.v1.ControlService/ScoreVectors"
 	ControlService_FlushFeatureLog_FullMethodName = "/larder.v1.ControlService/FlushFeatureLog"
 	ControlService_GetExperiment_FullMethodName   = "/larder.v1.ControlService/GetExperiment"
+	ControlService_JoinLabels_FullMethodName      = "/larder.v1.ControlService/JoinLabels"
 	ControlService_GetDataset_FullMethodName      = "/larder.v1.ControlService/GetDataset"
 	ControlService_ListDatasets_FullMethodName    = "/larder.v1.ControlService/ListDatasets"
 	ControlService_SaveSnapshot_FullMethodName    = "/larder.v1.ControlService/SaveSnapshot"
@@ -107,6 +108,8 @@ type ControlServiceClient interface {
 	// GetExperiment joins the feature log of a model to its labels and compares the
 	// versions. It says how far it is now and then; the report is in the last message.
 	GetExperiment(ctx context.Context, in *GetExperimentRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[GetExperimentResponse], error)
+	// JoinLabels finds the labels of logged rows.
+	JoinLabels(ctx context.Context, in *JoinLabelsRequest, opts ...grpc.CallOption) (*JoinLabelsResponse, error)
 	// GetDataset returns the manifest of a training set that was built here.
 	// Training sets themselves come by Arrow Flight, on the same port.
 	GetDataset(ctx context.Context, in *GetDatasetRequest, opts ...grpc.CallOption) (*GetDatasetResponse, error)
@@ -364,6 +367,16 @@ func (c *controlServiceClient) GetExperiment(ctx context.Context, in *GetExperim
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ControlService_GetExperimentClient = grpc.ServerStreamingClient[GetExperimentResponse]
 
+func (c *controlServiceClient) JoinLabels(ctx context.Context, in *JoinLabelsRequest, opts ...grpc.CallOption) (*JoinLabelsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(JoinLabelsResponse)
+	err := c.cc.Invoke(ctx, ControlService_JoinLabels_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *controlServiceClient) GetDataset(ctx context.Context, in *GetDatasetRequest, opts ...grpc.CallOption) (*GetDatasetResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetDatasetResponse)
@@ -465,6 +478,8 @@ type ControlServiceServer interface {
 	// GetExperiment joins the feature log of a model to its labels and compares the
 	// versions. It says how far it is now and then; the report is in the last message.
 	GetExperiment(*GetExperimentRequest, grpc.ServerStreamingServer[GetExperimentResponse]) error
+	// JoinLabels finds the labels of logged rows.
+	JoinLabels(context.Context, *JoinLabelsRequest) (*JoinLabelsResponse, error)
 	// GetDataset returns the manifest of a training set that was built here.
 	// Training sets themselves come by Arrow Flight, on the same port.
 	GetDataset(context.Context, *GetDatasetRequest) (*GetDatasetResponse, error)
@@ -544,6 +559,9 @@ func (UnimplementedControlServiceServer) FlushFeatureLog(context.Context, *Flush
 }
 func (UnimplementedControlServiceServer) GetExperiment(*GetExperimentRequest, grpc.ServerStreamingServer[GetExperimentResponse]) error {
 	return status.Error(codes.Unimplemented, "method GetExperiment not implemented")
+}
+func (UnimplementedControlServiceServer) JoinLabels(context.Context, *JoinLabelsRequest) (*JoinLabelsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method JoinLabels not implemented")
 }
 func (UnimplementedControlServiceServer) GetDataset(context.Context, *GetDatasetRequest) (*GetDatasetResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetDataset not implemented")
@@ -921,6 +939,24 @@ func _ControlService_GetExperiment_Handler(srv interface{}, stream grpc.ServerSt
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ControlService_GetExperimentServer = grpc.ServerStreamingServer[GetExperimentResponse]
 
+func _ControlService_JoinLabels_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(JoinLabelsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServiceServer).JoinLabels(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ControlService_JoinLabels_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServiceServer).JoinLabels(ctx, req.(*JoinLabelsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ControlService_GetDataset_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetDatasetRequest)
 	if err := dec(in); err != nil {
@@ -1042,6 +1078,10 @@ var ControlService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "FlushFeatureLog",
 			Handler:    _ControlService_FlushFeatureLog_Handler,
+		},
+		{
+			MethodName: "JoinLabels",
+			Handler:    _ControlService_JoinLabels_Handler,
 		},
 		{
 			MethodName: "GetDataset",

@@ -907,6 +907,34 @@ class SampleRatio(_message.Message):
     mismatch: bool
     def __init__(self, chi_squared: _Optional[float] = ..., p_value: _Optional[float] = ..., mismatch: bool = ...) -> None: ...
 
+class JoinLabelsRequest(_message.Message):
+    __slots__ = ("model", "sent_names", "rows")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    SENT_NAMES_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    sent_names: _containers.RepeatedScalarFieldContainer[str]
+    rows: _containers.RepeatedCompositeFieldContainer[LoggedRow]
+    def __init__(self, model: _Optional[str] = ..., sent_names: _Optional[_Iterable[str]] = ..., rows: _Optional[_Iterable[_Union[LoggedRow, _Mapping]]] = ...) -> None: ...
+
+class LoggedRow(_message.Message):
+    __slots__ = ("request_id", "row", "at", "sent")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ROW_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    SENT_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    row: int
+    at: int
+    sent: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, request_id: _Optional[str] = ..., row: _Optional[int] = ..., at: _Optional[int] = ..., sent: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class JoinLabelsResponse(_message.Message):
+    __slots__ = ("labels",)
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    labels: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, labels: _Optional[_Iterable[float]] = ...) -> None: ...
+
 class SaveSnapshotRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
