@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -166,19 +167,33 @@ func stand(ctx context.Context, s Scenario, deadline time.Duration, server *serv
 		c.deadline = deadline
 		targets[i] = &target{do: c.do, rec: newRecording()}
 	}
-	if err := interleave(ctx, s, warmUp, targets...); err != nil {
+	if err := shuffle(ctx, s, warmUp, targets); err != nil {
 		return standing, err
 	}
 	for i, t := range targets {
 		t.rec, all[i].missed = newRecording(), atomic.Int64{}
 	}
-	if err := interleave(ctx, s, s.Duration, targets...); err != nil {
+	if err := shuffle(ctx, s, s.Duration, targets); err != nil {
 		return standing, err
 	}
 	for i, t := range targets {
 		standing.Entries = append(standing.Entries, all[i].entry(t.rec.figures(s.Rows)))
 	}
 	return standing, nil
+}
+
+// shuffle loads the targets in turns, as interleave does, but each round in another
+// order: a processor that the one before kept busy answers sooner.
+func shuffle(ctx context.Context, s Scenario, duration time.Duration, targets []*target) error {
+	random := rand.New(rand.NewPCG(1, 1))
+	for elapsed := time.Duration(0); elapsed < duration; elapsed += slice {
+		for _, i := range random.Perm(len(targets)) {
+			if err := targets[i].load(ctx, s, min(slice, duration-elapsed)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // A counted call tells how many of its requests succeed.

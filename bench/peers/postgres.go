@@ -18,11 +18,10 @@ const postgresName = "postgres"
 // A postgresLookup reads the newest rows where they are: in the tables, which hold
 // one row for each entity, by their primary keys.
 type postgresLookup struct {
-	pool   *pgxpool.Pool
-	tables []table
-	width  int
-	one    string // statement for one entity
-	many   string
+	pool  *pgxpool.Pool
+	width int
+	one   string // statement for one entity
+	many  string
 }
 
 // postgresParameters: the statement is planned once, not again with each request,
@@ -46,7 +45,7 @@ func openPostgresLookup(ctx context.Context, dsn string, tables []table) (*postg
 	if err != nil {
 		return nil, err
 	}
-	p := &postgresLookup{pool: pool, tables: tables}
+	p := &postgresLookup{pool: pool}
 	p.one, p.many = postgresStatements(tables)
 	for _, t := range tables {
 		p.width += t.features
