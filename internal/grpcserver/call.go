@@ -59,9 +59,9 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 		defer s.leave()
 	}
 	if _, has := ctx.Deadline(); !has {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, s.opts.DefaultTimeout)
-		defer cancel()
+		d := newDeadline(ctx, s.opts.DefaultTimeout)
+		defer d.end()
+		ctx = d
 	}
 	began := time.Now()
 	defer func() {
