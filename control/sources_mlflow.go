@@ -9,6 +9,7 @@ import (
 
 	"larder/mlflow"
 	"larder/schema"
+	"larder/scoring"
 )
 
 // followAliases looks at the alias of each model that follows one.
@@ -47,8 +48,11 @@ func (s *Server) followAlias(ctx context.Context, m *schema.Model, source string
 	if err != nil {
 		return v.Number, err
 	}
-	file, err := s.Sources.MLflow.ONNX(ctx, v)
+	file, beside, err := s.Sources.MLflow.ONNX(ctx, v)
 	if err != nil {
+		return v.Number, err
+	}
+	if file, err = scoring.Inline(file, beside); err != nil {
 		return v.Number, err
 	}
 	if err := s.bring(ctx, a, file); err != nil {

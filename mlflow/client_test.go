@@ -58,7 +58,7 @@ func fetch(t *testing.T, uri string, who mlflow.Credentials) (*mlflow.Version, s
 	if err != nil {
 		return nil, "", err
 	}
-	raw, err := c.ONNX(context.Background(), v)
+	raw, _, err := c.ONNX(context.Background(), v)
 	return v, string(raw), err
 }
 
@@ -80,6 +80,33 @@ func TestAVersionIsRead(t *testing.T) {
 	}
 	if metrics, err := c.Metrics(context.Background(), "r"); err != nil || len(metrics) != 1 || metrics["auc"] != 0.9 {
 		t.Errorf("metrics are %v, %v", metrics, err)
+	}
+}
+
+// TestFilesBeside: weights are read from the folder of the ONNX file, and from no other.
+func TestFilesBeside(t *testing.T) {
+	h := good("onnx/model.onnx")
+	const artifacts = "/api/2.0/mlflow-artifacts/artifacts/1/m/artifacts/"
+	h[artifacts+"onnx/model.onnx"], h[artifacts+"onnx/w.data"], h[artifacts+"secret"] = text("the file"), text("weights"), text("secret")
+	c, err := mlflow.New(serve(t, h), mlflow.Credentials{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := c.Alias(context.Background(), "fraud", "champion")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, beside, err := c.ONNX(context.Background(), v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if raw, err := beside("w.data"); err != nil || string(raw) != "weights" {
+		t.Errorf("%q, %v", raw, err)
+	}
+	for _, bad := range []string{"../secret", "/etc/passwd", "", "a/../../secret", `..\secret`} {
+		if raw, err := beside(bad); err == nil {
+			t.Errorf("%q was read: %q", bad, raw)
+		}
 	}
 }
 

@@ -6,7 +6,7 @@
 // credentials that a server was started with are all it ever uses: an artifact
 // that lies elsewhere is refused, and so are redirects to another host.
 //
-// It takes versions that are READY and have the ONNX flavour, of one file, and
-// refuses the rest by name of what is missing. What it reads is bounded in size
-// and in time. It changes nothing in MLflow.
+// It takes versions that are READY and have the ONNX flavour, and refuses the rest by
+// name of what is missing. What it reads is bounded in size and in time. It changes
+// nothing in MLflow.
 package mlflow

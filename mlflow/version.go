@@ -82,23 +82,33 @@ func (c *Client) Metrics(ctx context.Context, runID string) (map[string]float64,
 	return out, nil
 }
 
-// ONNX returns the ONNX file of a version.
-func (c *Client) ONNX(ctx context.Context, v *Version) ([]byte, error) {
+// ONNX returns the ONNX file of a version, and what reads the files beside it, which
+// MLflow puts large weights into.
+func (c *Client) ONNX(ctx context.Context, v *Version) (file []byte, beside func(name string) ([]byte, error), err error) {
 	folder, err := c.artifacts(ctx, v)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, fileTimeout)
-	defer cancel()
-	raw, err := c.get(ctx, folder.JoinPath("MLmodel"), maxMLmodel)
+	get := func(name string, limit int64) ([]byte, error) {
+		ctx, cancel := context.WithTimeout(ctx, fileTimeout)
+		defer cancel()
+		return c.get(ctx, folder.JoinPath(name), limit)
+	}
+	raw, err := get("MLmodel", maxMLmodel)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	name, err := onnxFile(raw)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return c.get(ctx, folder.JoinPath(name), maxFileBytes)
+	file, err = get(name, maxFileBytes)
+	return file, func(other string) ([]byte, error) {
+		if !isLocal(other) {
+			return nil, schema.Errorf(schema.Invalid, "MLFLOW_ARTIFACTS", "the ONNX file of version %d of model %q in MLflow has weights in %.200q, which is no path below its folder", v.Number, v.Model, other)
+		}
+		return get(path.Join(path.Dir(name), other), maxFileBytes)
+	}, err
 }
 
 // artifacts returns where the proxy of the tracking server has a version's files.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"strconv"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -61,6 +62,8 @@ type Tensor struct {
 	Raw      []byte // little endian
 	Strings  []string
 	External string // the file that holds the data; none is written here
+	// Offset and Length say where in that file; a Length of 0 says nothing.
+	Offset, Length int
 }
 
 // An Elem is the type of a tensor's elements, as TensorProto.DataType counts.
@@ -182,8 +185,13 @@ func (t *Tensor) encode() []byte {
 	b = appendVarint(b, 2, int64(t.Elem))
 	b = appendString(b, 8, t.Name)
 	if t.External != "" {
-		entry := appendString(appendString(nil, 1, "location"), 2, t.External)
-		return appendVarint(appendBytes(b, 13, entry), 14, 1)
+		entry := func(key, value string) { b = appendBytes(b, 13, appendString(appendString(nil, 1, key), 2, value)) }
+		entry("location", t.External)
+		if t.Length != 0 {
+			entry("offset", strconv.Itoa(t.Offset))
+			entry("length", strconv.Itoa(t.Length))
+		}
+		return appendVarint(b, 14, 1)
 	}
 	if t.Elem == String {
 		return appendStrings(b, 6, t.Strings)

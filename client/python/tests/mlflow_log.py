@@ -5,6 +5,7 @@ tracking server, the registered model, and for each version the weights of a sum
 It imports MLflow while the server starts, and waits for a line on standard input.
 """
 
+import struct
 import sys
 
 import mlflow  # type: ignore[import-not-found]
@@ -13,13 +14,21 @@ import onnx
 from onnx import TensorProto, helper
 
 
-def weighted(weights: list[float]) -> onnx.ModelProto:
+def weighted(weights: list[float], copies: int) -> onnx.ModelProto:
+    """A weighted sum, taken so many times over: MLflow keeps 1 KiB of weights in a file of their own."""
+    spread = [w / copies for w in weights for _ in range(copies)]
     graph = helper.make_graph(
-        [helper.make_node("MatMul", ["features", "weights"], ["score"])],
+        [
+            helper.make_node("MatMul", ["features", "weights"], ["parts"]),
+            helper.make_node("ReduceSum", ["parts", "axes"], ["score"]),
+        ],
         "weighted",
         [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["N", len(weights)])],
         [helper.make_tensor_value_info("score", TensorProto.FLOAT, ["N", 1])],
-        [helper.make_tensor("weights", TensorProto.FLOAT, [len(weights), 1], weights)],
+        [
+            helper.make_tensor("weights", TensorProto.FLOAT, [len(weights), copies], struct.pack(f"<{len(spread)}f", *spread), raw=True),
+            helper.make_tensor("axes", TensorProto.INT64, [1], [1]),
+        ],
     )
     return helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)])
 
@@ -34,5 +43,5 @@ for number, weights in enumerate(versions, 1):
             function = lambda model_input: model_input  # noqa: E731
             mlflow.pyfunc.log_model(name="model", python_model=function, pip_requirements=[], registered_model_name=name)
             continue
-        model = weighted([float(w) for w in weights.split(",")])
+        model = weighted([float(w) for w in weights.split(",")], copies=1 if number == 1 else 128)
         mlflow.onnx.log_model(model, name="model", registered_model_name=name)
