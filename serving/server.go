@@ -6,7 +6,9 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
@@ -70,9 +72,29 @@ func New(opts Options) *Server {
 	return s
 }
 
-// Run scores for shadows until ctx ends. Without it a bounded number of
-// requests waits for them.
-func (s *Server) Run(ctx context.Context) error { return s.shadows.run(ctx) }
+// Run scores for shadows until ctx ends, and has new catalogs serve, so that ramps are
+// watched and shown of models that nobody asks. Without it a bounded number of requests
+// waits for the shadows, and a catalog serves from the first request on.
+func (s *Server) Run(ctx context.Context) error {
+	var following sync.WaitGroup
+	following.Go(func() {
+		tick := time.NewTicker(lookForCatalog)
+		defer tick.Stop()
+		for {
+			s.generation()
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	})
+	defer following.Wait()
+	return s.shadows.run(ctx)
+}
+
+// lookForCatalog is how often it is looked for a new catalog that nobody asks.
+const lookForCatalog = 250 * time.Millisecond
 
 // GetFeatures reads the newest features of one or many entities.
 func (s *Server) GetFeatures(ctx context.Context, req *larderv1.GetFeaturesRequest) (*larderv1.GetFeaturesResponse, error) {
