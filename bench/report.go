@@ -15,12 +15,16 @@ type Report struct {
 	Larder        Figures  `json:"larder"`
 	Echo          Figures  `json:"echo"`
 	Ratios        Ratios   `json:"ratios"` // Larder's figures over the echo's
+	// Parts are those of the mean request; nil unless one request at a time is sent.
+	Parts *Parts `json:"parts,omitempty"`
 	// Idle is of the same server in the same run, before it materialized; nil
 	// unless the scenario materializes, as is ToIdle.
 	Idle   *Figures `json:"idle,omitempty"`
 	ToIdle *Ratios  `json:"ratios_to_idle,omitempty"` // Larder's figures over Idle's
 	// RowsMaterialized is how many source rows the server materialized meanwhile.
 	RowsMaterialized int64 `json:"rows_materialized,omitempty"`
+
+	encoding time.Duration // and decoding, of a request's messages
 }
 
 // Figures are of one target; latencies are in microseconds.
@@ -67,8 +71,8 @@ func ratios(a, b Figures) Ratios {
 // Print writes the report as a table.
 func (r *Report) Print(w io.Writer) error {
 	s := r.Scenario
-	fmt.Fprintf(w, "%d rows × %d features of %d views, model %s, %d entities, %d in flight%s; request %d bytes, answer %d bytes\n\n",
-		s.Rows, s.Views*s.Features, s.Views, s.Model, s.Entities, s.Concurrency, rateText(s.Rate), r.RequestBytes, r.ResponseBytes)
+	fmt.Fprintf(w, "%d rows × %d features of %d views, model %s, %d entities, keys %s, %d in flight%s; request %d bytes, answer %d bytes\n\n",
+		s.Rows, s.Views*s.Features, s.Views, s.Model, s.Entities, s.Keys, s.Concurrency, rateText(s.Rate), r.RequestBytes, r.ResponseBytes)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "\tp50 µs\tp90 µs\tp99 µs\tp99.9 µs\tmax µs\trequests/s\trows/s\t")
 	figures := func(name string, f Figures) {
@@ -86,6 +90,11 @@ func (r *Report) Print(w io.Writer) error {
 	}
 	if err := t.Flush(); err != nil {
 		return err
+	}
+	if r.Parts != nil {
+		if err := r.Parts.print(w); err != nil {
+			return err
+		}
 	}
 	if s.WhileMaterializing {
 		fmt.Fprintf(w, "\n%d source rows were materialized meanwhile\n", r.RowsMaterialized)

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -87,6 +88,10 @@ func measure(ctx context.Context, s Scenario, opts Options, server *served, echo
 		r.Idle = &idle
 	}
 	larder.rec, baseline.rec = newRecording(), newRecording()
+	before, err := server.stages(ctx, s)
+	if err != nil {
+		return nil, err
+	}
 	if err := server.during(ctx, s, opts, r, func(ctx context.Context) error {
 		opts.Progress(fmt.Sprintf("measuring for %s each, in turns", s.Duration))
 		return interleave(ctx, s, s.Duration, larder, baseline)
@@ -95,6 +100,13 @@ func measure(ctx context.Context, s Scenario, opts Options, server *served, echo
 	}
 	r.Larder, r.Echo = larder.rec.figures(s.Rows), baseline.rec.figures(s.Rows)
 	r.Ratios = ratios(r.Larder, r.Echo)
+	if s.Concurrency == 1 && s.Rate == 0 { // else requests wait for each other, which is no part
+		after, err := server.stages(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		r.Parts = parts(before, after, r.encoding, larder.rec, baseline.rec)
+	}
 	if r.Idle != nil {
 		slower := ratios(r.Larder, *r.Idle)
 		r.ToIdle = &slower
@@ -128,9 +140,27 @@ func (v *served) during(ctx context.Context, s Scenario, opts Options, r *Report
 func (s Scenario) ids(n int) []int64 {
 	ids := make([]int64, s.Rows)
 	for i := range ids {
-		ids[i] = int64(mixed(uint64(n*s.Rows+i)) % uint64(s.Entities))
+		drawn := mixed(uint64(n*s.Rows + i))
+		if s.Keys == "zipf" {
+			drawn = mixed(s.zipf(drawn)) // far from the others that are asked for often
+		}
+		ids[i] = int64(drawn % uint64(s.Entities))
 	}
 	return ids
+}
+
+// zipfExponent is that of YCSB's requests (Cooper and others, "Benchmarking cloud serving
+// systems with YCSB", SoCC 2010): of a million keys, the first thousand get half.
+const zipfExponent = 0.99
+
+// zipf returns the rank, from 0, of a key by 64 random bits: how often one is drawn is
+// about as its rank from 1 to the power of -zipfExponent. It inverts the distribution
+// as if ranks were continuous.
+func (s Scenario) zipf(bits uint64) uint64 {
+	const power = 1 - zipfExponent
+	u := float64(bits>>11) / (1 << 53)
+	rank := math.Pow(u*(math.Pow(float64(s.Entities)+1, power)-1)+1, 1/power)
+	return min(uint64(rank)-1, uint64(s.Entities)-1)
 }
 
 // keys returns the entities of request n as its message has them.
@@ -158,7 +188,9 @@ func (s Scenario) larderCall(ctx context.Context, conn *grpc.ClientConn, r *Repo
 		if err == nil {
 			err = allPresent(answer.GetFeatures(), s)
 		}
-		r.RequestBytes, r.ResponseBytes = proto.Size(request(0)), proto.Size(answer)
+		if err == nil {
+			err = r.messages(request(0), answer)
+		}
 		return func(ctx context.Context, n int) error {
 			_, err := client.GetFeatures(ctx, request(n))
 			return err
@@ -177,11 +209,20 @@ func (s Scenario) larderCall(ctx context.Context, conn *grpc.ClientConn, r *Repo
 		return nil, err
 	}
 	answer, err := client.GetFeaturesAndScore(ctx, request(0))
-	r.RequestBytes, r.ResponseBytes = proto.Size(request(0)), proto.Size(answer)
+	if err == nil {
+		err = r.messages(request(0), answer)
+	}
 	return func(ctx context.Context, n int) error {
 		_, err := client.GetFeaturesAndScore(ctx, request(n))
 		return err
 	}, err
+}
+
+// messages notes the sizes of messages, and what encoding and decoding them takes.
+func (r *Report) messages(request, answer proto.Message) (err error) {
+	r.RequestBytes, r.ResponseBytes = proto.Size(request), proto.Size(answer)
+	r.encoding, err = encodingTime(request, answer)
+	return err
 }
 
 // allPresent says what is wrong unless every feature of every row was found:

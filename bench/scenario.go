@@ -17,6 +17,7 @@ type Scenario struct {
 	Features    int           // features of each view, float64
 	Rows        int           // rows of a request
 	Entities    int           // keys in the store
+	Keys        string        // uniform or zipf: which of them are asked for
 	Model       string        // trees, mlp or none
 	Trees       int           // of the model trees
 	Concurrency int           // requests in flight, or at most so with a rate
@@ -33,7 +34,7 @@ type Scenario struct {
 // DefaultScenario returns the one that the project's bar for latency names.
 func DefaultScenario() Scenario {
 	return Scenario{
-		Views: 5, Features: 10, Rows: 1, Entities: 1_000_000, Model: "trees", Trees: 100, Concurrency: 1, Duration: 10 * time.Second,
+		Views: 5, Features: 10, Rows: 1, Entities: 1_000_000, Keys: "uniform", Model: "trees", Trees: 100, Concurrency: 1, Duration: 10 * time.Second,
 	}
 }
 
@@ -54,6 +55,9 @@ func (s Scenario) Validate() error {
 	}
 	if s.Model != "trees" && s.Model != "mlp" && s.Model != "none" {
 		err = errors.Join(err, fmt.Errorf("--model is trees, mlp or none, not %q", s.Model))
+	}
+	if s.Keys != "uniform" && s.Keys != "zipf" {
+		err = errors.Join(err, fmt.Errorf("--keys is uniform or zipf, not %q", s.Keys))
 	}
 	if !(s.Rate >= 0 && s.Rate <= 1e6) {
 		err = errors.Join(err, fmt.Errorf("--rate is %v; it can be 0 to 1,000,000", s.Rate))

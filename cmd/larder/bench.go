@@ -63,6 +63,7 @@ starts a private Postgres.`,
 	f.IntVar(&s.Features, "features", s.Features, "features of each view")
 	f.IntVar(&s.Rows, "rows", s.Rows, "rows of a request")
 	f.IntVar(&s.Entities, "entities", s.Entities, "entities in the store")
+	f.StringVar(&s.Keys, "keys", s.Keys, "which entities are asked for: uniform, all alike, or zipf, few most of the time")
 	f.StringVar(&s.Model, "model", s.Model, "what scores: trees, mlp or none")
 	f.IntVar(&s.Trees, "trees", s.Trees, "trees of the model trees, each of depth 6")
 	f.IntVar(&s.Concurrency, "concurrency", s.Concurrency, "requests in flight; with --rate, at most so many")
