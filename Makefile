@@ -44,8 +44,9 @@ test: setup ## race-checked tests with real Postgres and ONNX Runtime, each fuzz
 fuzz: setup ## every fuzz target for a minute
 	@setup/fuzz.sh 60
 
-bench: build ## measure a server beside a bare gRPC echo
-	bin/larder bench
+bench: build ## measure every bar and scenario beside a bare gRPC echo; rewrites docs/benchmarks.md
+	bin/larder bench --suite bars --duration 5s --write docs/benchmarks.md
+	bin/larder bench --suite scenarios --duration 3s --write docs/benchmarks.md
 
 check: setup tools ## format, vet, lint, layers, the wire contract, generated code
 	@echo "check: gofumpt"

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -251,17 +252,23 @@ func PrintBars(w io.Writer, bars []Bar, asJSON bool) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "BAR\tFIGURE\tBASELINE\tRATIO\tBAR\tPASS")
 	for _, b := range bars {
-		baseline, ratio, sign, pass := "", "", "≤", "yes"
-		if b.Baseline != 0 {
-			baseline, ratio = fmt.Sprintf("%.0f %s", b.Baseline, b.Unit), fmt.Sprintf("%.2f", b.Ratio)
-		}
-		if b.AtLeast {
-			sign = "≥"
-		}
-		if !b.Pass {
-			pass = "no"
-		}
-		fmt.Fprintf(t, "%s\t%.4g %s\t%s\t%s\t%s %g\t%s\n", b.Name, b.Figure, b.Unit, baseline, ratio, sign, b.Bar, pass)
+		c := b.cells()
+		fmt.Fprintln(t, strings.Join(c[:], "\t"))
 	}
 	return t.Flush()
+}
+
+// cells are a bar as a table has it.
+func (b Bar) cells() [6]string {
+	baseline, ratio, sign, pass := "", "", "≤", "yes"
+	if b.Baseline != 0 {
+		baseline, ratio = fmt.Sprintf("%.0f %s", b.Baseline, b.Unit), fmt.Sprintf("%.2f", b.Ratio)
+	}
+	if b.AtLeast {
+		sign = "≥"
+	}
+	if !b.Pass {
+		pass = "no"
+	}
+	return [6]string{b.Name, fmt.Sprintf("%.4g %s", b.Figure, b.Unit), baseline, ratio, fmt.Sprintf("%s %g", sign, b.Bar), pass}
 }

@@ -16,7 +16,7 @@ import (
 func newBenchCommand() *cobra.Command {
 	s := bench.DefaultScenario()
 	var opts bench.Options
-	var suite string
+	var suite, page string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "bench",
@@ -44,7 +44,10 @@ starts a private Postgres.`,
 			}
 			opts.Progress = func(step string) { fmt.Fprintln(cmd.ErrOrStderr(), step) }
 			if suite != "" {
-				return runSuite(cmd, suite, s.Duration, asJSON, opts)
+				if page != "" && suite != "bars" && suite != "scenarios" {
+					return usageError("--write goes with --suite bars or scenarios")
+				}
+				return runSuite(cmd, suite, page, s.Duration, asJSON, opts)
 			}
 			report, err := bench.Run(cmd.Context(), s, opts)
 			if err != nil {
@@ -73,16 +76,23 @@ starts a private Postgres.`,
 	f.BoolVar(&s.WhileMaterializing, "while-materializing", s.WhileMaterializing, "materialize at full speed meanwhile, from a private Postgres")
 	f.StringVar(&s.Profiles, "profile", s.Profiles, "write CPU and heap profiles of the server to this folder")
 	f.StringVar(&opts.Library, "onnxruntime", os.Getenv("LARDER_ONNXRUNTIME"), "path of libonnxruntime")
-	f.StringVar(&suite, "suite", "", "measure a set of scenarios instead: bars, what the project promises, each for --duration, sizes, what stores take on the disk and in memory, or soak, ten minutes (or --duration) of mixed load")
+	f.StringVar(&suite, "suite", "", "measure a set of scenarios instead: bars, what the project promises, and scenarios, each for --duration, sizes, what stores take on the disk and in memory, or soak, ten minutes (or --duration) of mixed load")
+	f.StringVar(&page, "write", "", "with the suite bars or scenarios: also write its table, and plots, into the section of that name of this page (Markdown)")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.AddCommand(newEchoServerCommand())
 	return cmd
 }
 
 // runSuite measures a suite, and fails when a bar is not reached.
-func runSuite(cmd *cobra.Command, suite string, duration time.Duration, asJSON bool, opts bench.Options) error {
+func runSuite(cmd *cobra.Command, suite, page string, duration time.Duration, asJSON bool, opts bench.Options) error {
 	switch suite {
 	case "bars":
+	case "scenarios":
+		reports, err := bench.Scenarios(cmd.Context(), duration, opts)
+		if err == nil && page != "" {
+			err = bench.WriteScenarios(page, version, reports)
+		}
+		return errors.Join(bench.PrintScenarios(cmd.OutOrStdout(), reports, asJSON), err)
 	case "soak":
 		if !cmd.Flags().Changed("duration") {
 			duration = 10 * time.Minute
@@ -104,7 +114,7 @@ func runSuite(cmd *cobra.Command, suite string, duration time.Duration, asJSON b
 		}
 		return bench.PrintSizes(cmd.OutOrStdout(), sizes, asJSON)
 	default:
-		return usageError(fmt.Sprintf("--suite is bars, sizes or soak, not %q", suite))
+		return usageError(fmt.Sprintf("--suite is bars, scenarios, sizes or soak, not %q", suite))
 	}
 	bars, err := bench.Bars(cmd.Context(), duration, opts)
 	if err != nil {
@@ -112,6 +122,11 @@ func runSuite(cmd *cobra.Command, suite string, duration time.Duration, asJSON b
 	}
 	if err := bench.PrintBars(cmd.OutOrStdout(), bars, asJSON); err != nil {
 		return err
+	}
+	if page != "" {
+		if err := bench.WriteBars(page, version, bars); err != nil {
+			return err
+		}
 	}
 	missed := 0
 	for _, b := range bars {
