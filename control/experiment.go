@@ -15,8 +15,8 @@ import (
 	"larder/experiment"
 	"larder/featurelog"
 	"larder/internal/background"
+	"larder/models/traffic"
 	"larder/schema"
-	"larder/traffic"
 )
 
 const defaultAlpha = 0.05

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/models/traffic"
 	"larder/schema"
-	"larder/traffic"
 )
 
 // SetTraffic shares what is asked of a model among its versions.

@@ -15,10 +15,10 @@ import (
 
 	larderv1 "larder/api/larder/v1"
 	"larder/featurelog"
+	"larder/models/traffic"
 	"larder/schema"
 	"larder/scoring"
 	"larder/store/online"
-	"larder/traffic"
 )
 
 // Options configure a Server.

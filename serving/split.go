@@ -8,8 +8,8 @@ import (
 	"time"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/models/traffic"
 	"larder/schema"
-	"larder/traffic"
 	"larder/vector"
 )
 

@@ -15,9 +15,9 @@ import (
 	larderv1 "larder/api/larder/v1"
 	"larder/internal/grpcserver"
 	"larder/internal/onnxmodel"
+	"larder/models/traffic"
 	"larder/schema"
 	"larder/serving"
-	"larder/traffic"
 )
 
 // mixed publishes model "mix", of four versions with inputs of several types that

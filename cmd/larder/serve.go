@@ -28,13 +28,13 @@ import (
 	"larder/internal/pgdev"
 	"larder/materialize"
 	"larder/migrations"
+	"larder/models/traffic"
 	"larder/schema"
 	"larder/scoring"
 	"larder/serving"
 	"larder/store/offline"
 	"larder/store/online"
 	"larder/store/registry"
-	"larder/traffic"
 	"larder/vector"
 )
 

@@ -40,7 +40,7 @@ var House = Table{
 		"schema/definitions":  {Floor: 2, Imports: []string{"schema"}},
 		"store/row":           {Floor: 2, Imports: []string{"schema"}},
 		"scoring":             {Floor: 2, Imports: []string{"internal/background", "schema", "scoring/forest"}},
-		"traffic":             {Floor: 2, Imports: []string{"schema"}},
+		"models/traffic":      {Floor: 2, Imports: []string{"schema"}},
 		"internal/grpcserver": {Floor: 2, Imports: []string{"internal/background", "schema"}},
 		"internal/pgtest":     {Floor: 2, Imports: []string{"internal/pgdev"}},
 
@@ -48,7 +48,7 @@ var House = Table{
 		"store/online":              {Floor: 3, Imports: []string{"internal/background", "schema", "store/row"}},
 		"store/offline":             {Floor: 3, Imports: []string{"schema", "store/row"}},
 		"store/record":              {Floor: 3, Imports: []string{"schema", "store/row"}},
-		"store/registry":            {Floor: 3, Imports: []string{"schema", "traffic"}},
+		"store/registry":            {Floor: 3, Imports: []string{"schema", "models/traffic"}},
 		"examples/fraud/fraudload":  {Floor: 3, Imports: []string{"examples/fraud"}},
 		"examples/fraud/fraudscore": {Floor: 3, Imports: []string{"api/larder/v1", "examples/fraud"}},
 
@@ -56,7 +56,7 @@ var House = Table{
 		"training":    {Floor: 4, Imports: []string{"schema", "store/offline", "store/record", "store/row", "vector"}},
 		"featurelog":  {Floor: 4, Imports: []string{"schema", "vector"}},
 		"serving": {Floor: 5, Imports: []string{
-			"api/larder/v1", "featurelog", "internal/background", "internal/grpcserver", "schema", "scoring", "store/online", "store/row", "traffic", "vector",
+			"api/larder/v1", "featurelog", "internal/background", "internal/grpcserver", "schema", "scoring", "store/online", "store/row", "models/traffic", "vector",
 		}},
 		"inference": {Floor: 6, Imports: []string{
 			"api/inference", "api/larder/v1", "internal/grpcserver", "schema", "scoring", "serving",
@@ -65,7 +65,7 @@ var House = Table{
 		"verify": {Floor: 5, Imports: []string{"schema", "store/offline", "store/online", "store/record", "store/row", "training", "vector"}},
 		"control": {Floor: 6, Imports: []string{
 			"api/larder/v1", "experiment", "featurelog", "internal/background", "internal/grpcserver", "materialize", "mlflow", "modelfolder", "schema", "schema/definitions", "scoring",
-			"store/offline", "store/online", "store/registry", "traffic", "training", "vector", "verify",
+			"store/offline", "store/online", "store/registry", "models/traffic", "training", "vector", "verify",
 		}},
 		"bench": {Floor: 7, Imports: []string{
 			"api/larder/v1", "control", "internal/launch", "internal/onnxmodel", "internal/pgdev", "schema",
@@ -107,7 +107,7 @@ var House = Table{
 		// Badger's blocks and tables are protobuf messages.
 		"google.golang.org/protobuf/proto":    {"store/online"},
 		"google.golang.org/genproto":          {"cmd/larder", "internal/grpcserver"},
-		"github.com/prometheus/client_golang": {"cmd/larder", "control", "featurelog", "internal/grpcserver", "materialize", "scoring", "serving", "store/online", "traffic"},
+		"github.com/prometheus/client_golang": {"cmd/larder", "control", "featurelog", "internal/grpcserver", "materialize", "scoring", "serving", "store/online", "models/traffic"},
 		"go.opentelemetry.io":                 {"cmd/larder", "internal/grpcserver"},
 	},
 }

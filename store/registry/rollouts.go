@@ -14,8 +14,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"larder/models/traffic"
 	"larder/schema"
-	"larder/traffic"
 )
 
 const rolloutsFile = "rollouts.json"

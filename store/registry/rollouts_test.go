@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"larder/models/traffic"
 	"larder/schema"
 	"larder/store/registry"
-	"larder/traffic"
 )
 
 // ramped are definitions of views, and a model with a ramp.
@@ -145,7 +145,7 @@ func TestKeptRolloutsThatAreDamaged(t *testing.T) {
 // TestBucketsInSQL: larder.bucket has the published vectors.
 func TestBucketsInSQL(t *testing.T) {
 	db := database(t)
-	raw, err := os.ReadFile("../../traffic/testdata/buckets.json")
+	raw, err := os.ReadFile("../../models/traffic/testdata/buckets.json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"larder/traffic"
+	"larder/models/traffic"
 )
 
 // TestBucketsAreWhatIsPublished: others split by testdata/buckets.json too.

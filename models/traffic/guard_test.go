@@ -13,8 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"larder/models/traffic"
 	"larder/schema"
-	"larder/traffic"
 )
 
 // A ramp is one that a router watches, with the state that a registry keeps.
