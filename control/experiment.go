@@ -12,9 +12,9 @@ import (
 	"google.golang.org/grpc"
 
 	larderv1 "larder/api/larder/v1"
-	"larder/experiment"
 	"larder/featurelog"
 	"larder/internal/background"
+	"larder/models/experiment"
 	"larder/models/traffic"
 	"larder/schema"
 )

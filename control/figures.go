@@ -8,7 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	larderv1 "larder/api/larder/v1"
-	"larder/experiment"
+	"larder/models/experiment"
 	"larder/schema"
 )
 

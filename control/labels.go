@@ -12,7 +12,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 
 	larderv1 "larder/api/larder/v1"
-	"larder/experiment"
+	"larder/models/experiment"
 	"larder/schema"
 )
 

@@ -16,7 +16,7 @@ import (
 
 	larderv1 "larder/api/larder/v1"
 	"larder/comparison"
-	"larder/experiment"
+	"larder/models/experiment"
 )
 
 func newModelCompareCommand() *cobra.Command {

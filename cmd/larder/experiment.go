@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	larderv1 "larder/api/larder/v1"
-	"larder/experiment"
+	"larder/models/experiment"
 	"larder/schema"
 )
 

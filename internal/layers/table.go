@@ -32,7 +32,7 @@ var House = Table{
 		"internal/pgdev":      {Floor: 1},
 		"scoring/forest":      {Floor: 1},
 		"comparison":          {Floor: 1},
-		"experiment":          {Floor: 1},
+		"models/experiment":   {Floor: 1},
 
 		"examples/fraud":      {Floor: 2, Imports: []string{"api/larder/v1"}},
 		"mlflow":              {Floor: 2, Imports: []string{"schema"}},
@@ -64,7 +64,7 @@ var House = Table{
 
 		"verify": {Floor: 5, Imports: []string{"schema", "store/offline", "store/online", "store/record", "store/row", "training", "vector"}},
 		"control": {Floor: 6, Imports: []string{
-			"api/larder/v1", "experiment", "featurelog", "internal/background", "internal/grpcserver", "materialize", "mlflow", "modelfolder", "schema", "schema/definitions", "scoring",
+			"api/larder/v1", "models/experiment", "featurelog", "internal/background", "internal/grpcserver", "materialize", "mlflow", "modelfolder", "schema", "schema/definitions", "scoring",
 			"store/offline", "store/online", "store/registry", "models/traffic", "training", "vector", "verify",
 		}},
 		"bench": {Floor: 7, Imports: []string{
@@ -93,7 +93,7 @@ var House = Table{
 		"github.com/spf13/pflag":                  {"cmd/larder"},
 		"github.com/vbauerster/mpb/v8":            {"cmd/larder"},
 		"golang.org/x/term":                       {"cmd/larder"},
-		"gonum.org/v1/gonum":                      {"experiment"},
+		"gonum.org/v1/gonum":                      {"models/experiment"},
 		"cel.dev/cel-go":                          {"vector"},
 		"github.com/DataDog/sketches-go":          {"training"},
 		"github.com/HdrHistogram/hdrhistogram-go": {"bench", "demo"},

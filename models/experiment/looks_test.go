@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"larder/experiment"
+	"larder/models/experiment"
 )
 
 const (

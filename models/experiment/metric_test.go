@@ -8,7 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"larder/experiment"
+	"larder/models/experiment"
 )
 
 func near(a, b float64) bool {

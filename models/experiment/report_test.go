@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"larder/experiment"
+	"larder/models/experiment"
 )
 
 // question asks about two versions of half of the units each, by the last digit.

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"larder/experiment"
+	"larder/models/experiment"
 )
 
 // drawRows draws rows of few requests, keys and moments, so that they collide.

@@ -5,7 +5,7 @@ import (
 	"runtime"
 	"testing"
 
-	"larder/experiment"
+	"larder/models/experiment"
 )
 
 // BenchmarkReport takes rows of two versions and a label of each, and compares; it
