@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	larderv1 "larder/api/larder/v1"
-	"larder/comparison"
+	"larder/models/comparison"
 	"larder/models/experiment"
 )
 

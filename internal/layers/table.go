@@ -31,7 +31,7 @@ var House = Table{
 		"internal/onnxmodel":  {Floor: 1},
 		"internal/pgdev":      {Floor: 1},
 		"scoring/forest":      {Floor: 1},
-		"comparison":          {Floor: 1},
+		"models/comparison":   {Floor: 1},
 		"models/experiment":   {Floor: 1},
 
 		"examples/fraud":      {Floor: 2, Imports: []string{"api/larder/v1"}},

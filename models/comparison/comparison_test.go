@@ -6,7 +6,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"larder/comparison"
+	"larder/models/comparison"
 )
 
 const threshold = 0.5
