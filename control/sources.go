@@ -8,8 +8,8 @@ import (
 	"time"
 
 	larderv1 "larder/api/larder/v1"
-	"larder/mlflow"
 	"larder/modelfolder"
+	"larder/models/mlflow"
 	"larder/schema"
 	"larder/scoring"
 )

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strconv"
 
-	"larder/mlflow"
+	"larder/models/mlflow"
 	"larder/schema"
 	"larder/scoring"
 )

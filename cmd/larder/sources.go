@@ -4,8 +4,8 @@ import (
 	"os"
 
 	"larder/control"
-	"larder/mlflow"
 	"larder/modelfolder"
+	"larder/models/mlflow"
 )
 
 // openSources opens where versions of models come from by themselves. Credentials

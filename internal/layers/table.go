@@ -35,7 +35,7 @@ var House = Table{
 		"models/experiment":   {Floor: 1},
 
 		"examples/fraud":      {Floor: 2, Imports: []string{"api/larder/v1"}},
-		"mlflow":              {Floor: 2, Imports: []string{"schema"}},
+		"models/mlflow":       {Floor: 2, Imports: []string{"schema"}},
 		"modelfolder":         {Floor: 2, Imports: []string{"schema"}},
 		"schema/definitions":  {Floor: 2, Imports: []string{"schema"}},
 		"store/row":           {Floor: 2, Imports: []string{"schema"}},
@@ -64,7 +64,7 @@ var House = Table{
 
 		"verify": {Floor: 5, Imports: []string{"schema", "store/offline", "store/online", "store/record", "store/row", "training", "vector"}},
 		"control": {Floor: 6, Imports: []string{
-			"api/larder/v1", "models/experiment", "featurelog", "internal/background", "internal/grpcserver", "materialize", "mlflow", "modelfolder", "schema", "schema/definitions", "scoring",
+			"api/larder/v1", "models/experiment", "featurelog", "internal/background", "internal/grpcserver", "materialize", "models/mlflow", "modelfolder", "schema", "schema/definitions", "scoring",
 			"store/offline", "store/online", "store/registry", "models/traffic", "training", "vector", "verify",
 		}},
 		"bench": {Floor: 7, Imports: []string{
@@ -88,7 +88,7 @@ var House = Table{
 			"bench", "cmd/larder", "control", "featurelog", "integration", "internal/arrowfile", "materialize", "store/offline", "store/record", "training", "verify",
 		},
 		"github.com/yalue/onnxruntime_go":         {"scoring"},
-		"github.com/goccy/go-yaml":                {"cmd/larder", "mlflow", "schema/definitions"},
+		"github.com/goccy/go-yaml":                {"cmd/larder", "models/mlflow", "schema/definitions"},
 		"github.com/spf13/cobra":                  {"cmd/larder"},
 		"github.com/spf13/pflag":                  {"cmd/larder"},
 		"github.com/vbauerster/mpb/v8":            {"cmd/larder"},

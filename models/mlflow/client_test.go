@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"larder/mlflow"
+	"larder/models/mlflow"
 	"larder/schema"
 )
 
