@@ -14,7 +14,7 @@ import (
 func TestFilesArePlannedAndApplied(t *testing.T) {
 	n := start(t)
 	file := network(1)
-	files := folder(base+model(1, "models/m-1.onnx"), map[string][]byte{"models/m-1.onnx": file, "models/other.onnx": network(2)})
+	files := definitionsOf(base+model(1, "models/m-1.onnx"), map[string][]byte{"models/m-1.onnx": file, "models/other.onnx": network(2)})
 	plan, err := n.Plan(ctx(), &larderv1.PlanRequest{Files: files})
 	must(t, err)
 	if diff := cmp.Diff([]string{sum(file)}, plan.GetMissingModels()); diff != "" {
@@ -48,13 +48,13 @@ func TestFaultsOfFilesHaveTheirPlace(t *testing.T) {
 		_, err = n.Apply(ctx(), &larderv1.ApplyRequest{What: &larderv1.ApplyRequest_Files{Files: files}})
 		refused(t, err, schema.Invalid, "BAD_DEFINITIONS", words...)
 	}
-	f(folder("entities:\n  - {name: user, join_kees: []}\n", nil), "defs/all.yaml:2:18: ", "join_kees")
-	f(folder(base+model(1, "models/none.onnx"), map[string][]byte{"models/m-1.onnx": network(1)}),
+	f(definitionsOf("entities:\n  - {name: user, join_kees: []}\n", nil), "defs/all.yaml:2:18: ", "join_kees")
+	f(definitionsOf(base+model(1, "models/none.onnx"), map[string][]byte{"models/m-1.onnx": network(1)}),
 		"defs/all.yaml:8:", "no file models/none.onnx in the folder", "models/m-1.onnx")
-	f(folder(base+model(1, "../m.onnx"), nil), "leaves the definitions folder")
+	f(definitionsOf(base+model(1, "../m.onnx"), nil), "leaves the definitions folder")
 	f(&larderv1.DefinitionFiles{}, "no file *.yaml")
-	f(folder(strings.Repeat("- x\n", 4000), nil), "defs/all.yaml:1:")
-	_, err := n.Plan(ctx(), &larderv1.PlanRequest{Files: folder("entities: ["+strings.Repeat("{nome: x}, ", 900)+"]", nil)})
+	f(definitionsOf(strings.Repeat("- x\n", 4000), nil), "defs/all.yaml:1:")
+	_, err := n.Plan(ctx(), &larderv1.PlanRequest{Files: definitionsOf("entities: ["+strings.Repeat("{nome: x}, ", 900)+"]", nil)})
 	refused(t, err, schema.Invalid, "BAD_DEFINITIONS", "more; mend these first")
 	if len(err.Error()) > 8<<10 {
 		t.Errorf("an error of %d bytes", len(err.Error()))
@@ -63,16 +63,16 @@ func TestFaultsOfFilesHaveTheirPlace(t *testing.T) {
 
 func TestApplyRefusesWhatSomebodyElseApplied(t *testing.T) {
 	n := start(t)
-	n.mustApply(folder(base, nil))
-	other := folder(strings.Replace(base, "7d", "8d", 1), nil)
+	n.mustApply(definitionsOf(base, nil))
+	other := definitionsOf(strings.Replace(base, "7d", "8d", 1), nil)
 	_, err := n.Apply(ctx(), &larderv1.ApplyRequest{What: &larderv1.ApplyRequest_Files{Files: other}, BaseVersion: 0, AppliedBy: "b"})
 	refused(t, err, schema.FailedPrecondition, "VERSION_MOVED", "a test applied version 1 after you looked at version 0")
 }
 
 func TestVersionsAreListedNewestFirst(t *testing.T) {
 	n := start(t)
-	n.mustApply(folder(base, nil))
-	n.mustApply(folder(strings.Replace(base, "7d", "8d", 1), nil))
+	n.mustApply(definitionsOf(base, nil))
+	n.mustApply(definitionsOf(strings.Replace(base, "7d", "8d", 1), nil))
 	_, err := n.Apply(ctx(), &larderv1.ApplyRequest{What: &larderv1.ApplyRequest_ToVersion{ToVersion: 1}, AppliedBy: strings.Repeat("é", 150)})
 	must(t, err)
 	list, err := n.ListVersions(ctx(), &larderv1.ListVersionsRequest{})
@@ -97,7 +97,7 @@ func TestVersionsAreListedNewestFirst(t *testing.T) {
 // values.
 func TestGetPlan(t *testing.T) {
 	n := start(t)
-	n.mustApply(folder(base, nil))
+	n.mustApply(definitionsOf(base, nil))
 	plan, err := n.GetPlan(ctx(), &larderv1.GetPlanRequest{What: &larderv1.GetPlanRequest_FeatureService{FeatureService: "turned"}})
 	must(t, err)
 	var got []string
@@ -111,7 +111,7 @@ func TestGetPlan(t *testing.T) {
 	if before == n.fingerprint("both") || len(before) != 64 {
 		t.Errorf("the fingerprint %q", before)
 	}
-	n.mustApply(folder(strings.Replace(base, "7d", "8d", 1), nil))
+	n.mustApply(definitionsOf(strings.Replace(base, "7d", "8d", 1), nil))
 	if n.fingerprint("turned") == before {
 		t.Error("another TTL has the same fingerprint")
 	}

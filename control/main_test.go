@@ -122,7 +122,7 @@ feature_services:
 `
 
 // folder is a folder of one file, and the model files that it names.
-func folder(text string, models map[string][]byte) *larderv1.DefinitionFiles {
+func definitionsOf(text string, models map[string][]byte) *larderv1.DefinitionFiles {
 	out := &larderv1.DefinitionFiles{Files: []*larderv1.DefinitionFile{{Name: "defs/all.yaml", Content: []byte(text)}}, Models: map[string]string{}}
 	for path, file := range models {
 		out.Models[path] = sum(file)

@@ -38,7 +38,7 @@ func (n *node) served(name string) string {
 
 func TestPushedModelsBecomeVersions(t *testing.T) {
 	n := start(t)
-	n.mustApply(folder(base, nil))
+	n.mustApply(definitionsOf(base, nil))
 	f := func(req *larderv1.PushModelRequest, version, definitions int64, want string) {
 		t.Helper()
 		req.Model = "m"
@@ -59,7 +59,7 @@ func TestPushedModelsBecomeVersions(t *testing.T) {
 // apply of these changes nothing.
 func TestPushAnswersItsDefinition(t *testing.T) {
 	n := start(t)
-	n.mustApply(folder(base, nil))
+	n.mustApply(definitionsOf(base, nil))
 	must(t, n.registry.RecordDataset(ctx(), registry.Dataset{ID: "set", FeatureService: "both", Manifest: []byte("{}")}))
 	file := network(1)
 	column := int32(0)
@@ -68,14 +68,14 @@ func TestPushAnswersItsDefinition(t *testing.T) {
 		t.Errorf("the definition is %s", pushed.GetDefinition())
 	}
 	text := base + fmt.Sprintf("models: [{name: m, feature_service: both, versions: [%s]}]\n", pushed.GetDefinition())
-	if again := n.mustApply(folder(text, map[string][]byte{"models/m-1.onnx": file})); again.GetVersion() != pushed.GetVersion() {
+	if again := n.mustApply(definitionsOf(text, map[string][]byte{"models/m-1.onnx": file})); again.GetVersion() != pushed.GetVersion() {
 		t.Errorf("applying the definition again changes %v", again.GetChanges())
 	}
 }
 
 func TestPushesThatAreRefused(t *testing.T) {
 	n := start(t)
-	n.mustApply(folder(base, nil))
+	n.mustApply(definitionsOf(base, nil))
 	must(t, n.registry.RecordDataset(ctx(), registry.Dataset{ID: "set", FeatureService: "turned", Manifest: []byte("{}")}))
 	file := n.store(network(1))
 	f := func(req *larderv1.PushModelRequest, kind schema.Kind, reason string, words ...string) {
@@ -98,7 +98,7 @@ func TestPushesThatAreRefused(t *testing.T) {
 // TestPushesAtOnceAllLand: nobody's version is lost, nor given twice.
 func TestPushesAtOnceAllLand(t *testing.T) {
 	n := start(t)
-	n.mustApply(folder(base, nil))
+	n.mustApply(definitionsOf(base, nil))
 	n.push(&larderv1.PushModelRequest{Model: "m", Sha256: n.store(network(1)), FeatureService: "both"})
 	var wg sync.WaitGroup
 	for seed := uint64(2); seed <= 4; seed++ {
@@ -119,7 +119,7 @@ func TestPushesAtOnceAllLand(t *testing.T) {
 // definitions when a version is new.
 func TestStampsAreHeldAgainstTheService(t *testing.T) {
 	n := start(t)
-	n.mustApply(folder(base, nil))
+	n.mustApply(definitionsOf(base, nil))
 	stamped := func(seed uint64, fingerprint string) string {
 		return n.store(network(seed, "larder.feature_service", "both", "larder.features", `["v:a","v:b"]`, "larder.fingerprint", fingerprint))
 	}
@@ -135,7 +135,7 @@ func TestStampsAreHeldAgainstTheService(t *testing.T) {
 	// A definition may change under a model that serves; the one trained on it comes later.
 	file := network(1, "larder.feature_service", "both", "larder.features", `["v:a","v:b"]`, "larder.fingerprint", n.fingerprint("both"))
 	text := strings.Replace(base, "7d", "8d", 1) + model(1, "models/m-1.onnx")
-	n.mustApply(folder(text, map[string][]byte{"models/m-1.onnx": file}))
-	_, err = n.apply(folder(strings.Replace(text, `both, features: ["v:a", "v:b"]`, `both, features: ["v:b", "v:a"]`, 1), map[string][]byte{"models/m-1.onnx": file}))
+	n.mustApply(definitionsOf(text, map[string][]byte{"models/m-1.onnx": file}))
+	_, err = n.apply(definitionsOf(strings.Replace(text, `both, features: ["v:a", "v:b"]`, `both, features: ["v:b", "v:a"]`, 1), map[string][]byte{"models/m-1.onnx": file}))
 	refused(t, err, schema.Invalid, "BAD_MODEL", `model "m" version 1`, "feature 1 of the model is v:a, and of the service v:b")
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	larderv1 "larder/api/larder/v1"
-	"larder/modelfolder"
+	"larder/models/folder"
 	"larder/models/mlflow"
 	"larder/schema"
 	"larder/scoring"
@@ -17,7 +17,7 @@ import (
 // Sources are where versions of models come from by themselves.
 type Sources struct {
 	MLflow     *mlflow.Client      // nil: aliases are not followed
-	Repository *modelfolder.Folder // nil: there is none
+	Repository *folder.Folder // nil: there is none
 	Every      time.Duration       // how often each is looked at; defaults to 10 seconds
 }
 
@@ -90,7 +90,7 @@ func (s *Server) followSources(ctx context.Context) error {
 	}
 	tick := time.NewTicker(s.Sources.Every)
 	defer tick.Stop()
-	files := repositoryFiles{folder: s.Sources.Repository, decided: map[modelfolder.File]decision{}}
+	files := repositoryFiles{folder: s.Sources.Repository, decided: map[folder.File]decision{}}
 	for {
 		if s.Sources.MLflow != nil {
 			s.followAliases(ctx)

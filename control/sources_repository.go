@@ -6,7 +6,7 @@ import (
 	"encoding/hex"
 	"maps"
 
-	"larder/modelfolder"
+	"larder/models/folder"
 	"larder/schema"
 	"larder/store/registry"
 )
@@ -14,8 +14,8 @@ import (
 // repositoryFiles are the files of the model repository, and what was decided of
 // each.
 type repositoryFiles struct {
-	folder  *modelfolder.Folder
-	decided map[modelfolder.File]decision
+	folder  *folder.Folder
+	decided map[folder.File]decision
 }
 
 // A decision is why a file was not taken; nil of one that was. It was made on a
@@ -34,7 +34,7 @@ func (s *Server) takeFiles(ctx context.Context, files *repositoryFiles) {
 		return
 	}
 	faults := map[string]error{} // by model; nil of one whose files were all taken
-	there := map[modelfolder.File]bool{}
+	there := map[folder.File]bool{}
 	for _, f := range settled {
 		there[f] = true
 		catalog := s.Registry.Catalog().Version
@@ -47,7 +47,7 @@ func (s *Server) takeFiles(ctx context.Context, files *repositoryFiles) {
 			faults[f.Model] = d.fault
 		}
 	}
-	maps.DeleteFunc(files.decided, func(f modelfolder.File, _ decision) bool { return !there[f] })
+	maps.DeleteFunc(files.decided, func(f folder.File, _ decision) bool { return !there[f] })
 	for model, fault := range faults {
 		if m := s.Registry.Catalog().Definitions.Model(model); m == nil || m.MLflow == nil {
 			s.looked(ctx, model, look{source: "repository " + model, fault: fault})
@@ -55,8 +55,8 @@ func (s *Server) takeFiles(ctx context.Context, files *repositoryFiles) {
 	}
 }
 
-func (s *Server) takeFile(ctx context.Context, folder *modelfolder.Folder, f modelfolder.File) error {
-	file, err := folder.Read(f)
+func (s *Server) takeFile(ctx context.Context, from *folder.Folder, f folder.File) error {
+	file, err := from.Read(f)
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (s *Server) takeFile(ctx context.Context, folder *modelfolder.Folder, f mod
 }
 
 // wasRetired tells whether older definitions have a version of that number.
-func wasRetired(history []registry.PastModels, f modelfolder.File) bool {
+func wasRetired(history []registry.PastModels, f folder.File) bool {
 	for i := range history {
 		if m := history[i].Model(f.Model); m != nil && m.Version(f.Version) != nil {
 			return true

@@ -10,7 +10,7 @@ import (
 
 	larderv1 "larder/api/larder/v1"
 	"larder/control"
-	"larder/modelfolder"
+	"larder/models/folder"
 	"larder/schema"
 )
 
@@ -53,11 +53,11 @@ func TestFilesOfTheModelRepositoryBecomeVersions(t *testing.T) {
 		must(t, os.WriteFile(filepath.Join(at, "new"), file, 0o600))
 		must(t, os.Rename(filepath.Join(at, "new"), filepath.Join(at, "model.onnx")))
 	}
-	repository, err := modelfolder.Open(dir)
+	repository, err := folder.Open(dir)
 	must(t, err)
 	t.Cleanup(func() { must(t, repository.Close()) })
 	n := start(t, control.Sources{Repository: repository, Every: 20 * time.Millisecond})
-	n.mustApply(folder(base, nil))
+	n.mustApply(definitionsOf(base, nil))
 	await := n.follow()
 	write("2", network(2, "larder.feature_service", "both", "larder.features", `["v:a","v:b"]`, "larder.fingerprint", n.fingerprint("both")))
 	await("both serves 2 of 2", "")

@@ -67,7 +67,7 @@ func (n *node) resume() {
 // it doesn't name; a promotion ends them.
 func TestTrafficIsSet(t *testing.T) {
 	n := start(t)
-	n.mustApply(folder(base, nil))
+	n.mustApply(definitionsOf(base, nil))
 	for seed := range uint64(3) {
 		n.push(&larderv1.PushModelRequest{Model: "m", Sha256: n.store(network(seed + 1)), FeatureService: "both"})
 	}

@@ -12,7 +12,7 @@ import (
 // pushedThree is a node with versions 1, 2 and 3 of m, of which 1 serves.
 func pushedThree(t *testing.T) *node {
 	n := start(t)
-	n.mustApply(folder(base, nil))
+	n.mustApply(definitionsOf(base, nil))
 	for seed := range uint64(3) {
 		n.push(&larderv1.PushModelRequest{Model: "m", Sha256: n.store(network(seed + 1)), FeatureService: "both", AppliedBy: "ann"})
 	}
@@ -65,7 +65,7 @@ func TestPromoteEndsTheTraffic(t *testing.T) {
 	for seed := range uint64(3) {
 		split = strings.Replace(split, fmt.Sprintf("SUM%d", seed+1), sum(network(seed+1)), 1)
 	}
-	n.mustApply(folder(split, nil))
+	n.mustApply(definitionsOf(split, nil))
 	retire := func(version int64, words ...string) {
 		t.Helper()
 		_, err := n.RetireModel(ctx(), &larderv1.RetireModelRequest{Model: "m", ModelVersion: version})
@@ -109,31 +109,31 @@ func TestAFolderKeepsWhatWasPushed(t *testing.T) {
 	text := base + strings.Replace(model(1, "models/m-1.onnx"), "}]}]", "}], tags: {a: b}}]", 1)
 	files := map[string][]byte{"models/m-1.onnx": own}
 	n.store(own)
-	n.mustApply(folder(text, files))
+	n.mustApply(definitionsOf(text, files))
 	two := n.store(network(2))
 	n.push(&larderv1.PushModelRequest{Model: "m", Sha256: two, Serve: true, Metrics: map[string]float64{"auc": 0.87}})
 	n.push(&larderv1.PushModelRequest{Model: "other", Sha256: two, FeatureService: "both"})
 
-	plan, err := n.Plan(ctx(), &larderv1.PlanRequest{Files: folder(text, files)})
+	plan, err := n.Plan(ctx(), &larderv1.PlanRequest{Files: definitionsOf(text, files)})
 	must(t, err)
 	notes := strings.Join(plan.GetNotes(), "\n")
 	if len(plan.GetChanges()) != 0 || !strings.Contains(notes, "model m keeps what this folder does not have: version 2 (push)") || !strings.Contains(notes, "model other keeps") {
 		t.Errorf("changes %v; notes %q", plan.GetChanges(), notes)
 	}
-	n.mustApply(folder(text, files))
+	n.mustApply(definitionsOf(text, files))
 	n.expect("both serves 2 of 1 2") // the folder does not say which serves
 	said := strings.Replace(text, "feature_service: both,", "feature_service: both, serve: 1,", 1)
-	answer := n.mustApply(folder(said, files))
+	answer := n.mustApply(definitionsOf(said, files))
 	if len(answer.GetChanges()) != 1 || answer.GetChanges()[0].GetField() != "serve" || len(answer.GetNotes()) != 2 {
 		t.Errorf("a folder that says which serves: %v, %v", answer.GetChanges(), answer.GetNotes())
 	}
 	n.expect("both serves 1 of 1 2")
 
 	clash := strings.Replace(text, "versions: [", "serve: 1, versions: [{version: 2, onnx: models/m-1.onnx}, ", 1)
-	_, err = n.plan(folder(clash, files))
+	_, err = n.plan(definitionsOf(clash, files))
 	refused(t, err, schema.FailedPrecondition, "VERSION_TAKEN", "version 2 came by push", "another number")
 	without := strings.Replace(strings.Replace(text, "- {name: both", "- {name: renamed", 1), "feature_service: both", "feature_service: renamed", 1)
-	_, err = n.plan(folder(without, files))
+	_, err = n.plan(definitionsOf(without, files))
 	refused(t, err, schema.Invalid, "BAD_DEFINITIONS", `no feature service "both"`, "model other keeps")
 }
 

@@ -4,7 +4,7 @@ import (
 	"os"
 
 	"larder/control"
-	"larder/modelfolder"
+	"larder/models/folder"
 	"larder/models/mlflow"
 )
 
@@ -22,7 +22,7 @@ func openSources(cfg settings) (control.Sources, error) {
 		}
 	}
 	if cfg.Repository != "" {
-		sources.Repository, err = modelfolder.Open(cfg.Repository)
+		sources.Repository, err = folder.Open(cfg.Repository)
 	}
 	return sources, err
 }

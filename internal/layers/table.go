@@ -36,7 +36,7 @@ var House = Table{
 
 		"examples/fraud":      {Floor: 2, Imports: []string{"api/larder/v1"}},
 		"models/mlflow":       {Floor: 2, Imports: []string{"schema"}},
-		"modelfolder":         {Floor: 2, Imports: []string{"schema"}},
+		"models/folder":       {Floor: 2, Imports: []string{"schema"}},
 		"schema/definitions":  {Floor: 2, Imports: []string{"schema"}},
 		"store/row":           {Floor: 2, Imports: []string{"schema"}},
 		"scoring":             {Floor: 2, Imports: []string{"internal/background", "schema", "scoring/forest"}},
@@ -64,7 +64,7 @@ var House = Table{
 
 		"verify": {Floor: 5, Imports: []string{"schema", "store/offline", "store/online", "store/record", "store/row", "training", "vector"}},
 		"control": {Floor: 6, Imports: []string{
-			"api/larder/v1", "models/experiment", "featurelog", "internal/background", "internal/grpcserver", "materialize", "models/mlflow", "modelfolder", "schema", "schema/definitions", "scoring",
+			"api/larder/v1", "models/experiment", "featurelog", "internal/background", "internal/grpcserver", "materialize", "models/mlflow", "models/folder", "schema", "schema/definitions", "scoring",
 			"store/offline", "store/online", "store/registry", "models/traffic", "training", "vector", "verify",
 		}},
 		"bench": {Floor: 7, Imports: []string{

@@ -1,4 +1,4 @@
-package modelfolder_test
+package folder_test
 
 import (
 	"fmt"
@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"larder/modelfolder"
+	"larder/models/folder"
 )
 
 func write(t *testing.T, dir, name, content string) {
@@ -21,9 +21,9 @@ func write(t *testing.T, dir, name, content string) {
 	}
 }
 
-func open(t *testing.T, dir string) *modelfolder.Folder {
+func open(t *testing.T, dir string) *folder.Folder {
 	t.Helper()
-	f, err := modelfolder.Open(dir)
+	f, err := folder.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +32,7 @@ func open(t *testing.T, dir string) *modelfolder.Folder {
 }
 
 // settled returns what one look finds, as model/version=content.
-func settled(t *testing.T, f *modelfolder.Folder) string {
+func settled(t *testing.T, f *folder.Folder) string {
 	t.Helper()
 	files, err := f.Settled()
 	if err != nil {

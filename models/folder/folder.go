@@ -1,4 +1,4 @@
-package modelfolder
+package folder
 
 import (
 	"errors"

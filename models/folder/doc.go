@@ -1,4 +1,4 @@
-// Package modelfolder reads model files from a folder in Triton's layout:
+// Package folder reads model files from a folder in Triton's layout:
 //
 //	fraud/1/model.onnx
 //	fraud/2/model.onnx
@@ -8,4 +8,4 @@
 // other files, as config.pbtxt, are passed over. A file is taken when two looks
 // in a row found it the same, so that one that is being written is not taken
 // half; who writes elsewhere and renames is safe from a writer that pauses too.
-package modelfolder
+package folder
