@@ -12,10 +12,10 @@ import (
 	"google.golang.org/grpc"
 
 	larderv1 "larder/api/larder/v1"
-	"larder/featurelog"
 	"larder/internal/background"
 	"larder/models/experiment"
 	"larder/models/traffic"
+	"larder/monitor/featurelog"
 	"larder/schema"
 )
 

@@ -121,7 +121,7 @@ feature_services:
   - {name: turned, features: ["v:b", "v:a"]}
 `
 
-// folder is a folder of one file, and the model files that it names.
+// definitionsOf returns a folder of one file, and the model files that it names.
 func definitionsOf(text string, models map[string][]byte) *larderv1.DefinitionFiles {
 	out := &larderv1.DefinitionFiles{Files: []*larderv1.DefinitionFile{{Name: "defs/all.yaml", Content: []byte(text)}}, Models: map[string]string{}}
 	for path, file := range models {

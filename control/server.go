@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	larderv1 "larder/api/larder/v1"
-	"larder/featurelog"
 	"larder/materialize"
+	"larder/monitor/featurelog"
 	"larder/schema"
 	"larder/scoring"
 	"larder/store/offline"

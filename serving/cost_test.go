@@ -13,9 +13,9 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	larderv1 "larder/api/larder/v1"
-	"larder/featurelog"
 	"larder/internal/grpcserver"
 	"larder/internal/onnxmodel"
+	"larder/monitor/featurelog"
 	"larder/schema"
 	"larder/serving"
 	"larder/store/online"

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"larder/featurelog"
+	"larder/monitor/featurelog"
 	"larder/schema"
 	"larder/scoring"
 	"larder/vector"

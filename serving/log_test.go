@@ -18,9 +18,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	larderv1 "larder/api/larder/v1"
-	"larder/featurelog"
 	"larder/internal/arrowfile"
 	"larder/internal/grpcserver"
+	"larder/monitor/featurelog"
 	"larder/schema"
 	"larder/serving"
 )

@@ -14,8 +14,8 @@ import (
 	"google.golang.org/grpc"
 
 	larderv1 "larder/api/larder/v1"
-	"larder/featurelog"
 	"larder/models/traffic"
+	"larder/monitor/featurelog"
 	"larder/schema"
 	"larder/scoring"
 	"larder/store/online"

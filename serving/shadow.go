@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"larder/featurelog"
 	"larder/internal/background"
+	"larder/monitor/featurelog"
 	"larder/schema"
 	"larder/scoring"
 	"larder/vector"

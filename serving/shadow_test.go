@@ -17,10 +17,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	larderv1 "larder/api/larder/v1"
-	"larder/featurelog"
 	"larder/internal/arrowfile"
 	"larder/internal/grpcserver"
 	"larder/internal/onnxmodel"
+	"larder/monitor/featurelog"
 	"larder/schema"
 	"larder/serving"
 )

@@ -18,8 +18,8 @@ import (
 	"github.com/spf13/cobra"
 
 	larderv1 "larder/api/larder/v1"
-	"larder/featurelog"
 	"larder/internal/arrowfile"
+	"larder/monitor/featurelog"
 )
 
 func newReplayCommand() *cobra.Command {

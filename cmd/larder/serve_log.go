@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 
-	"larder/featurelog"
+	"larder/monitor/featurelog"
 	"larder/store/registry"
 )
 

@@ -15,8 +15,8 @@ import (
 
 	larderv1 "larder/api/larder/v1"
 	"larder/control"
-	"larder/featurelog"
 	"larder/internal/arrowfile"
+	"larder/monitor/featurelog"
 	"larder/training"
 )
 

@@ -52,11 +52,11 @@ var House = Table{
 		"examples/fraud/fraudload":  {Floor: 3, Imports: []string{"examples/fraud"}},
 		"examples/fraud/fraudscore": {Floor: 3, Imports: []string{"api/larder/v1", "examples/fraud"}},
 
-		"materialize": {Floor: 4, Imports: []string{"internal/background", "schema", "store/online", "store/record", "store/row"}},
-		"training":    {Floor: 4, Imports: []string{"schema", "store/offline", "store/record", "store/row", "vector"}},
-		"featurelog":  {Floor: 4, Imports: []string{"schema", "vector"}},
+		"materialize":        {Floor: 4, Imports: []string{"internal/background", "schema", "store/online", "store/record", "store/row"}},
+		"training":           {Floor: 4, Imports: []string{"schema", "store/offline", "store/record", "store/row", "vector"}},
+		"monitor/featurelog": {Floor: 4, Imports: []string{"schema", "vector"}},
 		"serving": {Floor: 5, Imports: []string{
-			"api/larder/v1", "featurelog", "internal/background", "internal/grpcserver", "schema", "scoring", "store/online", "store/row", "models/traffic", "vector",
+			"api/larder/v1", "monitor/featurelog", "internal/background", "internal/grpcserver", "schema", "scoring", "store/online", "store/row", "models/traffic", "vector",
 		}},
 		"inference": {Floor: 6, Imports: []string{
 			"api/inference", "api/larder/v1", "internal/grpcserver", "schema", "scoring", "serving",
@@ -64,7 +64,7 @@ var House = Table{
 
 		"verify": {Floor: 5, Imports: []string{"schema", "store/offline", "store/online", "store/record", "store/row", "training", "vector"}},
 		"control": {Floor: 6, Imports: []string{
-			"api/larder/v1", "models/experiment", "featurelog", "internal/background", "internal/grpcserver", "materialize", "models/mlflow", "models/folder", "schema", "schema/definitions", "scoring",
+			"api/larder/v1", "models/experiment", "monitor/featurelog", "internal/background", "internal/grpcserver", "materialize", "models/mlflow", "models/folder", "schema", "schema/definitions", "scoring",
 			"store/offline", "store/online", "store/registry", "models/traffic", "training", "vector", "verify",
 		}},
 		"bench": {Floor: 7, Imports: []string{
@@ -85,7 +85,7 @@ var House = Table{
 		"github.com/dgraph-io/badger/v4": {"store/online"},
 		"github.com/dgraph-io/ristretto": {"store/online"},
 		"github.com/apache/arrow/go/v17": {
-			"bench", "cmd/larder", "control", "featurelog", "integration", "internal/arrowfile", "materialize", "store/offline", "store/record", "training", "verify",
+			"bench", "cmd/larder", "control", "monitor/featurelog", "integration", "internal/arrowfile", "materialize", "store/offline", "store/record", "training", "verify",
 		},
 		"github.com/yalue/onnxruntime_go":         {"scoring"},
 		"github.com/goccy/go-yaml":                {"cmd/larder", "models/mlflow", "schema/definitions"},
@@ -107,7 +107,7 @@ var House = Table{
 		// Badger's blocks and tables are protobuf messages.
 		"google.golang.org/protobuf/proto":    {"store/online"},
 		"google.golang.org/genproto":          {"cmd/larder", "internal/grpcserver"},
-		"github.com/prometheus/client_golang": {"cmd/larder", "control", "featurelog", "internal/grpcserver", "materialize", "scoring", "serving", "store/online", "models/traffic"},
+		"github.com/prometheus/client_golang": {"cmd/larder", "control", "monitor/featurelog", "internal/grpcserver", "materialize", "scoring", "serving", "store/online", "models/traffic"},
 		"go.opentelemetry.io":                 {"cmd/larder", "internal/grpcserver"},
 	},
 }

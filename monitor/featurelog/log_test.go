@@ -14,8 +14,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/google/go-cmp/cmp"
 
-	"larder/featurelog"
 	"larder/internal/arrowfile"
+	"larder/monitor/featurelog"
 	"larder/schema"
 	"larder/vector"
 )

@@ -17,7 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"pgregory.net/rapid"
 
-	"larder/featurelog"
+	"larder/monitor/featurelog"
 	"larder/schema"
 	"larder/vector"
 )

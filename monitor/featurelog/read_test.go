@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"larder/featurelog"
+	"larder/monitor/featurelog"
 	"larder/vector"
 )
 

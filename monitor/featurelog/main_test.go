@@ -13,8 +13,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"larder/featurelog"
 	"larder/internal/arrowfile"
+	"larder/monitor/featurelog"
 	"larder/schema"
 	"larder/vector"
 )

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"larder/featurelog"
+	"larder/monitor/featurelog"
 )
 
 // A field is a column of a test's record: its name, type, and JSON of its values.

@@ -11,9 +11,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"larder/featurelog"
 	"larder/internal/pgtest"
 	"larder/migrations"
+	"larder/monitor/featurelog"
 	"larder/schema"
 	"larder/store/registry"
 	"larder/vector"
