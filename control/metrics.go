@@ -5,7 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"larder/verify"
+	"larder/monitor/verify"
 )
 
 type metrics struct {

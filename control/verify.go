@@ -11,8 +11,8 @@ import (
 
 	larderv1 "larder/api/larder/v1"
 	"larder/internal/background"
+	"larder/monitor/verify"
 	"larder/schema"
-	"larder/verify"
 )
 
 // Verify compares the answers of views, one after the other. It ends when the

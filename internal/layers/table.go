@@ -62,10 +62,10 @@ var House = Table{
 			"api/inference", "api/larder/v1", "internal/grpcserver", "schema", "scoring", "serving",
 		}},
 
-		"verify": {Floor: 5, Imports: []string{"schema", "store/offline", "store/online", "store/record", "store/row", "training", "vector"}},
+		"monitor/verify": {Floor: 5, Imports: []string{"schema", "store/offline", "store/online", "store/record", "store/row", "training", "vector"}},
 		"control": {Floor: 6, Imports: []string{
 			"api/larder/v1", "models/experiment", "monitor/featurelog", "internal/background", "internal/grpcserver", "materialize", "models/mlflow", "models/folder", "schema", "schema/definitions", "scoring",
-			"store/offline", "store/online", "store/registry", "models/traffic", "training", "vector", "verify",
+			"store/offline", "store/online", "store/registry", "models/traffic", "training", "vector", "monitor/verify",
 		}},
 		"bench": {Floor: 7, Imports: []string{
 			"api/larder/v1", "control", "internal/launch", "internal/onnxmodel", "internal/pgdev", "schema",
@@ -85,7 +85,7 @@ var House = Table{
 		"github.com/dgraph-io/badger/v4": {"store/online"},
 		"github.com/dgraph-io/ristretto": {"store/online"},
 		"github.com/apache/arrow/go/v17": {
-			"bench", "cmd/larder", "control", "monitor/featurelog", "integration", "internal/arrowfile", "materialize", "store/offline", "store/record", "training", "verify",
+			"bench", "cmd/larder", "control", "monitor/featurelog", "integration", "internal/arrowfile", "materialize", "store/offline", "store/record", "training", "monitor/verify",
 		},
 		"github.com/yalue/onnxruntime_go":         {"scoring"},
 		"github.com/goccy/go-yaml":                {"cmd/larder", "models/mlflow", "schema/definitions"},

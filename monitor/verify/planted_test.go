@@ -11,10 +11,10 @@ import (
 	"pgregory.net/rapid"
 
 	"larder/materialize"
+	"larder/monitor/verify"
 	"larder/schema"
 	"larder/store/online"
 	"larder/store/row"
-	"larder/verify"
 )
 
 // key returns the key of an account as it is stored.

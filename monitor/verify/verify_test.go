@@ -11,8 +11,8 @@ import (
 	"pgregory.net/rapid"
 
 	"larder/materialize"
+	"larder/monitor/verify"
 	"larder/schema"
-	"larder/verify"
 )
 
 // want verifies all keys, and compares what was counted and what is shown.

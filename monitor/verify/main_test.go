@@ -11,11 +11,11 @@ import (
 
 	"larder/internal/pgtest"
 	"larder/materialize"
+	"larder/monitor/verify"
 	"larder/schema"
 	"larder/store/offline"
 	"larder/store/online"
 	"larder/store/row"
-	"larder/verify"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
