@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 pins=client/python/requirements.txt
 venv=.larder/venv/python
 if [ "${1-}" = triton ]; then
-	pins=inference/testdata/requirements.txt
+	pins=serving/inference/testdata/requirements.txt
 	venv=.larder/venv/triton
 fi
 if [ -x "$venv/bin/python" ] && cmp -s "$pins" "$venv/installed.txt"; then

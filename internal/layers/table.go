@@ -58,7 +58,7 @@ var House = Table{
 		"serving": {Floor: 5, Imports: []string{
 			"api/larder/v1", "monitor/featurelog", "internal/background", "internal/grpcserver", "schema", "scoring", "store/online", "store/row", "models/traffic", "vector",
 		}},
-		"inference": {Floor: 6, Imports: []string{
+		"serving/inference": {Floor: 6, Imports: []string{
 			"api/inference", "api/larder/v1", "internal/grpcserver", "schema", "scoring", "serving",
 		}},
 
@@ -99,9 +99,9 @@ var House = Table{
 		"github.com/HdrHistogram/hdrhistogram-go": {"bench", "demo"},
 		"golang.org/x/sync":                       {"bench", "cmd/larder", "control", "demo", "examples/fraud/fraudscore", "store/online", "training"},
 		"google.golang.org/grpc": {
-			"api/inference", "api/larder/v1", "bench", "cmd/larder", "control", "demo", "examples/fraud/fraudscore", "inference", "internal/grpcserver", "serving",
+			"api/inference", "api/larder/v1", "bench", "cmd/larder", "control", "demo", "examples/fraud/fraudscore", "serving/inference", "internal/grpcserver", "serving",
 		},
-		"google.golang.org/protobuf": {"api/inference", "api/larder/v1", "bench", "cmd/larder", "control", "inference", "serving"},
+		"google.golang.org/protobuf": {"api/inference", "api/larder/v1", "bench", "cmd/larder", "control", "serving/inference", "serving"},
 		// ONNX models are protobuf messages that need no generated code.
 		"google.golang.org/protobuf/encoding/protowire": {"internal/onnxmodel", "scoring"},
 		// Badger's blocks and tables are protobuf messages.

@@ -21,12 +21,12 @@ import (
 
 	inferencev2 "larder/api/inference"
 	larderv1 "larder/api/larder/v1"
-	"larder/inference"
 	"larder/internal/grpcserver"
 	"larder/internal/onnxmodel"
 	"larder/schema"
 	"larder/scoring"
 	"larder/serving"
+	"larder/serving/inference"
 	"larder/store/online"
 	"larder/store/row"
 )

@@ -11,7 +11,7 @@ import (
 // TestTritonsOwnClient runs testdata/triton_client.py, which asks with tritonclient,
 // over gRPC and over HTTP.
 func TestTritonsOwnClient(t *testing.T) {
-	const python = "../.larder/venv/triton/bin/python"
+	const python = "../../.larder/venv/triton/bin/python"
 	if _, err := os.Stat(python); err != nil {
 		t.Fatalf("the environment of Triton's client is missing: %v; run setup/python.sh triton, as make test does", err)
 	}
