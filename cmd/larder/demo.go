@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"larder/demo"
+	"larder/examples/fraud/demo"
 )
 
 func newDemoCommand() *cobra.Command {

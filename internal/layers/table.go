@@ -71,14 +71,14 @@ var House = Table{
 			"api/larder/v1", "control", "internal/launch", "internal/onnxmodel", "internal/pgdev", "schema",
 			"store/online", "store/registry", "store/row",
 		}},
-		"demo": {Floor: 5, Imports: []string{"api/larder/v1", "examples/fraud", "internal/launch", "internal/pgdev"}},
+		"examples/fraud/demo": {Floor: 5, Imports: []string{"api/larder/v1", "examples/fraud", "internal/launch", "internal/pgdev"}},
 
 		"cmd/larder":  {Floor: 8, All: true},
 		"integration": {Floor: 9, Imports: []string{"api/larder/v1", "internal/onnxmodel", "internal/pgtest"}, BlackBox: true},
 	},
 	Doors: map[string][]string{
 		"github.com/jackc/pgx/v5": {
-			"bench", "demo", "examples/fraud", "examples/fraud/fraudload", "examples/fraud/fraudscore", "internal/pgdev", "internal/pgtest",
+			"bench", "examples/fraud/demo", "examples/fraud", "examples/fraud/fraudload", "examples/fraud/fraudscore", "internal/pgdev", "internal/pgtest",
 			"migrations", "store/offline", "store/registry",
 		},
 		"github.com/pressly/goose/v3":    {"migrations"},
@@ -96,10 +96,10 @@ var House = Table{
 		"gonum.org/v1/gonum":                      {"models/experiment"},
 		"cel.dev/cel-go":                          {"vector"},
 		"github.com/DataDog/sketches-go":          {"training"},
-		"github.com/HdrHistogram/hdrhistogram-go": {"bench", "demo"},
-		"golang.org/x/sync":                       {"bench", "cmd/larder", "control", "demo", "examples/fraud/fraudscore", "store/online", "training"},
+		"github.com/HdrHistogram/hdrhistogram-go": {"bench", "examples/fraud/demo"},
+		"golang.org/x/sync":                       {"bench", "cmd/larder", "control", "examples/fraud/demo", "examples/fraud/fraudscore", "store/online", "training"},
 		"google.golang.org/grpc": {
-			"api/inference", "api/larder/v1", "bench", "cmd/larder", "control", "demo", "examples/fraud/fraudscore", "serving/inference", "internal/grpcserver", "serving",
+			"api/inference", "api/larder/v1", "bench", "cmd/larder", "control", "examples/fraud/demo", "examples/fraud/fraudscore", "serving/inference", "internal/grpcserver", "serving",
 		},
 		"google.golang.org/protobuf": {"api/inference", "api/larder/v1", "bench", "cmd/larder", "control", "serving/inference", "serving"},
 		// ONNX models are protobuf messages that need no generated code.

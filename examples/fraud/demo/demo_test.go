@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"larder/demo"
 	"larder/examples/fraud"
+	"larder/examples/fraud/demo"
 )
 
 // TestRun: the whole demo on a tenth of its customers, with the real binary.
