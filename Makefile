@@ -21,8 +21,8 @@ help: ## list the targets
 setup: ## install what is missing: a C compiler, Postgres, the ONNX Runtime library
 	@command -v go >/dev/null || { echo "setup: Go is missing; install Go $$(sed -n 's/^go //p' go.mod) or newer" >&2; exit 1; }
 	@mkdir -p $(BIN)
-	@setup/packages.sh
-	@setup/onnxruntime.sh
+	@tools/setup/packages.sh
+	@tools/setup/onnxruntime.sh
 
 build: setup ## build bin/larder
 	go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/larder ./cmd/larder
@@ -31,18 +31,18 @@ demo: build ## load card transactions, apply, materialize, serve and score them
 	bin/larder demo
 
 test: setup ## race-checked tests with real Postgres and ONNX Runtime, each fuzz target for 3 seconds, then the Python package
-	@setup/python.sh triton
+	@tools/setup/python.sh triton
 	@echo "test: every package with the race detector, on private Postgres clusters"
 	go test -race -timeout 15m ./...
 	@echo "test: every fuzz target for 3 seconds"
-	@setup/fuzz.sh 3
+	@tools/setup/fuzz.sh 3
 	@echo "test: the Python package, against a server"
-	@setup/python.sh
-	@setup/mlflow.sh
+	@tools/setup/python.sh
+	@tools/setup/mlflow.sh
 	@cd client/python && $(PYTHON) -m pytest
 
 fuzz: setup ## every fuzz target for a minute
-	@setup/fuzz.sh 60
+	@tools/setup/fuzz.sh 60
 
 bench: build ## measure every bar and scenario beside a bare gRPC echo; rewrites docs/benchmarks.md
 	bin/larder bench --suite bars --duration 5s --write docs/benchmarks.md
@@ -65,7 +65,7 @@ check: setup tools ## format, vet, lint, layers, the wire contract, generated co
 	@echo "check: generated code"
 	@rm -rf .larder/generated && mkdir -p .larder/generated && buf generate --output .larder/generated
 	@diff -r .larder/generated/api api --exclude '*.proto' || { echo "the generated code is out of date; run make generate"; exit 1; }
-	@setup/python.sh
+	@tools/setup/python.sh
 	@mkdir -p .larder/generated/python && $(PYTHON) $(PROTOC) --python_out=.larder/generated/python --pyi_out=.larder/generated/python
 	@diff -r .larder/generated/python/larder/v1 client/python/src/larder/v1 --exclude __init__.py --exclude __pycache__ || { \
 		echo "the generated code is out of date; run make generate"; exit 1; }
@@ -74,7 +74,7 @@ check: setup tools ## format, vet, lint, layers, the wire contract, generated co
 
 generate: tools ## write the Go and Python code of the .proto files again
 	buf generate
-	@setup/python.sh
+	@tools/setup/python.sh
 	$(PYTHON) $(PROTOC) --python_out=client/python/src --pyi_out=client/python/src
 
 # The tools are built once for each change of their versions.

@@ -31,7 +31,7 @@ fi
 pins=bench/peers/feast/requirements.txt
 venv=.larder/venv/peers
 if ! { [ -x "$venv/bin/feast" ] && cmp -s "$pins" "$venv/installed.txt"; }; then
-	setup/python.sh >&2
+	tools/setup/python.sh >&2
 	echo "peers: installing Feast into $venv (once; minutes)" >&2
 	rm -rf "$venv"
 	.larder/venv/python/bin/python -m venv "$venv"

@@ -48,7 +48,7 @@ var House = Table{
 		"store/online":              {Floor: 3, Imports: []string{"internal/background", "schema", "store/row"}},
 		"store/offline":             {Floor: 3, Imports: []string{"schema", "store/row"}},
 		"store/record":              {Floor: 3, Imports: []string{"schema", "store/row"}},
-		"store/registry":            {Floor: 3, Imports: []string{"schema", "models/traffic"}},
+		"store/registry":            {Floor: 3, Imports: []string{"models/traffic", "schema"}},
 		"examples/fraud/fraudload":  {Floor: 3, Imports: []string{"examples/fraud"}},
 		"examples/fraud/fraudscore": {Floor: 3, Imports: []string{"api/larder/v1", "examples/fraud"}},
 
@@ -56,7 +56,8 @@ var House = Table{
 		"training":           {Floor: 4, Imports: []string{"schema", "store/offline", "store/record", "store/row", "vector"}},
 		"monitor/featurelog": {Floor: 4, Imports: []string{"schema", "vector"}},
 		"serving": {Floor: 5, Imports: []string{
-			"api/larder/v1", "monitor/featurelog", "internal/background", "internal/grpcserver", "schema", "scoring", "store/online", "store/row", "models/traffic", "vector",
+			"api/larder/v1", "internal/background", "internal/grpcserver", "models/traffic", "monitor/featurelog", "schema", "scoring",
+			"store/online", "store/row", "vector",
 		}},
 		"serving/inference": {Floor: 6, Imports: []string{
 			"api/inference", "api/larder/v1", "internal/grpcserver", "schema", "scoring", "serving",
@@ -64,12 +65,13 @@ var House = Table{
 
 		"monitor/verify": {Floor: 5, Imports: []string{"schema", "store/offline", "store/online", "store/record", "store/row", "training", "vector"}},
 		"control": {Floor: 6, Imports: []string{
-			"api/larder/v1", "models/experiment", "monitor/featurelog", "internal/background", "internal/grpcserver", "materialize", "models/mlflow", "models/folder", "schema", "schema/definitions", "scoring",
-			"store/offline", "store/online", "store/registry", "models/traffic", "training", "vector", "monitor/verify",
+			"api/larder/v1", "internal/background", "internal/grpcserver", "materialize", "models/experiment", "models/folder", "models/mlflow",
+			"models/traffic", "monitor/featurelog", "monitor/verify", "schema", "schema/definitions", "scoring", "store/offline", "store/online",
+			"store/registry", "training", "vector",
 		}},
 		"bench": {Floor: 7, Imports: []string{
-			"api/larder/v1", "control", "internal/launch", "internal/onnxmodel", "internal/pgdev", "schema",
-			"store/online", "store/registry", "store/row",
+			"api/larder/v1", "control", "internal/launch", "internal/onnxmodel", "internal/pgdev", "schema", "store/online", "store/registry",
+			"store/row",
 		}},
 		"examples/fraud/demo": {Floor: 5, Imports: []string{"api/larder/v1", "examples/fraud", "internal/launch", "internal/pgdev"}},
 
@@ -78,14 +80,15 @@ var House = Table{
 	},
 	Doors: map[string][]string{
 		"github.com/jackc/pgx/v5": {
-			"bench", "examples/fraud/demo", "examples/fraud", "examples/fraud/fraudload", "examples/fraud/fraudscore", "internal/pgdev", "internal/pgtest",
-			"migrations", "store/offline", "store/registry",
+			"bench", "examples/fraud", "examples/fraud/demo", "examples/fraud/fraudload", "examples/fraud/fraudscore", "internal/pgdev",
+			"internal/pgtest", "migrations", "store/offline", "store/registry",
 		},
 		"github.com/pressly/goose/v3":    {"migrations"},
 		"github.com/dgraph-io/badger/v4": {"store/online"},
 		"github.com/dgraph-io/ristretto": {"store/online"},
 		"github.com/apache/arrow/go/v17": {
-			"bench", "cmd/larder", "control", "monitor/featurelog", "integration", "internal/arrowfile", "materialize", "store/offline", "store/record", "training", "monitor/verify",
+			"bench", "cmd/larder", "control", "integration", "internal/arrowfile", "materialize", "monitor/featurelog", "monitor/verify",
+			"store/offline", "store/record", "training",
 		},
 		"github.com/yalue/onnxruntime_go":         {"scoring"},
 		"github.com/goccy/go-yaml":                {"cmd/larder", "models/mlflow", "schema/definitions"},
@@ -99,15 +102,16 @@ var House = Table{
 		"github.com/HdrHistogram/hdrhistogram-go": {"bench", "examples/fraud/demo"},
 		"golang.org/x/sync":                       {"bench", "cmd/larder", "control", "examples/fraud/demo", "examples/fraud/fraudscore", "store/online", "training"},
 		"google.golang.org/grpc": {
-			"api/inference", "api/larder/v1", "bench", "cmd/larder", "control", "examples/fraud/demo", "examples/fraud/fraudscore", "serving/inference", "internal/grpcserver", "serving",
+			"api/inference", "api/larder/v1", "bench", "cmd/larder", "control", "examples/fraud/demo", "examples/fraud/fraudscore",
+			"internal/grpcserver", "serving", "serving/inference",
 		},
-		"google.golang.org/protobuf": {"api/inference", "api/larder/v1", "bench", "cmd/larder", "control", "serving/inference", "serving"},
+		"google.golang.org/protobuf": {"api/inference", "api/larder/v1", "bench", "cmd/larder", "control", "serving", "serving/inference"},
 		// ONNX models are protobuf messages that need no generated code.
 		"google.golang.org/protobuf/encoding/protowire": {"internal/onnxmodel", "scoring"},
 		// Badger's blocks and tables are protobuf messages.
 		"google.golang.org/protobuf/proto":    {"store/online"},
 		"google.golang.org/genproto":          {"cmd/larder", "internal/grpcserver"},
-		"github.com/prometheus/client_golang": {"cmd/larder", "control", "monitor/featurelog", "internal/grpcserver", "materialize", "scoring", "serving", "store/online", "models/traffic"},
+		"github.com/prometheus/client_golang": {"cmd/larder", "control", "internal/grpcserver", "materialize", "models/traffic", "monitor/featurelog", "scoring", "serving", "store/online"},
 		"go.opentelemetry.io":                 {"cmd/larder", "internal/grpcserver"},
 	},
 }

@@ -50,7 +50,7 @@ def answers(uri: str) -> bool:
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     """MLflow with late in three versions: a sum, another, and one that is no ONNX model."""
-    assert (VENV / "mlflow").exists(), "MLflow is missing; run setup/mlflow.sh"
+    assert (VENV / "mlflow").exists(), "MLflow is missing; run tools/setup/mlflow.sh"
     folder = tmp_path_factory.mktemp("mlflow")
     uri = f"http://127.0.0.1:{free_port()}"
     log = (folder / "log").open("w")

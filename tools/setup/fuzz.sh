@@ -1,7 +1,7 @@
 #!/bin/sh
-# Runs every fuzz target for a few seconds: setup/fuzz.sh [SECONDS]
+# Runs every fuzz target for a few seconds: tools/setup/fuzz.sh [SECONDS]
 set -eu
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 seconds=${1:-3}
 log=.larder/fuzz.log
 

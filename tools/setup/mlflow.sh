@@ -3,14 +3,14 @@
 # talk to: apart from the Python package's, since MLflow brings much. Nothing is
 # fetched when it is there and as pinned.
 set -eu
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
-pins=setup/mlflow.txt
+pins=tools/setup/mlflow.txt
 venv=.larder/venv/mlflow
 if [ -x "$venv/bin/mlflow" ] && cmp -s "$pins" "$venv/installed.txt"; then
 	exit 0
 fi
-setup/python.sh
+tools/setup/python.sh
 echo "setup: installing MLflow, which the tests follow an alias of, into $venv (once; a minute)"
 rm -rf "$venv"
 .larder/venv/python/bin/python -m venv "$venv"

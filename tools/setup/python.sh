@@ -4,7 +4,7 @@
 # own client is tested in, which needs other versions. Nothing is fetched when it is
 # there and as pinned.
 set -eu
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 pins=client/python/requirements.txt
 venv=.larder/venv/python

@@ -3,7 +3,7 @@
 # npm package that carries it, and checks the sums of both. Nothing is fetched
 # when the library is there and right.
 set -eu
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 version=1.30.0
 package_sum=6e3390d6b783e7be946fad629292799da28d0b42f84856e50d2c1b0383291e75
