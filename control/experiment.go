@@ -204,20 +204,7 @@ func sameRequests(a, b *schema.Model) bool {
 
 // run reads the log and the labels, on a thread of low priority, and compares.
 func (t *trial) run(ctx context.Context, progress func(rows, labels int) error) (*experiment.Report, error) {
-	type result struct {
-		report *experiment.Report
-		err    error
-	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	done := make(chan result, 1)
-	go func() {
-		background.Thread()
-		report, err := t.compare(ctx, progress)
-		done <- result{report, err}
-	}()
-	r := <-done
-	return r.report, r.err
+	return background.Do(ctx, func(ctx context.Context) (*experiment.Report, error) { return t.compare(ctx, progress) })
 }
 
 func (t *trial) compare(ctx context.Context, progress func(rows, labels int) error) (*experiment.Report, error) {

@@ -95,29 +95,21 @@ func (s *Server) viewsToVerify(req *larderv1.VerifyRequest) ([]*schema.View, err
 
 // verify compares one view on a thread of low priority, and keeps count.
 func (s *Server) verify(ctx context.Context, v *schema.View, sample int, progress func(done int64) error) (*verify.Report, error) {
-	type result struct {
-		report *verify.Report
-		err    error
-	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	done := make(chan result, 1)
-	go func() {
-		background.Thread()
-		report, err := verify.View(ctx, verify.Options{Online: s.Online, History: s.History}, verify.Request{
+	report, err := background.Do(ctx, func(ctx context.Context) (*verify.Report, error) {
+		return verify.View(ctx, verify.Options{Online: s.Online, History: s.History}, verify.Request{
 			View: v, Sample: sample, Progress: func(n int64) {
 				if err := progress(n); err != nil {
 					stop(err)
 				}
 			},
 		})
-		done <- result{report, err}
-	}()
-	r := <-done
-	if r.err == nil {
-		s.metrics.verified(r.report)
+	})
+	if err == nil {
+		s.metrics.verified(report)
 	}
-	return r.report, r.err
+	return report, err
 }
 
 func verificationMessage(r *verify.Report) *larderv1.ViewVerification {

@@ -2,6 +2,7 @@ package scoring
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -196,11 +197,22 @@ func (b *batcher) lead(ctx context.Context, batch []*held) error {
 	if len(batch) == 1 {
 		return batch[0].run.scoreAlone(ctx)
 	}
-	err := b.together(batch)
-	for _, h := range batch[1:] {
-		h.scored <- err
-	}
-	return batch[0].run.orAlone(ctx, err)
+	return batch[0].run.orAlone(ctx, b.answer(batch))
+}
+
+// errPanicked is what a batch's other requests get when its leader panics.
+var errPanicked = errors.New("the request that scored the batch panicked")
+
+// answer scores a batch and tells every request in it but the first, which is the
+// caller's, how that ended; also when it panics, so that none waits forever.
+func (b *batcher) answer(batch []*held) (err error) {
+	err = errPanicked
+	defer func() {
+		for _, h := range batch[1:] {
+			h.scored <- err
+		}
+	}()
+	return b.together(batch)
 }
 
 // together scores the rows of a batch in one run. No deadline ends it, for it is

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -169,6 +170,63 @@ func TestABadRequestFailsAlone(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// TestALeaderThatPanicsAnswersItsFollowers: they are scored by themselves, and the
+// next batch begins.
+func TestALeaderThatPanicsAnswersItsFollowers(t *testing.T) {
+	file := hostile(loops)
+	as := schema.Model{Limits: &schema.ModelLimits{Time: schema.Duration(time.Minute)}}
+	m := loadCatalog(t, compileModel(t, numbers(1), as, file), file)
+	m.ShareOneRun(&schema.Batching{MaxBatch: 64, MaxDelay: schema.Duration(time.Minute)})
+	busy, stop := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	began := make(chan struct{})
+	all.Go(func() {
+		r := acquire(t, m, 64) // too large to share a run
+		defer r.Release()
+		for i := range r.Dense() {
+			r.Dense()[i] = 1e12
+		}
+		close(began)
+		if err := r.Score(busy); !errors.Is(err, context.Canceled) {
+			t.Errorf("the long run: %v", err)
+		}
+	})
+	<-began
+	for m.Running() == 0 {
+		runtime.Gosched()
+	}
+	held := func(n int) {
+		for m.Held() < n {
+			runtime.Gosched()
+		}
+	}
+	all.Go(func() {
+		r := acquire(t, m, 1)
+		defer r.Release()
+		defer r.Break()()
+		defer func() {
+			if recover() == nil {
+				t.Error("the leader did not panic")
+			}
+		}()
+		_ = r.Score(t.Context()) // panics
+	})
+	held(1)
+	for i := range 3 {
+		all.Go(func() {
+			if err := scoreTwo(t.Context(), t, m, 1); err != nil {
+				t.Errorf("a follower: %v", err)
+			}
+		})
+		held(2 + i)
+	}
+	stop()
+	all.Wait()
+	if err := scoreTwo(t.Context(), t, m, 1); err != nil || m.Running() != 0 {
+		t.Errorf("after it: %v, with %d runs going on", err, m.Running())
+	}
 }
 
 // TestTreesAreNotBatched: they gain nothing by it.

@@ -12,3 +12,26 @@ func (m *Model) UseONNXRuntime() { m.trees = nil }
 func (m *Model) ShareRuns(b *schema.Batching) {
 	m.batcher = newBatcher(m, b, background.Cores())
 }
+
+// ShareOneRun makes requests wait for each other, so that those of one batch are known.
+func (m *Model) ShareOneRun(b *schema.Batching) { m.batcher = newBatcher(m, b, 1) }
+
+// Held returns how many requests wait for a run.
+func (m *Model) Held() int {
+	m.batcher.mu.Lock()
+	defer m.batcher.mu.Unlock()
+	return len(m.batcher.queue)
+}
+
+// Running returns how many runs go on.
+func (m *Model) Running() int {
+	m.batcher.mu.Lock()
+	defer m.batcher.mu.Unlock()
+	return m.batcher.running
+}
+
+// Break makes a batch that the run is in panic, until mend is called.
+func (r *Run) Break() (mend func()) {
+	r.inputs = append(r.inputs, buffer{})
+	return func() { r.inputs = r.inputs[:len(r.inputs)-1] }
+}

@@ -192,7 +192,7 @@ func (s *shadows) work(ctx context.Context) {
 const patience = 10 * time.Second
 
 func (s *shadows) take(task *shadowed) {
-	if err := s.score(task); err != nil {
+	if err := background.Try(func() error { return s.score(task) }); err != nil {
 		s.count(task.entry.Plan, "failed", task.entry.Rows)
 		s.logger.Debug("a shadow failed", "model", task.entry.Plan.Model.Name, "version", task.entry.Plan.ModelVersion.Version, "error", err)
 		return

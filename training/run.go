@@ -2,9 +2,7 @@ package training
 
 import (
 	"context"
-	"fmt"
 	"runtime"
-	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -12,6 +10,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"golang.org/x/sync/errgroup"
 
+	"larder/internal/background"
 	"larder/store/offline"
 )
 
@@ -192,39 +191,36 @@ func (r *run) parallel(ctx context.Context, n int, work func(ctx context.Context
 	begun, allBegun := context.WithCancel(ctx)
 	defer allBegun()
 	for at := range min(n, len(r.workers)) {
-		g.Go(func() (err error) {
-			defer func() {
-				if p := recover(); p != nil {
-					err = fmt.Errorf("panic in a training set: %v\n%s", p, debug.Stack())
-				}
-			}()
-			if r.workers[at] == nil {
-				w, err := r.newWorker(begun)
-				if err != nil {
-					return nil // the first meets what is wrong itself, if anything is
-				}
-				r.workers[at] = w
-			}
-			for {
-				if tokens != nil {
-					select {
-					case <-tokens:
-					case <-ctx.Done():
-						return context.Cause(ctx)
+		g.Go(func() error {
+			return background.Try(func() error {
+				if r.workers[at] == nil {
+					w, err := r.newWorker(begun)
+					if err != nil {
+						return nil // the first meets what is wrong itself, if anything is
 					}
+					r.workers[at] = w
 				}
-				i := int(next.Add(1)) - 1
-				if i >= n {
-					allBegun()
+				for {
 					if tokens != nil {
-						tokens <- struct{}{}
+						select {
+						case <-tokens:
+						case <-ctx.Done():
+							return context.Cause(ctx)
+						}
 					}
-					return nil
+					i := int(next.Add(1)) - 1
+					if i >= n {
+						allBegun()
+						if tokens != nil {
+							tokens <- struct{}{}
+						}
+						return nil
+					}
+					if err := work(ctx, r.workers[at], i); err != nil {
+						return err
+					}
 				}
-				if err := work(ctx, r.workers[at], i); err != nil {
-					return err
-				}
-			}
+			})
 		})
 	}
 	return g.Wait()

@@ -53,8 +53,8 @@ var House = Table{
 		"examples/fraud/fraudscore": {Floor: 3, Imports: []string{"api/larder/v1", "examples/fraud"}},
 
 		"materialize":        {Floor: 4, Imports: []string{"internal/background", "schema", "store/online", "store/record", "store/row"}},
-		"training":           {Floor: 4, Imports: []string{"schema", "store/offline", "store/record", "store/row", "vector"}},
-		"monitor/featurelog": {Floor: 4, Imports: []string{"schema", "vector"}},
+		"training":           {Floor: 4, Imports: []string{"internal/background", "schema", "store/offline", "store/record", "store/row", "vector"}},
+		"monitor/featurelog": {Floor: 4, Imports: []string{"internal/background", "schema", "vector"}},
 		"serving": {Floor: 5, Imports: []string{
 			"api/larder/v1", "internal/background", "internal/grpcserver", "models/traffic", "monitor/featurelog", "schema", "scoring",
 			"store/online", "store/row", "vector",

@@ -18,6 +18,7 @@ import (
 	"github.com/apache/arrow/go/v17/parquet/compress"
 	"github.com/apache/arrow/go/v17/parquet/pqarrow"
 
+	"larder/internal/background"
 	"larder/schema"
 	"larder/vector"
 )
@@ -92,7 +93,10 @@ func newFile(dir string, e *Entry) (*file, error) {
 	f.written.f = f.temp
 	// Dictionaries would make every NaN the same one.
 	properties := parquet.NewWriterProperties(parquet.WithCompression(compress.Codecs.Zstd), parquet.WithDictionaryDefault(false))
-	f.out, err = pqarrow.NewFileWriter(columns, &f.written, properties, pqarrow.NewArrowWriterProperties(pqarrow.WithStoreSchema()))
+	err = background.Try(func() (err error) { // the writer panics where the disk is full
+		f.out, err = pqarrow.NewFileWriter(columns, &f.written, properties, pqarrow.NewArrowWriterProperties(pqarrow.WithStoreSchema()))
+		return err
+	})
 	if err != nil {
 		return nil, errors.Join(err, f.abandon())
 	}
@@ -131,7 +135,8 @@ func (f *file) size() int64 { return f.written.n }
 
 // finish ends the file and gives it its name.
 func (f *file) finish() (size int64, err error) {
-	if err := errors.Join(f.flush(), f.out.Close(), f.temp.Sync(), f.temp.Close()); err != nil {
+	err = background.Try(func() error { return errors.Join(f.flush(), f.out.Close(), f.temp.Sync(), f.temp.Close()) })
+	if err != nil {
 		return 0, err
 	}
 	f.record.Release()

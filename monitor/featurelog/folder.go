@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"larder/internal/background"
 	"larder/schema"
 )
 
@@ -113,7 +114,7 @@ func (d *folder) write(e *Entry) error {
 		}
 		d.files[e.Plan] = f
 	}
-	if err := f.add(e); err != nil {
+	if err := background.Try(func() error { return f.add(e) }); err != nil {
 		delete(d.files, e.Plan)
 		d.metrics.drop(dropWrite, f.rows)
 		return errors.Join(err, f.abandon())

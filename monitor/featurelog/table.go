@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"time"
+
+	"larder/internal/background"
 )
 
 // A Table keeps rows elsewhere than in files: in Postgres. One goroutine adds to it.
@@ -106,8 +108,16 @@ func (t *table) takeAll(ctx context.Context) {
 }
 
 func (t *table) take(ctx context.Context, e *Entry) {
-	t.waiting = appendRows(t.waiting, e)
 	t.queue.took(e)
+	err := background.Try(func() error {
+		t.waiting = appendRows(t.waiting, e)
+		return nil
+	})
+	if err != nil {
+		t.tell(err)
+		t.metrics.drop(dropTable, e.Rows)
+		return
+	}
 	if len(t.waiting) >= tableRows {
 		t.flush(ctx)
 	}
@@ -120,19 +130,24 @@ func (t *table) flush(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, tableTimeout)
 	defer cancel()
-	err := t.to.AppendLogged(ctx, t.waiting)
-	switch {
-	case err == nil:
+	err := background.Try(func() error { return t.to.AppendLogged(ctx, t.waiting) })
+	if err == nil {
+		t.failing = false
 		t.metrics.tableRows.Add(float64(len(t.waiting)))
-	case !t.failing:
-		t.opts.Logger.Error("the table of the feature log can't be written; rows are dropped until it can", "error", err)
-		fallthrough
-	default:
+	} else {
+		t.tell(err)
 		t.metrics.drop(dropTable, len(t.waiting))
 	}
-	t.failing = err != nil
 	clear(t.waiting) // so that what they point at can go
 	t.waiting = t.waiting[:0]
+}
+
+// tell logs the first of the errors in a row.
+func (t *table) tell(err error) {
+	if !t.failing {
+		t.opts.Logger.Error("the table of the feature log can't be written; rows are dropped until it can", "error", err)
+	}
+	t.failing = true
 }
 
 // dropOld deletes rows that were kept for long enough, until ctx ends.
@@ -142,7 +157,10 @@ func (t *table) dropOld(ctx context.Context) {
 	for {
 		more, err := true, error(nil)
 		for more && err == nil {
-			more, err = t.to.DropLogged(ctx, time.Now().Add(-t.opts.Keep))
+			err = background.Try(func() (err error) {
+				more, err = t.to.DropLogged(ctx, time.Now().Add(-t.opts.Keep))
+				return err
+			})
 		}
 		if err != nil && ctx.Err() == nil {
 			t.opts.Logger.Warn("old rows of the feature log's table can't be deleted now", "error", err)
