@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -183,6 +184,13 @@ func TestDatasetsThatAreRefused(t *testing.T) {
 	f(2, "", "its ending tells no format that is known", "--service", "late", "--spine", filepath.Join(dir, "spine.xlsx"), "--out", filepath.Join(dir, "out.csv"))
 	f(1, "courier_id,event_time,km\n1,"+at+",1\n", `as_of is "yesterday"; write ingest_time or event_time`,
 		"--service", "late", "--spine", filepath.Join(dir, "spine.csv"), "--out", filepath.Join(dir, "out.csv"), "--as-of", "yesterday")
+	pipe := filepath.Join(dir, "pipe.parquet")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f(1, "courier_id,event_time,km\n1,"+at+",1\n", "pipe.parquet: it is a pipe, not a regular file; name a new file",
+		"--service", "late", "--spine", filepath.Join(dir, "spine.csv"), "--out", pipe)
+	wantPipe(t, pipe)
 }
 
 // TestFlightRows reads the rows of a view as any client of Arrow Flight can.

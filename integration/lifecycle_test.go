@@ -3,6 +3,7 @@ package integration_test
 import (
 	"encoding/json"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -135,6 +136,14 @@ func TestFullDisk(t *testing.T) {
 	s.wantAmount(9)
 }
 
+// wantPipe checks that a pipe is still one: that no command renamed a file onto it.
+func wantPipe(t *testing.T, path string) {
+	t.Helper()
+	if at, err := os.Lstat(path); err != nil || at.Mode()&fs.ModeNamedPipe == 0 {
+		t.Errorf("%s is no pipe any more: %v, %v", path, at, err)
+	}
+}
+
 // TestSnapshot saves a store while it serves and loads it into an empty folder.
 func TestSnapshot(t *testing.T) {
 	const rows = 10_000
@@ -146,6 +155,14 @@ func TestSnapshot(t *testing.T) {
 	if _, stderr, code := s.client("snapshot", "save", file); code != 0 {
 		t.Fatalf("snapshot save: exit code %d\n%s", code, stderr)
 	}
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr, code := s.client("snapshot", "save", pipe); code != 1 || !strings.Contains(stderr, "it is a pipe, not a regular file; name a new file") {
+		t.Errorf("snapshot save to a pipe: exit code %d\n%s", code, stderr)
+	}
+	wantPipe(t, pipe)
 	load := func(code int, message, file, data string) {
 		t.Helper()
 		if _, stderr, got := runLarder(t, "snapshot", "load", file, "--data", data); got != code || !strings.Contains(stderr, message) {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/internal/wholefile"
 	"larder/store/online"
 )
 
@@ -33,11 +34,15 @@ func newSnapshotSaveCommand() *cobra.Command {
 	c := bindClient(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return c.control(func(control larderv1.ControlServiceClient) error {
-			stream, err := control.SaveSnapshot(cmd.Context(), &larderv1.SaveSnapshotRequest{})
+			f, err := wholefile.Create(args[0], 0o600)
 			if err != nil {
 				return err
 			}
-			written, err := saveStream(args[0], func() ([]byte, error) {
+			stream, err := control.SaveSnapshot(cmd.Context(), &larderv1.SaveSnapshotRequest{})
+			if err != nil {
+				return errors.Join(err, f.Close())
+			}
+			written, err := saveStream(f, func() ([]byte, error) {
 				msg, err := stream.Recv()
 				return msg.GetChunk(), err
 			})
@@ -52,16 +57,11 @@ func newSnapshotSaveCommand() *cobra.Command {
 }
 
 // saveStream writes chunks to a file that appears whole or not at all.
-func saveStream(path string, next func() ([]byte, error)) (written int64, err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".part-*")
-	if err != nil {
-		return 0, err
-	}
-	defer os.Remove(f.Name()) // gone already when all went well
+func saveStream(f *wholefile.File, next func() ([]byte, error)) (written int64, err error) {
 	for {
 		chunk, err := next()
 		if errors.Is(err, io.EOF) {
-			break
+			return written, f.Commit()
 		}
 		if err == nil {
 			_, err = f.Write(chunk)
@@ -71,10 +71,6 @@ func saveStream(path string, next func() ([]byte, error)) (written int64, err er
 		}
 		written += int64(len(chunk))
 	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return 0, err
-	}
-	return written, os.Rename(f.Name(), path)
 }
 
 func newSnapshotLoadCommand() *cobra.Command {

@@ -3,8 +3,6 @@ package arrowfile
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/csv"
@@ -12,6 +10,8 @@ import (
 	"github.com/apache/arrow/go/v17/parquet"
 	"github.com/apache/arrow/go/v17/parquet/compress"
 	"github.com/apache/arrow/go/v17/parquet/pqarrow"
+
+	"larder/internal/wholefile"
 )
 
 // rowGroupRows is how many rows a row group of Parquet has at most.
@@ -21,7 +21,7 @@ const rowGroupRows = 128 << 10
 // leaves nothing.
 type Writer struct {
 	path  string
-	temp  *os.File
+	file  *wholefile.File
 	write func(arrow.Record) error
 	end   func() error // ends the format
 }
@@ -32,11 +32,11 @@ func Create(path string, columns *arrow.Schema) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	file, err := wholefile.Create(path, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{path: path, temp: temp}
+	w := &Writer{path: path, file: file}
 	if err := w.begin(kind, columns); err != nil {
 		return nil, errors.Join(fmt.Errorf("write %s: %w", path, err), w.Close())
 	}
@@ -52,23 +52,23 @@ func (w *Writer) begin(kind format, columns *arrow.Schema) error {
 				properties = append(properties, parquet.WithDictionaryFor(f.Name, false))
 			}
 		}
-		out, err := pqarrow.NewFileWriter(columns, unclosed{w.temp}, parquet.NewWriterProperties(properties...),
+		out, err := pqarrow.NewFileWriter(columns, unclosed{w.file}, parquet.NewWriterProperties(properties...),
 			pqarrow.NewArrowWriterProperties(pqarrow.WithStoreSchema()))
 		if err != nil {
 			return err
 		}
 		w.write, w.end = out.WriteBuffered, out.Close
 	case ipcFile:
-		out, err := ipc.NewFileWriter(w.temp, ipc.WithSchema(columns))
+		out, err := ipc.NewFileWriter(w.file, ipc.WithSchema(columns))
 		if err != nil {
 			return err
 		}
 		w.write, w.end = out.Write, out.Close
 	case ipcStream:
-		out := ipc.NewWriter(w.temp, ipc.WithSchema(columns))
+		out := ipc.NewWriter(w.file, ipc.WithSchema(columns))
 		w.write, w.end = out.Write, out.Close
 	case csvFile:
-		out := csv.NewWriter(w.temp, zoned(columns), csv.WithHeader(true), csv.WithNullWriter(""))
+		out := csv.NewWriter(w.file, zoned(columns), csv.WithHeader(true), csv.WithNullWriter(""))
 		w.write = func(rec arrow.Record) error {
 			rec = zonedTimes(rec)
 			defer rec.Release()
@@ -89,29 +89,19 @@ func (w *Writer) Write(rec arrow.Record) error {
 
 // Commit ends the file and gives it its name.
 func (w *Writer) Commit() error {
-	err := errors.Join(w.end(), w.temp.Sync(), w.temp.Chmod(0o644), w.temp.Close())
-	if err == nil {
-		err = os.Rename(w.temp.Name(), w.path)
-	}
-	if err != nil {
+	if err := w.end(); err != nil {
 		return errors.Join(fmt.Errorf("write %s: %w", w.path, err), w.Close())
 	}
-	w.temp = nil
+	if err := w.file.Commit(); err != nil {
+		return fmt.Errorf("write %s: %w", w.path, err)
+	}
 	return nil
 }
 
 // Close removes what was written, unless it was committed.
-func (w *Writer) Close() error {
-	if w.temp == nil {
-		return nil
-	}
-	name := w.temp.Name()
-	_ = w.temp.Close() // it may be closed already
-	w.temp = nil
-	return os.Remove(name)
-}
+func (w *Writer) Close() error { return w.file.Close() }
 
 // unclosed keeps a writer that closes what it writes to from doing so.
-type unclosed struct{ f *os.File }
+type unclosed struct{ f *wholefile.File }
 
 func (u unclosed) Write(p []byte) (int, error) { return u.f.Write(p) }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"larder/internal/wholefile"
 	"larder/schema"
 )
 
@@ -47,7 +48,7 @@ func (r *Registry) keep(c *schema.Catalog) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(filepath.Join(r.dir, catalogFile), raw); err != nil {
+	if err := wholefile.Write(filepath.Join(r.dir, catalogFile), raw, 0o600); err != nil {
 		return err
 	}
 	used := map[string]bool{}
@@ -91,19 +92,4 @@ func orEmpty(err error) error {
 		return errors.New("it holds no definitions")
 	}
 	return err
-}
-
-// writeFile replaces a file whole: a crash leaves the old one or the new one.
-func writeFile(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".part-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // gone already when all went well
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }

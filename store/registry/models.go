@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"larder/internal/wholefile"
 	"larder/schema"
 )
 
@@ -170,7 +171,7 @@ func (r *Registry) fetchModel(ctx context.Context, sum string) ([]byte, error) {
 }
 
 func (r *Registry) keepModel(sum string, file []byte) error {
-	return writeFile(filepath.Join(r.dir, modelsFolder, sum), file)
+	return wholefile.Write(filepath.Join(r.dir, modelsFolder, sum), file, 0o600)
 }
 
 func hexSum(file []byte) string {

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"larder/internal/wholefile"
 	"larder/models/traffic"
 	"larder/schema"
 )
@@ -66,7 +67,7 @@ func (r *Registry) setRollouts(next *keptRollouts) {
 	}
 	raw, err := json.MarshalIndent(next, "", "  ")
 	if err == nil {
-		err = writeFile(filepath.Join(r.dir, rolloutsFile), raw)
+		err = wholefile.Write(filepath.Join(r.dir, rolloutsFile), raw, 0o600)
 	}
 	if err != nil {
 		r.opts.Logger.Error("how ramps stand can't be kept for a start without postgres", "dir", r.dir, "error", err)
