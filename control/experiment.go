@@ -15,6 +15,7 @@ import (
 	"larder/internal/background"
 	"larder/models/experiment"
 	"larder/models/traffic"
+	"larder/monitor"
 	"larder/monitor/featurelog"
 	"larder/schema"
 )
@@ -227,7 +228,7 @@ func (t *trial) readLog(ctx context.Context, progress func(rows, labels int) err
 	keys := t.model.Labels.Keys
 	q := featurelog.Query{Model: t.model.Name, From: t.since, Until: t.until, Sent: slices.Concat(t.unit, keys)}
 	return t.server.FeatureLog.Read(ctx, q, func(r *featurelog.Scored) error {
-		row := experiment.Row{Version: r.ModelVersion, Shadow: r.Role == featurelog.Shadow, Request: r.RequestID, Number: r.Row, At: r.At, Score: r.Score}
+		row := experiment.Row{Version: r.ModelVersion, Shadow: r.Role == monitor.Shadow, Request: r.RequestID, Number: r.Row, At: r.At, Score: r.Score}
 		if r.Sent == nil { // of before the definitions asked for all of it
 			row.Unit = "request " + r.RequestID
 		} else {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	larderv1 "larder/api/larder/v1"
@@ -42,6 +43,18 @@ type node struct {
 	*control.Server
 	t        testing.TB
 	registry *registry.Registry
+	serving  atomic.Pointer[scoring.Models]
+}
+
+// publish makes the models of a catalog those that serve. Nobody runs the ones before.
+func (n *node) publish(models *scoring.Models) {
+	if before := n.serving.Swap(models); before != nil {
+		before.Release()
+	}
+}
+
+func (n *node) model(plan *schema.Plan) (*scoring.Model, func()) {
+	return n.serving.Load().Model(plan), func() {}
 }
 
 // start returns the control plane of a server on an empty database that has a
@@ -59,14 +72,17 @@ func start(t testing.TB, sources ...control.Sources) *node {
 	must(t, err)
 	t.Cleanup(history.Close)
 	models := scoring.NewSet(library, scoring.SetOptions{})
-	t.Cleanup(func() { must(t, models.Close()) })
-
 	n := &node{t: t}
+	t.Cleanup(func() {
+		n.serving.Load().Release()
+		must(t, models.Close())
+	})
 	n.registry, err = registry.Open(db.DSN, t.TempDir(), registry.Options{
-		Prepare: func(ctx context.Context, c *schema.Catalog) error {
-			return models.Prepare(ctx, c, n.registry.ModelFile)
+		Prepare: func(ctx context.Context, c *schema.Catalog) (func(), error) {
+			next, err := models.Prepare(ctx, c, n.registry.ModelFile)
+			return func() { n.publish(next) }, err
 		},
-		Published: models.Commit, Rows: rows, Logger: quiet,
+		Rows: rows, Logger: quiet,
 	})
 	must(t, err)
 	must(t, n.registry.Load(ctx()))
@@ -79,7 +95,7 @@ func start(t testing.TB, sources ...control.Sources) *node {
 		n.registry.Close()
 	})
 	options := control.Options{
-		Registry: n.registry, Offline: history, History: history, Online: rows, Models: models, Name: "test", Version: "test", Logger: quiet,
+		Registry: n.registry, Offline: history, History: history, Online: rows, Models: models, Model: n.model, Name: "test", Version: "test", Logger: quiet,
 	}
 	if len(sources) > 0 {
 		options.Sources = sources[0]

@@ -125,13 +125,14 @@ func (s *Server) versionStatus(ctx context.Context, p *schema.Plan) (*larderv1.M
 	if err != nil {
 		return nil, err
 	}
-	model, notLoaded := s.Models.Model(p)
+	model, release := s.Model(p)
+	defer release()
 	out := &larderv1.ModelVersionStatus{
 		ModelVersion: p.ModelVersion.Version, Sha256: p.ModelVersion.SHA256, Size: int64(len(file)),
-		Report: reportMessage(p, binding), Loaded: notLoaded == nil,
+		Report: reportMessage(p, binding), Loaded: model != nil,
 		Dataset: p.ModelVersion.Dataset, Metrics: p.ModelVersion.Metrics, Tags: p.ModelVersion.Tags, From: string(p.ModelVersion.From),
 	}
-	if notLoaded == nil {
+	if model != nil {
 		addRunning(out, model)
 	}
 	for _, in := range signature.Inputs {

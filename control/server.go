@@ -28,9 +28,12 @@ type Options struct {
 	Online   *online.Store
 	Runner   *materialize.Runner // nil on a server without Postgres
 	Models   *scoring.Set
-	Name     string // under which runs are recorded
-	Version  string // of the program
-	DataDir  string
+	// Model returns the model of a plan of the catalog that serves, and what gives it
+	// back; nil where it is not loaded.
+	Model   func(*schema.Plan) (m *scoring.Model, release func())
+	Name    string // under which runs are recorded
+	Version string // of the program
+	DataDir string
 
 	MaxMessageBytes int // that a message of gRPC may have; defaults to 16 MiB
 

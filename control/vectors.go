@@ -5,6 +5,7 @@ import (
 	"time"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/column/wire"
 	"larder/schema"
 	"larder/scoring"
 )
@@ -15,9 +16,10 @@ func (s *Server) ScoreVectors(ctx context.Context, req *larderv1.ScoreVectorsReq
 	if err != nil {
 		return nil, err
 	}
-	model, err := s.Models.Model(plan)
-	if err != nil {
-		return nil, err
+	model, release := s.Model(plan)
+	defer release()
+	if model == nil {
+		return nil, schema.Errorf(schema.Unavailable, "MODEL_NOT_LOADED", "model %q is not loaded, for the definitions have changed; ask again", req.GetModel())
 	}
 	columns := map[string]*larderv1.Column{}
 	for _, c := range req.GetVector() {
@@ -89,33 +91,16 @@ func (v *vectors) fillDense(tensor []float32, first, rows int) error {
 	return nil
 }
 
-// fillInput fills input i of a run, whose values are of the type of its elements.
+// fillInput fills input i of a run with rows of what was sent, from row first on.
 func (v *vectors) fillInput(run *scoring.Run, i int, in scoring.Input, first int) error {
-	c := v.columns[in.Feature]
-	filled := false
-	switch in.Elem {
-	case schema.Bool:
-		filled = fill(run.Bools(i), c.GetBools().GetValues(), first)
-	case schema.Int32:
-		filled = fill(run.Int32s(i), c.GetInt32S().GetValues(), first)
-	case schema.Int64:
-		filled = fill(run.Int64s(i), c.GetInt64S().GetValues(), first)
-	case schema.Float32:
-		filled = fill(run.Float32s(i), c.GetFloats().GetValues(), first)
-	case schema.Float64:
-		filled = fill(run.Float64s(i), c.GetDoubles().GetValues(), first)
-	case schema.String:
-		filled = fill(run.Strings(i), c.GetStrings().GetValues(), first)
-	}
-	if !filled {
+	from, to := wire.Column(v.columns[in.Feature]), run.Input(i)
+	if from.Type != to.Type || from.Len() < first+to.Len() {
 		return v.short(in.Feature, in.Elem.String()+" values")
 	}
+	for r := range to.Len() {
+		to.CopyRow(r, &from, first+r)
+	}
 	return nil
-}
-
-// fill copies values from first on, and tells whether there are enough.
-func fill[T any](to, from []T, first int) bool {
-	return len(from) >= first+len(to) && copy(to, from[first:]) == len(to)
 }
 
 func (v *vectors) short(feature int, want string) error {

@@ -168,6 +168,16 @@ func (c *Catalog) ServicePlan(name string) (*Plan, error) {
 	return nil, Errorf(NotFound, "UNKNOWN_FEATURE_SERVICE", "no feature service %q; %s", name, Nearest(name, names(c.services)))
 }
 
+// ServicePlans returns the plan of every feature service, in the order of the
+// definitions.
+func (c *Catalog) ServicePlans() []*Plan {
+	all := make([]*Plan, len(c.Definitions.FeatureServices))
+	for i := range all {
+		all[i] = c.services[c.Definitions.FeatureServices[i].Name]
+	}
+	return all
+}
+
 // ModelPlan returns the plan of a model's version; version 0 is the one it serves,
 // which is the control when several do.
 func (c *Catalog) ModelPlan(name string, version int64) (*Plan, error) {

@@ -64,6 +64,34 @@ func (p *Plan) Feature(number int) *PlanFeature {
 	return &p.Features[number]
 }
 
+// KeyType returns the type of a join key of requests for the plan; 0 where it has none
+// of that name.
+func (p *Plan) KeyType(name string) Type {
+	for i := range p.Keys {
+		if p.Keys[i].Name == name {
+			return p.Keys[i].Type
+		}
+	}
+	return 0
+}
+
+// RequestType returns the type of a value that a request for the plan may bring: one
+// that is declared, or a feature that is asked for or that an expression reads, in
+// whose place it goes; 0 where it may bring none of that name.
+func (p *Plan) RequestType(name string) Type {
+	for i := range p.Request {
+		if p.Request[i].Name == name {
+			return p.Request[i].Type
+		}
+	}
+	for i := range len(p.Features) + len(p.Inputs) {
+		if f := p.Feature(i); f.Name == name {
+			return f.Type
+		}
+	}
+	return 0
+}
+
 // Name returns what a person would call the plan.
 func (p *Plan) Name() string {
 	switch {

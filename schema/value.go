@@ -156,11 +156,11 @@ func AppendValue(dst []byte, v any) []byte {
 	case int64:
 		return strconv.AppendInt(dst, v, 10)
 	case float32:
-		return appendFloat(dst, float64(v), 32)
+		return AppendFloat(dst, float64(v), 32)
 	case float64:
-		return appendFloat(dst, v, 64)
+		return AppendFloat(dst, v, 64)
 	case time.Time:
-		return v.UTC().AppendFormat(append(dst, '"'), "2006-01-02T15:04:05.999999Z07:00\"")
+		return AppendTime(dst, v)
 	case []any:
 		dst = append(dst, '[')
 		for i, x := range v {
@@ -178,7 +178,13 @@ func AppendValue(dst []byte, v any) []byte {
 	return append(dst, raw...)
 }
 
-func appendFloat(dst []byte, v float64, bits int) []byte {
+// AppendTime appends a time as [AppendValue] writes it.
+func AppendTime(dst []byte, t time.Time) []byte {
+	return t.UTC().AppendFormat(append(dst, '"'), "2006-01-02T15:04:05.999999Z07:00\"")
+}
+
+// AppendFloat appends a float of 32 or 64 bits as [AppendValue] writes it.
+func AppendFloat(dst []byte, v float64, bits int) []byte {
 	switch {
 	case math.IsNaN(v):
 		return append(dst, `"NaN"`...)

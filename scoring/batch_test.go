@@ -25,13 +25,7 @@ func TestBatchedScoresAreThoseOfOneRequest(t *testing.T) {
 	alone := load(t, numbers(features), file)
 	set, counted := countedSet(t)
 	cat := compileModel(t, numbers(features), schema.Model{Batching: batching}, file)
-	if err := set.Prepare(t.Context(), cat, filesOf(file).fetch); err != nil {
-		t.Fatal(err)
-	}
-	m, err := set.Model(plan(t, cat, 1))
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := prepared(t, set, cat, filesOf(file)).Model(plan(t, cat, 1))
 	if on, reason := m.Batching(); !on {
 		t.Fatalf("the model is not batched: %s", reason)
 	}

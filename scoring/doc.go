@@ -73,13 +73,13 @@
 //
 // # Life and memory
 //
-// A [Set] keeps the models of the catalog that serves and of the one before. A
+// A [Set] loads the [Models] of a catalog, which stay loaded until they are released. A
 // [Model] has one session that any number of runs use at once, each on its caller's
 // thread; runs that take long share the cores, two to each. A [Run] owns its
 // tensors, which lie in memory of malloc's; runs are kept and reused, so that
 // scoring makes the same few Go objects whatever the number of rows (two more for
-// each 1024) and features. A model is unloaded when the sets and runs that hold it
-// have let go.
+// each 1024) and features. A model is unloaded when every catalog that has it was
+// released; who runs a model has its Models until the run is released.
 //
 // A deadline ends a run between two nodes of the model. A forest is one node: it
 // ends after the 1024 rows at hand, whoever walks it.

@@ -43,14 +43,12 @@ func survive(t *testing.T, set *scoring.Set, file []byte, value float32) (loaded
 	limits := &schema.ModelLimits{Time: schema.Duration(100 * time.Millisecond), Memory: 16 << 20}
 	for _, width := range []int{1, 6} {
 		cat := compileModel(t, numbers(width), schema.Model{Limits: limits}, file)
-		if set.Prepare(t.Context(), cat, filesOf(file).fetch) != nil {
+		models, err := set.Prepare(t.Context(), cat, filesOf(file).fetch)
+		if err != nil {
 			continue
 		}
 		loaded = true
-		m, err := set.Model(plan(t, cat, 1))
-		if err != nil {
-			t.Fatal(err)
-		}
+		m := models.Model(plan(t, cat, 1))
 		r := acquire(t, m, 2)
 		if m.Binding().Dense {
 			r.Dense()[0] = value
@@ -61,6 +59,7 @@ func survive(t *testing.T, set *scoring.Set, file []byte, value float32) (loaded
 			t.Errorf("a run that may take %s took %s", limits.Time, took)
 		}
 		r.Release()
+		models.Release()
 	}
 	return loaded
 }

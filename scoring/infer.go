@@ -57,12 +57,8 @@ func (m *InferModel) Outputs() []Value {
 // Infer runs the model over tensors and returns the outputs of these names; all of
 // them when none is named. When ctx ends first, ONNX Runtime stops between two nodes
 // of the model, and Infer returns ctx's error. Inputs that don't fit are errors of
-// kind Invalid. It fails when the model was unloaded, as Acquire does.
+// kind Invalid. The model must stay loaded meanwhile, as for Acquire.
 func (m *InferModel) Infer(ctx context.Context, inputs []Array, outputs []string) ([]Array, error) {
-	if !m.hold() {
-		return nil, m.gone()
-	}
-	defer m.release()
 	ordered, err := m.order(inputs)
 	if err != nil {
 		return nil, err
@@ -83,10 +79,6 @@ func (m *InferModel) Infer(ctx context.Context, inputs []Array, outputs []string
 		answer[i] = all[at]
 	}
 	return answer, nil
-}
-
-func (m *InferModel) gone() error {
-	return schema.Errorf(schema.Unavailable, "MODEL_UNLOADED", "%s is no longer loaded, for the definitions have changed; ask again", m)
 }
 
 // order checks the inputs and puts them in the order of the model.

@@ -27,13 +27,10 @@ func NewInferSet(models *Set, fetch func(ctx context.Context, sha256 string) ([]
 	return &InferSet{models: models, fetch: fetch, loaded: map[*Model]*InferModel{}}
 }
 
-// Model returns the model of a plan of a prepared catalog. The first call for a
-// model reads its file.
-func (s *InferSet) Model(ctx context.Context, plan *schema.Plan) (*InferModel, error) {
-	m, err := s.models.Model(plan)
-	if err != nil {
-		return nil, err
-	}
+// Model returns a model of the set over tensors, given the plan that it was loaded
+// for. The first call for a model reads its file. The model must stay loaded
+// meanwhile, and while what is returned is used.
+func (s *InferSet) Model(ctx context.Context, m *Model, plan *schema.Plan) (*InferModel, error) {
 	if known := s.find(m); known != nil {
 		return known, nil
 	}
@@ -106,10 +103,4 @@ func (s *InferSet) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.forget()
-}
-
-// Loaded returns why the model of a plan can't be run.
-func (s *InferSet) Loaded(plan *schema.Plan) error {
-	_, err := s.models.Model(plan)
-	return err
 }

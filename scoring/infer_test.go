@@ -34,11 +34,8 @@ func inferringOf(t testing.TB, cat *schema.Catalog, file []byte) *scoring.InferM
 		}
 		raw.Close()
 	})
-	if err := set.Prepare(t.Context(), cat, filesOf(file).fetch); err != nil {
-		t.Fatal(err)
-	}
-	set.Commit(cat)
-	m, err := raw.Model(t.Context(), plan(t, cat, 1))
+	p := plan(t, cat, 1)
+	m, err := raw.Model(t.Context(), prepared(t, set, cat, filesOf(file)).Model(p), p)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,13 +19,7 @@ func limited(t *testing.T, limits schema.ModelLimits, file []byte) (*scoring.Mod
 	t.Helper()
 	set, counted := countedSet(t)
 	cat := compileModel(t, numbers(1), schema.Model{Limits: &limits}, file)
-	if err := set.Prepare(t.Context(), cat, filesOf(file).fetch); err != nil {
-		t.Fatal(err)
-	}
-	m, err := set.Model(plan(t, cat, 1))
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := prepared(t, set, cat, filesOf(file)).Model(plan(t, cat, 1))
 	return m, func(limit string) float64 { return counted("larder_scoring_runs_ended_total", limit) }
 }
 
@@ -113,7 +107,7 @@ func TestLimitsHoldWhenAModelIsLoaded(t *testing.T) {
 		t.Helper()
 		cat := compileModel(t, numbers(1), schema.Model{Limits: &limits}, file)
 		began := time.Now()
-		err := newSet(t).Prepare(t.Context(), cat, filesOf(file).fetch)
+		_, err := newSet(t).Prepare(t.Context(), cat, filesOf(file).fetch)
 		var refusal *schema.Error
 		if !errors.As(err, &refusal) || refusal.Kind != schema.Invalid {
 			t.Errorf("%s: %v; want the file to be refused", what, err)
@@ -175,15 +169,7 @@ func TestALimitIsPartOfAModel(t *testing.T) {
 	var loaded []*scoring.Model
 	for _, memory := range []schema.MemorySize{64 << 20, 128 << 20} {
 		cat := compileModel(t, numbers(1), schema.Model{Limits: &schema.ModelLimits{Memory: memory}}, file)
-		if err := set.Prepare(t.Context(), cat, filesOf(file).fetch); err != nil {
-			t.Fatal(err)
-		}
-		set.Commit(cat)
-		m, err := set.Model(plan(t, cat, 1))
-		if err != nil {
-			t.Fatal(err)
-		}
-		loaded = append(loaded, m)
+		loaded = append(loaded, prepared(t, set, cat, filesOf(file)).Model(plan(t, cat, 1)))
 	}
 	if loaded[0] == loaded[1] {
 		t.Error("one model has two limits")

@@ -51,15 +51,19 @@ func load(t testing.TB, features []schema.Feature, file []byte) *scoring.Model {
 func loadCatalog(t testing.TB, cat *schema.Catalog, file []byte) *scoring.Model {
 	t.Helper()
 	set := newSet(t)
-	if err := set.Prepare(t.Context(), cat, filesOf(file).fetch); err != nil {
-		t.Fatal(err)
-	}
-	set.Commit(cat)
-	m, err := set.Model(plan(t, cat, 1))
+	m := prepared(t, set, cat, filesOf(file)).Model(plan(t, cat, 1))
+	return m
+}
+
+// prepared returns the models of a catalog, which are released when the test ends.
+func prepared(t testing.TB, set *scoring.Set, cat *schema.Catalog, f files) *scoring.Models {
+	t.Helper()
+	models, err := set.Prepare(t.Context(), cat, f.fetch)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m
+	t.Cleanup(models.Release)
+	return models
 }
 
 func acquire(t testing.TB, m *scoring.Model, rows int) *scoring.Run {

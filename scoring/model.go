@@ -3,6 +3,7 @@ package scoring
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"math/bits"
 	"strings"
 	"sync"
@@ -48,9 +49,10 @@ type Model struct {
 
 	unbatched string // why there is no batcher, when one was asked for
 
-	// holds counts the sets and the runs that use the model; at 0 it is unloaded.
+	// holds counts the catalogs that have the model; at 0 it is unloaded.
 	holds    atomic.Int64
 	unloaded chan struct{}
+	logger   *slog.Logger // gets a line then
 
 	mu        sync.Mutex
 	idle      [bits.UintSize][]*Run // by the binary logarithm of their capacity
@@ -104,7 +106,7 @@ func (s *Set) loadModel(ctx context.Context, plan *schema.Plan, file []byte) (*M
 	}
 	m := &Model{
 		name: planName(plan), plain: plan.Model.Name, slots: s.slots, metrics: s.metrics,
-		runTime: plan.Model.RunTime(), chunk: chunkRows, unloaded: make(chan struct{}),
+		runTime: plan.Model.RunTime(), chunk: chunkRows, unloaded: make(chan struct{}), logger: slog.New(slog.DiscardHandler),
 	}
 	if sig.mixing {
 		m.chunk = 1
@@ -207,26 +209,21 @@ func clipError(err error) string {
 }
 
 // Acquire returns a run of rows rows, to be filled, scored and released. Its
-// tensors hold what an earlier run left there. It fails when the model was
-// unloaded, which happens two versions of the catalog after its own.
+// tensors hold what an earlier run left there. The model must stay loaded until the
+// run is released: whoever acquires it holds the Models that it is of.
 func (m *Model) Acquire(rows int) (*Run, error) {
 	if rows < 1 || rows > MaxRows {
 		return nil, schema.Errorf(schema.Invalid, "ROWS", "%s: %d rows; a run has 1 to %d", m.name, rows, MaxRows)
-	}
-	if !m.hold() {
-		return nil, schema.Errorf(schema.Unavailable, "MODEL_UNLOADED", "%s is no longer loaded, for the definitions have changed; ask again", m.name)
 	}
 	r := m.takeIdle(rows)
 	if r == nil {
 		var err error
 		if r, err = newRun(m, bits.Len(uint(rows-1))); err != nil {
-			m.release()
 			return nil, err
 		}
 	}
 	if err := r.reset(rows); err != nil {
 		r.destroy()
-		m.release()
 		return nil, err
 	}
 	return r, nil
@@ -279,6 +276,7 @@ func (m *Model) release() {
 	}
 	m.giveUp()
 	close(m.unloaded)
+	m.logger.Info("model unloaded", "model", m.name)
 }
 
 // giveUp frees what nobody uses any more: the idle runs and the session.

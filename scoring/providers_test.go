@@ -25,19 +25,13 @@ func TestProvidersFallBack(t *testing.T) {
 	}
 	said := &bytes.Buffer{}
 	set := scoring.NewSet(library, scoring.SetOptions{Logger: slog.New(slog.NewTextHandler(said, nil))})
-	defer func() {
+	t.Cleanup(func() {
 		if err := set.Close(); err != nil {
 			t.Error(err)
 		}
-	}()
+	})
 	cat := compileModel(t, numbers(3), schema.Model{Providers: asked}, file)
-	if err := set.Prepare(t.Context(), cat, filesOf(file).fetch); err != nil {
-		t.Fatal(err)
-	}
-	m, err := set.Model(plan(t, cat, 1))
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := prepared(t, set, cat, filesOf(file)).Model(plan(t, cat, 1))
 	name, skipped := m.Provider()
 	if name != "cpu" || len(skipped) != len(asked)-1 {
 		t.Fatalf("%s runs the model, and %v were skipped", name, skipped)
@@ -61,7 +55,7 @@ func TestProvidersFallBack(t *testing.T) {
 func TestNoProviderIsRefused(t *testing.T) {
 	file := onnxmodel.MLP(onnxmodel.MLPOptions{Features: 3, Hidden: []int{4}, Seed: 1})
 	cat := compileModel(t, numbers(3), schema.Model{Providers: []schema.Provider{{Name: "cuda"}}}, file)
-	err := newSet(t).Prepare(t.Context(), cat, filesOf(file).fetch)
+	_, err := newSet(t).Prepare(t.Context(), cat, filesOf(file).fetch)
 	var refusal *schema.Error
 	if !errors.As(err, &refusal) || refusal.Kind != schema.FailedPrecondition || refusal.Reason != "NO_PROVIDER" || !strings.Contains(refusal.Message, "cuda: ") {
 		t.Errorf("%v; want a refusal that says what is wrong with cuda", err)

@@ -9,6 +9,7 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 
+	"larder/column"
 	"larder/schema"
 )
 
@@ -160,6 +161,27 @@ func (r *Run) Bools(i int) []bool { return view[bool](&r.inputs[i], r.rows) }
 // Strings returns the values of a string input. They must not hold a zero byte.
 func (r *Run) Strings(i int) []string { return r.inputs[i].strings[:r.rows] }
 
+// Input returns input i of the binding, with one value for each row, as a column whose
+// values are the input's. Of the one input of a dense model see Dense.
+func (r *Run) Input(i int) column.Column {
+	c := column.Column{Type: r.model.binding.Inputs[i].Elem}
+	switch c.Type {
+	case schema.Bool:
+		c.Bools = r.Bools(i)
+	case schema.Int32:
+		c.Int32s = r.Int32s(i)
+	case schema.Int64:
+		c.Int64s = r.Int64s(i)
+	case schema.Float32:
+		c.Float32s = r.Float32s(i)
+	case schema.Float64:
+		c.Float64s = r.Float64s(i)
+	case schema.String:
+		c.Strings = r.Strings(i)
+	}
+	return c
+}
+
 // Scores returns the score of each row, after Score. A score that the model
 // can't compute is NaN, as the model says.
 func (r *Run) Scores() []float64 { return r.scores[:r.rows] }
@@ -257,7 +279,6 @@ func (r *Run) Release() {
 	if !m.putIdle(r) {
 		r.destroy()
 	}
-	m.release()
 }
 
 // destroy frees the tensors, then the memory under them.

@@ -3,10 +3,10 @@ package scoring_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"larder/internal/onnxmodel"
@@ -24,12 +24,8 @@ func times(factor float32) []byte {
 }
 
 // scoreOne scores one row of the value 1.
-func scoreOne(t testing.TB, s *scoring.Set, p *schema.Plan) float64 {
+func scoreOne(t testing.TB, m *scoring.Model) float64 {
 	t.Helper()
-	m, err := s.Model(p)
-	if err != nil {
-		t.Fatal(err)
-	}
 	r := acquire(t, m, 1)
 	defer r.Release()
 	r.Dense()[0] = 1
@@ -37,14 +33,6 @@ func scoreOne(t testing.TB, s *scoring.Set, p *schema.Plan) float64 {
 		t.Fatal(err)
 	}
 	return r.Scores()[0]
-}
-
-func publish(t testing.TB, s *scoring.Set, cat *schema.Catalog, f files) {
-	t.Helper()
-	if err := s.Prepare(t.Context(), cat, f.fetch); err != nil {
-		t.Fatal(err)
-	}
-	s.Commit(cat)
 }
 
 func wantReason(t testing.TB, err error, reason string) {
@@ -58,72 +46,95 @@ func wantReason(t testing.TB, err error, reason string) {
 func TestSetServesAllVersions(t *testing.T) {
 	s, two, three := newSet(t), times(2), times(3)
 	cat := catalog(t, numbers(1), two, three)
-	publish(t, s, cat, filesOf(two, three))
-	if a, b := scoreOne(t, s, plan(t, cat, 1)), scoreOne(t, s, plan(t, cat, 2)); a != 2 || b != 3 {
+	models := prepared(t, s, cat, filesOf(two, three))
+	if a, b := scoreOne(t, models.Model(plan(t, cat, 1))), scoreOne(t, models.Model(plan(t, cat, 2))); a != 2 || b != 3 {
 		t.Errorf("got scores %v and %v, want 2 and 3", a, b)
+	}
+	if m := models.Model(plan(t, catalog(t, numbers(1), two), 1)); m != nil {
+		t.Errorf("a plan of another catalog has the model %v", m)
 	}
 }
 
-func TestSetKeepsTheCatalogBefore(t *testing.T) {
-	s := newSet(t)
-	var cats []*schema.Catalog
-	for _, factor := range []float32{2, 3, 4} {
-		file := times(factor)
-		cat := catalog(t, numbers(1), file)
-		publish(t, s, cat, filesOf(file))
-		cats = append(cats, cat)
+// countedLog counts the lines of a log.
+type countedLog struct {
+	slog.Handler
+	lines map[string]int
+	mu    *sync.Mutex
+}
+
+func (c countedLog) Handle(_ context.Context, r slog.Record) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lines[r.Message]++
+	return nil
+}
+
+func (c countedLog) Enabled(context.Context, slog.Level) bool { return true }
+
+// TestSetUnloadsWhatWasReleased: a model goes with the last catalog that has it.
+func TestSetUnloadsWhatWasReleased(t *testing.T) {
+	log := countedLog{slog.DiscardHandler, map[string]int{}, new(sync.Mutex)}
+	s := scoring.NewSet(library, scoring.SetOptions{Logger: slog.New(log)})
+	shared, alone := times(2), times(3)
+	prepare := func(f ...[]byte) *scoring.Models {
+		t.Helper()
+		models, err := s.Prepare(t.Context(), catalog(t, numbers(1), f...), filesOf(f...).fetch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return models
 	}
-	if a, b := scoreOne(t, s, plan(t, cats[2], 1)), scoreOne(t, s, plan(t, cats[1], 1)); a != 4 || b != 3 {
-		t.Errorf("got scores %v and %v, want 4 and 3", a, b)
+	f := func(loaded, unloaded int) {
+		t.Helper()
+		if log.lines["model loaded"] != loaded || log.lines["model unloaded"] != unloaded {
+			t.Errorf("%v; want %d loaded and %d unloaded", log.lines, loaded, unloaded)
+		}
 	}
-	_, err := s.Model(plan(t, cats[0], 1))
-	wantReason(t, err, "MODEL_NOT_LOADED")
-	s.Commit(cats[1]) // back again
-	file := times(5)
-	publish(t, s, catalog(t, numbers(1), file), filesOf(file))
-	if got := scoreOne(t, s, plan(t, cats[1], 1)); got != 3 {
-		t.Errorf("the catalog before: got score %v, want 3", got)
+	first := prepare(shared, alone)
+	f(2, 0)
+	second := prepare(shared)
+	f(2, 0)
+	first.Release()
+	f(2, 1)
+	second.Release()
+	f(2, 2)
+	third := prepare(shared)
+	f(3, 2)
+	third.Release()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
 	}
-	_, err = s.Model(plan(t, cats[2], 1))
-	wantReason(t, err, "MODEL_NOT_LOADED")
+	f(3, 3)
 }
 
 func TestSetLoadsSharedModelsOnce(t *testing.T) {
 	s, file := newSet(t), times(2)
 	first := catalog(t, numbers(1), file)
-	publish(t, s, first, filesOf(file))
+	a := prepared(t, s, first, filesOf(file)).Model(plan(t, first, 1))
 	second := catalog(t, numbers(1), file)
-	publish(t, s, second, nil) // no file can be fetched, and none is needed
-	a, err := s.Model(plan(t, first, 1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := s.Model(plan(t, second, 1))
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := prepared(t, s, second, nil).Model(plan(t, second, 1)) // no file can be fetched, and none is needed
 	if a != b {
 		t.Error("two catalogs loaded one model twice")
 	}
 	// The same file over other features is another model.
 	third := catalog(t, []schema.Feature{{Name: "g", Type: schema.Int64}}, file)
-	if err := s.Prepare(t.Context(), third, files(nil).fetch); err == nil {
+	if _, err := s.Prepare(t.Context(), third, files(nil).fetch); err == nil {
 		t.Error("other features were taken for the same model")
 	}
 }
 
+// TestSetPreparesAllOrNothing: Close, which newSet calls, would wait forever for the
+// version that could be loaded.
 func TestSetPreparesAllOrNothing(t *testing.T) {
 	s, good, lost := newSet(t), times(2), times(3)
 	cat := catalog(t, numbers(1), good)
-	publish(t, s, cat, filesOf(good))
+	models := prepared(t, s, cat, filesOf(good))
 	next := catalog(t, numbers(1), times(4), lost)
-	err := s.Prepare(t.Context(), next, filesOf(times(4)).fetch)
+	_, err := s.Prepare(t.Context(), next, filesOf(times(4)).fetch)
 	if err == nil || err.Error() != `model "m" version 2: fetch the model file: no file `+sum(lost) {
 		t.Errorf("got error %v", err)
 	}
-	_, err = s.Model(plan(t, next, 1))
-	wantReason(t, err, "MODEL_NOT_LOADED")
-	if got := scoreOne(t, s, plan(t, cat, 1)); got != 2 {
+	if got := scoreOne(t, models.Model(plan(t, cat, 1))); got != 2 {
 		t.Errorf("the old catalog: got score %v, want 2", got)
 	}
 }
@@ -134,7 +145,7 @@ func TestSetRefuses(t *testing.T) {
 		t.Helper()
 		cat := catalog(t, features, file)
 		words = append(words, `model "m" version 1`)
-		err := s.Prepare(t.Context(), cat, filesOf(file).fetch)
+		_, err := s.Prepare(t.Context(), cat, filesOf(file).fetch)
 		var said *schema.Error
 		if !errors.As(err, &said) || said.Kind != schema.Invalid {
 			t.Fatalf("got %v, want a refusal", err)
@@ -171,7 +182,7 @@ func TestSetRefuses(t *testing.T) {
 func TestSetChecksTheFile(t *testing.T) {
 	s, file := newSet(t), times(2)
 	cat := catalog(t, numbers(1), file)
-	err := s.Prepare(t.Context(), cat, files{sum(file): times(3)}.fetch)
+	_, err := s.Prepare(t.Context(), cat, files{sum(file): times(3)}.fetch)
 	wantReason(t, err, "MODEL_SHA256")
 }
 
@@ -182,110 +193,31 @@ func TestSetCheck(t *testing.T) {
 	if err != nil || b.Output != "y" {
 		t.Fatalf("got binding %v, error %v", b, err)
 	}
-	_, err = s.Model(p)
-	wantReason(t, err, "MODEL_NOT_LOADED")
 }
 
-// TestSetSwapsUnderLoad holds that requests that follow the catalog never fail and
-// never get another version's score, and that old models outlive their last run.
-func TestSetSwapsUnderLoad(t *testing.T) {
-	s := newSet(t)
-	var serving atomic.Pointer[schema.Catalog]
-	var factors sync.Map
-	swap := func(factor float32) {
-		file := times(factor)
-		cat := catalog(t, numbers(1), file)
-		if err := s.Prepare(t.Context(), cat, filesOf(file).fetch); err != nil {
-			t.Error(err)
-		}
-		factors.Store(cat, float64(factor))
-		serving.Store(cat)
-		s.Commit(cat)
-	}
-	swap(1)
-	first, err := s.Model(plan(t, serving.Load(), 1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	held := acquire(t, first, 1)
-	ctx, stop := context.WithCancel(t.Context())
-	var wg sync.WaitGroup
-	for range 4 {
-		wg.Go(func() {
-			for ctx.Err() == nil {
-				cat := serving.Load()
-				p, err := cat.ModelPlan("m", 0)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				want, _ := factors.Load(cat)
-				got, err := tryOne(s, p)
-				var said *schema.Error
-				if errors.As(err, &said) && said.Kind == schema.Unavailable && serving.Load() != cat {
-					continue // two swaps happened between two lines
-				}
-				if err != nil || got != want {
-					t.Errorf("got score %v, error %v; want %v", got, err, want)
-					return
-				}
-			}
-		})
-	}
-	for factor := range 20 {
-		swap(float32(factor + 2))
-	}
-	stop()
-	wg.Wait()
-	held.Dense()[0] = 7
-	if err := held.Score(t.Context()); err != nil || held.Scores()[0] != 7 {
-		t.Errorf("a run of a model long replaced: score %v, error %v; want 7", held.Scores()[0], err)
-	}
-	held.Release()
-	_, err = first.Acquire(1)
-	wantReason(t, err, "MODEL_UNLOADED")
-}
-
-func tryOne(s *scoring.Set, p *schema.Plan) (float64, error) {
-	m, err := s.Model(p)
-	if err != nil {
-		return 0, err
-	}
-	r, err := m.Acquire(1)
-	if err != nil {
-		return 0, err
-	}
-	defer r.Release()
-	r.Dense()[0] = 1
-	if err := r.Score(context.Background()); err != nil {
-		return 0, err
-	}
-	return r.Scores()[0], nil
-}
-
-func TestSetCloseWaitsForRuns(t *testing.T) {
+// TestSetClosesWhenAllIsReleased: Close waits for models that are still held, whose
+// runs go on.
+func TestSetClosesWhenAllIsReleased(t *testing.T) {
 	s, file := scoring.NewSet(library, scoring.SetOptions{}), times(2)
 	cat := catalog(t, numbers(1), file)
-	publish(t, s, cat, filesOf(file))
-	m, err := s.Model(plan(t, cat, 1))
+	models, err := s.Prepare(t.Context(), cat, filesOf(file).fetch)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := acquire(t, m, 1)
 	closed := make(chan error)
 	go func() { closed <- s.Close() }()
-	r.Dense()[0] = 1
-	if err := r.Score(t.Context()); err != nil {
-		t.Error(err)
+	if got := scoreOne(t, models.Model(plan(t, cat, 1))); got != 2 {
+		t.Errorf("got score %v, want 2", got)
 	}
 	select {
 	case err := <-closed:
-		t.Fatalf("closed under a run: %v", err)
+		t.Fatalf("closed under a model that is held: %v", err)
 	default:
 	}
-	r.Release()
+	models.Release()
 	if err := <-closed; err != nil {
 		t.Error(err)
 	}
-	wantReason(t, s.Prepare(t.Context(), cat, filesOf(file).fetch), "MODELS_CLOSED")
+	_, err = s.Prepare(t.Context(), cat, filesOf(file).fetch)
+	wantReason(t, err, "MODELS_CLOSED")
 }

@@ -85,7 +85,7 @@ func TestAllocationsAreConstant(t *testing.T) {
 // TestAllocationsOfTheLogAreConstant holds the same where each request is logged.
 func TestAllocationsOfTheLogAreConstant(t *testing.T) {
 	log, _ := openLog(t, t.TempDir(), featurelog.Options{})
-	narrow, broad := wide(t, 1, serving.Options{FeatureLog: log}), wide(t, 10, serving.Options{FeatureLog: log})
+	narrow, broad := wide(t, 1, serving.Options{Observe: logging(log)}), wide(t, 10, serving.Options{Observe: logging(log)})
 	narrow.logged()
 	broad.logged()
 	allocationsAreConstant(t, narrow, broad)

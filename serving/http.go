@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"net/http"
 
-	larderv1 "larder/api/larder/v1"
 	"larder/internal/grpcserver"
 	"larder/schema"
 )
@@ -49,20 +48,18 @@ func (s *Server) postFeatures(r *http.Request) ([]byte, error) {
 	if err := readJSON(r, req.featureFields()); err != nil {
 		return nil, err
 	}
-	shape, err := s.generation().jsonShape(req)
+	g, ask := s.Hold(), s.ask()
+	defer g.Release()
+	defer s.free(ask)
+	if err := g.forJSON(ask, req); err != nil {
+		return nil, err
+	}
+	answer, err := g.serveJSON(r, ask, req)
 	if err != nil {
 		return nil, err
 	}
-	c := shape.begin()
-	defer c.end()
-	if err := c.takeJSON(req); err != nil {
-		return nil, err
-	}
-	resp, err := s.getFeatures(r.Context(), c, req.at)
-	if err != nil {
-		return nil, err
-	}
-	return appendFeatures(nil, resp), nil
+	defer answer.Release()
+	return answer.appendFeatures(nil), nil
 }
 
 func (s *Server) postScore(r *http.Request) ([]byte, error) {
@@ -70,28 +67,40 @@ func (s *Server) postScore(r *http.Request) ([]byte, error) {
 	if err := readJSON(r, req.scoreFields()); err != nil {
 		return nil, err
 	}
-	resp, err := s.withModel(req.model, req.version, func(c *call) (*larderv1.GetFeaturesAndScoreResponse, error) {
-		if err := c.takeJSON(req); err != nil {
-			return nil, err
-		}
-		return s.scoreRows(r.Context(), c, asked{at: req.at, returnFeatures: req.returnFeatures, requestID: req.requestID})
-	})
+	g, ask := s.Hold(), s.ask()
+	defer g.Release()
+	defer s.free(ask)
+	if err := g.ForModel(ask, req.model, req.version); err != nil {
+		return nil, err
+	}
+	answer, err := g.serveJSON(r, ask, req)
 	if err != nil {
 		return nil, err
 	}
-	return appendScores(nil, req.model, resp), nil
+	defer answer.Release()
+	return answer.appendScores(nil), nil
 }
 
-func (g *generation) jsonShape(req *jsonRequest) (*shape, error) {
+// forJSON asks for what a request for features names.
+func (g *Generation) forJSON(ask *Ask, req *jsonRequest) error {
 	switch {
 	case req.service != "" && req.features != nil:
-		return nil, schema.Errorf(schema.Invalid, "NO_FEATURES", "the request names both a feature_service and features; say one of them")
+		return schema.Errorf(schema.Invalid, "NO_FEATURES", "the request names both a feature_service and features; say one of them")
 	case req.service != "":
-		return g.serviceShape(req.service)
+		return g.ForService(ask, req.service)
 	case req.features != nil:
-		return g.listShape(req.features)
+		return g.ForFeatures(ask, req.features)
 	}
-	return nil, schema.Errorf(schema.Invalid, "NO_FEATURES", `the request names neither a feature_service nor features; write "feature_service": "NAME"`)
+	return schema.Errorf(schema.Invalid, "NO_FEATURES", `the request names neither a feature_service nor features; write "feature_service": "NAME"`)
+}
+
+// serveJSON answers a request whose values are yet to be read.
+func (g *Generation) serveJSON(r *http.Request, ask *Ask, req *jsonRequest) (*Answer, error) {
+	ask.At, ask.Features, ask.RequestID = req.at, req.returnFeatures, req.requestID
+	if err := ask.takeJSON(req); err != nil {
+		return nil, err
+	}
+	return g.Serve(r.Context(), ask)
 }
 
 // A field is a field of a body: what its value must be, and where it goes.

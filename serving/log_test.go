@@ -48,6 +48,11 @@ func openLog(t testing.TB, dir string, opts featurelog.Options) (log *featurelog
 	}
 }
 
+// logging are the observers of a server whose requests go to a log.
+func logging(log *featurelog.Log) []func(*serving.Scored) {
+	return []func(*serving.Scored){func(s *serving.Scored) { log.Offer(&s.Scored) }}
+}
+
 // logged publishes the definitions that serve, with all requests logged.
 func (s *shop) logged() {
 	s.t.Helper()
@@ -64,7 +69,7 @@ func (s *shop) logged() {
 func TestLogIsWhatTheModelSaw(t *testing.T) {
 	dir := t.TempDir()
 	log, run := openLog(t, dir, featurelog.Options{})
-	s := stockedWith(t, serving.Options{FeatureLog: log})
+	s := stockedWith(t, serving.Options{Observe: logging(log)})
 	s.logged()
 	end := run()
 	if _, err := s.server.GetFeaturesAndScore(t.Context(), risk()); err != nil {
@@ -149,7 +154,7 @@ func texted(a *array.String) (out []string) {
 func TestLogThatNobodyWrites(t *testing.T) {
 	metrics := prometheus.NewRegistry()
 	log, _ := openLog(t, t.TempDir(), featurelog.Options{MaxQueued: 1000, Registerer: metrics})
-	s := stockedWith(t, serving.Options{FeatureLog: log})
+	s := stockedWith(t, serving.Options{Observe: logging(log)})
 	s.logged()
 	const requests = 100
 	for range requests {
@@ -191,7 +196,7 @@ func BenchmarkFeatureLog(b *testing.B) {
 			metrics := prometheus.NewRegistry()
 			log, run := openLog(b, b.TempDir(), featurelog.Options{Registerer: metrics})
 			defer run()()
-			shops := [2]*shop{wide(b, 5, serving.Options{}), wide(b, 5, serving.Options{FeatureLog: log})}
+			shops := [2]*shop{wide(b, 5, serving.Options{}), wide(b, 5, serving.Options{Observe: logging(log)})}
 			shops[1].logged()
 			req := wideRequest(rows, false)
 			var took [2][]time.Duration
@@ -227,7 +232,7 @@ func BenchmarkFeatureLog(b *testing.B) {
 func TestRequestID(t *testing.T) {
 	dir := t.TempDir()
 	log, run := openLog(t, dir, featurelog.Options{})
-	s := stockedWith(t, serving.Options{FeatureLog: log})
+	s := stockedWith(t, serving.Options{Observe: logging(log)})
 	s.listen(grpcserver.Options{})
 	ask := func(id string) string {
 		t.Helper()

@@ -69,6 +69,7 @@ type shop struct {
 	files   map[string][]byte // by SHA-256
 	catalog atomic.Pointer[schema.Catalog]
 	server  *serving.Server
+	shadows *serving.Shadows // of a test of shadows
 	client  larderv1.ServingServiceClient
 	http    string
 }
@@ -76,15 +77,19 @@ type shop struct {
 func open(t testing.TB, opts serving.Options) *shop {
 	t.Helper()
 	s := &shop{t: t, files: map[string][]byte{}, models: scoring.NewSet(library, scoring.SetOptions{})}
-	t.Cleanup(func() { s.check(s.models.Close()) })
+	t.Cleanup(func() {
+		s.server.Close()
+		s.check(s.models.Close())
+	})
 	var err error
 	quiet := slog.New(slog.DiscardHandler)
 	s.store, err = online.Open(t.TempDir(), online.Options{Logger: quiet, WriteBufferBytes: 8 << 20, MinFreeBytes: 1 << 20})
 	s.check(err)
 	t.Cleanup(func() { s.check(s.store.Close()) })
-	s.publish(s.compile(1, s.definitions()))
-	opts.Catalog, opts.Online, opts.Models, opts.Logger = s.catalog.Load, s.store, s.models, quiet
+	opts.Online, opts.Models, opts.Logger = s.store, s.models, quiet
+	opts.ModelFile = func(_ context.Context, digest string) ([]byte, error) { return s.files[digest], nil }
 	s.server = serving.New(opts)
+	s.publish(s.compile(1, s.definitions()))
 	return s
 }
 
@@ -178,9 +183,10 @@ func (s *shop) compile(version int64, defs *schema.Definitions) *schema.Catalog 
 // publish makes a catalog the one that serves, as a registry does.
 func (s *shop) publish(cat *schema.Catalog) {
 	s.t.Helper()
-	s.check(s.models.Prepare(context.Background(), cat, func(_ context.Context, digest string) ([]byte, error) { return s.files[digest], nil }))
+	g, err := s.server.Prepare(context.Background(), cat)
+	s.check(err)
+	s.server.Publish(g)
 	s.catalog.Store(cat)
-	s.models.Commit(cat)
 }
 
 // put stores one row of a view. A key is an int64 or a string; a value nil or of

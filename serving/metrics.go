@@ -11,7 +11,6 @@ type metrics struct {
 	read, score prometheus.Observer
 	rows        *prometheus.CounterVec
 	onDemand    *prometheus.CounterVec
-	shadow      *prometheus.CounterVec
 }
 
 // stageBuckets go from what one row takes to what ten thousand take.
@@ -29,12 +28,9 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 		onDemand: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "larder_on_demand_errors_total", Help: "Values that an expression failed to compute and that are null, by reason.",
 		}, []string{"view", "feature", "reason"}),
-		shadow: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "larder_serving_shadow_rows_total", Help: "Rows offered to shadows, by what became of them: scored, dropped, since too many waited, or failed.",
-		}, []string{"model", "version", "outcome"}),
 	}
 	if registerer != nil {
-		registerer.MustRegister(stages, m.rows, m.onDemand, m.shadow)
+		registerer.MustRegister(stages, m.rows, m.onDemand)
 	}
 	return m
 }

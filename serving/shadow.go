@@ -8,8 +8,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"larder/column"
 	"larder/internal/background"
-	"larder/monitor/featurelog"
+	"larder/monitor"
 	"larder/schema"
 	"larder/scoring"
 	"larder/vector"
@@ -25,59 +28,76 @@ const (
 // a thread for each would cost the request more than all else.
 const gathering = 5 * time.Millisecond
 
-// shadows score what was answered with versions that answer nobody. They take what
-// is left of the cores: what they can't keep up with is dropped.
-type shadows struct {
-	log     *featurelog.Log
-	logger  *slog.Logger
-	metrics *metrics
-	wake    chan struct{} // holds one while something waits and nobody looks
+// ShadowOptions configure Shadows.
+type ShadowOptions struct {
+	// Observe is called with what a shadow scored. Nil: nothing is observed.
+	Observe []func(*Scored)
+	// Logger gets a line at debug for each request that a shadow failed at. Defaults to
+	// none.
+	Logger *slog.Logger
+	// Registerer takes the metric larder_serving_shadow_rows_total. Nil: it is not
+	// registered.
+	Registerer prometheus.Registerer
+}
+
+// Shadows score what was answered with versions that answer nobody. They take what
+// is left of the cores: what they can't keep up with is dropped. They observe a
+// Server, and are safe for concurrent use.
+type Shadows struct {
+	opts ShadowOptions
+	rows *prometheus.CounterVec
+	wake chan struct{} // holds one while something waits and nobody looks
 
 	mu      sync.Mutex
 	waiting []*shadowed
 	bytes   int64 // of those
+	closed  bool  // nobody will score any more
 }
 
-// shadowed is a request that a shadow is to score.
+// A shadow is a version that scores the vectors of another.
+type shadow struct {
+	plan  *schema.Plan
+	model *scoring.Model
+}
+
+// shadowed is a request that a shadow is to score. It has a hold on its generation.
 type shadowed struct {
-	entry   featurelog.Entry // its vectors are those of the version that answered
-	model   *scoring.Model
-	columns []vector.Column // the vectors again, where the shadow takes other inputs
-	bytes   int64
+	of     *Scored // its vectors are those of the version that answered
+	shadow shadow
+	bytes  int64
 }
 
-func newShadows(opts Options, m *metrics) *shadows {
-	return &shadows{wake: make(chan struct{}, 1), log: opts.FeatureLog, logger: opts.Logger, metrics: m}
+// NewShadows returns shadows. They score while Run runs; without it a bounded number of
+// requests waits.
+func NewShadows(opts ShadowOptions) *Shadows {
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Shadows{
+		opts: opts, wake: make(chan struct{}, 1),
+		rows: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "larder_serving_shadow_rows_total", Help: "Rows offered to shadows, by what became of them: scored, dropped, since too many waited, or failed.",
+		}, []string{"model", "version", "outcome"}),
+	}
+	if opts.Registerer != nil {
+		opts.Registerer.MustRegister(s.rows)
+	}
+	return s
 }
 
-// shadowPlans returns the plans of the shadows of a catalog's models.
-func shadowPlans(c *schema.Catalog) map[string][]*schema.Plan {
-	plans := map[string][]*schema.Plan{}
-	for _, p := range c.ModelPlans() {
-		if slices.Contains(p.Model.Shadow, p.ModelVersion.Version) {
-			plans[p.Model.Name] = append(plans[p.Model.Name], p)
+// findShadows finds the shadows of a shape's model.
+func (s *shape) findShadows() {
+	g := s.generation
+	if len(s.plan.Model.Shadow) == 0 {
+		return
+	}
+	for _, p := range g.catalog.ModelPlans() {
+		if p.Model == s.plan.Model && slices.Contains(p.Model.Shadow, p.ModelVersion.Version) {
+			other := shadow{p, g.models.Model(p)}
+			s.shadows = append(s.shadows, other)
+			s.shadowsTakeFeatures = s.shadowsTakeFeatures || !sameInputs(s.model.Binding(), other.model.Binding())
 		}
 	}
-	return plans
-}
-
-// shadowsOf returns the models of the shadows that score a request: those that are
-// logged. One that was unloaded meanwhile is nil.
-func (s *Server) shadowsOf(c *call, l logged) []*scoring.Model {
-	if len(c.shadows) == 0 || !l.wanted {
-		return nil
-	}
-	models := make([]*scoring.Model, len(c.shadows))
-	for i, plan := range c.shadows {
-		models[i], _ = s.opts.Models.Model(plan) // an error says that it was unloaded
-	}
-	return models
-}
-
-// wantColumns tells whether a shadow takes other inputs than the version that
-// answers.
-func (l *logged) wantColumns(served *scoring.Binding) bool {
-	return slices.ContainsFunc(l.shadows, func(m *scoring.Model) bool { return m != nil && !sameInputs(served, m.Binding()) })
 }
 
 // sameInputs tells whether what feeds one model feeds another.
@@ -88,31 +108,25 @@ func sameInputs(a, b *scoring.Binding) bool {
 	return slices.EqualFunc(a.Inputs, b.Inputs, func(x, y scoring.Input) bool { return x.Feature == y.Feature && x.Elem == y.Elem })
 }
 
-// offer gives a request to the shadows, or drops it when too much waits. It never
-// waits.
-func (s *shadows) offer(c *call, e *featurelog.Entry, models []*scoring.Model) {
-	for i, model := range models {
-		plan := c.shadows[i]
-		if model == nil {
-			s.count(plan, "failed", e.Rows)
-			continue
-		}
-		task := &shadowed{entry: *e, model: model, bytes: int64(e.Rows) * int64(len(plan.Features)+len(plan.Views)+1) * 16}
-		task.entry.Plan, task.entry.Role = plan, featurelog.Shadow
-		if columns := c.batch.Columns(); columns != nil {
-			task.columns = ownVectors(columns)
-		}
+// Observe gives a request to the shadows of its model, or drops it when too much
+// waits. It never waits.
+func (s *Shadows) Observe(scored *Scored) {
+	if scored.pinned {
+		return
+	}
+	for _, shadow := range scored.shape.shadows {
+		task := &shadowed{of: scored, shadow: shadow, bytes: int64(scored.Rows) * int64(len(shadow.plan.Features)+len(shadow.plan.Views)+1) * 16}
 		if !s.put(task) {
-			s.count(plan, "dropped", e.Rows)
+			s.count(shadow.plan, "dropped", scored.Rows)
 		}
 	}
 }
 
 // put makes a request wait, unless too much waits.
-func (s *shadows) put(task *shadowed) bool {
+func (s *Shadows) put(task *shadowed) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.waiting) == maxShadowRequests || s.bytes+task.bytes > maxShadowBytes {
+	if s.closed || len(s.waiting) == maxShadowRequests || s.bytes+task.bytes > maxShadowBytes || !task.of.shape.generation.hold() {
 		return false
 	}
 	s.waiting, s.bytes = append(s.waiting, task), s.bytes+task.bytes
@@ -123,7 +137,7 @@ func (s *shadows) put(task *shadowed) bool {
 }
 
 // call lets one who waits for work look.
-func (s *shadows) call() {
+func (s *Shadows) call() {
 	select {
 	case s.wake <- struct{}{}:
 	default: // one was called already
@@ -131,7 +145,7 @@ func (s *shadows) call() {
 }
 
 // next returns a request that waits, and calls another if more do; nil when none does.
-func (s *shadows) next() *shadowed {
+func (s *Shadows) next() *shadowed {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.waiting) == 0 {
@@ -146,23 +160,13 @@ func (s *shadows) next() *shadowed {
 	return task
 }
 
-// ownVectors returns columns that stay when the batch is used again; their values
-// do anyway.
-func ownVectors(columns []vector.Column) []vector.Column {
-	own := slices.Clone(columns)
-	for i := range own {
-		own[i].Valid, own[i].Statuses = slices.Clone(own[i].Valid), nil
-	}
-	return own
+func (s *Shadows) count(p *schema.Plan, outcome string, rows int) {
+	s.rows.WithLabelValues(p.Model.Name, strconv.FormatInt(p.ModelVersion.Version, 10), outcome).Add(float64(rows))
 }
 
-func (s *shadows) count(p *schema.Plan, outcome string, rows int) {
-	s.metrics.shadow.WithLabelValues(p.Model.Name, strconv.FormatInt(p.ModelVersion.Version, 10), outcome).Add(float64(rows))
-}
-
-// run scores until ctx ends, on half of the cores at most and at the lowest
+// Run scores until ctx ends, on half of the cores at most and at the lowest
 // priority. What waits then is scored still.
-func (s *shadows) run(ctx context.Context) error {
+func (s *Shadows) Run(ctx context.Context) error {
 	var workers sync.WaitGroup
 	for range max(1, background.Cores()/2) {
 		workers.Go(func() {
@@ -171,10 +175,14 @@ func (s *shadows) run(ctx context.Context) error {
 		})
 	}
 	workers.Wait()
+	s.mu.Lock()
+	s.closed = true // requests may still end, whose holds nobody would release
+	s.mu.Unlock()
+	s.takeAll()
 	return nil
 }
 
-func (s *shadows) work(ctx context.Context) {
+func (s *Shadows) work(ctx context.Context) {
 	for ended := false; !ended; {
 		select {
 		case <-s.wake:
@@ -182,63 +190,72 @@ func (s *shadows) work(ctx context.Context) {
 		case <-ctx.Done():
 			ended = true
 		}
-		for task := s.next(); task != nil; task = s.next() {
-			s.take(task)
-		}
+		s.takeAll()
+	}
+}
+
+func (s *Shadows) takeAll() {
+	for task := s.next(); task != nil; task = s.next() {
+		s.take(task)
 	}
 }
 
 // patience is how long a shadow may take for one request.
 const patience = 10 * time.Second
 
-func (s *shadows) take(task *shadowed) {
+func (s *Shadows) take(task *shadowed) {
+	defer task.of.shape.generation.Release()
+	plan := task.shadow.plan
 	if err := background.Try(func() error { return s.score(task) }); err != nil {
-		s.count(task.entry.Plan, "failed", task.entry.Rows)
-		s.logger.Debug("a shadow failed", "model", task.entry.Plan.Model.Name, "version", task.entry.Plan.ModelVersion.Version, "error", err)
+		s.count(plan, "failed", task.of.Rows)
+		s.opts.Logger.Debug("a shadow failed", "model", plan.Model.Name, "version", plan.ModelVersion.Version, "error", err)
 		return
 	}
-	s.count(task.entry.Plan, "scored", task.entry.Rows)
+	s.count(plan, "scored", task.of.Rows)
 }
 
-func (s *shadows) score(task *shadowed) error {
+func (s *Shadows) score(task *shadowed) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	e, model := &task.entry, task.model
-	run, err := model.Acquire(e.Rows)
+	run, err := task.shadow.model.Acquire(task.of.Rows)
 	if err != nil {
 		return err
 	}
 	defer run.Release()
 	began := time.Now()
-	task.feed(run)
+	scored := *task.of
+	scored.Plan, scored.Role = task.shadow.plan, monitor.Shadow
+	task.feed(run, &scored)
 	if err := run.Score(ctx); err != nil {
 		return err
 	}
-	e.Scores, e.Latency = slices.Clone(run.Scores()), time.Since(began)
-	s.log.Offer(e)
+	scored.Scores, scored.Latency = slices.Clone(run.Scores()), time.Since(began)
+	for _, observe := range s.opts.Observe {
+		observe(&scored)
+	}
 	return nil
 }
 
-// feed fills the inputs of the shadow, and makes the entry's vectors those that it
+// feed fills the inputs of the shadow, and makes the vectors of scored those that it
 // takes.
-func (t *shadowed) feed(run *scoring.Run) {
-	e, binding := &t.entry, t.model.Binding()
+func (t *shadowed) feed(run *scoring.Run, scored *Scored) {
+	binding := t.shadow.model.Binding()
 	switch {
-	case binding.Dense && e.Dense != nil:
-		copy(run.Dense(), e.Dense)
+	case binding.Dense && t.of.Dense != nil:
+		copy(run.Dense(), t.of.Dense)
 	case binding.Dense:
-		vector.FillDense(run.Dense(), t.columns)
-		e.Dense, e.Tensors = slices.Clone(run.Dense()), nil
+		vector.FillDense(run.Dense(), t.of.features)
+		scored.Dense, scored.Tensors = slices.Clone(run.Dense()), nil
 	default:
-		from := e.Tensors
-		if t.columns != nil {
-			from = t.columns
+		from := t.of.Tensors
+		if t.of.features != nil {
+			from = t.of.features
 		}
-		tensors := make([]vector.Column, len(e.Plan.Features))
-		feedTensors(tensors, binding, run)
-		for _, in := range binding.Inputs {
+		tensors := make([]column.Column, len(t.of.Plan.Features))
+		for i, in := range binding.Inputs {
+			tensors[in.Feature] = run.Input(i)
 			vector.FillTensor(&tensors[in.Feature], &from[in.Feature])
 		}
-		e.Dense, e.Tensors = nil, ownTensors(tensors, e.Rows)
+		scored.Dense, scored.Tensors = nil, ownTensors(tensors, t.of.Rows)
 	}
 }

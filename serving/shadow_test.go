@@ -29,12 +29,17 @@ import (
 func (s *shop) run() (end func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- s.server.Run(ctx) }()
+	go func() { ended <- s.shadows.Run(ctx) }()
 	return func() {
 		s.t.Helper()
 		cancel()
 		s.check(<-ended)
 	}
+}
+
+// newShadows returns shadows whose scores go to a log.
+func newShadows(log *featurelog.Log, metrics prometheus.Registerer) *serving.Shadows {
+	return serving.NewShadows(serving.ShadowOptions{Observe: logging(log), Registerer: metrics})
 }
 
 // shadowed publishes versions 1 and 2 of model "risk", which share the traffic by
@@ -59,7 +64,9 @@ func (s *shop) shadowed() {
 func TestShadowsScoreWhatWasAnswered(t *testing.T) {
 	dir, metrics := t.TempDir(), prometheus.NewRegistry()
 	log, run := openLog(t, dir, featurelog.Options{})
-	s := stockedWith(t, serving.Options{FeatureLog: log, Registerer: metrics})
+	shadows := newShadows(log, metrics)
+	s := stockedWith(t, serving.Options{Observe: append(logging(log), shadows.Observe)})
+	s.shadows = shadows
 	s.shadowed()
 	endLog, end := run(), s.run()
 	request := func(version int64) *larderv1.GetFeaturesAndScoreRequest {
@@ -173,7 +180,9 @@ func eventually(t testing.TB, what string, ask func() bool) {
 func TestShadowsAreShed(t *testing.T) {
 	metrics := prometheus.NewRegistry()
 	log, run := openLog(t, t.TempDir(), featurelog.Options{})
-	s := stockedWith(t, serving.Options{FeatureLog: log, Registerer: metrics})
+	shadows := newShadows(log, metrics)
+	s := stockedWith(t, serving.Options{Observe: append(logging(log), shadows.Observe)})
+	s.shadows = shadows
 	s.shadowed()
 	defer run()()
 	const requests = 600 // more than wait for two shadows
@@ -195,7 +204,9 @@ func TestShadowsAreShed(t *testing.T) {
 func BenchmarkShadow(b *testing.B) {
 	log, run := openLog(b, b.TempDir(), featurelog.Options{})
 	defer run()()
-	s := wide(b, 5, serving.Options{FeatureLog: log})
+	shadows := newShadows(log, prometheus.NewRegistry())
+	s := wide(b, 5, serving.Options{Observe: append(logging(log), shadows.Observe)})
+	s.shadows = shadows
 	s.listen(grpcserver.Options{})
 	defer s.run()()
 	plain := s.catalog.Load().Definitions

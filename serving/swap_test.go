@@ -2,13 +2,13 @@ package serving_test
 
 import (
 	"context"
-	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/column"
 	"larder/internal/grpcserver"
 	"larder/schema"
 	"larder/serving"
@@ -55,31 +55,38 @@ func TestSwapUnderLoad(t *testing.T) {
 	}
 }
 
-// A model that two catalogs have replaced meanwhile is unloaded; the request
-// that was about to use it begins again on the newest.
-func TestARequestThatCatalogsOvertake(t *testing.T) {
+// TestARequestEndsOnItsCatalog: what holds a generation is served by it and its models,
+// however many catalogs came after it; then its models go.
+func TestARequestEndsOnItsCatalog(t *testing.T) {
 	s := stocked(t)
-	old := s.catalog.Load()
-	opts := serving.Options{Online: s.store, Models: s.models, Logger: slog.New(slog.DiscardHandler)}
-	calls := 0
-	opts.Catalog = func() *schema.Catalog {
-		if calls++; calls == 1 {
-			return old
-		}
-		return s.catalog.Load()
-	}
-	for n := int64(2); n <= 3; n++ {
+	old := s.server.Hold()
+	retired, err := old.Catalog().ModelPlan("risk", 1)
+	s.check(err)
+	for n := int64(2); n <= 4; n++ {
 		defs := s.definitions()
 		defs.Models[0].Versions = defs.Models[0].Versions[1:]
 		defs.Models[0].Serve = 2
 		s.publish(s.compile(n, defs))
 	}
-	got, err := serving.New(opts).GetFeaturesAndScore(t.Context(), risk())
-	if err != nil {
-		t.Fatal(err)
+	ask := &serving.Ask{At: at(noon)}
+	s.check(old.ForModel(ask, "risk", 0))
+	ask.Keys.Add("customer_id", column.Column{Type: schema.Int64, Int64s: []int64{1, 2, 3}})
+	ask.Keys.Add("terminal_id", column.Column{Type: schema.String, Strings: []string{"a", "b", "b"}})
+	ask.Request.Add("amount", column.Column{Type: schema.Float64, Float64s: []float64{10, 20, 30}})
+	got, err := old.Serve(t.Context(), ask)
+	s.check(err)
+	if version := got.Plan().Catalog.Version; version != 1 || !slices.Equal(got.Scores, riskScores(1)) {
+		t.Errorf("catalog %d answered %v", version, got.Scores)
 	}
-	if got.GetCatalogVersion() != 3 || !slices.Equal(got.GetScores(), riskScores(2)) {
-		t.Errorf("catalog %d answered %v", got.GetCatalogVersion(), got.GetScores())
+	got.Release()
+	if m, _ := s.server.Model(retired); m != nil {
+		t.Error("the catalog that serves has a version that was retired")
+	}
+	old.Release() // or the test would wait for its models forever
+	newest, err := s.server.GetFeaturesAndScore(t.Context(), risk())
+	s.check(err)
+	if newest.GetCatalogVersion() != 4 || !slices.Equal(newest.GetScores(), riskScores(2)) {
+		t.Errorf("catalog %d answered %v", newest.GetCatalogVersion(), newest.GetScores())
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"pgregory.net/rapid"
 
+	"larder/column"
 	"larder/materialize"
 	"larder/schema"
 	"larder/store/online"
@@ -226,8 +227,8 @@ func (h *histories) serve(rt *rapid.T) [][]answer {
 // read reads the rows of the spine that have a time.
 func (h *histories) read(rt *rapid.T, store *online.Store, t int64, answers [][]answer) {
 	var rows []int
-	keys := vector.Columns{Names: []string{"shop", "id"}, Values: []vector.Column{{Type: schema.String}, {Type: schema.Int64}}}
-	amount := vector.Column{Type: schema.Float64}
+	keys := column.Columns{Names: []string{"shop", "id"}, Values: []column.Column{{Type: schema.String}, {Type: schema.Int64}}}
+	amount := column.Column{Type: schema.Float64}
 	for i, r := range h.spine {
 		if r.t != t {
 			continue
@@ -251,7 +252,7 @@ func (h *histories) read(rt *rapid.T, store *online.Store, t int64, answers [][]
 	if err := b.BindKeys(keys); err != nil {
 		rt.Fatal(err)
 	}
-	if err := b.BindRequest(vector.Columns{Names: []string{"amount"}, Values: []vector.Column{amount}}); err != nil {
+	if err := b.BindRequest(column.Columns{Names: []string{"amount"}, Values: []column.Column{amount}}); err != nil {
 		rt.Fatal(err)
 	}
 	b.WantColumns()

@@ -6,13 +6,13 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 
+	"larder/column"
 	"larder/schema"
-	"larder/vector"
 )
 
 // cell returns the value of a row of a vector's column in the Go form of
 // schema.ParseValue, but for times, which are microseconds; nil is null.
-func cell(c *vector.Column, i int) any {
+func cell(c *column.Column, i int) any {
 	if c.IsNull(i) {
 		return nil
 	}
@@ -27,7 +27,7 @@ func cell(c *vector.Column, i int) any {
 	return list
 }
 
-func element(c *vector.Column, i int) any {
+func element(c *column.Column, i int) any {
 	switch c.Type.Elem() {
 	case schema.Bool:
 		return c.Bools[i]

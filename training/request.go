@@ -9,6 +9,7 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 
+	"larder/column/arrows"
 	"larder/schema"
 	"larder/store/offline"
 	"larder/vector"
@@ -107,7 +108,7 @@ func outputSchema(spine *arrow.Schema, plan *schema.Plan) (*arrow.Schema, error)
 		if spine.HasField(name) {
 			return nil, schema.Errorf(schema.Invalid, "SPINE_COLUMN", "the spine has a column %q, which the set makes for the feature %s; give the spine's another name", name, f.Name)
 		}
-		fields = append(fields, arrow.Field{Name: name, Type: ArrowType(f.Type), Nullable: true})
+		fields = append(fields, arrow.Field{Name: name, Type: arrows.Type(f.Type), Nullable: true})
 	}
 	metadata := spine.Metadata()
 	return arrow.NewSchema(fields, &metadata), nil

@@ -5,6 +5,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
+	"larder/column"
+	"larder/column/arrows"
 	"larder/schema"
 	"larder/vector"
 )
@@ -121,10 +123,10 @@ func (c *spineColumns) bind(batch *vector.Batch, rec arrow.Record) error {
 	return batch.BindRequest(request)
 }
 
-func readColumns(rec arrow.Record, wanted []spineColumn) (vector.Columns, error) {
-	var out vector.Columns
+func readColumns(rec arrow.Record, wanted []spineColumn) (column.Columns, error) {
+	var out column.Columns
 	for _, w := range wanted {
-		column, err := readColumn(rec.Column(w.at), w.want)
+		column, err := arrows.Read(rec.Column(w.at), w.want)
 		if err != nil {
 			return out, schema.Errorf(schema.Invalid, "SPINE_COLUMN_TYPE", "the spine's column %q: %v; it must be %s", w.name, err, w.want)
 		}
@@ -143,30 +145,13 @@ func (c *spineColumns) times(rec arrow.Record, name string, first int64) ([]int6
 		if column.IsNull(i) {
 			return nil, schema.Errorf(schema.Invalid, "NULL_EVENT_TIME", "the spine's column %q is null in row %d; every row needs its time", name, first+int64(i))
 		}
-		micros, fits := toMicros(int64(t), c.unit)
+		micros, fits := arrows.Micros(int64(t), c.unit)
 		if !fits || micros < schema.BeginningOfTime || micros > schema.EndOfTime {
 			return nil, schema.Errorf(schema.Invalid, "EVENT_TIME_RANGE", "the spine's column %q has a time before 4714 BC or after the year 9999 in row %d", name, first+int64(i))
 		}
 		times[i] = micros
 	}
 	return times, nil
-}
-
-// toMicros converts a time to microseconds and tells whether it fits.
-func toMicros(t int64, unit arrow.TimeUnit) (int64, bool) {
-	switch unit {
-	case arrow.Second:
-		return t * 1_000_000, t*1_000_000/1_000_000 == t
-	case arrow.Millisecond:
-		return t * 1000, t*1000/1000 == t
-	case arrow.Nanosecond:
-		micros := t / 1000
-		if t%1000 < 0 {
-			micros--
-		}
-		return micros, true
-	}
-	return t, true
 }
 
 func emptyRecord(s *arrow.Schema) arrow.Record {

@@ -10,6 +10,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 
+	"larder/column/arrows"
 	"larder/schema"
 	"larder/store/offline"
 	"larder/store/record"
@@ -162,7 +163,7 @@ func (w *worker) collect(c *chunk) *built {
 		for _, s := range features[i].Statuses {
 			out.values[i][s]++
 		}
-		a := writeColumn(&features[i])
+		a := arrows.Write(&features[i])
 		defer a.Release()
 		columns = append(columns, a)
 	}

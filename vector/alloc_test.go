@@ -3,6 +3,7 @@ package vector_test
 import (
 	"testing"
 
+	"larder/column"
 	"larder/schema"
 	"larder/vector"
 )
@@ -15,9 +16,9 @@ func TestAllocations(t *testing.T) {
 		return func(b *vector.Batch) { b.SetDense(tensor) }
 	}
 	tensors := func(rows, features int) func(b *vector.Batch) {
-		all := make([]vector.Column, features)
+		all := make([]column.Column, features)
 		for i := range all {
-			all[i] = vector.Column{Type: schema.Float32, Float32s: make([]float32, rows)}
+			all[i] = column.Column{Type: schema.Float32, Float32s: make([]float32, rows)}
 		}
 		return func(b *vector.Batch) { b.SetTensors(all) }
 	}

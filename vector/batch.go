@@ -3,6 +3,7 @@ package vector
 import (
 	"math"
 
+	"larder/column"
 	"larder/schema"
 	"larder/store/row"
 )
@@ -21,24 +22,25 @@ type Batch struct {
 	backfilled bool    // rows that arrived later than the time asked for count too
 
 	keys     row.Keys
-	statuses []schema.Status // of each view and row: view*rows + row
-	ages     []int64         // alike
-	entities []*Column       // of each join key
-	given    []*Column       // of each feature: what the request brings for it, or nil
+	statuses []schema.Status  // of each view and row: view*rows + row
+	ages     []int64          // alike
+	entities []*column.Column // of each join key
+	given    []*column.Column // of each feature: what the request brings for it, or nil
 
 	// What is asked for: any of these.
-	dense   []float32 // rows × features, row by row
-	tensors []Column  // of each feature; of no type where not asked for
-	columns []Column  // of each feature
+	dense   []float32       // rows × features, row by row
+	tensors []column.Column // of each feature; of no type where not asked for
+	columns []column.Column // of each feature
 	// inputsOnly says that columns are there only for what expressions read and
 	// compute, as nobody asked for columns.
 	inputsOnly bool
 
 	// The memory of columns, kept for the next request.
-	ownColumns    []Column
+	ownColumns    []column.Column
 	valid         []bool
 	valueStatuses []schema.Status
-	inputs        Column // the values of columns, where inputsOnly; else they are made anew
+	inputs        column.Column // the values of columns, where inputsOnly
+	fresh         column.Column // those of others, which are made anew for each request
 
 	nulls []null
 	// The bytes of strings, bytes and lists, until all rows were visited: rows
@@ -66,7 +68,7 @@ type missing struct {
 // NewBatch returns a batch of a program, to be reset before its first use.
 func (p *Program) NewBatch() *Batch {
 	return &Batch{
-		program: p, entities: make([]*Column, len(p.plan.Keys)), given: make([]*Column, len(p.features)), failed: make([][failures]int, len(p.expressions)),
+		program: p, entities: make([]*column.Column, len(p.plan.Keys)), given: make([]*column.Column, len(p.features)), failed: make([][failures]int, len(p.expressions)),
 	}
 }
 
@@ -131,7 +133,7 @@ func (b *Batch) SetDense(tensor []float32) {
 // may differ from the feature's where scoring.Bind lets it. Finish has written
 // every element; a null is NaN in tensors of floats. The batch keeps the slice
 // until it is reset.
-func (b *Batch) SetTensors(tensors []Column) {
+func (b *Batch) SetTensors(tensors []column.Column) {
 	b.tensors = tensors
 	b.wantTexts()
 	b.wantInputs()
@@ -150,26 +152,34 @@ func (b *Batch) wantInputs() {
 // and Statuses belong to the batch.
 func (b *Batch) WantColumns() {
 	b.inputsOnly = false
-	b.makeColumns(b.program.all, new(Column))
+	b.fresh = column.Column{}
+	b.makeColumns(b.program.all, &b.fresh)
 }
 
 // makeColumns makes the columns of some features, of values in the memory of slab
 // where it is enough.
-func (b *Batch) makeColumns(features []int, slab *Column) {
+func (b *Batch) makeColumns(features []int, slab *column.Column) {
 	b.ownColumns = resize(b.ownColumns, len(b.program.features))
 	b.valid = resize(b.valid, len(features)*b.rows)
 	b.valueStatuses = resize(b.valueStatuses, len(features)*b.rows)
 	valid, statuses := b.valid[:0], b.valueStatuses[:0]
 	for _, i := range features {
-		b.ownColumns[i] = Column{Type: b.program.features[i].Type, Valid: cut(&valid, b.rows), Statuses: cut(&statuses, b.rows)}
+		b.ownColumns[i] = column.Column{Type: b.program.features[i].Type, Valid: cut(&valid, b.rows), Statuses: cut(&statuses, b.rows)}
 	}
-	setValues(b.ownColumns, features, b.rows, slab)
+	column.Divide(b.ownColumns, features, b.rows, slab)
 	b.columns = b.ownColumns
 	b.wantTexts()
 }
 
+// cut takes the next n values of a slice's memory off it.
+func cut[T any](s *[]T, n int) []T {
+	head := (*s)[:n:n]
+	*s = (*s)[n:cap(*s)]
+	return head
+}
+
 // column returns the column of a feature, or nil where there is none to fill.
-func (b *Batch) column(feature int) *Column {
+func (b *Batch) column(feature int) *column.Column {
 	if b.columns == nil || b.inputsOnly && !b.program.evaluated[feature] {
 		return nil
 	}
@@ -183,7 +193,7 @@ func (b *Batch) wantTexts() {
 
 // Columns returns a column per feature, in the order of the plan; nil unless
 // they were asked for. See WantColumns for what aliases the batch.
-func (b *Batch) Columns() []Column {
+func (b *Batch) Columns() []column.Column {
 	if b.columns == nil || b.inputsOnly {
 		return nil
 	}
@@ -199,6 +209,10 @@ func (b *Batch) Statuses(view int) []schema.Status {
 // Ages returns how old the rows found in a view are, in microseconds; 0 where
 // none was found. It aliases the batch.
 func (b *Batch) Ages(view int) []int64 { return b.ages[view*b.rows : (view+1)*b.rows] }
+
+// Found returns the statuses and ages of all views, as Statuses and Ages do for one: of
+// each view and row, at view*rows + row. They alias the batch.
+func (b *Batch) Found() (statuses []schema.Status, ages []int64) { return b.statuses, b.ages }
 
 // age returns now - eventTime, which is not negative, or as much of it as an
 // int64 holds.

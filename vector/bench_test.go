@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"larder/column"
 	"larder/schema"
 	"larder/vector"
 )
@@ -61,7 +62,7 @@ func benchmark(b *testing.B, want func(rows, features int) func(batch *vector.Ba
 // A request is rows of views of ten float64 features each, without the store.
 type request struct {
 	batch    *vector.Batch
-	entities vector.Columns
+	entities column.Columns
 	stored   []byte // fits each view
 }
 
@@ -95,7 +96,7 @@ func (r *request) answer(t testing.TB, ask func(b *vector.Batch)) {
 	if err := b.BindKeys(r.entities); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.BindRequest(vector.Columns{}); err != nil {
+	if err := b.BindRequest(column.Columns{}); err != nil {
 		t.Fatal(err)
 	}
 	ask(b)
@@ -149,15 +150,15 @@ func expressionRequest(t testing.TB, typ, expr string, rows int) func(ask func(b
 	plan := servicePlan(t, onDemand(t, "od.f:"+typ+"="+expr))
 	batch := program(t, plan).NewBatch()
 	var stored []byte
-	entities := vector.Columns{}
+	entities := column.Columns{}
 	if len(plan.Views) > 0 {
 		stored, entities = build(plan.Views[0].View, 0, storedValues()...), ids(make([]int64, rows)...)
 	}
-	var sent vector.Columns
+	var sent column.Columns
 	values := requestedValues()
 	for i, name := range values.Names {
 		if slices.ContainsFunc(plan.Request, func(f schema.Feature) bool { return f.Name == name }) {
-			sent.Names, sent.Values = append(sent.Names, name), append(sent.Values, column(values.Values[i].Type, slices.Repeat([]any{cell(&values.Values[i], 0)}, rows)))
+			sent.Names, sent.Values = append(sent.Names, name), append(sent.Values, columnOf(values.Values[i].Type, slices.Repeat([]any{cell(&values.Values[i], 0)}, rows)))
 		}
 	}
 	return func(ask func(b *vector.Batch)) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"unicode/utf8"
 
+	"larder/column"
 	"larder/schema"
 )
 
@@ -15,7 +16,7 @@ type value struct {
 }
 
 // check tells whether c is a column of rows values.
-func (v value) check(c *Column, rows int) error {
+func (v value) check(c *column.Column, rows int) error {
 	if !c.Type.Valid() {
 		return schema.Errorf(schema.Invalid, "NO_VALUES", "%s %q comes without values; it is %s", v.noun, v.name, v.want)
 	}
@@ -25,20 +26,20 @@ func (v value) check(c *Column, rows int) error {
 	if c.Valid != nil && len(c.Valid) != rows {
 		return schema.Errorf(schema.Invalid, "ROW_COUNT", "%s %q says of %d values whether they are null; the request has %d rows", v.noun, v.name, len(c.Valid), rows)
 	}
-	if c.Type.IsList() && rows > 0 && (!slices.IsSorted(c.Ends) || int(c.Ends[rows-1]) != c.elements()) {
-		return schema.Errorf(schema.Invalid, "BAD_LIST_ENDS", "%s %q: the ends of its lists must not go down, and the last must be the number of elements, %d", v.noun, v.name, c.elements())
+	if !c.EndsFit() {
+		return schema.Errorf(schema.Invalid, "BAD_LIST_ENDS", "%s %q: the ends of its lists must not go down, and the last must be the number of elements, %d", v.noun, v.name, c.Elements())
 	}
 	return nil
 }
 
-func (v value) wrongType(c *Column) error {
+func (v value) wrongType(c *column.Column) error {
 	return schema.Errorf(schema.Invalid, "VALUE_TYPE", "%s %q is %s; the request sends %s", v.noun, v.name, v.want, c.Type)
 }
 
 // convert returns c as a column of the type wanted: itself, or with each number
 // converted if it fits. An integer becomes a float when it stays exact; a
 // float64 becomes the nearest float32.
-func (v value) convert(c *Column) (*Column, error) {
+func (v value) convert(c *column.Column) (*column.Column, error) {
 	from, to := c.Type.Elem(), v.want.Elem()
 	switch {
 	case c.Type == v.want:
@@ -46,19 +47,19 @@ func (v value) convert(c *Column) (*Column, error) {
 	case c.Type.IsList() != v.want.IsList(), !isNumber(from), !isNumber(to), from == schema.Bool, to == schema.Bool, from.IsFloat() && to.IsInteger():
 		return nil, v.wrongType(c)
 	}
-	out := &Column{Type: v.want, Ends: c.Ends, Valid: c.Valid}
-	out.reserve(to, c.elements())
-	out.resize(c.elements())
-	for i := range c.elements() {
+	out := &column.Column{Type: v.want, Ends: c.Ends, Valid: c.Valid}
+	out.Reserve(c.Elements())
+	out.Resize(c.Elements())
+	for i := range c.Elements() {
 		if !convertNumber(out, c, i) {
-			return nil, schema.Errorf(schema.Invalid, "VALUE_RANGE", "%s %q is %s; %s in row %d does not fit", v.noun, v.name, v.want, c.number(i), c.rowOf(i))
+			return nil, schema.Errorf(schema.Invalid, "VALUE_RANGE", "%s %q is %s; %s in row %d does not fit", v.noun, v.name, v.want, number(c, i), rowOf(c, i))
 		}
 	}
 	return out, nil
 }
 
 // number returns value i of a column of numbers as text.
-func (c *Column) number(i int) []byte {
+func number(c *column.Column, i int) []byte {
 	switch c.Type.Elem() {
 	case schema.Int32:
 		return schema.AppendValue(nil, c.Int32s[i])
@@ -71,7 +72,7 @@ func (c *Column) number(i int) []byte {
 }
 
 // rowOf returns the row that value i is in.
-func (c *Column) rowOf(i int) int {
+func rowOf(c *column.Column, i int) int {
 	if !c.Type.IsList() {
 		return i
 	}
@@ -79,12 +80,12 @@ func (c *Column) rowOf(i int) int {
 }
 
 // convertNumber converts value i and tells whether it fits.
-func convertNumber(out, c *Column, i int) bool {
+func convertNumber(out, c *column.Column, i int) bool {
 	switch c.Type.Elem() {
 	case schema.Int32:
-		return out.convertInt(i, int64(c.Int32s[i]))
+		return convertInt(out, i, int64(c.Int32s[i]))
 	case schema.Int64:
-		return out.convertInt(i, c.Int64s[i])
+		return convertInt(out, i, c.Int64s[i])
 	case schema.Float32:
 		out.Float64s[i] = float64(c.Float32s[i])
 		return true
@@ -94,7 +95,7 @@ func convertNumber(out, c *Column, i int) bool {
 	return !math.IsInf(float64(out.Float32s[i]), 0) || math.IsInf(v, 0)
 }
 
-func (c *Column) convertInt(i int, v int64) bool {
+func convertInt(c *column.Column, i int, v int64) bool {
 	switch c.Type.Elem() {
 	case schema.Int32:
 		c.Int32s[i] = int32(v)
@@ -116,10 +117,10 @@ func isExact(f float64, v int64) bool { return f < 1<<63 && int64(f) == v }
 
 // checkTexts tells whether every string is UTF-8 and nothing is too large to be
 // stored.
-func (v value) checkTexts(c *Column) error {
+func (v value) checkTexts(c *column.Column) error {
 	for i, s := range c.Strings {
 		if !utf8.ValidString(s) {
-			return schema.Errorf(schema.Invalid, "BAD_UTF8", "%s %q is not UTF-8 in row %d; bytes are type bytes", v.noun, v.name, c.rowOf(i))
+			return schema.Errorf(schema.Invalid, "BAD_UTF8", "%s %q is not UTF-8 in row %d; bytes are type bytes", v.noun, v.name, rowOf(c, i))
 		}
 		if len(s) > schema.MaxValueBytes {
 			return v.tooLarge(c, i, len(s))
@@ -133,6 +134,6 @@ func (v value) checkTexts(c *Column) error {
 	return nil
 }
 
-func (v value) tooLarge(c *Column, i, n int) error {
-	return schema.Errorf(schema.Invalid, "VALUE_TOO_LARGE", "%s %q has %d bytes in row %d; at most %d fit", v.noun, v.name, n, c.rowOf(i), schema.MaxValueBytes)
+func (v value) tooLarge(c *column.Column, i, n int) error {
+	return schema.Errorf(schema.Invalid, "VALUE_TOO_LARGE", "%s %q has %d bytes in row %d; at most %d fit", v.noun, v.name, n, rowOf(c, i), schema.MaxValueBytes)
 }

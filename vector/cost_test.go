@@ -46,9 +46,9 @@ func TestValuesThatAreTooLargeForExpressions(t *testing.T) {
 		b := program(t, servicePlan(t, costly(t, expr))).NewBatch()
 		b.Reset(1, now)
 		b.WantColumns()
-		request := named("s", column(schema.String, []any{s}))
+		request := named("s", columnOf(schema.String, []any{s}))
 		if l != nil {
-			request = named("l", column(schema.List(schema.String), []any{l}))
+			request = named("l", columnOf(schema.List(schema.String), []any{l}))
 		}
 		if err := b.BindRequest(request); err != nil {
 			t.Fatal(err)

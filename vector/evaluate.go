@@ -12,6 +12,7 @@ import (
 	"cel.dev/cel-go/common/types/traits"
 	"cel.dev/cel-go/interpreter"
 
+	"larder/column"
 	"larder/schema"
 )
 
@@ -35,7 +36,7 @@ func (f Failure) String() string { return failureNames[f] }
 
 // An evaluation is the row that is evaluated: what expressions read.
 type evaluation struct {
-	columns []Column // of features and inputs
+	columns []column.Column // of features and inputs
 	row     int
 	owners  []string
 }
@@ -87,7 +88,7 @@ func (b *Batch) putComputed(i int, x *expression, r int) {
 		b.failed[i][failureOf(err)]++
 		b.putDefault(x.feature, r, schema.StatusNullValue)
 	default:
-		b.putFitting(i, x, r, b.columns[x.feature].setValue(r, out))
+		b.putFitting(i, x, r, setValue(&b.columns[x.feature], r, out))
 	}
 }
 
@@ -109,10 +110,10 @@ func (b *Batch) copyOut(feature, r int) {
 	}
 	c := &b.columns[feature]
 	if b.dense != nil {
-		b.dense[r*b.program.width+feature] = c.float32At(r)
+		b.dense[r*b.program.width+feature] = float32At(c, r)
 	}
 	if b.tensors != nil {
-		b.tensors[feature].putRow(r, c, r)
+		putRow(&b.tensors[feature], r, c, r)
 	}
 }
 
@@ -131,35 +132,35 @@ func isNone(out *ref.Val) bool {
 }
 
 // setValue sets row r to a result and tells whether it fits the column's type.
-func (c *Column) setValue(r int, v ref.Val) bool {
+func setValue(c *column.Column, r int, v ref.Val) bool {
 	switch v := v.(type) {
 	case types.Bool:
-		return c.setBool(r, bool(v))
+		return setBool(c, r, bool(v))
 	case types.Int:
-		return c.setInteger(r, int64(v))
+		return setInteger(c, r, int64(v))
 	case types.Double:
-		return c.setDouble(r, float64(v))
+		return setDouble(c, r, float64(v))
 	case types.String:
-		return c.setText(r, string(v))
+		return setText(c, r, string(v))
 	case types.Bytes:
 		c.Bytes[r] = v
 		return len(v) <= schema.MaxValueBytes
 	case types.Timestamp:
-		return c.setMoment(r, v.UnixMicro())
+		return setMoment(c, r, v.UnixMicro())
 	case traits.Lister:
-		return c.appendComputed(v)
+		return appendComputed(c, v)
 	}
 	return true
 }
 
 // These are setValue of one type each.
 
-func (c *Column) setBool(r int, v bool) bool {
+func setBool(c *column.Column, r int, v bool) bool {
 	c.Bools[r] = v
 	return true
 }
 
-func (c *Column) setInteger(r int, v int64) bool {
+func setInteger(c *column.Column, r int, v int64) bool {
 	if c.Type == schema.Int64 {
 		c.Int64s[r] = v
 		return true
@@ -168,17 +169,17 @@ func (c *Column) setInteger(r int, v int64) bool {
 	return fitsInt32(v)
 }
 
-func (c *Column) setText(r int, v string) bool {
+func setText(c *column.Column, r int, v string) bool {
 	c.Strings[r] = v
 	return len(v) <= schema.MaxValueBytes
 }
 
-func (c *Column) setMoment(r int, micros int64) bool {
+func setMoment(c *column.Column, r int, micros int64) bool {
 	c.Int64s[r] = micros
 	return micros >= schema.BeginningOfTime && micros <= schema.EndOfTime
 }
 
-func (c *Column) setDouble(r int, v float64) bool {
+func setDouble(c *column.Column, r int, v float64) bool {
 	if c.Type == schema.Float64 {
 		c.Float64s[r] = v
 		return true

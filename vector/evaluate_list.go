@@ -4,6 +4,7 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/traits"
 
+	"larder/column"
 	"larder/schema"
 )
 
@@ -20,10 +21,10 @@ func (b *Batch) evaluateLists(number int, x *expression) error {
 		b.eval.row = r
 		b.putComputed(number, x, r)
 		if c.Statuses[r] != schema.StatusPresent {
-			c.appendList(missing, 0)
+			c.AppendList(missing, 0)
 		}
-		c.Ends[r] = uint32(c.elements())
-		b.computedBytes += c.listBytes(r)
+		c.Ends[r] = uint32(c.Elements())
+		b.computedBytes += c.RowBytes(r)
 		if b.computedBytes > MaxTextBytes {
 			return valuesTooLarge()
 		}
@@ -33,35 +34,18 @@ func (b *Batch) evaluateLists(number int, x *expression) error {
 
 // appendComputed appends the elements of a result and tells whether they fit: each
 // in the type, and all in what another expression may read.
-func (c *Column) appendComputed(list traits.Lister) bool {
+func appendComputed(c *column.Column, list traits.Lister) bool {
 	n := int(list.Size().(types.Int))
 	if n > maxReadElements {
 		return false
 	}
-	elements := newColumn(c.Type.Elem(), n)
+	elements := column.New(c.Type.Elem(), n)
 	for i := range n {
-		if !elements.setValue(i, list.Get(types.Int(i))) {
+		if !setValue(&elements, i, list.Get(types.Int(i))) {
 			return false
 		}
 	}
 	elements.Type, elements.Ends = c.Type, []uint32{uint32(n)}
-	c.appendList(&elements, 0)
+	c.AppendList(&elements, 0)
 	return true
-}
-
-// listBytes returns about how much memory the list of a row takes.
-func (c *Column) listBytes(r int) int {
-	start, end := c.List(r)
-	size := 8 * int(end-start)
-	switch c.Type.Elem() {
-	case schema.String:
-		for _, s := range c.Strings[start:end] {
-			size += len(s)
-		}
-	case schema.Bytes:
-		for _, s := range c.Bytes[start:end] {
-			size += len(s)
-		}
-	}
-	return size
 }

@@ -7,13 +7,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"larder/column"
 	"larder/schema"
 	"larder/vector"
 )
 
 // listed answers a service of on-demand features that read a list l of a request,
 // for rows of it.
-func listed(t *testing.T, views []schema.OnDemandView, sent vector.Columns, rows int) (*vector.Batch, error) {
+func listed(t *testing.T, views []schema.OnDemandView, sent column.Columns, rows int) (*vector.Batch, error) {
 	t.Helper()
 	defs := oneView(t, "unread:bool", "")
 	defs.OnDemandViews, defs.FeatureServices[0].Features = views, nil
@@ -45,7 +46,7 @@ func TestComputedLists(t *testing.T) {
 		}},
 		{Name: "b", Sources: []string{"a"}, Features: []schema.OnDemandFeature{{Name: "size", Type: schema.Int64, Expr: "a.tenths.size()"}}},
 	}
-	sent := named("l", column(schema.List(schema.Int64), []any{[]any{int64(1), int64(2)}, nil, []any{int64(0)}, []any{}, many, []any{int64(1 << 40)}}))
+	sent := named("l", columnOf(schema.List(schema.Int64), []any{[]any{int64(1), int64(2)}, nil, []any{int64(0)}, []any{}, many, []any{int64(1 << 40)}}))
 	b, err := listed(t, views, sent, 6)
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +73,7 @@ func TestComputedLists(t *testing.T) {
 // TestComputedListsThatARequestBrings: nothing is computed then.
 func TestComputedListsThatARequestBrings(t *testing.T) {
 	views := []schema.OnDemandView{{Name: "a", Features: []schema.OnDemandFeature{{Name: "l", Type: schema.List(schema.Float64), Expr: "[1.0]"}}}}
-	b, err := listed(t, views, named("a:l", column(schema.List(schema.Float64), []any{[]any{2.0, 3.0}, nil, []any{4.0}})), 3)
+	b, err := listed(t, views, named("a:l", columnOf(schema.List(schema.Float64), []any{[]any{2.0, 3.0}, nil, []any{4.0}})), 3)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,6 +89,6 @@ func TestComputedListsAreBounded(t *testing.T) {
 		{Name: "l", Type: schema.List(schema.String), Expr: "lists.range(1000).map(x, request.s)"},
 	}}}
 	const rows = 17 // of 4 MB each
-	_, err := listed(t, views, named("s", column(schema.String, slices.Repeat([]any{strings.Repeat("x", 4096)}, rows))), rows)
+	_, err := listed(t, views, named("s", columnOf(schema.String, slices.Repeat([]any{strings.Repeat("x", 4096)}, rows))), rows)
 	wantError(t, err, schema.Exhausted, "VALUES_TOO_LARGE", "take more than 64 MiB")
 }

@@ -9,8 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"larder/column"
 	"larder/schema"
-	"larder/vector"
 )
 
 // An example is one of docs/expressions.md: an expression, and a table of what it
@@ -147,9 +147,9 @@ func (e *example) run(t *testing.T) {
 }
 
 // keys are those of the rows, where the plan has any.
-func (e *example) keys(plan *schema.Plan) vector.Columns {
+func (e *example) keys(plan *schema.Plan) column.Columns {
 	if len(plan.Keys) == 0 {
-		return vector.Columns{}
+		return column.Columns{}
 	}
 	customers := make([]int64, len(e.rows))
 	for i := range customers {
@@ -158,8 +158,8 @@ func (e *example) keys(plan *schema.Plan) vector.Columns {
 	return ids(customers...)
 }
 
-func (e *example) request() vector.Columns {
-	var request vector.Columns
+func (e *example) request() column.Columns {
+	var request column.Columns
 	for i, read := range e.reads[:len(e.reads)-1] {
 		name, isRequest := strings.CutPrefix(read.Name, "request.")
 		if !isRequest {
@@ -169,7 +169,7 @@ func (e *example) request() vector.Columns {
 		for _, row := range e.rows {
 			values = append(values, row[i])
 		}
-		request.Names, request.Values = append(request.Names, name), append(request.Values, column(read.Type, values))
+		request.Names, request.Values = append(request.Names, name), append(request.Values, columnOf(read.Type, values))
 	}
 	return request
 }

@@ -15,6 +15,7 @@ import (
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/ext"
 
+	"larder/column"
 	"larder/schema"
 )
 
@@ -325,14 +326,14 @@ func (f field) value(row any) (any, error) {
 	case schema.Timestamp:
 		return timestamp(c.Int64s[r.row]), nil
 	}
-	if err := c.limitList(r.row); err != nil {
+	if err := limitList(c, r.row); err != nil {
 		return nil, err
 	}
-	return c.celList(r.row), nil
+	return celList(c, r.row), nil
 }
 
 // celList returns the list of a row as CEL has it.
-func (c *Column) celList(row int) ref.Val {
+func celList(c *column.Column, row int) ref.Val {
 	start, end := c.List(row)
 	elements := make([]ref.Val, 0, end-start)
 	for i := start; i < end; i++ {

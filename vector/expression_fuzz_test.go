@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"larder/column"
 	"larder/schema"
 	"larder/vector"
 )
@@ -36,14 +37,14 @@ func FuzzExpression(f *testing.F) {
 		b := program(t, plan).NewBatch()
 		b.Reset(1, now)
 		b.WantColumns()
-		var request vector.Columns
+		var request column.Columns
 		for i := range plan.Inputs {
 			in := &plan.Inputs[i]
 			value := any("text")
 			if in.Type.IsList() {
 				value = []any{"a", "b"}
 			}
-			request.Names, request.Values = append(request.Names, in.Name), append(request.Values, column(in.Type, []any{value}))
+			request.Names, request.Values = append(request.Names, in.Name), append(request.Values, columnOf(in.Type, []any{value}))
 		}
 		if err := b.BindRequest(request); err != nil {
 			t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"larder/column"
 	"larder/schema"
 	"larder/vector"
 )
@@ -29,13 +30,13 @@ func storedValues() []any {
 	}
 }
 
-func requestedValues() vector.Columns {
-	var c vector.Columns
+func requestedValues() column.Columns {
+	var c column.Columns
 	for i, f := range []any{10.0, int64(3), "Bonn", since.Add(90 * time.Minute), nil} {
 		declared := strings.Fields(requested)[i]
 		name, typ, _ := strings.Cut(declared, ":")
 		t, _ := schema.ParseType(typ)
-		c.Names, c.Values = append(c.Names, name), append(c.Values, column(t, []any{f}))
+		c.Names, c.Values = append(c.Names, name), append(c.Values, columnOf(t, []any{f}))
 	}
 	return c
 }
@@ -76,7 +77,7 @@ func computed(t fatal, plan *schema.Plan) (*vector.Batch, error) {
 		}
 	}
 	values := requestedValues()
-	sent := vector.Columns{}
+	sent := column.Columns{}
 	for i, name := range values.Names {
 		for _, f := range plan.Request {
 			if f.Name == name {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"larder/column"
 	"larder/schema"
 	"larder/store/row"
 )
@@ -80,14 +81,14 @@ func (b *Batch) putDefault(feature, r int, status schema.Status) {
 	}
 	if b.tensors != nil && visible {
 		if d.Valid[0] {
-			b.tensors[feature].putRow(r, d, 0)
+			putRow(&b.tensors[feature], r, d, 0)
 		} else {
-			b.tensors[feature].putNull(r)
+			putNull(&b.tensors[feature], r)
 		}
 	}
 	if c := b.column(feature); c != nil {
 		c.Statuses[r], c.Valid[r] = status, d.Valid[0]
-		c.copyRow(r, d, 0)
+		c.CopyRow(r, d, 0)
 	}
 	if m := &b.missing; b.program.strict && visible && (!m.found || r < m.row || r == m.row && feature < m.feature) {
 		*m = missing{true, r, feature, status}
@@ -95,7 +96,7 @@ func (b *Batch) putDefault(feature, r int, status schema.Status) {
 }
 
 // putGiven puts the values that the request brings for a feature.
-func (b *Batch) putGiven(feature int, given *Column) {
+func (b *Batch) putGiven(feature int, given *column.Column) {
 	column := b.column(feature)
 	for r := range b.rows {
 		if given.IsNull(r) {
@@ -104,14 +105,14 @@ func (b *Batch) putGiven(feature int, given *Column) {
 		}
 		visible := feature < b.program.width
 		if b.dense != nil && visible {
-			b.dense[r*b.program.width+feature] = given.float32At(r)
+			b.dense[r*b.program.width+feature] = float32At(given, r)
 		}
 		if b.tensors != nil && visible {
-			b.tensors[feature].putRow(r, given, r)
+			putRow(&b.tensors[feature], r, given, r)
 		}
 		if column != nil {
 			column.Statuses[r], column.Valid[r] = schema.StatusPresent, true
-			column.copyRow(r, given, r)
+			column.CopyRow(r, given, r)
 		}
 	}
 }

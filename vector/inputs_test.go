@@ -6,6 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"larder/column"
 	"larder/schema"
 	"larder/vector"
 )
@@ -75,10 +76,10 @@ func TestTensorsWithExpressions(t *testing.T) {
 		if used.Columns() != nil {
 			t.Fatal("columns that nobody asked for")
 		}
-		tensors := func() []vector.Column {
-			all := make([]vector.Column, len(plan.Features))
+		tensors := func() []column.Column {
+			all := make([]column.Column, len(plan.Features))
 			for i := range all {
-				all[i] = vector.Column{Type: schema.Float64, Float64s: make([]float64, len(rows))}
+				all[i] = column.Column{Type: schema.Float64, Float64s: make([]float64, len(rows))}
 			}
 			return all
 		}

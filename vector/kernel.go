@@ -6,6 +6,7 @@ import (
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
 
+	"larder/column"
 	"larder/schema"
 )
 
@@ -43,22 +44,22 @@ func compileKernel(checked *cel.Ast, p *owners, t schema.Type) kernel {
 	case k.typeOf(e) == nil, !k.typeOf(e).IsExactType(celType(t)):
 		return nil // an optional, which may be none
 	case t.IsFloat():
-		return kernelOf(k.double(e), (*Column).setDouble)
+		return kernelOf(k.double(e), setDouble)
 	case t.IsInteger():
-		return kernelOf(k.integer(e), (*Column).setInteger)
+		return kernelOf(k.integer(e), setInteger)
 	case t == schema.Bool:
-		return kernelOf(k.boolean(e), (*Column).setBool)
+		return kernelOf(k.boolean(e), setBool)
 	case t == schema.String:
-		return kernelOf(k.text(e), (*Column).setText)
+		return kernelOf(k.text(e), setText)
 	case t == schema.Timestamp:
-		return kernelOf(k.moment(e), (*Column).setMoment)
+		return kernelOf(k.moment(e), setMoment)
 	}
 	return nil
 }
 
 // kernelOf returns the kernel that puts a term's values with set, which tells
 // whether a value fits.
-func kernelOf[T any](compute term[T], set func(c *Column, r int, v T) bool) kernel {
+func kernelOf[T any](compute term[T], set func(c *column.Column, r int, v T) bool) kernel {
 	if compute == nil {
 		return nil
 	}

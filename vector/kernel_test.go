@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"larder/column"
 	"larder/schema"
 	"larder/vector"
 )
@@ -114,10 +115,10 @@ func TestKernelsAgainstCEL(t *testing.T) {
 		b := program(t, plan).NewBatch()
 		b.Reset(rows, now)
 		b.WantColumns()
-		var request vector.Columns
+		var request column.Columns
 		for _, f := range plan.Request {
 			drawn := rapid.SliceOfN(extremes(f.Type), rows, rows).Draw(t, f.Name)
-			request.Names, request.Values = append(request.Names, f.Name), append(request.Values, column(f.Type, drawn))
+			request.Names, request.Values = append(request.Names, f.Name), append(request.Values, columnOf(f.Type, drawn))
 		}
 		if err := b.BindRequest(request); err != nil {
 			t.Fatal(err)
@@ -142,7 +143,7 @@ func TestKernelsAgainstCEL(t *testing.T) {
 }
 
 // bitsOf tells a value to the bit, and its status. One NaN is as good as another.
-func bitsOf(c *vector.Column, r int) string {
+func bitsOf(c *column.Column, r int) string {
 	switch v := cell(c, r).(type) {
 	case float64:
 		if !math.IsNaN(v) {

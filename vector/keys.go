@@ -3,13 +3,14 @@ package vector
 import (
 	"slices"
 
+	"larder/column"
 	"larder/schema"
 	"larder/store/row"
 )
 
 // BindKeys takes the request's entity columns, one per join key of the plan,
 // and makes the keys to read. The columns may be let go afterwards.
-func (b *Batch) BindKeys(entities Columns) error {
+func (b *Batch) BindKeys(entities column.Columns) error {
 	plan := b.program.plan
 	for i, name := range entities.Names {
 		at := slices.IndexFunc(plan.Keys, func(k schema.JoinKey) bool { return k.Name == name })
@@ -47,7 +48,7 @@ func keyNames(keys []schema.JoinKey) []string {
 }
 
 // bindKey returns c as a column of keys of the declared type.
-func (b *Batch) bindKey(k schema.JoinKey, c *Column) (*Column, error) {
+func (b *Batch) bindKey(k schema.JoinKey, c *column.Column) (*column.Column, error) {
 	v := value{noun: "join key", name: k.Name, want: k.Type}
 	if err := v.check(c, b.rows); err != nil {
 		return nil, err

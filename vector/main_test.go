@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"larder/column"
 	"larder/schema"
 	"larder/store/row"
 	"larder/vector"
@@ -102,13 +103,13 @@ func strictPlan(t fatal, defs *schema.Definitions) *schema.Plan {
 }
 
 // ids is the entity column of a customer.
-func ids(values ...int64) vector.Columns {
-	return named("customer_id", vector.Column{Type: schema.Int64, Int64s: values})
+func ids(values ...int64) column.Columns {
+	return named("customer_id", column.Column{Type: schema.Int64, Int64s: values})
 }
 
 // named is one column.
-func named(name string, c vector.Column) vector.Columns {
-	return vector.Columns{Names: []string{name}, Values: []vector.Column{c}}
+func named(name string, c column.Column) column.Columns {
+	return column.Columns{Names: []string{name}, Values: []column.Column{c}}
 }
 
 // build returns a row of layout number of a view; a nil leaves a column null.
@@ -141,7 +142,7 @@ func set(b *row.Builder, i int, t schema.Type, value any) {
 	case time.Time:
 		b.SetTimestamp(i, v.UnixMicro())
 	case []any:
-		c := column(t, []any{v})
+		c := columnOf(t, []any{v})
 		switch t.Elem() {
 		case schema.Bool:
 			b.SetBools(i, c.Bools)
@@ -161,10 +162,10 @@ func set(b *row.Builder, i int, t schema.Type, value any) {
 	}
 }
 
-// column makes a column of values in the Go form of schema.ParseValue; nil is
+// columnOf makes a column of values in the Go form of schema.ParseValue; nil is
 // null.
-func column(t schema.Type, values []any) vector.Column {
-	c := vector.Column{Type: t, Valid: make([]bool, len(values))}
+func columnOf(t schema.Type, values []any) column.Column {
+	c := column.Column{Type: t, Valid: make([]bool, len(values))}
 	elements := 0
 	for i, v := range values {
 		c.Valid[i] = v != nil
@@ -182,7 +183,7 @@ func column(t schema.Type, values []any) vector.Column {
 	return c
 }
 
-func push(c *vector.Column, v any) {
+func push(c *column.Column, v any) {
 	switch c.Type.Elem() {
 	case schema.Bool:
 		c.Bools = append(c.Bools, or[bool](v))
@@ -213,7 +214,7 @@ func or[T any](v any) T {
 }
 
 // cell returns the value of row i, in the Go form of schema.ParseValue.
-func cell(c *vector.Column, i int) any {
+func cell(c *column.Column, i int) any {
 	if c.IsNull(i) {
 		return nil
 	}
@@ -227,7 +228,7 @@ func cell(c *vector.Column, i int) any {
 	return list
 }
 
-func element(c *vector.Column, i uint32) any {
+func element(c *column.Column, i uint32) any {
 	switch c.Type.Elem() {
 	case schema.Bool:
 		return c.Bools[i]

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 
+	"larder/column"
 	"larder/schema"
 )
 
@@ -13,7 +14,7 @@ func isNumber(t schema.Type) bool { return t == schema.Bool || t.IsInteger() || 
 
 // setRaw sets row i of a column of bools, numbers or timestamps from its own
 // type in the bytes of a stored row.
-func (c *Column) setRaw(i int, b []byte) {
+func setRaw(c *column.Column, i int, b []byte) {
 	switch c.Type {
 	case schema.Bool:
 		c.Bools[i] = b[0] != 0
@@ -29,56 +30,58 @@ func (c *Column) setRaw(i int, b []byte) {
 }
 
 // putRaw sets row i of a tensor from a stored value of type t.
-func (c *Column) putRaw(i int, t schema.Type, b []byte) {
+func putRaw(c *column.Column, i int, t schema.Type, b []byte) {
 	switch t {
 	case schema.Bool:
-		c.putInt(i, int64(b[0]&1))
+		putInt(c, i, int64(b[0]&1))
 	case schema.Int32:
-		c.putInt(i, int64(int32(binary.LittleEndian.Uint32(b))))
+		putInt(c, i, int64(int32(binary.LittleEndian.Uint32(b))))
 	case schema.Int64, schema.Timestamp:
-		c.putInt(i, int64(binary.LittleEndian.Uint64(b)))
+		putInt(c, i, int64(binary.LittleEndian.Uint64(b)))
 	case schema.Float32:
-		c.putFloat(i, float64(math.Float32frombits(binary.LittleEndian.Uint32(b))))
+		putFloat(c, i, float64(math.Float32frombits(binary.LittleEndian.Uint32(b))))
 	case schema.Float64:
-		c.putFloat(i, math.Float64frombits(binary.LittleEndian.Uint64(b)))
+		putFloat(c, i, math.Float64frombits(binary.LittleEndian.Uint64(b)))
 	}
 }
 
 // putRow sets row i of a tensor from row j of a column.
-func (c *Column) putRow(i int, from *Column, j int) {
+func putRow(c *column.Column, i int, from *column.Column, j int) {
 	switch from.Type {
 	case schema.Bool:
-		c.putInt(i, int64(boolBit(from.Bools[j])))
+		putInt(c, i, int64(boolBit(from.Bools[j])))
 	case schema.Int32:
-		c.putInt(i, int64(from.Int32s[j]))
+		putInt(c, i, int64(from.Int32s[j]))
 	case schema.Int64, schema.Timestamp:
-		c.putInt(i, from.Int64s[j])
+		putInt(c, i, from.Int64s[j])
 	case schema.Float32:
-		c.putFloat(i, float64(from.Float32s[j]))
+		putFloat(c, i, float64(from.Float32s[j]))
 	case schema.Float64:
-		c.putFloat(i, from.Float64s[j])
-	default:
-		c.copyRow(i, from, j)
+		putFloat(c, i, from.Float64s[j])
+	default: // texts, which have no tensor where the model does not ask for them
+		if c.Type == from.Type {
+			c.CopyRow(i, from, j)
+		}
 	}
 }
 
 // putNull sets row i of a tensor to what stands for null: NaN in one of floats.
 // In another it is zero, and models that could see it are refused when they are
 // applied.
-func (c *Column) putNull(i int) {
+func putNull(c *column.Column, i int) {
 	switch c.Type {
 	case schema.Float32, schema.Float64:
-		c.putFloat(i, math.NaN())
+		putFloat(c, i, math.NaN())
 	case schema.String:
 		c.Strings[i] = ""
 	case schema.Bytes:
 		c.Bytes[i] = nil
 	default:
-		c.putInt(i, 0)
+		putInt(c, i, 0)
 	}
 }
 
-func (c *Column) putInt(i int, v int64) {
+func putInt(c *column.Column, i int, v int64) {
 	switch c.Type {
 	case schema.Bool:
 		c.Bools[i] = v != 0
@@ -93,7 +96,7 @@ func (c *Column) putInt(i int, v int64) {
 	}
 }
 
-func (c *Column) putFloat(i int, v float64) {
+func putFloat(c *column.Column, i int, v float64) {
 	switch c.Type {
 	case schema.Float32:
 		c.Float32s[i] = float32(v)
@@ -104,7 +107,7 @@ func (c *Column) putFloat(i int, v float64) {
 
 // float32At returns row i of a column of bools or numbers as a float tensor
 // holds it.
-func (c *Column) float32At(i int) float32 {
+func float32At(c *column.Column, i int) float32 {
 	switch c.Type {
 	case schema.Bool:
 		return float32(boolBit(c.Bools[i]))

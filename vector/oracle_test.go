@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
+	"larder/column"
 	"larder/schema"
 	"larder/store/row"
 	"larder/vector"
@@ -135,11 +136,11 @@ type question struct {
 	late     bool    // rows that arrived later than asked for count
 	keys     [][]any // of each of Plan.Keys: a value per row
 	given    [][]any // of each of Plan.Features: a value per row, or nil
-	entities vector.Columns
-	request  vector.Columns
+	entities column.Columns
+	request  column.Columns
 
 	dense   []float32
-	tensors []vector.Column
+	tensors []column.Column
 }
 
 var nows = []int64{0, 1_700_000_000_000_000, schema.EndOfTime, schema.BeginningOfTime, math.MaxInt64, math.MinInt64}
@@ -158,7 +159,7 @@ func (w *world) drawRequest(t *rapid.T) *question {
 	for _, k := range w.plan.Keys {
 		q.keys = append(q.keys, draw(t, k.Type, 3)) // few, so that some come again
 		q.entities.Names = append(q.entities.Names, k.Name)
-		c := column(k.Type, q.keys[len(q.keys)-1])
+		c := columnOf(k.Type, q.keys[len(q.keys)-1])
 		c.Valid = nil
 		q.entities.Values = append(q.entities.Values, c)
 	}
@@ -176,7 +177,7 @@ func (w *world) drawRequest(t *rapid.T) *question {
 			name = w.plan.Request[f.Request].Name
 		}
 		q.request.Names = append(q.request.Names, name)
-		q.request.Values = append(q.request.Values, column(f.Type, q.given[i]))
+		q.request.Values = append(q.request.Values, columnOf(f.Type, q.given[i]))
 	}
 	for v := range w.plan.Views {
 		for r := range q.rows {
@@ -298,7 +299,7 @@ func (q *question) want(t *rapid.T, batch *vector.Batch) {
 		q.dense = slices.Repeat([]float32{12345}, q.rows*len(q.plan.Features))
 		batch.SetDense(q.dense)
 	}
-	q.tensors = make([]vector.Column, len(q.plan.Features))
+	q.tensors = make([]column.Column, len(q.plan.Features))
 	for i, f := range q.plan.Features {
 		if to := tensorTypes[f.Type]; len(to) > 0 && rapid.IntRange(0, 3).Draw(t, "tensor") > 0 {
 			q.tensors[i] = garbage(rapid.SampledFrom(to).Draw(t, "tensor type"), q.rows)
@@ -319,8 +320,8 @@ var tensorTypes = map[schema.Type][]schema.Type{
 	schema.Timestamp: {schema.Int64},
 }
 
-func garbage(t schema.Type, rows int) vector.Column {
-	return vector.Column{
+func garbage(t schema.Type, rows int) column.Column {
+	return column.Column{
 		Type: t, Bools: slices.Repeat([]bool{true}, rows), Int32s: slices.Repeat([]int32{99}, rows), Int64s: slices.Repeat([]int64{99}, rows),
 		Float32s: slices.Repeat([]float32{99}, rows), Float64s: slices.Repeat([]float64{99}, rows), Strings: slices.Repeat([]string{"garbage"}, rows),
 	}

@@ -5,8 +5,8 @@ import (
 	"math"
 	"slices"
 	"sync/atomic"
-	"time"
 
+	"larder/column"
 	"larder/schema"
 	"larder/store/row"
 )
@@ -18,11 +18,11 @@ type Program struct {
 	views    []viewProgram
 	width    int // of the vector; features from here on are inputs of expressions only
 	features []*schema.PlanFeature
-	defaults []Column       // of each feature: one row, its default or null
-	floats   []float32      // of each feature: its default as a float tensor holds it; NaN for null
-	texts    []int          // the features that are strings, bytes or lists
-	request  map[string]int // the feature that a name in a request means; below 0: ^index in plan.Request of a value that isn't a feature
-	strict   bool           // the model asks to fail when a value is missing
+	defaults []column.Column // of each feature: one row, its default or null
+	floats   []float32       // of each feature: its default as a float tensor holds it; NaN for null
+	texts    []int           // the features that are strings, bytes or lists
+	request  map[string]int  // the feature that a name in a request means; below 0: ^index in plan.Request of a value that isn't a feature
+	strict   bool            // the model asks to fail when a value is missing
 
 	expressions []*expression // in the order of evaluation
 	evaluated   []bool        // the features that expressions read or compute
@@ -86,7 +86,7 @@ func Compile(plan *schema.Plan) (*Program, error) {
 		}
 		c, float := valueColumn(f.Type, f.Default), float32(math.NaN())
 		if f.Default != nil && isNumber(f.Type) {
-			float = c.float32At(0)
+			float = float32At(&c, 0)
 		}
 		p.defaults, p.floats = append(p.defaults, c), append(p.floats, float)
 	}
@@ -183,33 +183,8 @@ func (l *layoutProgram) addRun(m move) {
 
 // valueColumn returns a column of one row that holds v, in the Go form of
 // schema.ParseValue.
-func valueColumn(t schema.Type, v any) Column {
-	c := newColumn(t, 1)
-	c.Valid = []bool{v != nil}
-	switch v := v.(type) {
-	case bool:
-		c.Bools[0] = v
-	case int32:
-		c.Int32s[0] = v
-	case int64:
-		c.Int64s[0] = v
-	case time.Time:
-		c.Int64s[0] = v.UnixMicro()
-	case float32:
-		c.Float32s[0] = v
-	case float64:
-		c.Float64s[0] = v
-	case string:
-		c.Strings[0] = v
-	case []byte:
-		c.Bytes[0] = v
-	case []any:
-		for _, element := range v {
-			one := valueColumn(t.Elem(), element)
-			one.Type, one.Ends = t, []uint32{1}
-			c.appendList(&one, 0)
-		}
-		c.Ends[0] = uint32(len(v))
-	}
+func valueColumn(t schema.Type, v any) column.Column {
+	c := column.Column{Type: t, Valid: []bool{v != nil}}
+	c.AppendValue(v)
 	return c
 }

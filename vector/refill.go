@@ -1,10 +1,14 @@
 package vector
 
-import "math"
+import (
+	"math"
+
+	"larder/column"
+)
 
 // FillDense writes the vectors that Columns returned into a float tensor, rows ×
 // features, as SetDense would have had them.
-func FillDense(tensor []float32, columns []Column) {
+func FillDense(tensor []float32, columns []column.Column) {
 	width := len(columns)
 	for feature := range columns {
 		c := &columns[feature]
@@ -12,7 +16,7 @@ func FillDense(tensor []float32, columns []Column) {
 			if c.IsNull(r) {
 				tensor[r*width+feature] = float32(math.NaN())
 			} else {
-				tensor[r*width+feature] = c.float32At(r)
+				tensor[r*width+feature] = float32At(c, r)
 			}
 		}
 	}
@@ -20,12 +24,12 @@ func FillDense(tensor []float32, columns []Column) {
 
 // FillTensor writes one column that Columns returned into the tensor of its feature,
 // as SetTensors would have had it.
-func FillTensor(tensor, column *Column) {
+func FillTensor(tensor, column *column.Column) {
 	for r := range tensor.Len() {
 		if column.IsNull(r) {
-			tensor.putNull(r)
+			putNull(tensor, r)
 		} else {
-			tensor.putRow(r, column, r)
+			putRow(tensor, r, column, r)
 		}
 	}
 }

@@ -1,11 +1,14 @@
 package vector
 
-import "larder/schema"
+import (
+	"larder/column"
+	"larder/schema"
+)
 
 // BindRequest takes the values that come with the request: those that the plan
 // declares, by name, and values for stored features, as VIEW:FEATURE. It must be
 // called also when there are none. The batch keeps the columns until it is reset.
-func (b *Batch) BindRequest(values Columns) error {
+func (b *Batch) BindRequest(values column.Columns) error {
 	p := b.program
 	for i, name := range values.Names {
 		at, known := p.request[name]

@@ -4,6 +4,7 @@ import (
 	"cel.dev/cel-go/common/cost"
 	"cel.dev/cel-go/common/types"
 
+	"larder/column"
 	"larder/schema"
 )
 
@@ -53,7 +54,7 @@ func limitBytes(n int) error {
 }
 
 // limitList tells whether expressions may read the list of a row.
-func (c *Column) limitList(row int) error {
+func limitList(c *column.Column, row int) error {
 	start, end := c.List(row)
 	if end-start > maxReadElements {
 		return errTooLarge

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math"
 
+	"larder/column"
 	"larder/schema"
 	"larder/store/row"
 )
@@ -38,15 +39,15 @@ func (b *Batch) putTexts() {
 		copies.keep(b.text, t)
 		spans := b.spans[slot*b.rows:][:b.rows]
 		if c := b.column(feature); c != nil {
-			c.setTexts(&copies, spans)
+			setTexts(c, &copies, spans)
 		}
 		if b.tensors != nil && feature < b.program.width {
-			b.tensors[feature].setTexts(&copies, spans)
+			setTexts(&b.tensors[feature], &copies, spans)
 		}
 	}
 }
 
-func (c *Column) setTexts(copies *kept, spans [][2]uint32) {
+func setTexts(c *column.Column, copies *kept, spans [][2]uint32) {
 	switch c.Type {
 	case schema.String:
 		for r, s := range spans {
@@ -75,14 +76,14 @@ func (b *Batch) joinLists() error {
 	return nil
 }
 
-func (b *Batch) joinList(c *Column, slot, feature int, copies *kept) error {
+func (b *Batch) joinList(c *column.Column, slot, feature int, copies *kept) error {
 	t, spans := c.Type.Elem(), b.spans[slot*b.rows:][:b.rows]
 	given, missing := b.given[feature], &b.program.defaults[feature]
 	total := 0
 	for r, s := range spans {
 		switch {
 		case c.Statuses[r] != schema.StatusPresent:
-			total += missing.elements()
+			total += missing.Elements()
 		case given != nil:
 			start, end := given.List(r)
 			total += int(end - start)
@@ -94,26 +95,26 @@ func (b *Batch) joinList(c *Column, slot, feature int, copies *kept) error {
 			total += n
 		}
 	}
-	c.reserve(t, total)
+	c.Reserve(total)
 	for r, s := range spans {
 		switch {
 		case c.Statuses[r] != schema.StatusPresent:
-			c.appendList(missing, 0)
+			c.AppendList(missing, 0)
 		case given != nil:
-			c.appendList(given, r)
+			c.AppendList(given, r)
 		default:
-			if err := c.appendRaw(b.text, s, copies); err != nil {
+			if err := appendRaw(c, b.text, s, copies); err != nil {
 				return err
 			}
 		}
-		c.Ends[r] = uint32(c.elements())
+		c.Ends[r] = uint32(c.Elements())
 	}
 	return nil
 }
 
 // appendRaw appends the elements of the stored list at a span of text. Its
 // length was checked.
-func (c *Column) appendRaw(text []byte, span [2]uint32, copies *kept) error {
+func appendRaw(c *column.Column, text []byte, span [2]uint32, copies *kept) error {
 	list, base := text[span[0]:span[1]], int(span[0])
 	switch c.Type.Elem() {
 	case schema.String:

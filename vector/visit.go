@@ -58,13 +58,13 @@ func (b *Batch) take(v *viewProgram, l *layoutProgram, r int, stored []byte) err
 		}
 		for i := range moves {
 			m := &moves[i]
-			b.columns[m.feature].setRaw(r, stored[m.offset:])
+			setRaw(&b.columns[m.feature], r, stored[m.offset:])
 		}
 	}
 	if b.tensors != nil {
 		for i := range l.fixed {
 			if m := &l.fixed[i]; m.feature < b.program.width {
-				b.tensors[m.feature].putRaw(r, m.kind, stored[m.offset:])
+				putRaw(&b.tensors[m.feature], r, m.kind, stored[m.offset:])
 			}
 		}
 	}

@@ -99,9 +99,7 @@ func (o serveOptions) serve(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	s := new(server)
-	if s.model, err = models.Model(plan); err != nil {
-		return err
-	}
+	s.model = models.Model(plan)
 	if s.features, err = o.lookup(ctx, catalog); err != nil {
 		return err
 	}
@@ -132,19 +130,20 @@ func serveBare(ctx context.Context, l net.Listener, s *server) error {
 	return bare.Serve(l)
 }
 
-func (o serveOptions) load(ctx context.Context, catalog *schema.Catalog) (*scoring.Set, func(), error) {
+func (o serveOptions) load(ctx context.Context, catalog *schema.Catalog) (*scoring.Models, func(), error) {
 	library, err := scoring.Open(scoring.Options{Library: o.library})
 	if err != nil {
 		return nil, nil, err
 	}
-	models := scoring.NewSet(library, scoring.SetOptions{})
-	close := func() { _ = errors.Join(models.Close(), library.Close()) } // the process ends
-	if err := models.Prepare(ctx, catalog, func(context.Context, string) ([]byte, error) { return os.ReadFile(o.file) }); err != nil {
-		close()
-		return nil, nil, err
+	set := scoring.NewSet(library, scoring.SetOptions{})
+	models, err := set.Prepare(ctx, catalog, func(context.Context, string) ([]byte, error) { return os.ReadFile(o.file) })
+	if err != nil {
+		return nil, nil, errors.Join(err, set.Close(), library.Close())
 	}
-	models.Commit(catalog)
-	return models, close, nil
+	return models, func() {
+		models.Release()
+		_ = errors.Join(set.Close(), library.Close()) // the process ends
+	}, nil
 }
 
 func (o serveOptions) lookup(ctx context.Context, catalog *schema.Catalog) (lookup, error) {

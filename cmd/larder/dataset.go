@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/column/arrows"
 	"larder/control"
 	"larder/internal/arrowfile"
 	"larder/schema"
@@ -122,7 +123,7 @@ func buildDataset(cmd *cobra.Command, c *client, command control.SetCommand, spi
 
 // csvTypes returns what a CSV file doesn't say of a spine's columns.
 func csvTypes(plan *larderv1.GetPlanResponse, eventTime string) (map[string]arrow.DataType, error) {
-	types := map[string]arrow.DataType{eventTime: training.ArrowType(schema.Timestamp)}
+	types := map[string]arrow.DataType{eventTime: arrows.Type(schema.Timestamp)}
 	for _, fields := range [][]*larderv1.Field{plan.GetKeys(), plan.GetRequest()} {
 		for _, f := range fields {
 			t, err := schema.ParseType(f.GetType())
@@ -130,7 +131,7 @@ func csvTypes(plan *larderv1.GetPlanResponse, eventTime string) (map[string]arro
 				return nil, err
 			}
 			if !t.IsList() && t != schema.Bytes { // which a CSV file has as text
-				types[f.GetName()] = training.ArrowType(t)
+				types[f.GetName()] = arrows.Type(t)
 			}
 		}
 	}

@@ -35,7 +35,6 @@ import (
 	"larder/store/offline"
 	"larder/store/online"
 	"larder/store/registry"
-	"larder/vector"
 )
 
 var (
@@ -99,6 +98,7 @@ type node struct {
 	features *featurelog.Log // nil when nothing is logged
 	sources  control.Sources // of model versions
 	traffic  *traffic.Router
+	shadows  *serving.Shadows // nil when nothing is logged
 	serving  *serving.Server
 	control  *control.Server
 
@@ -137,7 +137,7 @@ func (n *node) open(ctx context.Context) error {
 		return err
 	}
 	n.models = scoring.NewSet(n.runtime, scoring.SetOptions{Logger: n.log, Registerer: n.metrics})
-	if err := n.openRegistry(ctx); err != nil {
+	if err := n.openRegistry(); err != nil {
 		return err
 	}
 	n.tensors = scoring.NewInferSet(n.models, n.registry.ModelFile)
@@ -159,9 +159,10 @@ func (n *node) open(ctx context.Context) error {
 		Trip: func(model, rollout, reason string) { n.registry.Trip(model, rollout, n.cfg.Name, reason) },
 	})
 	n.serving = serving.New(serving.Options{
-		Catalog: catalog, Online: n.online, Models: n.models, Traffic: n.traffic, FeatureLog: n.features, Logger: n.log, Registerer: n.metrics, MaxRows: n.cfg.MaxRows,
+		Online: n.online, Models: n.models, ModelFile: n.registry.ModelFile, Traffic: n.traffic, Observe: n.observers(),
+		Logger: n.log, Registerer: n.metrics, MaxRows: n.cfg.MaxRows,
 	})
-	return nil
+	return n.registry.Load(ctx)
 }
 
 // openPostgres starts the private cluster of --dev and migrates; a Postgres that
@@ -200,23 +201,17 @@ func (n *node) openPostgres(ctx context.Context) error {
 	return nil
 }
 
-func (n *node) openRegistry(ctx context.Context) error {
-	var err error
+// openRegistry opens the registry. It loads a catalog when what serves one is there.
+func (n *node) openRegistry() (err error) {
 	n.registry, err = registry.Open(n.cfg.Postgres, filepath.Join(n.cfg.Data, registryFolder), registry.Options{
-		Prepare: func(ctx context.Context, c *schema.Catalog) error {
-			if err := vector.CheckExpressions(c); err != nil {
-				return err
-			}
-			return n.models.Prepare(ctx, c, n.registry.ModelFile)
+		Prepare: func(ctx context.Context, c *schema.Catalog) (publish func(), err error) {
+			g, err := n.serving.Prepare(ctx, c)
+			return func() { n.serving.Publish(g) }, err
 		},
-		Published: n.models.Commit,
-		Rows:      n.online,
-		Logger:    n.log,
+		Rows:   n.online,
+		Logger: n.log,
 	})
-	if err != nil {
-		return err
-	}
-	return n.registry.Load(ctx)
+	return err
 }
 
 // run serves until ctx ends or a part fails.
@@ -231,7 +226,7 @@ func (n *node) run(ctx context.Context) error {
 	}
 	larderv1.RegisterServingServiceServer(shell, n.serving)
 	n.inference = inference.New(inference.Options{
-		Catalog: n.registry.Catalog, Models: n.tensors, Serving: n.serving, Ready: n.online.Fault, Version: version,
+		Serving: n.serving, Models: n.tensors, Ready: n.online.Fault, Version: version,
 		MaxRows: n.cfg.MaxRows, MaxMessageBytes: n.cfg.MaxMessage,
 	})
 	inferencev2.RegisterGRPCInferenceServiceServer(shell, n.inference)
@@ -249,7 +244,7 @@ func (n *node) run(ctx context.Context) error {
 		}
 	}
 	n.control = control.New(control.Options{
-		Registry: n.registry, Offline: n.offline, History: n.history, Online: n.online, Runner: n.runner, Models: n.models,
+		Registry: n.registry, Offline: n.offline, History: n.history, Online: n.online, Runner: n.runner, Models: n.models, Model: n.serving.Model,
 		Name: n.cfg.Name, Version: version, DataDir: n.cfg.Data, MaxMessageBytes: n.cfg.MaxMessage, Logger: n.log, Registerer: n.metrics,
 		VerifyEvery: n.cfg.VerifyEvery, VerifySample: n.cfg.VerifySample, Sources: n.sources, FeatureLog: n.features,
 	})
@@ -263,7 +258,9 @@ func (n *node) run(ctx context.Context) error {
 	g.Go(func() error { return n.online.Run(ctx) })
 	g.Go(func() error { return n.control.Run(ctx) })
 	g.Go(func() error { return n.traffic.Run(ctx) })
-	g.Go(func() error { return n.serving.Run(ctx) })
+	if n.shadows != nil {
+		g.Go(func() error { return n.shadows.Run(ctx) })
+	}
 	if n.offline != nil {
 		g.Go(func() error { return n.runner.Run(ctx) })
 	}
@@ -313,6 +310,9 @@ func (n *node) close() error {
 	}
 	if n.registry != nil {
 		n.registry.Close()
+	}
+	if n.serving != nil {
+		n.serving.Close()
 	}
 	if n.models != nil {
 		err = errors.Join(err, n.models.Close())

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"larder/monitor/featurelog"
+	"larder/serving"
 	"larder/store/registry"
 )
 
@@ -40,6 +41,17 @@ func openFeatureLog(n *node) (*featurelog.Log, error) {
 		opts.Table = logTable{n.registry}
 	}
 	return featurelog.Open(n.cfg.FeatureLog, opts)
+}
+
+// observers are those of requests: the feature log, and the shadows, whose scores it
+// gets too.
+func (n *node) observers() []func(*serving.Scored) {
+	if n.features == nil {
+		return nil
+	}
+	log := func(s *serving.Scored) { n.features.Offer(&s.Scored) }
+	n.shadows = serving.NewShadows(serving.ShadowOptions{Observe: []func(*serving.Scored){log}, Logger: n.log, Registerer: n.metrics})
+	return []func(*serving.Scored){n.shadows.Observe, log}
 }
 
 // logFeatures writes the feature log until end is called: after the last request.

@@ -36,38 +36,42 @@ var House = Table{
 
 		"examples/fraud":      {Floor: 2, Imports: []string{"api/larder/v1"}},
 		"models/mlflow":       {Floor: 2, Imports: []string{"schema"}},
+		"column":              {Floor: 2, Imports: []string{"schema"}},
+		"column/arrows":       {Floor: 2, Imports: []string{"column", "schema"}},
+		"column/wire":         {Floor: 2, Imports: []string{"api/larder/v1", "column", "schema"}},
 		"models/folder":       {Floor: 2, Imports: []string{"schema"}},
 		"schema/definitions":  {Floor: 2, Imports: []string{"schema"}},
 		"store/row":           {Floor: 2, Imports: []string{"schema"}},
-		"scoring":             {Floor: 2, Imports: []string{"internal/background", "schema", "scoring/forest"}},
+		"scoring":             {Floor: 3, Imports: []string{"column", "internal/background", "schema", "scoring/forest"}},
 		"models/traffic":      {Floor: 2, Imports: []string{"schema"}},
 		"internal/arrowfile":  {Floor: 2, Imports: []string{"internal/wholefile"}},
 		"internal/grpcserver": {Floor: 2, Imports: []string{"internal/background", "schema"}},
 		"internal/pgtest":     {Floor: 2, Imports: []string{"internal/pgdev"}},
 
-		"vector":                    {Floor: 3, Imports: []string{"schema", "store/row"}},
+		"vector":                    {Floor: 3, Imports: []string{"column", "schema", "store/row"}},
 		"store/online":              {Floor: 3, Imports: []string{"internal/background", "schema", "store/row"}},
-		"store/offline":             {Floor: 3, Imports: []string{"schema", "store/row"}},
+		"store/offline":             {Floor: 3, Imports: []string{"column/arrows", "schema", "store/row"}},
 		"store/record":              {Floor: 3, Imports: []string{"schema", "store/row"}},
 		"store/registry":            {Floor: 3, Imports: []string{"internal/wholefile", "models/traffic", "schema"}},
 		"examples/fraud/fraudload":  {Floor: 3, Imports: []string{"examples/fraud"}},
 		"examples/fraud/fraudscore": {Floor: 3, Imports: []string{"api/larder/v1", "examples/fraud"}},
 
 		"materialize":        {Floor: 4, Imports: []string{"internal/background", "schema", "store/online", "store/record", "store/row"}},
-		"training":           {Floor: 4, Imports: []string{"internal/background", "schema", "store/offline", "store/record", "store/row", "vector"}},
-		"monitor/featurelog": {Floor: 4, Imports: []string{"internal/background", "schema", "vector"}},
-		"serving": {Floor: 5, Imports: []string{
-			"api/larder/v1", "internal/background", "internal/grpcserver", "models/traffic", "monitor/featurelog", "schema", "scoring",
-			"store/online", "store/row", "vector",
+		"training":           {Floor: 4, Imports: []string{"column", "column/arrows", "internal/background", "schema", "store/offline", "store/record", "store/row", "vector"}},
+		"monitor":            {Floor: 5, Imports: []string{"column", "schema"}},
+		"monitor/featurelog": {Floor: 5, Imports: []string{"column", "column/arrows", "internal/background", "monitor", "schema"}},
+		"serving": {Floor: 6, Imports: []string{
+			"api/larder/v1", "column", "column/wire", "internal/background", "internal/grpcserver", "models/traffic", "monitor", "schema",
+			"scoring", "store/online", "store/row", "vector",
 		}},
 		"serving/inference": {Floor: 6, Imports: []string{
-			"api/inference", "api/larder/v1", "internal/grpcserver", "schema", "scoring", "serving",
+			"api/inference", "column", "internal/grpcserver", "schema", "scoring", "serving",
 		}},
 
-		"monitor/verify": {Floor: 5, Imports: []string{"schema", "store/offline", "store/online", "store/record", "store/row", "training", "vector"}},
+		"monitor/verify": {Floor: 5, Imports: []string{"column", "column/arrows", "schema", "store/offline", "store/online", "store/record", "store/row", "training", "vector"}},
 		"control": {Floor: 6, Imports: []string{
-			"api/larder/v1", "internal/background", "internal/grpcserver", "materialize", "models/experiment", "models/folder", "models/mlflow",
-			"models/traffic", "monitor/featurelog", "monitor/verify", "schema", "schema/definitions", "scoring", "store/offline", "store/online",
+			"api/larder/v1", "column/wire", "internal/background", "internal/grpcserver", "materialize", "models/experiment", "models/folder", "models/mlflow",
+			"models/traffic", "monitor", "monitor/featurelog", "monitor/verify", "schema", "schema/definitions", "scoring", "store/offline", "store/online",
 			"store/registry", "training", "vector",
 		}},
 		"bench": {Floor: 7, Imports: []string{
@@ -88,7 +92,7 @@ var House = Table{
 		"github.com/dgraph-io/badger/v4": {"store/online"},
 		"github.com/dgraph-io/ristretto": {"store/online"},
 		"github.com/apache/arrow/go/v17": {
-			"bench", "cmd/larder", "control", "integration", "internal/arrowfile", "materialize", "monitor/featurelog", "monitor/verify",
+			"bench", "cmd/larder", "column/arrows", "control", "integration", "internal/arrowfile", "materialize", "monitor/featurelog", "monitor/verify",
 			"store/offline", "store/record", "training",
 		},
 		"github.com/yalue/onnxruntime_go":         {"scoring"},

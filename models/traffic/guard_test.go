@@ -41,7 +41,9 @@ func watched(t *testing.T, guards schema.Guards) *ramp {
 		},
 		Registerer: r.metrics,
 	})
-	r.split = router.Splits(&schema.Catalog{Definitions: schema.Definitions{Models: []schema.Model{*m}}})["m"]
+	splits := router.Splits(&schema.Catalog{Definitions: schema.Definitions{Models: []schema.Model{*m}}})
+	router.Serve(splits)
+	r.split = splits["m"]
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- router.Run(ctx) }()

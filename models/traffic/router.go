@@ -38,9 +38,8 @@ type Router struct {
 	metrics *metrics
 
 	mu      sync.Mutex
-	version int64             // of the catalog that serves
 	serving map[string]*Split // by model
-	watches map[string]*watch // by rollout
+	watches map[string]*watch // of those, by rollout
 }
 
 // NewRouter returns a router.
@@ -49,28 +48,33 @@ func NewRouter(opts Options) *Router {
 	return &Router{opts: opts, metrics: newMetrics(opts.Registerer), watches: map[string]*watch{}}
 }
 
-// Splits returns the splits of a catalog that begins to serve, by model. What was
-// observed of a ramp that goes on is kept.
+// Splits returns the splits of a catalog, by model, for [Router.Serve] when it begins to
+// serve. They know what was observed of a ramp that goes on.
 func (r *Router) Splits(c *schema.Catalog) map[string]*Split {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	splits, watches := map[string]*Split{}, map[string]*watch{}
+	splits := map[string]*Split{}
 	for i := range c.Definitions.Models {
-		m := &c.Definitions.Models[i]
-		if !m.Splits() {
-			continue
+		if m := &c.Definitions.Models[i]; m.Splits() {
+			splits[m.Name] = r.split(m)
 		}
-		s := r.split(m)
-		splits[m.Name] = s
+	}
+	return splits
+}
+
+// Serve watches the splits of the catalog that serves from now on, instead of those
+// of the one before.
+func (r *Router) Serve(splits map[string]*Split) {
+	watches := map[string]*watch{}
+	for _, s := range splits {
 		if s.watch != nil {
 			watches[s.id] = s.watch
 		}
 	}
-	if c.Version >= r.version { // a request that was late may bring an old one
-		r.version, r.serving, r.watches = c.Version, splits, watches
-		r.metrics.forget()
-	}
-	return splits
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.serving, r.watches = splits, watches
+	r.metrics.forget()
 }
 
 func (r *Router) split(m *schema.Model) *Split {

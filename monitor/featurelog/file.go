@@ -18,9 +18,11 @@ import (
 	"github.com/apache/arrow/go/v17/parquet/compress"
 	"github.com/apache/arrow/go/v17/parquet/pqarrow"
 
+	"larder/column"
+	"larder/column/arrows"
 	"larder/internal/background"
+	"larder/monitor"
 	"larder/schema"
-	"larder/vector"
 )
 
 // batchRows is how many rows are put into columns before they are written.
@@ -35,7 +37,7 @@ type file struct {
 	rows    int
 	begun   time.Time
 
-	columns []column
+	columns []field
 	record  *array.RecordBuilder
 	waiting int // rows in record
 }
@@ -51,11 +53,11 @@ func originOf(p *schema.Plan) arrow.Metadata {
 	return arrow.NewMetadata([]string{SHA256Key, FingerprintKey}, []string{p.ModelVersion.SHA256, p.Catalog.Fingerprint})
 }
 
-// A column is how a value of an entry's row gets into the file.
-type column struct {
+// A field is how a value of an entry's row gets into the file.
+type field struct {
 	name string
 	typ  arrow.DataType
-	put  func(b array.Builder, e *Entry, row int)
+	put  func(b array.Builder, e *entry, row int)
 }
 
 type countingWriter struct {
@@ -70,7 +72,7 @@ func (w *countingWriter) Write(p []byte) (int, error) {
 }
 
 // newFile begins a file of the kind that an entry goes into.
-func newFile(dir string, e *Entry) (*file, error) {
+func newFile(dir string, e *entry) (*file, error) {
 	dir = filepath.Join(dir, e.Plan.Model.Name) // letters, digits and _
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -105,7 +107,7 @@ func newFile(dir string, e *Entry) (*file, error) {
 }
 
 // add appends the rows of an entry.
-func (f *file) add(e *Entry) error {
+func (f *file) add(e *entry) error {
 	f.rows += e.Rows
 	for row := range e.Rows {
 		for i, c := range f.columns {
@@ -155,44 +157,44 @@ func (f *file) abandon() error {
 
 // columnsOf returns the columns of entries like e: of its plan, and of its model's
 // kind of input.
-func columnsOf(e *Entry) []column {
+func columnsOf(e *entry) []field {
 	p := e.Plan
-	var all []column
+	var all []field
 	for _, k := range p.Keys {
-		all = append(all, column{k.Name, arrowType(k.Type), func(b array.Builder, e *Entry, row int) {
+		all = append(all, field{k.Name, arrowType(k.Type), func(b array.Builder, e *entry, row int) {
 			appendNamed(b, &e.Keys, k.Name, k.Type, row)
 		}})
 	}
 	for _, f := range p.Request {
-		all = append(all, column{f.Name, arrowType(f.Type), func(b array.Builder, e *Entry, row int) {
+		all = append(all, field{f.Name, arrowType(f.Type), func(b array.Builder, e *entry, row int) {
 			appendNamed(b, &e.Request, f.Name, f.Type, row)
 		}})
 	}
 	all = append(all, logColumns...)
 	for i := range p.Views {
 		all = append(all,
-			column{"status:" + p.Views[i].Name, arrow.PrimitiveTypes.Int8, func(b array.Builder, e *Entry, row int) {
+			field{"status:" + p.Views[i].Name, arrow.PrimitiveTypes.Int8, func(b array.Builder, e *entry, row int) {
 				b.(*array.Int8Builder).Append(int8(e.Statuses[i*e.Rows+row]))
 			}},
-			column{"age_us:" + p.Views[i].Name, arrow.PrimitiveTypes.Int64, func(b array.Builder, e *Entry, row int) {
+			field{"age_us:" + p.Views[i].Name, arrow.PrimitiveTypes.Int64, func(b array.Builder, e *entry, row int) {
 				b.(*array.Int64Builder).Append(e.Ages[i*e.Rows+row])
 			}})
 	}
 	return append(all, vectorColumns(e)...)
 }
 
-func vectorColumns(e *Entry) []column {
-	var all []column
+func vectorColumns(e *entry) []field {
+	var all []field
 	width := len(e.Plan.Features)
 	for i, f := range e.Plan.Features {
 		name := "vector:" + f.Name
 		if e.Dense != nil {
-			all = append(all, column{name, arrow.PrimitiveTypes.Float32, func(b array.Builder, e *Entry, row int) {
+			all = append(all, field{name, arrow.PrimitiveTypes.Float32, func(b array.Builder, e *entry, row int) {
 				b.(*array.Float32Builder).Append(e.Dense[row*width+i])
 			}})
 		} else if t := e.Tensors[i].Type; t != 0 {
-			all = append(all, column{name, arrowType(t), func(b array.Builder, e *Entry, row int) {
-				appendValue(b, &e.Tensors[i], t, row)
+			all = append(all, field{name, arrowType(t), func(b array.Builder, e *entry, row int) {
+				arrows.Append(b, &e.Tensors[i], t, row)
 			}})
 		}
 	}
@@ -200,35 +202,35 @@ func vectorColumns(e *Entry) []column {
 }
 
 // logColumns are those of every log.
-var logColumns = []column{
-	{"log:time", arrow.FixedWidthTypes.Timestamp_us, func(b array.Builder, e *Entry, _ int) { b.(*array.TimestampBuilder).Append(arrow.Timestamp(e.At)) }},
-	{"log:request_id", arrow.BinaryTypes.String, func(b array.Builder, e *Entry, _ int) { b.(*array.StringBuilder).Append(e.RequestID) }},
-	{"log:row", arrow.PrimitiveTypes.Int32, func(b array.Builder, e *Entry, row int) { b.(*array.Int32Builder).Append(int32(e.number(row))) }},
-	{"log:role", arrow.BinaryTypes.String, func(b array.Builder, e *Entry, _ int) {
-		b.(*array.StringBuilder).Append(string(cmp.Or(e.Role, Serve)))
+var logColumns = []field{
+	{"log:time", arrow.FixedWidthTypes.Timestamp_us, func(b array.Builder, e *entry, _ int) { b.(*array.TimestampBuilder).Append(arrow.Timestamp(e.At)) }},
+	{"log:request_id", arrow.BinaryTypes.String, func(b array.Builder, e *entry, _ int) { b.(*array.StringBuilder).Append(e.RequestID) }},
+	{"log:row", arrow.PrimitiveTypes.Int32, func(b array.Builder, e *entry, row int) { b.(*array.Int32Builder).Append(int32(e.Number(row))) }},
+	{"log:role", arrow.BinaryTypes.String, func(b array.Builder, e *entry, _ int) {
+		b.(*array.StringBuilder).Append(string(cmp.Or(e.Role, monitor.Serve)))
 	}},
-	{"log:overridden", arrow.ListOf(arrow.BinaryTypes.String), func(b array.Builder, e *Entry, _ int) {
+	{"log:overridden", arrow.ListOf(arrow.BinaryTypes.String), func(b array.Builder, e *entry, _ int) {
 		list := b.(*array.ListBuilder)
 		list.Append(true)
 		for _, name := range e.overridden {
 			list.ValueBuilder().(*array.StringBuilder).Append(name)
 		}
 	}},
-	{"log:score", arrow.PrimitiveTypes.Float64, func(b array.Builder, e *Entry, row int) { b.(*array.Float64Builder).Append(e.Scores[row]) }},
-	{"log:latency_us", arrow.PrimitiveTypes.Int64, func(b array.Builder, e *Entry, _ int) { b.(*array.Int64Builder).Append(e.Latency.Microseconds()) }},
-	{"log:model_version", arrow.PrimitiveTypes.Int64, func(b array.Builder, e *Entry, _ int) {
+	{"log:score", arrow.PrimitiveTypes.Float64, func(b array.Builder, e *entry, row int) { b.(*array.Float64Builder).Append(e.Scores[row]) }},
+	{"log:latency_us", arrow.PrimitiveTypes.Int64, func(b array.Builder, e *entry, _ int) { b.(*array.Int64Builder).Append(e.Latency.Microseconds()) }},
+	{"log:model_version", arrow.PrimitiveTypes.Int64, func(b array.Builder, e *entry, _ int) {
 		b.(*array.Int64Builder).Append(e.Plan.ModelVersion.Version)
 	}},
-	{"log:catalog_version", arrow.PrimitiveTypes.Int64, func(b array.Builder, e *Entry, _ int) { b.(*array.Int64Builder).Append(e.Plan.Catalog.Version) }},
+	{"log:catalog_version", arrow.PrimitiveTypes.Int64, func(b array.Builder, e *entry, _ int) { b.(*array.Int64Builder).Append(e.Plan.Catalog.Version) }},
 }
 
 // appendNamed appends a value of a column of the request, as a number of the
 // type that was declared; null where the request has none.
-func appendNamed(b array.Builder, columns *vector.Columns, name string, t schema.Type, row int) {
+func appendNamed(b array.Builder, columns *column.Columns, name string, t schema.Type, row int) {
 	at := slices.Index(columns.Names, name)
 	if at < 0 {
 		b.AppendNull()
 		return
 	}
-	appendValue(b, &columns.Values[at], t, row)
+	arrows.Append(b, &columns.Values[at], t, row)
 }

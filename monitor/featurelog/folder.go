@@ -86,7 +86,7 @@ func (d *folder) takeAll() {
 }
 
 // take writes an entry.
-func (d *folder) take(e *Entry) {
+func (d *folder) take(e *entry) {
 	d.queue.took(e)
 	if d.isFull() {
 		d.metrics.drop(dropDisk, e.Rows)
@@ -104,7 +104,7 @@ func (d *folder) tell(err error, plan *schema.Plan) {
 	d.failing = d.failing || err != nil
 }
 
-func (d *folder) write(e *Entry) error {
+func (d *folder) write(e *entry) error {
 	f := d.files[e.Plan]
 	if f == nil {
 		var err error

@@ -6,11 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"larder/monitor"
 )
 
 // Options tune a Log.
@@ -90,14 +91,10 @@ func (l *Log) queued() (bytes int64) {
 	return bytes
 }
 
-// Offer takes an entry, or drops it where too many wait. It never waits.
-func (l *Log) Offer(e *Entry) {
-	for _, name := range e.Request.Names {
-		if strings.Contains(name, ":") {
-			e.overridden = append(e.overridden, name)
-		}
-	}
-	n := e.bytes()
+// Offer takes a request, or drops it where too many wait. It never waits.
+func (l *Log) Offer(s *monitor.Scored) {
+	e := newEntry(s)
+	n := e.MemoryBytes()
 	if l.folder != nil {
 		l.folder.queue.offer(e, n)
 	}

@@ -3,7 +3,6 @@ package featurelog_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -14,10 +13,10 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/google/go-cmp/cmp"
 
+	"larder/column"
 	"larder/internal/arrowfile"
 	"larder/monitor/featurelog"
 	"larder/schema"
-	"larder/vector"
 )
 
 // TestRoundTrip: what was offered is in the files, the vector bit for bit.
@@ -30,10 +29,10 @@ func TestRoundTrip(t *testing.T) {
 	for i, b := range bits {
 		e.Dense[i] = math.Float32frombits(b)
 	}
-	e.Keys.Values[0] = vector.Column{Type: schema.Int32, Int32s: []int32{1, -2, 3}} // as a client may send them
+	e.Keys.Values[0] = column.Column{Type: schema.Int32, Int32s: []int32{1, -2, 3}} // as a client may send them
 	e.Request.Names = append(e.Request.Names, "spend:n")
 	e.Request.Values[0].Valid = []bool{true, false, true}
-	e.Request.Values = append(e.Request.Values, vector.Column{Type: schema.Int64, Int64s: []int64{4, 5, 6}})
+	e.Request.Values = append(e.Request.Values, column.Column{Type: schema.Int64, Int64s: []int64{4, 5, 6}})
 	e.Statuses = []schema.Status{schema.StatusPresent, schema.StatusNotFound, schema.StatusOutsideMaxAge}
 	r.Offer(e)
 	r.end()
@@ -205,54 +204,4 @@ func TestShareOfTheDisk(t *testing.T) {
 	if _, rows := read(t, dir); rows != 5 {
 		t.Errorf("%d rows", rows)
 	}
-}
-
-// TestSampled: the rate is the share that is logged, and none without one.
-func TestSampled(t *testing.T) {
-	f := func(rate float64, least, most int) {
-		t.Helper()
-		m, n, given := &schema.Model{Log: &schema.ModelLog{Rate: rate}}, 0, 0
-		for i := range 10_000 {
-			if _, logged := featurelog.Sampled(m, ""); logged {
-				n++
-			}
-			if _, logged := featurelog.Sampled(m, fmt.Sprint("order-", i)); logged {
-				given++
-			}
-		}
-		if min(n, given) < least || max(n, given) > most {
-			t.Errorf("rate %v: %d of 10000 drawn, %d given", rate, n, given)
-		}
-	}
-	f(1, 10_000, 10_000)
-	f(0.5, 4_600, 5_400) // more than 8 standard deviations
-	f(0.01, 20, 200)
-	if _, logged := featurelog.Sampled(&schema.Model{}, "order-1"); logged {
-		t.Error("a model without a log is logged")
-	}
-	m := &schema.Model{Log: &schema.ModelLog{Rate: 1}}
-	id, _ := featurelog.Sampled(m, "")
-	other, _ := featurelog.Sampled(m, "")
-	if len(id) != 16 || strings.Trim(id, "0123456789abcdef") != "" || id == other {
-		t.Errorf("drawn ids %q and %q; want 16 hexadecimal digits", id, other)
-	}
-}
-
-// TestGivenIDsDecide: by printf %s ID | sha256sum, which begins with 0baf for order-1,
-// 0.0456 of all there are, with 3d5e for order-2, 0.2397, and with 28ec for order-3, 0.1599.
-func TestGivenIDsDecide(t *testing.T) {
-	f := func(id string, rate float64, want bool) {
-		t.Helper()
-		got, logged := featurelog.Sampled(&schema.Model{Log: &schema.ModelLog{Rate: rate}}, id)
-		if logged != want || got != id {
-			t.Errorf("%s at %v: %q, logged %v", id, rate, got, logged)
-		}
-	}
-	f("order-1", 0.045, false)
-	f("order-1", 0.046, true)
-	f("order-2", 0.239, false)
-	f("order-2", 0.240, true)
-	f("order-3", 0.159, false)
-	f("order-3", 0.160, true)
-	f("order-3", 1, true)
 }

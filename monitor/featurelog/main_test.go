@@ -13,10 +13,11 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"larder/column"
 	"larder/internal/arrowfile"
+	"larder/monitor"
 	"larder/monitor/featurelog"
 	"larder/schema"
-	"larder/vector"
 )
 
 // modelPlan is the plan of a model of two stored features and one of the request.
@@ -43,11 +44,11 @@ func modelPlan(t testing.TB, log *schema.ModelLog) *schema.Plan {
 }
 
 // entry is a request of rows rows.
-func entry(plan *schema.Plan, id uint64, rows int) *featurelog.Entry {
-	e := &featurelog.Entry{
+func entry(plan *schema.Plan, id uint64, rows int) *monitor.Scored {
+	e := &monitor.Scored{
 		Plan: plan, RequestID: fmt.Sprint(id), At: 1_767_268_800_000_000 + int64(id), Rows: rows, Latency: 250 * time.Microsecond,
-		Keys:     vector.Columns{Names: []string{"customer_id"}, Values: []vector.Column{{Type: schema.Int64}}},
-		Request:  vector.Columns{Names: []string{"amount"}, Values: []vector.Column{{Type: schema.Float64}}},
+		Keys:     column.Columns{Names: []string{"customer_id"}, Values: []column.Column{{Type: schema.Int64}}},
+		Request:  column.Columns{Names: []string{"amount"}, Values: []column.Column{{Type: schema.Float64}}},
 		Statuses: make([]schema.Status, rows), Ages: make([]int64, rows), Dense: []float32{},
 	}
 	for i := range rows {

@@ -4,12 +4,13 @@ import (
 	"context"
 	"testing"
 
+	"larder/monitor"
 	"larder/monitor/featurelog"
 	"larder/schema"
 )
 
 // malformed is an entry that can't be written: a column of its keys has no rows.
-func malformed(plan *schema.Plan, id uint64, rows int) *featurelog.Entry {
+func malformed(plan *schema.Plan, id uint64, rows int) *monitor.Scored {
 	e := entry(plan, id, rows)
 	e.Keys.Values[0].Int64s = nil
 	return e
@@ -51,7 +52,7 @@ func TestAPanicOfTheTableDropsItsRowsOnly(t *testing.T) {
 	p := openPostgres(t)
 	r := start(t, "", featurelog.Options{Table: &fragile{postgres: p}})
 	plan := modelPlan(t, &schema.ModelLog{Rate: 1})
-	f := func(e *featurelog.Entry, written int, dropped float64) {
+	f := func(e *monitor.Scored, written int, dropped float64) {
 		t.Helper()
 		r.Offer(e)
 		if err := r.Flush(t.Context()); err != nil {

@@ -15,18 +15,18 @@ const drainEvery = 10 * time.Millisecond
 
 // A queue holds what waits for one that writes. Any number may offer at once.
 type queue struct {
-	entries chan *Entry
+	entries chan *entry
 	bytes   atomic.Int64
 	most    int64 // bytes
 	dropped func(rows int)
 }
 
 func newQueue(most int64, dropped func(rows int)) *queue {
-	return &queue{entries: make(chan *Entry, maxQueuedEntries), most: most, dropped: dropped}
+	return &queue{entries: make(chan *entry, maxQueuedEntries), most: most, dropped: dropped}
 }
 
 // offer takes an entry of n bytes, or drops it. It never waits.
-func (q *queue) offer(e *Entry, n int64) {
+func (q *queue) offer(e *entry, n int64) {
 	if q.bytes.Add(n) <= q.most {
 		select {
 		case q.entries <- e:
@@ -39,4 +39,4 @@ func (q *queue) offer(e *Entry, n int64) {
 }
 
 // took makes room again for what an entry had.
-func (q *queue) took(e *Entry) { q.bytes.Add(-e.bytes()) }
+func (q *queue) took(e *entry) { q.bytes.Add(-e.MemoryBytes()) }

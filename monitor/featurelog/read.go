@@ -17,6 +17,8 @@ import (
 	parquetfile "github.com/apache/arrow/go/v17/parquet/file"
 	"github.com/apache/arrow/go/v17/parquet/metadata"
 	"github.com/apache/arrow/go/v17/parquet/pqarrow"
+
+	"larder/monitor"
 )
 
 // A Query says which rows of a log are read.
@@ -32,7 +34,7 @@ type Query struct {
 type Scored struct {
 	RequestID    string
 	Row          int32
-	Role         Role
+	Role         monitor.Role
 	ModelVersion int64
 	At           int64 // microseconds since 1970 UTC
 	Score        float64
@@ -54,7 +56,7 @@ func (l *Log) Read(ctx context.Context, q Query, visit func(*Scored) error) erro
 		if err != nil {
 			return fmt.Errorf("request %q: %w", r.RequestID, err)
 		}
-		return visit(&Scored{r.RequestID, r.Row, Role(r.Role), r.ModelVersion, r.At, r.Score, sent})
+		return visit(&Scored{r.RequestID, r.Row, monitor.Role(r.Role), r.ModelVersion, r.At, r.Score, sent})
 	})
 }
 
@@ -180,7 +182,7 @@ func readRecord(rec arrow.Record, q Query, visit func(*Scored) error) error {
 		if micros := int64(at.Value(i)); micros < q.From || micros > q.Until {
 			continue
 		}
-		s := &Scored{id.Value(i), row.Value(i), Role(role.Value(i)), version.Value(i), int64(at.Value(i)), score.Value(i), sentTexts(sent, i)}
+		s := &Scored{id.Value(i), row.Value(i), monitor.Role(role.Value(i)), version.Value(i), int64(at.Value(i)), score.Value(i), sentTexts(sent, i)}
 		if err := visit(s); err != nil {
 			return err
 		}

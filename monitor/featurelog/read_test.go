@@ -12,8 +12,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"larder/column"
+	"larder/monitor"
 	"larder/monitor/featurelog"
-	"larder/vector"
 )
 
 // scoredText is a row as text, the score by its bits.
@@ -38,10 +39,10 @@ func TestRead(t *testing.T) {
 		e.At = int64(i)
 		e.RequestID = strings.ReplaceAll(e.RequestID, "\x00", "")
 		if i%3 == 0 {
-			e.Role = featurelog.Shadow
+			e.Role = monitor.Shadow
 		}
 		for row := range e.Rows {
-			s := &featurelog.Scored{RequestID: e.RequestID, Row: int32(row), Role: featurelog.Serve, ModelVersion: plan.ModelVersion.Version, At: e.At, Score: e.Scores[row]}
+			s := &featurelog.Scored{RequestID: e.RequestID, Row: int32(row), Role: monitor.Serve, ModelVersion: plan.ModelVersion.Version, At: e.At, Score: e.Scores[row]}
 			if e.Role != "" {
 				s.Role = e.Role
 			}
@@ -100,7 +101,7 @@ func TestRead(t *testing.T) {
 
 const null = "null!"
 
-func sentText(c vector.Column, row int) string {
+func sentText(c column.Column, row int) string {
 	one := cells(c)[row]
 	if one == nil {
 		return null

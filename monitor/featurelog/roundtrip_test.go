@@ -17,9 +17,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"pgregory.net/rapid"
 
+	"larder/column"
+	"larder/monitor"
 	"larder/monitor/featurelog"
 	"larder/schema"
-	"larder/vector"
 )
 
 // everyType are the types that a request value may have and a model may take.
@@ -50,8 +51,8 @@ func typedPlan(t testing.TB) *schema.Plan {
 }
 
 // drawColumn draws rows values of a type; floats of any bits.
-func drawColumn(t *rapid.T, typ schema.Type, rows int, nullable bool) vector.Column {
-	c := vector.Column{Type: typ}
+func drawColumn(t *rapid.T, typ schema.Type, rows int, nullable bool) column.Column {
+	c := column.Column{Type: typ}
 	for range rows {
 		switch typ {
 		case schema.Bool:
@@ -75,7 +76,7 @@ func drawColumn(t *rapid.T, typ schema.Type, rows int, nullable bool) vector.Col
 }
 
 // cells are the values of a column as bits; nil is null.
-func cells(c vector.Column) (out []any) {
+func cells(c column.Column) (out []any) {
 	for i := range c.Len() {
 		switch {
 		case c.IsNull(i):
@@ -125,9 +126,9 @@ func readCells(t *testing.T, a arrow.Array) (out []any) {
 }
 
 // drawEntries are 300 requests of typedPlan, always the same.
-func drawEntries(plan *schema.Plan) []*featurelog.Entry {
-	return rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) *featurelog.Entry {
-		e := &featurelog.Entry{Plan: plan, RequestID: rapid.String().Draw(rt, "id"), Rows: rapid.IntRange(1, 20).Draw(rt, "rows")}
+func drawEntries(plan *schema.Plan) []*monitor.Scored {
+	return rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) *monitor.Scored {
+		e := &monitor.Scored{Plan: plan, RequestID: rapid.String().Draw(rt, "id"), Rows: rapid.IntRange(1, 20).Draw(rt, "rows")}
 		for i, typ := range everyType {
 			e.Tensors = append(e.Tensors, drawColumn(rt, typ, e.Rows, false))
 			e.Request.Names = append(e.Request.Names, plan.Request[i].Name)
@@ -154,7 +155,7 @@ func TestEveryBit(t *testing.T) {
 	}
 	first := 0
 	for _, e := range entries {
-		same := func(name string, want vector.Column) {
+		same := func(name string, want column.Column) {
 			t.Helper()
 			at := all[0].Schema().FieldIndices(name)
 			got := array.NewSlice(all[0].Column(at[0]), int64(first), int64(first+e.Rows))
@@ -163,7 +164,7 @@ func TestEveryBit(t *testing.T) {
 				t.Errorf("%s (-want +got):\n%s", name, diff)
 			}
 		}
-		same("log:score", vector.Column{Type: schema.Float64, Float64s: e.Scores})
+		same("log:score", column.Column{Type: schema.Float64, Float64s: e.Scores})
 		for i, f := range plan.Features {
 			same("vector:"+f.Name, e.Tensors[i])
 			same(plan.Request[i].Name, e.Request.Values[i])

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"larder/internal/background"
+	"larder/monitor"
 )
 
 // A Table keeps rows elsewhere than in files: in Postgres. One goroutine adds to it.
@@ -107,7 +108,7 @@ func (t *table) takeAll(ctx context.Context) {
 	}
 }
 
-func (t *table) take(ctx context.Context, e *Entry) {
+func (t *table) take(ctx context.Context, e *entry) {
 	t.queue.took(e)
 	err := background.Try(func() error {
 		t.waiting = appendRows(t.waiting, e)
@@ -174,11 +175,11 @@ func (t *table) dropOld(ctx context.Context) {
 }
 
 // appendRows appends the rows of an entry. Their vectors are the entry's.
-func appendRows(rows []Row, e *Entry) []Row {
+func appendRows(rows []Row, e *entry) []Row {
 	p := e.Plan
 	for i := range e.Rows {
 		r := Row{
-			RequestID: e.RequestID, Row: int32(e.number(i)), Role: string(cmp.Or(e.Role, Serve)), Model: p.Model.Name, ModelVersion: p.ModelVersion.Version,
+			RequestID: e.RequestID, Row: int32(e.Number(i)), Role: string(cmp.Or(e.Role, monitor.Serve)), Model: p.Model.Name, ModelVersion: p.ModelVersion.Version,
 			CatalogVersion: p.Catalog.Version, At: e.At, Latency: e.Latency, Score: e.Scores[i], Overridden: e.overridden,
 			Keys: columnsJSON(&e.Keys, i), Request: columnsJSON(&e.Request, i),
 		}

@@ -11,12 +11,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"larder/column"
 	"larder/internal/pgtest"
 	"larder/migrations"
 	"larder/monitor/featurelog"
 	"larder/schema"
 	"larder/store/registry"
-	"larder/vector"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -88,7 +88,7 @@ func TestTable(t *testing.T) {
 	e := entry(plan, math.MaxUint64, 2)
 	e.Dense[1] = math.Float32frombits(0x7fc00001)
 	e.Request.Names = append(e.Request.Names, "spend:n")
-	e.Request.Values = append(e.Request.Values, vector.Column{Type: schema.Float64, Float64s: []float64{math.Inf(-1), 0.1}, Valid: []bool{true, true}})
+	e.Request.Values = append(e.Request.Values, column.Column{Type: schema.Float64, Float64s: []float64{math.Inf(-1), 0.1}, Valid: []bool{true, true}})
 	e.Statuses = []schema.Status{schema.StatusPresent, schema.StatusNotFound}
 	r.Offer(e)
 	r.end()
@@ -128,7 +128,7 @@ func TestTable(t *testing.T) {
 }
 
 // readJSON is the column of one value that a JSON object of the table has by a name.
-func readJSON(t *testing.T, object []byte, name string, typ schema.Type) vector.Column {
+func readJSON(t *testing.T, object []byte, name string, typ schema.Type) column.Column {
 	t.Helper()
 	var values map[string]json.RawMessage
 	if err := json.Unmarshal(object, &values); err != nil {
@@ -136,7 +136,7 @@ func readJSON(t *testing.T, object []byte, name string, typ schema.Type) vector.
 	}
 	raw := string(values[name])
 	if raw == "null" {
-		return vector.Column{Type: typ, Bools: make([]bool, 1), Int32s: make([]int32, 1), Int64s: make([]int64, 1), Float32s: make([]float32, 1), Float64s: make([]float64, 1), Strings: make([]string, 1), Valid: []bool{false}}
+		return column.Column{Type: typ, Bools: make([]bool, 1), Int32s: make([]int32, 1), Int64s: make([]int64, 1), Float32s: make([]float32, 1), Float64s: make([]float64, 1), Strings: make([]string, 1), Valid: []bool{false}}
 	}
 	float := func(bits int) uint64 {
 		text := strings.Trim(raw, `"`)
@@ -159,7 +159,7 @@ func readJSON(t *testing.T, object []byte, name string, typ schema.Type) vector.
 		}
 		return math.Float64bits(v)
 	}
-	c := vector.Column{Type: typ}
+	c := column.Column{Type: typ}
 	var err error
 	switch typ {
 	case schema.Bool:
@@ -212,7 +212,7 @@ func TestEveryBitOfTable(t *testing.T) {
 		}
 		for i, f := range plan.Features {
 			typ := everyType[i]
-			for _, got := range []struct{ from, read vector.Column }{
+			for _, got := range []struct{ from, read column.Column }{
 				{e.Tensors[i], readJSON(t, inputs, f.Name, typ)}, {e.Request.Values[i], readJSON(t, request, plan.Request[i].Name, typ)},
 			} {
 				if want, read := cells(got.from)[row], cells(got.read)[0]; want != read {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"larder/column"
 	"larder/schema"
 	"larder/store/row"
 	"larder/training"
@@ -33,7 +34,7 @@ func (c *checker) serve(ctx context.Context, keys keyValues, mark int64) (*serve
 	if err := s.batch.BindKeys(keys.columns(c.view.Keys)); err != nil {
 		return nil, err
 	}
-	if err := s.batch.BindRequest(vector.Columns{}); err != nil {
+	if err := s.batch.BindRequest(column.Columns{}); err != nil {
 		return nil, err
 	}
 	s.batch.WantColumns()
@@ -124,7 +125,7 @@ func (c *checker) compareRow(s *served, i int, trained *vector.Batch, j int, the
 	}
 	a, b := s.batch.Columns(), trained.Columns()
 	for f := range a {
-		if a[f].Statuses[i] == b[f].Statuses[j] && sameValue(&a[f], i, &b[f], j) {
+		if a[f].Statuses[i] == b[f].Statuses[j] && a[f].EqualRow(i, &b[f], j) {
 			continue
 		}
 		if d.features = append(d.features, f); len(d.features) == 1 {

@@ -7,9 +7,9 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
+	"larder/column"
+	"larder/column/arrows"
 	"larder/schema"
-	"larder/training"
-	"larder/vector"
 )
 
 type arrowRecord = arrow.Record
@@ -27,8 +27,8 @@ func (k keyValues) of(differ []different) keyValues {
 }
 
 // columns returns the keys as the columns of a request.
-func (k keyValues) columns(joinKeys []schema.JoinKey) vector.Columns {
-	out := vector.Columns{Values: make([]vector.Column, len(joinKeys))}
+func (k keyValues) columns(joinKeys []schema.JoinKey) column.Columns {
+	out := column.Columns{Values: make([]column.Column, len(joinKeys))}
 	for i, key := range joinKeys {
 		out.Names = append(out.Names, key.Name)
 		out.Values[i].Type = key.Type
@@ -41,7 +41,7 @@ func (k keyValues) columns(joinKeys []schema.JoinKey) vector.Columns {
 	return out
 }
 
-func push(c *vector.Column, value any) {
+func push(c *column.Column, value any) {
 	switch v := value.(type) {
 	case bool:
 		c.Bools = append(c.Bools, v)
@@ -65,9 +65,9 @@ const timeColumn = "event time"
 func (k keyValues) spine(joinKeys []schema.JoinKey, times []int64) array.RecordReader {
 	fields := make([]arrow.Field, 0, len(joinKeys)+1)
 	for _, key := range joinKeys {
-		fields = append(fields, arrow.Field{Name: key.Name, Type: training.ArrowType(key.Type)})
+		fields = append(fields, arrow.Field{Name: key.Name, Type: arrows.Type(key.Type)})
 	}
-	fields = append(fields, arrow.Field{Name: timeColumn, Type: training.ArrowType(schema.Timestamp)})
+	fields = append(fields, arrow.Field{Name: timeColumn, Type: arrows.Type(schema.Timestamp)})
 	b := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema(fields, nil))
 	defer b.Release()
 	b.Reserve(len(k))

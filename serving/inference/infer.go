@@ -2,7 +2,6 @@ package inference
 
 import (
 	"context"
-	"errors"
 	"strconv"
 
 	inferencev2 "larder/api/inference"
@@ -36,46 +35,34 @@ func parseVersion(version string) (int64, error) {
 	return n, nil
 }
 
-// infer runs a model. A request that two new catalogs overtook finds its model
-// unloaded: it begins again on the newest.
+// infer runs a model.
 func (s *Server) infer(ctx context.Context, req *request) (*answer, error) {
-	for {
-		plan, name, err := s.plan(req.model, req.version)
-		if err != nil {
-			return nil, err
-		}
-		if name.features {
-			return s.inferFeatures(ctx, plan, name.version, req)
-		}
-		out, err := s.inferTensors(ctx, plan, req)
-		if err == nil {
-			return &answer{
-				model: req.model, version: strconv.FormatInt(plan.ModelVersion.Version, 10), id: req.id,
-				catalog: plan.Catalog.Version, outputs: out,
-			}, nil
-		}
-		if !overtaken(err) || s.opts.Catalog() == plan.Catalog {
-			return nil, err
-		}
+	g := s.opts.Serving.Hold()
+	defer g.Release()
+	plan, name, err := planOf(g, req.model, req.version)
+	if err != nil {
+		return nil, err
 	}
-}
-
-func overtaken(err error) bool {
-	var said *schema.Error
-	return errors.As(err, &said) && (said.Reason == "MODEL_NOT_LOADED" || said.Reason == "MODEL_UNLOADED")
-}
-
-func (s *Server) inferTensors(ctx context.Context, plan *schema.Plan, req *request) ([]scoring.Array, error) {
+	if name.features {
+		return inferFeatures(ctx, g, name, req)
+	}
 	for i := range req.inputs {
 		if rows := req.inputs[i].Dims[0]; rows > int64(s.opts.MaxRows) {
 			return nil, schema.Errorf(schema.Exhausted, "TOO_MANY_ROWS", "the request has %d rows; at most %d fit, split it", rows, s.opts.MaxRows)
 		}
 	}
-	model, err := s.opts.Models.Model(ctx, plan)
+	model, err := s.opts.Models.Model(ctx, g.Model(plan), plan)
 	if err != nil {
 		return nil, err
 	}
-	return model.Infer(ctx, req.inputs, req.outputs)
+	out, err := model.Infer(ctx, req.inputs, req.outputs)
+	if err != nil {
+		return nil, err
+	}
+	return &answer{
+		model: req.model, version: strconv.FormatInt(plan.ModelVersion.Version, 10), id: req.id,
+		catalog: plan.Catalog.Version, outputs: out,
+	}, nil
 }
 
 // readRequest reads a gRPC request, whose raw contents the result aliases.

@@ -105,6 +105,7 @@ func open(t testing.TB, shell grpcserver.Options) *shop {
 	s := &shop{t: t, files: map[string][]byte{}, models: scoring.NewSet(library, scoring.SetOptions{})}
 	tensors := scoring.NewInferSet(s.models, s.file)
 	t.Cleanup(func() {
+		s.serving.Close()
 		s.check(s.models.Close())
 		tensors.Close()
 	})
@@ -113,11 +114,11 @@ func open(t testing.TB, shell grpcserver.Options) *shop {
 	s.store, err = online.Open(t.TempDir(), online.Options{Logger: quiet, WriteBufferBytes: 8 << 20, MinFreeBytes: 1 << 20})
 	s.check(err)
 	t.Cleanup(func() { s.check(s.store.Close()) })
+	s.serving = serving.New(serving.Options{Online: s.store, Models: s.models, ModelFile: s.file, Logger: quiet})
 	s.publish(s.compile(1, s.definitions()))
 	s.put("spend", noon-minute, []any{int64(1)}, int64(7), 1.5)
 	s.put("pair", noon-minute, []any{int64(1), "a"}, int32(11))
-	s.serving = serving.New(serving.Options{Catalog: s.catalog.Load, Online: s.store, Models: s.models, Logger: quiet})
-	s.server = inference.New(inference.Options{Catalog: s.catalog.Load, Models: tensors, Serving: s.serving, Version: "test"})
+	s.server = inference.New(inference.Options{Models: tensors, Serving: s.serving, Version: "test"})
 	s.listen(shell)
 	return s
 }
@@ -217,9 +218,10 @@ func (s *shop) compile(version int64, defs *schema.Definitions) *schema.Catalog 
 // publish makes a catalog the one that serves, as a registry does.
 func (s *shop) publish(cat *schema.Catalog) {
 	s.t.Helper()
-	s.check(s.models.Prepare(context.Background(), cat, s.file))
+	g, err := s.serving.Prepare(context.Background(), cat)
+	s.check(err)
+	s.serving.Publish(g)
 	s.catalog.Store(cat)
-	s.models.Commit(cat)
 }
 
 // put stores one row of a view.

@@ -31,7 +31,9 @@ const (
 )
 
 func (s *Server) describe(ctx context.Context, model, version string) (*description, error) {
-	plan, name, err := s.plan(model, version)
+	g := s.opts.Serving.Hold()
+	defer g.Release()
+	plan, name, err := planOf(g, model, version)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +45,7 @@ func (s *Server) describe(ctx context.Context, model, version string) (*descript
 		d.platform, d.inputs, d.outputs = featuresPlatform, featureInputs(plan), featureOutputs(plan)
 		return d, nil
 	}
-	m, err := s.opts.Models.Model(ctx, plan)
+	m, err := s.opts.Models.Model(ctx, g.Model(plan), plan)
 	if err != nil {
 		return nil, err
 	}

@@ -9,11 +9,9 @@ import (
 	"larder/schema"
 )
 
-// The states of a version, as Triton says them.
-const (
-	stateReady       = "READY"
-	stateUnavailable = "UNAVAILABLE"
-)
+// stateReady is the state of every version of a catalog that serves: it does so only
+// after all of its models are loaded.
+const stateReady = "READY"
 
 // RepositoryIndex lists every version of every model of the catalog that serves.
 func (s *Server) RepositoryIndex(_ context.Context, req *inferencev2.RepositoryIndexRequest) (*inferencev2.RepositoryIndexResponse, error) {
@@ -21,28 +19,15 @@ func (s *Server) RepositoryIndex(_ context.Context, req *inferencev2.RepositoryI
 		return nil, err
 	}
 	resp := &inferencev2.RepositoryIndexResponse{}
-	for _, plan := range s.opts.Catalog().ModelPlans() {
-		state, reason := stateReady, ""
-		if err := s.opts.Models.Loaded(plan); err != nil {
-			state, reason = stateUnavailable, reasonOf(err)
-		}
-		if req.GetReady() && state != stateReady {
-			continue
-		}
+	g := s.opts.Serving.Hold()
+	defer g.Release()
+	for _, plan := range g.Catalog().ModelPlans() {
 		version := strconv.FormatInt(plan.ModelVersion.Version, 10)
 		for _, name := range []string{plan.Model.Name, plan.Model.Name + featuresSuffix} {
-			resp.Models = append(resp.Models, &inferencev2.RepositoryIndexResponse_ModelIndex{Name: name, Version: version, State: state, Reason: reason})
+			resp.Models = append(resp.Models, &inferencev2.RepositoryIndexResponse_ModelIndex{Name: name, Version: version, State: stateReady})
 		}
 	}
 	return resp, nil
-}
-
-func reasonOf(err error) string {
-	var said *schema.Error
-	if errors.As(err, &said) && said.Kind != schema.Internal {
-		return said.Message
-	}
-	return "the model is not loaded"
 }
 
 // checkRepository refuses the name of a repository: there is one, without a name.
@@ -80,15 +65,14 @@ func (s *Server) RepositoryModelUnload(_ context.Context, req *inferencev2.Repos
 		"take a version out by larder models retire, or the model out of the definitions and larder apply", clip(req.GetModelName()))
 }
 
-// inRepository returns why a model is not in the repository, or not loaded.
+// inRepository returns why a model is not in the repository.
 func (s *Server) inRepository(model string) error {
-	plan, _, err := s.plan(model, "")
+	g := s.opts.Serving.Hold()
+	defer g.Release()
+	_, _, err := planOf(g, model, "")
 	var said *schema.Error
 	if errors.As(err, &said) && said.Kind == schema.NotFound {
 		return schema.Errorf(schema.NotFound, said.Reason, "%s. Models come from definitions only: larder apply, or larder models push", said.Message)
 	}
-	if err != nil {
-		return err
-	}
-	return s.opts.Models.Loaded(plan)
+	return err
 }

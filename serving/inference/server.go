@@ -17,12 +17,11 @@ import (
 
 // Options configure a Server.
 type Options struct {
-	// Catalog returns the catalog that serves now. Required.
-	Catalog func() *schema.Catalog
-	// Models are the models of the catalogs that Catalog returns. Required.
-	Models *scoring.InferSet
-	// Serving answers NAME.features. Required.
+	// Serving has the catalog that serves and its models, and answers NAME.features.
+	// Required.
 	Serving *serving.Server
+	// Models runs those models over tensors. Required.
+	Models *scoring.InferSet
 
 	// Ready tells why requests can't be answered; nil says that they can. Defaults
 	// to nil always.
@@ -160,13 +159,13 @@ func parseName(model, version string) (name, error) {
 	return n, err
 }
 
-// plan returns the plan of a model, of the catalog that serves now.
-func (s *Server) plan(model, version string) (*schema.Plan, name, error) {
+// planOf returns the plan of a model of the catalog that serves.
+func planOf(g *serving.Generation, model, version string) (*schema.Plan, name, error) {
 	n, err := parseName(model, version)
 	if err != nil {
 		return nil, n, err
 	}
-	plan, err := s.opts.Catalog().ModelPlan(n.model, n.version)
+	plan, err := g.Catalog().ModelPlan(n.model, n.version)
 	return plan, n, err
 }
 
@@ -175,9 +174,8 @@ func (s *Server) ready(model, version string) error {
 	if err := s.opts.Ready(); err != nil {
 		return schema.Errorf(schema.Unavailable, "NOT_READY", "the server is not ready")
 	}
-	plan, _, err := s.plan(model, version)
-	if err != nil {
-		return err
-	}
-	return s.opts.Models.Loaded(plan)
+	g := s.opts.Serving.Hold()
+	defer g.Release()
+	_, _, err := planOf(g, model, version)
+	return err
 }

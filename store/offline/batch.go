@@ -4,6 +4,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 
+	"larder/column/arrows"
 	"larder/schema"
 )
 
@@ -32,7 +33,7 @@ func newBatch(source []sourceColumn, keys int) *batch {
 	b := &batch{source: source, keys: keys, columns: make([]column, len(source)), sampled: map[schema.BadReason]int{}}
 	fields := make([]arrow.Field, len(source))
 	for i, s := range source {
-		b.columns[i] = column{typ: s.typ, arrow: arrowType(s.typ), append: s.decode}
+		b.columns[i] = column{typ: s.typ, arrow: arrows.Type(s.typ), append: s.decode}
 		fields[i] = arrow.Field{Name: s.name, Type: b.columns[i].arrow, Nullable: s.null == ""}
 	}
 	b.schema = arrow.NewSchema(fields, nil)

@@ -5,9 +5,9 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/bitutil"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
+	"larder/column/arrows"
 	"larder/schema"
 )
 
@@ -187,7 +187,7 @@ func (c *column) take() arrow.Array {
 	rows := len(c.valid)
 	var validity *memory.Buffer
 	if c.nulls > 0 {
-		validity = memory.NewBufferBytes(packBits(c.valid))
+		validity = memory.NewBufferBytes(arrows.PackBits(c.valid))
 	}
 	var data arrow.ArrayData
 	if c.typ.IsList() {
@@ -210,7 +210,7 @@ func (c *column) elementData(t arrow.DataType, n int, validity *memory.Buffer, n
 	buffers := []*memory.Buffer{validity, nil}
 	switch c.typ.Elem() {
 	case schema.Bool:
-		buffers[1] = memory.NewBufferBytes(packBits(c.bools))
+		buffers[1] = memory.NewBufferBytes(arrows.PackBits(c.bools))
 	case schema.Int32:
 		buffers[1] = memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(c.i32))
 	case schema.Int64, schema.Timestamp:
@@ -225,28 +225,4 @@ func (c *column) elementData(t arrow.DataType, n int, validity *memory.Buffer, n
 		buffers = append(buffers, memory.NewBufferBytes(c.data))
 	}
 	return array.NewData(t, n, buffers, nil, nulls, 0)
-}
-
-func packBits(bits []bool) []byte {
-	packed := make([]byte, bitutil.BytesForBits(int64(len(bits))))
-	for i, bit := range bits {
-		if bit {
-			packed[i>>3] |= 1 << (i & 7)
-		}
-	}
-	return packed
-}
-
-// arrowType returns the Arrow type of values of t.
-func arrowType(t schema.Type) arrow.DataType {
-	types := [...]arrow.DataType{
-		schema.Bool: arrow.FixedWidthTypes.Boolean, schema.Int32: arrow.PrimitiveTypes.Int32, schema.Int64: arrow.PrimitiveTypes.Int64,
-		schema.Float32: arrow.PrimitiveTypes.Float32, schema.Float64: arrow.PrimitiveTypes.Float64,
-		schema.String: arrow.BinaryTypes.String, schema.Bytes: arrow.BinaryTypes.Binary,
-		schema.Timestamp: &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"},
-	}
-	if t.IsList() {
-		return arrow.ListOfNonNullable(types[t.Elem()])
-	}
-	return types[t]
 }

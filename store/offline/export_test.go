@@ -3,6 +3,7 @@ package offline
 import (
 	"github.com/apache/arrow/go/v17/arrow"
 
+	"larder/column/arrows"
 	"larder/schema"
 )
 
@@ -21,7 +22,7 @@ func EveryColumn() []*Column {
 	} {
 		for _, k := range kindsOf(typ, false) {
 			for _, t := range []schema.Type{typ, schema.List(typ)} {
-				all = append(all, &Column{column{typ: t, arrow: arrowType(t), append: decoderOf(k, typ, false)}})
+				all = append(all, &Column{column{typ: t, arrow: arrows.Type(t), append: decoderOf(k, typ, false)}})
 			}
 		}
 	}
@@ -30,7 +31,7 @@ func EveryColumn() []*Column {
 
 // NumericColumn returns a column of numerics declared as typ.
 func NumericColumn(typ schema.Type) *Column {
-	return &Column{column{typ: typ, arrow: arrowType(typ), append: decoderOf(numeric, typ, false)}}
+	return &Column{column{typ: typ, arrow: arrows.Type(typ), append: decoderOf(numeric, typ, false)}}
 }
 
 // Add appends a value.

@@ -63,15 +63,14 @@ func newNode(t testing.TB, dsn, dir string, stored *rows) (*node, error) {
 	var err error
 	n.Registry, err = registry.Open(dsn, dir, registry.Options{
 		Rows: stored, PollInterval: 50 * time.Millisecond,
-		Prepare: func(context.Context, *schema.Catalog) error {
+		Prepare: func(_ context.Context, c *schema.Catalog) (func(), error) {
 			n.mu.Lock()
 			defer n.mu.Unlock()
-			return n.refuse
-		},
-		Published: func(c *schema.Catalog) {
-			n.mu.Lock()
-			defer n.mu.Unlock()
-			n.served = append(n.served, c.Version)
+			return func() {
+				n.mu.Lock()
+				defer n.mu.Unlock()
+				n.served = append(n.served, c.Version)
+			}, n.refuse
 		},
 	})
 	if err != nil {

@@ -20,11 +20,10 @@ import (
 
 // Options configure a Registry.
 type Options struct {
-	// Prepare makes a catalog ready to be served: it loads the models, say. A
-	// catalog that it refuses is not published. Required.
-	Prepare func(ctx context.Context, c *schema.Catalog) error
-	// Published is told of each catalog after it was swapped in. Required.
-	Published func(c *schema.Catalog)
+	// Prepare makes a catalog ready to be served, by loading its models for example, and
+	// returns what makes requests use it, which is called next. A catalog that it
+	// refuses is not published. Required.
+	Prepare func(ctx context.Context, c *schema.Catalog) (publish func(), err error)
 	// Rows are what the catalogs are served over. Required with a DSN.
 	Rows Rows
 	// PollInterval is how often the newest version is asked for when no
@@ -262,11 +261,12 @@ func (r *Registry) advance(ctx context.Context, newest int64) error {
 
 // publish swaps c in and keeps it, once Prepare has taken it.
 func (r *Registry) publish(ctx context.Context, c *schema.Catalog) error {
-	if err := r.opts.Prepare(ctx, c); err != nil {
+	publish, err := r.opts.Prepare(ctx, c)
+	if err != nil {
 		return err
 	}
+	publish() // before anybody hears of the version, who may ask for it at once
 	r.catalog.Store(c)
-	r.opts.Published(c)
 	if c.Version > 0 {
 		if err := r.keep(c); err != nil {
 			r.opts.Logger.Error("the catalog can't be kept for a start without postgres", "dir", r.dir, "error", err)

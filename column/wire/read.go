@@ -1,23 +1,17 @@
-package serving
+package wire
 
 import (
 	larderv1 "larder/api/larder/v1"
+	"larder/column"
 	"larder/schema"
-	"larder/vector"
 )
 
-// takeColumns takes the columns of a gRPC request, which they alias.
-func (c *call) takeColumns(entities, request []*larderv1.Column) error {
-	if err := takeAll(&c.entities, "join key", entities); err != nil {
-		return err
-	}
-	return takeAll(&c.request, "request value", request)
-}
-
-func takeAll(dst *vector.Columns, noun string, columns []*larderv1.Column) error {
-	dst.Names, dst.Values = dst.Names[:0], dst.Values[:0]
+// Read takes the columns of a request, which dst then aliases. noun is what
+// messages call one of them.
+func Read(dst *column.Columns, noun string, columns []*larderv1.Column) error {
+	dst.Reset()
 	for _, c := range columns {
-		v := vectorColumn(c)
+		v := Column(c)
 		if nulls := c.GetNulls(); len(nulls) > 0 {
 			var err error
 			if v.Valid, err = validRows(noun, c.GetName(), nulls, v.Len()); err != nil {
@@ -27,39 +21,40 @@ func takeAll(dst *vector.Columns, noun string, columns []*larderv1.Column) error
 		if len(c.GetLists().GetElements().GetNulls()) > 0 {
 			return schema.Errorf(schema.Invalid, "NULL_ELEMENT", "%s %q has nulls among the elements of its lists; leave them out", noun, c.GetName())
 		}
-		dst.Names, dst.Values = append(dst.Names, c.GetName()), append(dst.Values, v)
+		dst.Add(c.GetName(), v)
 	}
 	return nil
 }
 
-// vectorColumn returns the values of a column; of no type when there are none.
-func vectorColumn(c *larderv1.Column) vector.Column {
+// Column returns the values of a message, which they alias; of no type when there
+// are none. Nulls are left to [Read].
+func Column(c *larderv1.Column) column.Column {
 	switch v := c.GetValues().(type) {
 	case *larderv1.Column_Bools:
-		return vector.Column{Type: schema.Bool, Bools: v.Bools.GetValues()}
+		return column.Column{Type: schema.Bool, Bools: v.Bools.GetValues()}
 	case *larderv1.Column_Int32S:
-		return vector.Column{Type: schema.Int32, Int32s: v.Int32S.GetValues()}
+		return column.Column{Type: schema.Int32, Int32s: v.Int32S.GetValues()}
 	case *larderv1.Column_Int64S:
-		return vector.Column{Type: schema.Int64, Int64s: v.Int64S.GetValues()}
+		return column.Column{Type: schema.Int64, Int64s: v.Int64S.GetValues()}
 	case *larderv1.Column_Floats:
-		return vector.Column{Type: schema.Float32, Float32s: v.Floats.GetValues()}
+		return column.Column{Type: schema.Float32, Float32s: v.Floats.GetValues()}
 	case *larderv1.Column_Doubles:
-		return vector.Column{Type: schema.Float64, Float64s: v.Doubles.GetValues()}
+		return column.Column{Type: schema.Float64, Float64s: v.Doubles.GetValues()}
 	case *larderv1.Column_Strings:
-		return vector.Column{Type: schema.String, Strings: v.Strings.GetValues()}
+		return column.Column{Type: schema.String, Strings: v.Strings.GetValues()}
 	case *larderv1.Column_Blobs:
-		return vector.Column{Type: schema.Bytes, Bytes: v.Blobs.GetValues()}
+		return column.Column{Type: schema.Bytes, Bytes: v.Blobs.GetValues()}
 	case *larderv1.Column_Timestamps:
-		return vector.Column{Type: schema.Timestamp, Int64s: v.Timestamps.GetValues()}
+		return column.Column{Type: schema.Timestamp, Int64s: v.Timestamps.GetValues()}
 	case *larderv1.Column_Lists:
-		list := vectorColumn(v.Lists.GetElements())
+		list := Column(v.Lists.GetElements())
 		if !list.Type.Valid() || list.Type.IsList() {
-			return vector.Column{} // lists of lists don't exist
+			return column.Column{} // lists of lists don't exist
 		}
 		list.Type, list.Ends = schema.List(list.Type), v.Lists.GetEnds()
 		return list
 	}
-	return vector.Column{}
+	return column.Column{}
 }
 
 // validRows turns the rows that are null into one flag a row.

@@ -1,0 +1,2 @@
+// Package wire has columns as messages of larder.v1.
+package wire

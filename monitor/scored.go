@@ -1,0 +1,95 @@
+package monitor
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"larder/column"
+	"larder/schema"
+)
+
+// A Role says what a version's scores were for.
+type Role string
+
+// The roles of a version.
+const (
+	Serve  Role = "serve"  // they were the answer
+	Shadow Role = "shadow" // nobody's: the version tries what others answer
+)
+
+// Scored is one request that was scored, or the rows of one that a version scored.
+// It shares no memory with requests that come later and must not be changed.
+type Scored struct {
+	Plan      *schema.Plan // of a model's version
+	Role      Role         // empty means Serve
+	RequestID string
+	Numbers   []int // of the rows in the request, where it has more; nil for all of them
+	At        int64 // the request's clock reading, in microseconds since 1970 UTC
+	Rows      int
+	Latency   time.Duration
+	Keys      column.Columns
+	Request   column.Columns  // values of the request and, as VIEW:FEATURE, over stored ones
+	Dense     []float32       // rows × features, row by row; or
+	Tensors   []column.Column // of each feature; of no type where the model has no such input
+	Scores    []float64
+	Statuses  []schema.Status // of each view and row: view*rows + row
+	Ages      []int64         // alike, in microseconds
+}
+
+// Number returns which row of the request a row is.
+func (s *Scored) Number(row int) int {
+	if s.Numbers == nil {
+		return row
+	}
+	return s.Numbers[row]
+}
+
+// MemoryBytes returns about how much memory it takes.
+func (s *Scored) MemoryBytes() int64 {
+	n := len(s.RequestID) + len(s.Dense)*4 + len(s.Scores)*8 + len(s.Ages)*9
+	for _, columns := range [][]column.Column{s.Tensors, s.Keys.Values, s.Request.Values} {
+		for i := range columns {
+			n += columns[i].MemoryBytes()
+		}
+	}
+	return int64(n)
+}
+
+// Sampled tells whether a request of a model is observed, and the id that it is known
+// by: given, or where that is empty 16 hexadecimal digits that are drawn.
+//
+// The share Rate of all ids is observed. A given id always or never is, by the first 8
+// bytes of its SHA-256 as a number without a sign, most significant first: what is
+// asked twice under one id is observed twice or not at all, by whichever server.
+func Sampled(m *schema.Model, given string) (id string, sampled bool) {
+	switch {
+	case m.Log == nil:
+		return "", false
+	case given == "":
+		drawn := rand.Uint64()
+		if !within(drawn, m.Log.Rate) {
+			return "", false
+		}
+		return hexadecimal(drawn), true
+	case m.Log.Rate >= 1:
+		return given, true
+	}
+	sum := sha256.Sum256([]byte(given))
+	return given, within(binary.BigEndian.Uint64(sum[:8]), m.Log.Rate)
+}
+
+func hexadecimal(v uint64) string {
+	var digits [16]byte
+	var bytes [8]byte
+	binary.BigEndian.PutUint64(bytes[:], v)
+	hex.Encode(digits[:], bytes[:])
+	return string(digits[:])
+}
+
+func within(drawn uint64, rate float64) bool {
+	return rate >= 1 || float64(drawn)/math.MaxUint64 < rate
+}
