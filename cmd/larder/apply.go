@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	larderv1 "larder/api/larder/v1"
+	larder "larder/client/go"
 	"larder/schema/definitions"
 )
 
@@ -103,17 +104,17 @@ somebody else applied in between. Every server of the registry then serves it.`,
 	cmd.Flags().BoolVar(&list, "list", false, "list the versions that were applied")
 	c := bindClient(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return c.control(func(control larderv1.ControlServiceClient) error {
+		return c.with(func(server *larder.Client) error {
 			if list {
-				return c.listVersions(cmd, control)
+				return c.listVersions(cmd, server.Control)
 			}
 			req := &larderv1.ApplyRequest{What: &larderv1.ApplyRequest_ToVersion{ToVersion: toVersion}, AppliedBy: whoAmI()}
 			if toVersion == 0 {
-				if err := prepareApply(cmd.Context(), control, args[0], req); err != nil {
+				if err := prepareApply(cmd.Context(), server, args[0], req); err != nil {
 					return err
 				}
 			}
-			answer, err := control.Apply(cmd.Context(), req)
+			answer, err := server.Control.Apply(cmd.Context(), req)
 			if err != nil {
 				return err
 			}
@@ -129,12 +130,12 @@ somebody else applied in between. Every server of the registry then serves it.`,
 
 // prepareApply reads the folder, learns the version that it would change, and
 // sends the model files that the registry lacks.
-func prepareApply(ctx context.Context, control larderv1.ControlServiceClient, dir string, req *larderv1.ApplyRequest) error {
+func prepareApply(ctx context.Context, server *larder.Client, dir string, req *larderv1.ApplyRequest) error {
 	raw, models, err := readDefinitions(dir)
 	if err != nil {
 		return err
 	}
-	plan, err := control.Plan(ctx, &larderv1.PlanRequest{Definitions: raw})
+	plan, err := server.Control.Plan(ctx, &larderv1.PlanRequest{Definitions: raw})
 	if err != nil {
 		return err
 	}
@@ -143,19 +144,19 @@ func prepareApply(ctx context.Context, control larderv1.ControlServiceClient, di
 	for sum := range models {
 		sums = append(sums, sum)
 	}
-	lacking, err := control.HasModels(ctx, &larderv1.HasModelsRequest{Sha256: sums})
+	lacking, err := server.Control.HasModels(ctx, &larderv1.HasModelsRequest{Sha256: sums})
 	if err != nil {
 		return err
 	}
 	for _, sum := range lacking.GetMissing() {
-		if err := sendModel(ctx, control, sum, models[sum]); err != nil {
+		if err := sendModel(ctx, server, sum, models[sum]); err != nil {
 			return fmt.Errorf("send %s: %w", models[sum], err)
 		}
 	}
 	return nil
 }
 
-func sendModel(ctx context.Context, control larderv1.ControlServiceClient, sum, path string) error {
+func sendModel(ctx context.Context, server *larder.Client, sum, path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -165,27 +166,7 @@ func sendModel(ctx context.Context, control larderv1.ControlServiceClient, sum, 
 	if err != nil {
 		return err
 	}
-	stream, err := control.PutModel(ctx)
-	if err != nil {
-		return err
-	}
-	chunk := make([]byte, 1<<20)
-	for {
-		n, err := io.ReadFull(f, chunk)
-		if n > 0 {
-			if sendErr := stream.Send(&larderv1.PutModelRequest{Sha256: sum, Size: info.Size(), Chunk: chunk[:n]}); sendErr != nil {
-				break // CloseAndRecv says why
-			}
-		}
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-	}
-	_, err = stream.CloseAndRecv()
-	return err
+	return server.PutModel(ctx, sum, info.Size(), f)
 }
 
 // whoAmI is who applies, for the record.

@@ -10,14 +10,14 @@ import (
 	"github.com/spf13/cobra"
 
 	larderv1 "larder/api/larder/v1"
-	"larder/control"
+	larder "larder/client/go"
 	"larder/internal/arrowfile"
 	"larder/schema"
 	"larder/training"
 )
 
 func newDatasetCommand() *cobra.Command {
-	var command control.SetCommand
+	var command larder.SetCommand
 	var spine, out, show string
 	var list bool
 	cmd := &cobra.Command{
@@ -41,7 +41,7 @@ server keeps a manifest of each set under an id that a model can name.`,
 	f.StringVar(&command.Service, "service", "", "feature service whose features the set has")
 	f.StringVar(&spine, "spine", "", "file with the rows to build the set for")
 	f.StringVar(&out, "out", "", "file to write the set to")
-	f.StringVar((*string)(&command.AsOf), "as-of", string(training.IngestTime), "ingest_time: what had arrived by a row's time; event_time: whatever had happened by then, for sources that were filled after the fact")
+	f.StringVar(&command.AsOf, "as-of", string(training.IngestTime), "ingest_time: what had arrived by a row's time; event_time: whatever had happened by then, for sources that were filled after the fact")
 	f.StringVar(&command.EventTimeColumn, "event-time-column", training.DefaultEventTimeColumn, "the spine's column with the time of each row")
 	f.BoolVar(&list, "list", false, "list the newest training sets instead")
 	f.StringVar(&show, "show", "", "print the manifest of the training set of this id instead")
@@ -61,18 +61,18 @@ server keeps a manifest of each set under an id that a model can name.`,
 	return cmd
 }
 
-func buildDataset(cmd *cobra.Command, c *client, command control.SetCommand, spine, out string) error {
+func buildDataset(cmd *cobra.Command, c *client, command larder.SetCommand, spine, out string) error {
 	for _, path := range []string{spine, out} {
 		if err := arrowfile.Check(path); err != nil {
 			return usageError(err.Error())
 		}
 	}
-	conn, err := c.dial()
+	server, err := c.dial()
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	plan, err := larderv1.NewControlServiceClient(conn).GetPlan(cmd.Context(), &larderv1.GetPlanRequest{
+	defer server.Close()
+	plan, err := server.Control.GetPlan(cmd.Context(), &larderv1.GetPlanRequest{
 		What: &larderv1.GetPlanRequest_FeatureService{FeatureService: command.Service},
 	})
 	if err != nil {
@@ -94,7 +94,7 @@ func buildDataset(cmd *cobra.Command, c *client, command control.SetCommand, spi
 			_ = file.Close() // of no use, since something failed
 		}
 	}()
-	raw, err := control.BuildSet(cmd.Context(), conn, command, in, control.SetSink{
+	raw, err := server.BuildSet(cmd.Context(), command, in, larder.SetSink{
 		Begin: func(columns *arrow.Schema) (err error) {
 			file, err = arrowfile.Create(out, columns)
 			return err

@@ -114,12 +114,12 @@ func firstName(noun string, args []string) (name string, rest []string, err erro
 func (c *client) ask(ctx context.Context, shape *larderv1.GetPlanRequest, keys []string, values map[string]string,
 	do func(serving larderv1.ServingServiceClient, entities, request []*larderv1.Column) error,
 ) error {
-	conn, err := c.dial()
+	server, err := c.dial()
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	plan, err := larderv1.NewControlServiceClient(conn).GetPlan(ctx, shape)
+	defer server.Close()
+	plan, err := server.Control.GetPlan(ctx, shape)
 	if err != nil {
 		return err
 	}
@@ -142,7 +142,7 @@ func (c *client) ask(ctx context.Context, shape *larderv1.GetPlanRequest, keys [
 		}
 		request = append(request, column)
 	}
-	return do(larderv1.NewServingServiceClient(conn), entities, request)
+	return do(server.Serving, entities, request)
 }
 
 // typedColumn reads values parted by commas as the type that the server names.

@@ -11,8 +11,8 @@ import (
 	larderv1 "larder/api/larder/v1"
 )
 
-// larder runs a command line in this process.
-func larder(t *testing.T, args ...string) (stdout, stderr string, code int) {
+// runLarder runs a command line in this process.
+func runLarder(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	root := newRootCommand()
@@ -26,7 +26,7 @@ func larder(t *testing.T, args ...string) (stdout, stderr string, code int) {
 func TestExitCodes(t *testing.T) {
 	f := func(code int, stderr string, args ...string) {
 		t.Helper()
-		_, errs, got := larder(t, args...)
+		_, errs, got := runLarder(t, args...)
 		if got != code || !strings.Contains(errs, stderr) {
 			t.Errorf("larder %v: exit code %d, %q; want %d with %q", args, got, errs, code, stderr)
 		}

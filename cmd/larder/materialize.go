@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	larderv1 "larder/api/larder/v1"
+	larder "larder/client/go"
 )
 
 func newMaterializeCommand() *cobra.Command {
@@ -51,9 +51,10 @@ this command is interrupted; larder status shows them, and --cancel ends one.`,
 		if req.To, err = parseMoment("--to", to); err != nil {
 			return err
 		}
-		return c.control(func(control larderv1.ControlServiceClient) error {
+		return c.with(func(server *larder.Client) error {
 			p := newProgress(cmd.ErrOrStderr(), onTerminal(os.Stderr), "materializing", "rows")
-			last, err := followRuns(cmd.Context(), control, req, p)
+			runs, err := server.Materialize(cmd.Context(), req, func(runs []*larderv1.Run) { showRuns(p, runs) })
+			p.end()
 			if cmd.Context().Err() != nil {
 				return errors.New("interrupted; the runs go on in the server, and larder status shows them")
 			}
@@ -61,13 +62,13 @@ this command is interrupted; larder status shows them, and --cancel ends one.`,
 				return err
 			}
 			if c.json {
-				if err := printJSON(cmd.OutOrStdout(), last); err != nil {
+				if err := printJSON(cmd.OutOrStdout(), &larderv1.MaterializeResponse{Runs: runs}); err != nil {
 					return err
 				}
 			} else {
-				printRuns(cmd.OutOrStdout(), last.GetRuns())
+				printRuns(cmd.OutOrStdout(), runs)
 			}
-			return failedRuns(last.GetRuns())
+			return failedRuns(runs)
 		})
 	}
 	return cmd
@@ -100,27 +101,6 @@ func parseMoment(flag, text string) (*int64, error) {
 	}
 	micros := t.UnixMicro()
 	return &micros, nil
-}
-
-// followRuns shows the runs until they have ended and returns their last state.
-func followRuns(ctx context.Context, control larderv1.ControlServiceClient, req *larderv1.MaterializeRequest, p *progress) (*larderv1.MaterializeResponse, error) {
-	defer p.end()
-	stream, err := control.Materialize(ctx, req)
-	if err != nil {
-		return nil, err
-	}
-	last := new(larderv1.MaterializeResponse)
-	for {
-		msg, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return last, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		last = msg
-		showRuns(p, msg.GetRuns())
-	}
 }
 
 // showRuns shows how far runs are, all together.

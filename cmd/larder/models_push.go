@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	larderv1 "larder/api/larder/v1"
+	larder "larder/client/go"
 )
 
 func newModelPushCommand() *cobra.Command {
@@ -46,9 +47,9 @@ already is not added again.`,
 		if cmd.Flags().Changed("column") {
 			req.Column = &column
 		}
-		return c.control(func(control larderv1.ControlServiceClient) error {
+		return c.with(func(server *larder.Client) error {
 			req.Model = args[0]
-			answer, err := pushFile(cmd.Context(), control, req, args[1])
+			answer, err := pushFile(cmd.Context(), server, req, args[1])
 			if err != nil || c.json {
 				return orPrint(cmd.OutOrStdout(), answer, err)
 			}
@@ -81,22 +82,22 @@ func said(req *larderv1.PushModelRequest, metrics, tags []string) error {
 }
 
 // pushFile sends a file, unless the registry has it, and makes it a version.
-func pushFile(ctx context.Context, control larderv1.ControlServiceClient, req *larderv1.PushModelRequest, path string) (*larderv1.PushModelResponse, error) {
+func pushFile(ctx context.Context, server *larder.Client, req *larderv1.PushModelRequest, path string) (*larderv1.PushModelResponse, error) {
 	sum, err := fileSum(path)
 	if err != nil {
 		return nil, err
 	}
 	req.Sha256 = sum
-	lacking, err := control.HasModels(ctx, &larderv1.HasModelsRequest{Sha256: []string{sum}})
+	lacking, err := server.Control.HasModels(ctx, &larderv1.HasModelsRequest{Sha256: []string{sum}})
 	if err != nil {
 		return nil, err
 	}
 	if len(lacking.GetMissing()) > 0 {
-		if err := sendModel(ctx, control, sum, path); err != nil {
+		if err := sendModel(ctx, server, sum, path); err != nil {
 			return nil, fmt.Errorf("send %s: %w", path, err)
 		}
 	}
-	return control.PushModel(ctx, req)
+	return server.Control.PushModel(ctx, req)
 }
 
 func fileSum(path string) (string, error) {

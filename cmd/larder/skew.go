@@ -11,10 +11,9 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc"
 
 	larderv1 "larder/api/larder/v1"
-	"larder/control"
+	larder "larder/client/go"
 	"larder/internal/arrowfile"
 	"larder/monitor/featurelog"
 	"larder/training"
@@ -42,16 +41,16 @@ code is 1 when anything does.`,
 	}
 	c := bindClient(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		conn, err := c.dial()
+		server, err := c.dial()
 		if err != nil {
 			return err
 		}
-		defer conn.Close()
-		files, err := flushedFiles(cmd.Context(), larderv1.NewControlServiceClient(conn), dir, model)
+		defer server.Close()
+		files, err := flushedFiles(cmd.Context(), server.Control, dir, model)
 		if err != nil {
 			return err
 		}
-		s := &skews{conn: conn, bar: newProgress(cmd.ErrOrStderr(), onTerminal(os.Stderr), "rebuilding", "rows")}
+		s := &skews{server: server, bar: newProgress(cmd.ErrOrStderr(), onTerminal(os.Stderr), "rebuilding", "rows")}
 		err = s.files(cmd.Context(), files)
 		s.bar.end()
 		if err != nil {
@@ -69,7 +68,7 @@ code is 1 when anything does.`,
 
 // skews are those of the models of a log.
 type skews struct {
-	conn   *grpc.ClientConn
+	server *larder.Client
 	bar    *progress
 	done   int64
 	models []*modelSkew
@@ -81,7 +80,7 @@ type modelSkew struct {
 }
 
 func (s *skews) files(ctx context.Context, paths []string) error {
-	answer, err := larderv1.NewControlServiceClient(s.conn).ListModels(ctx, &larderv1.ListModelsRequest{})
+	answer, err := s.server.Control.ListModels(ctx, &larderv1.ListModelsRequest{})
 	if err != nil {
 		return err
 	}
@@ -113,8 +112,8 @@ func (s *skews) file(ctx context.Context, path string, m *modelSkew) error {
 		return err
 	}
 	defer in.Close()
-	command := control.SetCommand{Service: m.service, AsOf: training.IngestTime, EventTimeColumn: "log:time"}
-	_, err = control.BuildSet(ctx, s.conn, command, in, control.SetSink{
+	command := larder.SetCommand{Service: m.service, AsOf: string(training.IngestTime), EventTimeColumn: "log:time"}
+	_, err = s.server.BuildSet(ctx, command, in, larder.SetSink{
 		Begin:    func(*arrow.Schema) error { return nil },
 		Write:    m.Add,
 		Progress: func(rows, of int64) { s.bar.set(s.done+rows, s.done+max(of, in.Rows)) },

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -99,6 +100,6 @@ its registry.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&data, "data", envOr("LARDER_DATA", defaultSettings().Data), "the server's data folder")
+	cmd.Flags().StringVar(&data, "data", cmp.Or(os.Getenv("LARDER_DATA"), defaultSettings().Data), "the server's data folder")
 	return cmd
 }

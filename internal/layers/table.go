@@ -34,6 +34,9 @@ var House = Table{
 		"models/comparison":   {Floor: 1},
 		"models/experiment":   {Floor: 1},
 
+		"internal/arrowflight": {Floor: 1},
+
+		"client/go":           {Floor: 2, Imports: []string{"api/larder/v1", "internal/arrowflight"}},
 		"examples/fraud":      {Floor: 2, Imports: []string{"api/larder/v1"}},
 		"models/mlflow":       {Floor: 2, Imports: []string{"schema"}},
 		"models/folder":       {Floor: 2, Imports: []string{"schema"}},
@@ -51,7 +54,7 @@ var House = Table{
 		"store/record":              {Floor: 3, Imports: []string{"schema", "store/row"}},
 		"store/registry":            {Floor: 3, Imports: []string{"internal/wholefile", "models/traffic", "schema"}},
 		"examples/fraud/fraudload":  {Floor: 3, Imports: []string{"examples/fraud"}},
-		"examples/fraud/fraudscore": {Floor: 3, Imports: []string{"api/larder/v1", "examples/fraud"}},
+		"examples/fraud/fraudscore": {Floor: 3, Imports: []string{"api/larder/v1", "client/go", "examples/fraud"}},
 
 		"materialize":        {Floor: 4, Imports: []string{"internal/background", "schema", "store/online", "store/record", "store/row"}},
 		"training":           {Floor: 4, Imports: []string{"internal/background", "schema", "store/offline", "store/record", "store/row", "vector"}},
@@ -66,15 +69,15 @@ var House = Table{
 
 		"monitor/verify": {Floor: 5, Imports: []string{"schema", "store/offline", "store/online", "store/record", "store/row", "training", "vector"}},
 		"control": {Floor: 6, Imports: []string{
-			"api/larder/v1", "internal/background", "internal/grpcserver", "materialize", "models/experiment", "models/folder", "models/mlflow",
+			"api/larder/v1", "internal/arrowflight", "internal/background", "internal/grpcserver", "materialize", "models/experiment", "models/folder", "models/mlflow",
 			"models/traffic", "monitor/featurelog", "monitor/verify", "schema", "schema/definitions", "scoring", "store/offline", "store/online",
 			"store/registry", "training", "vector",
 		}},
 		"bench": {Floor: 7, Imports: []string{
-			"api/larder/v1", "control", "internal/launch", "internal/onnxmodel", "internal/pgdev", "schema", "store/online", "store/registry",
-			"store/row",
+			"api/larder/v1", "client/go", "internal/launch", "internal/onnxmodel", "internal/pgdev", "schema", "store/online",
+			"store/registry", "store/row",
 		}},
-		"examples/fraud/demo": {Floor: 5, Imports: []string{"api/larder/v1", "examples/fraud", "internal/launch", "internal/pgdev"}},
+		"examples/fraud/demo": {Floor: 5, Imports: []string{"api/larder/v1", "client/go", "examples/fraud", "internal/launch", "internal/pgdev"}},
 
 		"cmd/larder":  {Floor: 8, All: true},
 		"integration": {Floor: 9, Imports: []string{"api/larder/v1", "internal/onnxmodel", "internal/pgtest"}, BlackBox: true},
@@ -88,8 +91,8 @@ var House = Table{
 		"github.com/dgraph-io/badger/v4": {"store/online"},
 		"github.com/dgraph-io/ristretto": {"store/online"},
 		"github.com/apache/arrow/go/v17": {
-			"bench", "cmd/larder", "control", "integration", "internal/arrowfile", "materialize", "monitor/featurelog", "monitor/verify",
-			"store/offline", "store/record", "training",
+			"bench", "client/go", "cmd/larder", "control", "integration", "internal/arrowfile", "internal/arrowflight", "materialize",
+			"monitor/featurelog", "monitor/verify", "store/offline", "store/record", "training",
 		},
 		"github.com/yalue/onnxruntime_go":         {"scoring"},
 		"github.com/goccy/go-yaml":                {"cmd/larder", "models/mlflow", "schema/definitions"},
@@ -101,17 +104,17 @@ var House = Table{
 		"cel.dev/cel-go":                          {"vector"},
 		"github.com/DataDog/sketches-go":          {"training"},
 		"github.com/HdrHistogram/hdrhistogram-go": {"bench", "examples/fraud/demo"},
-		"golang.org/x/sync":                       {"bench", "cmd/larder", "control", "examples/fraud/demo", "examples/fraud/fraudscore", "store/online", "training"},
+		"golang.org/x/sync":                       {"bench", "client/go", "cmd/larder", "control", "examples/fraud/demo", "examples/fraud/fraudscore", "store/online", "training"},
 		"google.golang.org/grpc": {
-			"api/inference", "api/larder/v1", "bench", "cmd/larder", "control", "examples/fraud/demo", "examples/fraud/fraudscore",
-			"internal/grpcserver", "serving", "serving/inference",
+			"api/inference", "api/larder/v1", "bench", "client/go", "cmd/larder", "control", "internal/grpcserver", "serving",
+			"serving/inference",
 		},
 		"google.golang.org/protobuf": {"api/inference", "api/larder/v1", "bench", "cmd/larder", "control", "serving", "serving/inference"},
 		// ONNX models are protobuf messages that need no generated code.
 		"google.golang.org/protobuf/encoding/protowire": {"internal/onnxmodel", "scoring"},
 		// Badger's blocks and tables are protobuf messages.
 		"google.golang.org/protobuf/proto":    {"store/online"},
-		"google.golang.org/genproto":          {"cmd/larder", "internal/grpcserver"},
+		"google.golang.org/genproto":          {"client/go", "internal/grpcserver"},
 		"github.com/prometheus/client_golang": {"cmd/larder", "control", "internal/grpcserver", "materialize", "models/traffic", "monitor/featurelog", "scoring", "serving", "store/online"},
 		"go.opentelemetry.io":                 {"cmd/larder", "internal/grpcserver"},
 	},
