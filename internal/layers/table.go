@@ -58,7 +58,7 @@ var House = Table{
 
 		"materialize":        {Floor: 4, Imports: []string{"internal/background", "schema", "store/online", "store/record", "store/row"}},
 		"training":           {Floor: 4, Imports: []string{"internal/background", "schema", "store/offline", "store/record", "store/row", "vector"}},
-		"monitor/featurelog": {Floor: 4, Imports: []string{"internal/background", "schema", "vector"}},
+		"monitor/featurelog": {Floor: 4, Imports: []string{"internal/arrowfile", "internal/background", "schema", "vector"}},
 		"serving": {Floor: 5, Imports: []string{
 			"api/larder/v1", "internal/background", "internal/grpcserver", "models/traffic", "monitor/featurelog", "schema", "scoring",
 			"store/online", "store/row", "vector",
@@ -67,6 +67,9 @@ var House = Table{
 			"api/inference", "api/larder/v1", "internal/grpcserver", "schema", "scoring", "serving",
 		}},
 
+		"monitor/replay": {Floor: 5, Imports: []string{
+			"api/larder/v1", "internal/arrowfile", "models/comparison", "models/experiment", "monitor/featurelog",
+		}},
 		"monitor/verify": {Floor: 5, Imports: []string{"schema", "store/offline", "store/online", "store/record", "store/row", "training", "vector"}},
 		"control": {Floor: 6, Imports: []string{
 			"api/larder/v1", "internal/arrowflight", "internal/background", "internal/grpcserver", "materialize", "models/experiment", "models/folder", "models/mlflow",
@@ -92,7 +95,7 @@ var House = Table{
 		"github.com/dgraph-io/ristretto": {"store/online"},
 		"github.com/apache/arrow/go/v17": {
 			"bench", "client/go", "cmd/larder", "control", "integration", "internal/arrowfile", "internal/arrowflight", "materialize",
-			"monitor/featurelog", "monitor/verify", "store/offline", "store/record", "training",
+			"monitor/featurelog", "monitor/replay", "monitor/verify", "store/offline", "store/record", "training",
 		},
 		"github.com/yalue/onnxruntime_go":         {"scoring"},
 		"github.com/goccy/go-yaml":                {"cmd/larder", "models/mlflow", "schema/definitions"},
