@@ -20,7 +20,7 @@ func newPlanCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "plan DIR",
 		Short:   "Show what applying a folder of definitions would change",
-		Long:    "Compare the definitions in a folder with those that the server serves, field by\nfield, and say what each change means for the rows that are stored. Nothing changes.",
+		Long:    "Compare a folder of definitions with those that the server uses, field by field,\nand say what each change means for stored rows. This command changes nothing.",
 		Example: "  larder plan definitions/",
 		Args:    wrongArgs(cobra.ExactArgs(1)),
 	}
@@ -90,18 +90,19 @@ func newApplyCommand() *cobra.Command {
 		Use:   "apply DIR",
 		Short: "Make a folder of definitions the newest version",
 		Long: `Check a folder of definitions, send the model files that the registry lacks, and
-make the definitions the newest version, in one transaction. It is refused when
-somebody else applied in between. Every server of the registry then serves it.`,
+make the definitions the newest version, in one transaction. The server refuses
+them when someone else applied in the meantime. Then every server of the registry
+uses the new version.`,
 		Example: "  larder apply definitions/\n  larder apply --list\n  larder apply --to-version 3",
 		Args: wrongArgs(func(_ *cobra.Command, args []string) error {
 			if alone := toVersion != 0 || list; alone == (len(args) == 1) || len(args) > 1 {
-				return errors.New("give one folder, or --to-version, or --list")
+				return errors.New("give exactly one of: a folder, --to-version, --list")
 			}
 			return nil
 		}),
 	}
-	cmd.Flags().Int64Var(&toVersion, "to-version", 0, "apply the definitions of an earlier version again")
-	cmd.Flags().BoolVar(&list, "list", false, "list the versions that were applied")
+	cmd.Flags().Int64Var(&toVersion, "to-version", 0, "apply the definitions of this earlier version again")
+	cmd.Flags().BoolVar(&list, "list", false, "list all applied versions")
 	c := bindClient(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return c.with(func(server *larder.Client) error {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -33,9 +34,9 @@ type client struct {
 func bindClient(cmd *cobra.Command) *client {
 	c := new(client)
 	f := cmd.Flags()
-	f.StringVar(&c.addr, "addr", cmp.Or(os.Getenv(larder.AddrVariable), larder.DefaultAddr), "the server's gRPC address; LARDER_ADDR when not given")
-	f.StringVar(&c.tokenFile, "token-file", os.Getenv("LARDER_TOKEN_FILE"), "file with the bearer token to send; LARDER_TOKEN_FILE when not given")
-	f.BoolVar(&c.tls, "tls", false, "connect by TLS")
+	f.StringVar(&c.addr, "addr", cmp.Or(os.Getenv(larder.AddrVariable), larder.DefaultAddr), "gRPC address of the server; defaults to LARDER_ADDR")
+	f.StringVar(&c.tokenFile, "token-file", os.Getenv("LARDER_TOKEN_FILE"), "file with the bearer token to send; defaults to LARDER_TOKEN_FILE")
+	f.BoolVar(&c.tls, "tls", false, "connect with TLS")
 	f.BoolVar(&c.json, "json", false, "print JSON")
 	return c
 }
@@ -83,6 +84,9 @@ func printJSON(w io.Writer, m proto.Message) error {
 	return out.Encode(v)
 }
 
+// dialFailed finds the address and the cause in gRPC's account of a failed dial.
+var dialFailed = regexp.MustCompile(`dial tcp (?:lookup )?(\S+?)(?: on \S+)?: (?:connect: )?([^"]+)"`)
+
 // errorMessage returns what a person needs to know of an error.
 func errorMessage(err error) string {
 	s, isStatus := status.FromError(err)
@@ -90,10 +94,13 @@ func errorMessage(err error) string {
 		return err.Error()
 	}
 	if s.Code() == codes.Unavailable && strings.Contains(s.Message(), "server preface") {
-		return s.Message() + "; a server with a certificate wants --tls"
+		return s.Message() + "; if the server has a certificate, add --tls"
+	}
+	if dial := dialFailed.FindStringSubmatch(s.Message()); s.Code() == codes.Unavailable && dial != nil {
+		return fmt.Sprintf("cannot reach a server at %s (%s); start one with larder serve, or set --addr", dial[1], dial[2])
 	}
 	if s.Code() == codes.Unavailable && strings.Contains(s.Message(), "connection") {
-		return s.Message() + "; is larder serve running there? --addr names another server"
+		return s.Message() + "; check that larder serve still runs"
 	}
 	if reason := larder.Reason(err); reason != "" {
 		return fmt.Sprintf("%s [%s]", s.Message(), reason)

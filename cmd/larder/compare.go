@@ -23,20 +23,20 @@ func newModelCompareCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "compare NAME@VERSION NAME@VERSION",
 		Short: "Compare two models on logged vectors: size, latency, agreement and, with labels, quality",
-		Long: `Have the server score the vectors of a feature log with two models that it has loaded,
-and compare them: the size of their files, how long a run takes by the number of its
-rows, how far their scores are apart and, where rows have labels, how well each tells
-what turned out to be true: those of the model's definition, or of a file. The vectors
-are those of the first model's log.`,
+		Long: `Have the server score logged vectors with two models that it has loaded, and compare
+the models: the size of their files, the time of a run by its number of rows, how far
+their scores are apart and, for rows with labels, how well each predicts the outcome.
+The vectors come from the first model's log. The labels come from the model's
+definition or from a file.`,
 		Example: `  larder models compare fraud@3 fraud@4 --log /var/lib/larder/log
   larder models compare fraud@3 fraud@4 --log /var/lib/larder/log --labels chargebacks.csv --threshold 0.8`,
 		Args: wrongArgs(cobra.ExactArgs(2)),
 	}
 	f := cmd.Flags()
 	f.StringVar(&dir, "log", "", "folder of the feature log")
-	f.StringVar(&labels, "labels", "", "instead of the labels of the definition a CSV, Parquet or Arrow file: log:request_id, log:row when a request has several, and label, which is true or false, 1 or 0")
-	f.IntVar(&most, "rows", 10_000, "how many logged rows are scored at most; fewer of wide vectors, which must fit into a message")
-	f.Float64Var(&threshold, "threshold", 0.5, "the score from which on a decision is yes")
+	f.StringVar(&labels, "labels", "", "read labels from this CSV, Parquet or Arrow file, not from the definition; columns: log:request_id, log:row if requests have several rows, and label (true or false, 1 or 0)")
+	f.IntVar(&most, "rows", 10_000, "most logged rows to score; fewer for wide vectors, which must fit into one message")
+	f.Float64Var(&threshold, "threshold", 0.5, "scores at or above this count as positive")
 	if err := cmd.MarkFlagRequired("log"); err != nil {
 		panic(err) // it was declared above
 	}
@@ -48,7 +48,7 @@ are those of the first model's log.`,
 			return usageError(strings.ReplaceAll(err.Error(), "\n", "; "))
 		}
 		if most < 1 {
-			return usageError("--rows is 1 or more")
+			return usageError("--rows must be 1 or more")
 		}
 		vectors, err := replay.ReadVectors(cmd.Context(), dir, a.Model, most)
 		if err != nil {
@@ -77,7 +77,7 @@ func parseModelRef(text string) (replay.Ref, error) {
 	name, version, found := strings.Cut(text, "@")
 	number, err := strconv.ParseInt(version, 10, 64)
 	if !found || name == "" || err != nil || number < 1 {
-		return replay.Ref{}, fmt.Errorf("%q is no NAME@VERSION, as in fraud@3", text)
+		return replay.Ref{}, fmt.Errorf("%q is not NAME@VERSION, as in fraud@3", text)
 	}
 	return replay.Ref{Model: name, Version: number}, nil
 }
@@ -102,12 +102,12 @@ func printComparison(w io.Writer, r *replay.Comparison, threshold float64) error
 		return err
 	}
 	fmt.Fprintf(w, "\nscores differ by %.3g at most and %.3g in the mean; their ranks correlate by %.5f\n", g.MaxDifference, g.MeanDifference, g.RankCorrelation)
-	fmt.Fprintf(w, "%.3g %% of the decisions at %g change\n", 100*g.Changed, threshold)
+	fmt.Fprintf(w, "%.3g %% of the decisions at the threshold %g change\n", 100*g.Changed, threshold)
 	if g.Undefined > 0 {
-		fmt.Fprintf(w, "%d rows, which one of the two scores NaN, are left out\n", g.Undefined)
+		fmt.Fprintf(w, "%d rows are left out because a model scored them NaN\n", g.Undefined)
 	}
 	if q := r.Quality; q != nil {
-		fmt.Fprintf(w, "%d rows have a label, of which %d are true; of a change, 95 %% intervals\n", q.Rows, q.Positives)
+		fmt.Fprintf(w, "%d rows have a label, of which %d are true; changes have 95 %% intervals\n", q.Rows, q.Positives)
 	}
 	return nil
 }

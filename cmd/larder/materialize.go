@@ -21,8 +21,8 @@ func newMaterializeCommand() *cobra.Command {
 		Use:   "materialize [VIEW...]",
 		Short: "Move rows of feature views from Postgres to the online store",
 		Long: `Have the server read the rows that became visible since each view's watermark
-and keep the newest of every key. Without names, all views. The runs go on when
-this command is interrupted; larder status shows them, and --cancel ends one.`,
+and keep the newest of every key, for the named views or for all. The runs go on
+when this command is interrupted; larder status shows them, and --cancel ends one.`,
 		Example: `  larder materialize
   larder materialize customer_spend --full
   larder materialize --to 2026-01-31T00:00:00Z
@@ -30,11 +30,11 @@ this command is interrupted; larder status shows them, and --cancel ends one.`,
   larder materialize --cancel qbsd252uxfarvite`,
 	}
 	f := cmd.Flags()
-	f.BoolVar(&req.Full, "full", false, "from the beginning, whatever the watermark says")
-	f.StringVar(&from, "from", "", "only rows with an event time from this time on (RFC 3339)")
-	f.StringVar(&to, "to", "", "up to this time (RFC 3339); now when not given")
-	f.BoolVar(&wait, "wait", true, "wait for the runs; with --wait=false their ids are printed at once")
-	f.StringVar(&cancel, "cancel", "", "end the run of this id instead; what it has written stays")
+	f.BoolVar(&req.Full, "full", false, "read from the beginning, not from the watermark")
+	f.StringVar(&from, "from", "", "read only rows with an event time from this time on (RFC 3339)")
+	f.StringVar(&to, "to", "", "read up to this time (RFC 3339); defaults to now")
+	f.BoolVar(&wait, "wait", true, "wait for the runs to end; --wait=false only starts them and prints their ids")
+	f.StringVar(&cancel, "cancel", "", "end the run with this id instead; rows that it has written stay")
 	for _, other := range []string{"full", "from", "to", "wait"} {
 		cmd.MarkFlagsMutuallyExclusive("cancel", other)
 	}
@@ -56,7 +56,7 @@ this command is interrupted; larder status shows them, and --cancel ends one.`,
 			runs, err := server.Materialize(cmd.Context(), req, func(runs []*larderv1.Run) { showRuns(p, runs) })
 			p.end()
 			if cmd.Context().Err() != nil {
-				return errors.New("interrupted; the runs go on in the server, and larder status shows them")
+				return errors.New("interrupted; the runs go on in the server: larder status shows them")
 			}
 			if err != nil {
 				return err
@@ -76,7 +76,7 @@ this command is interrupted; larder status shows them, and --cancel ends one.`,
 
 func cancelRun(cmd *cobra.Command, c *client, views []string, id string) error {
 	if len(views) > 0 {
-		return usageError("--cancel takes the id of a run and no feature views")
+		return usageError("--cancel takes the id of a run; leave out the feature views")
 	}
 	return c.control(func(control larderv1.ControlServiceClient) error {
 		answer, err := control.CancelRun(cmd.Context(), &larderv1.CancelRunRequest{Id: id})
@@ -97,7 +97,7 @@ func parseMoment(flag, text string) (*int64, error) {
 	}
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
-		return nil, usageError(fmt.Sprintf("%s %q is no time; write it as 2026-01-31T10:00:00Z", flag, text))
+		return nil, usageError(fmt.Sprintf("%s %q is not a time; write it as 2026-01-31T10:00:00Z", flag, text))
 	}
 	micros := t.UnixMicro()
 	return &micros, nil

@@ -11,7 +11,7 @@ import (
 func newLogger(w io.Writer, cfg settings) (*slog.Logger, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
-		return nil, usageError(fmt.Sprintf("--log-level is debug, info, warn or error, not %q", cfg.LogLevel))
+		return nil, usageError(fmt.Sprintf("--log-level is %q; it can be debug, info, warn or error", cfg.LogLevel))
 	}
 	options := &slog.HandlerOptions{Level: level}
 	switch cfg.LogFormat {
@@ -20,7 +20,7 @@ func newLogger(w io.Writer, cfg settings) (*slog.Logger, error) {
 	case "text":
 		return slog.New(slog.NewTextHandler(w, options)), nil
 	}
-	return nil, usageError(fmt.Sprintf("--log-format is text or json, not %q", cfg.LogFormat))
+	return nil, usageError(fmt.Sprintf("--log-format is %q; it can be text or json", cfg.LogFormat))
 }
 
 // serverName is the host and the gRPC port: two servers of a host differ.

@@ -18,10 +18,10 @@ func newReplayCommand() *cobra.Command {
 	var dir, model string
 	cmd := &cobra.Command{
 		Use:   "replay",
-		Short: "Score logged vectors again, and demand the same bits",
+		Short: "Score logged vectors again and expect the same bits",
 		Long: `Have the server score the vectors of a feature log again, each request as it was,
-and compare the scores bit for bit. The exit code is 1 when any differs: the model
-file, ONNX Runtime or the machine is not what it was.`,
+and compare the scores bit for bit. The exit code is 1 when a score differs: then
+the model file, ONNX Runtime or the machine has changed.`,
 		Example: `  larder replay --log /var/lib/larder/log
   larder replay --log /var/lib/larder/log --model fraud`,
 		Args: wrongArgs(cobra.NoArgs),

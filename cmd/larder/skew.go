@@ -25,11 +25,11 @@ func newSkewCommand() *cobra.Command {
 		Use:   "skew",
 		Short: "Compare logged vectors with what a training set would have for the same rows",
 		Long: `Have the server rebuild the vectors of a feature log from Postgres, each as of the
-time of its request, and compare them with what the model was fed: feature by
-feature, how many values differ, are missing or extra, and by how much.
+time of its request, and compare them with what the model saw: for each feature,
+how many values differ, are missing or are extra, and by how much.
 
-A value that had not been materialized when it was asked for differs. The exit
-code is 1 when anything does.`,
+A value that was materialized only after its request differs. The exit code is 1
+when any value differs.`,
 		Example: `  larder skew --log /var/lib/larder/log
   larder skew --log /var/lib/larder/log --model fraud --json`,
 		Args: wrongArgs(cobra.NoArgs),
@@ -94,7 +94,7 @@ func (s *skews) files(ctx context.Context, paths []string) error {
 		m := byName[name]
 		if m == nil {
 			if services[name] == "" {
-				return fmt.Errorf("%s: the server has no model %q; --model compares the requests of another only", path, name)
+				return fmt.Errorf("%s: the server has no model %q; choose one that it has with --model", path, name)
 			}
 			m = &modelSkew{model: name, service: services[name]}
 			byName[name], s.models = m, append(s.models, m)
@@ -171,5 +171,5 @@ func (s *skews) found() error {
 	if skewed == 0 {
 		return nil
 	}
-	return fmt.Errorf("%d of %d features were not served as a training set has them now; `larder verify` tells whether the store still differs", skewed, of)
+	return fmt.Errorf("%d of %d features were served with other values than a training set has now; larder verify shows if the store still differs", skewed, of)
 }

@@ -28,7 +28,7 @@ import (
 
 func main() {
 	days := flag.Int("days", 14, "how many of the last days")
-	addr := flag.String("addr", cmp.Or(os.Getenv(larder.AddrVariable), larder.DefaultAddr), "the server's gRPC address; LARDER_ADDR when not given")
+	addr := flag.String("addr", cmp.Or(os.Getenv(larder.AddrVariable), larder.DefaultAddr), "gRPC address of the server; defaults to LARDER_ADDR")
 	flag.Usage = func() {
 		fmt.Fprintln(os.Stderr, "usage: fraudscore [-days N] [-addr HOST:PORT] postgres://USER:PASSWORD@HOST:PORT/DATABASE")
 		flag.PrintDefaults()
