@@ -18,10 +18,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
 	larderv1 "larder/api/larder/v1"
+	larder "larder/client/go"
 	"larder/internal/launch"
 	"larder/internal/pgdev"
 	"larder/schema"
@@ -205,78 +204,50 @@ func createTables(ctx context.Context, s Scenario, dsn string) error {
 	return nil
 }
 
-func (v *served) control() (larderv1.ControlServiceClient, *grpc.ClientConn, error) {
-	conn, err := grpc.NewClient(v.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		return nil, nil, err
-	}
-	return larderv1.NewControlServiceClient(conn), conn, nil
-}
+// dial returns a client of the server, for all that isn't measured.
+func (v *served) dial() (*larder.Client, error) { return larder.Dial(v.GRPC, larder.Options{}) }
 
 func (v *served) applyAndMaterialize(ctx context.Context, s Scenario) error {
-	control, conn, err := v.control()
+	client, err := v.dial()
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer client.Close()
 	defs, model := s.definitions()
 	if model != nil {
-		if err := putModel(ctx, control, defs.Models[0].Versions[0].SHA256, model); err != nil {
+		if err := putModel(ctx, client, defs.Models[0].Versions[0].SHA256, model); err != nil {
 			return err
 		}
 	}
-	if err := apply(ctx, control, defs, 0); err != nil {
+	if err := apply(ctx, client, defs, 0); err != nil {
 		return err
 	}
 	began := time.Now()
-	v.materialized, err = materialize(ctx, control)
+	v.materialized, err = materialize(ctx, client)
 	v.took = time.Since(began)
 	return err
 }
 
 // apply applies definitions over those of a version.
-func apply(ctx context.Context, control larderv1.ControlServiceClient, defs *schema.Definitions, base int64) error {
+func apply(ctx context.Context, client *larder.Client, defs *schema.Definitions, base int64) error {
 	raw, err := json.Marshal(defs)
 	if err != nil {
 		return err
 	}
-	_, err = control.Apply(ctx, &larderv1.ApplyRequest{
+	_, err = client.Control.Apply(ctx, &larderv1.ApplyRequest{
 		What: &larderv1.ApplyRequest_Definitions{Definitions: raw}, BaseVersion: base, AppliedBy: "larder bench",
 	})
 	return err
 }
 
-func putModel(ctx context.Context, control larderv1.ControlServiceClient, sum string, file []byte) error {
-	const chunk = 1 << 20
-	stream, err := control.PutModel(ctx)
-	if err != nil {
-		return err
-	}
-	for size := int64(len(file)); len(file) > 0; {
-		n := min(chunk, len(file))
-		if err := stream.Send(&larderv1.PutModelRequest{Sha256: sum, Size: size, Chunk: file[:n]}); err != nil {
-			return err
-		}
-		file = file[n:]
-	}
-	_, err = stream.CloseAndRecv()
-	return err
+func putModel(ctx context.Context, client *larder.Client, sum string, file []byte) error {
+	return client.PutModel(ctx, sum, int64(len(file)), bytes.NewReader(file))
 }
 
 // materialize runs every view from the beginning and returns the rows read so
 // far, also when it is cancelled.
-func materialize(ctx context.Context, control larderv1.ControlServiceClient) (int64, error) {
-	stream, err := control.Materialize(ctx, &larderv1.MaterializeRequest{Full: true})
-	if err != nil {
-		return 0, err
-	}
-	var runs []*larderv1.Run
-	for err == nil {
-		var msg *larderv1.MaterializeResponse
-		if msg, err = stream.Recv(); err == nil {
-			runs = msg.GetRuns()
-		}
-	}
+func materialize(ctx context.Context, client *larder.Client) (int64, error) {
+	runs, err := client.Materialize(ctx, &larderv1.MaterializeRequest{Full: true}, nil)
 	var rows int64
 	for _, r := range runs {
 		rows += r.GetRowsRead()
@@ -284,21 +255,18 @@ func materialize(ctx context.Context, control larderv1.ControlServiceClient) (in
 			return rows, fmt.Errorf("materializing %s: %s", r.GetFeatureView(), r.GetError())
 		}
 	}
-	if !errors.Is(err, io.EOF) {
-		return rows, err
-	}
-	return rows, nil
+	return rows, err
 }
 
 // materializeUntil materializes everything over and over until ctx ends.
 func (v *served) materializeUntil(ctx context.Context, rows *int64) error {
-	control, conn, err := v.control()
+	client, err := v.dial()
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer client.Close()
 	for ctx.Err() == nil {
-		n, err := materialize(ctx, control)
+		n, err := materialize(ctx, client)
 		*rows += n
 		if err != nil && ctx.Err() == nil {
 			return err

@@ -66,12 +66,12 @@ func (s *suite) size(ctx context.Context, shape *Size) error {
 			return err
 		}
 		defer server.stop()
-		control, conn, err := server.control()
+		client, err := server.dial()
 		if err != nil {
 			return err
 		}
-		defer conn.Close()
-		status, err := control.GetStatus(ctx, &larderv1.GetStatusRequest{})
+		defer client.Close()
+		status, err := client.Control.GetStatus(ctx, &larderv1.GetStatusRequest{})
 		if err != nil {
 			return err
 		}

@@ -13,10 +13,9 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
 	larderv1 "larder/api/larder/v1"
+	larder "larder/client/go"
 	"larder/internal/onnxmodel"
 	"larder/schema"
 )
@@ -52,7 +51,7 @@ const (
 type soaking struct {
 	Soak
 	server  *served
-	conn    *grpc.ClientConn
+	client  *larder.Client
 	defs    *schema.Definitions
 	version int64
 	scores  [2][soakChecks]float64 // of each version of the model
@@ -69,12 +68,12 @@ func RunSoak(ctx context.Context, duration time.Duration, opts Options) (*Soak, 
 			return err
 		}
 		defer server.stop()
-		conn, err := grpc.NewClient(server.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()))
+		client, err := server.dial()
 		if err != nil {
 			return err
 		}
-		defer conn.Close()
-		k := &soaking{server: server, conn: conn, version: 1}
+		defer client.Close()
+		k := &soaking{server: server, client: client, version: 1}
 		if err := k.prepare(ctx, s.base); err != nil {
 			return err
 		}
@@ -88,26 +87,24 @@ func RunSoak(ctx context.Context, duration time.Duration, opts Options) (*Soak, 
 
 // prepare adds a second version of the model, and learns how both score.
 func (k *soaking) prepare(ctx context.Context, base Scenario) error {
-	control := larderv1.NewControlServiceClient(k.conn)
 	var err error
 	k.defs, _ = base.definitions()
 	second := onnxmodel.Trees(onnxmodel.TreesOptions{Trees: base.Trees, Depth: 6, Features: base.Views * base.Features, Seed: 2})
 	sum := sha256.Sum256(second)
 	model := &k.defs.Models[0]
 	model.Versions = append(model.Versions, schema.ModelVersion{Version: 2, ONNX: "bench-2.onnx", SHA256: hex.EncodeToString(sum[:])})
-	if err := putModel(ctx, control, model.Versions[1].SHA256, second); err != nil {
+	if err := putModel(ctx, k.client, model.Versions[1].SHA256, second); err != nil {
 		return err
 	}
 	if err := k.apply(ctx, 1); err != nil {
 		return err
 	}
-	serving := larderv1.NewServingServiceClient(k.conn)
 	for version := range k.scores {
 		for n := range soakChecks {
 			req := k.request(n)
 			req.ModelVersion = int64(version + 1)
 			var answer *larderv1.GetFeaturesAndScoreResponse
-			if answer, err = serving.GetFeaturesAndScore(ctx, req); err != nil {
+			if answer, err = k.client.Serving.GetFeaturesAndScore(ctx, req); err != nil {
 				return err
 			}
 			k.scores[version][n] = answer.GetScores()[0]
@@ -129,7 +126,7 @@ func (k *soaking) apply(ctx context.Context, serve int64) error {
 	if err != nil {
 		return err
 	}
-	answer, err := larderv1.NewControlServiceClient(k.conn).Apply(ctx, &larderv1.ApplyRequest{
+	answer, err := k.client.Control.Apply(ctx, &larderv1.ApplyRequest{
 		What: &larderv1.ApplyRequest_Definitions{Definitions: raw}, BaseVersion: k.version, AppliedBy: "larder bench",
 	})
 	if err == nil {
@@ -181,7 +178,7 @@ type soakLoad struct {
 }
 
 func (k *soaking) loads() []soakLoad {
-	client := larderv1.NewServingServiceClient(k.conn)
+	client := k.client.Serving
 	hundred := Scenario{Rows: 100, Entities: soakEntities}
 	return []soakLoad{
 		{"score 1 row", 4, 1, &target{rec: newRecording(), do: k.checked(client)}},

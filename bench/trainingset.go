@@ -10,11 +10,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/jackc/pgx/v5"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
-	larderv1 "larder/api/larder/v1"
-	"larder/control"
+	larder "larder/client/go"
 	"larder/schema"
 )
 
@@ -41,19 +38,19 @@ func (v *served) trainingSet(ctx context.Context) (time.Duration, error) {
 	if err := v.makeHistory(ctx); err != nil {
 		return 0, err
 	}
-	conn, err := grpc.NewClient(v.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	client, err := v.dial()
 	if err != nil {
 		return 0, err
 	}
-	defer conn.Close()
-	if err := apply(ctx, larderv1.NewControlServiceClient(conn), historyDefinitions(), 1); err != nil {
+	defer client.Close()
+	if err := apply(ctx, client, historyDefinitions(), 1); err != nil {
 		return 0, err
 	}
 	spine := historySpine()
 	defer spine.Release()
 	var all []time.Duration
 	for range 3 {
-		took, err := buildSet(ctx, conn, spine)
+		took, err := buildSet(ctx, client, spine)
 		if err != nil {
 			return 0, err
 		}
@@ -105,7 +102,7 @@ func historySpine() arrow.Record {
 }
 
 // buildSet has one set built, and checks that it has every row.
-func buildSet(ctx context.Context, conn *grpc.ClientConn, spine arrow.Record) (time.Duration, error) {
+func buildSet(ctx context.Context, client *larder.Client, spine arrow.Record) (time.Duration, error) {
 	in, err := array.NewRecordReader(spine.Schema(), []arrow.Record{spine})
 	if err != nil {
 		return 0, err
@@ -113,9 +110,8 @@ func buildSet(ctx context.Context, conn *grpc.ClientConn, spine arrow.Record) (t
 	defer in.Release()
 	var rows, present int64
 	began := time.Now()
-	_, err = control.BuildSet(ctx, conn, control.SetCommand{Service: historyName}, in, control.SetSink{
-		Begin:    func(*arrow.Schema) error { return nil },
-		Progress: func(int64, int64) {},
+	_, err = client.BuildSet(ctx, larder.SetCommand{Service: historyName}, in, larder.SetSink{
+		Begin: func(*arrow.Schema) error { return nil },
 		Write: func(rec arrow.Record) error {
 			last := rec.Column(int(rec.NumCols()) - 1)
 			rows, present = rows+rec.NumRows(), present+int64(last.Len()-last.NullN())

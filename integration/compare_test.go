@@ -47,7 +47,7 @@ func TestModelsAreCompared(t *testing.T) {
 	}
 	s.start()
 
-	s.models(0, []string{"compare", "spend@1", "spend@2", "--log", log}, "on 60 logged rows", "µs, 1 in a run", "µs, 10 in a run", "onnxruntime/cpu", "ranks correlate by", "decisions at 0.5 change")
+	s.models(0, []string{"compare", "spend@1", "spend@2", "--log", log}, "on 60 logged rows", "µs, 1 in a run", "µs, 10 in a run", "onnxruntime/cpu", "ranks correlate by", "decisions at the threshold 0.5 change")
 	s.models(0, []string{"compare", "spend@1", "spend@1", "--log", log, "--rows", "10"}, "on 10 logged rows", "differ by 0 at most", "0 % of the decisions")
 	stdout, stderr, code := s.client("models", "compare", "spend@1", "spend@2", "--log", log, "--json")
 	var report struct {

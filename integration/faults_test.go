@@ -170,7 +170,7 @@ func TestRunIsCancelled(t *testing.T) {
 	if _, stderr, code := s.client("materialize", "--cancel", "nobody"); code != 1 || !strings.Contains(stderr, `no run "nobody"`) {
 		t.Errorf("a run that never was: exit code %d, %s", code, stderr)
 	}
-	if _, stderr, code := s.client("materialize", "spend", "--cancel", id); code != 2 || !strings.Contains(stderr, "takes the id of a run and no feature views") {
+	if _, stderr, code := s.client("materialize", "spend", "--cancel", id); code != 2 || !strings.Contains(stderr, "takes the id of a run; leave out the feature views") {
 		t.Errorf("a run and a view: exit code %d, %s", code, stderr)
 	}
 	if st, err := s.control.GetStatus(t.Context(), &larderv1.GetStatusRequest{}); err != nil || st.GetViews()[0].GetWatermark() != 0 {

@@ -46,7 +46,7 @@ func TestModelsArePushedUnderLoad(t *testing.T) {
 	}
 	s.models(0, []string{"push", "spend", third, "--metric", "auc=0.87", "--tag", "team=risk", "--promote"}, "version 3 of model spend", "Applied as version 2", "scored by version 3 at once")
 	await(2)
-	s.models(0, []string{"push", "spend", third}, "This file is version 3 of model spend already")
+	s.models(0, []string{"push", "spend", third}, "This file is already version 3 of model spend")
 	for round := range int64(2) {
 		s.models(0, []string{"rollback", "spend"}, "back at version 1")
 		await(3 + 2*round)

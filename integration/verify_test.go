@@ -36,7 +36,7 @@ func TestVerify(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, stdout)
 		}
 	}
-	if code != 1 || !strings.Contains(stderr, "2 keys are not served as the source has them; `larder materialize --full` reads a view's source again") {
+	if code != 1 || !strings.Contains(stderr, "2 keys differ from the source; larder materialize --full reads the source again") {
 		t.Errorf("exit code %d, %s", code, stderr)
 	}
 	stdout, _, code = s.client("verify", "--all", "--json")
@@ -57,6 +57,6 @@ func TestVerify(t *testing.T) {
 	}
 	f(`no feature view "spned"; did you mean "spend"?`, "spned")
 	f(`no feature service "spent"; did you mean "spend"?`, "--service", "spent")
-	f("name feature views or a --service, not both", "spend", "--service", "spend")
-	f("--sample counts from 1", "--sample", "0")
+	f("give feature views or --service, not both", "spend", "--service", "spend")
+	f("--sample must be 1 or more", "--sample", "0")
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	larderv1 "larder/api/larder/v1"
+	larder "larder/client/go"
 	"larder/schema/definitions"
 )
 
@@ -19,7 +20,7 @@ func newPlanCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "plan DIR",
 		Short:   "Show what applying a folder of definitions would change",
-		Long:    "Compare the definitions in a folder with those that the server serves, field by\nfield, and say what each change means for the rows that are stored. Nothing changes.",
+		Long:    "Compare a folder of definitions with those that the server uses, field by field,\nand say what each change means for stored rows. This command changes nothing.",
 		Example: "  larder plan definitions/",
 		Args:    wrongArgs(cobra.ExactArgs(1)),
 	}
@@ -89,31 +90,32 @@ func newApplyCommand() *cobra.Command {
 		Use:   "apply DIR",
 		Short: "Make a folder of definitions the newest version",
 		Long: `Check a folder of definitions, send the model files that the registry lacks, and
-make the definitions the newest version, in one transaction. It is refused when
-somebody else applied in between. Every server of the registry then serves it.`,
+make the definitions the newest version, in one transaction. The server refuses
+them when someone else applied in the meantime. Then every server of the registry
+uses the new version.`,
 		Example: "  larder apply definitions/\n  larder apply --list\n  larder apply --to-version 3",
 		Args: wrongArgs(func(_ *cobra.Command, args []string) error {
 			if alone := toVersion != 0 || list; alone == (len(args) == 1) || len(args) > 1 {
-				return errors.New("give one folder, or --to-version, or --list")
+				return errors.New("give exactly one of: a folder, --to-version, --list")
 			}
 			return nil
 		}),
 	}
-	cmd.Flags().Int64Var(&toVersion, "to-version", 0, "apply the definitions of an earlier version again")
-	cmd.Flags().BoolVar(&list, "list", false, "list the versions that were applied")
+	cmd.Flags().Int64Var(&toVersion, "to-version", 0, "apply the definitions of this earlier version again")
+	cmd.Flags().BoolVar(&list, "list", false, "list all applied versions")
 	c := bindClient(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return c.control(func(control larderv1.ControlServiceClient) error {
+		return c.with(func(server *larder.Client) error {
 			if list {
-				return c.listVersions(cmd, control)
+				return c.listVersions(cmd, server.Control)
 			}
 			req := &larderv1.ApplyRequest{What: &larderv1.ApplyRequest_ToVersion{ToVersion: toVersion}, AppliedBy: whoAmI()}
 			if toVersion == 0 {
-				if err := prepareApply(cmd.Context(), control, args[0], req); err != nil {
+				if err := prepareApply(cmd.Context(), server, args[0], req); err != nil {
 					return err
 				}
 			}
-			answer, err := control.Apply(cmd.Context(), req)
+			answer, err := server.Control.Apply(cmd.Context(), req)
 			if err != nil {
 				return err
 			}
@@ -129,12 +131,12 @@ somebody else applied in between. Every server of the registry then serves it.`,
 
 // prepareApply reads the folder, learns the version that it would change, and
 // sends the model files that the registry lacks.
-func prepareApply(ctx context.Context, control larderv1.ControlServiceClient, dir string, req *larderv1.ApplyRequest) error {
+func prepareApply(ctx context.Context, server *larder.Client, dir string, req *larderv1.ApplyRequest) error {
 	raw, models, err := readDefinitions(dir)
 	if err != nil {
 		return err
 	}
-	plan, err := control.Plan(ctx, &larderv1.PlanRequest{Definitions: raw})
+	plan, err := server.Control.Plan(ctx, &larderv1.PlanRequest{Definitions: raw})
 	if err != nil {
 		return err
 	}
@@ -143,19 +145,19 @@ func prepareApply(ctx context.Context, control larderv1.ControlServiceClient, di
 	for sum := range models {
 		sums = append(sums, sum)
 	}
-	lacking, err := control.HasModels(ctx, &larderv1.HasModelsRequest{Sha256: sums})
+	lacking, err := server.Control.HasModels(ctx, &larderv1.HasModelsRequest{Sha256: sums})
 	if err != nil {
 		return err
 	}
 	for _, sum := range lacking.GetMissing() {
-		if err := sendModel(ctx, control, sum, models[sum]); err != nil {
+		if err := sendModel(ctx, server, sum, models[sum]); err != nil {
 			return fmt.Errorf("send %s: %w", models[sum], err)
 		}
 	}
 	return nil
 }
 
-func sendModel(ctx context.Context, control larderv1.ControlServiceClient, sum, path string) error {
+func sendModel(ctx context.Context, server *larder.Client, sum, path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -165,27 +167,7 @@ func sendModel(ctx context.Context, control larderv1.ControlServiceClient, sum, 
 	if err != nil {
 		return err
 	}
-	stream, err := control.PutModel(ctx)
-	if err != nil {
-		return err
-	}
-	chunk := make([]byte, 1<<20)
-	for {
-		n, err := io.ReadFull(f, chunk)
-		if n > 0 {
-			if sendErr := stream.Send(&larderv1.PutModelRequest{Sha256: sum, Size: info.Size(), Chunk: chunk[:n]}); sendErr != nil {
-				break // CloseAndRecv says why
-			}
-		}
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-	}
-	_, err = stream.CloseAndRecv()
-	return err
+	return server.PutModel(ctx, sum, info.Size(), f)
 }
 
 // whoAmI is who applies, for the record.

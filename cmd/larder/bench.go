@@ -22,12 +22,11 @@ func newBenchCommand() *cobra.Command {
 		Use:   "bench",
 		Short: "Measure a server beside a bare gRPC echo of the same message sizes",
 		Long: `Fill a store, start a server on it, and load it over loopback gRPC from this
-process; in turns with it, load a bare gRPC echo of the same message sizes. The
-ratios are what to compare between machines.
+process, in turns with a bare gRPC echo of the same message sizes. To compare
+machines, compare the ratios.
 
-Everything lives in a temporary folder and is gone afterwards. Nothing outside
-it is touched; no database is needed but with --while-materializing, which
-starts a private Postgres.`,
+Everything lies in a temporary folder, which is removed at the end. Only
+--while-materializing needs a database, and it starts a private Postgres.`,
 		Example: `  larder bench
   larder bench --rows 100 --concurrency 32
   larder bench --rate 2000 --duration 30s --while-materializing
@@ -45,7 +44,7 @@ starts a private Postgres.`,
 			opts.Progress = func(step string) { fmt.Fprintln(cmd.ErrOrStderr(), step) }
 			if suite != "" {
 				if page != "" && suite != "bars" && suite != "scenarios" {
-					return usageError("--write goes with --suite bars or scenarios")
+					return usageError("--write needs --suite bars or --suite scenarios")
 				}
 				return runSuite(cmd, suite, page, s.Duration, asJSON, opts)
 			}
@@ -62,22 +61,22 @@ starts a private Postgres.`,
 		},
 	}
 	f := cmd.Flags()
-	f.IntVar(&s.Views, "views", s.Views, "feature views that a request reads")
-	f.IntVar(&s.Features, "features", s.Features, "features of each view")
-	f.IntVar(&s.Rows, "rows", s.Rows, "rows of a request")
+	f.IntVar(&s.Views, "views", s.Views, "feature views per request")
+	f.IntVar(&s.Features, "features", s.Features, "features per view")
+	f.IntVar(&s.Rows, "rows", s.Rows, "rows per request")
 	f.IntVar(&s.Entities, "entities", s.Entities, "entities in the store")
-	f.StringVar(&s.Keys, "keys", s.Keys, "which entities are asked for: uniform, all alike, or zipf, few most of the time")
-	f.StringVar(&s.Model, "model", s.Model, "what scores: trees, mlp or none")
-	f.IntVar(&s.Trees, "trees", s.Trees, "trees of the model trees, each of depth 6")
-	f.IntVar(&s.Concurrency, "concurrency", s.Concurrency, "requests in flight; with --rate, at most so many")
-	f.Float64Var(&s.Rate, "rate", s.Rate, "requests a second that arrive, whatever the answers take; 0 sends the next when one is answered")
-	f.DurationVar(&s.Duration, "duration", s.Duration, "how long each of the two is loaded")
-	f.BoolVar(&s.Cold, "cold", s.Cold, "keep no rows in memory: all are read from Badger")
-	f.BoolVar(&s.WhileMaterializing, "while-materializing", s.WhileMaterializing, "materialize at full speed meanwhile, from a private Postgres")
+	f.StringVar(&s.Keys, "keys", s.Keys, "which entities are requested: uniform (all equally often) or zipf (a few most of the time)")
+	f.StringVar(&s.Model, "model", s.Model, "kind of model: trees, mlp or none")
+	f.IntVar(&s.Trees, "trees", s.Trees, "number of trees, each of depth 6, for --model trees")
+	f.IntVar(&s.Concurrency, "concurrency", s.Concurrency, "requests in flight; with --rate, the most at once")
+	f.Float64Var(&s.Rate, "rate", s.Rate, "requests sent per second, however long responses take; 0 sends the next one after each response")
+	f.DurationVar(&s.Duration, "duration", s.Duration, "how long to load each of the two")
+	f.BoolVar(&s.Cold, "cold", s.Cold, "no row cache: read every row from Badger")
+	f.BoolVar(&s.WhileMaterializing, "while-materializing", s.WhileMaterializing, "materialize at full speed at the same time, from a private Postgres")
 	f.StringVar(&s.Profiles, "profile", s.Profiles, "write CPU and heap profiles of the server to this folder")
 	f.StringVar(&opts.Library, "onnxruntime", os.Getenv("LARDER_ONNXRUNTIME"), "path of libonnxruntime")
-	f.StringVar(&suite, "suite", "", "measure a set of scenarios instead: bars, what the project promises, and scenarios, each for --duration, sizes, what stores take on the disk and in memory, or soak, ten minutes (or --duration) of mixed load")
-	f.StringVar(&page, "write", "", "with the suite bars or scenarios: also write its table, and plots, into the section of that name of this page (Markdown)")
+	f.StringVar(&suite, "suite", "", "measure a suite instead: bars (what the project promises), scenarios, sizes (disk and memory of stores) or soak (ten minutes of mixed load, or --duration)")
+	f.StringVar(&page, "write", "", "with --suite bars or scenarios: also write tables and plots into the section of that name of this Markdown page")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.AddCommand(newEchoServerCommand())
 	return cmd
@@ -114,7 +113,7 @@ func runSuite(cmd *cobra.Command, suite, page string, duration time.Duration, as
 		}
 		return bench.PrintSizes(cmd.OutOrStdout(), sizes, asJSON)
 	default:
-		return usageError(fmt.Sprintf("--suite is bars, scenarios, sizes or soak, not %q", suite))
+		return usageError(fmt.Sprintf("--suite is %q; it can be bars, scenarios, sizes or soak", suite))
 	}
 	bars, err := bench.Bars(cmd.Context(), duration, opts)
 	if err != nil {

@@ -1,29 +1,28 @@
 package main
 
 import (
-	"context"
+	"cmp"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	larderv1 "larder/api/larder/v1"
+	larder "larder/client/go"
 )
 
-// A client is what every command that talks to a server has: its flags, and the
+// A client has the flags of every command that talks to a server, and makes the
 // connection that they describe.
 type client struct {
 	addr      string
@@ -32,73 +31,42 @@ type client struct {
 	json      bool
 }
 
-// maxAnswer bounds what a server may answer.
-const maxAnswer = 1 << 30
-
 func bindClient(cmd *cobra.Command) *client {
 	c := new(client)
 	f := cmd.Flags()
-	f.StringVar(&c.addr, "addr", envOr("LARDER_ADDR", "127.0.0.1:6570"), "the server's gRPC address; LARDER_ADDR when not given")
-	f.StringVar(&c.tokenFile, "token-file", os.Getenv("LARDER_TOKEN_FILE"), "file with the bearer token to send; LARDER_TOKEN_FILE when not given")
-	f.BoolVar(&c.tls, "tls", false, "connect by TLS")
+	f.StringVar(&c.addr, "addr", cmp.Or(os.Getenv(larder.AddrVariable), larder.DefaultAddr), "gRPC address of the server; defaults to LARDER_ADDR")
+	f.StringVar(&c.tokenFile, "token-file", os.Getenv("LARDER_TOKEN_FILE"), "file with the bearer token to send; defaults to LARDER_TOKEN_FILE")
+	f.BoolVar(&c.tls, "tls", false, "connect with TLS")
 	f.BoolVar(&c.json, "json", false, "print JSON")
 	return c
 }
 
-func envOr(variable, otherwise string) string {
-	if v := os.Getenv(variable); v != "" {
-		return v
-	}
-	return otherwise
-}
-
-// dial returns a connection, which the caller closes.
-func (c *client) dial() (*grpc.ClientConn, error) {
-	transport := insecure.NewCredentials()
-	if c.tls {
-		transport = credentials.NewTLS(nil)
-	}
-	options := []grpc.DialOption{
-		grpc.WithTransportCredentials(transport), grpc.WithUserAgent("larder/" + version),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)), grpc.WithUnaryInterceptor(patiently),
-	}
-	if c.tokenFile != "" {
-		raw, err := os.ReadFile(c.tokenFile)
-		if err != nil {
-			return nil, fmt.Errorf("token: %w", err)
-		}
-		options = append(options, grpc.WithPerRPCCredentials(bearer(strings.TrimSpace(string(raw)))))
-	}
-	return grpc.NewClient(c.addr, options...)
-}
-
-// patience is how long a command waits for one answer. Without a deadline of the
+// patience is how long a command waits for one response. Without a deadline of the
 // caller's the server sets its own, which fits requests for features.
 const patience = 10 * time.Minute
 
-func patiently(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	return invoke(ctx, method, req, reply, conn, opts...)
+// dial returns a connection, which the caller closes.
+func (c *client) dial() (*larder.Client, error) {
+	opts := larder.Options{TokenFile: c.tokenFile, UserAgent: "larder/" + version, Timeout: patience}
+	if c.tls {
+		opts.TLS = new(tls.Config)
+	}
+	return larder.Dial(c.addr, opts)
 }
 
-// A bearer sends a token with every call.
-type bearer string
-
-func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
-	return map[string]string{"authorization": "Bearer " + string(b)}, nil
-}
-
-func (b bearer) RequireTransportSecurity() bool { return false }
-
-// control calls do with the control plane of the server.
-func (c *client) control(do func(larderv1.ControlServiceClient) error) error {
-	conn, err := c.dial()
+// with calls do with a connection to the server.
+func (c *client) with(do func(*larder.Client) error) error {
+	server, err := c.dial()
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	return do(larderv1.NewControlServiceClient(conn))
+	defer server.Close()
+	return do(server)
+}
+
+// control calls do with the control plane of the server.
+func (c *client) control(do func(larderv1.ControlServiceClient) error) error {
+	return c.with(func(server *larder.Client) error { return do(server.Control) })
 }
 
 // printJSON prints a message as JSON.
@@ -116,6 +84,9 @@ func printJSON(w io.Writer, m proto.Message) error {
 	return out.Encode(v)
 }
 
+// dialFailed finds the address and the cause in gRPC's account of a failed dial.
+var dialFailed = regexp.MustCompile(`dial tcp (?:lookup )?(\S+?)(?: on \S+)?: (?:connect: )?([^"]+)"`)
+
 // errorMessage returns what a person needs to know of an error.
 func errorMessage(err error) string {
 	s, isStatus := status.FromError(err)
@@ -123,15 +94,16 @@ func errorMessage(err error) string {
 		return err.Error()
 	}
 	if s.Code() == codes.Unavailable && strings.Contains(s.Message(), "server preface") {
-		return s.Message() + "; a server with a certificate wants --tls"
+		return s.Message() + "; if the server has a certificate, add --tls"
+	}
+	if dial := dialFailed.FindStringSubmatch(s.Message()); s.Code() == codes.Unavailable && dial != nil {
+		return fmt.Sprintf("cannot reach a server at %s (%s); start one with larder serve, or set --addr", dial[1], dial[2])
 	}
 	if s.Code() == codes.Unavailable && strings.Contains(s.Message(), "connection") {
-		return s.Message() + "; is larder serve running there? --addr names another server"
+		return s.Message() + "; check that larder serve still runs"
 	}
-	for _, detail := range s.Details() {
-		if info, isInfo := detail.(*errdetails.ErrorInfo); isInfo {
-			return fmt.Sprintf("%s [%s]", s.Message(), info.GetReason())
-		}
+	if reason := larder.Reason(err); reason != "" {
+		return fmt.Sprintf("%s [%s]", s.Message(), reason)
 	}
 	return s.Message()
 }

@@ -10,25 +10,24 @@ import (
 	"github.com/spf13/cobra"
 
 	larderv1 "larder/api/larder/v1"
+	larder "larder/client/go"
 	"larder/column/arrows"
-	"larder/control"
 	"larder/internal/arrowfile"
 	"larder/schema"
 	"larder/training"
 )
 
 func newDatasetCommand() *cobra.Command {
-	var command control.SetCommand
+	var command larder.SetCommand
 	var spine, out, show string
 	var list bool
 	cmd := &cobra.Command{
 		Use:   "dataset",
-		Short: "Build a training set: for each row of a spine, what serving would have answered at its time",
+		Short: "Build a training set: for each row of a spine, the features that serving would have returned at its time",
 		Long: `Build the training set of a spine: a file with the join keys of a feature
-service, a time for each row, and whatever else is wanted beside it, such as
-labels. The set has the spine's columns, untouched and in order, and then one
-column per feature, VIEW__FEATURE, with what serving would have answered at the
-row's own time.
+service, a time for each row, and any other columns, such as labels. The set has
+the spine's columns, unchanged and in order, and then one column per feature,
+VIEW__FEATURE, with the value that serving would have returned at the row's time.
 
 The files are Parquet (.parquet), Arrow IPC (.arrow, .arrows) or CSV (.csv). The
 server keeps a manifest of each set under an id that a model can name.`,
@@ -39,13 +38,13 @@ server keeps a manifest of each set under an id that a model can name.`,
 		Args: wrongArgs(cobra.NoArgs),
 	}
 	f := cmd.Flags()
-	f.StringVar(&command.Service, "service", "", "feature service whose features the set has")
-	f.StringVar(&spine, "spine", "", "file with the rows to build the set for")
+	f.StringVar(&command.Service, "service", "", "feature service that names the features")
+	f.StringVar(&spine, "spine", "", "file with the rows of the set")
 	f.StringVar(&out, "out", "", "file to write the set to")
-	f.StringVar((*string)(&command.AsOf), "as-of", string(training.IngestTime), "ingest_time: what had arrived by a row's time; event_time: whatever had happened by then, for sources that were filled after the fact")
-	f.StringVar(&command.EventTimeColumn, "event-time-column", training.DefaultEventTimeColumn, "the spine's column with the time of each row")
+	f.StringVar(&command.AsOf, "as-of", string(training.IngestTime), "ingest_time: use what had arrived by a row's time; event_time: use what had happened by then, for sources that were filled later")
+	f.StringVar(&command.EventTimeColumn, "event-time-column", training.DefaultEventTimeColumn, "column of the spine with the time of each row")
 	f.BoolVar(&list, "list", false, "list the newest training sets instead")
-	f.StringVar(&show, "show", "", "print the manifest of the training set of this id instead")
+	f.StringVar(&show, "show", "", "print the manifest of the training set with this id instead")
 	cmd.MarkFlagsMutuallyExclusive("list", "show", "spine")
 	cmd.MarkFlagsRequiredTogether("service", "spine", "out")
 	cmd.MarkFlagsOneRequired("list", "show", "spine")
@@ -62,18 +61,18 @@ server keeps a manifest of each set under an id that a model can name.`,
 	return cmd
 }
 
-func buildDataset(cmd *cobra.Command, c *client, command control.SetCommand, spine, out string) error {
+func buildDataset(cmd *cobra.Command, c *client, command larder.SetCommand, spine, out string) error {
 	for _, path := range []string{spine, out} {
 		if err := arrowfile.Check(path); err != nil {
 			return usageError(err.Error())
 		}
 	}
-	conn, err := c.dial()
+	server, err := c.dial()
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	plan, err := larderv1.NewControlServiceClient(conn).GetPlan(cmd.Context(), &larderv1.GetPlanRequest{
+	defer server.Close()
+	plan, err := server.Control.GetPlan(cmd.Context(), &larderv1.GetPlanRequest{
 		What: &larderv1.GetPlanRequest_FeatureService{FeatureService: command.Service},
 	})
 	if err != nil {
@@ -95,7 +94,7 @@ func buildDataset(cmd *cobra.Command, c *client, command control.SetCommand, spi
 			_ = file.Close() // of no use, since something failed
 		}
 	}()
-	raw, err := control.BuildSet(cmd.Context(), conn, command, in, control.SetSink{
+	raw, err := server.BuildSet(cmd.Context(), command, in, larder.SetSink{
 		Begin: func(columns *arrow.Schema) (err error) {
 			file, err = arrowfile.Create(out, columns)
 			return err
@@ -149,7 +148,7 @@ func printSet(w, warnings io.Writer, m *training.Manifest, out string) error {
 	for _, text := range m.Warnings {
 		fmt.Fprintln(warnings, "warning:", text)
 	}
-	fmt.Fprintf(w, "\n%d rows with %d features of %s, as version %d of the definitions has them, in %s\ntraining set %s\n", m.Rows, len(m.Features), m.FeatureService, m.CatalogVersion, out, m.ID)
+	fmt.Fprintf(w, "\n%d rows with %d features of %s, by version %d of the definitions, in %s\ntraining set %s\n", m.Rows, len(m.Features), m.FeatureService, m.CatalogVersion, out, m.ID)
 	return nil
 }
 

@@ -17,7 +17,7 @@ func newDemoCommand() *cobra.Command {
 apply the definitions of examples/fraud, materialize, and score every transaction
 of the last day through gRPC. The figures also go to demo.json.
 
-On a terminal it then goes on serving until Ctrl-C.`,
+On a terminal, the server then runs until Ctrl-C.`,
 		Args: wrongArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			binary, err := os.Executable()
@@ -31,6 +31,6 @@ On a terminal it then goes on serving until Ctrl-C.`,
 			})
 		},
 	}
-	cmd.Flags().StringVar(&dir, "dir", ".larder", "folder that everything is kept in")
+	cmd.Flags().StringVar(&dir, "dir", ".larder", "folder for all files of the demo")
 	return cmd
 }

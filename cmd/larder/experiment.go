@@ -21,27 +21,27 @@ func newExperimentCommand() *cobra.Command {
 	var threshold float64
 	cmd := &cobra.Command{
 		Use:   "experiment MODEL",
-		Short: "Compare versions of a model by what became of what they scored",
-		Long: `Have the server join the model's feature log to its labels and compare its versions:
-those that share the traffic, and shadows on the rows that the control answered. Look
-as often as you like: a difference that isn't there is shown in at most --alpha of all
-experiments. Without --since, requests count since the traffic is as it is now.
+		Short: "Compare versions of a model by the outcomes of the rows that they scored",
+		Long: `Have the server join the model's feature log to its labels and compare the versions
+that share the traffic, and shadows on the rows that the control answered. Look as
+often as you like: at most --alpha of all experiments show a difference that doesn't
+exist. Without --since, only requests since the last traffic change count.
 
 Metrics: auc, log_loss, brier, calibration, accuracy, precision, recall, and mean: with
 the name of a value of the labels. The exit code is 1 when versions don't have their
-shares of the traffic, for then nothing that is compared can be believed.`,
+shares of the traffic: then the comparison means nothing.`,
 		Example: `  larder experiment fraud
   larder experiment fraud --metric recall --threshold 0.3
   larder experiment fraud --metric mean:loss --since 2026-11-01T00:00:00Z --json`,
 		Args: wrongArgs(cobra.ExactArgs(1)),
 	}
 	f := cmd.Flags()
-	f.StringVar(&req.Metric, "metric", "auc", "what versions are compared by")
-	f.Float64Var(&threshold, "threshold", 0, "score from which on a decision is yes; that of the labels when not given")
-	f.Int64Var(&req.Control, "control", 0, "version that others are compared with; the first of the traffic, or the one that serves, when not given")
-	f.StringVar(&since, "since", "", "first moment of the requests that count (RFC 3339)")
-	f.StringVar(&until, "until", "", "last moment of the requests that count (RFC 3339); now when not given")
-	f.Float64Var(&req.Alpha, "alpha", 0.05, "share of experiments without a difference that may show one")
+	f.StringVar(&req.Metric, "metric", "auc", "metric to compare versions by")
+	f.Float64Var(&threshold, "threshold", 0, "scores at or above this count as positive; defaults to the threshold of the labels")
+	f.Int64Var(&req.Control, "control", 0, "version to compare the others with; defaults to the first of the traffic split or the version that serves")
+	f.StringVar(&since, "since", "", "count requests from this time on (RFC 3339)")
+	f.StringVar(&until, "until", "", "count requests up to this time (RFC 3339); defaults to now")
+	f.Float64Var(&req.Alpha, "alpha", 0.05, "share of experiments without a difference that may still show one")
 	c := bindClient(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		req.Model = args[0]
@@ -66,7 +66,7 @@ shares of the traffic, for then nothing that is compared can be believed.`,
 				err = printExperiment(cmd.OutOrStdout(), report)
 			}
 			if err == nil && report.GetSampleRatio().GetMismatch() {
-				err = errors.New("the versions don't have their shares of the traffic: look for requests of one that fail, time out or aren't logged")
+				err = errors.New("the versions don't have their shares of the traffic; look for requests to one of them that fail, time out or aren't logged")
 			}
 			return err
 		})
@@ -109,11 +109,11 @@ func printExperiment(w io.Writer, r *larderv1.ExperimentReport) error {
 	if err := table(w, "VERSION ROLE WEIGHT ROWS UNITS LABELLED TRUE FIGURE DIFFERENCE", rows); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\na unit is one %s; %d labels were read, %d of them of no logged row\n", r.GetUnit(), r.GetLabels(), r.GetLabelsUnknown())
+	fmt.Fprintf(w, "\na unit is one %s; %d labels were read, %d of them match no logged row\n", r.GetUnit(), r.GetLabels(), r.GetLabelsUnknown())
 	if ratio := r.GetSampleRatio(); ratio != nil {
-		word := "as they should be"
+		word := "as expected"
 		if ratio.GetMismatch() {
-			word = "NOT as they should be"
+			word = "NOT as expected"
 		}
 		fmt.Fprintf(w, "shares of the units: %s (chi-squared %.3g, p = %.3g)\n", word, ratio.GetChiSquared(), ratio.GetPValue())
 	}
@@ -122,7 +122,7 @@ func printExperiment(w io.Writer, r *larderv1.ExperimentReport) error {
 	}
 	for _, v := range r.GetVersions() {
 		if v.GetUndefined() > 0 {
-			fmt.Fprintf(w, "version %d scored %d rows NaN; they are in no figure\n", v.GetModelVersion(), v.GetUndefined())
+			fmt.Fprintf(w, "version %d scored %d rows NaN; no figure includes them\n", v.GetModelVersion(), v.GetUndefined())
 		}
 		if v.GetVerdict() != "" {
 			fmt.Fprintf(w, "\n%s\n", v.GetVerdict())

@@ -25,9 +25,9 @@ func newGetCommand() *cobra.Command {
   larder get --features customer_spend:txn_count_7d,customer_spend:avg_amount_7d customer_id=42,43
   larder get fraud_v1 customer_id=42 terminal_id=7 --request amount=1 --at 2026-01-31T10:00:00Z`,
 	}
-	cmd.Flags().StringVar(&at, "at", "", "read as if the clock showed this time (RFC 3339)")
-	cmd.Flags().StringSliceVar(&features, "features", nil, "read these, as VIEW:FEATURE or VIEW:*, in place of a service")
-	cmd.Flags().StringToStringVar(&values, "request", nil, "values that come with the request, as NAME=VALUE")
+	cmd.Flags().StringVar(&at, "at", "", "read as of this time (RFC 3339)")
+	cmd.Flags().StringSliceVar(&features, "features", nil, "read these features (VIEW:FEATURE or VIEW:*) instead of a service")
+	cmd.Flags().StringToStringVar(&values, "request", nil, "values of the request, as NAME=VALUE")
 	c := bindClient(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		req, shape := &larderv1.GetFeaturesRequest{}, &larderv1.GetPlanRequest{}
@@ -71,11 +71,11 @@ func newScoreCommand() *cobra.Command {
 		Example: `  larder score fraud customer_id=42 terminal_id=7 --request amount=12.5
   larder score fraud customer_id=42,43 terminal_id=7,7 --request amount=12.5,900 --features`,
 	}
-	cmd.Flags().StringVar(&at, "at", "", "read as if the clock showed this time (RFC 3339)")
-	cmd.Flags().StringToStringVar(&values, "request", nil, "values that come with the request, as NAME=VALUE")
-	cmd.Flags().Int64Var(&req.ModelVersion, "version", 0, "the model's version; the one it serves when not given")
+	cmd.Flags().StringVar(&at, "at", "", "read as of this time (RFC 3339)")
+	cmd.Flags().StringToStringVar(&values, "request", nil, "values of the request, as NAME=VALUE")
+	cmd.Flags().Int64Var(&req.ModelVersion, "version", 0, "version of the model; defaults to the one that serves")
 	cmd.Flags().BoolVar(&req.ReturnFeatures, "features", false, "also show the features that were scored")
-	cmd.Flags().StringVar(&req.RequestId, "request-id", "", "what the feature log calls the request; drawn when not given")
+	cmd.Flags().StringVar(&req.RequestId, "request-id", "", "id of the request in the feature log; random when not given")
 	c := bindClient(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		model, keys, err := firstName("model", args)
@@ -104,7 +104,7 @@ func newScoreCommand() *cobra.Command {
 
 func firstName(noun string, args []string) (name string, rest []string, err error) {
 	if len(args) == 0 || strings.Contains(args[0], "=") {
-		return "", nil, usageError(fmt.Sprintf("which %s? name it before the keys", noun))
+		return "", nil, usageError(fmt.Sprintf("name the %s before the keys", noun))
 	}
 	return args[0], args[1:], nil
 }
@@ -114,12 +114,12 @@ func firstName(noun string, args []string) (name string, rest []string, err erro
 func (c *client) ask(ctx context.Context, shape *larderv1.GetPlanRequest, keys []string, values map[string]string,
 	do func(serving larderv1.ServingServiceClient, entities, request []*larderv1.Column) error,
 ) error {
-	conn, err := c.dial()
+	server, err := c.dial()
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	plan, err := larderv1.NewControlServiceClient(conn).GetPlan(ctx, shape)
+	defer server.Close()
+	plan, err := server.Control.GetPlan(ctx, shape)
 	if err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func (c *client) ask(ctx context.Context, shape *larderv1.GetPlanRequest, keys [
 	for _, word := range keys {
 		name, text, found := strings.Cut(word, "=")
 		if !found {
-			return usageError(fmt.Sprintf("%q is no KEY=VALUE", word))
+			return usageError(fmt.Sprintf("%q is not KEY=VALUE", word))
 		}
 		column, err := typedColumn(name, text, plan.GetKeys())
 		if err != nil {
@@ -142,7 +142,7 @@ func (c *client) ask(ctx context.Context, shape *larderv1.GetPlanRequest, keys [
 		}
 		request = append(request, column)
 	}
-	return do(larderv1.NewServingServiceClient(conn), entities, request)
+	return do(server.Serving, entities, request)
 }
 
 // typedColumn reads values parted by commas as the type that the server names.
@@ -153,14 +153,14 @@ func typedColumn(name, text string, fields []*larderv1.Field) (*larderv1.Column,
 		for i, f := range fields {
 			names[i] = f.GetName()
 		}
-		return nil, usageError(fmt.Sprintf("no %q is asked for; %s", name, schema.Nearest(name, names)))
+		return nil, usageError(fmt.Sprintf("the request takes no %q; %s", name, schema.Nearest(name, names)))
 	}
 	t, err := schema.ParseType(fields[at].GetType())
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w; use a larder as new as the server", name, err)
+		return nil, fmt.Errorf("%s: %w; use the same version of larder as the server", name, err)
 	}
 	if t.IsList() {
-		return nil, usageError(fmt.Sprintf("%s is %s, which can't be written here; send it over gRPC or HTTP", name, t))
+		return nil, usageError(fmt.Sprintf("%s is %s, which the command line can't express; use gRPC or HTTP", name, t))
 	}
 	column := &larderv1.Column{Name: name}
 	for _, word := range strings.Split(text, ",") {

@@ -55,10 +55,10 @@ func newRootCommand() *cobra.Command {
 		Long: `Larder serves features from Postgres tables and scores them with ONNX models, in
 one process and one call.
 
-Start a server with larder serve; describe entities, sources, feature views,
-feature services and models in YAML files, and larder apply them; fill the
-server's store with larder materialize; then ask with larder get and larder score.
-larder demo does all of it on simulated card transactions.`,
+Start a server with larder serve. Describe entities, sources, feature views,
+feature services and models in YAML files and apply them with larder apply. Fill
+the server's store with larder materialize. Then use larder get and larder score.
+larder demo does all of this with simulated card transactions.`,
 		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,

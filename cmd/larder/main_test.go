@@ -11,8 +11,8 @@ import (
 	larderv1 "larder/api/larder/v1"
 )
 
-// larder runs a command line in this process.
-func larder(t *testing.T, args ...string) (stdout, stderr string, code int) {
+// runLarder runs a command line in this process.
+func runLarder(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	root := newRootCommand()
@@ -26,7 +26,7 @@ func larder(t *testing.T, args ...string) (stdout, stderr string, code int) {
 func TestExitCodes(t *testing.T) {
 	f := func(code int, stderr string, args ...string) {
 		t.Helper()
-		_, errs, got := larder(t, args...)
+		_, errs, got := runLarder(t, args...)
 		if got != code || !strings.Contains(errs, stderr) {
 			t.Errorf("larder %v: exit code %d, %q; want %d with %q", args, got, errs, code, stderr)
 		}
@@ -38,7 +38,7 @@ func TestExitCodes(t *testing.T) {
 	f(2, "unknown flag: --nothing; see larder get --help", "get", "--nothing")
 	f(2, "see larder plan --help", "plan")
 	f(2, "see larder snapshot save --help", "snapshot", "save")
-	f(2, `--from "yesterday" is no time; write it as 2026-01-31T10:00:00Z`, "materialize", "--from", "yesterday")
+	f(2, `--from "yesterday" is not a time; write it as 2026-01-31T10:00:00Z`, "materialize", "--from", "yesterday")
 	f(1, "no folder no/such/folder; name the one that holds the definitions", "plan", "no/such/folder")
 }
 
@@ -121,4 +121,17 @@ func TestScoresOfSplitTraffic(t *testing.T) {
 	}
 	f("id=7 0.25 2 9 id=8 0.5 2 9", &larderv1.GetFeaturesAndScoreResponse{Scores: []float64{0.25, 0.5}, ModelVersion: 2, CatalogVersion: 9})
 	f("id=7 0.25 2 9 id=8 0.5 1 9", &larderv1.GetFeaturesAndScoreResponse{Scores: []float64{0.25, 0.5}, ModelVersion: 2, ModelVersions: []int64{2, 1}, CatalogVersion: 9})
+}
+
+// TestAServerThatIsNotThere: the message names the address and what to do.
+func TestAServerThatIsNotThere(t *testing.T) {
+	f := func(addr, want string) {
+		t.Helper()
+		_, errs, code := runLarder(t, "status", "--addr", addr)
+		if code != 1 || !strings.Contains(errs, want) {
+			t.Errorf("exit code %d, %q; want %q", code, errs, want)
+		}
+	}
+	f("127.0.0.1:1", "cannot reach a server at 127.0.0.1:1 (connection refused); start one with larder serve, or set --addr\n")
+	f("[::1]:1", "cannot reach a server at [::1]:1 (")
 }

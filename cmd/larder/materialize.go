@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	larderv1 "larder/api/larder/v1"
+	larder "larder/client/go"
 )
 
 func newMaterializeCommand() *cobra.Command {
@@ -21,8 +21,8 @@ func newMaterializeCommand() *cobra.Command {
 		Use:   "materialize [VIEW...]",
 		Short: "Move rows of feature views from Postgres to the online store",
 		Long: `Have the server read the rows that became visible since each view's watermark
-and keep the newest of every key. Without names, all views. The runs go on when
-this command is interrupted; larder status shows them, and --cancel ends one.`,
+and keep the newest of every key, for the named views or for all. The runs go on
+when this command is interrupted; larder status shows them, and --cancel ends one.`,
 		Example: `  larder materialize
   larder materialize customer_spend --full
   larder materialize --to 2026-01-31T00:00:00Z
@@ -30,11 +30,11 @@ this command is interrupted; larder status shows them, and --cancel ends one.`,
   larder materialize --cancel qbsd252uxfarvite`,
 	}
 	f := cmd.Flags()
-	f.BoolVar(&req.Full, "full", false, "from the beginning, whatever the watermark says")
-	f.StringVar(&from, "from", "", "only rows with an event time from this time on (RFC 3339)")
-	f.StringVar(&to, "to", "", "up to this time (RFC 3339); now when not given")
-	f.BoolVar(&wait, "wait", true, "wait for the runs; with --wait=false their ids are printed at once")
-	f.StringVar(&cancel, "cancel", "", "end the run of this id instead; what it has written stays")
+	f.BoolVar(&req.Full, "full", false, "read from the beginning, not from the watermark")
+	f.StringVar(&from, "from", "", "read only rows with an event time from this time on (RFC 3339)")
+	f.StringVar(&to, "to", "", "read up to this time (RFC 3339); defaults to now")
+	f.BoolVar(&wait, "wait", true, "wait for the runs to end; --wait=false only starts them and prints their ids")
+	f.StringVar(&cancel, "cancel", "", "end the run with this id instead; rows that it has written stay")
 	for _, other := range []string{"full", "from", "to", "wait"} {
 		cmd.MarkFlagsMutuallyExclusive("cancel", other)
 	}
@@ -51,23 +51,24 @@ this command is interrupted; larder status shows them, and --cancel ends one.`,
 		if req.To, err = parseMoment("--to", to); err != nil {
 			return err
 		}
-		return c.control(func(control larderv1.ControlServiceClient) error {
+		return c.with(func(server *larder.Client) error {
 			p := newProgress(cmd.ErrOrStderr(), onTerminal(os.Stderr), "materializing", "rows")
-			last, err := followRuns(cmd.Context(), control, req, p)
+			runs, err := server.Materialize(cmd.Context(), req, func(runs []*larderv1.Run) { showRuns(p, runs) })
+			p.end()
 			if cmd.Context().Err() != nil {
-				return errors.New("interrupted; the runs go on in the server, and larder status shows them")
+				return errors.New("interrupted; the runs go on in the server: larder status shows them")
 			}
 			if err != nil {
 				return err
 			}
 			if c.json {
-				if err := printJSON(cmd.OutOrStdout(), last); err != nil {
+				if err := printJSON(cmd.OutOrStdout(), &larderv1.MaterializeResponse{Runs: runs}); err != nil {
 					return err
 				}
 			} else {
-				printRuns(cmd.OutOrStdout(), last.GetRuns())
+				printRuns(cmd.OutOrStdout(), runs)
 			}
-			return failedRuns(last.GetRuns())
+			return failedRuns(runs)
 		})
 	}
 	return cmd
@@ -75,7 +76,7 @@ this command is interrupted; larder status shows them, and --cancel ends one.`,
 
 func cancelRun(cmd *cobra.Command, c *client, views []string, id string) error {
 	if len(views) > 0 {
-		return usageError("--cancel takes the id of a run and no feature views")
+		return usageError("--cancel takes the id of a run; leave out the feature views")
 	}
 	return c.control(func(control larderv1.ControlServiceClient) error {
 		answer, err := control.CancelRun(cmd.Context(), &larderv1.CancelRunRequest{Id: id})
@@ -96,31 +97,10 @@ func parseMoment(flag, text string) (*int64, error) {
 	}
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
-		return nil, usageError(fmt.Sprintf("%s %q is no time; write it as 2026-01-31T10:00:00Z", flag, text))
+		return nil, usageError(fmt.Sprintf("%s %q is not a time; write it as 2026-01-31T10:00:00Z", flag, text))
 	}
 	micros := t.UnixMicro()
 	return &micros, nil
-}
-
-// followRuns shows the runs until they have ended and returns their last state.
-func followRuns(ctx context.Context, control larderv1.ControlServiceClient, req *larderv1.MaterializeRequest, p *progress) (*larderv1.MaterializeResponse, error) {
-	defer p.end()
-	stream, err := control.Materialize(ctx, req)
-	if err != nil {
-		return nil, err
-	}
-	last := new(larderv1.MaterializeResponse)
-	for {
-		msg, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return last, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		last = msg
-		showRuns(p, msg.GetRuns())
-	}
 }
 
 // showRuns shows how far runs are, all together.

@@ -16,16 +16,16 @@ func newMigrateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "migrate",
 		Short: "Bring Larder's own schema in Postgres up to date",
-		Long: `Create or update the schema "larder" in Postgres. larder serve does so by itself
-when it may; run this where servers connect as a user that can't create tables.`,
+		Long: `Create or update the schema "larder" in Postgres. larder serve does this when its
+user may create tables; run this command where it may not.`,
 		Example: `  larder migrate --postgres postgres://admin@db:5432/features`,
 		Args:    wrongArgs(cobra.NoArgs),
 	}
-	cmd.Flags().StringVar(&dsn, "postgres", os.Getenv("LARDER_POSTGRES"), "address of Postgres; LARDER_POSTGRES when not given")
+	cmd.Flags().StringVar(&dsn, "postgres", os.Getenv("LARDER_POSTGRES"), "address of Postgres; defaults to LARDER_POSTGRES")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if dsn == "" {
-			return usageError("which Postgres? give --postgres")
+			return usageError("give the address of Postgres with --postgres")
 		}
 		applied, err := migrations.Up(cmd.Context(), dsn)
 		if err != nil {

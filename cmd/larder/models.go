@@ -49,7 +49,7 @@ func orPrint(w io.Writer, m proto.Message, err error) error {
 
 func printModels(w io.Writer, a *larderv1.ListModelsResponse) error {
 	if len(a.GetModels()) == 0 {
-		fmt.Fprintln(w, "no models yet; larder models push or larder apply DIR brings some")
+		fmt.Fprintln(w, "no models yet; add one with larder models push or larder apply DIR")
 		return nil
 	}
 	var rows [][]string
@@ -83,7 +83,7 @@ func versionState(m *larderv1.ModelStatus, v *larderv1.ModelVersionStatus) strin
 func newModelShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show NAME",
-		Short: "Show one model: each version, who brought it when, and what is said of it",
+		Short: "Show one model: its versions, who added them and when, their metrics and tags",
 		Args:  wrongArgs(cobra.ExactArgs(1)),
 	}
 	c := bindClient(cmd)
@@ -111,7 +111,7 @@ func printModel(w io.Writer, m *larderv1.ModelStatus) error {
 	fmt.Fprintln(w)
 	printTraffic(w, m)
 	if s := m.GetSource(); s != nil {
-		fmt.Fprintf(w, "follows %s, looked at %s", s.GetSource(), moment(s.GetLookedAt()))
+		fmt.Fprintf(w, "follows %s, last checked %s", s.GetSource(), moment(s.GetLookedAt()))
 		if s.GetAliasVersion() != 0 {
 			fmt.Fprintf(w, ", which names version %d", s.GetAliasVersion())
 		}

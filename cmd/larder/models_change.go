@@ -12,7 +12,7 @@ import (
 func newModelPromoteCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "promote NAME VERSION",
-		Short: "Make a version the one that answers; what split the traffic ends",
+		Short: "Make a version the only one that answers; this ends a traffic split",
 		Args:  wrongArgs(cobra.ExactArgs(2)),
 	}
 	c := bindClient(cmd)
@@ -36,10 +36,9 @@ func newModelPromoteCommand() *cobra.Command {
 func newModelRollbackCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rollback NAME",
-		Short: "Bring back what answered before: a version, or the traffic as it was split",
-		Long: `Bring back what answered before: a version, or the traffic as it was split. Versions
-that are not there any more are passed over. A rollback of a rollback brings back
-what was rolled back.`,
+		Short: "Bring back what answered before: a version or a traffic split",
+		Long: `Bring back what answered before: a version or a traffic split. Versions that no
+longer exist are skipped. A rollback of a rollback undoes it.`,
 		Args: wrongArgs(cobra.ExactArgs(1)),
 	}
 	c := bindClient(cmd)
@@ -50,7 +49,7 @@ what was rolled back.`,
 				return orPrint(cmd.OutOrStdout(), answer, err)
 			}
 			printApplied(cmd.OutOrStdout(), &larderv1.ApplyResponse{Version: answer.GetVersion(), Changes: answer.GetChanges()})
-			fmt.Fprintf(cmd.OutOrStdout(), "Model %s is back at version %d, as of version %d of the definitions.\n", args[0], answer.GetModelVersion(), answer.GetAsOfVersion())
+			fmt.Fprintf(cmd.OutOrStdout(), "Model %s is back at version %d, as in version %d of the definitions.\n", args[0], answer.GetModelVersion(), answer.GetAsOfVersion())
 			return nil
 		})
 	}
@@ -60,7 +59,7 @@ what was rolled back.`,
 func newModelRetireCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "retire NAME VERSION",
-		Short: "Take a version away that neither serves nor has traffic",
+		Short: "Remove a version that neither serves nor has traffic",
 		Args:  wrongArgs(cobra.ExactArgs(2)),
 	}
 	c := bindClient(cmd)
@@ -84,7 +83,7 @@ func newModelRetireCommand() *cobra.Command {
 func versionNumber(text string) (int64, error) {
 	version, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || version <= 0 {
-		return 0, usageError(fmt.Sprintf("a version is a number from 1 on, not %q", text))
+		return 0, usageError(fmt.Sprintf("%q is not a version; write a number from 1 on", text))
 	}
 	return version, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	larderv1 "larder/api/larder/v1"
+	larder "larder/client/go"
 )
 
 func newModelPushCommand() *cobra.Command {
@@ -21,24 +22,24 @@ func newModelPushCommand() *cobra.Command {
 	column := int32(-1)
 	cmd := &cobra.Command{
 		Use:   "push NAME FILE",
-		Short: "Make an ONNX file the next version of a model",
+		Short: "Add an ONNX file as the next version of a model",
 		Long: `Send an ONNX file to the registry, check that it fits the features that the model
-reads, and make it the model's next version, on every server. It answers who asks
-for it; with --promote, or as the first, everybody. A file that is a version
-already is not added again.`,
+reads, and make it the model's next version, on every server. It answers requests
+that name it; with --promote, or as the first version, it answers all. A file that
+is already a version is not added again.`,
 		Example: `  larder models push fraud fraud.onnx --service fraud_v1
   larder models push fraud better.onnx --dataset ds_01 --metric auc=0.87 --tag team=risk --promote`,
 		Args: wrongArgs(cobra.ExactArgs(2)),
 	}
 	c := bindClient(cmd)
 	f := cmd.Flags()
-	f.StringVar(&req.FeatureService, "service", "", "of a new model, the feature service that it reads; what the file is stamped with when not given")
-	f.StringVar(&req.Dataset, "dataset", "", "id of the training set that it was trained on")
-	f.StringArrayVar(&metrics, "metric", nil, "NAME=NUMBER, for people; may be given often")
-	f.StringArrayVar(&tags, "tag", nil, "KEY=TEXT, for people; may be given often")
+	f.StringVar(&req.FeatureService, "service", "", "feature service that a new model reads; defaults to the one stamped into the file")
+	f.StringVar(&req.Dataset, "dataset", "", "id of the training set of the model")
+	f.StringArrayVar(&metrics, "metric", nil, "NAME=NUMBER to show beside the version; repeatable")
+	f.StringArrayVar(&tags, "tag", nil, "KEY=TEXT to show beside the version; repeatable")
 	f.BoolVar(&req.Serve, "promote", false, "make it the version that answers")
-	f.StringVar(&req.Output, "output", "", "the output that holds the score; found when not given")
-	f.Int32Var(&column, "column", column, "the column of it, from 0; found when not given")
+	f.StringVar(&req.Output, "output", "", "output of the model that holds the score; found if not given")
+	f.Int32Var(&column, "column", column, "column of that output, from 0; found if not given")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := said(req, metrics, tags); err != nil {
 			return usageError(err.Error())
@@ -46,9 +47,9 @@ already is not added again.`,
 		if cmd.Flags().Changed("column") {
 			req.Column = &column
 		}
-		return c.control(func(control larderv1.ControlServiceClient) error {
+		return c.with(func(server *larder.Client) error {
 			req.Model = args[0]
-			answer, err := pushFile(cmd.Context(), control, req, args[1])
+			answer, err := pushFile(cmd.Context(), server, req, args[1])
 			if err != nil || c.json {
 				return orPrint(cmd.OutOrStdout(), answer, err)
 			}
@@ -66,14 +67,14 @@ func said(req *larderv1.PushModelRequest, metrics, tags []string) error {
 		name, text, _ := strings.Cut(m, "=")
 		value, err := strconv.ParseFloat(text, 64)
 		if err != nil || name == "" {
-			return fmt.Errorf("--metric is NAME=NUMBER, as in auc=0.87, not %q", m)
+			return fmt.Errorf("--metric %q is not NAME=NUMBER, as in auc=0.87", m)
 		}
 		req.Metrics[name] = value
 	}
 	for _, t := range tags {
 		key, text, found := strings.Cut(t, "=")
 		if !found || key == "" {
-			return fmt.Errorf("--tag is KEY=TEXT, as in team=risk, not %q", t)
+			return fmt.Errorf("--tag %q is not KEY=TEXT, as in team=risk", t)
 		}
 		req.Tags[key] = text
 	}
@@ -81,22 +82,22 @@ func said(req *larderv1.PushModelRequest, metrics, tags []string) error {
 }
 
 // pushFile sends a file, unless the registry has it, and makes it a version.
-func pushFile(ctx context.Context, control larderv1.ControlServiceClient, req *larderv1.PushModelRequest, path string) (*larderv1.PushModelResponse, error) {
+func pushFile(ctx context.Context, server *larder.Client, req *larderv1.PushModelRequest, path string) (*larderv1.PushModelResponse, error) {
 	sum, err := fileSum(path)
 	if err != nil {
 		return nil, err
 	}
 	req.Sha256 = sum
-	lacking, err := control.HasModels(ctx, &larderv1.HasModelsRequest{Sha256: []string{sum}})
+	lacking, err := server.Control.HasModels(ctx, &larderv1.HasModelsRequest{Sha256: []string{sum}})
 	if err != nil {
 		return nil, err
 	}
 	if len(lacking.GetMissing()) > 0 {
-		if err := sendModel(ctx, control, sum, path); err != nil {
+		if err := sendModel(ctx, server, sum, path); err != nil {
 			return nil, fmt.Errorf("send %s: %w", path, err)
 		}
 	}
-	return control.PushModel(ctx, req)
+	return server.Control.PushModel(ctx, req)
 }
 
 func fileSum(path string) (string, error) {
@@ -114,9 +115,9 @@ func fileSum(path string) (string, error) {
 
 func printPushed(w io.Writer, req *larderv1.PushModelRequest, a *larderv1.PushModelResponse) {
 	if len(a.GetChanges()) == 0 {
-		fmt.Fprintf(w, "This file is version %d of model %s already.\n", a.GetModelVersion(), req.GetModel())
+		fmt.Fprintf(w, "This file is already version %d of model %s.\n", a.GetModelVersion(), req.GetModel())
 		return
 	}
 	printApplied(w, &larderv1.ApplyResponse{Version: a.GetVersion(), Changes: a.GetChanges(), Models: []*larderv1.ModelReport{a.GetReport()}})
-	fmt.Fprintf(w, "It is version %d of model %s. In a folder of definitions it is\n    %s\n", a.GetModelVersion(), req.GetModel(), a.GetDefinition())
+	fmt.Fprintf(w, "It is version %d of model %s. In a folder of definitions, write\n    %s\n", a.GetModelVersion(), req.GetModel(), a.GetDefinition())
 }

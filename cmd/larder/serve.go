@@ -56,12 +56,12 @@ func newServeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run a server: features and scores, definitions and materialization",
-		Long: `Run a server. It listens for gRPC and for HTTP, materializes by the schedules of
-the feature views, and serves until SIGTERM or Ctrl-C: then it says that it is
-not ready, finishes what has begun, and closes its store.
+		Long: `Run a server. It listens for gRPC and HTTP, materializes on the schedules of the
+feature views, and serves until SIGTERM or Ctrl-C. Then it reports that it is not
+ready, finishes the requests that it has accepted, and closes its store.
 
-Every flag is also a variable, as LARDER_GRPC_ADDR, and a key of larder.yaml, as
-grpc_addr. A flag goes before the variable, the variable before the file.`,
+Every flag is also a variable, such as LARDER_GRPC_ADDR, and a key of larder.yaml,
+such as grpc_addr. A flag overrides the variable, the variable overrides the file.`,
 		Example: `  larder serve --dev
   larder serve --postgres postgres://larder@db:5432/features --data /var/lib/larder
   LARDER_POSTGRES=postgres://larder@db/features larder serve --log-format json`,
@@ -170,7 +170,7 @@ func (n *node) open(ctx context.Context) error {
 func (n *node) openPostgres(ctx context.Context) error {
 	if n.cfg.Dev {
 		if n.cfg.Postgres != "" {
-			return usageError("--dev starts a Postgres of its own; leave out --postgres")
+			return usageError("--dev starts its own Postgres; leave out --postgres")
 		}
 		var err error
 		if n.cluster, err = pgdev.Start(ctx, pgdev.Options{Dir: filepath.Join(n.cfg.Data, postgresFolder)}); err != nil {
@@ -194,7 +194,7 @@ func (n *node) openPostgres(ctx context.Context) error {
 	defer cancel()
 	applied, err := migrations.Up(migrate, n.cfg.Postgres)
 	if err != nil {
-		n.log.Warn("the registry could not be migrated; going on", "error", err)
+		n.log.Warn("could not migrate the registry; continuing", "error", err)
 	} else if len(applied) > 0 {
 		n.log.Info("registry migrated", "applied", applied)
 	}

@@ -22,33 +22,33 @@ import (
 // (LARDER_GRPC_ADDR) and a key of larder.yaml (grpc_addr); the first that is
 // given counts.
 type settings struct {
-	Postgres     string        `flag:"postgres" help:"address of Postgres, as postgres://USER@HOST:PORT/DATABASE; without one the server serves what its data folder holds"`
-	Dev          bool          `flag:"dev" help:"start a private Postgres in the data folder, for trying things out"`
-	Data         string        `flag:"data" help:"folder of the rows and of the last good catalog; belongs to one server"`
-	Name         string        `flag:"name" help:"name under which runs are recorded; the host's name and the gRPC port when empty"`
-	GRPCAddr     string        `flag:"grpc-addr" help:"where gRPC listens"`
-	HTTPAddr     string        `flag:"http-addr" help:"where HTTP listens: JSON, /metrics, /healthz, /readyz"`
-	ONNXRuntime  string        `flag:"onnxruntime" help:"path of libonnxruntime, or of its folder; found by itself where make setup put it"`
-	TokenFile    string        `flag:"token-file" help:"file with the bearer token that callers must send; none when empty"`
-	TLSCert      string        `flag:"tls-cert" help:"PEM file of the server's certificate; no TLS when empty"`
+	Postgres     string        `flag:"postgres" help:"address of Postgres, as postgres://USER@HOST:PORT/DATABASE; without it the server serves what is in its data folder"`
+	Dev          bool          `flag:"dev" help:"start a private Postgres in the data folder, to try Larder"`
+	Data         string        `flag:"data" help:"folder of the rows and the last good catalog; for one server only"`
+	Name         string        `flag:"name" help:"name of the server in the record of runs; defaults to host name and gRPC port"`
+	GRPCAddr     string        `flag:"grpc-addr" help:"address to listen on for gRPC"`
+	HTTPAddr     string        `flag:"http-addr" help:"address to listen on for HTTP: JSON, /metrics, /healthz, /readyz"`
+	ONNXRuntime  string        `flag:"onnxruntime" help:"path of libonnxruntime or its folder; by default the one that make setup installed"`
+	TokenFile    string        `flag:"token-file" help:"file with the bearer token that callers must send; empty: no token"`
+	TLSCert      string        `flag:"tls-cert" help:"PEM file of the server's certificate; empty: no TLS"`
 	TLSKey       string        `flag:"tls-key" help:"PEM file of the certificate's key"`
-	CacheBytes   int64         `flag:"cache-bytes" help:"memory of the row cache; 0: an eighth of what there is, at least 256 MiB; negative: no cache"`
-	MinFreeBytes int64         `flag:"min-free-bytes" help:"disk that stays free: with less, writes are refused and reads go on; 0: 640 MiB"`
-	MaxRows      int           `flag:"max-rows" help:"rows of one request, at most"`
-	MaxMessage   int           `flag:"max-message-bytes" help:"bytes of one message, at most"`
-	MaxInFlight  int           `flag:"max-in-flight" help:"requests at once, at most; more are refused with RESOURCE_EXHAUSTED"`
-	Timeout      time.Duration `flag:"timeout" help:"time for a request whose caller sets no deadline"`
-	DrainDelay   time.Duration `flag:"drain-delay" help:"how long requests are still taken after SIGTERM, so that load balancers see that the server is not ready"`
-	DrainTimeout time.Duration `flag:"drain-timeout" help:"how long requests may then take to finish"`
-	FeatureLog   string        `flag:"feature-log" help:"folder for the vectors of models that say log, in Parquet files; none when empty"`
-	LogBytes     int64         `flag:"feature-log-bytes" help:"what the feature log may take of the disk; with more, requests are not logged until files are moved away"`
-	LogTable     bool          `flag:"feature-log-table" help:"write the vectors of models that say log to Postgres too, to the table larder.feature_log"`
-	LogKeep      time.Duration `flag:"feature-log-keep" help:"how long that table keeps rows"`
-	VerifyEvery  time.Duration `flag:"verify-every" help:"how often a sample of every view is compared with the source, as larder verify does; 0: only when asked"`
-	VerifySample int           `flag:"verify-sample" help:"how many keys of each view are compared then"`
-	MLflow       string        `flag:"mlflow-tracking-uri" help:"address of the MLflow server whose aliases models follow; none when empty"`
-	Repository   string        `flag:"model-repository" help:"folder in Triton's layout, MODEL/VERSION/model.onnx, whose files become versions; none when empty"`
-	ModelPoll    time.Duration `flag:"model-poll" help:"how often MLflow and the model repository are looked at"`
+	CacheBytes   int64         `flag:"cache-bytes" help:"memory of the row cache; 0: an eighth of the machine's memory, at least 256 MiB; negative: no cache"`
+	MinFreeBytes int64         `flag:"min-free-bytes" help:"disk to keep free: with less, writes are refused and reads go on; 0: 640 MiB"`
+	MaxRows      int           `flag:"max-rows" help:"most rows of one request"`
+	MaxMessage   int           `flag:"max-message-bytes" help:"most bytes of one message"`
+	MaxInFlight  int           `flag:"max-in-flight" help:"most requests at once; others are refused with RESOURCE_EXHAUSTED"`
+	Timeout      time.Duration `flag:"timeout" help:"time limit of a request without a deadline"`
+	DrainDelay   time.Duration `flag:"drain-delay" help:"how long to accept requests after SIGTERM, so that load balancers notice that the server is not ready"`
+	DrainTimeout time.Duration `flag:"drain-timeout" help:"how long to wait then for requests to finish"`
+	FeatureLog   string        `flag:"feature-log" help:"folder for the vectors of models with log:, in Parquet files; empty: no files"`
+	LogBytes     int64         `flag:"feature-log-bytes" help:"most disk for the feature log; when it is full, requests are not logged until files are moved away"`
+	LogTable     bool          `flag:"feature-log-table" help:"also write the vectors of models with log: to the Postgres table larder.feature_log"`
+	LogKeep      time.Duration `flag:"feature-log-keep" help:"how long the table keeps rows"`
+	VerifyEvery  time.Duration `flag:"verify-every" help:"how often to compare a sample of every view with the source, as larder verify does; 0: never"`
+	VerifySample int           `flag:"verify-sample" help:"keys of each view in that sample"`
+	MLflow       string        `flag:"mlflow-tracking-uri" help:"address of an MLflow server that models follow by alias; empty: none"`
+	Repository   string        `flag:"model-repository" help:"folder of model files that become versions, in Triton's layout MODEL/VERSION/model.onnx; empty: none"`
+	ModelPoll    time.Duration `flag:"model-poll" help:"how often to check MLflow and the model repository"`
 	LogLevel     string        `flag:"log-level" help:"debug, info, warn or error"`
 	LogFormat    string        `flag:"log-format" help:"text or json"`
 	Pprof        bool          `flag:"pprof" help:"serve profiles at /debug/pprof on the HTTP port"`
@@ -88,7 +88,7 @@ func bindSettings(cmd *cobra.Command, s *settings) (resolve func() error) {
 			flags.DurationVar(p, name, *p, help)
 		}
 	}
-	file := flags.String("config", "", "file of settings (default "+settingsFile+", when it is there)")
+	file := flags.String("config", "", "file of settings (default "+settingsFile+", if it exists)")
 	return func() error {
 		given, err := readSettings(*file, names)
 		if err != nil {
@@ -149,7 +149,7 @@ func fillSettings(flags *pflag.FlagSet, names []string, file map[string]string) 
 		from := variable
 		if !found {
 			value, found = file[name]
-			from = strings.ReplaceAll(name, "-", "_") + " in the file of settings"
+			from = strings.ReplaceAll(name, "-", "_") + " in the settings file"
 		}
 		if !found {
 			continue

@@ -11,10 +11,9 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc"
 
 	larderv1 "larder/api/larder/v1"
-	"larder/control"
+	larder "larder/client/go"
 	"larder/internal/arrowfile"
 	"larder/monitor/featurelog"
 	"larder/training"
@@ -26,11 +25,11 @@ func newSkewCommand() *cobra.Command {
 		Use:   "skew",
 		Short: "Compare logged vectors with what a training set would have for the same rows",
 		Long: `Have the server rebuild the vectors of a feature log from Postgres, each as of the
-time of its request, and compare them with what the model was fed: feature by
-feature, how many values differ, are missing or extra, and by how much.
+time of its request, and compare them with what the model saw: for each feature,
+how many values differ, are missing or are extra, and by how much.
 
-A value that had not been materialized when it was asked for differs. The exit
-code is 1 when anything does.`,
+A value that was materialized only after its request differs. The exit code is 1
+when any value differs.`,
 		Example: `  larder skew --log /var/lib/larder/log
   larder skew --log /var/lib/larder/log --model fraud --json`,
 		Args: wrongArgs(cobra.NoArgs),
@@ -42,16 +41,16 @@ code is 1 when anything does.`,
 	}
 	c := bindClient(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		conn, err := c.dial()
+		server, err := c.dial()
 		if err != nil {
 			return err
 		}
-		defer conn.Close()
-		files, err := flushedFiles(cmd.Context(), larderv1.NewControlServiceClient(conn), dir, model)
+		defer server.Close()
+		files, err := flushedFiles(cmd.Context(), server.Control, dir, model)
 		if err != nil {
 			return err
 		}
-		s := &skews{conn: conn, bar: newProgress(cmd.ErrOrStderr(), onTerminal(os.Stderr), "rebuilding", "rows")}
+		s := &skews{server: server, bar: newProgress(cmd.ErrOrStderr(), onTerminal(os.Stderr), "rebuilding", "rows")}
 		err = s.files(cmd.Context(), files)
 		s.bar.end()
 		if err != nil {
@@ -69,7 +68,7 @@ code is 1 when anything does.`,
 
 // skews are those of the models of a log.
 type skews struct {
-	conn   *grpc.ClientConn
+	server *larder.Client
 	bar    *progress
 	done   int64
 	models []*modelSkew
@@ -81,7 +80,7 @@ type modelSkew struct {
 }
 
 func (s *skews) files(ctx context.Context, paths []string) error {
-	answer, err := larderv1.NewControlServiceClient(s.conn).ListModels(ctx, &larderv1.ListModelsRequest{})
+	answer, err := s.server.Control.ListModels(ctx, &larderv1.ListModelsRequest{})
 	if err != nil {
 		return err
 	}
@@ -95,7 +94,7 @@ func (s *skews) files(ctx context.Context, paths []string) error {
 		m := byName[name]
 		if m == nil {
 			if services[name] == "" {
-				return fmt.Errorf("%s: the server has no model %q; --model compares the requests of another only", path, name)
+				return fmt.Errorf("%s: the server has no model %q; choose one that it has with --model", path, name)
 			}
 			m = &modelSkew{model: name, service: services[name]}
 			byName[name], s.models = m, append(s.models, m)
@@ -113,8 +112,8 @@ func (s *skews) file(ctx context.Context, path string, m *modelSkew) error {
 		return err
 	}
 	defer in.Close()
-	command := control.SetCommand{Service: m.service, AsOf: training.IngestTime, EventTimeColumn: "log:time"}
-	_, err = control.BuildSet(ctx, s.conn, command, in, control.SetSink{
+	command := larder.SetCommand{Service: m.service, AsOf: string(training.IngestTime), EventTimeColumn: "log:time"}
+	_, err = s.server.BuildSet(ctx, command, in, larder.SetSink{
 		Begin:    func(*arrow.Schema) error { return nil },
 		Write:    m.Add,
 		Progress: func(rows, of int64) { s.bar.set(s.done+rows, s.done+max(of, in.Rows)) },
@@ -172,5 +171,5 @@ func (s *skews) found() error {
 	if skewed == 0 {
 		return nil
 	}
-	return fmt.Errorf("%d of %d features were not served as a training set has them now; `larder verify` tells whether the store still differs", skewed, of)
+	return fmt.Errorf("%d of %d features were served with other values than a training set has now; larder verify shows if the store still differs", skewed, of)
 }

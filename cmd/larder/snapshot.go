@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -77,10 +78,10 @@ func newSnapshotLoadCommand() *cobra.Command {
 	var data string
 	cmd := &cobra.Command{
 		Use:   "load FILE",
-		Short: "Restore a snapshot into the data folder of a server that is stopped",
-		Long: `Write the rows of a snapshot into an empty data folder. Start the server on it
-afterwards, with the Postgres that the snapshot's server had: the rows belong to
-its registry.`,
+		Short: "Restore a snapshot into the data folder of a stopped server",
+		Long: `Write the rows of a snapshot into an empty data folder. Then start a server on it
+with the Postgres of the server that wrote the snapshot: the rows belong to its
+registry.`,
 		Example: "  larder snapshot load rows.snapshot --data larder-data",
 		Args:    wrongArgs(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -99,6 +100,6 @@ its registry.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&data, "data", envOr("LARDER_DATA", defaultSettings().Data), "the server's data folder")
+	cmd.Flags().StringVar(&data, "data", cmp.Or(os.Getenv("LARDER_DATA"), defaultSettings().Data), "the server's data folder")
 	return cmd
 }

@@ -12,10 +12,10 @@ import (
 func newStatusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [RUN]",
-		Short: "Show how the server and its feature views stand, or one run",
-		Long: `List the feature views with how fresh their rows are, up to when the source was
-read, how many rows there are, and the last run with its error. With the id of a
-run, show that run, and what was wrong with the rows that it left out.`,
+		Short: "Show the state of the server and its feature views, or of one run",
+		Long: `List the feature views: how many rows they have, up to what time the source was
+read, how fresh the rows are, and the last run with its error. With the id of a
+run, show that run and what was wrong with the rows that it skipped.`,
 		Example: `  larder status
   larder status qqloncb2v3vmih4i --json`,
 		Args: wrongArgs(cobra.MaximumNArgs(1)),
@@ -52,7 +52,7 @@ func printStatus(w io.Writer, s *larderv1.GetStatusResponse) error {
 		fmt.Fprintln(w, s.GetPostgresError())
 	}
 	if len(s.GetViews()) == 0 {
-		fmt.Fprintln(w, "no feature views yet; larder apply DIR brings some")
+		fmt.Fprintln(w, "no feature views yet; add some with larder apply DIR")
 		return nil
 	}
 	fmt.Fprintln(w)

@@ -20,19 +20,19 @@ func newModelTrafficCommand() *cobra.Command {
 	var guards []string
 	cmd := &cobra.Command{
 		Use:   "traffic NAME VERSION=PERCENT...",
-		Short: "Share what is asked of a model among versions; the first is the control",
-		Long: `Share what is asked of a model among versions; the first is the control. The same
+		Short: "Split the traffic of a model among versions; the first is the control",
+		Long: `Split the traffic of a model among versions; the first is the control. The same
 value of --split-by always goes to the same version, on every server, and raising a
-weight moves only the values that it must. Without --ramp there is no ramp any more.`,
+weight moves as few values as possible. Without --ramp, a ramp ends.`,
 		Example: `  larder models traffic fraud 3=95 4=5 --split-by customer_id
   larder models traffic fraud 3=95 4=5 --ramp 4=50 --over 2d --guard error_share=0.01 --guard latency_ratio=2`,
 		Args: wrongArgs(cobra.MinimumNArgs(2)),
 	}
-	cmd.Flags().StringVar(&req.SplitBy, "split-by", "", "join key or request value whose values are shared out; what it was when not given")
-	cmd.Flags().StringVar(&req.Salt, "salt", "", "what is hashed before the value; what it was, or the model's name, when not given")
-	cmd.Flags().StringVar(&ramp, "ramp", "", "VERSION=PERCENT to which the version's weight goes up")
+	cmd.Flags().StringVar(&req.SplitBy, "split-by", "", "join key or request value to split by; defaults to that of the current split")
+	cmd.Flags().StringVar(&req.Salt, "salt", "", "text to hash before the value; defaults to that of the current split or the model's name")
+	cmd.Flags().StringVar(&ramp, "ramp", "", "VERSION=PERCENT: raise the weight of this version to this share")
 	cmd.Flags().StringVar(&over, "over", "1d", "how long the ramp takes")
-	cmd.Flags().StringArrayVar(&guards, "guard", nil, "NAME=VALUE that ends the ramp: error_share, latency_ratio, score_distance, missing_share; and window (seconds), min_requests")
+	cmd.Flags().StringArrayVar(&guards, "guard", nil, "NAME=VALUE that stops the ramp when exceeded: error_share, latency_ratio, score_distance, missing_share; also window (seconds) and min_requests")
 	c := bindClient(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		req.Model, req.AppliedBy = args[0], whoAmI()
@@ -67,11 +67,11 @@ func versionWeight(arg string) (*larderv1.VersionWeight, error) {
 	version, weight, found := strings.Cut(arg, "=")
 	number, err := versionNumber(version)
 	if !found || err != nil {
-		return nil, usageError(fmt.Sprintf("%q is no share of the traffic; write VERSION=PERCENT, as in 4=5", arg))
+		return nil, usageError(fmt.Sprintf("%q is not a share of the traffic; write VERSION=PERCENT, as in 4=5", arg))
 	}
 	percent, err := strconv.ParseFloat(weight, 64)
 	if err != nil {
-		return nil, usageError(fmt.Sprintf("%q is no share of the traffic; write VERSION=PERCENT, as in 4=5", arg))
+		return nil, usageError(fmt.Sprintf("%q is not a share of the traffic; write VERSION=PERCENT, as in 4=5", arg))
 	}
 	return &larderv1.VersionWeight{ModelVersion: number, Weight: percent}, nil
 }
@@ -80,7 +80,7 @@ func versionWeight(arg string) (*larderv1.VersionWeight, error) {
 func rampSettings(ramp, over string, guards []string) (*larderv1.RampSettings, error) {
 	if ramp == "" {
 		if len(guards) > 0 {
-			return nil, usageError("guards watch a ramp; give --ramp VERSION=PERCENT too")
+			return nil, usageError("--guard needs a ramp; add --ramp VERSION=PERCENT")
 		}
 		return nil, nil
 	}
@@ -96,7 +96,7 @@ func rampSettings(ramp, over string, guards []string) (*larderv1.RampSettings, e
 	for _, guard := range guards {
 		name, value, _ := strings.Cut(guard, "=")
 		if out.Guards[name], err = strconv.ParseFloat(value, 64); err != nil {
-			return nil, usageError(fmt.Sprintf("%q is no guard; write NAME=NUMBER, as in error_share=0.01", guard))
+			return nil, usageError(fmt.Sprintf("%q is not a guard; write NAME=NUMBER, as in error_share=0.01", guard))
 		}
 	}
 	return out, nil
@@ -105,7 +105,7 @@ func rampSettings(ramp, over string, guards []string) (*larderv1.RampSettings, e
 func newModelShadowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "shadow NAME [VERSION...]",
-		Short: "Let versions score what is logged, and answer nobody; none when none is named",
+		Short: "Let versions score logged requests without answering them; name none to stop",
 		Args:  wrongArgs(cobra.MinimumNArgs(1)),
 	}
 	c := bindClient(cmd)
@@ -126,7 +126,7 @@ func newModelShadowCommand() *cobra.Command {
 func newModelResumeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "resume NAME",
-		Short: "Begin a ramp anew that a guard had ended",
+		Short: "Restart a ramp that a guard stopped",
 		Args:  wrongArgs(cobra.ExactArgs(1)),
 	}
 	c := bindClient(cmd)
@@ -136,7 +136,7 @@ func newModelResumeCommand() *cobra.Command {
 			if err != nil || c.json {
 				return orPrint(cmd.OutOrStdout(), answer, err)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "The ramp of model %s begins anew.\n", args[0])
+			fmt.Fprintf(cmd.OutOrStdout(), "Restarted the ramp of model %s.\n", args[0])
 			return nil
 		})
 	}
@@ -175,6 +175,6 @@ func printTraffic(w io.Writer, m *larderv1.ModelStatus) {
 	}
 	fmt.Fprintln(w)
 	if r.GetTrippedAt() != 0 {
-		fmt.Fprintf(w, "TRIPPED at %s on %s: %s\n    the control has its traffic; larder models resume %s begins it anew\n", moment(r.GetTrippedAt()), r.GetTrippedBy(), r.GetReason(), m.GetModel())
+		fmt.Fprintf(w, "TRIPPED at %s on %s: %s\n    its traffic goes to the control; restart the ramp with larder models resume %s\n", moment(r.GetTrippedAt()), r.GetTrippedBy(), r.GetReason(), m.GetModel())
 	}
 }

@@ -17,32 +17,32 @@ func newVerifyCommand() *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "verify [VIEW...]",
-		Short: "Compare what is served with what a training set would have, key by key",
+		Short: "Compare served values with those of a training set, key by key",
 		Long: `Have the server read keys both ways: from its store, as a request does, and from
-Postgres, as a training set does. Both answer at the same times, and values are
-compared bit for bit, statuses and ages too. Without names, all views.
+Postgres, as a training set does. Both read at the same times, and values, statuses
+and ages must be equal to the bit. Without names, verify all views.
 
-A key is stale when the store has what was due at the view's watermark and the
-source has something newer since; that is no fault. The exit code is 1 when
+A key is stale when the store has the row that was due at the view's watermark and
+the source has a newer one. Stale keys are not faults; the exit code is 1 when
 anything else differs.`,
 		Example: `  larder verify
   larder verify customer_spend --all
   larder verify --service fraud_v1 --sample 100000`,
 	}
 	f := cmd.Flags()
-	f.StringVar(&req.FeatureService, "service", "", "verify the views that this feature service reads")
-	f.Int64Var(&req.Sample, "sample", 10_000, "how many keys of each view, picked at random")
-	f.BoolVar(&all, "all", false, "every key of each view")
+	f.StringVar(&req.FeatureService, "service", "", "verify the views of this feature service")
+	f.Int64Var(&req.Sample, "sample", 10_000, "number of random keys of each view")
+	f.BoolVar(&all, "all", false, "verify every key of each view")
 	cmd.MarkFlagsMutuallyExclusive("sample", "all")
 	c := bindClient(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if req.FeatureViews = args; len(args) > 0 && req.FeatureService != "" {
-			return usageError("name feature views or a --service, not both")
+			return usageError("give feature views or --service, not both")
 		}
 		if all {
 			req.Sample = 0
 		} else if req.Sample < 1 {
-			return usageError("--sample counts from 1; --all compares every key")
+			return usageError("--sample must be 1 or more; to compare every key, use --all")
 		}
 		return c.control(func(control larderv1.ControlServiceClient) error {
 			p := newProgress(cmd.ErrOrStderr(), onTerminal(os.Stderr), "verifying", "keys")
@@ -129,5 +129,5 @@ func faultsFound(views []*larderv1.ViewVerification) error {
 	if faults == 0 {
 		return nil
 	}
-	return fmt.Errorf("%d keys are not served as the source has them; `larder materialize --full` reads a view's source again", faults)
+	return fmt.Errorf("%d keys differ from the source; larder materialize --full reads the source again", faults)
 }

@@ -42,6 +42,9 @@ type file struct {
 	waiting int // rows in record
 }
 
+// vectorPrefix begins the names of the columns with what the model saw.
+const vectorPrefix = "vector:"
+
 // Keys of a file's metadata.
 const (
 	SHA256Key      = "larder.model_sha256" // of the model's file, in hex
@@ -187,7 +190,7 @@ func vectorColumns(e *entry) []field {
 	var all []field
 	width := len(e.Plan.Features)
 	for i, f := range e.Plan.Features {
-		name := "vector:" + f.Name
+		name := vectorPrefix + f.Name
 		if e.Dense != nil {
 			all = append(all, field{name, arrow.PrimitiveTypes.Float32, func(b array.Builder, e *entry, row int) {
 				b.(*array.Float32Builder).Append(e.Dense[row*width+i])

@@ -122,7 +122,7 @@ func readFile(ctx context.Context, path string, q Query, visit func(*Scored) err
 		}
 	}
 	if len(columns) < len(scoredColumns) {
-		return errors.New("it is no file of this form of the feature log; move it away")
+		return errNoLog
 	}
 	reader, err := pqarrow.NewFileReader(in, pqarrow.ArrowReadProperties{BatchSize: batchRows}, memory.DefaultAllocator)
 	if err != nil {
@@ -165,24 +165,20 @@ func groupsOf(in *parquetfile.Reader, timeColumn int, q Query) []int {
 }
 
 func readRecord(rec arrow.Record, q Query, visit func(*Scored) error) error {
-	at, isTime := columnOf(rec, "log:time").(*array.Timestamp)
-	id, isID := columnOf(rec, "log:request_id").(*array.String)
-	row, isRow := columnOf(rec, "log:row").(*array.Int32)
-	role, isRole := columnOf(rec, "log:role").(*array.String)
-	score, isScore := columnOf(rec, "log:score").(*array.Float64)
-	version, isVersion := columnOf(rec, "log:model_version").(*array.Int64)
-	if !isTime || !isID || !isRow || !isRole || !isScore || !isVersion {
-		return errors.New("its columns have other types than those of the feature log; move it away")
+	b, err := NewBatch(rec)
+	if err != nil {
+		return err
 	}
 	sent := make([]arrow.Array, len(q.Sent))
 	for i, name := range q.Sent {
 		sent[i] = columnOf(rec, name)
 	}
 	for i := range int(rec.NumRows()) {
-		if micros := int64(at.Value(i)); micros < q.From || micros > q.Until {
+		at := int64(b.At.Value(i))
+		if at < q.From || at > q.Until {
 			continue
 		}
-		s := &Scored{id.Value(i), row.Value(i), monitor.Role(role.Value(i)), version.Value(i), int64(at.Value(i)), score.Value(i), sentTexts(sent, i)}
+		s := &Scored{b.RequestID.Value(i), b.Row.Value(i), monitor.Role(b.Role.Value(i)), b.ModelVersion.Value(i), at, b.Score.Value(i), sentTexts(sent, i)}
 		if err := visit(s); err != nil {
 			return err
 		}

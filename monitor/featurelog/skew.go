@@ -71,7 +71,7 @@ func (s *Skew) Add(rec arrow.Record) error {
 		return errors.New("there is no log:request_id, log:row or log:overridden; the spine is no file of a feature log")
 	}
 	for i, c := range rec.Columns() {
-		name, isVector := strings.CutPrefix(rec.ColumnName(i), "vector:")
+		name, isVector := strings.CutPrefix(rec.ColumnName(i), vectorPrefix)
 		if !isVector {
 			continue
 		}

@@ -15,10 +15,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
 	larderv1 "larder/api/larder/v1"
+	larder "larder/client/go"
 	"larder/examples/fraud"
 	"larder/internal/launch"
 	"larder/internal/pgdev"
@@ -184,12 +183,12 @@ func (d *demo) run(ctx context.Context, args ...string) error {
 
 // materialized reads the figures of the runs from the server.
 func (d *demo) materialized(ctx context.Context, addr string) error {
-	conn, err := dial(addr)
+	client, err := larder.Dial(addr, larder.Options{})
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	status, err := larderv1.NewControlServiceClient(conn).GetStatus(ctx, &larderv1.GetStatusRequest{})
+	defer client.Close()
+	status, err := client.Control.GetStatus(ctx, &larderv1.GetStatusRequest{})
 	if err != nil {
 		return err
 	}
@@ -206,10 +205,6 @@ func (d *demo) materialized(ctx context.Context, addr string) error {
 		d.figures.RowsPerSecond = float64(d.figures.RowsMaterialized) / time.Duration(1000*(last-first)).Seconds()
 	}
 	return nil
-}
-
-func dial(addr string) (*grpc.ClientConn, error) {
-	return grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
 }
 
 // report prints the figures, writes them down, and shows what to try.

@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
-	larderv1 "larder/api/larder/v1"
+	larder "larder/client/go"
 	"larder/examples/fraud"
 )
 
@@ -31,12 +31,11 @@ func (d *demo) score(ctx context.Context, dsn, addr string) error {
 	if len(day) == 0 {
 		return fmt.Errorf("the simulation has no transactions on its last day, %s", d.lastDay.Format(time.DateOnly))
 	}
-	conn, err := dial(addr)
+	client, err := larder.Dial(addr, larder.Options{})
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	client := larderv1.NewServingServiceClient(conn)
+	defer client.Close()
 	fmt.Fprintf(d.Out, "\nScoring the %d transactions of %s\n", len(day), d.lastDay.Format(time.DateOnly))
 	scores := make([]float64, len(day))
 	latencies := make([]*hdrhistogram.Histogram, inFlight)
@@ -78,8 +77,8 @@ func (d *demo) score(ctx context.Context, dsn, addr string) error {
 	return nil
 }
 
-func scoreOne(ctx context.Context, client larderv1.ServingServiceClient, t fraud.Transaction) (float64, error) {
-	answer, err := client.GetFeaturesAndScore(ctx, fraud.ScoreRequest(t))
+func scoreOne(ctx context.Context, client *larder.Client, t fraud.Transaction) (float64, error) {
+	answer, err := client.Serving.GetFeaturesAndScore(ctx, fraud.ScoreRequest(t))
 	if err != nil {
 		return 0, err
 	}

@@ -9,10 +9,8 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"maps"
 	"os"
 	"os/signal"
@@ -22,16 +20,15 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 
 	larderv1 "larder/api/larder/v1"
+	larder "larder/client/go"
 	"larder/examples/fraud"
 )
 
 func main() {
 	days := flag.Int("days", 14, "how many of the last days")
-	addr := flag.String("addr", cmp.Or(os.Getenv("LARDER_ADDR"), "127.0.0.1:6570"), "the server's gRPC address; LARDER_ADDR when not given")
+	addr := flag.String("addr", cmp.Or(os.Getenv(larder.AddrVariable), larder.DefaultAddr), "gRPC address of the server; defaults to LARDER_ADDR")
 	flag.Usage = func() {
 		fmt.Fprintln(os.Stderr, "usage: fraudscore [-days N] [-addr HOST:PORT] postgres://USER:PASSWORD@HOST:PORT/DATABASE")
 		flag.PrintDefaults()
@@ -55,11 +52,11 @@ func run(ctx context.Context, dsn, addr string, days int) error {
 		return err
 	}
 	defer pg.Close(context.WithoutCancel(ctx))
-	conn, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	client, err := larder.Dial(addr, larder.Options{})
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer client.Close()
 	for before := days - 1; before >= 0; before-- {
 		transactions, err := fraud.Day(ctx, pg, before)
 		if err != nil {
@@ -69,10 +66,10 @@ func run(ctx context.Context, dsn, addr string, days int) error {
 			return fmt.Errorf("there are no transactions %d days before the last; run fraudload first", before)
 		}
 		midnight := transactions[0].Time.Truncate(24 * time.Hour)
-		if err := materialize(ctx, larderv1.NewControlServiceClient(conn), midnight); err != nil {
+		if err := materialize(ctx, client, midnight); err != nil {
 			return err
 		}
-		if err := scoreDay(ctx, larderv1.NewServingServiceClient(conn), midnight, transactions); err != nil {
+		if err := scoreDay(ctx, client, midnight, transactions); err != nil {
 			return err
 		}
 	}
@@ -80,40 +77,32 @@ func run(ctx context.Context, dsn, addr string, days int) error {
 }
 
 // materialize has the server read what was known at a time.
-func materialize(ctx context.Context, control larderv1.ControlServiceClient, at time.Time) error {
+func materialize(ctx context.Context, client *larder.Client, at time.Time) error {
 	to := at.UnixMicro()
-	stream, err := control.Materialize(ctx, &larderv1.MaterializeRequest{To: &to})
+	runs, err := client.Materialize(ctx, &larderv1.MaterializeRequest{To: &to}, nil)
 	if err != nil {
 		return err
 	}
-	for {
-		msg, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		for _, r := range msg.GetRuns() {
-			if r.GetState() == larderv1.Run_STATE_FAILED {
-				return fmt.Errorf("materialize %s: %s", r.GetFeatureView(), r.GetError())
-			}
+	for _, r := range runs {
+		if r.GetState() == larderv1.Run_STATE_FAILED {
+			return fmt.Errorf("materialize %s: %s", r.GetFeatureView(), r.GetError())
 		}
 	}
+	return nil
 }
 
 // inFlight is how many requests are under way at once.
 const inFlight = 8
 
 // scoreDay scores transactions, and prints which version scored how many.
-func scoreDay(ctx context.Context, serving larderv1.ServingServiceClient, midnight time.Time, transactions []fraud.Transaction) error {
+func scoreDay(ctx context.Context, client *larder.Client, midnight time.Time, transactions []fraud.Transaction) error {
 	var versions [inFlight]map[int64]int
 	g, ctx := errgroup.WithContext(ctx)
 	for w := range inFlight {
 		versions[w] = map[int64]int{}
 		g.Go(func() error {
 			for i := w; i < len(transactions); i += inFlight {
-				answer, err := serving.GetFeaturesAndScore(ctx, fraud.ScoreRequest(transactions[i]))
+				answer, err := client.Serving.GetFeaturesAndScore(ctx, fraud.ScoreRequest(transactions[i]))
 				if err != nil {
 					return fmt.Errorf("score transaction %d: %w", transactions[i].ID, err)
 				}

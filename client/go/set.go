@@ -1,4 +1,4 @@
-package control
+package larder
 
 import (
 	"context"
@@ -11,27 +11,40 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/flight"
 	"golang.org/x/sync/errgroup"
-	"google.golang.org/grpc"
+
+	"larder/internal/arrowflight"
 )
 
-// A SetSink takes a training set as it comes. All are required; none is called
-// by two goroutines at once.
-type SetSink struct {
-	Begin    func(*arrow.Schema) error // first
-	Write    func(arrow.Record) error
-	Progress func(rows, of int64)
+// A SetCommand says which training set to build.
+type SetCommand struct {
+	// Service is the feature service whose features the set has. Required.
+	Service string `json:"service"`
+	// AsOf is what a row's time is compared with: "ingest_time", the default, or
+	// "event_time", for sources that were filled after the fact.
+	AsOf string `json:"as_of,omitempty"`
+	// EventTimeColumn is the spine's column of times. Defaults to "event_time".
+	EventTimeColumn string `json:"event_time_column,omitempty"`
 }
 
-// BuildSet has a server build the training set of a spine, and returns the JSON
-// of its manifest.
-func BuildSet(ctx context.Context, conn *grpc.ClientConn, command SetCommand, spine array.RecordReader, sink SetSink) ([]byte, error) {
+// A SetSink takes a training set as it comes. No two of its functions are called
+// at once. Begin and Write are required.
+type SetSink struct {
+	Begin    func(*arrow.Schema) error // called first
+	Write    func(arrow.Record) error  // the record is released after the call
+	Progress func(rows, of int64)      // of is 0 while unknown
+}
+
+// BuildSet has the server build the training set of a spine, over Arrow Flight,
+// and returns the manifest in JSON. The spine has the join keys of the service, a
+// time for each row, and other columns that the set is to have too.
+func (c *Client) BuildSet(ctx context.Context, command SetCommand, spine array.RecordReader, sink SetSink) ([]byte, error) {
 	raw, err := json.Marshal(command)
 	if err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	stream, err := flight.NewFlightServiceClient(conn).DoExchange(ctx)
+	stream, err := flight.NewFlightServiceClient(c.conn).DoExchange(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +63,7 @@ func BuildSet(ctx context.Context, conn *grpc.ClientConn, command SetCommand, sp
 	}
 	sent := g.Wait()
 	switch {
-	case sent != nil: // which has ended the stream
+	case sent != nil: // this ended the stream
 		return nil, sent
 	case received == nil && manifest == nil:
 		return nil, errors.New("the server ended the training set without a manifest")
@@ -58,13 +71,13 @@ func BuildSet(ctx context.Context, conn *grpc.ClientConn, command SetCommand, sp
 	return manifest, received
 }
 
-// sendSpine writes a spine to its end. What a stream that has ended says is of no
-// use: the receiver knows why it has.
+// sendSpine writes a spine to its end. It ignores errors of the stream: the
+// receiver knows why the stream ended.
 func sendSpine(stream flight.FlightService_DoExchangeClient, command []byte, spine array.RecordReader) error {
-	out := newBatchWriter(stream, spine.Schema(), math.MaxInt)
+	out := arrowflight.NewWriter(stream, spine.Schema(), math.MaxInt)
 	out.SetFlightDescriptor(&flight.FlightDescriptor{Type: flight.DescriptorCMD, Cmd: command})
 	for spine.Next() {
-		if err := out.writeBatch(spine.Record()); err != nil {
+		if err := out.WriteBatch(spine.Record()); err != nil {
 			return nil //nolint:nilerr // see above
 		}
 	}
@@ -77,8 +90,8 @@ func sendSpine(stream flight.FlightService_DoExchangeClient, command []byte, spi
 }
 
 func receiveSet(stream flight.FlightService_DoExchangeClient, sink SetSink, manifest *[]byte) error {
-	in, err := flight.NewRecordReader(batches{stream, func(m message) {
-		if m.Progress != nil {
+	in, err := flight.NewRecordReader(batches{stream, func(m setMessage) {
+		if m.Progress != nil && sink.Progress != nil {
 			sink.Progress(m.Progress.Rows, m.Progress.Of)
 		}
 		if m.Manifest != nil {
@@ -100,10 +113,19 @@ func receiveSet(stream flight.FlightService_DoExchangeClient, sink SetSink, mani
 	return in.Err()
 }
 
-// batches are the messages of a stream that have a batch; the others are told.
+// A setMessage is the metadata of a message without a batch, in JSON.
+type setMessage struct {
+	Progress *struct {
+		Rows int64 `json:"rows"`
+		Of   int64 `json:"of"`
+	} `json:"progress"`
+	Manifest json.RawMessage `json:"manifest"` // of the last message
+}
+
+// batches reads the messages of a stream that have a batch, and passes the others on.
 type batches struct {
 	stream flight.FlightService_DoExchangeClient
-	tell   func(message)
+	other  func(setMessage)
 }
 
 func (b batches) Recv() (*flight.FlightData, error) {
@@ -112,10 +134,10 @@ func (b batches) Recv() (*flight.FlightData, error) {
 		if err != nil || len(data.GetDataHeader()) > 0 {
 			return data, err
 		}
-		var m message
+		var m setMessage
 		if err := json.Unmarshal(data.GetAppMetadata(), &m); err != nil {
 			return nil, fmt.Errorf("the server's message: %w", err)
 		}
-		b.tell(m)
+		b.other(m)
 	}
 }

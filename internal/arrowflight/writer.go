@@ -1,0 +1,74 @@
+package arrowflight
+
+import (
+	"errors"
+	"math"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/flight"
+	"github.com/apache/arrow/go/v17/arrow/ipc"
+)
+
+// batchBytes limits the body of a message with several rows. With its header the
+// message stays below 4 MiB, the limit of gRPC where none is set.
+const batchBytes = 3 << 20
+
+// ErrRowTooLarge means that one row alone is larger than a message may be.
+var ErrRowTooLarge = errors.New("a row is larger than a message may be")
+
+var errTooLarge = errors.New("a batch is larger than a message may be")
+
+// A Writer writes record batches, each in as many messages as it needs. Not safe
+// for concurrent use.
+type Writer struct {
+	*flight.Writer
+	bodies  *bodies
+	message int
+}
+
+// NewWriter returns a writer of batches with the given columns. A message of one
+// row has at most message bytes; one of several rows has at most batchBytes.
+func NewWriter(stream flight.DataStreamWriter, columns *arrow.Schema, message int) *Writer {
+	b := &bodies{DataStreamWriter: stream}
+	return &Writer{Writer: flight.NewRecordWriter(b, ipc.WithSchema(columns)), bodies: b, message: message}
+}
+
+// WriteBatch writes a batch. It returns ErrRowTooLarge for a row that no message
+// can hold.
+func (w *Writer) WriteBatch(rec arrow.Record) error {
+	n := rec.NumRows()
+	w.bodies.most = w.message
+	if n > 1 {
+		w.bodies.most = min(batchBytes, w.message/2)
+	}
+	err := w.Write(rec)
+	w.bodies.most = math.MaxInt
+	if !errors.Is(err, errTooLarge) {
+		return err
+	}
+	if n <= 1 {
+		return ErrRowTooLarge
+	}
+	for _, half := range [][2]int64{{0, n / 2}, {n / 2, n}} {
+		part := rec.NewSlice(half[0], half[1])
+		err := w.WriteBatch(part)
+		part.Release()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bodies refuses to send a message whose body has more than most bytes.
+type bodies struct {
+	flight.DataStreamWriter
+	most int
+}
+
+func (b *bodies) Send(d *flight.FlightData) error {
+	if len(d.GetDataBody()) > b.most {
+		return errTooLarge
+	}
+	return b.DataStreamWriter.Send(d)
+}

@@ -1,0 +1,130 @@
+package featurelog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+
+	"larder/internal/arrowfile"
+)
+
+// Files returns the files of the log in a folder, of one model or, when model is
+// empty, of all. It is an error when there are none.
+func Files(dir, model string) ([]string, error) {
+	var files []string
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() && filepath.Ext(path) == ".parquet" && (model == "" || ModelOf(path) == model) {
+			files = append(files, path)
+		}
+		return err
+	})
+	if err == nil && len(files) == 0 {
+		err = fmt.Errorf("no files of a feature log in %s; a model with log: has some after its first request, on a server with --feature-log", dir)
+	}
+	return files, err
+}
+
+// ModelOf returns the model whose requests a file has.
+func ModelOf(path string) string { return filepath.Base(filepath.Dir(path)) }
+
+// A File is a file of a log that is read batch by batch. The caller closes it.
+type File struct {
+	*arrowfile.Reader
+	Model        string
+	ModelVersion int64
+	SHA256       string // of the model file that scored; empty in files from before it was written
+}
+
+// OpenFile opens a file of a log by its path, which names the model and its version.
+func OpenFile(ctx context.Context, path string) (*File, error) {
+	version, _, _ := strings.Cut(filepath.Base(path), "-")
+	number, err := strconv.ParseInt(version, 10, 64)
+	if err != nil {
+		return nil, errors.New("not a file of a feature log: its name does not begin with the version of a model")
+	}
+	in, err := arrowfile.Open(ctx, path, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &File{Reader: in, Model: ModelOf(path), ModelVersion: number, SHA256: in.Metadata[SHA256Key]}, nil
+}
+
+// A RowID names a row of a request.
+type RowID struct {
+	RequestID string
+	Row       int32
+}
+
+// Follows reports whether a row belongs to the same request as the row logged
+// before it. Callers may give several requests one id; the rows of each are in order.
+func (r RowID) Follows(before RowID) bool {
+	return r.RequestID == before.RequestID && r.Row > before.Row
+}
+
+// A Batch is a record of a log's file, with the columns that every file has. It
+// aliases the record.
+type Batch struct {
+	arrow.Record
+	At           *array.Timestamp
+	RequestID    *array.String
+	Row          *array.Int32
+	Role         *array.String
+	Score        *array.Float64
+	ModelVersion *array.Int64
+}
+
+var errNoLog = errors.New("not a file of a feature log: columns are missing or have other types; move it away")
+
+// NewBatch finds the columns of a record.
+func NewBatch(rec arrow.Record) (*Batch, error) {
+	b := &Batch{Record: rec}
+	var found [6]bool
+	b.At, found[0] = columnOf(rec, "log:time").(*array.Timestamp)
+	b.RequestID, found[1] = columnOf(rec, "log:request_id").(*array.String)
+	b.Row, found[2] = columnOf(rec, "log:row").(*array.Int32)
+	b.Role, found[3] = columnOf(rec, "log:role").(*array.String)
+	b.Score, found[4] = columnOf(rec, "log:score").(*array.Float64)
+	b.ModelVersion, found[5] = columnOf(rec, "log:model_version").(*array.Int64)
+	if found != [6]bool{true, true, true, true, true, true} {
+		return nil, errNoLog
+	}
+	return b, nil
+}
+
+// ID returns the name of a row. It is the caller's own.
+func (b *Batch) ID(row int) RowID {
+	return RowID{strings.Clone(b.RequestID.Value(row)), b.Row.Value(row)}
+}
+
+// Vector returns the features that the model saw, in order, with their columns.
+func (b *Batch) Vector() iter.Seq2[string, arrow.Array] {
+	return func(yield func(string, arrow.Array) bool) {
+		for i, c := range b.Columns() {
+			if feature, isVector := strings.CutPrefix(b.ColumnName(i), vectorPrefix); isVector && !yield(feature, c) {
+				return
+			}
+		}
+	}
+}
+
+// Sent returns the join keys and request values of a row that labels may find it
+// by: integers and strings, as text.
+func (b *Batch) Sent(row int) (names, texts []string) {
+	for i, c := range b.Columns() {
+		switch c.(type) {
+		case *array.Int32, *array.Int64, *array.String:
+			if name := b.ColumnName(i); !strings.Contains(name, ":") {
+				names, texts = append(names, name), append(texts, c.ValueStr(row))
+			}
+		}
+	}
+	return names, texts
+}

@@ -1,0 +1,148 @@
+package replay
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	larderv1 "larder/api/larder/v1"
+	"larder/monitor/featurelog"
+)
+
+// maxDifferences is how many rows that differ a report keeps.
+const maxDifferences = 10
+
+// maxSent is how many values are sent at once, unless one request has more. Their
+// bytes are fewer than a server takes in a message.
+const maxSent = 1 << 20
+
+// A Report says which logged rows score as they did.
+type Report struct {
+	Counts      []Count      // ordered by model and version
+	Differences []Difference // the first
+	changed     []string     // versions whose model file is not the one that was logged
+}
+
+// A Count counts the rows of a version.
+type Count struct {
+	Model            string
+	Version          int64
+	Equal, Different int64
+}
+
+// A Difference is a row whose score is another one now.
+type Difference struct {
+	File        string
+	Row         featurelog.RowID
+	Logged, Now float64
+}
+
+// Err returns why scores differ, as far as the files tell; nil when none does.
+func (r *Report) Err() error {
+	switch {
+	case len(r.Differences) == 0:
+		return nil
+	case len(r.changed) > 0:
+		return fmt.Errorf("not all logged vectors score as they did: %s", strings.Join(r.changed, "; "))
+	}
+	return errors.New("not all logged vectors score as they did, though the model files are the same; check for another version of ONNX Runtime or another machine")
+}
+
+// A version is a version of a model.
+type version struct {
+	model  string
+	number int64
+}
+
+// A run scores files again.
+type run struct {
+	control  larderv1.ControlServiceClient
+	progress func(rows int64)
+	rows     int64
+	counts   map[version]*Count
+	report   Report
+}
+
+// Run scores the files of a log again. It calls progress with the rows done so far.
+func Run(ctx context.Context, control larderv1.ControlServiceClient, files []string, progress func(rows int64)) (*Report, error) {
+	r := &run{control: control, progress: progress, counts: map[version]*Count{}}
+	for _, path := range files {
+		if err := r.file(ctx, path); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	for _, v := range slices.SortedFunc(maps.Keys(r.counts), func(a, b version) int {
+		return cmp.Or(cmp.Compare(a.model, b.model), cmp.Compare(a.number, b.number))
+	}) {
+		r.report.Counts = append(r.report.Counts, *r.counts[v])
+	}
+	return &r.report, nil
+}
+
+func (r *run) file(ctx context.Context, path string) error {
+	in, err := featurelog.OpenFile(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	f := &fileRun{run: r, File: in, name: filepath.Base(path)}
+	defer f.release()
+	step := max(1, maxSent/int64(len(in.Schema().Fields())))
+	for in.Next() {
+		rec := in.Record()
+		for first := int64(0); first < rec.NumRows(); first += step {
+			if err := f.take(ctx, rec.NewSlice(first, min(first+step, rec.NumRows()))); err != nil {
+				return err
+			}
+		}
+	}
+	if err := in.Err(); err != nil || len(f.waiting) == 0 {
+		return err
+	}
+	return f.send(ctx)
+}
+
+// compare counts the rows of a batch by whether they score as they did.
+func (r *run) compare(f *fileRun, b *featurelog.Batch, answer *larderv1.ScoreVectorsResponse) error {
+	if n := len(answer.GetScores()); n != int(b.NumRows()) {
+		return fmt.Errorf("the server scored %d of %d rows", n, b.NumRows())
+	}
+	r.sameModel(f, answer.GetSha256())
+	v := version{f.Model, f.ModelVersion}
+	count := r.counts[v]
+	if count == nil {
+		count = &Count{Model: v.model, Version: v.number}
+		r.counts[v] = count
+	}
+	for i, now := range answer.GetScores() {
+		logged := b.Score.Value(i)
+		if math.Float64bits(now) == math.Float64bits(logged) {
+			count.Equal++
+			continue
+		}
+		count.Different++
+		if len(r.report.Differences) < maxDifferences {
+			r.report.Differences = append(r.report.Differences, Difference{f.name, b.ID(i), logged, now})
+		}
+	}
+	r.rows += b.NumRows()
+	r.progress(r.rows)
+	return nil
+}
+
+// sameModel notes when the model file is not the one that was logged.
+func (r *run) sameModel(f *fileRun, now string) {
+	if f.SHA256 == "" || f.SHA256 == now {
+		return
+	}
+	text := fmt.Sprintf("version %d of model %q has another file now, sha256 %.12s instead of %.12s", f.ModelVersion, f.Model, now, f.SHA256)
+	if !slices.Contains(r.report.changed, text) {
+		r.report.changed = append(r.report.changed, text)
+	}
+}
