@@ -9,6 +9,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/flight"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
+	"larder/internal/grpcserver"
 	"larder/schema"
 )
 
@@ -31,7 +32,7 @@ func (f *Flight) GetFlightInfo(ctx context.Context, d *flight.FlightDescriptor) 
 		}
 		d = &flight.FlightDescriptor{Type: flight.DescriptorCMD, Cmd: raw}
 	}
-	_, view, err := f.rowsCommand(d.GetCmd())
+	_, view, err := f.rowsCommand(ctx, d.GetCmd())
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +52,7 @@ func (f *Flight) GetFlightInfo(ctx context.Context, d *flight.FlightDescriptor) 
 // DoGet answers the rows of a view. Rows that materialization would skip as bad
 // are left out; the last message, which has no batch, counts them.
 func (f *Flight) DoGet(ticket *flight.Ticket, stream flight.FlightService_DoGetServer) error {
-	window, view, err := f.rowsCommand(ticket.GetTicket())
+	window, view, err := f.rowsCommand(stream.Context(), ticket.GetTicket())
 	if err != nil {
 		return err
 	}
@@ -88,14 +89,18 @@ func (f *Flight) DoGet(ticket *flight.Ticket, stream flight.FlightService_DoGetS
 	return last.write(out)
 }
 
-// rowsCommand reads a command and resolves what it names.
-func (f *Flight) rowsCommand(raw []byte) (schema.Window, *schema.View, error) {
+// rowsCommand reads a command, whose caller may read the rows, and resolves what it
+// names.
+func (f *Flight) rowsCommand(ctx context.Context, raw []byte) (schema.Window, *schema.View, error) {
 	var w schema.Window
 	if f.server.History == nil {
 		return w, nil, noPostgres()
 	}
 	var c RowsCommand
 	if err := readCommand(raw, &c, exampleRows); err != nil {
+		return w, nil, err
+	}
+	if err := grpcserver.Permit(ctx, grpcserver.Resource{Kind: grpcserver.View, Name: c.View}); err != nil {
 		return w, nil, err
 	}
 	view, err := f.server.Registry.Catalog().View(c.View)

@@ -6,6 +6,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/flight"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
+	"larder/internal/grpcserver"
 	"larder/training"
 )
 
@@ -44,6 +45,9 @@ func (f *Flight) exchange(stream flight.FlightService_DoExchangeServer) error {
 	defer spine.Release()
 	var command SetCommand
 	if err := readCommand(spine.LatestFlightDescriptor().GetCmd(), &command, exampleSet); err != nil {
+		return err
+	}
+	if err := grpcserver.Permit(stream.Context(), grpcserver.Resource{Kind: grpcserver.Service, Name: command.Service}); err != nil {
 		return err
 	}
 	plan, err := f.server.Registry.Catalog().ServicePlan(command.Service)

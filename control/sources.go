@@ -16,9 +16,9 @@ import (
 
 // Sources are where versions of models come from by themselves.
 type Sources struct {
-	MLflow     *mlflow.Client      // nil: aliases are not followed
+	MLflow     *mlflow.Client // nil: aliases are not followed
 	Repository *folder.Folder // nil: there is none
-	Every      time.Duration       // how often each is looked at; defaults to 10 seconds
+	Every      time.Duration  // how often each is looked at; defaults to 10 seconds
 }
 
 // A look is what one model's source was found to be.

@@ -41,7 +41,7 @@ var House = Table{
 		"store/row":           {Floor: 2, Imports: []string{"schema"}},
 		"scoring":             {Floor: 2, Imports: []string{"internal/background", "schema", "scoring/forest"}},
 		"models/traffic":      {Floor: 2, Imports: []string{"schema"}},
-		"internal/grpcserver": {Floor: 2, Imports: []string{"internal/background", "schema"}},
+		"internal/grpcserver": {Floor: 2, Imports: []string{"api/inference", "api/larder/v1", "internal/background", "schema"}},
 		"internal/pgtest":     {Floor: 2, Imports: []string{"internal/pgdev"}},
 
 		"vector":                    {Floor: 3, Imports: []string{"schema", "store/row"}},
