@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/control/runs"
 	"larder/materialize"
 	"larder/monitor/featurelog"
 	"larder/schema"
@@ -49,6 +50,7 @@ type Options struct {
 type Server struct {
 	larderv1.UnimplementedControlServiceServer
 	Options
+	runs    *runs.Recorder
 	metrics *metrics
 	figures *figures
 	looks   looks // at the sources of model versions
@@ -63,7 +65,11 @@ func New(opts Options) *Server {
 	if opts.Registerer == nil {
 		opts.Registerer = prometheus.NewRegistry()
 	}
-	return &Server{Options: opts, metrics: newMetrics(opts.Registerer), figures: newFigures(opts.Registerer), looks: looks{byModel: map[string]look{}}, started: time.Now()}
+	return &Server{
+		Options: opts,
+		runs:    runs.New(runs.Options{Registry: opts.Registry, Runner: opts.Runner, Server: opts.Name, Logger: opts.Logger}),
+		metrics: newMetrics(opts.Registerer), figures: newFigures(opts.Registerer), looks: looks{byModel: map[string]look{}}, started: time.Now(),
+	}
 }
 
 // Run records runs in Postgres, frees the rows of views and the model files that
@@ -71,7 +77,7 @@ func New(opts Options) *Server {
 // follows the sources of model versions, until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return s.recordRuns(ctx) })
+	g.Go(func() error { return s.runs.Record(ctx) })
 	g.Go(func() error { return s.sweep(ctx) })
 	g.Go(func() error { return s.verifyOnSchedule(ctx) })
 	g.Go(func() error { return s.followSources(ctx) })
