@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/control/datasets"
 	"larder/control/runs"
 	"larder/materialize"
 	"larder/monitor/featurelog"
@@ -50,11 +51,12 @@ type Options struct {
 type Server struct {
 	larderv1.UnimplementedControlServiceServer
 	Options
-	runs    *runs.Recorder
-	metrics *metrics
-	figures *figures
-	looks   looks // at the sources of model versions
-	started time.Time
+	runs     *runs.Recorder
+	datasets *datasets.Builder
+	metrics  *metrics
+	figures  *figures
+	looks    looks // at the sources of model versions
+	started  time.Time
 }
 
 // New returns a server.
@@ -66,9 +68,10 @@ func New(opts Options) *Server {
 		opts.Registerer = prometheus.NewRegistry()
 	}
 	return &Server{
-		Options: opts,
-		runs:    runs.New(runs.Options{Registry: opts.Registry, Runner: opts.Runner, Server: opts.Name, Logger: opts.Logger}),
-		metrics: newMetrics(opts.Registerer), figures: newFigures(opts.Registerer), looks: looks{byModel: map[string]look{}}, started: time.Now(),
+		Options:  opts,
+		runs:     runs.New(runs.Options{Registry: opts.Registry, Runner: opts.Runner, Server: opts.Name, Logger: opts.Logger}),
+		datasets: datasets.New(datasets.Options{Registry: opts.Registry, History: opts.History}),
+		metrics:  newMetrics(opts.Registerer), figures: newFigures(opts.Registerer), looks: looks{byModel: map[string]look{}}, started: time.Now(),
 	}
 }
 

@@ -120,6 +120,10 @@ func (s *Server) verify(ctx context.Context, v *schema.View, sample int, progres
 	return r.report, r.err
 }
 
+func noPostgres() error {
+	return schema.Errorf(schema.FailedPrecondition, "NO_POSTGRES", "this server was started without Postgres: it has no history to read")
+}
+
 func verificationMessage(r *verify.Report) *larderv1.ViewVerification {
 	out := &larderv1.ViewVerification{
 		FeatureView: r.View, Done: true, Time: r.Time, Keys: r.Keys, KeysTotal: r.Keys, Equal: r.Counts[verify.Equal], Mismatched: r.Counts[verify.Mismatched],

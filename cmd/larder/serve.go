@@ -20,6 +20,7 @@ import (
 	inferencev2 "larder/api/inference"
 	larderv1 "larder/api/larder/v1"
 	"larder/control"
+	"larder/control/datasets"
 	"larder/internal/background"
 	"larder/internal/grpcserver"
 	"larder/internal/pgdev"
@@ -184,7 +185,7 @@ func (n *node) openPostgres(ctx context.Context) error {
 	if n.offline, err = offline.Open(ctx, n.cfg.Postgres, offline.Options{}); err != nil {
 		return err
 	}
-	if n.history, err = offline.Open(ctx, n.cfg.Postgres, offline.Options{MaxConns: control.MaxConns}); err != nil {
+	if n.history, err = offline.Open(ctx, n.cfg.Postgres, offline.Options{MaxConns: datasets.MaxConns}); err != nil {
 		return err
 	}
 	const patience = 10 * time.Second

@@ -63,10 +63,11 @@ var House = Table{
 			"api/inference", "api/larder/v1", "internal/grpcserver", "schema", "scoring", "serving",
 		}},
 
-		"monitor/verify": {Floor: 5, Imports: []string{"schema", "store/offline", "store/online", "store/record", "store/row", "training", "vector"}},
-		"control/runs":   {Floor: 5, Imports: []string{"api/larder/v1", "materialize", "schema", "store/registry"}},
+		"monitor/verify":   {Floor: 5, Imports: []string{"schema", "store/offline", "store/online", "store/record", "store/row", "training", "vector"}},
+		"control/datasets": {Floor: 5, Imports: []string{"schema", "store/offline", "store/registry", "training"}},
+		"control/runs":     {Floor: 5, Imports: []string{"api/larder/v1", "materialize", "schema", "store/registry"}},
 		"control": {Floor: 7, Imports: []string{
-			"api/larder/v1", "control/runs", "internal/background", "internal/grpcserver", "materialize", "models/experiment", "models/folder", "models/mlflow",
+			"api/larder/v1", "control/datasets", "control/runs", "internal/background", "internal/grpcserver", "materialize", "models/experiment", "models/folder", "models/mlflow",
 			"models/traffic", "monitor/featurelog", "monitor/verify", "schema", "schema/definitions", "scoring", "store/offline", "store/online",
 			"store/registry", "training", "vector",
 		}},
@@ -88,7 +89,7 @@ var House = Table{
 		"github.com/dgraph-io/badger/v4": {"store/online"},
 		"github.com/dgraph-io/ristretto": {"store/online"},
 		"github.com/apache/arrow/go/v17": {
-			"bench", "cmd/larder", "control", "integration", "internal/arrowfile", "materialize", "monitor/featurelog", "monitor/verify",
+			"bench", "cmd/larder", "control", "control/datasets", "integration", "internal/arrowfile", "materialize", "monitor/featurelog", "monitor/verify",
 			"store/offline", "store/record", "training",
 		},
 		"github.com/yalue/onnxruntime_go":         {"scoring"},
