@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/control/definitions"
 	"larder/internal/background"
 	"larder/models/experiment"
 	"larder/models/traffic"
@@ -58,7 +59,7 @@ type trial struct {
 
 func (s *Server) newTrial(ctx context.Context, req *larderv1.GetExperimentRequest) (*trial, error) {
 	catalog := s.Registry.Catalog()
-	model, err := findModel(&catalog.Definitions, req.GetModel())
+	model, err := definitions.FindModel(&catalog.Definitions, req.GetModel())
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +107,7 @@ func (t *trial) ask(req *larderv1.GetExperimentRequest, catalog *schema.Catalog)
 	if a := t.question.Alpha; !(a > 0 && a < 0.5) {
 		return schema.Errorf(schema.Invalid, "BAD_ALPHA", "alpha is %v; it is a share of experiments above 0 and below 0.5", a)
 	}
-	if err := hasVersion(t.model, t.question.Control); err != nil {
+	if err := definitions.HasVersion(t.model, t.question.Control); err != nil {
 		return err
 	}
 	if !t.model.Splits() {

@@ -12,6 +12,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/control/definitions"
 	"larder/models/experiment"
 	"larder/schema"
 )
@@ -23,7 +24,7 @@ const labelSlack = 24 * 60 * 60 * 1_000_000
 // JoinLabels finds the labels of logged rows.
 func (s *Server) JoinLabels(ctx context.Context, req *larderv1.JoinLabelsRequest) (*larderv1.JoinLabelsResponse, error) {
 	catalog := s.Registry.Catalog()
-	model, err := findModel(&catalog.Definitions, req.GetModel())
+	model, err := definitions.FindModel(&catalog.Definitions, req.GetModel())
 	if err != nil {
 		return nil, err
 	}

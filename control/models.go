@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/control/definitions"
 	"larder/schema"
 	"larder/scoring"
 	"larder/store/registry"
@@ -58,7 +59,7 @@ func (s *Server) HasModels(ctx context.Context, req *larderv1.HasModelsRequest) 
 func (s *Server) ListModels(ctx context.Context, req *larderv1.ListModelsRequest) (*larderv1.ListModelsResponse, error) {
 	catalog := s.Registry.Catalog()
 	if name := req.GetModel(); name != "" {
-		if _, err := findModel(&catalog.Definitions, name); err != nil {
+		if _, err := definitions.FindModel(&catalog.Definitions, name); err != nil {
 			return nil, err
 		}
 	}
@@ -128,7 +129,7 @@ func (s *Server) versionStatus(ctx context.Context, p *schema.Plan) (*larderv1.M
 	model, notLoaded := s.Models.Model(p)
 	out := &larderv1.ModelVersionStatus{
 		ModelVersion: p.ModelVersion.Version, Sha256: p.ModelVersion.SHA256, Size: int64(len(file)),
-		Report: reportMessage(p, binding), Loaded: notLoaded == nil,
+		Report: reportMessage(definitions.Report{Plan: p, Binding: binding}), Loaded: notLoaded == nil,
 		Dataset: p.ModelVersion.Dataset, Metrics: p.ModelVersion.Metrics, Tags: p.ModelVersion.Tags, From: string(p.ModelVersion.From),
 	}
 	if notLoaded == nil {
@@ -141,12 +142,6 @@ func (s *Server) versionStatus(ctx context.Context, p *schema.Plan) (*larderv1.M
 		out.Outputs = append(out.Outputs, fmt.Sprint(x))
 	}
 	return out, nil
-}
-
-func reportMessage(p *schema.Plan, b *scoring.Binding) *larderv1.ModelReport {
-	return &larderv1.ModelReport{
-		Model: p.Model.Name, ModelVersion: p.ModelVersion.Version, Output: b.Output, Column: int32(b.Column), Reason: b.Reason,
-	}
 }
 
 // addRunning says what scores a model that is loaded.

@@ -35,7 +35,7 @@ func (s *Server) PushModel(ctx context.Context, req *larderv1.PushModelRequest) 
 		return nil, err
 	}
 	var pushed schema.ModelVersion
-	done, err := s.amend(ctx, req.GetAppliedBy(), func(defs *schema.Definitions) error {
+	done, err := s.definitions.Amend(ctx, req.GetAppliedBy(), func(defs *schema.Definitions) error {
 		model, err := pushedModel(defs, req, stamp.Service)
 		if err != nil {
 			return err
@@ -53,10 +53,10 @@ func (s *Server) PushModel(ctx context.Context, req *larderv1.PushModelRequest) 
 	if err != nil {
 		return nil, err
 	}
-	out := &larderv1.PushModelResponse{ModelVersion: pushed.Version, Version: done.version, Changes: changeMessages(done.changes), Definition: string(definition)}
-	for _, r := range done.reports {
-		if r.GetModel() == req.GetModel() && r.GetModelVersion() == pushed.Version {
-			out.Report = r
+	out := &larderv1.PushModelResponse{ModelVersion: pushed.Version, Version: done.Version, Changes: changeMessages(done.Changes), Definition: string(definition)}
+	for _, r := range done.Reports {
+		if r.Plan.Model.Name == req.GetModel() && r.Plan.ModelVersion.Version == pushed.Version {
+			out.Report = reportMessage(r)
 		}
 	}
 	return out, nil

@@ -147,7 +147,7 @@ func (s *Server) bring(ctx context.Context, a arrival, file []byte) error {
 	if err := s.Registry.PutModel(ctx, a.version.SHA256, int64(len(file)), next); err != nil {
 		return err
 	}
-	done, err := s.amend(ctx, a.by, func(defs *schema.Definitions) error {
+	done, err := s.definitions.Amend(ctx, a.by, func(defs *schema.Definitions) error {
 		m, err := pushedModel(defs, &larderv1.PushModelRequest{Model: a.model}, stamp.Service)
 		if err != nil {
 			return err
@@ -165,7 +165,7 @@ func (s *Server) bring(ctx context.Context, a arrival, file []byte) error {
 	if err != nil {
 		return err
 	}
-	if len(done.changes) > 0 {
+	if len(done.Changes) > 0 {
 		s.Logger.Info("a version of a model was brought", "model", a.model, "version", a.version.Version, "from", a.by, "serve", a.serve)
 	}
 	return nil

@@ -12,11 +12,11 @@ import (
 
 // SetTraffic shares what is asked of a model among its versions.
 func (s *Server) SetTraffic(ctx context.Context, req *larderv1.SetTrafficRequest) (*larderv1.SetTrafficResponse, error) {
-	done, err := s.amendModel(ctx, req.GetModel(), req.GetAppliedBy(), func(m *schema.Model) error { return setTraffic(m, req) })
+	done, err := s.definitions.AmendModel(ctx, req.GetModel(), req.GetAppliedBy(), func(m *schema.Model) error { return setTraffic(m, req) })
 	if err != nil {
 		return nil, err
 	}
-	return &larderv1.SetTrafficResponse{Version: done.version, Changes: changeMessages(done.changes)}, nil
+	return &larderv1.SetTrafficResponse{Version: done.Version, Changes: changeMessages(done.Changes)}, nil
 }
 
 func setTraffic(m *schema.Model, req *larderv1.SetTrafficRequest) error {

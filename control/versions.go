@@ -2,82 +2,14 @@ package control
 
 import (
 	"context"
-	"errors"
 	"reflect"
 	"slices"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/control/definitions"
 	"larder/schema"
 	"larder/store/registry"
 )
-
-// maxAmends is how often a change begins again when others apply at the same time.
-const maxAmends = 5
-
-// An amendment is what a change of the newest definitions came to.
-type amendment struct {
-	version int64
-	changes []schema.Change
-	reports []*larderv1.ModelReport
-}
-
-// amend applies a change of the newest definitions. What others apply meanwhile
-// stays: the change begins again on top of it.
-func (s *Server) amend(ctx context.Context, by string, change func(*schema.Definitions) error) (*amendment, error) {
-	for range maxAmends - 1 {
-		done, err := s.amendOnce(ctx, by, change)
-		var said *schema.Error
-		if !errors.As(err, &said) || said.Reason != "VERSION_MOVED" {
-			return done, err
-		}
-	}
-	return s.amendOnce(ctx, by, change)
-}
-
-func (s *Server) amendOnce(ctx context.Context, by string, change func(*schema.Definitions) error) (*amendment, error) {
-	base, defs, err := s.Registry.Newest(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := change(defs); err != nil {
-		return nil, err
-	}
-	p, err := s.propose(ctx, defs)
-	if err != nil {
-		return nil, err
-	}
-	version, reports, err := s.commit(ctx, p, base, by)
-	return &amendment{version, p.Changes, reports}, err
-}
-
-// amendModel is amend for a change of one model.
-func (s *Server) amendModel(ctx context.Context, name, by string, change func(*schema.Model) error) (*amendment, error) {
-	return s.amend(ctx, by, func(defs *schema.Definitions) error {
-		m, err := findModel(defs, name)
-		if err != nil {
-			return err
-		}
-		return change(m)
-	})
-}
-
-func findModel(defs *schema.Definitions, name string) (*schema.Model, error) {
-	if m := defs.Model(name); m != nil {
-		return m, nil
-	}
-	names := make([]string, len(defs.Models))
-	for i := range defs.Models {
-		names[i] = defs.Models[i].Name
-	}
-	return nil, schema.Errorf(schema.NotFound, "UNKNOWN_MODEL", "no model %q; %s", name, schema.Nearest(name, names))
-}
-
-func hasVersion(m *schema.Model, version int64) error {
-	if m.Version(version) == nil {
-		return schema.Errorf(schema.NotFound, "UNKNOWN_MODEL_VERSION", "model %q has no version %d; larder models show %[1]s lists those that it has", m.Name, version)
-	}
-	return nil
-}
 
 // serveAlone makes a version the one that answers; what split the traffic ends.
 func serveAlone(m *schema.Model, version int64) {
@@ -90,8 +22,8 @@ func serveAlone(m *schema.Model, version int64) {
 
 // PromoteModel makes a version the one that answers.
 func (s *Server) PromoteModel(ctx context.Context, req *larderv1.PromoteModelRequest) (*larderv1.PromoteModelResponse, error) {
-	done, err := s.amendModel(ctx, req.GetModel(), req.GetAppliedBy(), func(m *schema.Model) error {
-		if err := hasVersion(m, req.GetModelVersion()); err != nil {
+	done, err := s.definitions.AmendModel(ctx, req.GetModel(), req.GetAppliedBy(), func(m *schema.Model) error {
+		if err := definitions.HasVersion(m, req.GetModelVersion()); err != nil {
 			return err
 		}
 		if m.Splits() || m.Served() != req.GetModelVersion() {
@@ -102,18 +34,18 @@ func (s *Server) PromoteModel(ctx context.Context, req *larderv1.PromoteModelReq
 	if err != nil {
 		return nil, err
 	}
-	return &larderv1.PromoteModelResponse{Version: done.version, Changes: changeMessages(done.changes)}, nil
+	return &larderv1.PromoteModelResponse{Version: done.Version, Changes: changeMessages(done.Changes)}, nil
 }
 
 // RetireModel takes a version that does nothing out of the definitions.
 func (s *Server) RetireModel(ctx context.Context, req *larderv1.RetireModelRequest) (*larderv1.RetireModelResponse, error) {
 	version := req.GetModelVersion()
-	done, err := s.amend(ctx, req.GetAppliedBy(), func(defs *schema.Definitions) error {
-		m, err := findModel(defs, req.GetModel())
+	done, err := s.definitions.Amend(ctx, req.GetAppliedBy(), func(defs *schema.Definitions) error {
+		m, err := definitions.FindModel(defs, req.GetModel())
 		if err != nil {
 			return err
 		}
-		if err := hasVersion(m, version); err != nil {
+		if err := definitions.HasVersion(m, version); err != nil {
 			return err
 		}
 		if len(m.Versions) == 1 && m.MLflow == nil && len(m.Shadow) == 0 { // a model goes with its last version
@@ -125,7 +57,7 @@ func (s *Server) RetireModel(ctx context.Context, req *larderv1.RetireModelReque
 	if err != nil {
 		return nil, err
 	}
-	return &larderv1.RetireModelResponse{Version: done.version, Changes: changeMessages(done.changes)}, nil
+	return &larderv1.RetireModelResponse{Version: done.Version, Changes: changeMessages(done.Changes)}, nil
 }
 
 func retire(m *schema.Model, version int64) error {
@@ -152,7 +84,7 @@ func (s *Server) RollbackModel(ctx context.Context, req *larderv1.RollbackModelR
 		return nil, err
 	}
 	out := &larderv1.RollbackModelResponse{}
-	done, err := s.amendModel(ctx, req.GetModel(), req.GetAppliedBy(), func(m *schema.Model) error {
+	done, err := s.definitions.AmendModel(ctx, req.GetModel(), req.GetAppliedBy(), func(m *schema.Model) error {
 		before := servedBefore(history, m)
 		if before == nil {
 			return schema.Errorf(schema.FailedPrecondition, "NOTHING_BEFORE", "nothing that model %q still has served before version %d; larder models promote %[1]s VERSION chooses another", m.Name, m.Served())
@@ -168,7 +100,7 @@ func (s *Server) RollbackModel(ctx context.Context, req *larderv1.RollbackModelR
 	if err != nil {
 		return nil, err
 	}
-	out.Version, out.Changes = done.version, changeMessages(done.changes)
+	out.Version, out.Changes = done.Version, changeMessages(done.Changes)
 	return out, nil
 }
 

@@ -65,9 +65,12 @@ var House = Table{
 
 		"monitor/verify":   {Floor: 5, Imports: []string{"schema", "store/offline", "store/online", "store/record", "store/row", "training", "vector"}},
 		"control/datasets": {Floor: 5, Imports: []string{"schema", "store/offline", "store/registry", "training"}},
-		"control/runs":     {Floor: 5, Imports: []string{"api/larder/v1", "materialize", "schema", "store/registry"}},
+		"control/definitions": {Floor: 5, Imports: []string{
+			"schema", "schema/definitions", "scoring", "store/offline", "store/online", "store/registry", "vector",
+		}},
+		"control/runs": {Floor: 5, Imports: []string{"api/larder/v1", "materialize", "schema", "store/registry"}},
 		"control": {Floor: 7, Imports: []string{
-			"api/larder/v1", "control/datasets", "control/runs", "internal/background", "internal/grpcserver", "materialize", "models/experiment", "models/folder", "models/mlflow",
+			"api/larder/v1", "control/datasets", "control/definitions", "control/runs", "internal/background", "internal/grpcserver", "materialize", "models/experiment", "models/folder", "models/mlflow",
 			"models/traffic", "monitor/featurelog", "monitor/verify", "schema", "schema/definitions", "scoring", "store/offline", "store/online",
 			"store/registry", "training", "vector",
 		}},
