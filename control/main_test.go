@@ -14,6 +14,7 @@ import (
 
 	larderv1 "larder/api/larder/v1"
 	"larder/control"
+	"larder/control/models"
 	"larder/internal/onnxmodel"
 	"larder/internal/pgtest"
 	"larder/migrations"
@@ -46,7 +47,7 @@ type node struct {
 
 // start returns the control plane of a server on an empty database that has a
 // table facts, and on the sources of model versions that are given.
-func start(t testing.TB, sources ...control.Sources) *node {
+func start(t testing.TB, sources ...models.Sources) *node {
 	t.Helper()
 	db := pgtest.New(t)
 	must(t, second(migrations.Up(ctx(), db.DSN)))

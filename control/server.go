@@ -12,6 +12,7 @@ import (
 	larderv1 "larder/api/larder/v1"
 	"larder/control/datasets"
 	"larder/control/definitions"
+	"larder/control/models"
 	"larder/control/runs"
 	"larder/materialize"
 	"larder/monitor/featurelog"
@@ -38,7 +39,7 @@ type Options struct {
 	VerifyEvery  time.Duration // how often views are verified; 0: only when asked
 	VerifySample int           // how many keys of each then
 
-	Sources Sources // of model versions; none when empty
+	Sources models.Sources // of model versions; none when empty
 
 	FeatureLog *featurelog.Log // nil when nothing is logged
 
@@ -51,30 +52,34 @@ type Server struct {
 	larderv1.UnimplementedControlServiceServer
 	Options
 	definitions *definitions.Editor
+	models      *models.Editor
 	runs        *runs.Recorder
 	datasets    *datasets.Builder
 	metrics     *metrics
 	figures     *figures
-	looks       looks // at the sources of model versions
 	started     time.Time
 }
 
 // New returns a server.
 func New(opts Options) *Server {
 	opts.MaxMessageBytes = cmp.Or(opts.MaxMessageBytes, 16<<20)
-	opts.Sources.Every = cmp.Or(opts.Sources.Every, 10*time.Second)
 	opts.Logger = cmp.Or(opts.Logger, slog.Default())
 	if opts.Registerer == nil {
 		opts.Registerer = prometheus.NewRegistry()
 	}
+	editor := definitions.New(definitions.Options{
+		Registry: opts.Registry, Offline: opts.Offline, Online: opts.Online, Models: opts.Models, Logger: opts.Logger,
+	})
 	return &Server{
-		Options: opts,
-		definitions: definitions.New(definitions.Options{
-			Registry: opts.Registry, Offline: opts.Offline, Online: opts.Online, Models: opts.Models, Logger: opts.Logger,
+		Options:     opts,
+		definitions: editor,
+		models: models.New(models.Options{
+			Definitions: editor, Registry: opts.Registry, Offline: opts.Offline, Models: opts.Models, Sources: opts.Sources,
+			Logger: opts.Logger, Registerer: opts.Registerer,
 		}),
 		runs:     runs.New(runs.Options{Registry: opts.Registry, Runner: opts.Runner, Server: opts.Name, Logger: opts.Logger}),
 		datasets: datasets.New(datasets.Options{Registry: opts.Registry, History: opts.History}),
-		metrics:  newMetrics(opts.Registerer), figures: newFigures(opts.Registerer), looks: looks{byModel: map[string]look{}}, started: time.Now(),
+		metrics:  newMetrics(opts.Registerer), figures: newFigures(opts.Registerer), started: time.Now(),
 	}
 }
 
@@ -86,7 +91,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g.Go(func() error { return s.runs.Record(ctx) })
 	g.Go(func() error { return s.definitions.Sweep(ctx) })
 	g.Go(func() error { return s.verifyOnSchedule(ctx) })
-	g.Go(func() error { return s.followSources(ctx) })
+	g.Go(func() error { return s.models.Follow(ctx) })
 	g.Go(func() error { return s.definitions.SweepModels(ctx) })
 	g.Go(func() error { return s.takeFigures(ctx) })
 	return g.Wait()

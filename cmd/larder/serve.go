@@ -21,6 +21,7 @@ import (
 	larderv1 "larder/api/larder/v1"
 	"larder/control"
 	"larder/control/datasets"
+	"larder/control/models"
 	"larder/internal/background"
 	"larder/internal/grpcserver"
 	"larder/internal/pgdev"
@@ -97,7 +98,7 @@ type node struct {
 	registry *registry.Registry
 	runner   *materialize.Runner
 	features *featurelog.Log // nil when nothing is logged
-	sources  control.Sources // of model versions
+	sources  models.Sources  // of model versions
 	traffic  *traffic.Router
 	serving  *serving.Server
 	control  *control.Server

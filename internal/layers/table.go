@@ -68,9 +68,12 @@ var House = Table{
 		"control/definitions": {Floor: 5, Imports: []string{
 			"schema", "schema/definitions", "scoring", "store/offline", "store/online", "store/registry", "vector",
 		}},
+		"control/models": {Floor: 6, Imports: []string{
+			"control/definitions", "models/folder", "models/mlflow", "models/traffic", "schema", "scoring", "store/offline", "store/registry",
+		}},
 		"control/runs": {Floor: 5, Imports: []string{"api/larder/v1", "materialize", "schema", "store/registry"}},
 		"control": {Floor: 7, Imports: []string{
-			"api/larder/v1", "control/datasets", "control/definitions", "control/runs", "internal/background", "internal/grpcserver", "materialize", "models/experiment", "models/folder", "models/mlflow",
+			"api/larder/v1", "control/datasets", "control/definitions", "control/models", "control/runs", "internal/background", "internal/grpcserver", "materialize", "models/experiment",
 			"models/traffic", "monitor/featurelog", "monitor/verify", "schema", "schema/definitions", "scoring", "store/offline", "store/online",
 			"store/registry", "training", "vector",
 		}},
@@ -116,7 +119,7 @@ var House = Table{
 		// Badger's blocks and tables are protobuf messages.
 		"google.golang.org/protobuf/proto":    {"store/online"},
 		"google.golang.org/genproto":          {"cmd/larder", "internal/grpcserver"},
-		"github.com/prometheus/client_golang": {"cmd/larder", "control", "internal/grpcserver", "materialize", "models/traffic", "monitor/featurelog", "scoring", "serving", "store/online"},
+		"github.com/prometheus/client_golang": {"cmd/larder", "control", "control/models", "internal/grpcserver", "materialize", "models/traffic", "monitor/featurelog", "scoring", "serving", "store/online"},
 		"go.opentelemetry.io":                 {"cmd/larder", "internal/grpcserver"},
 	},
 }

@@ -1,11 +1,10 @@
-package control
+package models
 
 import (
 	"context"
 	"reflect"
 	"slices"
 
-	larderv1 "larder/api/larder/v1"
 	"larder/control/definitions"
 	"larder/schema"
 	"larder/store/registry"
@@ -20,28 +19,23 @@ func serveAlone(m *schema.Model, version int64) {
 	}
 }
 
-// PromoteModel makes a version the one that answers.
-func (s *Server) PromoteModel(ctx context.Context, req *larderv1.PromoteModelRequest) (*larderv1.PromoteModelResponse, error) {
-	done, err := s.definitions.AmendModel(ctx, req.GetModel(), req.GetAppliedBy(), func(m *schema.Model) error {
-		if err := definitions.HasVersion(m, req.GetModelVersion()); err != nil {
+// Promote makes a version the one that answers.
+func (e *Editor) Promote(ctx context.Context, model string, version int64, by string) (*definitions.Applied, error) {
+	return e.Definitions.AmendModel(ctx, model, by, func(m *schema.Model) error {
+		if err := definitions.HasVersion(m, version); err != nil {
 			return err
 		}
-		if m.Splits() || m.Served() != req.GetModelVersion() {
-			serveAlone(m, req.GetModelVersion())
+		if m.Splits() || m.Served() != version {
+			serveAlone(m, version)
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return &larderv1.PromoteModelResponse{Version: done.Version, Changes: changeMessages(done.Changes)}, nil
 }
 
-// RetireModel takes a version that does nothing out of the definitions.
-func (s *Server) RetireModel(ctx context.Context, req *larderv1.RetireModelRequest) (*larderv1.RetireModelResponse, error) {
-	version := req.GetModelVersion()
-	done, err := s.definitions.Amend(ctx, req.GetAppliedBy(), func(defs *schema.Definitions) error {
-		m, err := definitions.FindModel(defs, req.GetModel())
+// Retire takes a version that does nothing out of the definitions.
+func (e *Editor) Retire(ctx context.Context, model string, version int64, by string) (*definitions.Applied, error) {
+	return e.Definitions.Amend(ctx, by, func(defs *schema.Definitions) error {
+		m, err := definitions.FindModel(defs, model)
 		if err != nil {
 			return err
 		}
@@ -54,10 +48,6 @@ func (s *Server) RetireModel(ctx context.Context, req *larderv1.RetireModelReque
 		}
 		return retire(m, version)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return &larderv1.RetireModelResponse{Version: done.Version, Changes: changeMessages(done.Changes)}, nil
 }
 
 func retire(m *schema.Model, version int64) error {
@@ -77,31 +67,34 @@ func retire(m *schema.Model, version int64) error {
 	return nil
 }
 
-// RollbackModel brings back what answered before.
-func (s *Server) RollbackModel(ctx context.Context, req *larderv1.RollbackModelRequest) (*larderv1.RollbackModelResponse, error) {
-	history, err := s.Registry.ModelHistory(ctx)
+// A Rollback is what brought back what answered before.
+type Rollback struct {
+	*definitions.Applied
+	AsOf         int64 // the version of the definitions that had it
+	ModelVersion int64 // that answers again; 0 where the traffic is split
+}
+
+// Rollback brings back what answered before.
+func (e *Editor) Rollback(ctx context.Context, model, by string) (*Rollback, error) {
+	history, err := e.Registry.ModelHistory(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := &larderv1.RollbackModelResponse{}
-	done, err := s.definitions.AmendModel(ctx, req.GetModel(), req.GetAppliedBy(), func(m *schema.Model) error {
+	out := new(Rollback)
+	out.Applied, err = e.Definitions.AmendModel(ctx, model, by, func(m *schema.Model) error {
 		before := servedBefore(history, m)
 		if before == nil {
 			return schema.Errorf(schema.FailedPrecondition, "NOTHING_BEFORE", "nothing that model %q still has served before version %d; larder models promote %[1]s VERSION chooses another", m.Name, m.Served())
 		}
 		then := before.Model(m.Name)
-		out.AsOfVersion, out.ModelVersion = before.Version.Version, then.Served()
+		out.AsOf, out.ModelVersion = before.Version.Version, then.Served()
 		serveAlone(m, then.Served())
 		if then.Splits() {
 			m.Serve, m.Traffic, m.SplitBy, m.Salt, m.Ramp = 0, then.Traffic, then.SplitBy, then.Salt, then.Ramp
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	out.Version, out.Changes = done.Version, changeMessages(done.Changes)
-	return out, nil
+	return out, err
 }
 
 // servedBefore returns the newest definitions in which a model was answered by
