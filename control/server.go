@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/control/checks"
 	"larder/control/datasets"
 	"larder/control/definitions"
 	"larder/control/models"
@@ -55,8 +56,7 @@ type Server struct {
 	models      *models.Editor
 	runs        *runs.Recorder
 	datasets    *datasets.Builder
-	metrics     *metrics
-	figures     *figures
+	checks      *checks.Checker
 	started     time.Time
 }
 
@@ -79,7 +79,11 @@ func New(opts Options) *Server {
 		}),
 		runs:     runs.New(runs.Options{Registry: opts.Registry, Runner: opts.Runner, Server: opts.Name, Logger: opts.Logger}),
 		datasets: datasets.New(datasets.Options{Registry: opts.Registry, History: opts.History}),
-		metrics:  newMetrics(opts.Registerer), figures: newFigures(opts.Registerer), started: time.Now(),
+		checks: checks.New(checks.Options{
+			Registry: opts.Registry, Offline: opts.Offline, History: opts.History, Online: opts.Online, FeatureLog: opts.FeatureLog,
+			VerifyEvery: opts.VerifyEvery, VerifySample: opts.VerifySample, Logger: opts.Logger, Registerer: opts.Registerer,
+		}),
+		started: time.Now(),
 	}
 }
 
@@ -90,9 +94,9 @@ func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.runs.Record(ctx) })
 	g.Go(func() error { return s.definitions.Sweep(ctx) })
-	g.Go(func() error { return s.verifyOnSchedule(ctx) })
+	g.Go(func() error { return s.checks.VerifyOnSchedule(ctx) })
 	g.Go(func() error { return s.models.Follow(ctx) })
 	g.Go(func() error { return s.definitions.SweepModels(ctx) })
-	g.Go(func() error { return s.takeFigures(ctx) })
+	g.Go(func() error { return s.checks.TakeFigures(ctx) })
 	return g.Wait()
 }

@@ -63,7 +63,11 @@ var House = Table{
 			"api/inference", "api/larder/v1", "internal/grpcserver", "schema", "scoring", "serving",
 		}},
 
-		"monitor/verify":   {Floor: 5, Imports: []string{"schema", "store/offline", "store/online", "store/record", "store/row", "training", "vector"}},
+		"monitor/verify": {Floor: 5, Imports: []string{"schema", "store/offline", "store/online", "store/record", "store/row", "training", "vector"}},
+		"control/checks": {Floor: 6, Imports: []string{
+			"control/definitions", "internal/background", "models/experiment", "models/traffic", "monitor/featurelog", "monitor/verify", "schema",
+			"store/offline", "store/online", "store/registry",
+		}},
 		"control/datasets": {Floor: 5, Imports: []string{"schema", "store/offline", "store/registry", "training"}},
 		"control/definitions": {Floor: 5, Imports: []string{
 			"schema", "schema/definitions", "scoring", "store/offline", "store/online", "store/registry", "vector",
@@ -73,9 +77,9 @@ var House = Table{
 		}},
 		"control/runs": {Floor: 5, Imports: []string{"api/larder/v1", "materialize", "schema", "store/registry"}},
 		"control": {Floor: 7, Imports: []string{
-			"api/larder/v1", "control/datasets", "control/definitions", "control/models", "control/runs", "internal/background", "internal/grpcserver", "materialize", "models/experiment",
-			"models/traffic", "monitor/featurelog", "monitor/verify", "schema", "schema/definitions", "scoring", "store/offline", "store/online",
-			"store/registry", "training", "vector",
+			"api/larder/v1", "control/checks", "control/datasets", "control/definitions", "control/models", "control/runs", "internal/grpcserver",
+			"materialize", "models/experiment", "monitor/featurelog", "monitor/verify", "schema", "schema/definitions", "scoring", "store/offline",
+			"store/online", "store/registry", "training",
 		}},
 		"bench": {Floor: 8, Imports: []string{
 			"api/larder/v1", "control", "internal/launch", "internal/onnxmodel", "internal/pgdev", "schema", "store/online", "store/registry",
@@ -95,7 +99,7 @@ var House = Table{
 		"github.com/dgraph-io/badger/v4": {"store/online"},
 		"github.com/dgraph-io/ristretto": {"store/online"},
 		"github.com/apache/arrow/go/v17": {
-			"bench", "cmd/larder", "control", "control/datasets", "integration", "internal/arrowfile", "materialize", "monitor/featurelog", "monitor/verify",
+			"bench", "cmd/larder", "control", "control/checks", "control/datasets", "integration", "internal/arrowfile", "materialize", "monitor/featurelog", "monitor/verify",
 			"store/offline", "store/record", "training",
 		},
 		"github.com/yalue/onnxruntime_go":         {"scoring"},
@@ -119,7 +123,7 @@ var House = Table{
 		// Badger's blocks and tables are protobuf messages.
 		"google.golang.org/protobuf/proto":    {"store/online"},
 		"google.golang.org/genproto":          {"cmd/larder", "internal/grpcserver"},
-		"github.com/prometheus/client_golang": {"cmd/larder", "control", "control/models", "internal/grpcserver", "materialize", "models/traffic", "monitor/featurelog", "scoring", "serving", "store/online"},
+		"github.com/prometheus/client_golang": {"cmd/larder", "control", "control/checks", "control/models", "internal/grpcserver", "materialize", "models/traffic", "monitor/featurelog", "scoring", "serving", "store/online"},
 		"go.opentelemetry.io":                 {"cmd/larder", "internal/grpcserver"},
 	},
 }
