@@ -101,8 +101,8 @@ func (s *Server) admitHTTP(w http.ResponseWriter, r *http.Request, handler *Mux)
 	ctx, cancel := context.WithTimeout(r.Context(), s.opts.DefaultTimeout)
 	defer cancel()
 	outer := r
-	r = r.WithContext(ctx)
 	rec := &recorder{ResponseWriter: w, shell: s, status: http.StatusOK, maxBytes: s.opts.MaxMessageBytes, plain: plainErrors(r)}
+	r = r.WithContext(&permitContext{ctx, &rec.permit})
 	r.Body = http.MaxBytesReader(rec, r.Body, int64(s.opts.MaxMessageBytes))
 	began := time.Now()
 	defer func() {
@@ -138,7 +138,7 @@ type recorder struct {
 	status   int
 	wrote    bool
 	failure  *failure
-	permit   *permit // of a request whose rule is late
+	permit   permit
 }
 
 func (r *recorder) WriteHeader(status int) {
@@ -207,7 +207,7 @@ func (f *failure) send(w http.ResponseWriter, body any) {
 func WriteJSON(w http.ResponseWriter, body []byte) {
 	r, ok := w.(*recorder)
 	switch {
-	case ok && r.permit != nil && !r.permit.granted:
+	case ok && r.permit.missing():
 		r.fail(errNoPermit)
 		return
 	case ok && len(body) > r.maxBytes:

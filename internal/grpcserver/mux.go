@@ -61,8 +61,7 @@ func guard(w http.ResponseWriter, r *http.Request, rule *rule, handler http.Hand
 		return
 	}
 	if rule.late {
-		ctx, p := rec.shell.newPermit(r.Context(), rule)
-		r, rec.permit = r.WithContext(ctx), p
+		rec.permit.need(r.Context(), rec.shell, rule)
 	}
 	handler(w, r)
 }

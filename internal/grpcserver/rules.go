@@ -95,19 +95,43 @@ func (s *Server) allow(c Caller, right Right, on Resource) error {
 	return nil
 }
 
-// A permit is of a request whose rule is late.
+// A permit is of one request.
 type permit struct {
 	shell   *Server
 	caller  Caller
 	right   Right
+	late    bool // else none is needed
 	granted bool
+}
+
+// missing tells whether a request may not be answered yet.
+func (p *permit) missing() bool { return p.late && !p.granted }
+
+// need has a request whose rule is late wait for its handler to ask.
+func (p *permit) need(ctx context.Context, s *Server, r *rule) {
+	*p = permit{shell: s, caller: CallerOf(ctx), right: r.right, late: true}
+}
+
+// A permitContext is the context of a request that has a permit.
+type permitContext struct {
+	context.Context
+	permit *permit
 }
 
 type permitKey struct{}
 
+// Value is as of [context.Context].
+func (c *permitContext) Value(key any) any {
+	if key == (permitKey{}) {
+		return c.permit
+	}
+	return c.Context.Value(key)
+}
+
 func (s *Server) newPermit(ctx context.Context, r *rule) (context.Context, *permit) {
-	p := &permit{shell: s, caller: CallerOf(ctx), right: r.right}
-	return context.WithValue(ctx, permitKey{}, p), p
+	p := new(permit)
+	p.need(ctx, s, r)
+	return &permitContext{ctx, p}, p
 }
 
 // Permit authorizes a request for what its handler has read that it is about.
@@ -115,7 +139,7 @@ func (s *Server) newPermit(ctx context.Context, r *rule) (context.Context, *perm
 // where no shell is, it does nothing.
 func Permit(ctx context.Context, on ...Resource) error {
 	p, ok := ctx.Value(permitKey{}).(*permit)
-	if !ok {
+	if !ok || !p.late {
 		return nil
 	}
 	for _, resource := range on {

@@ -44,7 +44,7 @@ type permitStream struct {
 func (p *permitStream) Context() context.Context { return p.ctx }
 
 func (p *permitStream) SendMsg(msg any) error {
-	if !p.permit.granted {
+	if p.permit.missing() {
 		return errNoPermit
 	}
 	return p.ServerStream.SendMsg(msg)
@@ -60,7 +60,7 @@ func (s *Server) call(ctx context.Context, m *method, req any, handler grpc.Unar
 	}
 	ctx, p := s.newPermit(ctx, m.rule)
 	resp, err := handler(ctx, req)
-	if err == nil && !p.granted {
+	if err == nil && p.missing() {
 		return nil, errNoPermit
 	}
 	return resp, err
