@@ -19,7 +19,7 @@ import (
 func (s *Server) Verify(req *larderv1.VerifyRequest, stream grpc.ServerStreamingServer[larderv1.VerifyResponse]) error {
 	due := progressDue()
 	asked := checks.VerifyRequest{Views: req.GetFeatureViews(), Service: req.GetFeatureService(), Sample: req.GetSample()}
-	all, err := s.checks.Verify(stream.Context(), asked, func(all []checks.Verification) error {
+	all, err := s.parts.Checks.Verify(stream.Context(), asked, func(all []checks.Verification) error {
 		if !due() {
 			return nil
 		}
@@ -73,7 +73,7 @@ func (s *Server) JoinLabels(ctx context.Context, req *larderv1.JoinLabelsRequest
 	for i, r := range req.GetRows() {
 		rows[i] = checks.LoggedRow{RequestID: r.GetRequestId(), Row: r.GetRow(), At: r.GetAt(), Sent: r.GetSent()}
 	}
-	labels, err := s.checks.JoinLabels(ctx, req.GetModel(), req.GetSentNames(), rows)
+	labels, err := s.parts.Checks.JoinLabels(ctx, req.GetModel(), req.GetSentNames(), rows)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +87,7 @@ func (s *Server) GetExperiment(req *larderv1.GetExperimentRequest, stream grpc.S
 		Model: req.GetModel(), Metric: req.GetMetric(), Threshold: req.Threshold, Control: req.GetControl(),
 		Since: req.Since, Until: req.Until, Alpha: req.GetAlpha(),
 	}
-	e, err := s.checks.Experiment(stream.Context(), asked, func(rows, labels int) error {
+	e, err := s.parts.Checks.Experiment(stream.Context(), asked, func(rows, labels int) error {
 		if !due() {
 			return nil
 		}

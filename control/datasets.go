@@ -9,7 +9,7 @@ import (
 
 // GetDataset answers the manifest of a training set.
 func (s *Server) GetDataset(ctx context.Context, req *larderv1.GetDatasetRequest) (*larderv1.GetDatasetResponse, error) {
-	d, err := s.datasets.Dataset(ctx, req.GetId())
+	d, err := s.parts.Datasets.Dataset(ctx, req.GetId())
 	if err != nil {
 		return nil, err
 	}
@@ -18,7 +18,7 @@ func (s *Server) GetDataset(ctx context.Context, req *larderv1.GetDatasetRequest
 
 // ListDatasets answers the newest training sets.
 func (s *Server) ListDatasets(ctx context.Context, req *larderv1.ListDatasetsRequest) (*larderv1.ListDatasetsResponse, error) {
-	all, err := s.datasets.Datasets(ctx, listLimit(req.GetLimit()))
+	all, err := s.parts.Datasets.Datasets(ctx, listLimit(req.GetLimit()))
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ func (s *Server) Plan(ctx context.Context, req *larderv1.PlanRequest) (*larderv1
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.definitions.Plan(ctx, defs)
+	p, err := s.parts.Definitions.Plan(ctx, defs)
 	if err != nil {
 		return nil, err
 	}
@@ -37,13 +37,13 @@ func (s *Server) Apply(ctx context.Context, req *larderv1.ApplyRequest) (*larder
 
 func (s *Server) apply(ctx context.Context, req *larderv1.ApplyRequest) (*definitions.Applied, error) {
 	if to := req.GetToVersion(); to != 0 {
-		return s.definitions.Revert(ctx, to, req.GetBaseVersion(), req.GetAppliedBy())
+		return s.parts.Definitions.Revert(ctx, to, req.GetBaseVersion(), req.GetAppliedBy())
 	}
 	defs, err := readDefinitions(req.GetDefinitions(), req.GetFiles())
 	if err != nil {
 		return nil, err
 	}
-	return s.definitions.Apply(ctx, defs, req.GetBaseVersion(), req.GetAppliedBy())
+	return s.parts.Definitions.Apply(ctx, defs, req.GetBaseVersion(), req.GetAppliedBy())
 }
 
 // readDefinitions reads definitions as they were sent: as files or as JSON.
@@ -60,7 +60,7 @@ func readDefinitions(raw []byte, sent *larderv1.DefinitionFiles) (*schema.Defini
 
 // ListVersions answers the newest versions of the definitions.
 func (s *Server) ListVersions(ctx context.Context, req *larderv1.ListVersionsRequest) (*larderv1.ListVersionsResponse, error) {
-	versions, err := s.definitions.Versions(ctx, listLimit(req.GetLimit()))
+	versions, err := s.parts.Definitions.Versions(ctx, listLimit(req.GetLimit()))
 	if err != nil {
 		return nil, err
 	}

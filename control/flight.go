@@ -34,7 +34,7 @@ type Flight struct {
 
 // Flight returns the Arrow Flight service of s.
 func (s *Server) Flight() *Flight {
-	return &Flight{sets: s.datasets, message: s.MaxMessageBytes}
+	return &Flight{sets: s.parts.Datasets, message: s.MaxMessageBytes}
 }
 
 // Register adds the service to a server.

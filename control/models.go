@@ -40,7 +40,7 @@ func (s *Server) PutModel(stream grpc.ClientStreamingServer[larderv1.PutModelReq
 		chunk = nil
 		return out, nil
 	}
-	if err := s.models.Put(stream.Context(), first.GetSha256(), first.GetSize(), next); err != nil {
+	if err := s.parts.Models.Put(stream.Context(), first.GetSha256(), first.GetSize(), next); err != nil {
 		return err
 	}
 	return stream.SendAndClose(&larderv1.PutModelResponse{})
@@ -48,7 +48,7 @@ func (s *Server) PutModel(stream grpc.ClientStreamingServer[larderv1.PutModelReq
 
 // HasModels answers which model files the registry lacks.
 func (s *Server) HasModels(ctx context.Context, req *larderv1.HasModelsRequest) (*larderv1.HasModelsResponse, error) {
-	missing, err := s.models.Missing(ctx, req.GetSha256())
+	missing, err := s.parts.Models.Missing(ctx, req.GetSha256())
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func (s *Server) PushModel(ctx context.Context, req *larderv1.PushModelRequest) 
 		column := int(req.GetColumn())
 		push.Column = &column
 	}
-	done, err := s.models.Push(ctx, push)
+	done, err := s.parts.Models.Push(ctx, push)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (s *Server) PushModel(ctx context.Context, req *larderv1.PushModelRequest) 
 
 // ListModels answers the models of the catalog that serves.
 func (s *Server) ListModels(ctx context.Context, req *larderv1.ListModelsRequest) (*larderv1.ListModelsResponse, error) {
-	all, err := s.models.Statuses(ctx, req.GetModel())
+	all, err := s.parts.Models.Statuses(ctx, req.GetModel())
 	if err != nil {
 		return nil, err
 	}

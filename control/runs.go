@@ -16,14 +16,14 @@ const progressInterval = 250 * time.Millisecond
 // Materialize starts a run for each view and, unless told not to wait, streams
 // their state until all have ended. Runs go on when the client goes away.
 func (s *Server) Materialize(req *larderv1.MaterializeRequest, stream grpc.ServerStreamingServer[larderv1.MaterializeResponse]) error {
-	ids, err := s.runs.Start(runs.Request{Views: req.GetFeatureViews(), Full: req.GetFull(), From: req.From, To: req.To})
+	ids, err := s.parts.Runs.Start(runs.Request{Views: req.GetFeatureViews(), Full: req.GetFull(), From: req.From, To: req.To})
 	if err != nil {
 		return err
 	}
 	tick := time.NewTicker(progressInterval)
 	defer tick.Stop()
 	for {
-		all, ended := s.runs.ByID(ids)
+		all, ended := s.parts.Runs.ByID(ids)
 		if err := stream.Send(&larderv1.MaterializeResponse{Runs: runMessages(all)}); err != nil {
 			return err
 		}
@@ -47,7 +47,7 @@ func runMessages(all []runs.Run) (messages []*larderv1.Run) {
 
 // GetRun answers one run.
 func (s *Server) GetRun(ctx context.Context, req *larderv1.GetRunRequest) (*larderv1.GetRunResponse, error) {
-	run, err := s.runs.Run(ctx, req.GetId())
+	run, err := s.parts.Runs.Run(ctx, req.GetId())
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (s *Server) GetRun(ctx context.Context, req *larderv1.GetRunRequest) (*lard
 
 // CancelRun ends a run of this server and answers once it has ended.
 func (s *Server) CancelRun(ctx context.Context, req *larderv1.CancelRunRequest) (*larderv1.CancelRunResponse, error) {
-	run, err := s.runs.Cancel(ctx, req.GetId())
+	run, err := s.parts.Runs.Cancel(ctx, req.GetId())
 	if err != nil {
 		return nil, err
 	}

@@ -48,16 +48,22 @@ type Options struct {
 	Registerer prometheus.Registerer // defaults to one that nobody reads
 }
 
+// Parts are what the RPCs call, for whoever has no need of messages. All are safe
+// for concurrent use.
+type Parts struct {
+	Definitions *definitions.Editor
+	Models      *models.Editor
+	Runs        *runs.Recorder
+	Datasets    *datasets.Builder
+	Checks      *checks.Checker
+}
+
 // A Server answers larder.v1.ControlService. It is safe for concurrent use.
 type Server struct {
 	larderv1.UnimplementedControlServiceServer
 	Options
-	definitions *definitions.Editor
-	models      *models.Editor
-	runs        *runs.Recorder
-	datasets    *datasets.Builder
-	checks      *checks.Checker
-	started     time.Time
+	parts   Parts
+	started time.Time
 }
 
 // New returns a server.
@@ -67,36 +73,41 @@ func New(opts Options) *Server {
 	if opts.Registerer == nil {
 		opts.Registerer = prometheus.NewRegistry()
 	}
+	return &Server{Options: opts, parts: newParts(opts), started: time.Now()}
+}
+
+func newParts(opts Options) Parts {
 	editor := definitions.New(definitions.Options{
 		Registry: opts.Registry, Offline: opts.Offline, Online: opts.Online, Models: opts.Models, Logger: opts.Logger,
 	})
-	return &Server{
-		Options:     opts,
-		definitions: editor,
-		models: models.New(models.Options{
+	return Parts{
+		Definitions: editor,
+		Models: models.New(models.Options{
 			Definitions: editor, Registry: opts.Registry, Offline: opts.Offline, Models: opts.Models, Sources: opts.Sources,
 			Logger: opts.Logger, Registerer: opts.Registerer,
 		}),
-		runs:     runs.New(runs.Options{Registry: opts.Registry, Runner: opts.Runner, Server: opts.Name, Logger: opts.Logger}),
-		datasets: datasets.New(datasets.Options{Registry: opts.Registry, History: opts.History}),
-		checks: checks.New(checks.Options{
+		Runs:     runs.New(runs.Options{Registry: opts.Registry, Runner: opts.Runner, Server: opts.Name, Logger: opts.Logger}),
+		Datasets: datasets.New(datasets.Options{Registry: opts.Registry, History: opts.History}),
+		Checks: checks.New(checks.Options{
 			Registry: opts.Registry, Offline: opts.Offline, History: opts.History, Online: opts.Online, FeatureLog: opts.FeatureLog,
 			VerifyEvery: opts.VerifyEvery, VerifySample: opts.VerifySample, Logger: opts.Logger, Registerer: opts.Registerer,
 		}),
-		started: time.Now(),
 	}
 }
+
+// Parts returns what the RPCs call.
+func (s *Server) Parts() Parts { return s.parts }
 
 // Run records runs in Postgres, frees the rows of views and the model files that
 // are gone, verifies views and takes the figures of models when it is time to, and
 // follows the sources of model versions, until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return s.runs.Record(ctx) })
-	g.Go(func() error { return s.definitions.Sweep(ctx) })
-	g.Go(func() error { return s.checks.VerifyOnSchedule(ctx) })
-	g.Go(func() error { return s.models.Follow(ctx) })
-	g.Go(func() error { return s.definitions.SweepModels(ctx) })
-	g.Go(func() error { return s.checks.TakeFigures(ctx) })
+	g.Go(func() error { return s.parts.Runs.Record(ctx) })
+	g.Go(func() error { return s.parts.Definitions.Sweep(ctx) })
+	g.Go(func() error { return s.parts.Checks.VerifyOnSchedule(ctx) })
+	g.Go(func() error { return s.parts.Models.Follow(ctx) })
+	g.Go(func() error { return s.parts.Definitions.SweepModels(ctx) })
+	g.Go(func() error { return s.parts.Checks.TakeFigures(ctx) })
 	return g.Wait()
 }

@@ -20,7 +20,7 @@ func (s *Server) GetStatus(ctx context.Context, _ *larderv1.GetStatusRequest) (*
 	}
 	recorded := map[string]runs.Run{}
 	if s.Offline != nil && state.PostgresError == nil {
-		recorded = s.runs.Recorded(ctx)
+		recorded = s.parts.Runs.Recorded(ctx)
 	}
 	for _, v := range catalog.Views() {
 		view, err := s.viewStatus(v, now)
@@ -50,7 +50,7 @@ func (s *Server) viewStatus(v *schema.View, now int64) (*larderv1.ViewStatus, er
 	if out.Rows, err = s.Online.RowCount(v.ID); err != nil {
 		return nil, err
 	}
-	run, found, next := s.runs.Last(v.Name)
+	run, found, next := s.parts.Runs.Last(v.Name)
 	if out.NextRunAt = next; found {
 		out.LastRun = run.Message()
 	}

@@ -11,7 +11,7 @@ import (
 
 // PromoteModel makes a version the one that answers.
 func (s *Server) PromoteModel(ctx context.Context, req *larderv1.PromoteModelRequest) (*larderv1.PromoteModelResponse, error) {
-	done, err := s.models.Promote(ctx, req.GetModel(), req.GetModelVersion(), req.GetAppliedBy())
+	done, err := s.parts.Models.Promote(ctx, req.GetModel(), req.GetModelVersion(), req.GetAppliedBy())
 	if err != nil {
 		return nil, err
 	}
@@ -20,7 +20,7 @@ func (s *Server) PromoteModel(ctx context.Context, req *larderv1.PromoteModelReq
 
 // RetireModel takes a version that does nothing out of the definitions.
 func (s *Server) RetireModel(ctx context.Context, req *larderv1.RetireModelRequest) (*larderv1.RetireModelResponse, error) {
-	done, err := s.models.Retire(ctx, req.GetModel(), req.GetModelVersion(), req.GetAppliedBy())
+	done, err := s.parts.Models.Retire(ctx, req.GetModel(), req.GetModelVersion(), req.GetAppliedBy())
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +29,7 @@ func (s *Server) RetireModel(ctx context.Context, req *larderv1.RetireModelReque
 
 // RollbackModel brings back what answered before.
 func (s *Server) RollbackModel(ctx context.Context, req *larderv1.RollbackModelRequest) (*larderv1.RollbackModelResponse, error) {
-	done, err := s.models.Rollback(ctx, req.GetModel(), req.GetAppliedBy())
+	done, err := s.parts.Models.Rollback(ctx, req.GetModel(), req.GetAppliedBy())
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func (s *Server) SetTraffic(ctx context.Context, req *larderv1.SetTrafficRequest
 			Version: r.GetModelVersion(), To: schema.Percent(r.GetTo()), Over: time.Duration(r.GetOver()) * time.Microsecond, Guards: r.GetGuards(),
 		}
 	}
-	done, err := s.models.SetTraffic(ctx, req.GetModel(), t, req.GetAppliedBy())
+	done, err := s.parts.Models.SetTraffic(ctx, req.GetModel(), t, req.GetAppliedBy())
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func (s *Server) SetTraffic(ctx context.Context, req *larderv1.SetTrafficRequest
 
 // ResumeRamp restarts a ramp that a guard stopped.
 func (s *Server) ResumeRamp(ctx context.Context, req *larderv1.ResumeRampRequest) (*larderv1.ResumeRampResponse, error) {
-	if err := s.models.ResumeRamp(ctx, req.GetModel()); err != nil {
+	if err := s.parts.Models.ResumeRamp(ctx, req.GetModel()); err != nil {
 		return nil, err
 	}
 	return &larderv1.ResumeRampResponse{}, nil
