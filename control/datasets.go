@@ -2,16 +2,14 @@ package control
 
 import (
 	"context"
-	"encoding/json"
 
 	larderv1 "larder/api/larder/v1"
 	"larder/store/registry"
-	"larder/training"
 )
 
 // GetDataset answers the manifest of a training set.
 func (s *Server) GetDataset(ctx context.Context, req *larderv1.GetDatasetRequest) (*larderv1.GetDatasetResponse, error) {
-	d, err := s.Registry.Dataset(ctx, req.GetId())
+	d, err := s.parts.Datasets.Dataset(ctx, req.GetId())
 	if err != nil {
 		return nil, err
 	}
@@ -20,12 +18,12 @@ func (s *Server) GetDataset(ctx context.Context, req *larderv1.GetDatasetRequest
 
 // ListDatasets answers the newest training sets.
 func (s *Server) ListDatasets(ctx context.Context, req *larderv1.ListDatasetsRequest) (*larderv1.ListDatasetsResponse, error) {
-	datasets, err := s.Registry.Datasets(ctx, listLimit(req.GetLimit()))
+	all, err := s.parts.Datasets.Datasets(ctx, listLimit(req.GetLimit()))
 	if err != nil {
 		return nil, err
 	}
 	out := &larderv1.ListDatasetsResponse{}
-	for _, d := range datasets {
+	for _, d := range all {
 		out.Datasets = append(out.Datasets, datasetMessage(d))
 	}
 	return out, nil
@@ -35,17 +33,6 @@ func datasetMessage(d registry.Dataset) *larderv1.Dataset {
 	return &larderv1.Dataset{
 		Id: d.ID, CreatedAt: d.CreatedAt.UnixMicro(), FeatureService: d.FeatureService, Manifest: string(d.Manifest),
 	}
-}
-
-// recordDataset keeps a manifest and returns its JSON.
-func (s *Server) recordDataset(ctx context.Context, m *training.Manifest) ([]byte, error) {
-	raw, err := json.Marshal(m)
-	if err != nil {
-		return nil, err
-	}
-	return raw, s.Registry.RecordDataset(ctx, registry.Dataset{
-		ID: m.ID, CreatedAt: m.CreatedAt, FeatureService: m.FeatureService, Manifest: raw,
-	})
 }
 
 // listLimit returns how many of a list to answer, of how many were asked for.

@@ -1,163 +1,66 @@
 package control
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"fmt"
-	"reflect"
-	"strings"
-	"time"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/control/definitions"
 	"larder/schema"
-	"larder/store/registry"
-	"larder/vector"
+	files "larder/schema/definitions"
 )
 
-// awaitTimeout bounds how long Apply waits until its own server serves what was applied.
-const awaitTimeout = 30 * time.Second
-
-// Plan answers what applying definitions would change. Sources are looked at,
-// so that a table that isn't there is known before anything is applied.
+// Plan answers what applying definitions would change.
 func (s *Server) Plan(ctx context.Context, req *larderv1.PlanRequest) (*larderv1.PlanResponse, error) {
 	defs, err := readDefinitions(req.GetDefinitions(), req.GetFiles())
 	if err != nil {
 		return nil, err
 	}
-	p, notes, err := s.proposeFolder(ctx, defs)
+	p, err := s.parts.Definitions.Plan(ctx, defs)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkSources(ctx, p.Catalog); err != nil {
-		return nil, err
-	}
-	missing, err := s.Registry.MissingModels(ctx, modelSums(p.Catalog))
-	if err != nil {
-		return nil, err
-	}
-	return &larderv1.PlanResponse{BaseVersion: p.Base, Changes: changeMessages(p.Changes), MissingModels: missing, Notes: notes}, nil
+	return &larderv1.PlanResponse{BaseVersion: p.Base, Changes: changeMessages(p.Changes), MissingModels: p.MissingModels, Notes: p.Notes}, nil
 }
 
 // Apply makes definitions the newest version and waits until this server serves it.
 func (s *Server) Apply(ctx context.Context, req *larderv1.ApplyRequest) (*larderv1.ApplyResponse, error) {
-	p, seen, notes, err := s.proposal(ctx, req)
+	done, err := s.apply(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	version, reports, err := s.commit(ctx, p, seen, req.GetAppliedBy())
-	if err != nil {
-		return nil, err
+	out := &larderv1.ApplyResponse{Version: done.Version, Changes: changeMessages(done.Changes), Notes: done.Notes}
+	for _, r := range done.Reports {
+		out.Models = append(out.Models, reportMessage(r))
 	}
-	return &larderv1.ApplyResponse{Version: version, Changes: changeMessages(p.Changes), Models: reports, Notes: notes}, nil
+	return out, nil
 }
 
-func (s *Server) proposal(ctx context.Context, req *larderv1.ApplyRequest) (p *registry.Proposal, seen int64, notes []string, err error) {
+func (s *Server) apply(ctx context.Context, req *larderv1.ApplyRequest) (*definitions.Applied, error) {
 	if to := req.GetToVersion(); to != 0 {
-		p, err := s.Registry.ProposeVersion(ctx, to)
-		if err != nil {
-			return nil, 0, nil, err
-		}
-		if req.GetBaseVersion() == 0 { // going back needs no look at what is there now
-			return p, p.Base, nil, nil
-		}
-		return p, req.GetBaseVersion(), nil, nil
+		return s.parts.Definitions.Revert(ctx, to, req.GetBaseVersion(), req.GetAppliedBy())
 	}
 	defs, err := readDefinitions(req.GetDefinitions(), req.GetFiles())
 	if err != nil {
-		return nil, 0, nil, err
-	}
-	p, notes, err = s.proposeFolder(ctx, defs)
-	return p, req.GetBaseVersion(), notes, err
-}
-
-// proposeFolder is propose for all definitions of a folder: what was pushed stays.
-func (s *Server) proposeFolder(ctx context.Context, defs *schema.Definitions) (*registry.Proposal, []string, error) {
-	notes, err := s.keepPushed(ctx, defs)
-	if err != nil {
-		return nil, nil, err
-	}
-	p, err := s.propose(ctx, defs)
-	return p, notes, withNotes(err, notes)
-}
-
-func (s *Server) propose(ctx context.Context, defs *schema.Definitions) (*registry.Proposal, error) {
-	p, err := s.Registry.Propose(ctx, defs)
-	if err != nil {
 		return nil, err
 	}
-	return p, vector.CheckExpressions(p.Catalog)
+	return s.parts.Definitions.Apply(ctx, defs, req.GetBaseVersion(), req.GetAppliedBy())
 }
 
-// commit checks what a proposal names and makes it the newest version, unless
-// another than the one that was seen came between. It waits until this server
-// serves it.
-func (s *Server) commit(ctx context.Context, p *registry.Proposal, seen int64, by string) (int64, []*larderv1.ModelReport, error) {
-	if err := s.checkSources(ctx, p.Catalog); err != nil {
-		return 0, nil, err
+// readDefinitions reads definitions as they were sent: as files or as JSON.
+func readDefinitions(raw []byte, sent *larderv1.DefinitionFiles) (*schema.Definitions, error) {
+	if sent == nil {
+		return definitions.ReadJSON(raw)
 	}
-	reports, err := s.checkModels(ctx, p)
-	if err != nil {
-		return 0, nil, err
+	all := make([]files.File, len(sent.GetFiles()))
+	for i, f := range sent.GetFiles() {
+		all[i] = files.File{Name: f.GetName(), Data: f.GetContent()}
 	}
-	version, err := s.Registry.Commit(ctx, p, seen, shownName(by))
-	if err != nil {
-		return 0, nil, err
-	}
-	wait, cancel := context.WithTimeoutCause(ctx, awaitTimeout, errors.New("it is still being loaded"))
-	defer cancel()
-	if err := s.Registry.Await(wait, version); err != nil {
-		return 0, nil, &schema.Error{
-			Kind: schema.FailedPrecondition, Reason: "NOT_SERVED", Err: err,
-			Message: fmt.Sprintf("version %d was applied, but this server does not serve it; larder status says why", version),
-		}
-	}
-	return version, reports, nil
-}
-
-// shownName is who applies, fit for the record.
-func shownName(by string) string {
-	const most = 200
-	if by == "" {
-		return "unknown"
-	}
-	return strings.ToValidUTF8(by[:min(len(by), most)], "?")
-}
-
-// checkSources looks at the source of each view, and of each model's labels, that is
-// new or changed.
-func (s *Server) checkSources(ctx context.Context, next *schema.Catalog) error {
-	serving := s.Registry.Catalog()
-	var faults []error
-	for _, v := range next.Views() {
-		if old, err := serving.View(v.Name); err == nil && old.ID == v.ID &&
-			reflect.DeepEqual(old.FeatureView, v.FeatureView) && reflect.DeepEqual(old.Origin, v.Origin) {
-			continue
-		}
-		if err := s.Offline.Check(ctx, v); err != nil {
-			faults = append(faults, err)
-		}
-	}
-	for i := range next.Definitions.Models {
-		m := &next.Definitions.Models[i]
-		v := next.LabelsView(m)
-		if v == nil || sameLabels(v, serving.LabelsView(cmp.Or(serving.Definitions.Model(m.Name), &schema.Model{}))) {
-			continue
-		}
-		if err := s.Offline.Check(ctx, v); err != nil {
-			faults = append(faults, err)
-		}
-	}
-	return joinFaults("BAD_SOURCE", faults)
-}
-
-func sameLabels(a, b *schema.View) bool {
-	return b != nil && reflect.DeepEqual(a.FeatureView, b.FeatureView) && reflect.DeepEqual(a.Keys, b.Keys) && reflect.DeepEqual(a.Origin, b.Origin)
+	return definitions.ReadFiles(all, sent.GetModels())
 }
 
 // ListVersions answers the newest versions of the definitions.
 func (s *Server) ListVersions(ctx context.Context, req *larderv1.ListVersionsRequest) (*larderv1.ListVersionsResponse, error) {
-	versions, err := s.Registry.Versions(ctx, listLimit(req.GetLimit()))
+	versions, err := s.parts.Definitions.Versions(ctx, listLimit(req.GetLimit()))
 	if err != nil {
 		return nil, err
 	}
@@ -179,4 +82,10 @@ func changeMessages(changes []schema.Change) []*larderv1.Change {
 		}
 	}
 	return out
+}
+
+func reportMessage(r definitions.Report) *larderv1.ModelReport {
+	return &larderv1.ModelReport{
+		Model: r.Plan.Model.Name, ModelVersion: r.Plan.ModelVersion.Version, Output: r.Binding.Output, Column: int32(r.Binding.Column), Reason: r.Binding.Reason,
+	}
 }

@@ -1,8 +1,12 @@
-// Package control is the control plane of a server: it plans and applies
-// definitions, stores model files, starts materializations and tells how all
-// of it stands, over gRPC.
+// Package control is the control plane of a server over gRPC and Arrow Flight: each
+// RPC reads its message, calls one of the [Parts], and writes the answer.
 //
-// It checks before it changes: definitions whose sources don't exist or whose
-// models don't fit are refused with every reason at once. It serves no
-// features; package serving does, and neither knows the other.
+//	Parts.Definitions   plan, apply, go back
+//	Parts.Models        push, promote, retire, traffic; MLflow and the model folder
+//	Parts.Runs          materialize, cancel, the record of runs
+//	Parts.Datasets      training sets, rows of views
+//	Parts.Checks        verify, experiments, labels
+//
+// The parts know no transport, so that others can call them. The control plane
+// serves no features; package serving does, and neither knows the other.
 package control

@@ -13,15 +13,9 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
 
+	"larder/control/datasets"
 	"larder/schema"
 )
-
-// maxSets is how many training sets, or readings of a view's rows, run at once.
-// Each holds up to three connections to Postgres.
-const maxSets = 2
-
-// MaxConns is how many connections to Postgres Flight uses at most.
-const MaxConns = 3 * maxSets
 
 // A Flight answers Arrow Flight, so that whatever speaks it reads training sets
 // and the rows of views with nothing of Larder's installed:
@@ -34,13 +28,13 @@ const MaxConns = 3 * maxSets
 // It is safe for concurrent use.
 type Flight struct {
 	flight.BaseFlightServer
-	server *Server
-	slots  chan struct{} // one for each set that may run
+	sets    *datasets.Builder
+	message int // how many bytes one may have
 }
 
 // Flight returns the Arrow Flight service of s.
 func (s *Server) Flight() *Flight {
-	return &Flight{server: s, slots: make(chan struct{}, maxSets)}
+	return &Flight{sets: s.parts.Datasets, message: s.MaxMessageBytes}
 }
 
 // Register adds the service to a server.
@@ -65,23 +59,6 @@ func (m message) write(w *batchWriter) error {
 		return err
 	}
 	return w.WriteMetadata(raw)
-}
-
-// enter takes a slot, or refuses when all are taken.
-func (f *Flight) enter() (leave func(), err error) {
-	if f.server.History == nil {
-		return nil, noPostgres()
-	}
-	select {
-	case f.slots <- struct{}{}:
-		return func() { <-f.slots }, nil
-	default:
-		return nil, schema.Errorf(schema.Exhausted, "TOO_MANY_SETS", "%d training sets are being built, as many as may be at once; try again when one is done", maxSets)
-	}
-}
-
-func noPostgres() error {
-	return schema.Errorf(schema.FailedPrecondition, "NO_POSTGRES", "this server was started without Postgres: it has no history to read")
 }
 
 // readCommand reads the JSON of a command, strictly.

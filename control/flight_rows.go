@@ -9,6 +9,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/flight"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
+	"larder/control/datasets"
+	"larder/internal/grpcserver"
 	"larder/schema"
 )
 
@@ -31,11 +33,11 @@ func (f *Flight) GetFlightInfo(ctx context.Context, d *flight.FlightDescriptor) 
 		}
 		d = &flight.FlightDescriptor{Type: flight.DescriptorCMD, Cmd: raw}
 	}
-	_, view, err := f.rowsCommand(d.GetCmd())
+	reading, err := f.reading(ctx, d.GetCmd())
 	if err != nil {
 		return nil, err
 	}
-	columns, err := f.server.History.Schema(ctx, view)
+	columns, err := reading.Columns(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -51,23 +53,23 @@ func (f *Flight) GetFlightInfo(ctx context.Context, d *flight.FlightDescriptor) 
 // DoGet answers the rows of a view. Rows that materialization would skip as bad
 // are left out; the last message, which has no batch, counts them.
 func (f *Flight) DoGet(ticket *flight.Ticket, stream flight.FlightService_DoGetServer) error {
-	window, view, err := f.rowsCommand(ticket.GetTicket())
+	reading, err := f.reading(stream.Context(), ticket.GetTicket())
 	if err != nil {
 		return err
 	}
-	leave, err := f.enter()
+	leave, err := f.sets.Enter()
 	if err != nil {
 		return err
 	}
 	defer leave()
-	columns, err := f.server.History.Schema(stream.Context(), view)
+	columns, err := reading.Columns(stream.Context())
 	if err != nil {
 		return err
 	}
-	out := newBatchWriter(stream, columns, f.server.MaxMessageBytes)
+	out := newBatchWriter(stream, columns, f.message)
 	defer out.Close()
 	last, written := message{BadRows: map[string]int{}}, false
-	err = f.server.History.Window(stream.Context(), view, window, func(rec arrow.Record, bad []schema.BadRow) error {
+	err = reading.Run(stream.Context(), func(rec arrow.Record, bad []schema.BadRow) error {
 		for _, b := range bad {
 			last.BadRows[string(b.Reason)]++
 		}
@@ -88,30 +90,17 @@ func (f *Flight) DoGet(ticket *flight.Ticket, stream flight.FlightService_DoGetS
 	return last.write(out)
 }
 
-// rowsCommand reads a command and resolves what it names.
-func (f *Flight) rowsCommand(raw []byte) (schema.Window, *schema.View, error) {
-	var w schema.Window
-	if f.server.History == nil {
-		return w, nil, noPostgres()
+// reading reads a command, whose caller may read the rows.
+func (f *Flight) reading(ctx context.Context, raw []byte) (*datasets.Reading, error) {
+	if err := f.sets.HasHistory(); err != nil {
+		return nil, err
 	}
 	var c RowsCommand
 	if err := readCommand(raw, &c, exampleRows); err != nil {
-		return w, nil, err
+		return nil, err
 	}
-	view, err := f.server.Registry.Catalog().View(c.View)
-	if err != nil {
-		return w, nil, err
+	if err := grpcserver.Permit(ctx, grpcserver.Resource{Kind: grpcserver.View, Name: c.View}); err != nil {
+		return nil, err
 	}
-	now := time.Now().UnixMicro()
-	w = schema.Window{Mode: schema.Range, From: schema.BeginningOfTime, To: now, Now: now}
-	if c.From != nil {
-		w.From = c.From.UnixMicro()
-	}
-	if c.To != nil {
-		w.To = c.To.UnixMicro()
-	}
-	if w.From > w.To {
-		return w, nil, schema.Errorf(schema.Invalid, "BAD_WINDOW", "the window ends before it begins; swap from and to")
-	}
-	return w, view, nil
+	return f.sets.Reading(c.View, c.From, c.To)
 }

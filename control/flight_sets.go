@@ -6,6 +6,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/flight"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
+	"larder/control/datasets"
+	"larder/internal/grpcserver"
 	"larder/training"
 )
 
@@ -28,7 +30,7 @@ const exampleSet = `{"service": "fraud_v1", "as_of": "ingest_time", "event_time_
 // A client must read while it writes: what isn't read holds up what is built, and
 // that in turn what is read.
 func (f *Flight) DoExchange(stream flight.FlightService_DoExchangeServer) error {
-	leave, err := f.enter()
+	leave, err := f.sets.Enter()
 	if err != nil {
 		return err
 	}
@@ -46,13 +48,12 @@ func (f *Flight) exchange(stream flight.FlightService_DoExchangeServer) error {
 	if err := readCommand(spine.LatestFlightDescriptor().GetCmd(), &command, exampleSet); err != nil {
 		return err
 	}
-	plan, err := f.server.Registry.Catalog().ServicePlan(command.Service)
-	if err != nil {
+	if err := grpcserver.Permit(stream.Context(), grpcserver.Resource{Kind: grpcserver.Service, Name: command.Service}); err != nil {
 		return err
 	}
 	var out *batchWriter
-	set, err := training.New(f.server.History, spine.Schema(), training.Request{
-		Plan: plan, AsOf: command.AsOf, EventTimeColumn: command.EventTimeColumn,
+	set, err := f.sets.Set(spine.Schema(), datasets.Request{
+		Service: command.Service, AsOf: command.AsOf, EventTimeColumn: command.EventTimeColumn,
 		Progress: func(p training.Progress) {
 			_ = message{Progress: &progress{p.Rows, p.Of}}.write(out) // a client that is gone fails the next batch
 		},
@@ -60,7 +61,7 @@ func (f *Flight) exchange(stream flight.FlightService_DoExchangeServer) error {
 	if err != nil {
 		return err
 	}
-	out = newBatchWriter(stream, set.Schema(), f.server.MaxMessageBytes)
+	out = newBatchWriter(stream, set.Schema(), f.message)
 	defer out.Close()
 	manifest, err := set.Run(stream.Context(), spine, out.writeBatch)
 	if err != nil {
@@ -71,7 +72,7 @@ func (f *Flight) exchange(stream flight.FlightService_DoExchangeServer) error {
 			return err
 		}
 	}
-	raw, err := f.server.recordDataset(stream.Context(), manifest)
+	raw, err := f.sets.Record(stream.Context(), manifest)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 
 	larderv1 "larder/api/larder/v1"
 	"larder/control"
+	"larder/control/models"
 	"larder/internal/onnxmodel"
 	"larder/internal/pgtest"
 	"larder/migrations"
@@ -59,7 +60,7 @@ func (n *node) model(plan *schema.Plan) (*scoring.Model, func()) {
 
 // start returns the control plane of a server on an empty database that has a
 // table facts, and on the sources of model versions that are given.
-func start(t testing.TB, sources ...control.Sources) *node {
+func start(t testing.TB, sources ...models.Sources) *node {
 	t.Helper()
 	db := pgtest.New(t)
 	must(t, second(migrations.Up(ctx(), db.DSN)))

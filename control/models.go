@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,9 +10,9 @@ import (
 	"google.golang.org/grpc"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/control/models"
 	"larder/schema"
 	"larder/scoring"
-	"larder/store/registry"
 )
 
 // PutModel stores a model file.
@@ -39,7 +40,7 @@ func (s *Server) PutModel(stream grpc.ClientStreamingServer[larderv1.PutModelReq
 		chunk = nil
 		return out, nil
 	}
-	if err := s.Registry.PutModel(stream.Context(), first.GetSha256(), first.GetSize(), next); err != nil {
+	if err := s.parts.Models.Put(stream.Context(), first.GetSha256(), first.GetSize(), next); err != nil {
 		return err
 	}
 	return stream.SendAndClose(&larderv1.PutModelResponse{})
@@ -47,107 +48,85 @@ func (s *Server) PutModel(stream grpc.ClientStreamingServer[larderv1.PutModelReq
 
 // HasModels answers which model files the registry lacks.
 func (s *Server) HasModels(ctx context.Context, req *larderv1.HasModelsRequest) (*larderv1.HasModelsResponse, error) {
-	missing, err := s.Registry.MissingModels(ctx, req.GetSha256())
+	missing, err := s.parts.Models.Missing(ctx, req.GetSha256())
 	if err != nil {
 		return nil, err
 	}
 	return &larderv1.HasModelsResponse{Missing: missing}, nil
 }
 
+// PushModel makes a stored model file the next version of a model.
+func (s *Server) PushModel(ctx context.Context, req *larderv1.PushModelRequest) (*larderv1.PushModelResponse, error) {
+	push := models.Push{
+		Model: req.GetModel(), SHA256: req.GetSha256(), FeatureService: req.GetFeatureService(), Dataset: req.GetDataset(), Output: req.GetOutput(),
+		Serve: req.GetServe(), Metrics: req.GetMetrics(), Tags: req.GetTags(), By: req.GetAppliedBy(),
+	}
+	if req.Column != nil {
+		column := int(req.GetColumn())
+		push.Column = &column
+	}
+	done, err := s.parts.Models.Push(ctx, push)
+	if err != nil {
+		return nil, err
+	}
+	definition, err := json.Marshal(done.Version)
+	if err != nil {
+		return nil, err
+	}
+	out := &larderv1.PushModelResponse{
+		ModelVersion: done.Version.Version, Version: done.Applied.Version, Changes: changeMessages(done.Changes), Definition: string(definition),
+	}
+	if done.Report != nil {
+		out.Report = reportMessage(*done.Report)
+	}
+	return out, nil
+}
+
 // ListModels answers the models of the catalog that serves.
 func (s *Server) ListModels(ctx context.Context, req *larderv1.ListModelsRequest) (*larderv1.ListModelsResponse, error) {
-	catalog := s.Registry.Catalog()
-	if name := req.GetModel(); name != "" {
-		if _, err := findModel(&catalog.Definitions, name); err != nil {
-			return nil, err
-		}
-	}
-	history, err := s.Registry.ModelHistory(ctx)
+	all, err := s.parts.Models.Statuses(ctx, req.GetModel())
 	if err != nil {
-		s.Logger.Debug("who brought the versions of models is not known now", "error", err)
+		return nil, err
 	}
 	out := &larderv1.ListModelsResponse{}
-	for i := range catalog.Definitions.Models {
-		m := &catalog.Definitions.Models[i]
-		if req.GetModel() != "" && req.GetModel() != m.Name {
-			continue
-		}
-		status, err := s.modelStatus(ctx, catalog, m, history)
-		if err != nil {
-			return nil, err
-		}
-		out.Models = append(out.Models, status)
+	for _, m := range all {
+		out.Models = append(out.Models, modelMessage(m))
 	}
 	return out, nil
 }
 
-func (s *Server) modelStatus(ctx context.Context, catalog *schema.Catalog, m *schema.Model, history []registry.PastModels) (*larderv1.ModelStatus, error) {
-	status := &larderv1.ModelStatus{Model: m.Name, FeatureService: m.FeatureService, Serve: m.Served(), Source: s.looks.message(m.Name)}
-	status.Traffic, status.Shadow = s.trafficStatus(m), m.Shadow
-	for i := range m.Versions {
-		plan, err := catalog.ModelPlan(m.Name, m.Versions[i].Version)
-		if err != nil {
-			return nil, err
-		}
-		version, err := s.versionStatus(ctx, plan)
-		if err != nil {
-			return nil, err
-		}
-		if first := firstWith(history, plan); first != nil {
-			version.AddedBy, version.AddedAt, version.AddedIn = first.AppliedBy, first.AppliedAt.UnixMicro(), first.Version.Version
-		}
-		status.Versions = append(status.Versions, version)
+func modelMessage(m models.Status) *larderv1.ModelStatus {
+	out := &larderv1.ModelStatus{
+		Model: m.Model.Name, FeatureService: m.Model.FeatureService, Serve: m.Model.Served(), Shadow: m.Model.Shadow, Traffic: splitMessage(m),
 	}
-	return status, nil
+	if from := m.Source; from != nil {
+		out.Source = &larderv1.ModelSource{Source: from.Name, LookedAt: from.LookedAt.UnixMicro(), AliasVersion: from.AliasVersion, Fault: from.Fault}
+	}
+	for _, v := range m.Versions {
+		out.Versions = append(out.Versions, versionMessage(v))
+	}
+	return out
 }
 
-// firstWith returns the oldest definitions that have a plan's model version.
-func firstWith(history []registry.PastModels, p *schema.Plan) *registry.PastModels {
-	for i := len(history) - 1; i >= 0; i-- {
-		m := history[i].Model(p.Model.Name)
-		if m != nil && sameFile(m, p.Model, p.ModelVersion.Version) {
-			return &history[i]
-		}
-	}
-	return nil
-}
-
-func (s *Server) versionStatus(ctx context.Context, p *schema.Plan) (*larderv1.ModelVersionStatus, error) {
-	file, err := s.Registry.ModelFile(ctx, p.ModelVersion.SHA256)
-	if err != nil {
-		return nil, err
-	}
-	signature, err := scoring.Inspect(file)
-	if err != nil {
-		return nil, err
-	}
-	binding, err := scoring.Bind(signature, p)
-	if err != nil {
-		return nil, err
-	}
-	model, release := s.Model(p)
-	defer release()
+func versionMessage(v models.VersionStatus) *larderv1.ModelVersionStatus {
+	d := v.Plan.ModelVersion
 	out := &larderv1.ModelVersionStatus{
-		ModelVersion: p.ModelVersion.Version, Sha256: p.ModelVersion.SHA256, Size: int64(len(file)),
-		Report: reportMessage(p, binding), Loaded: model != nil,
-		Dataset: p.ModelVersion.Dataset, Metrics: p.ModelVersion.Metrics, Tags: p.ModelVersion.Tags, From: string(p.ModelVersion.From),
+		ModelVersion: d.Version, Sha256: d.SHA256, Size: int64(v.Size), Report: reportMessage(v.Report), Loaded: v.Loaded != nil,
+		Dataset: d.Dataset, Metrics: d.Metrics, Tags: d.Tags, From: string(d.From),
 	}
-	if model != nil {
-		addRunning(out, model)
+	if v.Loaded != nil {
+		addRunning(out, v.Loaded)
 	}
-	for _, in := range signature.Inputs {
+	for _, in := range v.Signature.Inputs {
 		out.Inputs = append(out.Inputs, fmt.Sprint(in))
 	}
-	for _, x := range signature.Outputs {
+	for _, x := range v.Signature.Outputs {
 		out.Outputs = append(out.Outputs, fmt.Sprint(x))
 	}
-	return out, nil
-}
-
-func reportMessage(p *schema.Plan, b *scoring.Binding) *larderv1.ModelReport {
-	return &larderv1.ModelReport{
-		Model: p.Model.Name, ModelVersion: p.ModelVersion.Version, Output: b.Output, Column: int32(b.Column), Reason: b.Reason,
+	if v.First != nil {
+		out.AddedBy, out.AddedAt, out.AddedIn = v.First.AppliedBy, v.First.AppliedAt.UnixMicro(), v.First.Version.Version
 	}
+	return out
 }
 
 // addRunning says what scores a model that is loaded.

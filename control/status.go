@@ -5,6 +5,7 @@ import (
 	"time"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/control/runs"
 	"larder/schema"
 )
 
@@ -17,17 +18,17 @@ func (s *Server) GetStatus(ctx context.Context, _ *larderv1.GetStatusRequest) (*
 		RegistryVersion: state.NewestVersion, CatalogError: errorText(state.CatalogError), PostgresError: errorText(state.PostgresError),
 		StartedAt: s.started.UnixMicro(), DataDir: s.DataDir, DataBytes: s.Online.DiskBytes(),
 	}
-	recorded := map[string]*larderv1.Run{}
+	recorded := map[string]runs.Run{}
 	if s.Offline != nil && state.PostgresError == nil {
-		recorded = s.recordedRuns(ctx)
+		recorded = s.parts.Runs.Recorded(ctx)
 	}
 	for _, v := range catalog.Views() {
 		view, err := s.viewStatus(v, now)
 		if err != nil {
 			return nil, err
 		}
-		if view.LastRun == nil {
-			view.LastRun = recorded[v.Name]
+		if run, found := recorded[v.Name]; found && view.LastRun == nil {
+			view.LastRun = run.Message()
 		}
 		out.Views = append(out.Views, view)
 	}
@@ -49,31 +50,11 @@ func (s *Server) viewStatus(v *schema.View, now int64) (*larderv1.ViewStatus, er
 	if out.Rows, err = s.Online.RowCount(v.ID); err != nil {
 		return nil, err
 	}
-	if s.Runner == nil {
-		return out, nil
-	}
-	out.NextRunAt = s.Runner.NextRun(v.Name)
-	if run, found := s.Runner.Last(v.Name); found {
-		out.LastRun = s.runMessage(run)
+	run, found, next := s.parts.Runs.Last(v.Name)
+	if out.NextRunAt = next; found {
+		out.LastRun = run.Message()
 	}
 	return out, nil
-}
-
-// recordedRuns returns the newest recorded run of each view; none when the
-// record can't be read, which is logged.
-func (s *Server) recordedRuns(ctx context.Context) map[string]*larderv1.Run {
-	out := map[string]*larderv1.Run{}
-	runs, err := s.Registry.LastRuns(ctx, s.Name)
-	if err != nil {
-		s.Logger.Warn("the record of runs can't be read", "error", err)
-		return out
-	}
-	for _, r := range runs {
-		if run, err := recordedRun(r); err == nil {
-			out[r.FeatureView] = run
-		}
-	}
-	return out
 }
 
 func errorText(err error) string {

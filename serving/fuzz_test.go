@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/internal/grpcserver"
 	"larder/schema"
 )
 
@@ -68,7 +69,9 @@ func theirs(t *testing.T, err error) {
 
 func FuzzHTTP(f *testing.F) {
 	s := stocked(f)
-	handler := s.server.HTTPHandler()
+	shell, err := grpcserver.New(grpcserver.Options{})
+	s.check(err)
+	handler := shell.Handler(s.server.HTTPHandler())
 	f.Add("/v1/score", `{"model": "risk", "model_version": 2, "entities": {"customer_id": [1, "2"], "terminal_id": ["a", "b"]}, "request": {"amount": [1.5, "NaN"]}, "return_features": true}`)
 	f.Add("/v1/score", `{"model": "taste", "entities": {"customer_id": [1]}, "request": {"profile:name": [null]}, "at": "2025-06-15T15:06:40Z"}`)
 	f.Add("/v1/features", `{"features": ["profile:*"], "entities": {"customer_id": [1]}, "request": {"profile:tags": [["a", "\u0000"]], "profile:photo": ["AAE="], "profile:since": ["0001-01-01T00:00:00Z"]}}`)

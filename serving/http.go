@@ -10,8 +10,8 @@ import (
 
 // HTTPHandler answers POST /v1/features and POST /v1/score. It must be served by
 // grpcserver.
-func (s *Server) HTTPHandler() http.Handler {
-	mux := http.NewServeMux()
+func (s *Server) HTTPHandler() *grpcserver.Mux {
+	mux := new(grpcserver.Mux)
 	mux.HandleFunc("POST /v1/features", answering(s.postFeatures))
 	mux.HandleFunc("POST /v1/score", answering(s.postScore))
 	mux.HandleFunc("/", answering(func(r *http.Request) ([]byte, error) {
@@ -48,6 +48,9 @@ func (s *Server) postFeatures(r *http.Request) ([]byte, error) {
 	if err := readJSON(r, req.featureFields()); err != nil {
 		return nil, err
 	}
+	if err := grpcserver.Permit(r.Context(), grpcserver.Features(req.service, req.features)...); err != nil {
+		return nil, err
+	}
 	g, ask := s.Hold(), s.ask()
 	defer g.Release()
 	defer s.free(ask)
@@ -65,6 +68,9 @@ func (s *Server) postFeatures(r *http.Request) ([]byte, error) {
 func (s *Server) postScore(r *http.Request) ([]byte, error) {
 	req := new(jsonRequest)
 	if err := readJSON(r, req.scoreFields()); err != nil {
+		return nil, err
+	}
+	if err := grpcserver.Permit(r.Context(), grpcserver.Resource{Kind: grpcserver.Model, Name: req.model}); err != nil {
 		return nil, err
 	}
 	g, ask := s.Hold(), s.ask()

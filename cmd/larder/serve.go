@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/http/pprof"
 	"os"
 	"path/filepath"
@@ -21,6 +20,8 @@ import (
 	inferencev2 "larder/api/inference"
 	larderv1 "larder/api/larder/v1"
 	"larder/control"
+	"larder/control/datasets"
+	"larder/control/models"
 	"larder/internal/background"
 	"larder/internal/grpcserver"
 	"larder/internal/pgdev"
@@ -96,7 +97,7 @@ type node struct {
 	registry *registry.Registry
 	runner   *materialize.Runner
 	features *featurelog.Log // nil when nothing is logged
-	sources  control.Sources // of model versions
+	sources  models.Sources  // of model versions
 	traffic  *traffic.Router
 	shadows  *serving.Shadows // nil when nothing is logged
 	serving  *serving.Server
@@ -186,7 +187,7 @@ func (n *node) openPostgres(ctx context.Context) error {
 	if n.offline, err = offline.Open(ctx, n.cfg.Postgres, offline.Options{}); err != nil {
 		return err
 	}
-	if n.history, err = offline.Open(ctx, n.cfg.Postgres, offline.Options{MaxConns: control.MaxConns}); err != nil {
+	if n.history, err = offline.Open(ctx, n.cfg.Postgres, offline.Options{MaxConns: datasets.MaxConns}); err != nil {
 		return err
 	}
 	const patience = 10 * time.Second
@@ -224,12 +225,10 @@ func (n *node) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	larderv1.RegisterServingServiceServer(shell, n.serving)
 	n.inference = inference.New(inference.Options{
 		Serving: n.serving, Models: n.tensors, Ready: n.online.Fault, Version: version,
 		MaxRows: n.cfg.MaxRows, MaxMessageBytes: n.cfg.MaxMessage,
 	})
-	inferencev2.RegisterGRPCInferenceServiceServer(shell, n.inference)
 	grpcListener, err := net.Listen("tcp", n.cfg.GRPCAddr)
 	if err != nil {
 		return fmt.Errorf("listen for gRPC: %w; give another --grpc-addr", err)
@@ -248,8 +247,7 @@ func (n *node) run(ctx context.Context) error {
 		Name: n.cfg.Name, Version: version, DataDir: n.cfg.Data, MaxMessageBytes: n.cfg.MaxMessage, Logger: n.log, Registerer: n.metrics,
 		VerifyEvery: n.cfg.VerifyEvery, VerifySample: n.cfg.VerifySample, Sources: n.sources, FeatureLog: n.features,
 	})
-	larderv1.RegisterControlServiceServer(shell, n.control)
-	n.control.Flight().Register(shell)
+	n.register(shell)
 	endLog := n.logFeatures()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return shell.Serve(ctx, grpcListener) })
@@ -268,6 +266,14 @@ func (n *node) run(ctx context.Context) error {
 	err = errors.Join(g.Wait(), endLog())
 	n.log.Info("stopped")
 	return err
+}
+
+// register adds every service to a server.
+func (n *node) register(shell *grpcserver.Server) {
+	larderv1.RegisterServingServiceServer(shell, n.serving)
+	inferencev2.RegisterGRPCInferenceServiceServer(shell, n.inference)
+	larderv1.RegisterControlServiceServer(shell, n.control)
+	n.control.Flight().Register(shell)
 }
 
 func (n *node) shellOptions() (grpcserver.Options, error) {
@@ -289,11 +295,11 @@ func (n *node) shellOptions() (grpcserver.Options, error) {
 	}, nil
 }
 
-func (n *node) httpHandler() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/v1/", n.serving.HTTPHandler())
-	mux.Handle("/v2", n.inference.HTTPHandler())
-	mux.Handle("/v2/", n.inference.HTTPHandler())
+func (n *node) httpHandler() *grpcserver.Mux {
+	mux := new(grpcserver.Mux)
+	mux.Mount("/v1/", n.serving.HTTPHandler())
+	mux.Mount("/v2", n.inference.HTTPHandler())
+	mux.Mount("/v2/", n.inference.HTTPHandler())
 	if n.cfg.Pprof {
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
 		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)

@@ -3,15 +3,15 @@ package main
 import (
 	"os"
 
-	"larder/control"
+	"larder/control/models"
 	"larder/models/folder"
 	"larder/models/mlflow"
 )
 
 // openSources opens where versions of models come from by themselves. Credentials
 // for MLflow come from the variables that its own clients read.
-func openSources(cfg settings) (control.Sources, error) {
-	sources := control.Sources{Every: cfg.ModelPoll}
+func openSources(cfg settings) (models.Sources, error) {
+	sources := models.Sources{Every: cfg.ModelPoll}
 	var err error
 	if cfg.MLflow != "" {
 		sources.MLflow, err = mlflow.New(cfg.MLflow, mlflow.Credentials{

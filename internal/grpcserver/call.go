@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -14,15 +13,14 @@ import (
 	"larder/schema"
 )
 
-const healthPrefix = "/grpc.health.v1.Health/"
-
 // admit decides on a call before anything of it but its headers is read.
 func (s *Server) admit(ctx context.Context, info *tap.Info) (context.Context, error) {
-	if strings.HasPrefix(info.FullMethodName, healthPrefix) {
+	if m := s.methods[info.FullMethodName]; m != nil && m.rule != nil && m.rule.right == Public {
 		return ctx, nil
 	}
-	if !s.authorized(info.Header.Get("authorization")) {
-		return nil, s.refuse(errUnauthenticated()).status()
+	ctx, err := s.authenticate(ctx, Credentials{Authorization: info.Header.Get("authorization")})
+	if err != nil {
+		return nil, s.refuse(failureOf(err)).status()
 	}
 	if s.inFlight.Load() >= int64(s.opts.MaxInFlight) {
 		return nil, s.refuse(s.tooMany()).status()
@@ -70,7 +68,7 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 		}
 		err = s.ended(ctx, m, time.Since(began), err)
 	}()
-	return handler(ctx, req)
+	return s.call(ctx, m, req, handler)
 }
 
 func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
@@ -88,6 +86,9 @@ func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 		}
 		err = s.ended(stream.Context(), m, time.Since(began), err)
 	}()
+	if stream, err = s.guard(stream, m); err != nil {
+		return err
+	}
 	return handler(srv, stream)
 }
 

@@ -12,6 +12,11 @@
 //   - A panic ends its own request and no other.
 //   - Every unary call and every HTTP request has a deadline: the caller's, or
 //     [Options.DefaultTimeout]. Streams live as long as their caller lets them.
+//   - Every RPC and every HTTP path is in one table (table.go) with the right that it
+//     needs and what on; what isn't in the table is refused. [Options.Access] says
+//     who asks and whether it may. The handler runs after that; where only it can
+//     read what a request is about, it asks for a [Permit], or its answer is
+//     withheld. [CallerOf] knows the caller.
 //   - No more than [Options.MaxInFlight] requests run at once, both servers
 //     together; the others are refused at once, before their body is read where
 //     that is possible. Health checks are always answered.
@@ -30,6 +35,7 @@
 //	a deadline passed    DEADLINE_EXCEEDED     504
 //	the caller left      CANCELLED             499
 //	no token, or wrong   UNAUTHENTICATED       401
+//	a right is missing   PERMISSION_DENIED     403
 //
 // A gRPC message over the limit never reaches this package: grpc itself answers
 // RESOURCE_EXHAUSTED, naming both sizes.

@@ -24,6 +24,7 @@ const (
 	reasonDeadline        = "DEADLINE_EXCEEDED"
 	reasonCancelled       = "CANCELLED"
 	reasonUnauthenticated = "UNAUTHENTICATED"
+	reasonForbidden       = "PERMISSION_DENIED"
 	reasonInFlight        = "TOO_MANY_IN_FLIGHT"
 	reasonMessageSize     = "MESSAGE_TOO_LARGE"
 	reasonDefinitions     = "BAD_DEFINITIONS"
@@ -59,9 +60,12 @@ type failure struct {
 
 // failureOf says what becomes of an error.
 func failureOf(err error) *failure {
+	var made *failure
 	var said *schema.Error
 	var problems schema.Problems
 	switch {
+	case errors.As(err, &made):
+		return made
 	case errors.As(err, &said) && said.Kind != schema.Internal:
 		a := answers[said.Kind]
 		f := &failure{code: a.grpc, http: a.http, reason: said.Reason, message: publicText(err, said), cause: err}

@@ -33,9 +33,12 @@ const (
 // ServeHTTP answers HTTP requests on l, which it closes, until ctx ends and what
 // had begun has finished. Beside handler it serves GET /metrics, /healthz (the
 // process lives) and /readyz (it takes requests).
-func (s *Server) ServeHTTP(ctx context.Context, l net.Listener, handler http.Handler) error {
+func (s *Server) ServeHTTP(ctx context.Context, l net.Listener, handler *Mux) error {
+	for _, pattern := range handler.Unruled() {
+		s.opts.Logger.Error("a path is not in the table of rights and is refused", "pattern", pattern)
+	}
 	server := &http.Server{
-		Handler: s.routes(handler), TLSConfig: s.tls,
+		Handler: s.Handler(handler), TLSConfig: s.tls,
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: s.opts.DefaultTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: slog.NewLogLogger(s.opts.Logger.Handler(), slog.LevelDebug),
 	}
@@ -63,15 +66,16 @@ func (s *Server) ServeHTTP(ctx context.Context, l net.Listener, handler http.Han
 	return nil
 }
 
-func (s *Server) routes(handler http.Handler) http.Handler {
+// Handler returns what ServeHTTP answers with.
+func (s *Server) Handler(handler *Mux) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "alive") })
-	mux.HandleFunc("GET /readyz", s.readyz)
+	s.page(mux, "GET /healthz", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "alive") }))
+	s.page(mux, "GET /readyz", http.HandlerFunc(s.readyz))
 	if s.opts.Gatherer != nil {
-		metrics := promhttp.HandlerFor(s.opts.Gatherer, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes})
-		mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) { s.ifAuthorized(w, r, metrics) })
+		s.page(mux, "GET /metrics", promhttp.HandlerFor(s.opts.Gatherer, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes}))
 	}
-	shelled := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.handle(w, r, handler) }))
+	admitted := func(w http.ResponseWriter, r *http.Request) { s.admitHTTP(w, r, handler) }
+	shelled := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.authenticated(w, r, admitted) }))
 	if s.opts.Tracing {
 		shelled = otelhttp.NewHandler(shelled, "http")
 	}
@@ -87,20 +91,8 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprintln(w, "ready")
 }
 
-func (s *Server) ifAuthorized(w http.ResponseWriter, r *http.Request, handler http.Handler) {
-	if !s.authorized(r.Header.Values("Authorization")) {
-		s.refuse(errUnauthenticated()).write(w, plainErrors(r))
-		return
-	}
-	handler.ServeHTTP(w, r)
-}
-
-// handle is the shell of one HTTP request.
-func (s *Server) handle(w http.ResponseWriter, r *http.Request, handler http.Handler) {
-	s.ifAuthorized(w, r, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.admitHTTP(w, r, handler) }))
-}
-
-func (s *Server) admitHTTP(w http.ResponseWriter, r *http.Request, handler http.Handler) {
+// admitHTTP is the shell of one HTTP request whose caller is known.
+func (s *Server) admitHTTP(w http.ResponseWriter, r *http.Request, handler *Mux) {
 	if !s.enter() {
 		s.refuse(s.tooMany()).write(w, plainErrors(r))
 		return
@@ -109,8 +101,8 @@ func (s *Server) admitHTTP(w http.ResponseWriter, r *http.Request, handler http.
 	ctx, cancel := context.WithTimeout(r.Context(), s.opts.DefaultTimeout)
 	defer cancel()
 	outer := r
-	r = r.WithContext(ctx)
-	rec := &recorder{ResponseWriter: w, status: http.StatusOK, maxBytes: s.opts.MaxMessageBytes, plain: plainErrors(r)}
+	rec := &recorder{ResponseWriter: w, shell: s, status: http.StatusOK, maxBytes: s.opts.MaxMessageBytes, plain: plainErrors(r)}
+	r = r.WithContext(&permitContext{ctx, &rec.permit})
 	r.Body = http.MaxBytesReader(rec, r.Body, int64(s.opts.MaxMessageBytes))
 	began := time.Now()
 	defer func() {
@@ -140,11 +132,13 @@ func (s *Server) endedHTTP(r *http.Request, rec *recorder, took time.Duration) {
 // A recorder remembers how a request was answered.
 type recorder struct {
 	http.ResponseWriter
+	shell    *Server
 	maxBytes int  // of an answer
 	plain    bool // errors
 	status   int
 	wrote    bool
 	failure  *failure
+	permit   permit
 }
 
 func (r *recorder) WriteHeader(status int) {
@@ -211,7 +205,12 @@ func (f *failure) send(w http.ResponseWriter, body any) {
 // WriteJSON answers an HTTP request, or refuses to when the answer is larger than
 // a message may be. w must be the one that ServeHTTP gave the handler.
 func WriteJSON(w http.ResponseWriter, body []byte) {
-	if r, ok := w.(*recorder); ok && len(body) > r.maxBytes {
+	r, ok := w.(*recorder)
+	switch {
+	case ok && r.permit.missing():
+		r.fail(errNoPermit)
+		return
+	case ok && len(body) > r.maxBytes:
 		r.fail(schema.Errorf(schema.Exhausted, reasonMessageSize, "the answer has %d bytes and may have %d; ask for fewer rows or features at once, or raise the limit", len(body), r.maxBytes))
 		return
 	}

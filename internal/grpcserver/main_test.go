@@ -94,8 +94,8 @@ func start(t testing.TB, opts grpcserver.Options, answer func(context.Context) e
 	return s
 }
 
-func handler(answer func(context.Context) error) http.Handler {
-	mux := http.NewServeMux()
+func handler(answer func(context.Context) error) *grpcserver.Mux {
+	mux := new(grpcserver.Mux)
 	mux.HandleFunc("POST /echo", func(w http.ResponseWriter, r *http.Request) {
 		body, err := grpcserver.ReadBody(r)
 		if err == nil {

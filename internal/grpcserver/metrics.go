@@ -48,11 +48,12 @@ type method struct {
 	name    string
 	ok      prometheus.Counter
 	seconds prometheus.Observer
-	health  bool // a health check, which is always answered
+	health  bool  // a health check, which is always answered
+	rule    *rule // nil of one that is refused
 }
 
 func (m *metrics) method(name string, health bool) *method {
-	return &method{name: name, ok: m.requests.WithLabelValues(name, "OK"), seconds: m.seconds.WithLabelValues(name), health: health}
+	return &method{name: name, ok: m.requests.WithLabelValues(name, "OK"), seconds: m.seconds.WithLabelValues(name), health: health, rule: rpcRules[name]}
 }
 
 // ended counts a request.

@@ -23,6 +23,9 @@ type Options struct {
 	// Token is asked of every caller, as `authorization: Bearer TOKEN`, but for
 	// health checks. Empty: nobody is asked.
 	Token string
+	// Access decides who a caller is and what it may do, instead of Token. Nil, and
+	// no token: nobody is asked, and everybody may do everything.
+	Access Access
 	// CertFile and KeyFile are the PEM files of the certificate of both servers.
 	// Empty: no TLS.
 	CertFile, KeyFile string
@@ -56,6 +59,9 @@ func (o Options) withDefaults() Options {
 	o.MaxInFlight = cmp.Or(o.MaxInFlight, 1024)
 	o.DefaultTimeout = cmp.Or(o.DefaultTimeout, time.Minute)
 	o.DrainTimeout = cmp.Or(o.DrainTimeout, 10*time.Second)
+	if o.Access == nil && o.Token != "" {
+		o.Access, o.Token = newTokenAccess(o.Token), ""
+	}
 	if o.Ready == nil {
 		o.Ready = func() error { return nil }
 	}
@@ -64,6 +70,9 @@ func (o Options) withDefaults() Options {
 
 func (o Options) validate() error {
 	var errs []error
+	if o.Access != nil && o.Token != "" {
+		errs = append(errs, errors.New("both a token and an Access; give one of them"))
+	}
 	if (o.CertFile == "") != (o.KeyFile == "") {
 		errs = append(errs, errors.New("TLS needs both a certificate file and a key file"))
 	}

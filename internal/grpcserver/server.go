@@ -2,7 +2,6 @@ package grpcserver
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -25,7 +24,6 @@ import (
 // Serve and ServeHTTP, each once.
 type Server struct {
 	opts     Options
-	token    [sha256.Size]byte
 	tls      *tls.Config // nil without
 	metrics  *metrics
 	grpc     *grpc.Server
@@ -43,7 +41,7 @@ func New(opts Options) (*Server, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{opts: opts, token: sha256.Sum256([]byte(opts.Token)), health: health.NewServer(), methods: map[string]*method{}}
+	s := &Server{opts: opts, health: health.NewServer(), methods: map[string]*method{}}
 	s.metrics = newMetrics(opts.Registerer, func() float64 { return float64(s.inFlight.Load()) })
 	if opts.CertFile != "" {
 		cert, err := tls.LoadX509KeyPair(opts.CertFile, opts.KeyFile)
@@ -116,6 +114,9 @@ func (s *Server) GetServiceInfo() map[string]grpc.ServiceInfo { return s.grpc.Ge
 // Serve answers RPCs on l, which it closes, until ctx ends and what had begun has
 // finished.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	for _, method := range s.Unruled() {
+		s.opts.Logger.Error("an RPC is not in the table of rights and is refused", "method", method)
+	}
 	served := make(chan error, 1)
 	go func() { served <- s.grpc.Serve(l) }()
 	s.ready.Store(true)

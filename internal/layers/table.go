@@ -41,7 +41,7 @@ var House = Table{
 		"column/wire":         {Floor: 2, Imports: []string{"api/larder/v1", "column", "schema"}},
 		"examples/fraud":      {Floor: 2, Imports: []string{"api/larder/v1"}},
 		"internal/arrowfile":  {Floor: 2, Imports: []string{"internal/wholefile"}},
-		"internal/grpcserver": {Floor: 2, Imports: []string{"internal/background", "schema"}},
+		"internal/grpcserver": {Floor: 2, Imports: []string{"api/inference", "api/larder/v1", "internal/background", "schema"}},
 		"internal/pgtest":     {Floor: 2, Imports: []string{"internal/pgdev"}},
 		"models/folder":       {Floor: 2, Imports: []string{"schema"}},
 		"models/mlflow":       {Floor: 2, Imports: []string{"schema"}},
@@ -63,6 +63,11 @@ var House = Table{
 			"column", "column/arrows", "internal/background", "schema", "store/offline", "store/record", "store/row", "vector",
 		}},
 
+		"control/datasets": {Floor: 5, Imports: []string{"schema", "store/offline", "store/registry", "training"}},
+		"control/definitions": {Floor: 5, Imports: []string{
+			"schema", "schema/definitions", "scoring", "store/offline", "store/online", "store/registry", "vector",
+		}},
+		"control/runs":        {Floor: 5, Imports: []string{"api/larder/v1", "materialize", "schema", "store/registry"}},
 		"examples/fraud/demo": {Floor: 5, Imports: []string{"api/larder/v1", "client/go", "examples/fraud", "internal/launch", "internal/pgdev"}},
 		"monitor":             {Floor: 5, Imports: []string{"column", "schema"}},
 		"monitor/featurelog": {Floor: 5, Imports: []string{
@@ -72,10 +77,13 @@ var House = Table{
 			"column", "column/arrows", "schema", "store/offline", "store/online", "store/record", "store/row", "training", "vector",
 		}},
 
-		"control": {Floor: 6, Imports: []string{
-			"api/larder/v1", "column/wire", "internal/arrowflight", "internal/background", "materialize", "models/experiment",
-			"models/folder", "models/mlflow", "models/traffic", "monitor", "monitor/featurelog", "monitor/verify", "schema",
-			"schema/definitions", "scoring", "store/offline", "store/online", "store/registry", "training", "vector",
+		"control/checks": {Floor: 6, Imports: []string{
+			"control/definitions", "internal/background", "models/experiment", "models/traffic", "monitor", "monitor/featurelog",
+			"monitor/verify", "schema", "store/offline", "store/online", "store/registry",
+		}},
+		"control/models": {Floor: 6, Imports: []string{
+			"control/definitions", "models/folder", "models/mlflow", "models/traffic", "schema", "scoring", "store/offline",
+			"store/registry",
 		}},
 		"monitor/replay": {Floor: 6, Imports: []string{
 			"api/larder/v1", "internal/arrowfile", "models/comparison", "models/experiment", "monitor", "monitor/featurelog",
@@ -86,14 +94,20 @@ var House = Table{
 		}},
 		"serving/inference": {Floor: 6, Imports: []string{"api/inference", "column", "internal/grpcserver", "schema", "scoring", "serving"}},
 
-		"bench": {Floor: 7, Imports: []string{
+		"control": {Floor: 7, Imports: []string{
+			"api/larder/v1", "column/wire", "control/checks", "control/datasets", "control/definitions", "control/models", "control/runs",
+			"internal/arrowflight", "internal/grpcserver", "materialize", "models/experiment", "monitor/featurelog", "monitor/verify",
+			"schema", "schema/definitions", "scoring", "store/offline", "store/online", "store/registry", "training",
+		}},
+
+		"bench": {Floor: 8, Imports: []string{
 			"api/larder/v1", "client/go", "internal/launch", "internal/onnxmodel", "internal/pgdev", "schema", "store/online",
 			"store/registry", "store/row",
 		}},
 
-		"cmd/larder": {Floor: 8, All: true},
+		"cmd/larder": {Floor: 9, All: true},
 
-		"integration": {Floor: 9, Imports: []string{"api/larder/v1", "internal/onnxmodel", "internal/pgtest"}, BlackBox: true},
+		"integration": {Floor: 10, Imports: []string{"api/larder/v1", "internal/onnxmodel", "internal/pgtest"}, BlackBox: true},
 	},
 	Doors: map[string][]string{
 		"github.com/jackc/pgx/v5": {
@@ -104,8 +118,9 @@ var House = Table{
 		"github.com/dgraph-io/badger/v4": {"store/online"},
 		"github.com/dgraph-io/ristretto": {"store/online"},
 		"github.com/apache/arrow/go/v17": {
-			"bench", "client/go", "cmd/larder", "column/arrows", "control", "internal/arrowfile", "internal/arrowflight", "materialize",
-			"monitor/featurelog", "monitor/replay", "monitor/verify", "store/offline", "store/record", "training",
+			"bench", "client/go", "cmd/larder", "column/arrows", "control", "control/checks", "control/datasets", "internal/arrowfile",
+			"internal/arrowflight", "materialize", "monitor/featurelog", "monitor/replay", "monitor/verify", "store/offline",
+			"store/record", "training",
 		},
 		"github.com/yalue/onnxruntime_go":         {"scoring"},
 		"github.com/goccy/go-yaml":                {"cmd/larder", "models/mlflow", "schema/definitions"},
@@ -124,15 +139,15 @@ var House = Table{
 			"api/inference", "api/larder/v1", "bench", "client/go", "cmd/larder", "control", "internal/grpcserver", "serving",
 			"serving/inference",
 		},
-		"google.golang.org/protobuf": {"api/inference", "api/larder/v1", "cmd/larder", "control", "serving/inference"},
+		"google.golang.org/protobuf": {"api/inference", "api/larder/v1", "cmd/larder", "control/runs", "serving/inference"},
 		// ONNX models are protobuf messages that need no generated code.
 		"google.golang.org/protobuf/encoding/protowire": {"internal/onnxmodel", "scoring"},
 		// Badger's blocks and tables are protobuf messages.
 		"google.golang.org/protobuf/proto": {"bench", "cmd/larder", "serving/inference", "store/online"},
 		"google.golang.org/genproto":       {"client/go", "internal/grpcserver"},
 		"github.com/prometheus/client_golang": {
-			"cmd/larder", "control", "internal/grpcserver", "materialize", "models/traffic", "monitor/featurelog", "scoring", "serving",
-			"store/online",
+			"cmd/larder", "control", "control/checks", "control/models", "internal/grpcserver", "materialize", "models/traffic",
+			"monitor/featurelog", "scoring", "serving", "store/online",
 		},
 		"go.opentelemetry.io": {"cmd/larder", "internal/grpcserver"},
 	},

@@ -49,7 +49,9 @@ func told(t *testing.T, err error) {
 // FuzzREST sends any body, cut in two anywhere.
 func FuzzREST(f *testing.F) {
 	s := open(f, grpcserver.Options{})
-	handler := s.server.HTTPHandler()
+	shell, err := grpcserver.New(grpcserver.Options{})
+	s.check(err)
+	handler := shell.Handler(s.server.HTTPHandler())
 	f.Add([]byte(`{"inputs":[{"name":"x","datatype":"FP32","shape":[1,1],"data":[[1]]}]}`), 70)
 	f.Add([]byte(`{"inputs":[{"name":"x","datatype":"FP32","shape":[1,1],"parameters":{"binary_data_size":4}}]}0000`), 93)
 	f.Add([]byte(`{"inputs":[{"name":"x","datatype":"BYTES","shape":[1,1],"data":["\""]}],"outputs":[{"name":"score","parameters":{"binary_data":true}}]}`), 9)

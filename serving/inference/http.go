@@ -13,8 +13,8 @@ import (
 )
 
 // HTTPHandler answers /v2 and what is below it. It must be served by grpcserver.
-func (s *Server) HTTPHandler() http.Handler {
-	mux := http.NewServeMux()
+func (s *Server) HTTPHandler() *grpcserver.Mux {
+	mux := new(grpcserver.Mux)
 	mux.HandleFunc("GET /v2/health/live", answering(func(*http.Request) ([]byte, error) { return nil, nil }))
 	mux.HandleFunc("GET /v2/health/ready", answering(s.getReady))
 	mux.HandleFunc("GET /v2", answering(s.getServer))

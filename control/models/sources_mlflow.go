@@ -1,4 +1,4 @@
-package control
+package models
 
 import (
 	"context"
@@ -13,56 +13,56 @@ import (
 )
 
 // followAliases looks at the alias of each model that follows one.
-func (s *Server) followAliases(ctx context.Context) {
-	models := s.Registry.Catalog().Definitions.Models
+func (e *Editor) followAliases(ctx context.Context) {
+	models := e.Registry.Catalog().Definitions.Models
 	for i := range models {
 		m := &models[i]
 		if m.MLflow == nil || ctx.Err() != nil {
 			continue
 		}
 		now := look{source: fmt.Sprintf("mlflow %s@%s", m.MLflowModel(), m.MLflow.Alias)}
-		now.version, now.fault = s.followAlias(ctx, m, now.source)
-		s.looked(ctx, m.Name, now)
+		now.version, now.fault = e.followAlias(ctx, m, now.source)
+		e.looked(ctx, m.Name, now)
 	}
 }
 
 // followAlias serves the version that a model's alias names, when the alias moved
 // since anybody followed it. What a person did since stays: a rollback is not
 // rolled forward again.
-func (s *Server) followAlias(ctx context.Context, m *schema.Model, source string) (int64, error) {
-	v, err := s.Sources.MLflow.Alias(ctx, m.MLflowModel(), m.MLflow.Alias)
+func (e *Editor) followAlias(ctx context.Context, m *schema.Model, source string) (int64, error) {
+	v, err := e.Sources.MLflow.Alias(ctx, m.MLflowModel(), m.MLflow.Alias)
 	if err != nil {
 		return 0, err
 	}
 	key, number := m.Name+" "+source, strconv.FormatInt(v.Number, 10)
-	followed, err := s.Registry.Followed(ctx, key)
+	followed, err := e.Registry.Followed(ctx, key)
 	if err != nil || followed == number {
 		return v.Number, err
 	}
-	last := s.looks.last(m.Name)
-	if lasts(last.fault) && last.source == source && last.version == v.Number && last.catalog == s.Registry.Catalog().Version {
+	last := e.looks.last(m.Name)
+	if lasts(last.fault) && last.source == source && last.version == v.Number && last.catalog == e.Registry.Catalog().Version {
 		return v.Number, last.fault
 	}
 	a := arrival{model: m.Name, serve: true, by: source}
-	a.version, err = s.describe(ctx, v)
+	a.version, err = e.describe(ctx, v)
 	if err != nil {
 		return v.Number, err
 	}
-	file, beside, err := s.Sources.MLflow.ONNX(ctx, v)
+	file, beside, err := e.Sources.MLflow.ONNX(ctx, v)
 	if err != nil {
 		return v.Number, err
 	}
 	if file, err = scoring.Inline(file, beside); err != nil {
 		return v.Number, err
 	}
-	if err := s.bring(ctx, a, file); err != nil {
+	if err := e.bring(ctx, a, file); err != nil {
 		return v.Number, err
 	}
-	return v.Number, s.Registry.Follow(ctx, key, number)
+	return v.Number, e.Registry.Follow(ctx, key, number)
 }
 
 // describe returns what MLflow says of a version, as far as definitions hold it.
-func (s *Server) describe(ctx context.Context, v *mlflow.Version) (schema.ModelVersion, error) {
+func (e *Editor) describe(ctx context.Context, v *mlflow.Version) (schema.ModelVersion, error) {
 	out := schema.ModelVersion{Version: v.Number, From: schema.FromMLflow}
 	if len(v.Tags) > 0 {
 		out.Tags = few(v.Tags, func(key, text string) bool { return len(key)+len(text) <= schema.MaxVersionNoteBytes })
@@ -70,7 +70,7 @@ func (s *Server) describe(ctx context.Context, v *mlflow.Version) (schema.ModelV
 	if v.RunID == "" {
 		return out, nil
 	}
-	metrics, err := s.Sources.MLflow.Metrics(ctx, v.RunID)
+	metrics, err := e.Sources.MLflow.Metrics(ctx, v.RunID)
 	if err == nil && len(metrics) > 0 {
 		out.Metrics = few(metrics, func(name string, _ float64) bool { return len(name) <= schema.MaxVersionNoteBytes })
 	}

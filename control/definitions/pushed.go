@@ -1,4 +1,4 @@
-package control
+package definitions
 
 import (
 	"context"
@@ -11,8 +11,8 @@ import (
 
 // keepPushed adds to the definitions of a folder what was pushed and they leave
 // out. The notes say what that is.
-func (s *Server) keepPushed(ctx context.Context, defs *schema.Definitions) (notes []string, err error) {
-	_, newest, err := s.Registry.Newest(ctx)
+func (e *Editor) keepPushed(ctx context.Context, defs *schema.Definitions) (notes []string, err error) {
+	_, newest, err := e.Registry.Newest(ctx)
 	if err != nil {
 		return nil, err
 	}

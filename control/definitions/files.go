@@ -1,4 +1,4 @@
-package control
+package definitions
 
 import (
 	"bytes"
@@ -7,16 +7,12 @@ import (
 	"fmt"
 	"strings"
 
-	larderv1 "larder/api/larder/v1"
 	"larder/schema"
 	"larder/schema/definitions"
 )
 
-// readDefinitions reads definitions as they were sent: as files or as JSON.
-func readDefinitions(raw []byte, files *larderv1.DefinitionFiles) (*schema.Definitions, error) {
-	if files != nil {
-		return parseFiles(files)
-	}
+// ReadJSON reads definitions that were sent as JSON.
+func ReadJSON(raw []byte) (*schema.Definitions, error) {
 	defs := new(schema.Definitions)
 	strict := json.NewDecoder(bytes.NewReader(raw))
 	strict.DisallowUnknownFields() // of a newer client's: what is left out would not be what was meant
@@ -26,14 +22,11 @@ func readDefinitions(raw []byte, files *larderv1.DefinitionFiles) (*schema.Defin
 	return defs, nil
 }
 
-// parseFiles reads the files of a folder of definitions, and says of a faulty one
-// what reading the folder itself would.
-func parseFiles(sent *larderv1.DefinitionFiles) (*schema.Definitions, error) {
-	files := make([]definitions.File, len(sent.GetFiles()))
-	for i, f := range sent.GetFiles() {
-		files[i] = definitions.File{Name: f.GetName(), Data: f.GetContent()}
-	}
-	defs, err := definitions.ParseFolder(files, sent.GetModels())
+// ReadFiles reads the files of a folder of definitions, whose model files have
+// these SHA-256 by path, and says of a faulty one what reading the folder itself
+// would.
+func ReadFiles(files []definitions.File, models map[string]string) (*schema.Definitions, error) {
+	defs, err := definitions.ParseFolder(files, models)
 	if err == nil {
 		return defs, nil
 	}

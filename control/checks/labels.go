@@ -1,4 +1,4 @@
-package control
+package checks
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 
-	larderv1 "larder/api/larder/v1"
+	"larder/control/definitions"
 	"larder/models/experiment"
 	"larder/schema"
 )
@@ -20,37 +20,46 @@ import (
 // what the request is about may be a little before the request.
 const labelSlack = 24 * 60 * 60 * 1_000_000
 
-// JoinLabels finds the labels of logged rows.
-func (s *Server) JoinLabels(ctx context.Context, req *larderv1.JoinLabelsRequest) (*larderv1.JoinLabelsResponse, error) {
-	catalog := s.Registry.Catalog()
-	model, err := findModel(&catalog.Definitions, req.GetModel())
+// A LoggedRow is a row of the feature log whose label is wanted.
+type LoggedRow struct {
+	RequestID string
+	Row       int32
+	At        int64    // microseconds since 1970 UTC
+	Sent      []string // what was sent, by the names that are given beside
+}
+
+// JoinLabels finds the labels of logged rows, of which names are those of what was
+// sent: NaN where there is none, and nothing at all for a model without labels.
+func (c *Checker) JoinLabels(ctx context.Context, name string, names []string, logged []LoggedRow) ([]float64, error) {
+	catalog := c.Registry.Catalog()
+	model, err := definitions.FindModel(&catalog.Definitions, name)
 	if err != nil {
 		return nil, err
 	}
-	out := &larderv1.JoinLabelsResponse{}
-	if model.Labels == nil || len(req.GetRows()) == 0 {
-		return out, nil
+	if model.Labels == nil || len(logged) == 0 {
+		return nil, nil
 	}
-	if s.Offline == nil {
-		return nil, noPostgres()
+	if c.Offline == nil {
+		return nil, errNoPostgres()
 	}
-	t := &trial{server: s, model: model, labels: catalog.LabelsView(model), now: time.Now(), since: schema.EndOfTime, until: schema.BeginningOfTime}
+	t := &trial{checker: c, model: model, labels: catalog.LabelsView(model), now: time.Now(), since: schema.EndOfTime, until: schema.BeginningOfTime}
 	t.data = experiment.NewData(experiment.Options{Within: model.Labels.Within.Micros()})
-	rows := make([]experiment.Row, len(req.GetRows()))
-	for i, r := range req.GetRows() {
-		rows[i] = experiment.Row{Request: r.GetRequestId(), Number: r.GetRow(), At: r.GetAt(), Keys: pick(req.GetSentNames(), r.GetSent(), model.Labels.Keys)}
+	rows := make([]experiment.Row, len(logged))
+	for i, r := range logged {
+		rows[i] = experiment.Row{Request: r.RequestID, Number: r.Row, At: r.At, Keys: pick(names, r.Sent, model.Labels.Keys)}
 		if err := t.data.Add(&rows[i]); err != nil {
 			return nil, schema.Errorf(schema.Exhausted, "TOO_MANY_ROWS", "model %q: %v", model.Name, err)
 		}
-		t.since, t.until = min(t.since, r.GetAt()), max(t.until, r.GetAt())
+		t.since, t.until = min(t.since, r.At), max(t.until, r.At)
 	}
 	if err := t.readLabels(ctx, func(int, int) error { return nil }); err != nil {
 		return nil, err
 	}
+	labels := make([]float64, len(rows))
 	for i := range rows {
-		out.Labels = append(out.Labels, t.data.LabelOf(&rows[i]))
+		labels[i] = t.data.LabelOf(&rows[i])
 	}
-	return out, nil
+	return labels, nil
 }
 
 // pick returns the values of some names among those of all; nil where one has none.
@@ -73,7 +82,7 @@ func (t *trial) readLabels(ctx context.Context, progress func(rows, labels int) 
 	if within := t.model.Labels.Within.Micros(); within > 0 {
 		w.To = min(now, t.until+within)
 	}
-	return t.server.Offline.Window(ctx, t.labels, w, func(rec arrow.Record, bad []schema.BadRow) error {
+	return t.checker.Offline.Window(ctx, t.labels, w, func(rec arrow.Record, bad []schema.BadRow) error {
 		if t.badLabels += len(bad); len(bad) > 0 && t.firstBad == "" {
 			t.firstBad = fmt.Sprintf("%s (%s)", bad[0].Reason, bad[0].Sample)
 		}

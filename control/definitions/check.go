@@ -1,12 +1,13 @@
-package control
+package definitions
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 
-	larderv1 "larder/api/larder/v1"
 	"larder/schema"
 	"larder/scoring"
 	"larder/store/registry"
@@ -22,23 +23,23 @@ func modelSums(c *schema.Catalog) []string {
 }
 
 // checkModels reads each model file, binds it to its feature service and runs it.
-func (s *Server) checkModels(ctx context.Context, next *registry.Proposal) ([]*larderv1.ModelReport, error) {
-	missing, err := s.Registry.MissingModels(ctx, modelSums(next.Catalog))
+func (e *Editor) checkModels(ctx context.Context, next *registry.Proposal) ([]Report, error) {
+	missing, err := e.Registry.MissingModels(ctx, modelSums(next.Catalog))
 	if err != nil {
 		return nil, err
 	}
 	if len(missing) > 0 {
 		return nil, missingModels(missing)
 	}
-	var reports []*larderv1.ModelReport
+	var reports []Report
 	var faults []error
 	for _, p := range next.Catalog.ModelPlans() {
-		binding, err := s.checkModel(ctx, p, !next.Reverts() && !s.knows(p))
+		binding, err := e.checkModel(ctx, p, !next.Reverts() && !e.knows(p))
 		if err != nil {
 			faults = append(faults, fmt.Errorf("model %q version %d: %w", p.Model.Name, p.ModelVersion.Version, err))
 			continue
 		}
-		reports = append(reports, reportMessage(p, binding))
+		reports = append(reports, Report{p, binding})
 	}
 	return reports, joinFaults("BAD_MODEL", faults)
 }
@@ -51,8 +52,8 @@ func missingModels(sums []string) error {
 // features. That they have other values than in its training is held against new
 // versions only: else no definition could change before its models are trained
 // on what it is to be.
-func (s *Server) checkModel(ctx context.Context, p *schema.Plan, isNew bool) (*scoring.Binding, error) {
-	file, err := s.Registry.ModelFile(ctx, p.ModelVersion.SHA256)
+func (e *Editor) checkModel(ctx context.Context, p *schema.Plan, isNew bool) (*scoring.Binding, error) {
+	file, err := e.Registry.ModelFile(ctx, p.ModelVersion.SHA256)
 	if err != nil {
 		return nil, err
 	}
@@ -68,13 +69,44 @@ func (s *Server) checkModel(ctx context.Context, p *schema.Plan, isNew bool) (*s
 			return nil, err
 		}
 	}
-	return s.Models.Check(ctx, p, file)
+	return e.Models.Check(ctx, p, file)
 }
 
 // knows tells whether a plan's model version is one that serves already.
-func (s *Server) knows(p *schema.Plan) bool {
-	old, err := s.Registry.Catalog().ModelPlan(p.Model.Name, p.ModelVersion.Version)
+func (e *Editor) knows(p *schema.Plan) bool {
+	old, err := e.Registry.Catalog().ModelPlan(p.Model.Name, p.ModelVersion.Version)
 	return err == nil && old.ModelVersion.SHA256 == p.ModelVersion.SHA256 && old.Service.Name == p.Service.Name
+}
+
+// checkSources looks at the source of each view, and of each model's labels, that is
+// new or changed.
+func (e *Editor) checkSources(ctx context.Context, next *schema.Catalog) error {
+	serving := e.Registry.Catalog()
+	var faults []error
+	for _, v := range next.Views() {
+		if old, err := serving.View(v.Name); err == nil && old.ID == v.ID &&
+			reflect.DeepEqual(old.FeatureView, v.FeatureView) && reflect.DeepEqual(old.Origin, v.Origin) {
+			continue
+		}
+		if err := e.Offline.Check(ctx, v); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	for i := range next.Definitions.Models {
+		m := &next.Definitions.Models[i]
+		v := next.LabelsView(m)
+		if v == nil || sameLabels(v, serving.LabelsView(cmp.Or(serving.Definitions.Model(m.Name), &schema.Model{}))) {
+			continue
+		}
+		if err := e.Offline.Check(ctx, v); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	return joinFaults("BAD_SOURCE", faults)
+}
+
+func sameLabels(a, b *schema.View) bool {
+	return b != nil && reflect.DeepEqual(a.FeatureView, b.FeatureView) && reflect.DeepEqual(a.Keys, b.Keys) && reflect.DeepEqual(a.Origin, b.Origin)
 }
 
 // joinFaults makes one error of faults that the caller can mend; anything else

@@ -1,17 +1,14 @@
-package control
+package checks
 
 import (
 	"cmp"
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
 
-	"google.golang.org/grpc"
-
-	larderv1 "larder/api/larder/v1"
+	"larder/control/definitions"
 	"larder/internal/background"
 	"larder/models/experiment"
 	"larder/models/traffic"
@@ -22,29 +19,47 @@ import (
 
 const defaultAlpha = 0.05
 
-// GetExperiment compares versions of a model by what became of what they scored.
-func (s *Server) GetExperiment(req *larderv1.GetExperimentRequest, stream grpc.ServerStreamingServer[larderv1.GetExperimentResponse]) error {
-	t, err := s.newTrial(stream.Context(), req)
+// An ExperimentRequest asks how versions of a model compare.
+type ExperimentRequest struct {
+	Model        string
+	Metric       string   // empty: experiment.AUC
+	Threshold    *float64 // nil: that of the labels
+	Control      int64    // the version that others are compared with; 0: the one that answers
+	Since, Until *int64   // microseconds since 1970 UTC; nil: since the traffic is as it is, and now
+	Alpha        float64  // 0: 0.05
+}
+
+// An Experiment is how versions of a model compare by what became of what they
+// scored.
+type Experiment struct {
+	Model        string
+	Question     experiment.Question
+	Since, Until int64
+	Unit         []string // the columns that name the unit
+	Rows         int      // that were read from the log
+	Notes        []string
+	Report       *experiment.Report
+}
+
+// Experiment compares versions of a model by what became of what they scored. It
+// calls progress as it goes on, and ends when that fails.
+func (c *Checker) Experiment(ctx context.Context, req ExperimentRequest, progress func(rows, labels int) error) (*Experiment, error) {
+	t, err := c.newTrial(ctx, req)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	told := time.Now()
-	report, err := t.run(stream.Context(), func(rows, labels int) error {
-		if time.Since(told) < progressInterval {
-			return nil
-		}
-		told = time.Now()
-		return stream.Send(&larderv1.GetExperimentResponse{Rows: int64(rows), Labels: int64(labels)})
-	})
+	report, err := t.run(ctx, progress)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return stream.Send(&larderv1.GetExperimentResponse{Rows: int64(t.data.Rows()), Labels: int64(report.Outcomes), Report: t.message(report)})
+	return &Experiment{
+		Model: t.model.Name, Question: t.question, Since: t.since, Until: t.until, Unit: t.unit, Rows: t.data.Rows(), Notes: t.notes, Report: report,
+	}, nil
 }
 
 // A trial is one comparison of the versions of a model.
 type trial struct {
-	server       *Server
+	checker      *Checker
 	model        *schema.Model
 	labels       *schema.View
 	question     experiment.Question
@@ -57,30 +72,30 @@ type trial struct {
 	firstBad     string
 }
 
-func (s *Server) newTrial(ctx context.Context, req *larderv1.GetExperimentRequest) (*trial, error) {
-	catalog := s.Registry.Catalog()
-	model, err := findModel(&catalog.Definitions, req.GetModel())
+func (c *Checker) newTrial(ctx context.Context, req ExperimentRequest) (*trial, error) {
+	catalog := c.Registry.Catalog()
+	model, err := definitions.FindModel(&catalog.Definitions, req.Model)
 	if err != nil {
 		return nil, err
 	}
 	switch {
-	case s.Offline == nil:
-		return nil, noPostgres()
-	case s.FeatureLog == nil:
+	case c.Offline == nil:
+		return nil, errNoPostgres()
+	case c.FeatureLog == nil:
 		return nil, schema.Errorf(schema.FailedPrecondition, "NO_FEATURE_LOG", "this server keeps no feature log; start it with --feature-log-table, or --feature-log DIR")
 	case model.Labels == nil:
 		return nil, schema.Errorf(schema.FailedPrecondition, "NO_LABELS", "nobody says what became of what model %q scored; write labels: in its definition", model.Name)
 	}
-	t := &trial{server: s, model: model, labels: catalog.LabelsView(model), now: time.Now()}
+	t := &trial{checker: c, model: model, labels: catalog.LabelsView(model), now: time.Now()}
 	t.since, t.until = schema.BeginningOfTime, t.now.UnixMicro()
 	if req.Until != nil {
-		t.until = min(t.until, req.GetUntil())
+		t.until = min(t.until, *req.Until)
 	}
 	if err := t.ask(req, catalog); err != nil {
 		return nil, err
 	}
 	if req.Since != nil {
-		t.since = max(t.since, req.GetSince())
+		t.since = max(t.since, *req.Since)
 	} else if err := t.begin(ctx); err != nil {
 		return nil, err
 	}
@@ -94,20 +109,20 @@ func (s *Server) newTrial(ctx context.Context, req *larderv1.GetExperimentReques
 func shownTime(micros int64) string { return time.UnixMicro(micros).UTC().Format(time.RFC3339) }
 
 // ask makes the question: by which metric, and which version should have which units.
-func (t *trial) ask(req *larderv1.GetExperimentRequest, catalog *schema.Catalog) error {
+func (t *trial) ask(req ExperimentRequest, catalog *schema.Catalog) error {
 	threshold := t.model.Labels.DecidesAt()
 	if req.Threshold != nil {
-		threshold = req.GetThreshold()
+		threshold = *req.Threshold
 	}
-	metric, err := experiment.ParseMetric(cmp.Or(req.GetMetric(), experiment.AUC), threshold, t.values())
+	metric, err := experiment.ParseMetric(cmp.Or(req.Metric, experiment.AUC), threshold, t.values())
 	if err != nil {
 		return schema.Errorf(schema.Invalid, "UNKNOWN_METRIC", "model %q: %v", t.model.Name, err)
 	}
-	t.question = experiment.Question{Metric: metric, Alpha: cmp.Or(req.GetAlpha(), defaultAlpha), Control: cmp.Or(req.GetControl(), t.model.Served())}
+	t.question = experiment.Question{Metric: metric, Alpha: cmp.Or(req.Alpha, defaultAlpha), Control: cmp.Or(req.Control, t.model.Served())}
 	if a := t.question.Alpha; !(a > 0 && a < 0.5) {
 		return schema.Errorf(schema.Invalid, "BAD_ALPHA", "alpha is %v; it is a share of experiments above 0 and below 0.5", a)
 	}
-	if err := hasVersion(t.model, t.question.Control); err != nil {
+	if err := definitions.HasVersion(t.model, t.question.Control); err != nil {
 		return err
 	}
 	if !t.model.Splits() {
@@ -143,7 +158,7 @@ func (t *trial) metrics() []string {
 
 // split says which version each unit is sent to now, and with which weights.
 func (t *trial) split(catalog *schema.Catalog) error {
-	router := traffic.NewRouter(traffic.Options{Rollouts: t.server.Registry.Rollouts, Logger: t.server.Logger})
+	router := traffic.NewRouter(traffic.Options{Rollouts: t.checker.Registry.Rollouts, Logger: t.checker.Logger})
 	split := router.Splits(catalog)[t.model.Name]
 	control := slices.IndexFunc(split.Arms, func(a traffic.Arm) bool { return a.Version == t.question.Control })
 	if control < 0 {
@@ -160,7 +175,7 @@ func (t *trial) split(catalog *schema.Catalog) error {
 
 // begin sets since to when the traffic of the model became what it is.
 func (t *trial) begin(ctx context.Context) error {
-	history, err := t.server.Registry.ModelHistory(ctx)
+	history, err := t.checker.Registry.ModelHistory(ctx)
 	if err != nil {
 		return err
 	}
@@ -170,7 +185,7 @@ func (t *trial) begin(ctx context.Context) error {
 		}
 		t.since = history[i].AppliedAt.UnixMicro()
 	}
-	ramp, known := t.server.Registry.Rollouts()[t.model.Name]
+	ramp, known := t.checker.Registry.Rollouts()[t.model.Name]
 	if t.model.Ramp == nil || !known || ramp.ID != t.model.RolloutID() {
 		return nil
 	}
@@ -227,7 +242,7 @@ const progressRows = 10_000
 func (t *trial) readLog(ctx context.Context, progress func(rows, labels int) error) error {
 	keys := t.model.Labels.Keys
 	q := featurelog.Query{Model: t.model.Name, From: t.since, Until: t.until, Sent: slices.Concat(t.unit, keys)}
-	return t.server.FeatureLog.Read(ctx, q, func(r *featurelog.Scored) error {
+	return t.checker.FeatureLog.Read(ctx, q, func(r *featurelog.Scored) error {
 		row := experiment.Row{Version: r.ModelVersion, Shadow: r.Role == monitor.Shadow, Request: r.RequestID, Number: r.Row, At: r.At, Score: r.Score}
 		if r.Sent == nil { // of before the definitions asked for all of it
 			row.Unit = "request " + r.RequestID
@@ -242,36 +257,4 @@ func (t *trial) readLog(ctx context.Context, progress func(rows, labels int) err
 		}
 		return ctx.Err()
 	})
-}
-
-// message returns a report as it is sent.
-func (t *trial) message(r *experiment.Report) *larderv1.ExperimentReport {
-	out := &larderv1.ExperimentReport{
-		Model: t.model.Name, Metric: t.question.Metric.Name, Threshold: t.question.Metric.Threshold, Alpha: t.question.Alpha, Since: t.since, Until: t.until,
-		Unit: strings.Join(t.unit, ", "), Labels: int64(r.Outcomes), LabelsUnknown: int64(r.Unknown), Notes: t.notes,
-	}
-	if r.Ratio != nil {
-		out.SampleRatio = &larderv1.SampleRatio{ChiSquared: r.Ratio.ChiSquared, PValue: r.Ratio.P, Mismatch: r.Ratio.Mismatch()}
-	}
-	for _, v := range r.Versions {
-		m := &larderv1.ExperimentVersion{
-			ModelVersion: v.Version, Role: string(v.Role), Weight: v.Share, Rows: int64(v.Rows), Units: int64(v.Units), Undefined: int64(v.Undefined),
-			Labelled: int64(v.Labelled), Positives: int64(v.Positives), Figure: estimateMessage(v.Figure), Verdict: v.Verdict,
-		}
-		if d := v.Difference; d != nil {
-			m.Difference, m.PValue, m.Paired = estimateMessage(d.Interval), &d.P, d.Paired
-		}
-		out.Versions = append(out.Versions, m)
-	}
-	return out
-}
-
-func estimateMessage(i experiment.Interval) *larderv1.Estimate {
-	switch {
-	case math.IsNaN(i.Value):
-		return nil
-	case math.IsNaN(i.Low):
-		return &larderv1.Estimate{Value: i.Value}
-	}
-	return &larderv1.Estimate{Value: i.Value, Low: &i.Low, High: &i.High}
 }

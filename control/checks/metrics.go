@@ -1,4 +1,4 @@
-package control
+package checks
 
 import (
 	"time"
@@ -11,7 +11,6 @@ import (
 type metrics struct {
 	verifiedKeys *prometheus.CounterVec // by view and result
 	verifiedAt   *prometheus.GaugeVec   // by view
-	sourceFaults *prometheus.CounterVec // by model
 }
 
 func newMetrics(registerer prometheus.Registerer) *metrics {
@@ -22,11 +21,8 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 		verifiedAt: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "larder_verify_last_timestamp_seconds", Help: "When a view was last verified to the end.",
 		}, []string{"view"}),
-		sourceFaults: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "larder_control_model_source_faults_total", Help: "Looks at MLflow or the model repository that found a version of a model that can't be brought.",
-		}, []string{"model"}),
 	}
-	registerer.MustRegister(m.verifiedKeys, m.verifiedAt, m.sourceFaults)
+	registerer.MustRegister(m.verifiedKeys, m.verifiedAt)
 	return m
 }
 

@@ -1,4 +1,4 @@
-package control
+package models
 
 import (
 	"context"
@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	larderv1 "larder/api/larder/v1"
 	"larder/models/folder"
 	"larder/models/mlflow"
 	"larder/schema"
@@ -52,15 +51,23 @@ func (l *looks) last(model string) look {
 	return l.byModel[model]
 }
 
-// message returns what is known of a model's source; nil when it has none.
-func (l *looks) message(model string) *larderv1.ModelSource {
+// A Source is what is known of where a model's versions come from by themselves.
+type Source struct {
+	Name         string // as in "mlflow fraud@champion"
+	LookedAt     time.Time
+	AliasVersion int64  // that the alias names
+	Fault        string // why no version is brought; empty when all is well
+}
+
+// source returns what is known of a model's source; nil when it has none.
+func (l *looks) source(model string) *Source {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	last, known := l.byModel[model]
 	if !known {
 		return nil
 	}
-	out := &larderv1.ModelSource{Source: last.source, LookedAt: last.at.UnixMicro(), AliasVersion: last.version}
+	out := &Source{Name: last.source, LookedAt: last.at, AliasVersion: last.version}
 	if last.fault != nil {
 		out.Fault = faultText(last.fault)
 	}
@@ -83,20 +90,20 @@ func lasts(err error) bool {
 	return errors.As(err, &said) && (said.Kind == schema.Invalid || said.Kind == schema.FailedPrecondition)
 }
 
-// followSources brings versions from where they come by themselves until ctx ends.
-func (s *Server) followSources(ctx context.Context) error {
-	if s.Sources.MLflow == nil && s.Sources.Repository == nil || s.Offline == nil {
+// Follow brings versions from where they come by themselves until ctx ends.
+func (e *Editor) Follow(ctx context.Context) error {
+	if e.Sources.MLflow == nil && e.Sources.Repository == nil || e.Offline == nil {
 		return nil
 	}
-	tick := time.NewTicker(s.Sources.Every)
+	tick := time.NewTicker(e.Sources.Every)
 	defer tick.Stop()
-	files := repositoryFiles{folder: s.Sources.Repository, decided: map[folder.File]decision{}}
+	files := repositoryFiles{folder: e.Sources.Repository, decided: map[folder.File]decision{}}
 	for {
-		if s.Sources.MLflow != nil {
-			s.followAliases(ctx)
+		if e.Sources.MLflow != nil {
+			e.followAliases(ctx)
 		}
-		if s.Sources.Repository != nil {
-			s.takeFiles(ctx, &files)
+		if e.Sources.Repository != nil {
+			e.takeFiles(ctx, &files)
 		}
 		select {
 		case <-ctx.Done():
@@ -107,17 +114,17 @@ func (s *Server) followSources(ctx context.Context) error {
 }
 
 // looked records a look at a model's source, and says what is wrong when it is news.
-func (s *Server) looked(ctx context.Context, model string, now look) {
+func (e *Editor) looked(ctx context.Context, model string, now look) {
 	if ctx.Err() != nil {
 		return
 	}
 	now.at = time.Now()
-	now.catalog = s.Registry.Catalog().Version
-	if s.looks.set(model, now) {
-		s.Logger.Warn("no version of a model is brought; what serves stays", "model", model, "source", now.source, "error", now.fault)
+	now.catalog = e.Registry.Catalog().Version
+	if e.looks.set(model, now) {
+		e.Logger.Warn("no version of a model is brought; what serves stays", "model", model, "source", now.source, "error", now.fault)
 	}
 	if now.fault != nil {
-		s.metrics.sourceFaults.WithLabelValues(model).Inc()
+		e.faults.WithLabelValues(model).Inc()
 	}
 }
 
@@ -131,7 +138,7 @@ type arrival struct {
 
 // bring stores a file and makes it a version under the number that it has where
 // it comes from.
-func (s *Server) bring(ctx context.Context, a arrival, file []byte) error {
+func (e *Editor) bring(ctx context.Context, a arrival, file []byte) error {
 	stamp, err := scoring.ReadStamp(file)
 	if err != nil {
 		return err
@@ -144,11 +151,11 @@ func (s *Server) bring(ctx context.Context, a arrival, file []byte) error {
 		rest = rest[len(chunk):]
 		return chunk, nil
 	}
-	if err := s.Registry.PutModel(ctx, a.version.SHA256, int64(len(file)), next); err != nil {
+	if err := e.Registry.PutModel(ctx, a.version.SHA256, int64(len(file)), next); err != nil {
 		return err
 	}
-	done, err := s.amend(ctx, a.by, func(defs *schema.Definitions) error {
-		m, err := pushedModel(defs, &larderv1.PushModelRequest{Model: a.model}, stamp.Service)
+	done, err := e.Definitions.Amend(ctx, a.by, func(defs *schema.Definitions) error {
+		m, err := pushedModel(defs, a.model, "", stamp.Service)
 		if err != nil {
 			return err
 		}
@@ -165,8 +172,8 @@ func (s *Server) bring(ctx context.Context, a arrival, file []byte) error {
 	if err != nil {
 		return err
 	}
-	if len(done.changes) > 0 {
-		s.Logger.Info("a version of a model was brought", "model", a.model, "version", a.version.Version, "from", a.by, "serve", a.serve)
+	if len(done.Changes) > 0 {
+		e.Logger.Info("a version of a model was brought", "model", a.model, "version", a.version.Version, "from", a.by, "serve", a.serve)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package control
+package checks
 
 import (
 	"context"
@@ -7,7 +7,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	larderv1 "larder/api/larder/v1"
 	"larder/models/experiment"
 	"larder/schema"
 )
@@ -55,10 +54,10 @@ func (f *figures) set(model, metric string, r *experiment.Report) {
 // lookForDue is how often it is looked whether figures are due.
 const lookForDue = time.Second
 
-// takeFigures takes the figures of every model whose labels have a schedule, when it
+// TakeFigures takes the figures of every model whose labels have a schedule, when it
 // is time to, until ctx ends.
-func (s *Server) takeFigures(ctx context.Context) error {
-	if s.Offline == nil || s.FeatureLog == nil {
+func (c *Checker) TakeFigures(ctx context.Context) error {
+	if c.Offline == nil || c.FeatureLog == nil {
 		<-ctx.Done()
 		return nil
 	}
@@ -72,7 +71,7 @@ func (s *Server) takeFigures(ctx context.Context) error {
 		case <-tick.C:
 		}
 		scheduled := map[string]bool{}
-		models := s.Registry.Catalog().Definitions.Models
+		models := c.Registry.Catalog().Definitions.Models
 		for i := range models {
 			m := &models[i]
 			if m.Labels == nil || m.Labels.Schedule == 0 {
@@ -83,14 +82,14 @@ func (s *Server) takeFigures(ctx context.Context) error {
 				continue
 			}
 			taken[m.Name] = time.Now()
-			if err := s.takeFiguresOf(ctx, m); err != nil && ctx.Err() == nil {
-				s.figures.failures.WithLabelValues(m.Name).Inc()
-				s.Logger.Warn("the figures of a model can't be taken", "model", m.Name, "error", err)
+			if err := c.takeFiguresOf(ctx, m); err != nil && ctx.Err() == nil {
+				c.figures.failures.WithLabelValues(m.Name).Inc()
+				c.Logger.Warn("the figures of a model can't be taken", "model", m.Name, "error", err)
 			}
 		}
 		for name := range taken {
 			if !scheduled[name] {
-				s.figures.forget(name)
+				c.figures.forget(name)
 				delete(taken, name)
 			}
 		}
@@ -98,22 +97,22 @@ func (s *Server) takeFigures(ctx context.Context) error {
 }
 
 // takeFiguresOf takes those of the newest window of a model's labels.
-func (s *Server) takeFiguresOf(ctx context.Context, m *schema.Model) error {
+func (c *Checker) takeFiguresOf(ctx context.Context, m *schema.Model) error {
 	since := time.Now().Add(-time.Duration(m.Labels.LookBack())).UnixMicro()
-	t, err := s.newTrial(ctx, &larderv1.GetExperimentRequest{Model: m.Name, Since: &since})
+	t, err := c.newTrial(ctx, ExperimentRequest{Model: m.Name, Since: &since})
 	if err != nil {
 		return err
 	}
 	if _, err := t.run(ctx, func(int, int) error { return ctx.Err() }); err != nil {
 		return err
 	}
-	s.figures.forget(m.Name)
+	c.figures.forget(m.Name)
 	for _, name := range t.metrics() {
 		question := t.question
 		if question.Metric, err = experiment.ParseMetric(name, m.Labels.DecidesAt(), t.values()); err != nil {
 			return err
 		}
-		s.figures.set(m.Name, name, t.data.Report(question))
+		c.figures.set(m.Name, name, t.data.Report(question))
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package control
+package models
 
 import (
 	"context"
@@ -27,20 +27,20 @@ type decision struct {
 
 // takeFiles makes new files of the model repository versions. Each model is told
 // the first thing that is wrong with its files.
-func (s *Server) takeFiles(ctx context.Context, files *repositoryFiles) {
+func (e *Editor) takeFiles(ctx context.Context, files *repositoryFiles) {
 	settled, err := files.folder.Settled()
 	if err != nil {
-		s.Logger.Error("the model repository can't be read", "error", err)
+		e.Logger.Error("the model repository can't be read", "error", err)
 		return
 	}
 	faults := map[string]error{} // by model; nil of one whose files were all taken
 	there := map[folder.File]bool{}
 	for _, f := range settled {
 		there[f] = true
-		catalog := s.Registry.Catalog().Version
+		catalog := e.Registry.Catalog().Version
 		d, known := files.decided[f]
 		if !known || d.fault != nil && !(lasts(d.fault) && d.catalog == catalog) {
-			d = decision{s.takeFile(ctx, files.folder, f), catalog}
+			d = decision{e.takeFile(ctx, files.folder, f), catalog}
 			files.decided[f] = d
 		}
 		if faults[f.Model] == nil {
@@ -49,13 +49,13 @@ func (s *Server) takeFiles(ctx context.Context, files *repositoryFiles) {
 	}
 	maps.DeleteFunc(files.decided, func(f folder.File, _ decision) bool { return !there[f] })
 	for model, fault := range faults {
-		if m := s.Registry.Catalog().Definitions.Model(model); m == nil || m.MLflow == nil {
-			s.looked(ctx, model, look{source: "repository " + model, fault: fault})
+		if m := e.Registry.Catalog().Definitions.Model(model); m == nil || m.MLflow == nil {
+			e.looked(ctx, model, look{source: "repository " + model, fault: fault})
 		}
 	}
 }
 
-func (s *Server) takeFile(ctx context.Context, from *folder.Folder, f folder.File) error {
+func (e *Editor) takeFile(ctx context.Context, from *folder.Folder, f folder.File) error {
 	file, err := from.Read(f)
 	if err != nil {
 		return err
@@ -64,20 +64,20 @@ func (s *Server) takeFile(ctx context.Context, from *folder.Folder, f folder.Fil
 		model: f.Model, by: "repository " + f.Model,
 		version: schema.ModelVersion{Version: f.Version, SHA256: sumOf(file), From: schema.FromRepository},
 	}
-	if m := s.Registry.Catalog().Definitions.Model(f.Model); m != nil && m.Version(f.Version) != nil {
+	if m := e.Registry.Catalog().Definitions.Model(f.Model); m != nil && m.Version(f.Version) != nil {
 		if had := m.Version(f.Version); had.SHA256 != a.version.SHA256 {
 			return versionTaken(a, had)
 		}
 		return nil
 	}
-	history, err := s.Registry.ModelHistory(ctx)
+	history, err := e.Registry.ModelHistory(ctx)
 	if err != nil {
 		return err
 	}
 	if wasRetired(history, f) {
 		return nil // a person took it away; it comes back under another number
 	}
-	return s.bring(ctx, a, file)
+	return e.bring(ctx, a, file)
 }
 
 // wasRetired tells whether older definitions have a version of that number.

@@ -1,0 +1,40 @@
+package checks
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"larder/monitor/featurelog"
+	"larder/store/offline"
+	"larder/store/online"
+	"larder/store/registry"
+)
+
+// Options configure a Checker. All are required, except what says otherwise.
+type Options struct {
+	Registry   *registry.Registry
+	Offline    *offline.Store // for labels; nil on a server without Postgres
+	History    *offline.Store // for rows of the history; nil on a server without Postgres
+	Online     *online.Store
+	FeatureLog *featurelog.Log // nil when nothing is logged
+
+	VerifyEvery  time.Duration // how often views are verified; 0: only when asked
+	VerifySample int           // how many keys of each then
+
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+// A Checker checks what is served. It is safe for concurrent use.
+type Checker struct {
+	Options
+	metrics *metrics
+	figures *figures
+}
+
+// New returns a Checker.
+func New(opts Options) *Checker {
+	return &Checker{Options: opts, metrics: newMetrics(opts.Registerer), figures: newFigures(opts.Registerer)}
+}

@@ -1,0 +1,7 @@
+package checks
+
+// What tests look at.
+var (
+	Pick         = pick
+	SameRequests = sameRequests
+)

@@ -1,0 +1,162 @@
+package checks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"larder/internal/background"
+	"larder/monitor/verify"
+	"larder/schema"
+)
+
+// A VerifyRequest names the views to verify: some, those of a feature service, or
+// all when it names neither.
+type VerifyRequest struct {
+	Views   []string
+	Service string
+	Sample  int64 // how many keys of each view; 0: all
+}
+
+// A Verification is how the check of a view stands.
+type Verification struct {
+	View            string
+	Keys, KeysTotal int64          // compared, of so many
+	Report          *verify.Report // nil before it is done
+}
+
+// Verify compares the answers of views, one after the other. It calls progress as
+// it goes on, and ends when that fails.
+func (c *Checker) Verify(ctx context.Context, req VerifyRequest, progress func([]Verification) error) ([]Verification, error) {
+	views, err := c.viewsToVerify(req)
+	if err != nil {
+		return nil, err
+	}
+	if req.Sample < 0 || req.Sample > maxSample {
+		return nil, schema.Errorf(schema.Invalid, "BAD_SAMPLE", "a sample of %d keys; write 0 for all, or 1 to %d", req.Sample, maxSample)
+	}
+	all := make([]Verification, len(views))
+	for i, v := range views {
+		if _, err := verify.Watermark(c.Online, v); err != nil {
+			return nil, err // before any work
+		}
+		all[i].View = v.Name
+		if all[i].KeysTotal, err = c.Online.RowCount(v.ID); err != nil {
+			return nil, err
+		}
+		if req.Sample > 0 {
+			all[i].KeysTotal = min(all[i].KeysTotal, req.Sample)
+		}
+	}
+	for i, v := range views {
+		report, err := c.verify(ctx, v, int(req.Sample), func(done int64) error {
+			all[i].Keys = done
+			return progress(all)
+		})
+		if err != nil {
+			return nil, err
+		}
+		all[i] = Verification{View: report.View, Keys: report.Keys, KeysTotal: report.Keys, Report: report}
+	}
+	return all, nil
+}
+
+// maxSample bounds a sample, which is held in memory.
+const maxSample = 1_000_000
+
+// viewsToVerify returns the views that a request names.
+func (c *Checker) viewsToVerify(req VerifyRequest) ([]*schema.View, error) {
+	if c.History == nil {
+		return nil, errNoPostgres()
+	}
+	catalog := c.Registry.Catalog()
+	var views []*schema.View
+	for _, name := range req.Views {
+		v, err := catalog.View(name)
+		if err != nil {
+			return nil, err
+		}
+		views = append(views, v)
+	}
+	if name := req.Service; name != "" {
+		if len(views) > 0 {
+			return nil, schema.Errorf(schema.Invalid, "BAD_REQUEST", "name feature views or a feature service, not both")
+		}
+		plan, err := catalog.ServicePlan(name)
+		if err != nil {
+			return nil, err
+		}
+		for i := range plan.Views {
+			views = append(views, plan.Views[i].View)
+		}
+	} else if len(views) == 0 {
+		views = catalog.Views()
+	}
+	if len(views) == 0 {
+		return nil, schema.Errorf(schema.FailedPrecondition, "NO_FEATURE_VIEWS", "there are no feature views to verify")
+	}
+	return views, nil
+}
+
+// verify compares one view on a thread of low priority, and keeps count.
+func (c *Checker) verify(ctx context.Context, v *schema.View, sample int, progress func(done int64) error) (*verify.Report, error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	report, err := background.Do(ctx, func(ctx context.Context) (*verify.Report, error) {
+		return verify.View(ctx, verify.Options{Online: c.Online, History: c.History}, verify.Request{
+			View: v, Sample: sample, Progress: func(n int64) {
+				if err := progress(n); err != nil {
+					stop(err)
+				}
+			},
+		})
+	})
+	if err == nil {
+		c.metrics.verified(report)
+	}
+	return report, err
+}
+
+func errNoPostgres() error {
+	return schema.Errorf(schema.FailedPrecondition, "NO_POSTGRES", "this server was started without Postgres: it has no history to read")
+}
+
+// VerifyOnSchedule verifies a sample of every view that is materialized, again
+// and again, until ctx ends.
+func (c *Checker) VerifyOnSchedule(ctx context.Context) error {
+	if c.VerifyEvery == 0 || c.History == nil {
+		<-ctx.Done()
+		return nil
+	}
+	tick := time.NewTicker(c.VerifyEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		for _, v := range c.Registry.Catalog().Views() {
+			c.verifyView(ctx, v)
+		}
+	}
+}
+
+// verifyView verifies a sample of a view and logs what is wrong.
+func (c *Checker) verifyView(ctx context.Context, v *schema.View) {
+	report, err := c.verify(ctx, v, c.VerifySample, func(int64) error { return nil })
+	var said *schema.Error
+	switch {
+	case ctx.Err() != nil, errors.As(err, &said) && said.Reason == "NEVER_MATERIALIZED":
+	case err != nil:
+		c.Logger.Error("a view can't be verified", "view", v.Name, "error", err)
+	case report.Faults() > 0:
+		first := report.Differences[slices.IndexFunc(report.Differences, func(d verify.Difference) bool { return d.Kind != verify.Stale })]
+		c.Logger.Error("the store and the source differ; larder verify tells more", "view", v.Name, "keys", report.Keys, "faults", report.Faults(),
+			"first", fmt.Sprintf("%s %s %s", first.Kind, first.Key, first.Feature))
+	default:
+		c.Logger.Debug("view verified", "view", v.Name, "keys", report.Keys, "stale", report.Counts[verify.Stale])
+	}
+}

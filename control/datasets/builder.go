@@ -1,0 +1,125 @@
+package datasets
+
+import (
+	"context"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow"
+
+	"larder/schema"
+	"larder/store/offline"
+	"larder/store/registry"
+	"larder/training"
+)
+
+// maxSets is how many training sets, or readings of a view's rows, run at once.
+// Each holds up to three connections to Postgres.
+const maxSets = 2
+
+// MaxConns is how many connections to Postgres a Builder uses at most.
+const MaxConns = 3 * maxSets
+
+// Options configure a Builder.
+type Options struct {
+	Registry *registry.Registry
+	History  *offline.Store // nil on a server without Postgres
+}
+
+// A Builder builds training sets. It is safe for concurrent use.
+type Builder struct {
+	Options
+	slots chan struct{} // one for each set that may run
+}
+
+// New returns a Builder.
+func New(opts Options) *Builder {
+	return &Builder{Options: opts, slots: make(chan struct{}, maxSets)}
+}
+
+// A Request asks for a training set.
+type Request struct {
+	Service         string        // the feature service whose features the set has
+	AsOf            training.AsOf // defaults to training.IngestTime
+	EventTimeColumn string        // of the spine; defaults to event_time
+	// Progress, when set, is called after each batch, from the goroutine that runs
+	// the set.
+	Progress func(training.Progress)
+}
+
+// Enter takes a slot, which every set and every reading needs, or refuses when all
+// are taken.
+func (b *Builder) Enter() (leave func(), err error) {
+	if b.History == nil {
+		return nil, noPostgres()
+	}
+	select {
+	case b.slots <- struct{}{}:
+		return func() { <-b.slots }, nil
+	default:
+		return nil, schema.Errorf(schema.Exhausted, "TOO_MANY_SETS", "%d training sets are being built, as many as may be at once; try again when one is done", maxSets)
+	}
+}
+
+func noPostgres() error {
+	return schema.Errorf(schema.FailedPrecondition, "NO_POSTGRES", "this server was started without Postgres: it has no history to read")
+}
+
+// Set returns the training set of a spine with these columns, which is yet to run.
+func (b *Builder) Set(spine *arrow.Schema, req Request) (*training.Set, error) {
+	plan, err := b.Registry.Catalog().ServicePlan(req.Service)
+	if err != nil {
+		return nil, err
+	}
+	return training.New(b.History, spine, training.Request{Plan: plan, AsOf: req.AsOf, EventTimeColumn: req.EventTimeColumn, Progress: req.Progress})
+}
+
+// A Reading is of the source rows of a view whose event time is in a window, as far
+// as they have arrived.
+type Reading struct {
+	history *offline.Store
+	view    *schema.View
+	window  schema.Window
+}
+
+// HasHistory refuses on a server without Postgres.
+func (b *Builder) HasHistory() error {
+	if b.History == nil {
+		return noPostgres()
+	}
+	return nil
+}
+
+// Reading returns the reading of a view's rows in [from, to]; nil is the beginning,
+// and now.
+func (b *Builder) Reading(name string, from, to *time.Time) (*Reading, error) {
+	if b.History == nil {
+		return nil, noPostgres()
+	}
+	view, err := b.Registry.Catalog().View(name)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now().UnixMicro()
+	w := schema.Window{Mode: schema.Range, From: schema.BeginningOfTime, To: now, Now: now}
+	if from != nil {
+		w.From = from.UnixMicro()
+	}
+	if to != nil {
+		w.To = to.UnixMicro()
+	}
+	if w.From > w.To {
+		return nil, schema.Errorf(schema.Invalid, "BAD_WINDOW", "the window ends before it begins; swap from and to")
+	}
+	return &Reading{b.History, view, w}, nil
+}
+
+// Columns returns the columns of the rows.
+func (r *Reading) Columns(ctx context.Context) (*arrow.Schema, error) {
+	return r.history.Schema(ctx, r.view)
+}
+
+// Run calls each with the rows, batch by batch in no order, and with what of them
+// materialization would skip as bad. It needs a slot.
+func (r *Reading) Run(ctx context.Context, each func(arrow.Record, []schema.BadRow) error) error {
+	return r.history.Window(ctx, r.view, r.window, each)
+}

@@ -1,0 +1,70 @@
+package definitions
+
+import (
+	"context"
+	"errors"
+
+	"larder/schema"
+)
+
+// maxAmends is how often a change begins again when others apply at the same time.
+const maxAmends = 5
+
+// Amend applies a change of the newest definitions. What others apply meanwhile
+// stays: the change begins again on top of it.
+func (e *Editor) Amend(ctx context.Context, by string, change func(*schema.Definitions) error) (*Applied, error) {
+	for range maxAmends - 1 {
+		done, err := e.amendOnce(ctx, by, change)
+		var said *schema.Error
+		if !errors.As(err, &said) || said.Reason != "VERSION_MOVED" {
+			return done, err
+		}
+	}
+	return e.amendOnce(ctx, by, change)
+}
+
+func (e *Editor) amendOnce(ctx context.Context, by string, change func(*schema.Definitions) error) (*Applied, error) {
+	base, defs, err := e.Registry.Newest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := change(defs); err != nil {
+		return nil, err
+	}
+	p, err := e.propose(ctx, defs)
+	if err != nil {
+		return nil, err
+	}
+	return e.commit(ctx, p, base, by)
+}
+
+// AmendModel is [Editor.Amend] for a change of one model.
+func (e *Editor) AmendModel(ctx context.Context, name, by string, change func(*schema.Model) error) (*Applied, error) {
+	return e.Amend(ctx, by, func(defs *schema.Definitions) error {
+		m, err := FindModel(defs, name)
+		if err != nil {
+			return err
+		}
+		return change(m)
+	})
+}
+
+// FindModel returns the model of a name.
+func FindModel(defs *schema.Definitions, name string) (*schema.Model, error) {
+	if m := defs.Model(name); m != nil {
+		return m, nil
+	}
+	names := make([]string, len(defs.Models))
+	for i := range defs.Models {
+		names[i] = defs.Models[i].Name
+	}
+	return nil, schema.Errorf(schema.NotFound, "UNKNOWN_MODEL", "no model %q; %s", name, schema.Nearest(name, names))
+}
+
+// HasVersion refuses a version that a model does not have.
+func HasVersion(m *schema.Model, version int64) error {
+	if m.Version(version) == nil {
+		return schema.Errorf(schema.NotFound, "UNKNOWN_MODEL_VERSION", "model %q has no version %d; larder models show %[1]s lists those that it has", m.Name, version)
+	}
+	return nil
+}

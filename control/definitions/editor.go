@@ -1,0 +1,161 @@
+package definitions
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"larder/schema"
+	"larder/scoring"
+	"larder/store/offline"
+	"larder/store/online"
+	"larder/store/registry"
+	"larder/vector"
+)
+
+// Options configure an Editor. All are required, except what says otherwise.
+type Options struct {
+	Registry *registry.Registry
+	Offline  *offline.Store // nil on a server without Postgres
+	Online   *online.Store
+	Models   *scoring.Set
+	Logger   *slog.Logger
+}
+
+// An Editor changes the definitions. It is safe for concurrent use.
+type Editor struct{ Options }
+
+// New returns an Editor.
+func New(opts Options) *Editor { return &Editor{opts} }
+
+// A Plan is what applying definitions would change.
+type Plan struct {
+	Base          int64 // the version that they were compared with
+	Changes       []schema.Change
+	MissingModels []string // the SHA-256 of the model files that the registry lacks
+	Notes         []string // what stays that the definitions leave out
+}
+
+// A Report says how a version of a model is fed, and which of its outputs is the
+// score.
+type Report struct {
+	Plan    *schema.Plan
+	Binding *scoring.Binding
+}
+
+// An Applied is what a change of the definitions came to.
+type Applied struct {
+	Version int64
+	Changes []schema.Change
+	Reports []Report // of every version of every model
+	Notes   []string // as of a [Plan]
+}
+
+// awaitTimeout bounds how long a change waits until its own server serves it.
+const awaitTimeout = 30 * time.Second
+
+// Plan returns what applying the definitions of a folder would change. Sources are
+// looked at, so that a table that isn't there is known before anything is applied.
+func (e *Editor) Plan(ctx context.Context, defs *schema.Definitions) (*Plan, error) {
+	p, notes, err := e.proposeFolder(ctx, defs)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.checkSources(ctx, p.Catalog); err != nil {
+		return nil, err
+	}
+	missing, err := e.Registry.MissingModels(ctx, modelSums(p.Catalog))
+	if err != nil {
+		return nil, err
+	}
+	return &Plan{Base: p.Base, Changes: p.Changes, MissingModels: missing, Notes: notes}, nil
+}
+
+// Apply makes the definitions of a folder the newest version, unless another than
+// the one that was seen is, and waits until this server serves them.
+func (e *Editor) Apply(ctx context.Context, defs *schema.Definitions, seen int64, by string) (*Applied, error) {
+	p, notes, err := e.proposeFolder(ctx, defs)
+	if err != nil {
+		return nil, err
+	}
+	done, err := e.commit(ctx, p, seen, by)
+	if err != nil {
+		return nil, err
+	}
+	done.Notes = notes
+	return done, nil
+}
+
+// Revert makes the definitions of an earlier version the newest. With seen 0 it
+// does so whatever is the newest now.
+func (e *Editor) Revert(ctx context.Context, to, seen int64, by string) (*Applied, error) {
+	p, err := e.Registry.ProposeVersion(ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	if seen == 0 {
+		seen = p.Base
+	}
+	return e.commit(ctx, p, seen, by)
+}
+
+// Versions returns the newest versions, at most limit.
+func (e *Editor) Versions(ctx context.Context, limit int) ([]registry.Version, error) {
+	return e.Registry.Versions(ctx, limit)
+}
+
+// proposeFolder is propose for all definitions of a folder: what was pushed stays.
+func (e *Editor) proposeFolder(ctx context.Context, defs *schema.Definitions) (*registry.Proposal, []string, error) {
+	notes, err := e.keepPushed(ctx, defs)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := e.propose(ctx, defs)
+	return p, notes, withNotes(err, notes)
+}
+
+func (e *Editor) propose(ctx context.Context, defs *schema.Definitions) (*registry.Proposal, error) {
+	p, err := e.Registry.Propose(ctx, defs)
+	if err != nil {
+		return nil, err
+	}
+	return p, vector.CheckExpressions(p.Catalog)
+}
+
+// commit checks what a proposal names and makes it the newest version, unless
+// another than the one that was seen came between. It waits until this server
+// serves it.
+func (e *Editor) commit(ctx context.Context, p *registry.Proposal, seen int64, by string) (*Applied, error) {
+	if err := e.checkSources(ctx, p.Catalog); err != nil {
+		return nil, err
+	}
+	reports, err := e.checkModels(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	version, err := e.Registry.Commit(ctx, p, seen, shownName(by))
+	if err != nil {
+		return nil, err
+	}
+	wait, cancel := context.WithTimeoutCause(ctx, awaitTimeout, errors.New("it is still being loaded"))
+	defer cancel()
+	if err := e.Registry.Await(wait, version); err != nil {
+		return nil, &schema.Error{
+			Kind: schema.FailedPrecondition, Reason: "NOT_SERVED", Err: err,
+			Message: fmt.Sprintf("version %d was applied, but this server does not serve it; larder status says why", version),
+		}
+	}
+	return &Applied{Version: version, Changes: p.Changes, Reports: reports}, nil
+}
+
+// shownName is who applies, fit for the record.
+func shownName(by string) string {
+	const most = 200
+	if by == "" {
+		return "unknown"
+	}
+	return strings.ToValidUTF8(by[:min(len(by), most)], "?")
+}

@@ -1,0 +1,102 @@
+package models
+
+import (
+	"context"
+
+	"larder/control/definitions"
+	"larder/schema"
+	"larder/scoring"
+	"larder/store/registry"
+)
+
+// A Status is how a model of the catalog that serves stands.
+type Status struct {
+	Model    *schema.Model
+	Source   *Source // nil when it has none
+	Split    *Split  // nil when one version answers
+	Versions []VersionStatus
+}
+
+// A VersionStatus is how a version of a model stands.
+type VersionStatus struct {
+	definitions.Report
+	Signature *scoring.Signature
+	Size      int                  // of the file, in bytes
+	Loaded    *scoring.Model       // nil when it is not; to be described, not run
+	First     *registry.PastModels // the definitions that brought it; nil when that is not known now
+}
+
+// Statuses returns the models of the catalog that serves, or the one that is named.
+func (e *Editor) Statuses(ctx context.Context, name string) ([]Status, error) {
+	catalog := e.Registry.Catalog()
+	if name != "" {
+		if _, err := definitions.FindModel(&catalog.Definitions, name); err != nil {
+			return nil, err
+		}
+	}
+	history, err := e.Registry.ModelHistory(ctx)
+	if err != nil {
+		e.Logger.Debug("who brought the versions of models is not known now", "error", err)
+	}
+	var all []Status
+	for i := range catalog.Definitions.Models {
+		m := &catalog.Definitions.Models[i]
+		if name != "" && name != m.Name {
+			continue
+		}
+		status, err := e.status(ctx, catalog, m, history)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, status)
+	}
+	return all, nil
+}
+
+func (e *Editor) status(ctx context.Context, catalog *schema.Catalog, m *schema.Model, history []registry.PastModels) (Status, error) {
+	status := Status{Model: m, Source: e.looks.source(m.Name), Split: e.split(m)}
+	for i := range m.Versions {
+		plan, err := catalog.ModelPlan(m.Name, m.Versions[i].Version)
+		if err != nil {
+			return Status{}, err
+		}
+		version, err := e.versionStatus(ctx, plan)
+		if err != nil {
+			return Status{}, err
+		}
+		version.First = firstWith(history, plan)
+		status.Versions = append(status.Versions, version)
+	}
+	return status, nil
+}
+
+// firstWith returns the oldest definitions that have a plan's model version.
+func firstWith(history []registry.PastModels, p *schema.Plan) *registry.PastModels {
+	for i := len(history) - 1; i >= 0; i-- {
+		m := history[i].Model(p.Model.Name)
+		if m != nil && sameFile(m, p.Model, p.ModelVersion.Version) {
+			return &history[i]
+		}
+	}
+	return nil
+}
+
+func (e *Editor) versionStatus(ctx context.Context, p *schema.Plan) (VersionStatus, error) {
+	file, err := e.Registry.ModelFile(ctx, p.ModelVersion.SHA256)
+	if err != nil {
+		return VersionStatus{}, err
+	}
+	signature, err := scoring.Inspect(file)
+	if err != nil {
+		return VersionStatus{}, err
+	}
+	binding, err := scoring.Bind(signature, p)
+	if err != nil {
+		return VersionStatus{}, err
+	}
+	out := VersionStatus{Report: definitions.Report{Plan: p, Binding: binding}, Signature: signature, Size: len(file)}
+	model, release := e.Model(p)
+	defer release()
+	out.Loaded = model
+	return out, nil
+}

@@ -1,0 +1,7 @@
+package runs
+
+// What tests look at.
+var (
+	RowOf = rowOf
+	Read  = read
+)

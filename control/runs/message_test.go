@@ -1,0 +1,50 @@
+package runs_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"larder/control/runs"
+	"larder/materialize"
+	"larder/schema"
+)
+
+// TestARecordedRunIsReadBack: each field that a message has.
+func TestARecordedRunIsReadBack(t *testing.T) {
+	for _, state := range []materialize.State{materialize.Queued, materialize.Running, materialize.Succeeded, materialize.Failed, materialize.Cancelled} {
+		want := runs.Run{Server: "here", Run: materialize.Run{
+			ID: "r", View: "v", State: state, Mode: schema.Range, From: 1, To: 2, RowsRead: 3, RowsWritten: 4, RowsSuperseded: 5, RowsBad: 6, RowsTotal: 7,
+			Bad:   []materialize.BadRows{{Reason: "null_key", Count: 6, Samples: []string{"a"}}},
+			Error: "e", StartedAt: 8, EndedAt: 9, CatalogVersion: 10, Attempt: 11,
+		}}
+		row, err := runs.RowOf(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := runs.Read(row)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if row.ID != "r" || row.FeatureView != "v" || row.Server != "here" || row.StartedAt.UnixMicro() != 8 {
+			t.Errorf("the row is %+v", row)
+		}
+	}
+}
+
+// A server without Postgres has nothing to materialize from.
+func TestWithoutPostgresThereAreNoRuns(t *testing.T) {
+	r := runs.New(runs.Options{Server: "here"})
+	if _, err := r.Start(runs.Request{}); err == nil || err.Error() != "this server was started without Postgres: there is nothing to materialize from" {
+		t.Errorf("Start: %v", err)
+	}
+	if _, err := r.Cancel(t.Context(), "x"); err == nil {
+		t.Error("a run is cancelled where there is none")
+	}
+	if _, found, next := r.Last("v"); found || next != 0 {
+		t.Error("a view has a run where there is none")
+	}
+}

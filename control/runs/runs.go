@@ -1,0 +1,188 @@
+package runs
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"larder/materialize"
+	"larder/schema"
+	"larder/store/registry"
+)
+
+// Options configure a Recorder. All are required, except what says otherwise.
+type Options struct {
+	Registry *registry.Registry
+	Runner   *materialize.Runner // nil on a server without Postgres
+	Server   string              // under which runs are recorded
+	Logger   *slog.Logger
+}
+
+// A Recorder starts runs and keeps their record. It is safe for concurrent use.
+type Recorder struct {
+	Options
+	started time.Time
+}
+
+// New returns a Recorder; the runs that are recorded as under way are those of a
+// server that ended.
+func New(opts Options) *Recorder { return &Recorder{Options: opts, started: time.Now()} }
+
+// A Run is a run, and the server that it is of.
+type Run struct {
+	materialize.Run
+	Server string
+}
+
+// A Request asks for a run of each of some views.
+type Request struct {
+	Views    []string // none: all
+	Full     bool     // from the beginning
+	From, To *int64   // the window, in microseconds since 1970 UTC; without From, from the watermark
+}
+
+// Start starts a run for each view and returns their ids. The runs go on whatever
+// becomes of who asked.
+func (r *Recorder) Start(req Request) (ids []string, err error) {
+	requests, err := r.requests(req)
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range requests {
+		run, err := r.Runner.Start(one)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, run.ID)
+	}
+	return ids, nil
+}
+
+// requests checks a request and names its views one by one.
+func (r *Recorder) requests(req Request) ([]materialize.Request, error) {
+	if r.Runner == nil {
+		return nil, schema.Errorf(schema.FailedPrecondition, "NO_POSTGRES", "this server was started without Postgres: there is nothing to materialize from")
+	}
+	if req.Full && req.From != nil {
+		return nil, schema.Errorf(schema.Invalid, "BAD_WINDOW", "a full run starts at the beginning; leave out from, or full")
+	}
+	if req.From != nil && req.To != nil && *req.From > *req.To {
+		return nil, schema.Errorf(schema.Invalid, "BAD_WINDOW", "the window ends before it begins; swap from and to")
+	}
+	template := materialize.Request{Mode: schema.Incremental, From: valueOf(req.From), To: valueOf(req.To)}
+	switch {
+	case req.Full:
+		template.Mode = schema.Full
+	case req.From != nil:
+		template.Mode = schema.Range
+	}
+	names, err := r.names(req.Views)
+	if err != nil {
+		return nil, err
+	}
+	requests := make([]materialize.Request, len(names))
+	for i, name := range names {
+		requests[i] = template
+		requests[i].View = name
+	}
+	return requests, nil
+}
+
+func valueOf(micros *int64) int64 {
+	if micros == nil {
+		return 0
+	}
+	return *micros
+}
+
+// names checks that views exist, and names all when none is named.
+func (r *Recorder) names(asked []string) ([]string, error) {
+	catalog := r.Registry.Catalog()
+	for _, name := range asked {
+		if _, err := catalog.View(name); err != nil {
+			return nil, err
+		}
+	}
+	if len(asked) > 0 {
+		return asked, nil
+	}
+	var names []string
+	for _, v := range catalog.Views() {
+		names = append(names, v.Name)
+	}
+	if len(names) == 0 {
+		return nil, schema.Errorf(schema.FailedPrecondition, "NO_FEATURE_VIEWS", "there are no feature views yet; `larder apply DIR` brings some")
+	}
+	return names, nil
+}
+
+// ByID returns runs of this server, and whether all have ended. A run so old that
+// the runner forgot it is left out.
+func (r *Recorder) ByID(ids []string) (found []Run, ended bool) {
+	ended = true
+	for _, id := range ids {
+		run, ok := r.Runner.Get(id)
+		if !ok {
+			continue
+		}
+		found = append(found, Run{run, r.Server})
+		ended = ended && run.Ended()
+	}
+	return found, ended
+}
+
+// Run returns one run: of this server from memory, else from the record.
+func (r *Recorder) Run(ctx context.Context, id string) (Run, error) {
+	if r.Runner != nil {
+		if run, found := r.Runner.Get(id); found {
+			return Run{run, r.Server}, nil
+		}
+	}
+	recorded, err := r.Registry.RunByID(ctx, id)
+	if err != nil {
+		return Run{}, err
+	}
+	if recorded == nil {
+		return Run{}, schema.Errorf(schema.NotFound, "UNKNOWN_RUN", "no run %q; `larder status` shows the newest of each view", id)
+	}
+	return read(*recorded)
+}
+
+// Cancel ends a run of this server and returns it once it has ended.
+func (r *Recorder) Cancel(ctx context.Context, id string) (Run, error) {
+	if r.Runner == nil {
+		return Run{}, schema.Errorf(schema.FailedPrecondition, "NO_POSTGRES", "this server was started without Postgres: it has no runs")
+	}
+	if err := r.Runner.Cancel(id); err != nil {
+		return Run{}, err
+	}
+	run, err := r.Runner.Wait(ctx, id)
+	return Run{run, r.Server}, err
+}
+
+// Last returns the newest run of a view that this server remembers, and when the
+// next is due by its schedule; 0 where none is.
+func (r *Recorder) Last(view string) (last Run, found bool, next int64) {
+	if r.Runner == nil {
+		return Run{}, false, 0
+	}
+	run, found := r.Runner.Last(view)
+	return Run{run, r.Server}, found, r.Runner.NextRun(view)
+}
+
+// Recorded returns the newest recorded run of each view; none when the record
+// can't be read, which is logged.
+func (r *Recorder) Recorded(ctx context.Context) map[string]Run {
+	out := map[string]Run{}
+	recorded, err := r.Registry.LastRuns(ctx, r.Server)
+	if err != nil {
+		r.Logger.Warn("the record of runs can't be read", "error", err)
+		return out
+	}
+	for _, one := range recorded {
+		if run, err := read(one); err == nil {
+			out[one.FeatureView] = run
+		}
+	}
+	return out
+}

@@ -1,0 +1,164 @@
+package grpcserver
+
+import (
+	inferencev2 "larder/api/inference"
+	larderv1 "larder/api/larder/v1"
+)
+
+// rpcRules are the rules of every RPC that is served, by full name. A test holds
+// that none is missing, and none is of an RPC that is not there.
+var rpcRules = map[string]*rule{
+	"/larder.v1.ServingService/GetFeatures":         {right: Read, on: features},
+	"/larder.v1.ServingService/GetFeaturesAndScore": {right: Score, on: one(Model, (*larderv1.GetFeaturesAndScoreRequest).GetModel)},
+	"/larder.v1.ServingService/StreamFeaturesAndScore": {right: Score, on: one(Model, func(r *larderv1.StreamFeaturesAndScoreRequest) string {
+		return r.GetRequest().GetModel()
+	})},
+
+	"/larder.v1.ControlService/Plan":         {right: Apply, on: all(Definitions)},
+	"/larder.v1.ControlService/Apply":        {right: Apply, on: all(Definitions)},
+	"/larder.v1.ControlService/ListVersions": {right: Observe, on: all(Definitions)},
+	"/larder.v1.ControlService/GetPlan":      {right: Observe, on: planned},
+	"/larder.v1.ControlService/GetStatus":    {right: Observe},
+
+	"/larder.v1.ControlService/PutModel":      {right: Push},
+	"/larder.v1.ControlService/HasModels":     {right: Push},
+	"/larder.v1.ControlService/PushModel":     {right: Push, on: one(Model, (*larderv1.PushModelRequest).GetModel), also: promotes},
+	"/larder.v1.ControlService/PromoteModel":  {right: Promote, on: one(Model, (*larderv1.PromoteModelRequest).GetModel)},
+	"/larder.v1.ControlService/RollbackModel": {right: Promote, on: one(Model, (*larderv1.RollbackModelRequest).GetModel)},
+	"/larder.v1.ControlService/RetireModel":   {right: Promote, on: one(Model, (*larderv1.RetireModelRequest).GetModel)},
+	"/larder.v1.ControlService/SetTraffic":    {right: Promote, on: one(Model, (*larderv1.SetTrafficRequest).GetModel)},
+	"/larder.v1.ControlService/ResumeRamp":    {right: Promote, on: one(Model, (*larderv1.ResumeRampRequest).GetModel)},
+	"/larder.v1.ControlService/ListModels":    {right: Observe, on: one(Model, (*larderv1.ListModelsRequest).GetModel)},
+	"/larder.v1.ControlService/ScoreVectors":  {right: Score, on: one(Model, (*larderv1.ScoreVectorsRequest).GetModel)},
+
+	"/larder.v1.ControlService/Materialize":  {right: Operate, on: each(View, (*larderv1.MaterializeRequest).GetFeatureViews)},
+	"/larder.v1.ControlService/GetRun":       {right: Observe, on: one(Run, (*larderv1.GetRunRequest).GetId)},
+	"/larder.v1.ControlService/CancelRun":    {right: Operate, on: one(Run, (*larderv1.CancelRunRequest).GetId)},
+	"/larder.v1.ControlService/SaveSnapshot": {right: Operate},
+
+	"/larder.v1.ControlService/Verify":          {right: Operate, on: verified},
+	"/larder.v1.ControlService/FlushFeatureLog": {right: Operate},
+	"/larder.v1.ControlService/GetExperiment":   {right: Observe, on: one(Model, (*larderv1.GetExperimentRequest).GetModel)},
+	"/larder.v1.ControlService/JoinLabels":      {right: Train, on: one(Model, (*larderv1.JoinLabelsRequest).GetModel)},
+
+	"/larder.v1.ControlService/GetDataset":   {right: Train, on: one(Dataset, (*larderv1.GetDatasetRequest).GetId)},
+	"/larder.v1.ControlService/ListDatasets": {right: Train, on: all(Dataset)},
+
+	// The commands of Flight are JSON, which the handler reads.
+	"/arrow.flight.protocol.FlightService/DoExchange":     {right: Train, late: true},
+	"/arrow.flight.protocol.FlightService/DoGet":          {right: Train, late: true},
+	"/arrow.flight.protocol.FlightService/GetFlightInfo":  {right: Train, late: true},
+	"/arrow.flight.protocol.FlightService/Handshake":      {right: Train},
+	"/arrow.flight.protocol.FlightService/ListFlights":    {right: Train},
+	"/arrow.flight.protocol.FlightService/PollFlightInfo": {right: Train},
+	"/arrow.flight.protocol.FlightService/GetSchema":      {right: Train},
+	"/arrow.flight.protocol.FlightService/DoPut":          {right: Train},
+	"/arrow.flight.protocol.FlightService/DoAction":       {right: Train},
+	"/arrow.flight.protocol.FlightService/ListActions":    {right: Train},
+
+	"/inference.GRPCInferenceService/ServerLive":            {right: Any},
+	"/inference.GRPCInferenceService/ServerReady":           {right: Any},
+	"/inference.GRPCInferenceService/ServerMetadata":        {right: Any},
+	"/inference.GRPCInferenceService/ModelReady":            {right: Score, on: one(Model, (*inferencev2.ModelReadyRequest).GetName)},
+	"/inference.GRPCInferenceService/ModelMetadata":         {right: Score, on: one(Model, (*inferencev2.ModelMetadataRequest).GetName)},
+	"/inference.GRPCInferenceService/ModelConfig":           {right: Score, on: one(Model, (*inferencev2.ModelConfigRequest).GetName)},
+	"/inference.GRPCInferenceService/ModelInfer":            {right: Score, on: one(Model, (*inferencev2.ModelInferRequest).GetModelName)},
+	"/inference.GRPCInferenceService/ModelStreamInfer":      {right: Score, on: one(Model, (*inferencev2.ModelInferRequest).GetModelName)},
+	"/inference.GRPCInferenceService/RepositoryIndex":       {right: Observe, on: all(Model)},
+	"/inference.GRPCInferenceService/RepositoryModelLoad":   {right: Operate, on: one(Model, (*inferencev2.RepositoryModelLoadRequest).GetModelName)},
+	"/inference.GRPCInferenceService/RepositoryModelUnload": {right: Operate, on: one(Model, (*inferencev2.RepositoryModelUnloadRequest).GetModelName)},
+
+	"/grpc.health.v1.Health/Check": {right: Public},
+	"/grpc.health.v1.Health/List":  {right: Public},
+	"/grpc.health.v1.Health/Watch": {right: Public},
+
+	"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo":      {right: Any},
+	"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": {right: Any},
+}
+
+// httpRules are the rules of every HTTP path, by pattern. "/" is what answers that
+// there is no such path.
+var httpRules = map[string]*rule{
+	"GET /healthz": {right: Public},
+	"GET /readyz":  {right: Public},
+	"GET /metrics": {right: Observe},
+	"/":            {right: Any},
+
+	"POST /v1/features": {right: Read, late: true},
+	"POST /v1/score":    {right: Score, late: true},
+
+	"GET /v2":                             {right: Any},
+	"GET /v2/{$}":                         {right: Any},
+	"GET /v2/health/live":                 {right: Any},
+	"GET /v2/health/ready":                {right: Any},
+	"GET /v2/models/{model}":              {right: Score, on: inPath(Model, "model")},
+	"GET /v2/models/{model}/ready":        {right: Score, on: inPath(Model, "model")},
+	"GET /v2/models/{model}/config":       {right: Score, on: inPath(Model, "model")},
+	"POST /v2/models/{model}/infer":       {right: Score, on: inPath(Model, "model")},
+	"GET " + modelVersion:                 {right: Score, on: inPath(Model, "model")},
+	"GET " + modelVersion + "/ready":      {right: Score, on: inPath(Model, "model")},
+	"GET " + modelVersion + "/config":     {right: Score, on: inPath(Model, "model")},
+	"POST " + modelVersion + "/infer":     {right: Score, on: inPath(Model, "model")},
+	"POST /v2/repository/index":           {right: Observe, on: all(Model)},
+	"POST " + repositoryModel + "/load":   {right: Operate, on: inPath(Model, "model")},
+	"POST " + repositoryModel + "/unload": {right: Operate, on: inPath(Model, "model")},
+
+	"/debug/pprof/":        {right: Operate},
+	"/debug/pprof/profile": {right: Operate},
+	"/debug/pprof/trace":   {right: Operate},
+}
+
+const (
+	modelVersion    = "/v2/models/{model}/versions/{version}"
+	repositoryModel = "/v2/repository/models/{model}"
+)
+
+// features are what a request reads: a feature service, or references of features.
+func features(req any, i int) (Resource, bool) {
+	r := req.(*larderv1.GetFeaturesRequest)
+	return readOf(r.GetFeatureService(), r.GetFeatures().GetReferences(), i)
+}
+
+func readOf(service string, references []string, i int) (Resource, bool) {
+	switch {
+	case service != "":
+		return Resource{Service, service}, i == 0
+	case i < len(references):
+		return Resource{View, references[i]}, true
+	}
+	return Resource{}, false
+}
+
+// planned is what a plan is wanted of: a model, or what a request reads.
+func planned(req any, i int) (Resource, bool) {
+	r := req.(*larderv1.GetPlanRequest)
+	if model := r.GetModel(); model != "" {
+		return Resource{Model, model}, i == 0
+	}
+	return readOf(r.GetFeatureService(), r.GetFeatures().GetReferences(), i)
+}
+
+// verified are views, or those of a feature service.
+func verified(req any, i int) (Resource, bool) {
+	r := req.(*larderv1.VerifyRequest)
+	if service := r.GetFeatureService(); service != "" {
+		if i == 0 {
+			return Resource{Service, service}, true
+		}
+		if len(r.GetFeatureViews()) == 0 {
+			return Resource{}, false
+		}
+		i--
+	}
+	return verifiedViews(req, i)
+}
+
+var verifiedViews = each(View, (*larderv1.VerifyRequest).GetFeatureViews)
+
+// promotes is of a pushed version that is to answer at once.
+func promotes(req any) Right {
+	if req.(*larderv1.PushModelRequest).GetServe() {
+		return Promote
+	}
+	return ""
+}
