@@ -27,6 +27,8 @@ type cache struct {
 	writes sync.Mutex // guards changes of pending
 	// pending lists the announced keys: one set for each commit under way.
 	pending atomic.Pointer[[]*hashSet]
+	// between is called between the two loads of changed; nil outside of tests.
+	between func()
 }
 
 const (
@@ -148,12 +150,18 @@ func (c *cache) warm(epoch uint64, key []byte, rows []cached) warmth {
 	return isWarm
 }
 
-// changed tells whether rows may have changed since epoch.
+// changed tells whether rows may have changed since epoch. The pending
+// announcements are loaded first: end moves the epoch on before it takes its
+// announcement back, so a commit that is missing from them shows in the epoch.
 func (c *cache) changed(epoch, hash uint64, rows []cached) bool {
+	pending := *c.pending.Load()
+	if c.between != nil {
+		c.between()
+	}
 	if c.epoch.Load() != epoch {
 		return true
 	}
-	for _, set := range *c.pending.Load() {
+	for _, set := range pending {
 		for i := range rows {
 			if set.has(announced(hash, rows[i].view)) {
 				return true
