@@ -33,6 +33,7 @@ var House = Table{
 		"scoring/forest":      {Floor: 1},
 		"models/comparison":   {Floor: 1},
 		"models/experiment":   {Floor: 1},
+		"store/cache":         {Floor: 1},
 
 		"examples/fraud":      {Floor: 2, Imports: []string{"api/larder/v1"}},
 		"models/mlflow":       {Floor: 2, Imports: []string{"schema"}},
@@ -45,7 +46,7 @@ var House = Table{
 		"internal/pgtest":     {Floor: 2, Imports: []string{"internal/pgdev"}},
 
 		"vector":                    {Floor: 3, Imports: []string{"schema", "store/row"}},
-		"store/online":              {Floor: 3, Imports: []string{"internal/background", "schema", "store/row"}},
+		"store/online":              {Floor: 3, Imports: []string{"internal/background", "schema", "store/cache", "store/row"}},
 		"store/offline":             {Floor: 3, Imports: []string{"schema", "store/row"}},
 		"store/record":              {Floor: 3, Imports: []string{"schema", "store/row"}},
 		"store/registry":            {Floor: 3, Imports: []string{"models/traffic", "schema"}},

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"larder/internal/background"
+	"larder/store/row"
 )
 
 // apply writes those rows of a chunk that are newer than what is stored.
@@ -167,9 +168,9 @@ func (s *Store) commit(c *chunk) (err error) {
 		return err
 	}
 	if s.cache != nil {
-		announced := s.cache.begin(len(c.rows), func(i int) []byte { return c.keyOf(&c.rows[i]) })
+		announced := s.cache.Begin(len(c.rows), func(i int) (uint32, []byte) { return row.CutView(c.keyOf(&c.rows[i])) })
 		defer func() {
-			s.cache.end(announced, func(i int) (int64, []byte, bool) {
+			announced.End(func(i int) (int64, []byte, bool) {
 				r := &c.rows[i]
 				return r.eventTime, c.rowOf(r), err == nil
 			})

@@ -27,13 +27,6 @@ func TestReadersNeverGoBack(t *testing.T) {
 	}
 }
 
-// A commit that ends while the cache asks whether a row may have changed.
-func TestAFillDuringTheEndOfACommitIsRefused(t *testing.T) {
-	if online.FillDuringEnd(keyOf(plainView, 1)) {
-		t.Error("the cache keeps a row that was read before its key was committed")
-	}
-}
-
 const raceKeys, raceRounds = 200, 60
 
 func neverBack(t *testing.T, s *online.Store) {

@@ -82,8 +82,8 @@ func (s *Store) deleteAll(keys []gone) error {
 		return err
 	}
 	if s.cache != nil {
-		announced := s.cache.begin(len(keys), func(i int) []byte { return keys[i].key })
-		defer s.cache.end(announced, func(int) (int64, []byte, bool) { return 0, nil, false })
+		announced := s.cache.Begin(len(keys), func(i int) (uint32, []byte) { return row.CutView(keys[i].key) })
+		defer announced.End(func(int) (int64, []byte, bool) { return 0, nil, false })
 	}
 	batch := s.db.NewManagedWriteBatch()
 	defer batch.Cancel()

@@ -3,8 +3,6 @@ package online
 import (
 	"context"
 	"io"
-
-	"larder/store/row"
 )
 
 // Flatten compacts all rows into one level, as time would.
@@ -23,20 +21,3 @@ func (s *Store) Warm(ctx context.Context) error { return s.warm(ctx) }
 
 // Memory is what a process may use, of a machine whose files are under root.
 func Memory(root string) int64 { return memory(root) }
-
-// FillDuringEnd has a reader fill the cache with what it read of a key before the
-// key's row was committed, and the commit end between the two loads by which the
-// cache finds out. It tells whether the cache knows the key then.
-func FillDuringEnd(key []byte) (known bool) {
-	c := newCache(1 << 20)
-	view, entity := row.CutView(key)
-	epoch := c.epoch.Load() // then the reader reads
-	a := c.begin(1, func(int) []byte { return key })
-	c.between = func() { c.end(a, func(int) (int64, []byte, bool) { return 0, nil, false }) }
-	c.fill(epoch, entity, []cached{{view: view, row: []byte("old")}})
-	l := look{cache: c}
-	defer l.end()
-	l.at(entity)
-	_, known = l.row(view)
-	return known
-}
