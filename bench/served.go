@@ -163,10 +163,7 @@ func fillView(ctx context.Context, s Scenario, store *online.Store, view *schema
 			return err
 		}
 	}
-	if err := writer.Flush(ctx); err != nil {
-		return err
-	}
-	return store.SetWatermark(view.ID, online.Watermark{Time: now, CatalogVersion: 1})
+	return writer.Commit(ctx, online.Watermark{Time: now, CatalogVersion: 1})
 }
 
 // startPostgres starts a private cluster with a table per view.

@@ -16,7 +16,7 @@ import (
 
 // apply writes those rows of a chunk that are newer than what is stored.
 func (w *Writer) apply(c *chunk) error {
-	if len(c.rows) == 0 {
+	if len(c.rows) == 0 && c.mark == nil {
 		return nil
 	}
 	all := len(c.rows)
@@ -31,20 +31,25 @@ func (w *Writer) apply(c *chunk) error {
 		}
 	}
 	c.rows = kept
-	if len(c.rows) > 0 {
+	for i := range c.rows {
+		w.newest = max(w.newest, c.rows[i].eventTime)
+		if c.rows[i].isNew {
+			w.inserted++
+		}
+	}
+	switch {
+	case c.mark != nil:
+		if err := w.commit(c); err != nil {
+			return err
+		}
+	case len(c.rows) > 0:
 		// The view is known before its rows are, so that none are ever forgotten,
 		// and says that it doesn't know them.
 		if err := w.store.updateView(w.view.id, func(state *viewState) { state.uncounted = true }); err != nil {
 			return err
 		}
-		if err := w.store.commit(c); err != nil {
+		if err := w.store.write(c); err != nil {
 			return err
-		}
-	}
-	for i := range c.rows {
-		w.newest = max(w.newest, c.rows[i].eventTime)
-		if c.rows[i].isNew {
-			w.inserted++
 		}
 	}
 	written, superseded := len(c.rows), all-len(c.rows)
@@ -162,11 +167,16 @@ func (w *Writer) wins(rowBytes []byte, r *chunkRow, stored []byte, eventTime int
 	return r.ingest >= ingest, nil
 }
 
-// commit writes the rows of a chunk, of which each key has one.
-func (s *Store) commit(c *chunk) (err error) {
+// write writes the rows of a chunk, of which each key has one.
+func (s *Store) write(c *chunk) error {
 	if err := s.room(); err != nil {
 		return err
 	}
+	return s.announce(c, c.eachEntry)
+}
+
+// announce writes entries while the cache knows that the rows of a chunk change.
+func (s *Store) announce(c *chunk, fill func(set func(*pb.KV) error) error) (err error) {
 	if s.cache != nil {
 		announced := s.cache.Begin(len(c.rows), func(i int) (uint32, []byte) { return row.CutView(c.keyOf(&c.rows[i])) })
 		defer func() {
@@ -176,21 +186,7 @@ func (s *Store) commit(c *chunk) (err error) {
 			})
 		}()
 	}
-	return s.load(func(set func(*pb.KV) error) error {
-		var kv pb.KV
-		raisedMeta := []byte{raised}
-		for i := range c.rows {
-			r := &c.rows[i]
-			kv.Key, kv.Value, kv.UserMeta, kv.Version = c.keyOf(r), c.rowOf(r), nil, r.version
-			if r.value != nil {
-				kv.Value, kv.UserMeta = r.value, raisedMeta
-			}
-			if err := set(&kv); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return s.load(fill)
 }
 
 // pendingLoads is how many batches of a load Badger may have in hand.

@@ -127,6 +127,32 @@ func BenchmarkWriter(b *testing.B) {
 	}
 }
 
+// BenchmarkCommit stores newer rows and a watermark: in one step, and one after the
+// other.
+func BenchmarkCommit(b *testing.B) {
+	for _, rows := range []int64{1, 1_000, 30_000} {
+		for _, steps := range []int{1, 2} {
+			b.Run(fmt.Sprintf("rows=%d/steps=%d", rows, steps), func(b *testing.B) {
+				s := open(b, b.TempDir(), online.Options{MinFreeBytes: 1 << 20})
+				defer closed(b, s)
+				w := s.NewWriter(plainView, online.WriterOptions{})
+				defer w.Close()
+				for round := int64(0); b.Loop(); round++ {
+					if err := addRange(w, plainView, 0, rows, round); err != nil {
+						b.Fatal(err)
+					}
+					if steps > 1 {
+						flush(b, w)
+					}
+					if err := w.Commit(ctx(), online.Watermark{Time: round}); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
 // BenchmarkReadBesideWriter reads 5 views of one entity, past the cache, while
 // nothing else happens and while a writer writes over other rows as fast as it
 // can. Reads begin a millisecond after one another, as requests would.

@@ -10,6 +10,9 @@
 //   - What [Writer.Flush] returned for is answered from then on and survives a
 //     kill and a power cut. Watermarks stand beside the rows that they
 //     describe, so a lost folder forgets both and is filled again.
+//   - [Writer.Commit] stores rows and moves the watermark in one step: a kill or a
+//     power cut leaves both or neither. A bulk load stores most of its rows before
+//     that step, and never the watermark without all of them.
 //   - Reads go on while rows are written, views are dropped, a snapshot is saved
 //     or the disk is full. A write that fails all the same stops the store, and
 //     what was flushed is there when it is opened again.
@@ -23,6 +26,8 @@
 //	SEAL     written by Close, removed by Open: the sizes of Badger's files,
 //	         which tells damage from a crash
 //	rows/    Badger's files
+//	COMMIT-7 a commit of view 7 that may not be in rows yet, laid out as a
+//	         snapshot is; Open writes it there
 //
 // # Entries
 //

@@ -29,6 +29,9 @@ func (s *Store) DropView(ctx context.Context, viewID uint32) error {
 		*state = viewState{newest: NoEventTime, uncounted: true}
 	})
 	if err == nil {
+		err = s.forgetCommit(viewID)
+	}
+	if err == nil {
 		err = s.dropRows(ctx, viewID)
 	}
 	if err != nil {

@@ -112,7 +112,7 @@ func TestALogThatEndsEarly(t *testing.T) {
 		t.Helper()
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			runAndKill(t, dir, 0, 2)
+			runAndKill(t, killedDir, dir, 0, 2)
 			spoil(t, oneOf(t, dir, "*.mem"), change)
 			s := open(t, dir, small)
 			defer closed(t, s)
@@ -138,7 +138,7 @@ func TestALogThatEndsEarly(t *testing.T) {
 func TestAnEmptyLog(t *testing.T) {
 	for _, name := range []string{"00000.mem", "00999.mem", "000999.vlog"} {
 		dir := t.TempDir()
-		runAndKill(t, dir, 0, 2)
+		runAndKill(t, killedDir, dir, 0, 2)
 		if err := os.WriteFile(filepath.Join(dir, "rows", name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}

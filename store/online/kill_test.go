@@ -44,11 +44,8 @@ func writeUntilKilled(dir string) {
 			addRange(over, plainView, 0, killedRows, round),
 			addRange(adding, tiesView, round*addedRows, addedRows, round),
 			addRange(fill, uint32(firstFresh+round), 0, addedRows, round),
-			over.Flush(ctx()), adding.Flush(ctx()))
+			adding.Flush(ctx()), over.Commit(ctx(), online.Watermark{Time: round, CatalogVersion: 1}))
 		fill.Close()
-		if err == nil {
-			err = s.SetWatermark(plainView, online.Watermark{Time: round, CatalogVersion: 1})
-		}
 		if err != nil {
 			fmt.Println(err)
 			os.Exit(1)
@@ -71,7 +68,7 @@ func TestKill(t *testing.T) {
 	dir := t.TempDir()
 	flushed := int64(0)
 	for lines := range 6 {
-		flushed = runAndKill(t, dir, flushed, lines%3+1)
+		flushed = runAndKill(t, killedDir, dir, flushed, lines%3+1)
 		s := open(t, dir, small)
 		mark, found, err := s.Watermark(plainView)
 		if err != nil || !found || mark.Time < flushed {
@@ -198,10 +195,10 @@ func TestRowsThatWereNotFlushedAreCounted(t *testing.T) {
 
 // runAndKill kills a writer at some moment after it has said so many lines, and
 // returns the last round that it said was flushed.
-func runAndKill(t *testing.T, dir string, last int64, lines int) int64 {
+func runAndKill(t *testing.T, variable, dir string, last int64, lines int) int64 {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), killedDir+"="+dir)
+	cmd.Env = append(os.Environ(), variable+"="+dir)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

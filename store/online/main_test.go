@@ -13,10 +13,13 @@ import (
 	"larder/store/row"
 )
 
-// TestMain also runs the writers of TestKill and TestALimitOnFiles.
+// TestMain also runs the writers of TestKill, TestKillDuringCommit and TestALimitOnFiles.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(killedDir); dir != "" {
 		writeUntilKilled(dir)
+	}
+	if dir := os.Getenv(committedDir); dir != "" {
+		commitUntilKilled(dir)
 	}
 	if dir := os.Getenv(limitedDir); dir != "" {
 		writeUntilStopped(dir)
@@ -129,6 +132,20 @@ func put(t testing.TB, s *online.Store, view uint32, id, eventTime, value int64)
 	defer w.Close()
 	add(t, w, keyOf(view, id), eventTime, rowOf(0, value, 0))
 	flush(t, w)
+}
+
+// mark moves a view's watermark.
+func mark(t testing.TB, s *online.Store, view uint32, at online.Watermark) {
+	t.Helper()
+	if err := tryMark(s, view, at); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func tryMark(s *online.Store, view uint32, at online.Watermark) error {
+	w := s.NewWriter(view, online.WriterOptions{})
+	defer w.Close()
+	return w.Commit(ctx(), at)
 }
 
 func valueOf(t testing.TB, rowBytes string) int64 {

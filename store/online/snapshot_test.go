@@ -49,9 +49,7 @@ func sampleStore(t testing.TB, rows int64) *online.Store {
 			flush(t, w)
 		}
 		w.Close()
-		if err := s.SetWatermark(view, online.Watermark{Time: int64(view), CatalogVersion: 4}); err != nil {
-			t.Fatal(err)
-		}
+		mark(t, s, view, online.Watermark{Time: int64(view), CatalogVersion: 4})
 	}
 	return s
 }
@@ -159,10 +157,7 @@ func writeAndMark(ctx context.Context, s *online.Store, started chan<- struct{})
 				return err
 			}
 		}
-		if err := w.Flush(ctx); err != nil {
-			return err
-		}
-		if err := s.SetWatermark(plainView, online.Watermark{Time: round}); err != nil {
+		if err := w.Commit(ctx, online.Watermark{Time: round}); err != nil {
 			return err
 		}
 		if round == 1 {

@@ -85,7 +85,10 @@ func Open(dir string, opts Options) (s *Store, err error) {
 		opts.Logger.Warn("the disk is full; the online store only answers until it is opened again", "dir", dir)
 	}
 	s = &Store{dir: dir, opts: opts, log: opts.Logger, lock: lock, db: db, frozen: frozen, cache: cache.New(opts.CacheBytes), filled: make(chan struct{}, 1)}
-	if s.views, err = readViews(db); err != nil {
+	if err = s.redo(); err == nil {
+		s.views, err = readViews(db)
+	}
+	if err != nil {
 		return nil, errors.Join(damaged(dir, err), db.Close())
 	}
 	if s.metrics, err = newMetrics(opts.Registerer, s); err != nil {

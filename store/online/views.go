@@ -65,19 +65,6 @@ func (s *Store) Watermark(viewID uint32) (Watermark, bool, error) {
 	return v.state.watermark, v.state.marked, nil
 }
 
-// SetWatermark says that the rows of a view are stored up to w. The writer's
-// Flush comes first. When it returns, the watermark is durable.
-func (s *Store) SetWatermark(viewID uint32, w Watermark) error {
-	err := s.updateView(viewID, func(state *viewState) { state.watermark, state.marked = w, true })
-	if err == nil {
-		err = s.sync()
-	}
-	if err != nil {
-		return fmt.Errorf("set watermark of view %d: %w", viewID, err)
-	}
-	return nil
-}
-
 // NewestEventTime returns the newest event time among the flushed rows of a view;
 // [NoEventTime] when it has none.
 func (s *Store) NewestEventTime(viewID uint32) (int64, error) {

@@ -22,9 +22,7 @@ func TestWatermarks(t *testing.T) {
 	}
 	want := online.Watermark{Time: -5, CatalogVersion: 3}
 	for _, w := range []online.Watermark{{Time: 9, CatalogVersion: 1}, want} {
-		if err := s.SetWatermark(plainView, w); err != nil {
-			t.Fatal(err)
-		}
+		mark(t, s, plainView, w)
 	}
 	put(t, s, tiesView, 1, 77, 1)
 	closed(t, s)
@@ -55,9 +53,7 @@ func TestDropView(t *testing.T) {
 		}
 		flush(t, w)
 		w.Close()
-		if err := s.SetWatermark(view, online.Watermark{Time: 6}); err != nil {
-			t.Fatal(err)
-		}
+		mark(t, s, view, online.Watermark{Time: 6})
 	}
 	read(t, s, keyOf(plainView, 3)) // into the cache
 	stopped, cancel := context.WithCancel(ctx())

@@ -102,12 +102,22 @@ func (w *Writer) check(key []byte, eventTime int64, rowBytes []byte) error {
 
 // Flush writes all rows that were added and returns when they are durable and
 // answered.
-func (w *Writer) Flush(ctx context.Context) error {
+func (w *Writer) Flush(ctx context.Context) error { return w.finish(ctx, nil) }
+
+// Commit does what Flush does and moves the view's watermark, in one step. Fewer
+// than [CommitRows] rows of fewer than [CommitBytes] since the last Flush or Commit
+// become durable together with the watermark: a crash leaves all or nothing. Of
+// more, chunks are written as they fill up, before the watermark, which moves
+// together with the last of them.
+func (w *Writer) Commit(ctx context.Context, at Watermark) error { return w.finish(ctx, &at) }
+
+// finish writes the last chunk, with the watermark if there is one.
+func (w *Writer) finish(ctx context.Context, mark *Watermark) error {
 	if err := w.err.Load(); err != nil {
 		return *err
 	}
 	done := make(chan error, 1)
-	w.filling.done = done
+	w.filling.done, w.filling.mark = done, mark
 	if err := w.send(ctx); err != nil {
 		return err
 	}
@@ -170,7 +180,7 @@ func (w *Writer) run(ctx context.Context) {
 			}
 		}
 		if c.done != nil {
-			c.done <- w.settle()
+			c.done <- w.settle(c)
 		}
 		c.reset()
 		w.free <- c
@@ -204,10 +214,14 @@ func (w *Writer) count() error {
 	return err
 }
 
-// settle makes what was applied durable, unless something went wrong.
-func (w *Writer) settle() error {
+// settle makes what was applied durable, as a commit is already, unless something
+// went wrong.
+func (w *Writer) settle(c *chunk) error {
 	if err := w.err.Load(); err != nil {
 		return *err
+	}
+	if c.mark != nil {
+		return nil
 	}
 	err := w.count()
 	if err == nil {
