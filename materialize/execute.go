@@ -10,14 +10,14 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 
 	"larder/schema"
-	"larder/store/online"
+	"larder/store"
 	"larder/store/record"
 )
 
 // The store takes every row that the encoder lets through, and no larger one.
 const (
-	_ = uint(online.MaxRowBytes - record.MaxRowBytes)
-	_ = uint(record.MaxRowBytes - online.MaxRowBytes)
+	_ = uint(store.MaxRowBytes - record.MaxRowBytes)
+	_ = uint(record.MaxRowBytes - store.MaxRowBytes)
 )
 
 // execute runs a task to its end.
@@ -116,7 +116,7 @@ func (r *Runner) estimate(ctx context.Context, view *schema.View, w schema.Windo
 // move writes the rows of a window, and moves the watermark with the last of them;
 // when it returns nil, all are on disk.
 func (r *Runner) move(ctx context.Context, view *schema.View, w schema.Window, t *task) error {
-	writer := r.Store.NewWriter(view.ID, online.WriterOptions{Ties: view.Origin.CreatedTimestampColumn != ""})
+	writer := r.Store.NewWriter(view.ID, store.WriterOptions{Ties: view.Origin.CreatedTimestampColumn != ""})
 	defer writer.Close()
 	p := &progress{runner: r, task: t, view: view, writer: writer}
 	encoder := record.NewEncoder(view)
@@ -154,7 +154,7 @@ func (r *Runner) move(ctx context.Context, view *schema.View, w schema.Window, t
 
 // finish makes the rows of a window durable and, except for a range, moves the
 // watermark of the view to the window's end, but never back.
-func (r *Runner) finish(ctx context.Context, view *schema.View, w schema.Window, writer *online.Writer) error {
+func (r *Runner) finish(ctx context.Context, view *schema.View, w schema.Window, writer store.Writer) error {
 	at, moves, err := r.advance(view, w)
 	switch {
 	case err != nil:
@@ -171,7 +171,7 @@ func (r *Runner) finish(ctx context.Context, view *schema.View, w schema.Window,
 }
 
 // advance returns where the watermark of a view moves once a window is stored.
-func (r *Runner) advance(view *schema.View, w schema.Window) (at online.Watermark, moves bool, err error) {
+func (r *Runner) advance(view *schema.View, w schema.Window) (at store.Watermark, moves bool, err error) {
 	if w.Mode == schema.Range {
 		return at, false, nil
 	}
@@ -183,5 +183,5 @@ func (r *Runner) advance(view *schema.View, w schema.Window) (at online.Watermar
 	if err != nil {
 		return at, false, fmt.Errorf("read the watermark of %q: %w", view.Name, err)
 	}
-	return online.Watermark{Time: w.To, CatalogVersion: view.Catalog.Version}, !found || mark.Time < w.To, nil
+	return store.Watermark{Time: w.To, CatalogVersion: view.Catalog.Version}, !found || mark.Time < w.To, nil
 }

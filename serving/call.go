@@ -12,8 +12,11 @@ import (
 
 // A call is the memory of one request, reused by the next of its shape.
 type call struct {
-	shape    *shape
-	batch    *vector.Batch
+	shape *shape
+	batch *vector.Batch
+	// visit is the batch's: made once, since a call through an interface would make
+	// it for each request.
+	visit    func(i int, eventTime int64, row []byte) error
 	entities vector.Columns // what the request sent; alias it
 	request  vector.Columns
 	tensors  []vector.Column // of each feature, for a model with an input for each
@@ -110,7 +113,7 @@ func feedTensors(tensors []vector.Column, binding *scoring.Binding, run *scoring
 // read fills the vectors from the online store.
 func (s *Server) read(ctx context.Context, c *call) error {
 	began := time.Now()
-	if err := s.opts.Online.Read(ctx, c.batch.Keys(), c.batch.Rows(), c.batch.Visit); err != nil {
+	if err := s.opts.Online.Read(ctx, c.batch.Keys(), c.batch.Rows(), c.visit); err != nil {
 		return fmt.Errorf("read %s: %w", c.shape.plan.Name(), err)
 	}
 	err := c.batch.Finish()

@@ -129,7 +129,10 @@ func (g *generation) newShape(plan *schema.Plan) (*shape, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.calls.New = func() any { return &call{shape: s, batch: program.NewBatch()} }
+	s.calls.New = func() any {
+		batch := program.NewBatch()
+		return &call{shape: s, batch: batch, visit: batch.Visit}
+	}
 	return s, nil
 }
 

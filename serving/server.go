@@ -18,8 +18,17 @@ import (
 	"larder/monitor/featurelog"
 	"larder/schema"
 	"larder/scoring"
-	"larder/store/online"
+	"larder/store/row"
 )
+
+// A Store is where the newest rows of entities are read.
+type Store interface {
+	// Read calls visit for each key that has a row, with the key's index in keys, in
+	// any order. keys holds the keys of rows entities for one view after the other.
+	// row is the store's until visit returns. An error of visit ends the reading and
+	// is returned as it is.
+	Read(ctx context.Context, keys *row.Keys, rows int, visit func(i int, eventTime int64, row []byte) error) error
+}
 
 // Options configure a Server.
 type Options struct {
@@ -27,7 +36,7 @@ type Options struct {
 	// calls it. Required.
 	Catalog func() *schema.Catalog
 	// Online is where features are read. Required.
-	Online *online.Store
+	Online Store
 	// Models are the models of the catalogs that Catalog returns. Required.
 	Models *scoring.Set
 

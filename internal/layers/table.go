@@ -33,6 +33,7 @@ var House = Table{
 		"scoring/forest":      {Floor: 1},
 		"models/comparison":   {Floor: 1},
 		"models/experiment":   {Floor: 1},
+		"store":               {Floor: 1},
 		"store/cache":         {Floor: 1},
 
 		"examples/fraud":      {Floor: 2, Imports: []string{"api/larder/v1"}},
@@ -46,32 +47,33 @@ var House = Table{
 		"internal/pgtest":     {Floor: 2, Imports: []string{"internal/pgdev"}},
 
 		"vector":                    {Floor: 3, Imports: []string{"schema", "store/row"}},
-		"store/online":              {Floor: 3, Imports: []string{"internal/background", "schema", "store/cache", "store/row"}},
+		"store/online":              {Floor: 3, Imports: []string{"internal/background", "schema", "store", "store/cache", "store/row"}},
 		"store/offline":             {Floor: 3, Imports: []string{"schema", "store/row"}},
+		"store/storetest":           {Floor: 3, Imports: []string{"schema", "store", "store/row"}},
 		"store/record":              {Floor: 3, Imports: []string{"schema", "store/row"}},
 		"store/registry":            {Floor: 3, Imports: []string{"models/traffic", "schema"}},
 		"examples/fraud/fraudload":  {Floor: 3, Imports: []string{"examples/fraud"}},
 		"examples/fraud/fraudscore": {Floor: 3, Imports: []string{"api/larder/v1", "examples/fraud"}},
 
-		"materialize":        {Floor: 4, Imports: []string{"internal/background", "schema", "store/online", "store/record", "store/row"}},
+		"materialize":        {Floor: 4, Imports: []string{"internal/background", "schema", "store", "store/record", "store/row"}},
 		"training":           {Floor: 4, Imports: []string{"schema", "store/offline", "store/record", "store/row", "vector"}},
 		"monitor/featurelog": {Floor: 4, Imports: []string{"schema", "vector"}},
 		"serving": {Floor: 5, Imports: []string{
 			"api/larder/v1", "internal/background", "internal/grpcserver", "models/traffic", "monitor/featurelog", "schema", "scoring",
-			"store/online", "store/row", "vector",
+			"store/row", "vector",
 		}},
 		"serving/inference": {Floor: 6, Imports: []string{
 			"api/inference", "api/larder/v1", "internal/grpcserver", "schema", "scoring", "serving",
 		}},
 
-		"monitor/verify": {Floor: 5, Imports: []string{"schema", "store/offline", "store/online", "store/record", "store/row", "training", "vector"}},
+		"monitor/verify": {Floor: 5, Imports: []string{"schema", "store", "store/offline", "store/record", "store/row", "training", "vector"}},
 		"control": {Floor: 6, Imports: []string{
 			"api/larder/v1", "internal/background", "internal/grpcserver", "materialize", "models/experiment", "models/folder", "models/mlflow",
 			"models/traffic", "monitor/featurelog", "monitor/verify", "schema", "schema/definitions", "scoring", "store/offline", "store/online",
 			"store/registry", "training", "vector",
 		}},
 		"bench": {Floor: 7, Imports: []string{
-			"api/larder/v1", "control", "internal/launch", "internal/onnxmodel", "internal/pgdev", "schema", "store/online", "store/registry",
+			"api/larder/v1", "control", "internal/launch", "internal/onnxmodel", "internal/pgdev", "schema", "store", "store/online", "store/registry",
 			"store/row",
 		}},
 		"examples/fraud/demo": {Floor: 5, Imports: []string{"api/larder/v1", "examples/fraud", "internal/launch", "internal/pgdev"}},
@@ -101,6 +103,7 @@ var House = Table{
 		"cel.dev/cel-go":                          {"vector"},
 		"github.com/DataDog/sketches-go":          {"training"},
 		"github.com/HdrHistogram/hdrhistogram-go": {"bench", "examples/fraud/demo"},
+		"pgregory.net/rapid":                      {"store/storetest"},
 		"golang.org/x/sync":                       {"bench", "cmd/larder", "control", "examples/fraud/demo", "examples/fraud/fraudscore", "store/online", "training"},
 		"google.golang.org/grpc": {
 			"api/inference", "api/larder/v1", "bench", "cmd/larder", "control", "examples/fraud/demo", "examples/fraud/fraudscore",

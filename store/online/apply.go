@@ -15,7 +15,7 @@ import (
 )
 
 // apply writes those rows of a chunk that are newer than what is stored.
-func (w *Writer) apply(c *chunk) error {
+func (w *writer) apply(c *chunk) error {
 	if len(c.rows) == 0 && c.mark == nil {
 		return nil
 	}
@@ -69,7 +69,7 @@ const leastPart = 4 << 10
 
 // compare decides for each row of a chunk, sorted by key, whether and as which
 // version it is written.
-func (w *Writer) compare(c *chunk) error {
+func (w *writer) compare(c *chunk) error {
 	w.pickNew(c)
 	parts := min(background.Cores(), len(c.rows)/leastPart+1)
 	if parts == 1 {
@@ -85,7 +85,7 @@ func (w *Writer) compare(c *chunk) error {
 	return g.Wait()
 }
 
-func (w *Writer) comparePart(c *chunk, part []chunkRow) (err error) {
+func (w *writer) comparePart(c *chunk, part []chunkRow) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = w.store.panicked(r)
@@ -110,7 +110,7 @@ func (w *Writer) comparePart(c *chunk, part []chunkRow) (err error) {
 // pickNew finds rows whose keys the view can't have, since it was empty when the
 // writer was made and the writer hasn't seen them. This halves the work of
 // filling a view.
-func (w *Writer) pickNew(c *chunk) {
+func (w *writer) pickNew(c *chunk) {
 	if w.seen == nil {
 		return
 	}
@@ -122,7 +122,7 @@ func (w *Writer) pickNew(c *chunk) {
 	}
 }
 
-func (w *Writer) compareOne(txn *badger.Txn, c *chunk, r *chunkRow) error {
+func (w *writer) compareOne(txn *badger.Txn, c *chunk, r *chunkRow) error {
 	item, err := txn.Get(c.keyOf(r))
 	if errors.Is(err, badger.ErrKeyNotFound) {
 		r.version, r.isNew = version(r.eventTime), true
@@ -153,7 +153,7 @@ func (w *Writer) compareOne(txn *badger.Txn, c *chunk, r *chunkRow) error {
 }
 
 // wins tells whether a row replaces the one that is stored.
-func (w *Writer) wins(rowBytes []byte, r *chunkRow, stored []byte, eventTime int64) (bool, error) {
+func (w *writer) wins(rowBytes []byte, r *chunkRow, stored []byte, eventTime int64) (bool, error) {
 	if r.eventTime != eventTime {
 		return r.eventTime > eventTime, nil
 	}

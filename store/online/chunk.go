@@ -8,6 +8,7 @@ import (
 	"github.com/dgraph-io/badger/v4/pb"
 
 	"larder/schema"
+	"larder/store"
 	"larder/store/row"
 )
 
@@ -15,8 +16,8 @@ import (
 type chunk struct {
 	bytes []byte // keys and rows
 	rows  []chunkRow
-	mark  *Watermark   // the view's, once the rows are stored; nil where it doesn't move
-	done  chan<- error // where the writer's Flush waits; nil while it doesn't
+	mark  *store.Watermark // the view's, once the rows are stored; nil where it doesn't move
+	done  chan<- error     // where the writer's Flush waits; nil while it doesn't
 }
 
 type chunkRow struct {
@@ -31,12 +32,6 @@ type chunkRow struct {
 	isNew   bool   // its key had no row
 }
 
-// A commit of fewer rows and fewer bytes of keys and rows is one chunk.
-const (
-	CommitRows  = 32 << 10
-	CommitBytes = 8 << 20
-)
-
 func (c *chunk) add(key []byte, eventTime int64, rowBytes []byte, ingest int64) {
 	r := chunkRow{key: len(c.bytes), eventTime: eventTime, ingest: ingest}
 	c.bytes = append(c.bytes, key...)
@@ -46,7 +41,10 @@ func (c *chunk) add(key []byte, eventTime int64, rowBytes []byte, ingest int64) 
 	c.rows = append(c.rows, r)
 }
 
-func (c *chunk) full() bool { return len(c.rows) >= CommitRows || len(c.bytes) >= CommitBytes }
+// full tells whether a chunk is to be written. One that isn't can be committed.
+func (c *chunk) full() bool {
+	return len(c.rows) >= store.CommitRows || len(c.bytes) >= store.CommitBytes
+}
 
 func (c *chunk) reset() { c.bytes, c.rows, c.mark, c.done = c.bytes[:0], c.rows[:0], nil, nil }
 

@@ -23,7 +23,7 @@ func (s *Store) commitPath(viewID uint32) string {
 
 // commit writes the rows of a chunk, of which each key has one, and what is
 // stored of the view behind them: a crash leaves all or nothing.
-func (w *Writer) commit(c *chunk) error {
+func (w *writer) commit(c *chunk) error {
 	s := w.store
 	if err := s.room(); err != nil {
 		return err
@@ -43,7 +43,7 @@ func (w *Writer) commit(c *chunk) error {
 }
 
 // commitState commits a chunk with what is stored of the view from then on.
-func (w *Writer) commitState(c *chunk) error {
+func (w *writer) commitState(c *chunk) error {
 	v := w.view
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"larder/store"
 	"larder/store/online"
 )
 
@@ -23,7 +24,7 @@ func commitUntilKilled(dir string) {
 	s, err := online.Open(dir, small)
 	if err == nil {
 		mark, _, _ := s.Watermark(plainView)
-		w := s.NewWriter(plainView, online.WriterOptions{})
+		w := s.NewWriter(plainView, store.WriterOptions{})
 		for round := mark.Time + 1; err == nil; round++ {
 			if err = commitRound(w, round); err == nil {
 				fmt.Println(round)
@@ -34,8 +35,8 @@ func commitUntilKilled(dir string) {
 	os.Exit(1)
 }
 
-func commitRound(w *online.Writer, round int64) error {
-	return errors.Join(addRange(w, plainView, 0, committedRows+round, round), w.Commit(ctx(), online.Watermark{Time: round}))
+func commitRound(w store.Writer, round int64) error {
+	return errors.Join(addRange(w, plainView, 0, committedRows+round, round), w.Commit(ctx(), store.Watermark{Time: round}))
 }
 
 // wantRound checks that a store has all that was committed in a round, and nothing
@@ -90,7 +91,7 @@ func TestOpenFinishesACommit(t *testing.T) {
 	dir := t.TempDir()
 	rounds := map[int64][]byte{}
 	s := open(t, dir, small)
-	w := s.NewWriter(plainView, online.WriterOptions{})
+	w := s.NewWriter(plainView, store.WriterOptions{})
 	for round := range int64(3) {
 		if err := commitRound(w, round); err != nil {
 			t.Fatal(err)
@@ -127,7 +128,7 @@ func TestOpenFinishesACommit(t *testing.T) {
 		closed(t, s)
 	}
 	next := open(t, dir, small)
-	w = next.NewWriter(plainView, online.WriterOptions{})
+	w = next.NewWriter(plainView, store.WriterOptions{})
 	before := t.TempDir()
 	if err := os.CopyFS(before, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
@@ -145,31 +146,4 @@ func TestOpenFinishesACommit(t *testing.T) {
 	f("after the rows", "COMMIT-1", rounds[2], 2)
 	f("a file that came back", "COMMIT-1", rounds[1], 2)
 	f("a damaged file", "COMMIT-1", half(rounds[3]), -1)
-}
-
-// A commit of more than a chunk holds, and of nothing.
-func TestCommitsOfAnySize(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir, small)
-	w := s.NewWriter(plainView, online.WriterOptions{})
-	for round, rows := range []int64{0, 1, online.CommitRows - 1, online.CommitRows, 2*online.CommitRows + 5, 0} {
-		at := online.Watermark{Time: int64(round), CatalogVersion: 7}
-		if err := errors.Join(addRange(w, plainView, 0, rows, int64(round)), w.Commit(ctx(), at)); err != nil {
-			t.Fatal(err)
-		}
-		if mark, found, err := s.Watermark(plainView); mark != at || !found || err != nil {
-			t.Errorf("%d rows: watermark %v, %v, %v; want %v", rows, mark, found, err, at)
-		}
-		if got, want := kept(t, s, plainView), iterated(t, s, plainView); got != want || rows > 0 && got.newest != int64(round) {
-			t.Errorf("%d rows: %v counted; it has %v", rows, got, want)
-		}
-	}
-	w.Close()
-	want := kept(t, s, plainView)
-	closed(t, s)
-	s = open(t, dir, small)
-	defer closed(t, s)
-	if got := iterated(t, s, plainView); got != want || got.rows != 2*online.CommitRows+5 {
-		t.Errorf("%v after it was opened again; want %v", got, want)
-	}
 }

@@ -3,16 +3,11 @@
 //
 // # Promises
 //
-//   - The newest row wins, whatever the order of arrival: the largest event
-//     time, then, where the source has one, the largest ingest time, then the
-//     row that arrived last. A row once seen is never replaced by an older one,
-//     neither in the folder nor by the cache in front of it.
-//   - What [Writer.Flush] returned for is answered from then on and survives a
-//     kill and a power cut. Watermarks stand beside the rows that they
-//     describe, so a lost folder forgets both and is filled again.
-//   - [Writer.Commit] stores rows and moves the watermark in one step: a kill or a
-//     power cut leaves both or neither. A bulk load stores most of its rows before
-//     that step, and never the watermark without all of them.
+// It promises what package store does, and more:
+//
+//   - What was flushed or committed survives a kill and a power cut. Watermarks
+//     stand beside the rows that they describe, so a lost folder forgets both and
+//     is filled again.
 //   - Reads go on while rows are written, views are dropped, a snapshot is saved
 //     or the disk is full. A write that fails all the same stops the store, and
 //     what was flushed is there when it is opened again.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 
+	"larder/store"
 	"larder/store/row"
 )
 
@@ -26,7 +27,7 @@ func (s *Store) DropView(ctx context.Context, viewID uint32) error {
 	}
 	// What is left by a drop that fails has no watermark, and isn't counted.
 	err := s.updateView(viewID, func(state *viewState) {
-		*state = viewState{newest: NoEventTime, uncounted: true}
+		*state = viewState{newest: store.NoEventTime, uncounted: true}
 	})
 	if err == nil {
 		err = s.forgetCommit(viewID)

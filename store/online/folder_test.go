@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"larder/store"
 	"larder/store/online"
 )
 
@@ -19,7 +20,7 @@ func filled(t *testing.T) string {
 	dir := t.TempDir()
 	for round := range int64(3) {
 		s := open(t, dir, small)
-		w := s.NewWriter(plainView, online.WriterOptions{})
+		w := s.NewWriter(plainView, store.WriterOptions{})
 		for id := range int64(2_000) {
 			add(t, w, keyOf(plainView, id), round, rowOf(0, round, 100))
 		}

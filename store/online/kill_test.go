@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"larder/store"
 	"larder/store/online"
 )
 
@@ -37,14 +38,14 @@ func writeUntilKilled(dir string) {
 		os.Exit(1)
 	}
 	mark, _, _ := s.Watermark(plainView)
-	over, adding := s.NewWriter(plainView, online.WriterOptions{}), s.NewWriter(tiesView, online.WriterOptions{})
+	over, adding := s.NewWriter(plainView, store.WriterOptions{}), s.NewWriter(tiesView, store.WriterOptions{})
 	for round := mark.Time + 1; ; round++ {
-		fill := s.NewWriter(uint32(firstFresh+round), online.WriterOptions{})
+		fill := s.NewWriter(uint32(firstFresh+round), store.WriterOptions{})
 		err := errors.Join(
 			addRange(over, plainView, 0, killedRows, round),
 			addRange(adding, tiesView, round*addedRows, addedRows, round),
 			addRange(fill, uint32(firstFresh+round), 0, addedRows, round),
-			adding.Flush(ctx()), over.Commit(ctx(), online.Watermark{Time: round, CatalogVersion: 1}))
+			adding.Flush(ctx()), over.Commit(ctx(), store.Watermark{Time: round, CatalogVersion: 1}))
 		fill.Close()
 		if err != nil {
 			fmt.Println(err)
@@ -55,7 +56,7 @@ func writeUntilKilled(dir string) {
 }
 
 // addRange adds n rows, the round being their event time and value.
-func addRange(w *online.Writer, view uint32, first, n, round int64) error {
+func addRange(w store.Writer, view uint32, first, n, round int64) error {
 	for id := first; id < first+n; id++ {
 		if err := w.Add(ctx(), keyOf(view, id), round, rowOf(0, round, 100)); err != nil {
 			return err
@@ -125,7 +126,7 @@ type census struct{ rows, newest int64 }
 
 func iterated(t *testing.T, s *online.Store, view uint32) census {
 	t.Helper()
-	c := census{0, online.NoEventTime}
+	c := census{0, store.NoEventTime}
 	err := s.EachRow(ctx(), view, func(_ []byte, eventTime int64, _ []byte) error {
 		c.rows, c.newest = c.rows+1, max(c.newest, eventTime)
 		return nil
@@ -152,8 +153,8 @@ func kept(t *testing.T, s *online.Store, view uint32) census {
 func TestRowsThatWereNotFlushedAreCounted(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, small)
-	begin := func(round int64) *online.Writer {
-		w := s.NewWriter(plainView, online.WriterOptions{})
+	begin := func(round int64) store.Writer {
+		w := s.NewWriter(plainView, store.WriterOptions{})
 		if err := addRange(w, plainView, round*addedRows, addedRows, round); err != nil {
 			t.Fatal(err)
 		}
@@ -171,7 +172,7 @@ func TestRowsThatWereNotFlushedAreCounted(t *testing.T) {
 		t.Error("a flush whose caller has left says that it flushed")
 	}
 	w.Close()
-	w = s.NewWriter(plainView, online.WriterOptions{})
+	w = s.NewWriter(plainView, store.WriterOptions{})
 	flush(t, w)
 	w.Close()
 	if got, want := kept(t, s, plainView), iterated(t, s, plainView); got != want {

@@ -16,6 +16,7 @@ import (
 
 	"larder/internal/background"
 	"larder/schema"
+	"larder/store"
 	"larder/store/cache"
 	"larder/store/row"
 )
@@ -40,13 +41,9 @@ type Store struct {
 	views map[uint32]*view
 }
 
-// MaxRowBytes bounds a row: above it Badger would move its bytes out of the
-// files that reads are quick in.
-const MaxRowBytes = 1<<20 - 1<<10
-
 // The cache takes every row and key that the store does.
 const (
-	_ = uint(cache.MaxRowBytes - MaxRowBytes)
+	_ = uint(cache.MaxRowBytes - store.MaxRowBytes)
 	_ = uint(cache.MaxEntityBytes - row.MaxKeyBytes)
 )
 
@@ -142,7 +139,8 @@ func badgerOptions(rows string, opts Options) badger.Options {
 		// A block that was damaged on the disk reads as missing rows rather than
 		// as wrong ones; Run looks for such blocks.
 		WithChecksumVerificationMode(badgeroptions.OnBlockRead).
-		// Rows never go to the value log; it stays empty and small.
+		// Rows never go to the value log, which reads are slow in; it stays empty and
+		// small.
 		WithValueThreshold(1 << 20).
 		WithValueLogFileSize(1 << 20)
 }
