@@ -24,6 +24,7 @@ import (
 	"larder/internal/launch"
 	"larder/internal/pgdev"
 	"larder/schema"
+	"larder/store"
 	"larder/store/online"
 	"larder/store/registry"
 	"larder/store/row"
@@ -146,10 +147,10 @@ func fillStore(ctx context.Context, s Scenario, catalog *schema.Catalog, dir str
 	return errors.Join(g.Wait(), store.Close())
 }
 
-func fillView(ctx context.Context, s Scenario, store *online.Store, view *schema.View, now int64) error {
+func fillView(ctx context.Context, s Scenario, rows *online.Store, view *schema.View, now int64) error {
 	random := rand.New(rand.NewPCG(uint64(view.ID), 7))
 	builder := row.NewBuilder(row.NewLayout(view.Layouts[view.Layout()]), view.Layout())
-	writer := store.NewWriter(view.ID, online.WriterOptions{})
+	writer := rows.NewWriter(view.ID, store.WriterOptions{})
 	defer writer.Close()
 	var key []byte
 	for id := range s.Entities {
@@ -162,10 +163,7 @@ func fillView(ctx context.Context, s Scenario, store *online.Store, view *schema
 			return err
 		}
 	}
-	if err := writer.Flush(ctx); err != nil {
-		return err
-	}
-	return store.SetWatermark(view.ID, online.Watermark{Time: now, CatalogVersion: 1})
+	return writer.Commit(ctx, store.Watermark{Time: now, CatalogVersion: 1})
 }
 
 // startPostgres starts a private cluster with a table per view.

@@ -3,8 +3,9 @@
 //
 // A [Runner] does it in runs. Each run reads one window of one view's source
 // (see [schema.Window]), encodes its record batches column by column into keys
-// and rows, and writes those that are newer than what is stored. When all are on
-// disk, and not before, the watermark of the view moves to the window's end.
+// and rows, and writes those that are newer than what is stored. The watermark of the
+// view moves to the window's end in the step that stores the last of them, and
+// not before all others are on disk.
 //
 // It promises that
 //

@@ -10,14 +10,14 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 
 	"larder/schema"
-	"larder/store/online"
+	"larder/store"
 	"larder/store/record"
 )
 
 // The store takes every row that the encoder lets through, and no larger one.
 const (
-	_ = uint(online.MaxRowBytes - record.MaxRowBytes)
-	_ = uint(record.MaxRowBytes - online.MaxRowBytes)
+	_ = uint(store.MaxRowBytes - record.MaxRowBytes)
+	_ = uint(record.MaxRowBytes - store.MaxRowBytes)
 )
 
 // execute runs a task to its end.
@@ -72,13 +72,7 @@ func (r *Runner) materialize(ctx context.Context, t *task) (err error) {
 		return nil // a watermark at or past the end: nothing is missing
 	}
 	r.estimate(ctx, view, w, t)
-	if err := r.move(ctx, view, w, t); err != nil {
-		return err
-	}
-	if w.Mode == schema.Range {
-		return nil
-	}
-	return r.advance(view, w, catalog.Version)
+	return r.move(ctx, view, w, t)
 }
 
 // window decides which rows a run reads.
@@ -119,9 +113,10 @@ func (r *Runner) estimate(ctx context.Context, view *schema.View, w schema.Windo
 	r.publish(t)
 }
 
-// move writes the rows of a window; when it returns nil, all are on disk.
+// move writes the rows of a window, and moves the watermark with the last of them;
+// when it returns nil, all are on disk.
 func (r *Runner) move(ctx context.Context, view *schema.View, w schema.Window, t *task) error {
-	writer := r.Store.NewWriter(view.ID, online.WriterOptions{Ties: view.Origin.CreatedTimestampColumn != ""})
+	writer := r.Store.NewWriter(view.ID, store.WriterOptions{Ties: view.Origin.CreatedTimestampColumn != ""})
 	defer writer.Close()
 	p := &progress{runner: r, task: t, view: view, writer: writer}
 	encoder := record.NewEncoder(view)
@@ -150,29 +145,43 @@ func (r *Runner) move(ctx context.Context, view *schema.View, w schema.Window, t
 	if err := p.check(true); err != nil {
 		return err
 	}
-	if err := writer.Flush(ctx); err != nil {
-		return fmt.Errorf("write rows of %q: %w", view.Name, err)
+	if err := r.finish(ctx, view, w, writer); err != nil {
+		return err
 	}
 	p.publish()
 	return nil
 }
 
-// advance moves the watermark of a view to the end of a window, but never back.
-func (r *Runner) advance(view *schema.View, w schema.Window, catalogVersion int64) error {
+// finish makes the rows of a window durable and, except for a range, moves the
+// watermark of the view to the window's end, but never back.
+func (r *Runner) finish(ctx context.Context, view *schema.View, w schema.Window, writer store.Writer) error {
+	at, moves, err := r.advance(view, w)
+	switch {
+	case err != nil:
+		return err
+	case moves:
+		err = writer.Commit(ctx, at)
+	default:
+		err = writer.Flush(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("write rows of %q: %w", view.Name, err)
+	}
+	return nil
+}
+
+// advance returns where the watermark of a view moves once a window is stored.
+func (r *Runner) advance(view *schema.View, w schema.Window) (at store.Watermark, moves bool, err error) {
+	if w.Mode == schema.Range {
+		return at, false, nil
+	}
 	now, err := r.Catalog().View(view.Name)
 	if err != nil || now.ID != view.ID {
-		return schema.Errorf(schema.FailedPrecondition, "VIEW_CHANGED", "feature view %q changed during the run; its rows are stored anew by the next one", view.Name)
+		return at, false, schema.Errorf(schema.FailedPrecondition, "VIEW_CHANGED", "feature view %q changed during the run; its rows are stored anew by the next one", view.Name)
 	}
 	mark, found, err := r.Store.Watermark(view.ID)
 	if err != nil {
-		return fmt.Errorf("read the watermark of %q: %w", view.Name, err)
+		return at, false, fmt.Errorf("read the watermark of %q: %w", view.Name, err)
 	}
-	if found && mark.Time >= w.To {
-		return nil
-	}
-	mark.Time, mark.CatalogVersion = w.To, catalogVersion
-	if err := r.Store.SetWatermark(view.ID, mark); err != nil {
-		return fmt.Errorf("write the watermark of %q: %w", view.Name, err)
-	}
-	return nil
+	return store.Watermark{Time: w.To, CatalogVersion: view.Catalog.Version}, !found || mark.Time < w.To, nil
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"larder/schema"
-	"larder/store/online"
+	"larder/store"
 )
 
 const (
@@ -23,7 +23,7 @@ type progress struct {
 	runner    *Runner
 	task      *task
 	view      *schema.View
-	writer    *online.Writer
+	writer    store.Writer
 	published time.Time
 }
 

@@ -42,8 +42,7 @@ func newest(facts []fact, t int64) map[any]stored {
 }
 
 // TestReplaysAgainstOracle lets rows arrive between runs that break down before
-// any batch, or after all rows are on disk and before the watermark moves, or
-// don't: whatever happened before, a run that succeeds leaves the newest row of
+// any batch, or after the last row and before the watermark moves, or don't: whatever happened before, a run that succeeds leaves the newest row of
 // every key that was visible, and nothing else.
 func TestReplaysAgainstOracle(t *testing.T) {
 	w, source := newFaultyWorld(t, dailyTable, spend())

@@ -14,7 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"larder/schema"
-	"larder/store/online"
+	"larder/store"
 )
 
 // A Source is where the rows of views come from.
@@ -28,6 +28,16 @@ type Source interface {
 	Estimate(ctx context.Context, view *schema.View, w schema.Window) (int64, error)
 }
 
+// A Store is where the rows of views go, by number of the view.
+type Store interface {
+	// Watermark returns up to when the rows of a view are stored; false when it was
+	// never materialized.
+	Watermark(viewID uint32) (store.Watermark, bool, error)
+	// NewWriter returns a writer of a view's rows, which the caller closes. While
+	// another writer of the view is open it waits for that one.
+	NewWriter(viewID uint32, opts store.WriterOptions) store.Writer
+}
+
 // Options configure a Runner.
 type Options struct {
 	// Catalog returns the catalog that serves now. Required.
@@ -35,7 +45,7 @@ type Options struct {
 	// Source is where rows come from. Required.
 	Source Source
 	// Store is where rows go. Required.
-	Store *online.Store
+	Store Store
 	// Workers is how many runs, of different views, go on at once. Defaults to 2.
 	Workers int
 	// Logger hears of every window. Defaults to slog.Default().

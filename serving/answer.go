@@ -24,7 +24,10 @@ type Answer struct {
 	ages     []int64         // alike
 
 	// Nil in an answer that was merged of others.
-	batch   *vector.Batch
+	batch *vector.Batch
+	// visit is the batch's: made once, since a call through an interface would make it
+	// for each request.
+	visit   func(i int, eventTime int64, row []byte) error
 	run     *scoring.Run    // of the model, until Release
 	tensors []column.Column // of each feature, for a model with an input for each
 	scoring time.Duration   // what the model took
@@ -54,6 +57,6 @@ func (a *Answer) Release() {
 	}
 	a.batch.Reset(0, 0)
 	clear(a.tensors)
-	*a = Answer{shape: a.shape, batch: a.batch, tensors: a.tensors}
+	*a = Answer{shape: a.shape, batch: a.batch, visit: a.visit, tensors: a.tensors}
 	a.shape.answers.Put(a)
 }

@@ -18,7 +18,7 @@ import (
 	"larder/monitor/featurelog"
 	"larder/schema"
 	"larder/serving"
-	"larder/store/online"
+	"larder/store"
 	"larder/store/row"
 )
 
@@ -56,7 +56,7 @@ func (s *shop) fill(v *schema.View) {
 	s.t.Helper()
 	random := rand.New(rand.NewPCG(uint64(v.ID), 1))
 	b := row.NewBuilder(row.NewLayout(v.Layouts[0]), 0)
-	w := s.store.NewWriter(v.ID, online.WriterOptions{})
+	w := s.store.NewWriter(v.ID, store.WriterOptions{})
 	defer w.Close()
 	for id := range int64(benchEntities) {
 		b.Reset(schema.NoIngestTime, false)

@@ -138,7 +138,10 @@ func (g *Generation) newShape(plan *schema.Plan) (*shape, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.answers.New = func() any { return &Answer{shape: s, batch: program.NewBatch()} }
+	s.answers.New = func() any {
+		batch := program.NewBatch()
+		return &Answer{shape: s, batch: batch, visit: batch.Visit}
+	}
 	return s, nil
 }
 

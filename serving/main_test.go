@@ -23,6 +23,7 @@ import (
 	"larder/schema"
 	"larder/scoring"
 	"larder/serving"
+	"larder/store"
 	"larder/store/online"
 	"larder/store/row"
 )
@@ -225,7 +226,7 @@ func (s *shop) put(view string, eventTime int64, keys []any, values ...any) {
 			b.SetTexts(i, len(x), func(k int) []byte { return []byte(x[k]) })
 		}
 	}
-	w := s.store.NewWriter(v.ID, online.WriterOptions{})
+	w := s.store.NewWriter(v.ID, store.WriterOptions{})
 	defer w.Close()
 	s.check(w.Add(s.t.Context(), key, eventTime, b.Row()))
 	s.check(w.Flush(s.t.Context()))

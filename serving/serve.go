@@ -122,7 +122,7 @@ func (a *Answer) feed() {
 // read fills the vectors from the online store.
 func (a *Answer) read(ctx context.Context) error {
 	began, server := time.Now(), a.shape.generation.server
-	if err := server.opts.Online.Read(ctx, a.batch.Keys(), a.Rows, a.batch.Visit); err != nil {
+	if err := server.opts.Online.Read(ctx, a.batch.Keys(), a.Rows, a.visit); err != nil {
 		return fmt.Errorf("read %s: %w", a.shape.plan.Name(), err)
 	}
 	err := a.batch.Finish()

@@ -13,13 +13,22 @@ import (
 	"larder/models/traffic"
 	"larder/schema"
 	"larder/scoring"
-	"larder/store/online"
+	"larder/store/row"
 )
+
+// A Store is where the newest rows of entities are read.
+type Store interface {
+	// Read calls visit for each key that has a row, with the key's index in keys, in
+	// any order. keys holds the keys of rows entities for one view after the other.
+	// row is the store's until visit returns. An error of visit ends the reading and
+	// is returned as it is.
+	Read(ctx context.Context, keys *row.Keys, rows int, visit func(i int, eventTime int64, row []byte) error) error
+}
 
 // Options configure a Server.
 type Options struct {
 	// Online is where features are read. Required.
-	Online *online.Store
+	Online Store
 	// Models loads the models of catalogs. Required.
 	Models *scoring.Set
 	// ModelFile returns the model file of a SHA-256. Required.

@@ -34,6 +34,8 @@ var House = Table{
 		"models/experiment":    {Floor: 1},
 		"schema":               {Floor: 1},
 		"scoring/forest":       {Floor: 1},
+		"store":                {Floor: 1},
+		"store/cache":          {Floor: 1},
 
 		"client/go":           {Floor: 2, Imports: []string{"api/larder/v1", "internal/arrowflight"}},
 		"column":              {Floor: 2, Imports: []string{"schema"}},
@@ -53,12 +55,13 @@ var House = Table{
 		"examples/fraud/fraudscore": {Floor: 3, Imports: []string{"api/larder/v1", "client/go", "examples/fraud"}},
 		"scoring":                   {Floor: 3, Imports: []string{"column", "internal/background", "schema", "scoring/forest"}},
 		"store/offline":             {Floor: 3, Imports: []string{"column/arrows", "schema", "store/row"}},
-		"store/online":              {Floor: 3, Imports: []string{"internal/background", "schema", "store/row"}},
+		"store/online":              {Floor: 3, Imports: []string{"internal/background", "schema", "store", "store/cache", "store/row"}},
 		"store/record":              {Floor: 3, Imports: []string{"schema", "store/row"}},
 		"store/registry":            {Floor: 3, Imports: []string{"internal/wholefile", "models/traffic", "schema"}},
+		"store/storetest":           {Floor: 3, Imports: []string{"schema", "store", "store/row"}},
 		"vector":                    {Floor: 3, Imports: []string{"column", "schema", "store/row"}},
 
-		"materialize": {Floor: 4, Imports: []string{"internal/background", "schema", "store/online", "store/record"}},
+		"materialize": {Floor: 4, Imports: []string{"internal/background", "schema", "store", "store/record"}},
 		"training": {Floor: 4, Imports: []string{
 			"column", "column/arrows", "internal/background", "schema", "store/offline", "store/record", "store/row", "vector",
 		}},
@@ -74,7 +77,7 @@ var House = Table{
 			"column", "column/arrows", "internal/arrowfile", "internal/background", "monitor", "schema",
 		}},
 		"monitor/verify": {Floor: 5, Imports: []string{
-			"column", "column/arrows", "schema", "store/offline", "store/online", "store/record", "store/row", "training", "vector",
+			"column", "column/arrows", "schema", "store", "store/offline", "store/record", "store/row", "training", "vector",
 		}},
 
 		"control/checks": {Floor: 6, Imports: []string{
@@ -90,7 +93,7 @@ var House = Table{
 		}},
 		"serving": {Floor: 6, Imports: []string{
 			"api/larder/v1", "column", "column/wire", "internal/background", "internal/grpcserver", "models/traffic", "monitor", "schema",
-			"scoring", "store/online", "vector",
+			"scoring", "store/row", "vector",
 		}},
 		"serving/inference": {Floor: 6, Imports: []string{"api/inference", "column", "internal/grpcserver", "schema", "scoring", "serving"}},
 
@@ -101,7 +104,7 @@ var House = Table{
 		}},
 
 		"bench": {Floor: 8, Imports: []string{
-			"api/larder/v1", "client/go", "internal/launch", "internal/onnxmodel", "internal/pgdev", "schema", "store/online",
+			"api/larder/v1", "client/go", "internal/launch", "internal/onnxmodel", "internal/pgdev", "schema", "store", "store/online",
 			"store/registry", "store/row",
 		}},
 
@@ -135,6 +138,7 @@ var House = Table{
 		"golang.org/x/sync": {
 			"bench", "client/go", "cmd/larder", "control", "examples/fraud/demo", "examples/fraud/fraudscore", "store/online", "training",
 		},
+		"pgregory.net/rapid": {"store/storetest"},
 		"google.golang.org/grpc": {
 			"api/inference", "api/larder/v1", "bench", "client/go", "cmd/larder", "control", "internal/grpcserver", "serving",
 			"serving/inference",

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 
 	"larder/schema"
-	"larder/store/online"
+	"larder/store"
 	"larder/store/row"
 	"larder/vector"
 )
@@ -28,7 +28,7 @@ type checker struct {
 	view    *schema.View
 	plan    *schema.Plan // of all features of the view
 	program *vector.Program
-	mark    online.Watermark // where it stood at the beginning
+	mark    store.Watermark // where it stood at the beginning
 	report  *Report
 
 	// The keys that wait to be compared, and the bytes of their rows.
@@ -59,8 +59,8 @@ func newChecker(opts Options, req Request) (*checker, error) {
 
 // Watermark returns what a view is compared at. It fails when the view was never
 // materialized.
-func Watermark(store *online.Store, view *schema.View) (online.Watermark, error) {
-	mark, found, err := store.Watermark(view.ID)
+func Watermark(from Store, view *schema.View) (store.Watermark, error) {
+	mark, found, err := from.Watermark(view.ID)
 	if err == nil && !found {
 		err = schema.Errorf(schema.FailedPrecondition, "NEVER_MATERIALIZED", "feature view %q was never materialized here, so there is nothing to compare; run `larder materialize %s`", view.Name, view.Name)
 	}

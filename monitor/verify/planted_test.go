@@ -13,7 +13,7 @@ import (
 	"larder/materialize"
 	"larder/monitor/verify"
 	"larder/schema"
-	"larder/store/online"
+	"larder/store"
 	"larder/store/row"
 )
 
@@ -25,7 +25,7 @@ func (w *world) key(id int64, shop string) []byte {
 // put writes to the store past all rules.
 func (w *world) put(key []byte, h int, stored []byte) {
 	w.t.Helper()
-	writer := w.online.NewWriter(w.view.ID, online.WriterOptions{})
+	writer := w.online.NewWriter(w.view.ID, store.WriterOptions{})
 	defer writer.Close()
 	if err := writer.Add(context.Background(), key, hour(h).UnixMicro(), stored); err != nil {
 		w.t.Fatal(err)

@@ -6,13 +6,26 @@ import (
 	"math/rand/v2"
 
 	"larder/schema"
+	"larder/store"
 	"larder/store/offline"
-	"larder/store/online"
+	"larder/store/row"
 )
+
+// A Store is what answers requests, by number of the view.
+type Store interface {
+	// Watermark returns up to when the rows of a view are stored; false when it was
+	// never materialized.
+	Watermark(viewID uint32) (store.Watermark, bool, error)
+	// Read calls visit for each key that has a row, as online.Store.Read does.
+	Read(ctx context.Context, keys *row.Keys, rows int, visit func(i int, eventTime int64, row []byte) error) error
+	// EachRow calls visit for each row of a view; key and row are the store's until
+	// visit returns.
+	EachRow(ctx context.Context, viewID uint32, visit func(key []byte, eventTime int64, row []byte) error) error
+}
 
 // Options say what is compared. Both are required.
 type Options struct {
-	Online  *online.Store
+	Online  Store
 	History *offline.Store
 }
 

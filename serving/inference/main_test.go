@@ -27,6 +27,7 @@ import (
 	"larder/scoring"
 	"larder/serving"
 	"larder/serving/inference"
+	"larder/store"
 	"larder/store/online"
 	"larder/store/row"
 )
@@ -249,7 +250,7 @@ func (s *shop) put(view string, eventTime int64, keys []any, values ...any) {
 			b.SetFloat64(i, x)
 		}
 	}
-	w := s.store.NewWriter(v.ID, online.WriterOptions{})
+	w := s.store.NewWriter(v.ID, store.WriterOptions{})
 	defer w.Close()
 	s.check(w.Add(s.t.Context(), key, eventTime, b.Row()))
 	s.check(w.Flush(s.t.Context()))

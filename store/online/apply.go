@@ -11,11 +11,12 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"larder/internal/background"
+	"larder/store/row"
 )
 
 // apply writes those rows of a chunk that are newer than what is stored.
-func (w *Writer) apply(c *chunk) error {
-	if len(c.rows) == 0 {
+func (w *writer) apply(c *chunk) error {
+	if len(c.rows) == 0 && c.mark == nil {
 		return nil
 	}
 	all := len(c.rows)
@@ -30,20 +31,25 @@ func (w *Writer) apply(c *chunk) error {
 		}
 	}
 	c.rows = kept
-	if len(c.rows) > 0 {
+	for i := range c.rows {
+		w.newest = max(w.newest, c.rows[i].eventTime)
+		if c.rows[i].isNew {
+			w.inserted++
+		}
+	}
+	switch {
+	case c.mark != nil:
+		if err := w.commit(c); err != nil {
+			return err
+		}
+	case len(c.rows) > 0:
 		// The view is known before its rows are, so that none are ever forgotten,
 		// and says that it doesn't know them.
 		if err := w.store.updateView(w.view.id, func(state *viewState) { state.uncounted = true }); err != nil {
 			return err
 		}
-		if err := w.store.commit(c); err != nil {
+		if err := w.store.write(c); err != nil {
 			return err
-		}
-	}
-	for i := range c.rows {
-		w.newest = max(w.newest, c.rows[i].eventTime)
-		if c.rows[i].isNew {
-			w.inserted++
 		}
 	}
 	written, superseded := len(c.rows), all-len(c.rows)
@@ -63,7 +69,7 @@ const leastPart = 4 << 10
 
 // compare decides for each row of a chunk, sorted by key, whether and as which
 // version it is written.
-func (w *Writer) compare(c *chunk) error {
+func (w *writer) compare(c *chunk) error {
 	w.pickNew(c)
 	parts := min(background.Cores(), len(c.rows)/leastPart+1)
 	if parts == 1 {
@@ -79,7 +85,7 @@ func (w *Writer) compare(c *chunk) error {
 	return g.Wait()
 }
 
-func (w *Writer) comparePart(c *chunk, part []chunkRow) (err error) {
+func (w *writer) comparePart(c *chunk, part []chunkRow) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = w.store.panicked(r)
@@ -104,7 +110,7 @@ func (w *Writer) comparePart(c *chunk, part []chunkRow) (err error) {
 // pickNew finds rows whose keys the view can't have, since it was empty when the
 // writer was made and the writer hasn't seen them. This halves the work of
 // filling a view.
-func (w *Writer) pickNew(c *chunk) {
+func (w *writer) pickNew(c *chunk) {
 	if w.seen == nil {
 		return
 	}
@@ -116,7 +122,7 @@ func (w *Writer) pickNew(c *chunk) {
 	}
 }
 
-func (w *Writer) compareOne(txn *badger.Txn, c *chunk, r *chunkRow) error {
+func (w *writer) compareOne(txn *badger.Txn, c *chunk, r *chunkRow) error {
 	item, err := txn.Get(c.keyOf(r))
 	if errors.Is(err, badger.ErrKeyNotFound) {
 		r.version, r.isNew = version(r.eventTime), true
@@ -147,7 +153,7 @@ func (w *Writer) compareOne(txn *badger.Txn, c *chunk, r *chunkRow) error {
 }
 
 // wins tells whether a row replaces the one that is stored.
-func (w *Writer) wins(rowBytes []byte, r *chunkRow, stored []byte, eventTime int64) (bool, error) {
+func (w *writer) wins(rowBytes []byte, r *chunkRow, stored []byte, eventTime int64) (bool, error) {
 	if r.eventTime != eventTime {
 		return r.eventTime > eventTime, nil
 	}
@@ -161,35 +167,26 @@ func (w *Writer) wins(rowBytes []byte, r *chunkRow, stored []byte, eventTime int
 	return r.ingest >= ingest, nil
 }
 
-// commit writes the rows of a chunk, of which each key has one.
-func (s *Store) commit(c *chunk) (err error) {
+// write writes the rows of a chunk, of which each key has one.
+func (s *Store) write(c *chunk) error {
 	if err := s.room(); err != nil {
 		return err
 	}
+	return s.announce(c, c.eachEntry)
+}
+
+// announce writes entries while the cache knows that the rows of a chunk change.
+func (s *Store) announce(c *chunk, fill func(set func(*pb.KV) error) error) (err error) {
 	if s.cache != nil {
-		announced := s.cache.begin(len(c.rows), func(i int) []byte { return c.keyOf(&c.rows[i]) })
+		announced := s.cache.Begin(len(c.rows), func(i int) (uint32, []byte) { return row.CutView(c.keyOf(&c.rows[i])) })
 		defer func() {
-			s.cache.end(announced, func(i int) (int64, []byte, bool) {
+			announced.End(func(i int) (int64, []byte, bool) {
 				r := &c.rows[i]
 				return r.eventTime, c.rowOf(r), err == nil
 			})
 		}()
 	}
-	return s.load(func(set func(*pb.KV) error) error {
-		var kv pb.KV
-		raisedMeta := []byte{raised}
-		for i := range c.rows {
-			r := &c.rows[i]
-			kv.Key, kv.Value, kv.UserMeta, kv.Version = c.keyOf(r), c.rowOf(r), nil, r.version
-			if r.value != nil {
-				kv.Value, kv.UserMeta = r.value, raisedMeta
-			}
-			if err := set(&kv); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return s.load(fill)
 }
 
 // pendingLoads is how many batches of a load Badger may have in hand.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"larder/store"
 	"larder/store/online"
 	"larder/store/row"
 )
@@ -19,7 +20,7 @@ func benchStore(b *testing.B, views int, opts online.Options) *online.Store {
 	opts.MinFreeBytes = 1 << 20
 	s := open(b, b.TempDir(), opts)
 	for view := range views {
-		w := s.NewWriter(uint32(view), online.WriterOptions{})
+		w := s.NewWriter(uint32(view), store.WriterOptions{})
 		for id := range int64(benchEntities) {
 			add(b, w, keyOf(uint32(view), id), 1, rowOf(0, id, 72))
 		}
@@ -96,7 +97,7 @@ func BenchmarkWriter(b *testing.B) {
 			defer closed(b, s)
 			rng := rand.New(rand.NewPCG(3, 4))
 			write := func(view uint32, eventTime func() int64) {
-				w := s.NewWriter(view, online.WriterOptions{})
+				w := s.NewWriter(view, store.WriterOptions{})
 				defer w.Close()
 				for i := range int64(rows) {
 					add(b, w, keyOf(view, i*7919%rows), eventTime(), rowOf(0, 1, 72))
@@ -124,6 +125,32 @@ func BenchmarkWriter(b *testing.B) {
 			}
 			b.ReportMetric(rows*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 		})
+	}
+}
+
+// BenchmarkCommit stores newer rows and a watermark: in one step, and one after the
+// other.
+func BenchmarkCommit(b *testing.B) {
+	for _, rows := range []int64{1, 1_000, 30_000} {
+		for _, steps := range []int{1, 2} {
+			b.Run(fmt.Sprintf("rows=%d/steps=%d", rows, steps), func(b *testing.B) {
+				s := open(b, b.TempDir(), online.Options{MinFreeBytes: 1 << 20})
+				defer closed(b, s)
+				w := s.NewWriter(plainView, store.WriterOptions{})
+				defer w.Close()
+				for round := int64(0); b.Loop(); round++ {
+					if err := addRange(w, plainView, 0, rows, round); err != nil {
+						b.Fatal(err)
+					}
+					if steps > 1 {
+						flush(b, w)
+					}
+					if err := w.Commit(ctx(), store.Watermark{Time: round}); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
 	}
 }
 
@@ -176,7 +203,7 @@ func BenchmarkReadBesideWriter(b *testing.B) {
 // writeOver writes newer rows of one view until stop is closed.
 func writeOver(b *testing.B, s *online.Store, stop <-chan struct{}) int64 {
 	const view = 100
-	w := s.NewWriter(view, online.WriterOptions{})
+	w := s.NewWriter(view, store.WriterOptions{})
 	defer w.Close()
 	for round := int64(0); ; round++ {
 		for id := range int64(benchEntities) {
@@ -197,7 +224,7 @@ func BenchmarkOpen(b *testing.B) {
 			dir := b.TempDir()
 			opts := online.Options{MinFreeBytes: 1 << 20}
 			s := open(b, dir, opts)
-			w := s.NewWriter(plainView, online.WriterOptions{})
+			w := s.NewWriter(plainView, store.WriterOptions{})
 			for id := range rows {
 				add(b, w, keyOf(plainView, id), 5, rowOf(0, id, 80))
 			}

@@ -5,7 +5,10 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/dgraph-io/badger/v4/pb"
+
 	"larder/schema"
+	"larder/store"
 	"larder/store/row"
 )
 
@@ -13,7 +16,8 @@ import (
 type chunk struct {
 	bytes []byte // keys and rows
 	rows  []chunkRow
-	done  chan<- error // where the writer's Flush waits; nil while it doesn't
+	mark  *store.Watermark // the view's, once the rows are stored; nil where it doesn't move
+	done  chan<- error     // where the writer's Flush waits; nil while it doesn't
 }
 
 type chunkRow struct {
@@ -28,11 +32,6 @@ type chunkRow struct {
 	isNew   bool   // its key had no row
 }
 
-const (
-	chunkRows  = 32 << 10
-	chunkBytes = 8 << 20
-)
-
 func (c *chunk) add(key []byte, eventTime int64, rowBytes []byte, ingest int64) {
 	r := chunkRow{key: len(c.bytes), eventTime: eventTime, ingest: ingest}
 	c.bytes = append(c.bytes, key...)
@@ -42,13 +41,33 @@ func (c *chunk) add(key []byte, eventTime int64, rowBytes []byte, ingest int64) 
 	c.rows = append(c.rows, r)
 }
 
-func (c *chunk) full() bool { return len(c.rows) >= chunkRows || len(c.bytes) >= chunkBytes }
+// full tells whether a chunk is to be written. One that isn't can be committed.
+func (c *chunk) full() bool {
+	return len(c.rows) >= store.CommitRows || len(c.bytes) >= store.CommitBytes
+}
 
-func (c *chunk) reset() { c.bytes, c.rows, c.done = c.bytes[:0], c.rows[:0], nil }
+func (c *chunk) reset() { c.bytes, c.rows, c.mark, c.done = c.bytes[:0], c.rows[:0], nil, nil }
 
 func (c *chunk) keyOf(r *chunkRow) []byte { return c.bytes[r.key:r.row:r.row] }
 
 func (c *chunk) rowOf(r *chunkRow) []byte { return c.bytes[r.row:r.end:r.end] }
+
+// eachEntry calls visit with the entry of each row. The next call has the same kv.
+func (c *chunk) eachEntry(visit func(kv *pb.KV) error) error {
+	var kv pb.KV
+	raisedMeta := []byte{raised}
+	for i := range c.rows {
+		r := &c.rows[i]
+		kv.Key, kv.Value, kv.UserMeta, kv.Version = c.keyOf(r), c.rowOf(r), nil, r.version
+		if r.value != nil {
+			kv.Value, kv.UserMeta = r.value, raisedMeta
+		}
+		if err := visit(&kv); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // winners sorts the rows by key and leaves the newest of each. Sorted keys are
 // read and written much faster than shuffled ones.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 
+	"larder/store"
 	"larder/store/row"
 )
 
@@ -37,7 +38,7 @@ func (s *Store) countView(ctx context.Context, v *view) error {
 		return nil
 	}
 	var rows int64
-	latest := int64(NoEventTime)
+	latest := int64(store.NoEventTime)
 	err := s.scan(ctx, row.AppendView(nil, v.id), func(item *badger.Item) error {
 		eventTime, err := eventTimeOf(item)
 		if err != nil {

@@ -12,12 +12,13 @@ import (
 	"syscall"
 	"testing"
 
+	"larder/store"
 	"larder/store/online"
 )
 
 func tryPut(t testing.TB, s *online.Store, eventTime, value int64) error {
 	t.Helper()
-	w := s.NewWriter(plainView, online.WriterOptions{})
+	w := s.NewWriter(plainView, store.WriterOptions{})
 	defer w.Close()
 	add(t, w, keyOf(plainView, 1), eventTime, rowOf(0, value, 0))
 	return w.Flush(ctx())
@@ -37,7 +38,7 @@ func TestADiskThatFillsUp(t *testing.T) {
 	put(t, s, plainView, 1, 1, 10)
 	s.SetMinFree(math.MaxInt64 / 2)
 	refused(t, tryPut(t, s, 2, 20), "DISK_FULL", "is full", "reads go on", "free some space")
-	refused(t, s.SetWatermark(plainView, online.Watermark{Time: 2}), "DISK_FULL")
+	refused(t, tryMark(s, plainView, store.Watermark{Time: 2}), "DISK_FULL")
 	refused(t, s.DropView(ctx(), plainView), "DISK_FULL")
 	holds(t, s, 1, 10)
 	s.SetMinFree(small.MinFreeBytes)
@@ -97,7 +98,7 @@ func writeUntilStopped(dir string) {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	w := s.NewWriter(plainView, online.WriterOptions{})
+	w := s.NewWriter(plainView, store.WriterOptions{})
 	rounds := int64(0)
 	for ; err == nil; rounds++ {
 		err = errors.Join(addRange(w, plainView, rounds*flushedRows, flushedRows, 1), w.Flush(ctx()))
@@ -106,10 +107,10 @@ func writeUntilStopped(dir string) {
 	fmt.Println("rounds", rounds-1)
 	fmt.Println("write:", err)
 	fmt.Println("read:", s.Read(ctx(), keysOf(keyOf(plainView, 1)), 1, func(int, int64, []byte) error { return nil }))
-	w = s.NewWriter(plainView, online.WriterOptions{})
+	w = s.NewWriter(plainView, store.WriterOptions{})
 	fmt.Println("flush:", w.Flush(ctx()))
 	w.Close()
-	fmt.Println("mark:", s.SetWatermark(plainView, online.Watermark{Time: 1}))
+	fmt.Println("mark:", tryMark(s, plainView, store.Watermark{Time: 1}))
 	fmt.Println("drop:", s.DropView(ctx(), plainView))
 	fmt.Println("fault:", s.Fault())
 	fmt.Println("close:", s.Close())

@@ -3,13 +3,11 @@
 //
 // # Promises
 //
-//   - The newest row wins, whatever the order of arrival: the largest event
-//     time, then, where the source has one, the largest ingest time, then the
-//     row that arrived last. A row once seen is never replaced by an older one,
-//     neither in the folder nor by the cache in front of it.
-//   - What [Writer.Flush] returned for is answered from then on and survives a
-//     kill and a power cut. Watermarks stand beside the rows that they
-//     describe, so a lost folder forgets both and is filled again.
+// It promises what package store does, and more:
+//
+//   - What was flushed or committed survives a kill and a power cut. Watermarks
+//     stand beside the rows that they describe, so a lost folder forgets both and
+//     is filled again.
 //   - Reads go on while rows are written, views are dropped, a snapshot is saved
 //     or the disk is full. A write that fails all the same stops the store, and
 //     what was flushed is there when it is opened again.
@@ -23,6 +21,8 @@
 //	SEAL     written by Close, removed by Open: the sizes of Badger's files,
 //	         which tells damage from a crash
 //	rows/    Badger's files
+//	COMMIT-7 a commit of view 7 that may not be in rows yet, laid out as a
+//	         snapshot is; Open writes it there
 //
 // # Entries
 //

@@ -7,6 +7,7 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 
+	"larder/store"
 	"larder/store/row"
 )
 
@@ -26,8 +27,11 @@ func (s *Store) DropView(ctx context.Context, viewID uint32) error {
 	}
 	// What is left by a drop that fails has no watermark, and isn't counted.
 	err := s.updateView(viewID, func(state *viewState) {
-		*state = viewState{newest: NoEventTime, uncounted: true}
+		*state = viewState{newest: store.NoEventTime, uncounted: true}
 	})
+	if err == nil {
+		err = s.forgetCommit(viewID)
+	}
 	if err == nil {
 		err = s.dropRows(ctx, viewID)
 	}
@@ -82,8 +86,8 @@ func (s *Store) deleteAll(keys []gone) error {
 		return err
 	}
 	if s.cache != nil {
-		announced := s.cache.begin(len(keys), func(i int) []byte { return keys[i].key })
-		defer s.cache.end(announced, func(int) (int64, []byte, bool) { return 0, nil, false })
+		announced := s.cache.Begin(len(keys), func(i int) (uint32, []byte) { return row.CutView(keys[i].key) })
+		defer announced.End(func(int) (int64, []byte, bool) { return 0, nil, false })
 	}
 	batch := s.db.NewManagedWriteBatch()
 	defer batch.Cancel()

@@ -21,3 +21,6 @@ func (s *Store) Warm(ctx context.Context) error { return s.warm(ctx) }
 
 // Memory is what a process may use, of a machine whose files are under root.
 func Memory(root string) int64 { return memory(root) }
+
+// Dir returns the store's folder.
+func (s *Store) Dir() string { return s.dir }

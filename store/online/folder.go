@@ -13,6 +13,7 @@ import (
 
 const (
 	formatName  = "FORMAT"
+	partSuffix  = ".part" // of a file that is being written
 	lockName    = "LOCK"
 	sealName    = "SEAL"
 	rowsFolder  = "rows"
@@ -83,7 +84,7 @@ func startFormat(dir string) error {
 
 // replaceFile writes a file whole: a crash leaves the old one or the new one.
 func replaceFile(dir, name string, data []byte) (err error) {
-	part := filepath.Join(dir, name+".part")
+	part := filepath.Join(dir, name+partSuffix)
 	f, err := os.Create(part)
 	if err != nil {
 		return fmt.Errorf("online store: %w", err)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"larder/store"
 	"larder/store/online"
 )
 
@@ -19,7 +20,7 @@ func filled(t *testing.T) string {
 	dir := t.TempDir()
 	for round := range int64(3) {
 		s := open(t, dir, small)
-		w := s.NewWriter(plainView, online.WriterOptions{})
+		w := s.NewWriter(plainView, store.WriterOptions{})
 		for id := range int64(2_000) {
 			add(t, w, keyOf(plainView, id), round, rowOf(0, round, 100))
 		}
@@ -112,7 +113,7 @@ func TestALogThatEndsEarly(t *testing.T) {
 		t.Helper()
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			runAndKill(t, dir, 0, 2)
+			runAndKill(t, killedDir, dir, 0, 2)
 			spoil(t, oneOf(t, dir, "*.mem"), change)
 			s := open(t, dir, small)
 			defer closed(t, s)
@@ -138,7 +139,7 @@ func TestALogThatEndsEarly(t *testing.T) {
 func TestAnEmptyLog(t *testing.T) {
 	for _, name := range []string{"00000.mem", "00999.mem", "000999.vlog"} {
 		dir := t.TempDir()
-		runAndKill(t, dir, 0, 2)
+		runAndKill(t, killedDir, dir, 0, 2)
 		if err := os.WriteFile(filepath.Join(dir, "rows", name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}

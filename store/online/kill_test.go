@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"larder/store"
 	"larder/store/online"
 )
 
@@ -37,18 +38,15 @@ func writeUntilKilled(dir string) {
 		os.Exit(1)
 	}
 	mark, _, _ := s.Watermark(plainView)
-	over, adding := s.NewWriter(plainView, online.WriterOptions{}), s.NewWriter(tiesView, online.WriterOptions{})
+	over, adding := s.NewWriter(plainView, store.WriterOptions{}), s.NewWriter(tiesView, store.WriterOptions{})
 	for round := mark.Time + 1; ; round++ {
-		fill := s.NewWriter(uint32(firstFresh+round), online.WriterOptions{})
+		fill := s.NewWriter(uint32(firstFresh+round), store.WriterOptions{})
 		err := errors.Join(
 			addRange(over, plainView, 0, killedRows, round),
 			addRange(adding, tiesView, round*addedRows, addedRows, round),
 			addRange(fill, uint32(firstFresh+round), 0, addedRows, round),
-			over.Flush(ctx()), adding.Flush(ctx()))
+			adding.Flush(ctx()), over.Commit(ctx(), store.Watermark{Time: round, CatalogVersion: 1}))
 		fill.Close()
-		if err == nil {
-			err = s.SetWatermark(plainView, online.Watermark{Time: round, CatalogVersion: 1})
-		}
 		if err != nil {
 			fmt.Println(err)
 			os.Exit(1)
@@ -58,7 +56,7 @@ func writeUntilKilled(dir string) {
 }
 
 // addRange adds n rows, the round being their event time and value.
-func addRange(w *online.Writer, view uint32, first, n, round int64) error {
+func addRange(w store.Writer, view uint32, first, n, round int64) error {
 	for id := first; id < first+n; id++ {
 		if err := w.Add(ctx(), keyOf(view, id), round, rowOf(0, round, 100)); err != nil {
 			return err
@@ -71,7 +69,7 @@ func TestKill(t *testing.T) {
 	dir := t.TempDir()
 	flushed := int64(0)
 	for lines := range 6 {
-		flushed = runAndKill(t, dir, flushed, lines%3+1)
+		flushed = runAndKill(t, killedDir, dir, flushed, lines%3+1)
 		s := open(t, dir, small)
 		mark, found, err := s.Watermark(plainView)
 		if err != nil || !found || mark.Time < flushed {
@@ -128,7 +126,7 @@ type census struct{ rows, newest int64 }
 
 func iterated(t *testing.T, s *online.Store, view uint32) census {
 	t.Helper()
-	c := census{0, online.NoEventTime}
+	c := census{0, store.NoEventTime}
 	err := s.EachRow(ctx(), view, func(_ []byte, eventTime int64, _ []byte) error {
 		c.rows, c.newest = c.rows+1, max(c.newest, eventTime)
 		return nil
@@ -155,8 +153,8 @@ func kept(t *testing.T, s *online.Store, view uint32) census {
 func TestRowsThatWereNotFlushedAreCounted(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, small)
-	begin := func(round int64) *online.Writer {
-		w := s.NewWriter(plainView, online.WriterOptions{})
+	begin := func(round int64) store.Writer {
+		w := s.NewWriter(plainView, store.WriterOptions{})
 		if err := addRange(w, plainView, round*addedRows, addedRows, round); err != nil {
 			t.Fatal(err)
 		}
@@ -174,7 +172,7 @@ func TestRowsThatWereNotFlushedAreCounted(t *testing.T) {
 		t.Error("a flush whose caller has left says that it flushed")
 	}
 	w.Close()
-	w = s.NewWriter(plainView, online.WriterOptions{})
+	w = s.NewWriter(plainView, store.WriterOptions{})
 	flush(t, w)
 	w.Close()
 	if got, want := kept(t, s, plainView), iterated(t, s, plainView); got != want {
@@ -198,10 +196,10 @@ func TestRowsThatWereNotFlushedAreCounted(t *testing.T) {
 
 // runAndKill kills a writer at some moment after it has said so many lines, and
 // returns the last round that it said was flushed.
-func runAndKill(t *testing.T, dir string, last int64, lines int) int64 {
+func runAndKill(t *testing.T, variable, dir string, last int64, lines int) int64 {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), killedDir+"="+dir)
+	cmd.Env = append(os.Environ(), variable+"="+dir)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

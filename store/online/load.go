@@ -14,6 +14,7 @@ import (
 	"github.com/dgraph-io/ristretto/v2/z"
 
 	"larder/schema"
+	"larder/store"
 	"larder/store/row"
 )
 
@@ -102,7 +103,7 @@ type loader struct {
 }
 
 func (l *loader) add(ctx context.Context, e snapshotEntry) error {
-	if len(e.key) > row.MaxKeyBytes || len(e.value) > MaxRowBytes+eventTimeBytes || string(e.key) <= string(l.last) {
+	if len(e.key) > row.MaxKeyBytes || len(e.value) > store.MaxRowBytes+eventTimeBytes || string(e.key) <= string(l.last) {
 		return snapshotErrorf(reasonDamaged, "the snapshot is damaged: its entries are out of order or too large; %s", snapshotRemedy)
 	}
 	l.last = append(l.last[:0], e.key...)

@@ -9,14 +9,19 @@ import (
 	"testing"
 
 	"larder/schema"
+	"larder/store"
 	"larder/store/online"
 	"larder/store/row"
+	"larder/store/storetest"
 )
 
-// TestMain also runs the writers of TestKill and TestALimitOnFiles.
+// TestMain also runs the writers of TestKill, TestKillDuringCommit and TestALimitOnFiles.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(killedDir); dir != "" {
 		writeUntilKilled(dir)
+	}
+	if dir := os.Getenv(committedDir); dir != "" {
+		commitUntilKilled(dir)
 	}
 	if dir := os.Getenv(limitedDir); dir != "" {
 		writeUntilStopped(dir)
@@ -50,26 +55,11 @@ func closed(t testing.TB, s *online.Store) {
 	}
 }
 
-func keyOf(view uint32, id int64) []byte {
-	return row.AppendInt64(row.AppendView(nil, view), id)
-}
-
-// layout is that of the rows of these tests: one value, of any width.
-var layout = row.NewLayout([]schema.Column{{Name: "value", Type: schema.Int64}, {Name: "filler", Type: schema.Bytes}})
-
-func rowOf(ingest, value int64, filler int) []byte {
-	b := row.NewBuilder(layout, 0)
-	b.Reset(ingest, false)
-	b.SetInt64(0, value)
-	b.SetBytes(1, make([]byte, filler))
-	return b.Row()
-}
-
-func tombstone(ingest int64) []byte {
-	b := row.NewBuilder(layout, 0)
-	b.Reset(ingest, true)
-	return b.Row()
-}
+// Keys and rows are those of the contract's tests.
+var (
+	keyOf, rowOf = storetest.Key, storetest.Row
+	layout       = storetest.Layout
+)
 
 // answer is what a read gives for a key.
 type answer struct {
@@ -108,14 +98,14 @@ func keysOf(keys ...[]byte) *row.Keys {
 	return list
 }
 
-func add(t testing.TB, w *online.Writer, key []byte, eventTime int64, row []byte) {
+func add(t testing.TB, w store.Writer, key []byte, eventTime int64, row []byte) {
 	t.Helper()
 	if err := w.Add(t.Context(), key, eventTime, row); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func flush(t testing.TB, w *online.Writer) {
+func flush(t testing.TB, w store.Writer) {
 	t.Helper()
 	if err := w.Flush(t.Context()); err != nil {
 		t.Fatal(err)
@@ -125,10 +115,24 @@ func flush(t testing.TB, w *online.Writer) {
 // put writes one row for good.
 func put(t testing.TB, s *online.Store, view uint32, id, eventTime, value int64) {
 	t.Helper()
-	w := s.NewWriter(view, online.WriterOptions{Ties: view == tiesView})
+	w := s.NewWriter(view, store.WriterOptions{Ties: view == tiesView})
 	defer w.Close()
 	add(t, w, keyOf(view, id), eventTime, rowOf(0, value, 0))
 	flush(t, w)
+}
+
+// mark moves a view's watermark.
+func mark(t testing.TB, s *online.Store, view uint32, at store.Watermark) {
+	t.Helper()
+	if err := tryMark(s, view, at); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func tryMark(s *online.Store, view uint32, at store.Watermark) error {
+	w := s.NewWriter(view, store.WriterOptions{})
+	defer w.Close()
+	return w.Commit(ctx(), at)
 }
 
 func valueOf(t testing.TB, rowBytes string) int64 {

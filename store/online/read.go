@@ -8,6 +8,7 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 
+	"larder/store/cache"
 	"larder/store/row"
 )
 
@@ -42,8 +43,8 @@ func (s *Store) Read(ctx context.Context, keys *row.Keys, rows int, visit func(i
 
 // misses are the keys that the cache doesn't know.
 type misses struct {
-	keys   []int    // by their index, those of an entity together
-	entity []cached // rows of the entity at hand, read since
+	keys   []int       // by their index, those of an entity together
+	entity []cache.Row // rows of the entity at hand, read since
 }
 
 var allMisses = sync.Pool{New: func() any { return new(misses) }}
@@ -57,18 +58,18 @@ func (s *Store) readKnown(keys *row.Keys, rows int, m *misses, visit func(i int,
 		}
 		return nil
 	}
-	l := look{cache: s.cache}
-	defer l.end()
+	l := s.cache.Look()
+	defer l.End()
 	for r := range rows {
 		for i := r; i < n; i += rows {
 			view, entity := row.CutView(keys.At(i))
-			l.at(entity)
-			c, known := l.row(view)
+			l.At(entity)
+			c, known := l.Row(view)
 			switch {
 			case !known:
 				m.keys = append(m.keys, i)
-			case !c.absent:
-				if err := visit(i, c.eventTime, c.row); err != nil {
+			case !c.Absent:
+				if err := visit(i, c.EventTime, c.Bytes); err != nil {
 					return err
 				}
 			}
@@ -96,7 +97,7 @@ func (s *Store) readMissed(ctx context.Context, keys *row.Keys, m *misses, visit
 		}
 		view, entity := row.CutView(keys.At(i))
 		if s.cache != nil && len(m.entity) == 0 {
-			epoch = s.cache.epoch.Load()
+			epoch = s.cache.Epoch()
 		}
 		c, err := s.readOne(txn, keys.At(i), view)
 		if err != nil {
@@ -107,16 +108,16 @@ func (s *Store) readMissed(ctx context.Context, keys *row.Keys, m *misses, visit
 				m.entity = append(m.entity, c)
 			}
 			if n+1 == len(m.keys) || !sameEntity(keys, m.keys[n+1], entity) {
-				s.cache.fill(epoch, entity, m.entity)
+				s.cache.Fill(epoch, entity, m.entity)
 				clear(m.entity)
 				m.entity = m.entity[:0]
 			}
 		}
-		if c.absent {
+		if c.Absent {
 			continue
 		}
 		visiting = true
-		err = visit(i, c.eventTime, c.row)
+		err = visit(i, c.EventTime, c.Bytes)
 		visiting = false
 		if err != nil {
 			return err
@@ -125,22 +126,31 @@ func (s *Store) readMissed(ctx context.Context, keys *row.Keys, m *misses, visit
 	return nil
 }
 
+func has(rows []cache.Row, view uint32) bool {
+	for i := range rows {
+		if rows[i].View == view {
+			return true
+		}
+	}
+	return false
+}
+
 func sameEntity(keys *row.Keys, i int, entity []byte) bool {
 	_, other := row.CutView(keys.At(i))
 	return bytes.Equal(other, entity)
 }
 
 // readOne reads a key from Badger.
-func (s *Store) readOne(txn *badger.Txn, key []byte, view uint32) (c cached, err error) {
+func (s *Store) readOne(txn *badger.Txn, key []byte, view uint32) (c cache.Row, err error) {
 	item, err := txn.Get(key)
 	switch {
 	case errors.Is(err, badger.ErrKeyNotFound):
-		return cached{view: view, absent: true}, nil
+		return cache.Row{View: view, Absent: true}, nil
 	case err != nil:
 		return c, s.readError(err)
 	}
-	c.view = view
-	if c.row, c.eventTime, err = readItem(item); err != nil {
+	c.View = view
+	if c.Bytes, c.EventTime, err = readItem(item); err != nil {
 		return c, damaged(s.dir, err)
 	}
 	return c, nil

@@ -11,7 +11,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"larder/store"
 	"larder/store/online"
+	"larder/store/storetest"
 )
 
 func save(t testing.TB, s *online.Store) []byte {
@@ -40,18 +42,16 @@ func rowsOf(t testing.TB, s *online.Store, view uint32) map[string]answer {
 func sampleStore(t testing.TB, rows int64) *online.Store {
 	s := open(t, t.TempDir(), small)
 	for _, view := range []uint32{plainView, tiesView} {
-		w := s.NewWriter(view, online.WriterOptions{Ties: view == tiesView})
+		w := s.NewWriter(view, store.WriterOptions{Ties: view == tiesView})
 		for pass := range int64(2) {
 			for id := range rows {
-				f := fact{id: id, eventTime: id%3 - 1, ingest: pass, value: id + pass, deleted: id%7 == 6}
-				add(t, w, keyOf(view, id), f.eventTime, f.row())
+				f := storetest.Fact{ID: id, EventTime: id%3 - 1, Ingest: pass, Value: id + pass, Deleted: id%7 == 6}
+				add(t, w, keyOf(view, id), f.EventTime, f.Row())
 			}
 			flush(t, w)
 		}
 		w.Close()
-		if err := s.SetWatermark(view, online.Watermark{Time: int64(view), CatalogVersion: 4}); err != nil {
-			t.Fatal(err)
-		}
+		mark(t, s, view, store.Watermark{Time: int64(view), CatalogVersion: 4})
 	}
 	return s
 }
@@ -151,7 +151,7 @@ func TestASnapshotOfRowsThatItHasNotCounted(t *testing.T) {
 }
 
 func writeAndMark(ctx context.Context, s *online.Store, started chan<- struct{}) error {
-	w := s.NewWriter(plainView, online.WriterOptions{})
+	w := s.NewWriter(plainView, store.WriterOptions{})
 	defer w.Close()
 	for round := int64(1); ; round++ {
 		for id := range int64(2_000) {
@@ -159,10 +159,7 @@ func writeAndMark(ctx context.Context, s *online.Store, started chan<- struct{})
 				return err
 			}
 		}
-		if err := w.Flush(ctx); err != nil {
-			return err
-		}
-		if err := s.SetWatermark(plainView, online.Watermark{Time: round}); err != nil {
+		if err := w.Commit(ctx, store.Watermark{Time: round}); err != nil {
 			return err
 		}
 		if round == 1 {

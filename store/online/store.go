@@ -16,6 +16,9 @@ import (
 
 	"larder/internal/background"
 	"larder/schema"
+	"larder/store"
+	"larder/store/cache"
+	"larder/store/row"
 )
 
 // A Store holds the newest row of every key. It is safe for concurrent use.
@@ -25,8 +28,8 @@ type Store struct {
 	log     *slog.Logger
 	lock    *folderLock
 	db      *badger.DB
-	frozen  bool   // opened on a full disk: nothing is written or compacted
-	cache   *cache // nil without one
+	frozen  bool         // opened on a full disk: nothing is written or compacted
+	cache   *cache.Cache // nil without one
 	metrics *metrics
 	fault   atomic.Pointer[schema.Error] // why nothing is read or written until the next Open
 
@@ -38,9 +41,11 @@ type Store struct {
 	views map[uint32]*view
 }
 
-// MaxRowBytes bounds a row: above it Badger would move its bytes out of the
-// files that reads are quick in.
-const MaxRowBytes = 1<<20 - 1<<10
+// The cache takes every row and key that the store does.
+const (
+	_ = uint(cache.MaxRowBytes - store.MaxRowBytes)
+	_ = uint(cache.MaxEntityBytes - row.MaxKeyBytes)
+)
 
 // openShare is the part of MinFreeBytes without which a store isn't even opened.
 const openShare = 4
@@ -76,8 +81,11 @@ func Open(dir string, opts Options) (s *Store, err error) {
 	if frozen {
 		opts.Logger.Warn("the disk is full; the online store only answers until it is opened again", "dir", dir)
 	}
-	s = &Store{dir: dir, opts: opts, log: opts.Logger, lock: lock, db: db, frozen: frozen, cache: newCache(opts.CacheBytes), filled: make(chan struct{}, 1)}
-	if s.views, err = readViews(db); err != nil {
+	s = &Store{dir: dir, opts: opts, log: opts.Logger, lock: lock, db: db, frozen: frozen, cache: cache.New(opts.CacheBytes), filled: make(chan struct{}, 1)}
+	if err = s.redo(); err == nil {
+		s.views, err = readViews(db)
+	}
+	if err != nil {
 		return nil, errors.Join(damaged(dir, err), db.Close())
 	}
 	if s.metrics, err = newMetrics(opts.Registerer, s); err != nil {
@@ -131,7 +139,8 @@ func badgerOptions(rows string, opts Options) badger.Options {
 		// A block that was damaged on the disk reads as missing rows rather than
 		// as wrong ones; Run looks for such blocks.
 		WithChecksumVerificationMode(badgeroptions.OnBlockRead).
-		// Rows never go to the value log; it stays empty and small.
+		// Rows never go to the value log, which reads are slow in; it stays empty and
+		// small.
 		WithValueThreshold(1 << 20).
 		WithValueLogFileSize(1 << 20)
 }

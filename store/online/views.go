@@ -5,20 +5,14 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"sync"
 
 	"github.com/dgraph-io/badger/v4"
 
+	"larder/store"
 	"larder/store/row"
 )
-
-// A Watermark says up to when the rows of a view are in the store.
-type Watermark struct {
-	Time           int64 // microseconds: where the next window begins
-	CatalogVersion int64 // that the window was read with
-}
 
 // A view is what the store keeps of a view beside its rows.
 type view struct {
@@ -32,8 +26,8 @@ type view struct {
 
 type viewState struct {
 	marked    bool // watermark is set
-	watermark Watermark
-	newest    int64 // event time of the newest row; NoEventTime when there is none
+	watermark store.Watermark
+	newest    int64 // event time of the newest row; store.NoEventTime when there is none
 	rows      int64 // keys; tombstones are among them
 	// uncounted says that rows were written which newest and rows don't know of:
 	// a writer is at work, or the last one was killed or failed.
@@ -54,32 +48,16 @@ func (v *view) uncounted() bool {
 	return v.state.uncounted
 }
 
-// NoEventTime is the newest event time of a view without rows.
-const NoEventTime = math.MinInt64
-
 // Watermark returns the watermark of a view; false when there is none.
-func (s *Store) Watermark(viewID uint32) (Watermark, bool, error) {
+func (s *Store) Watermark(viewID uint32) (store.Watermark, bool, error) {
 	v := s.view(viewID)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.state.watermark, v.state.marked, nil
 }
 
-// SetWatermark says that the rows of a view are stored up to w. The writer's
-// Flush comes first. When it returns, the watermark is durable.
-func (s *Store) SetWatermark(viewID uint32, w Watermark) error {
-	err := s.updateView(viewID, func(state *viewState) { state.watermark, state.marked = w, true })
-	if err == nil {
-		err = s.sync()
-	}
-	if err != nil {
-		return fmt.Errorf("set watermark of view %d: %w", viewID, err)
-	}
-	return nil
-}
-
 // NewestEventTime returns the newest event time among the flushed rows of a view;
-// [NoEventTime] when it has none.
+// [store.NoEventTime] when it has none.
 func (s *Store) NewestEventTime(viewID uint32) (int64, error) {
 	v := s.view(viewID)
 	v.mu.Lock()
@@ -173,7 +151,7 @@ func (s *Store) view(id uint32) *view {
 	defer s.mu.Unlock()
 	v := s.views[id]
 	if v == nil {
-		v = &view{id: id, state: viewState{newest: NoEventTime}}
+		v = &view{id: id, state: viewState{newest: store.NoEventTime}}
 		s.views[id] = v
 	}
 	return v
@@ -246,7 +224,7 @@ func parseViewState(src []byte) (viewState, error) {
 	n := func(i int) int64 { return int64(binary.BigEndian.Uint64(src[2+8*i:])) }
 	return viewState{
 		marked: src[1]&viewFlagMarked != 0, uncounted: src[1]&viewFlagUncounted != 0,
-		watermark: Watermark{n(0), n(1)}, newest: n(2), rows: n(3),
+		watermark: store.Watermark{Time: n(0), CatalogVersion: n(1)}, newest: n(2), rows: n(3),
 	}, nil
 }
 

@@ -11,53 +11,21 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"larder/schema"
-	"larder/store/online"
+	"larder/store"
 )
-
-func TestWatermarks(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir, small)
-	if _, found, err := s.Watermark(plainView); found || err != nil {
-		t.Fatalf("a new store has a watermark (%v)", err)
-	}
-	want := online.Watermark{Time: -5, CatalogVersion: 3}
-	for _, w := range []online.Watermark{{Time: 9, CatalogVersion: 1}, want} {
-		if err := s.SetWatermark(plainView, w); err != nil {
-			t.Fatal(err)
-		}
-	}
-	put(t, s, tiesView, 1, 77, 1)
-	closed(t, s)
-	s = open(t, dir, small)
-	defer closed(t, s)
-	if got, found, err := s.Watermark(plainView); got != want || !found || err != nil {
-		t.Errorf("watermark %v, %v, %v; want %v", got, found, err, want)
-	}
-	if _, found, _ := s.Watermark(tiesView); found {
-		t.Errorf("a view that has only rows has a watermark")
-	}
-	if ids, err := s.ViewIDs(); err != nil || !cmp.Equal(ids, []uint32{plainView, tiesView}) {
-		t.Errorf("views %v (%v)", ids, err)
-	}
-	if n, err := s.NewestEventTime(tiesView); n != 77 || err != nil {
-		t.Errorf("newest event time %d (%v); want 77", n, err)
-	}
-}
 
 func TestDropView(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, small)
 	const rows = 40_000 // several batches
 	for _, view := range []uint32{plainView, tiesView} {
-		w := s.NewWriter(view, online.WriterOptions{})
+		w := s.NewWriter(view, store.WriterOptions{})
 		for id := range int64(rows) {
 			add(t, w, keyOf(view, id), 5, rowOf(0, id, 0))
 		}
 		flush(t, w)
 		w.Close()
-		if err := s.SetWatermark(view, online.Watermark{Time: 6}); err != nil {
-			t.Fatal(err)
-		}
+		mark(t, s, view, store.Watermark{Time: 6})
 	}
 	read(t, s, keyOf(plainView, 3)) // into the cache
 	stopped, cancel := context.WithCancel(ctx())
@@ -99,7 +67,7 @@ func TestAddRefusesWhatCantBeRead(t *testing.T) {
 	defer closed(t, s)
 	f := func(key []byte, eventTime int64, row []byte, words string) {
 		t.Helper()
-		w := s.NewWriter(plainView, online.WriterOptions{})
+		w := s.NewWriter(plainView, store.WriterOptions{})
 		defer w.Close()
 		err := w.Add(ctx(), key, eventTime, row)
 		if err == nil || !strings.Contains(err.Error(), words) {
@@ -114,26 +82,9 @@ func TestAddRefusesWhatCantBeRead(t *testing.T) {
 	f(good[:5], 0, rowOf(0, 1, 0), "is none of view 1")
 	f(append(good, make([]byte, 32<<10)...), 0, rowOf(0, 1, 0), "at most 32768 fit")
 	f(good, 0, nil, "a row of 0 bytes")
-	f(good, 0, make([]byte, online.MaxRowBytes+1), "a row of 1047553 bytes")
+	f(good, 0, make([]byte, store.MaxRowBytes+1), "a row of 1047553 bytes")
 	f(good, schema.BeginningOfTime-1, rowOf(0, 1, 0), "out of range")
 	f(good, schema.EndOfTime+1, rowOf(0, 1, 0), "out of range")
-}
-
-func TestTheLargestRow(t *testing.T) {
-	s := open(t, t.TempDir(), small)
-	defer closed(t, s)
-	big := rowOf(0, 1, online.MaxRowBytes-len(rowOf(0, 1, 0)))
-	w := s.NewWriter(plainView, online.WriterOptions{})
-	defer w.Close()
-	for id := range int64(20) {
-		add(t, w, keyOf(plainView, id), 1, big)
-	}
-	flush(t, w)
-	for range 2 {
-		if got := read(t, s, keyOf(plainView, 7))[string(keyOf(plainView, 7))]; got.Row != string(big) {
-			t.Errorf("a row of %d bytes came back as %d", len(big), len(got.Row))
-		}
-	}
 }
 
 func TestMetrics(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 
+	"larder/store/cache"
 	"larder/store/row"
 )
 
@@ -94,7 +95,7 @@ func (w *warming) step(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	epoch := s.cache.epoch.Load()
+	epoch := s.cache.Epoch()
 	txn := s.db.NewTransactionAt(newest, false)
 	defer txn.Discard()
 	readers := make([]*viewReader, len(views))
@@ -102,7 +103,7 @@ func (w *warming) step(ctx context.Context) (err error) {
 		readers[i] = newViewReader(txn, view, w.next)
 		defer readers[i].Close()
 	}
-	var rows []cached
+	var rows []cache.Row
 	for range warmStep {
 		if w.rows%yieldEvery == 0 {
 			runtime.Gosched()
@@ -116,10 +117,10 @@ func (w *warming) step(ctx context.Context) (err error) {
 		if rows, err = s.readEntity(readers, w.next, rows[:0]); err != nil {
 			return err
 		}
-		switch s.cache.warm(epoch, w.next, rows) {
-		case isStale:
+		switch s.cache.Warm(epoch, w.next, rows) {
+		case cache.IsStale:
 			return nil
-		case isFull:
+		case cache.IsFull:
 			w.done, w.full = true, true
 			return nil
 		}
@@ -132,14 +133,14 @@ func (w *warming) step(ctx context.Context) (err error) {
 }
 
 // readEntity appends the rows of an entity, which some of the readers are at.
-func (s *Store) readEntity(readers []*viewReader, entity []byte, rows []cached) ([]cached, error) {
+func (s *Store) readEntity(readers []*viewReader, entity []byte, rows []cache.Row) ([]cache.Row, error) {
 	for _, r := range readers {
 		if !bytes.Equal(r.entity(), entity) {
 			continue
 		}
-		c := cached{view: r.view}
+		c := cache.Row{View: r.view}
 		var err error
-		if c.row, c.eventTime, err = readItem(r.Item()); err != nil {
+		if c.Bytes, c.EventTime, err = readItem(r.Item()); err != nil {
 			return nil, damaged(s.dir, err)
 		}
 		rows = append(rows, c)

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"larder/store"
 	"larder/store/online"
 )
 
@@ -18,7 +19,7 @@ func fillViews(t *testing.T, s *online.Store) (keys [][]byte, want map[string]an
 	t.Helper()
 	want = map[string]answer{}
 	for view := range uint32(3) {
-		w := s.NewWriter(view, online.WriterOptions{})
+		w := s.NewWriter(view, store.WriterOptions{})
 		for id := int64(view); id < 3000; id += int64(view + 1) {
 			key, row := keyOf(view, id), rowOf(0, id, int(id%7)*int(view+1))
 			add(t, w, key, id, row)

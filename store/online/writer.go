@@ -9,28 +9,17 @@ import (
 
 	"larder/internal/background"
 	"larder/schema"
+	"larder/store"
 	"larder/store/row"
 )
 
-// WriterOptions configure a Writer.
-type WriterOptions struct {
-	// Ties says that the view's source has an ingest time: of two rows of one
-	// event time the one with the larger ingest time wins. Otherwise, and where
-	// the ingest times are equal too, the one that arrives last does.
-	Ties bool
-}
-
-// A Writer writes rows of one view. Rows are gathered in chunks that are written
-// by a goroutine of the writer's while the next chunk fills; two chunks is all
-// the memory it takes. It is for one goroutine, but for Written and Superseded.
-//
-// After an error every call that follows returns it: close the writer and go on
-// with a new one. Rows that were added since the last Flush may then be stored
-// or not; adding them again is harmless.
-type Writer struct {
+// A writer is a [store.Writer]. Rows are gathered in chunks that are written by a
+// goroutine of the writer's while the next chunk fills; two chunks is all the
+// memory it takes.
+type writer struct {
 	store  *Store
 	view   *view
-	opts   WriterOptions
+	opts   store.WriterOptions
 	prefix []byte
 
 	filling *chunk
@@ -50,11 +39,11 @@ type Writer struct {
 
 // NewWriter returns a writer of a view's rows, which the caller closes. While
 // another writer of the view is open it waits for that one.
-func (s *Store) NewWriter(viewID uint32, opts WriterOptions) *Writer {
-	w := &Writer{
+func (s *Store) NewWriter(viewID uint32, opts store.WriterOptions) store.Writer {
+	w := &writer{
 		store: s, view: s.view(viewID), opts: opts, prefix: row.AppendView(nil, viewID),
 		filling: new(chunk), work: make(chan *chunk), free: make(chan *chunk, 2), stopped: make(chan struct{}),
-		newest: NoEventTime, seed: maphash.MakeSeed(),
+		newest: store.NoEventTime, seed: maphash.MakeSeed(),
 	}
 	w.free <- new(chunk)
 	w.view.writer.Lock()
@@ -66,7 +55,7 @@ func (s *Store) NewWriter(viewID uint32, opts WriterOptions) *Writer {
 
 // Add takes a row; key and rowBytes are copied. It blocks while the store is
 // slower than the caller.
-func (w *Writer) Add(ctx context.Context, key []byte, eventTime int64, rowBytes []byte) error {
+func (w *writer) Add(ctx context.Context, key []byte, eventTime int64, rowBytes []byte) error {
 	if err := w.err.Load(); err != nil {
 		return *err
 	}
@@ -86,14 +75,14 @@ func (w *Writer) Add(ctx context.Context, key []byte, eventTime int64, rowBytes 
 
 // check refuses what could never be read again. These are faults of the
 // caller's code: a source's bad rows are refused before they are encoded.
-func (w *Writer) check(key []byte, eventTime int64, rowBytes []byte) error {
+func (w *writer) check(key []byte, eventTime int64, rowBytes []byte) error {
 	switch {
 	case !bytes.HasPrefix(key, w.prefix) || len(key) == len(w.prefix):
 		return fmt.Errorf("key %x is none of view %d", key, w.view.id)
 	case len(key) > row.MaxKeyBytes:
 		return fmt.Errorf("a key of %d bytes; at most %d fit", len(key), row.MaxKeyBytes)
-	case len(rowBytes) == 0 || len(rowBytes) > MaxRowBytes:
-		return fmt.Errorf("key %x: a row of %d bytes; 1 to %d fit", key, len(rowBytes), MaxRowBytes)
+	case len(rowBytes) == 0 || len(rowBytes) > store.MaxRowBytes:
+		return fmt.Errorf("key %x: a row of %d bytes; 1 to %d fit", key, len(rowBytes), store.MaxRowBytes)
 	case eventTime < schema.BeginningOfTime || eventTime > schema.EndOfTime:
 		return fmt.Errorf("key %x: event time %d is out of range", key, eventTime)
 	}
@@ -102,12 +91,19 @@ func (w *Writer) check(key []byte, eventTime int64, rowBytes []byte) error {
 
 // Flush writes all rows that were added and returns when they are durable and
 // answered.
-func (w *Writer) Flush(ctx context.Context) error {
+func (w *writer) Flush(ctx context.Context) error { return w.finish(ctx, nil) }
+
+// Commit writes all rows that were added, the last chunk together with the
+// watermark.
+func (w *writer) Commit(ctx context.Context, at store.Watermark) error { return w.finish(ctx, &at) }
+
+// finish writes the last chunk, with the watermark if there is one.
+func (w *writer) finish(ctx context.Context, mark *store.Watermark) error {
 	if err := w.err.Load(); err != nil {
 		return *err
 	}
 	done := make(chan error, 1)
-	w.filling.done = done
+	w.filling.done, w.filling.mark = done, mark
 	if err := w.send(ctx); err != nil {
 		return err
 	}
@@ -120,7 +116,7 @@ func (w *Writer) Flush(ctx context.Context) error {
 }
 
 // send hands the filling chunk over and takes the next.
-func (w *Writer) send(ctx context.Context) error {
+func (w *writer) send(ctx context.Context) error {
 	select {
 	case w.work <- w.filling:
 		w.filling = nil
@@ -135,20 +131,20 @@ func (w *Writer) send(ctx context.Context) error {
 	}
 }
 
-func (w *Writer) fail(err error) error {
+func (w *writer) fail(err error) error {
 	w.err.CompareAndSwap(nil, &err)
 	return *w.err.Load()
 }
 
 // Written returns how many rows have been written so far.
-func (w *Writer) Written() int64 { return w.written.Load() }
+func (w *writer) Written() int64 { return w.written.Load() }
 
 // Superseded returns how many rows have changed nothing so far: a newer row of
 // their key was there, or the very same.
-func (w *Writer) Superseded() int64 { return w.superseded.Load() }
+func (w *writer) Superseded() int64 { return w.superseded.Load() }
 
 // Close discards rows that were not flushed and waits for the writer's goroutine.
-func (w *Writer) Close() {
+func (w *writer) Close() {
 	w.stop()
 	close(w.work)
 	<-w.stopped
@@ -157,7 +153,7 @@ func (w *Writer) Close() {
 
 // run writes chunks until Close. It takes and returns chunks after an error too,
 // so that nobody waits for it in vain.
-func (w *Writer) run(ctx context.Context) {
+func (w *writer) run(ctx context.Context) {
 	defer close(w.stopped)
 	background.Thread()
 	if err := w.start(ctx); err != nil {
@@ -170,7 +166,7 @@ func (w *Writer) run(ctx context.Context) {
 			}
 		}
 		if c.done != nil {
-			c.done <- w.settle()
+			c.done <- w.settle(c)
 		}
 		c.reset()
 		w.free <- c
@@ -181,7 +177,7 @@ func (w *Writer) run(ctx context.Context) {
 }
 
 // start looks at what the view has, until ctx ends.
-func (w *Writer) start(ctx context.Context) error {
+func (w *writer) start(ctx context.Context) error {
 	empty, err := w.store.isEmpty(ctx, w.prefix)
 	if err != nil {
 		return err
@@ -193,7 +189,7 @@ func (w *Writer) start(ctx context.Context) error {
 }
 
 // count adds what was applied to what the store says of the view.
-func (w *Writer) count() error {
+func (w *writer) count() error {
 	err := w.store.keepCount(w.view, func(state *viewState) {
 		state.newest, state.rows = max(state.newest, w.newest), state.rows+w.inserted
 	})
@@ -204,10 +200,14 @@ func (w *Writer) count() error {
 	return err
 }
 
-// settle makes what was applied durable, unless something went wrong.
-func (w *Writer) settle() error {
+// settle makes what was applied durable, as a commit is already, unless something
+// went wrong.
+func (w *writer) settle(c *chunk) error {
 	if err := w.err.Load(); err != nil {
 		return *err
+	}
+	if c.mark != nil {
+		return nil
 	}
 	err := w.count()
 	if err == nil {

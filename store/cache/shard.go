@@ -1,4 +1,4 @@
-package online
+package cache
 
 import "sync"
 
@@ -63,7 +63,7 @@ func (s *shard) forget(hash uint64, key []byte, view uint32) bool {
 
 // put makes rows of one key known. Where they don't have the room of those that
 // they replace, the page is written anew; one that gets too large is left out.
-func (s *shard) put(hash uint64, key []byte, rows []cached) {
+func (s *shard) put(hash uint64, key []byte, rows []Row) {
 	old := s.find(hash, key)
 	if old != nil && old.replaceAll(rows) {
 		return
@@ -88,10 +88,10 @@ func (s *shard) put(hash uint64, key []byte, rows []cached) {
 }
 
 // replaceAll replaces rows in their places, and tells whether all had one.
-func (p page) replaceAll(rows []cached) bool {
+func (p page) replaceAll(rows []Row) bool {
 	all, from := true, p.slots()
 	for i := range rows {
-		slot := p.slot(rows[i].view, from)
+		slot := p.slot(rows[i].View, from)
 		if slot == 0 || !p.replace(slot, &rows[i]) {
 			all = false
 			continue
@@ -102,7 +102,7 @@ func (p page) replaceAll(rows []cached) bool {
 }
 
 // appendOthers appends the slots that are known and not of the views of rows.
-func (p page) appendOthers(to page, rows []cached) page {
+func (p page) appendOthers(to page, rows []Row) page {
 	for at := p.slots(); at < len(p); at = p.next(at) {
 		if p.state(at) != unknownState && !has(rows, p.view(at)) {
 			to = append(to, p[at:p.next(at)]...)
@@ -111,9 +111,9 @@ func (p page) appendOthers(to page, rows []cached) page {
 	return to
 }
 
-func has(rows []cached, view uint32) bool {
+func has(rows []Row, view uint32) bool {
 	for i := range rows {
-		if rows[i].view == view {
+		if rows[i].View == view {
 			return true
 		}
 	}

@@ -1,4 +1,4 @@
-package online
+package cache
 
 import (
 	"bytes"
@@ -15,20 +15,26 @@ import (
 //	slot: view 4 | state 1 and row length 3 | event time 8 | row, padded to 8
 type page []byte
 
-// A cached is a row of a view, or the fact that there is none.
-type cached struct {
-	view      uint32
-	eventTime int64
-	row       []byte
-	absent    bool // the key has no row
+// A Row is a row of a view, or the fact that there is none.
+type Row struct {
+	View      uint32
+	EventTime int64  // in microseconds since 1970 UTC
+	Bytes     []byte // at most MaxRowBytes
+	Absent    bool   // the entity has no row in the view
 }
+
+// MaxRowBytes bounds a row, and MaxEntityBytes the key of an entity.
+const (
+	MaxRowBytes    = lengthMask
+	MaxEntityBytes = 1<<16 - 1
+)
 
 const (
 	pageHeader = 24
 	slotHeader = 16
 	unit       = 8
 
-	lengthBits = 24 // MaxRowBytes fits
+	lengthBits = 24
 	lengthMask = 1<<lengthBits - 1
 )
 
@@ -36,7 +42,7 @@ const (
 const (
 	rowState     = iota // here it is
 	absentState         // there is none
-	unknownState        // ask Badger
+	unknownState        // ask the store
 )
 
 // newPage appends a page without slots.
@@ -58,15 +64,15 @@ func pad(b []byte) []byte {
 func padded(n int) int { return (n + unit - 1) &^ (unit - 1) }
 
 // withRow appends a slot.
-func (p page) withRow(c *cached) page {
+func (p page) withRow(r *Row) page {
 	state := uint32(rowState)
-	if c.absent {
+	if r.Absent {
 		state = absentState
 	}
-	p = binary.LittleEndian.AppendUint32(p, c.view)
-	p = binary.LittleEndian.AppendUint32(p, state<<lengthBits|uint32(len(c.row)))
-	p = binary.LittleEndian.AppendUint64(p, uint64(c.eventTime))
-	return pad(append(p, c.row...))
+	p = binary.LittleEndian.AppendUint32(p, r.View)
+	p = binary.LittleEndian.AppendUint32(p, state<<lengthBits|uint32(len(r.Bytes)))
+	p = binary.LittleEndian.AppendUint64(p, uint64(r.EventTime))
+	return pad(append(p, r.Bytes...))
 }
 
 // seal writes the size of a page that is complete.
@@ -130,13 +136,13 @@ func (p page) slot(view uint32, from int) int {
 	return 0
 }
 
-// cached returns what a slot says, which must not be unknown. It aliases the page.
-func (p page) cached(slot int) cached {
+// row returns what a slot says, which must not be unknown. It aliases the page.
+func (p page) row(slot int) Row {
 	start := slot + slotHeader
 	end := start + p.rowBytes(slot)
-	return cached{
-		view: p.view(slot), eventTime: int64(binary.LittleEndian.Uint64(p[slot+8:])),
-		row: p[start:end:end], absent: p.state(slot) == absentState,
+	return Row{
+		View: p.view(slot), EventTime: int64(binary.LittleEndian.Uint64(p[slot+8:])),
+		Bytes: p[start:end:end], Absent: p.state(slot) == absentState,
 	}
 }
 
@@ -147,10 +153,10 @@ func (p page) forget(slot int) {
 }
 
 // replace writes a row over that of a slot, if it has the same room.
-func (p page) replace(slot int, c *cached) bool {
-	if padded(len(c.row)) != padded(p.rowBytes(slot)) {
+func (p page) replace(slot int, r *Row) bool {
+	if padded(len(r.Bytes)) != padded(p.rowBytes(slot)) {
 		return false
 	}
-	p[:slot:p.next(slot)].withRow(c)
+	p[:slot:p.next(slot)].withRow(r)
 	return true
 }
