@@ -62,7 +62,7 @@ func (s *Server) postFeatures(r *http.Request) ([]byte, error) {
 		return nil, err
 	}
 	defer answer.Release()
-	return answer.appendFeatures(nil), nil
+	return answer.appendFeatures(answer.room()), nil
 }
 
 func (s *Server) postScore(r *http.Request) ([]byte, error) {
@@ -84,7 +84,7 @@ func (s *Server) postScore(r *http.Request) ([]byte, error) {
 		return nil, err
 	}
 	defer answer.Release()
-	return answer.appendScores(nil), nil
+	return answer.appendScores(answer.room()), nil
 }
 
 // forJSON asks for what a request for features names.

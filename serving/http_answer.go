@@ -7,6 +7,12 @@ import (
 	"larder/schema"
 )
 
+// room returns memory for about as much JSON as the answer takes.
+func (a *Answer) room() []byte {
+	const perRequest, perScore, perRead, perValue = 512, 24, 24, 36
+	return make([]byte, 0, perRequest+a.Rows*(perScore+perRead*len(a.Plan().Views)+perValue*len(a.Features)))
+}
+
 // appendFeatures appends the JSON of an answer of POST /v1/features.
 func (a *Answer) appendFeatures(dst []byte) []byte {
 	dst = a.appendColumns(append(dst, `{"features":`...))

@@ -30,9 +30,8 @@ func readJSON(r *http.Request, fields map[string]field) error {
 	if !utf8.Valid(body) {
 		return badJSON("the body is not UTF-8")
 	}
-	var syntax *json.SyntaxError
-	if err := json.Unmarshal(body, new(json.RawMessage)); errors.As(err, &syntax) {
-		return badJSON("the body is not JSON: %v, at byte %d", err, syntax.Offset)
+	if !json.Valid(body) {
+		return notJSON(body)
 	}
 	members, err := readObject(body)
 	if errors.Is(err, errNotObject) {
@@ -58,6 +57,16 @@ func readJSON(r *http.Request, fields map[string]field) error {
 		}
 	}
 	return nil
+}
+
+// notJSON says where a body stops being JSON.
+func notJSON(body []byte) error {
+	err := json.Unmarshal(body, new(json.RawMessage))
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return badJSON("the body is not JSON: %v, at byte %d", err, syntax.Offset)
+	}
+	return badJSON("the body is not JSON: %v", err)
 }
 
 func badJSON(format string, args ...any) error {
