@@ -50,7 +50,7 @@ func (c *Column) Len() int {
 // Elements returns the number of values: of rows, or of elements of all lists.
 func (c *Column) Elements() int { return kindOf(c.Type).len(c) }
 
-// IsNull tells whether row i has no value.
+// IsNull reports whether row i has no value.
 func (c *Column) IsNull(i int) bool { return c.Valid != nil && !c.Valid[i] }
 
 // List returns where the elements of row i of a column of lists begin and end.
@@ -69,13 +69,13 @@ func (c *Column) elements(i int) (start, end uint32) {
 	return uint32(i), uint32(i + 1)
 }
 
-// Even tells whether the column has a number of rows, and lists that lie within
+// Even reports whether the column has a number of rows, and lists that lie within
 // their elements.
 func (c *Column) Even(rows int) bool {
 	return c.Len() == rows && (c.Valid == nil || len(c.Valid) == rows) && c.EndsFit()
 }
 
-// EndsFit tells whether lists lie within their elements, and leave none over. Any
+// EndsFit reports whether lists lie within their elements, and leave none over. Any
 // other column fits.
 func (c *Column) EndsFit() bool {
 	if !c.Type.IsList() || len(c.Ends) == 0 {
@@ -201,7 +201,7 @@ func Divide(columns []Column, numbers []int, rows int, slab *Column) {
 	}
 }
 
-// stored returns the type whose slice has the values of a type.
+// stored returns the type that has the slice of a type's values.
 func stored(t schema.Type) schema.Type {
 	if t == schema.Timestamp {
 		return schema.Int64

@@ -53,7 +53,7 @@ var kinds = [...]kind{
 
 func kindOf(t schema.Type) *kind { return &kinds[t.Elem()] }
 
-// of returns what a type does whose values are in one slice of a column.
+// of returns what a type does, given the slice of a column that has its values.
 func of[T any](values func(*Column) *[]T, f form[T]) kind {
 	return kind{
 		len:  func(c *Column) int { return len(*values(c)) },

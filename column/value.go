@@ -19,8 +19,8 @@ func (c *Column) Value(i int) any {
 	return list
 }
 
-// AppendValue appends a row whose value is in the Go form of [schema.ParseValue]; of
-// nil, a zero value or an empty list. Whether it is null is the caller's to say.
+// AppendValue appends a row with a value in the Go form of [schema.ParseValue]; for nil,
+// a zero value or an empty list. The caller sets Valid.
 func (c *Column) AppendValue(v any) {
 	k := kindOf(c.Type)
 	if !c.Type.IsList() {
@@ -34,7 +34,7 @@ func (c *Column) AppendValue(v any) {
 	c.Ends = append(c.Ends, uint32(k.len(c)))
 }
 
-// EqualRow tells whether row i is the same as row j of another column of the same
+// EqualRow reports whether row i is the same as row j of another column of the same
 // type: null or not, floats bit for bit, lists element by element.
 func (c *Column) EqualRow(i int, other *Column, j int) bool {
 	if c.IsNull(i) || other.IsNull(j) {

@@ -21,7 +21,7 @@ type Answer struct {
 
 	shape    *shape
 	statuses []schema.Status // of each view and row: view*rows + row
-	ages     []int64         // alike
+	ages     []int64         // of each view and row, as statuses
 
 	// Nil in an answer that was merged of others.
 	batch *vector.Batch

@@ -58,7 +58,7 @@ func FuzzRequest(f *testing.F) {
 	})
 }
 
-// theirs tells whether an error is a fault of the request.
+// theirs reports whether an error is a fault of the request.
 func theirs(t *testing.T, err error) {
 	t.Helper()
 	var said *schema.Error

@@ -125,7 +125,7 @@ type shape struct {
 	views      []viewCounters // of each view of the plan
 	answers    sync.Pool
 
-	shadows             []shadow // versions that score the same vectors, for nobody
+	shadows             []shadow // versions that score the same vectors, and whose scores no caller gets
 	shadowsTakeFeatures bool     // some shadow takes other inputs than the model
 }
 
@@ -174,8 +174,8 @@ func (g *Generation) listShape(refs []string) (*shape, error) {
 	return made, nil
 }
 
-// listKey joins references. Names hold no line break: the count tells a list from
-// one that does, which can't be compiled.
+// listKey joins references. Names have no line break; the count keeps a list apart from
+// one with a line break in a name, which can't be compiled.
 func listKey(refs []string) string {
 	return strconv.Itoa(len(refs)) + "\n" + strings.Join(refs, "\n")
 }

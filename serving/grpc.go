@@ -106,7 +106,7 @@ func (a *Answer) scoreMessage() *larderv1.GetFeaturesAndScoreResponse {
 }
 
 // featureMessages returns the columns of the features. They alias the values, which
-// are made anew for each request, and nothing else of the answer.
+// are made for each request, and nothing else of the answer.
 func (a *Answer) featureMessages() []*larderv1.Column {
 	return wire.Write(a.Features, func(i int) string { return a.shape.plan.Features[i].Name })
 }

@@ -100,7 +100,7 @@ func (g *Generation) forJSON(ask *Ask, req *jsonRequest) error {
 	return schema.Errorf(schema.Invalid, "NO_FEATURES", `the request names neither a feature_service nor features; write "feature_service": "NAME"`)
 }
 
-// serveJSON answers a request whose values are yet to be read.
+// serveJSON reads the values of a request and answers it.
 func (g *Generation) serveJSON(r *http.Request, ask *Ask, req *jsonRequest) (*Answer, error) {
 	ask.At, ask.Features, ask.RequestID = req.at, req.returnFeatures, req.requestID
 	if err := ask.takeJSON(req); err != nil {

@@ -73,10 +73,10 @@ func badJSON(format string, args ...any) error {
 	return schema.Errorf(schema.Invalid, "BAD_JSON", format, args...)
 }
 
-// errNotObject tells that a value is JSON, but no object.
+// errNotObject says that a value is JSON, but not an object.
 var errNotObject = errors.New("not an object")
 
-// A twiceError tells that an object has a name twice.
+// A twiceError says that an object has a name twice.
 type twiceError struct{ name string }
 
 func (e *twiceError) Error() string { return fmt.Sprintf("%q comes twice", e.name) }

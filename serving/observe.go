@@ -30,7 +30,7 @@ func (g *Generation) terms(ask *Ask, now time.Time, at int64) (terms, error) {
 	return t, nil
 }
 
-// observe tells the observers of what was scored.
+// observe gives what was scored to the observers.
 func (s *shape) observe(a *Answer, ask *Ask, t terms) {
 	a.RequestID = t.id
 	scored := a.scored(ask, t)

@@ -40,18 +40,18 @@ type ShadowOptions struct {
 	Registerer prometheus.Registerer
 }
 
-// Shadows score what was answered with versions that answer nobody. They take what
-// is left of the cores: what they can't keep up with is dropped. They observe a
+// Shadows score answered requests again, with versions whose scores no caller gets. They
+// use spare cores, and drop what they can't keep up with. They observe a
 // Server, and are safe for concurrent use.
 type Shadows struct {
 	opts ShadowOptions
 	rows *prometheus.CounterVec
-	wake chan struct{} // holds one while something waits and nobody looks
+	wake chan struct{} // holds one while something waits and no worker looks
 
 	mu      sync.Mutex
 	waiting []*shadowed
 	bytes   int64 // of those
-	closed  bool  // nobody will score any more
+	closed  bool  // no worker will score any more
 }
 
 // A shadow is a version that scores the vectors of another.
@@ -100,7 +100,7 @@ func (s *shape) findShadows() {
 	}
 }
 
-// sameInputs tells whether what feeds one model feeds another.
+// sameInputs reports whether what feeds one model feeds another.
 func sameInputs(a, b *scoring.Binding) bool {
 	if a.Dense || b.Dense {
 		return a.Dense == b.Dense
@@ -176,7 +176,7 @@ func (s *Shadows) Run(ctx context.Context) error {
 	}
 	workers.Wait()
 	s.mu.Lock()
-	s.closed = true // requests may still end, whose holds nobody would release
+	s.closed = true // requests may still end, and no worker would release their holds
 	s.mu.Unlock()
 	s.takeAll()
 	return nil

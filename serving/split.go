@@ -136,8 +136,8 @@ func bucket(salt string, key *column.Column, row int) int {
 	return traffic.Bucket(salt, key.Strings[row])
 }
 
-// score scores all rows of a request with the version of an arm, and tells the
-// guards how it went.
+// score scores all rows of a request with the version of an arm, and reports to
+// the guards how it went.
 func (r *route) score(ctx context.Context, ask *Ask, arm int, t terms) (*Answer, error) {
 	answer, err := r.shapes[arm].serve(ctx, ask, t)
 	if err == nil {
@@ -149,8 +149,8 @@ func (r *route) score(ctx context.Context, ask *Ask, arm int, t terms) (*Answer,
 	return answer, err
 }
 
-// observe tells the guards of a request. What the caller did wrong or gave up says
-// nothing of a version.
+// observe reports a request to the guards. A mistake of the caller, or a request that
+// it gave up, says nothing about a version.
 func (r *route) observe(arm int, a *Answer, err error, t terms) {
 	if err != nil {
 		var said *schema.Error

@@ -23,7 +23,7 @@ type Batch struct {
 
 	keys     row.Keys
 	statuses []schema.Status  // of each view and row: view*rows + row
-	ages     []int64          // alike
+	ages     []int64          // of each view and row, as statuses
 	entities []*column.Column // of each join key
 	given    []*column.Column // of each feature: what the request brings for it, or nil
 
@@ -32,7 +32,7 @@ type Batch struct {
 	tensors []column.Column // of each feature; of no type where not asked for
 	columns []column.Column // of each feature
 	// inputsOnly says that columns are there only for what expressions read and
-	// compute, as nobody asked for columns.
+	// compute, and no caller asked for columns.
 	inputsOnly bool
 
 	// The memory of columns, kept for the next request.
@@ -40,7 +40,7 @@ type Batch struct {
 	valid         []bool
 	valueStatuses []schema.Status
 	inputs        column.Column // the values of columns, where inputsOnly
-	fresh         column.Column // those of others, which are made anew for each request
+	fresh         column.Column // those of others, made for each request
 
 	nulls []null
 	// The bytes of strings, bytes and lists, until all rows were visited: rows
@@ -147,7 +147,7 @@ func (b *Batch) wantInputs() {
 	}
 }
 
-// WantColumns asks for the vectors as columns. Their values are made anew for
+// WantColumns asks for the vectors as columns. Their values are made for
 // each request and stay when the batch is reused; the columns themselves, Valid
 // and Statuses belong to the batch.
 func (b *Batch) WantColumns() {

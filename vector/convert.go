@@ -15,7 +15,7 @@ type value struct {
 	want       schema.Type
 }
 
-// check tells whether c is a column of rows values.
+// check reports whether c is a column of rows values.
 func (v value) check(c *column.Column, rows int) error {
 	if !c.Type.Valid() {
 		return schema.Errorf(schema.Invalid, "NO_VALUES", "%s %q comes without values; it is %s", v.noun, v.name, v.want)
@@ -79,7 +79,7 @@ func rowOf(c *column.Column, i int) int {
 	return slices.IndexFunc(c.Ends, func(end uint32) bool { return i < int(end) })
 }
 
-// convertNumber converts value i and tells whether it fits.
+// convertNumber converts value i and reports whether it fits.
 func convertNumber(out, c *column.Column, i int) bool {
 	switch c.Type.Elem() {
 	case schema.Int32:
@@ -111,11 +111,11 @@ func convertInt(c *column.Column, i int, v int64) bool {
 	return isExact(c.Float64s[i], v)
 }
 
-// isExact tells whether f is v. The nearest float of an int64 may be 2^63, which
+// isExact reports whether f is v. The nearest float of an int64 may be 2^63, which
 // no int64 is.
 func isExact(f float64, v int64) bool { return f < 1<<63 && int64(f) == v }
 
-// checkTexts tells whether every string is UTF-8 and nothing is too large to be
+// checkTexts reports whether every string is UTF-8 and nothing is too large to be
 // stored.
 func (v value) checkTexts(c *column.Column) error {
 	for i, s := range c.Strings {

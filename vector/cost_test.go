@@ -35,7 +35,7 @@ func TestExpressionsWithoutBoundAreRefused(t *testing.T) {
 		}
 	}
 	err := vector.CheckExpressions(compile(t, costly(t, `1 + "%s%s".format([request.s, request.s]).size()`)))
-	wantError(t, err, schema.Invalid, "BAD_EXPRESSION", "line 1, column 18: there is no format here")
+	wantError(t, err, schema.Invalid, "BAD_EXPRESSION", "line 1, column 18: format is not supported")
 }
 
 // TestValuesThatAreTooLargeForExpressions: a value of the longest that is read is

@@ -25,7 +25,7 @@ const (
 	Overflow                      // of integers, or of the feature's type
 	CostExceeded                  // a text or a list was too long for what is done with it
 	TooLarge                      // a text or list that it reads is larger than expressions may read
-	OtherFailure                  // such as an index that isn't there, or a text that is no number
+	OtherFailure                  // such as an index that isn't there, or a text that is not a number
 	failures
 )
 
@@ -117,7 +117,7 @@ func (b *Batch) copyOut(feature, r int) {
 	}
 }
 
-// isNone tells whether a result is an optional without a value; one that has a
+// isNone reports whether a result is an optional without a value; one that has a
 // value becomes it.
 func isNone(out *ref.Val) bool {
 	o, optional := (*out).(*types.Optional)
@@ -131,7 +131,7 @@ func isNone(out *ref.Val) bool {
 	return false
 }
 
-// setValue sets row r to a result and tells whether it fits the column's type.
+// setValue sets row r to a result and reports whether it fits the column's type.
 func setValue(c *column.Column, r int, v ref.Val) bool {
 	switch v := v.(type) {
 	case types.Bool:
@@ -192,7 +192,7 @@ func timestamp(micros int64) types.Timestamp {
 	return types.Timestamp{Time: time.UnixMicro(micros).UTC()}
 }
 
-// failureOf tells CEL's errors apart, which have no kinds but words.
+// failureOf returns the kind of an error of CEL, which has no kinds, by its words.
 func failureOf(err error) Failure {
 	text := err.Error()
 	switch {

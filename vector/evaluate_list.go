@@ -8,7 +8,7 @@ import (
 	"larder/schema"
 )
 
-// computes tells whether the values of a feature are computed for this request.
+// computes reports whether the values of a feature are computed for this request.
 func (b *Batch) computes(feature int) bool {
 	return b.program.features[feature].Expr != nil && b.given[feature] == nil
 }
@@ -32,7 +32,7 @@ func (b *Batch) evaluateLists(number int, x *expression) error {
 	return nil
 }
 
-// appendComputed appends the elements of a result and tells whether they fit: each
+// appendComputed appends the elements of a result and reports whether they fit: each
 // in the type, and all in what another expression may read.
 func appendComputed(c *column.Column, list traits.Lister) bool {
 	n := int(list.Size().(types.Int))

@@ -62,7 +62,7 @@ var baseEnvironment = sync.OnceValues(func() (*cel.Env, error) {
 })
 
 // CheckExpressions compiles the expressions of all on-demand views. What is
-// wrong is Invalid and told all at once.
+// wrong is Invalid and listed at once.
 func CheckExpressions(c *schema.Catalog) error {
 	var faults []string
 	for _, o := range c.OnDemandViews() {
@@ -123,7 +123,7 @@ func compileExpression(c *schema.Catalog, o *schema.OnDemandView, f *schema.OnDe
 func checkCost(env *cel.Env, checked *cel.Ast) ([]cel.ProgramOption, error) {
 	for _, e := range ast.MatchDescendants(ast.NavigateAST(checked.NativeRep()), ast.FunctionMatcher("format")) {
 		at := checked.NativeRep().SourceInfo().GetStartLocation(e.ID())
-		return nil, fmt.Errorf("line %d, column %d: there is no format here, as nothing bounds what it makes; join texts with +", at.Line(), at.Column()+1)
+		return nil, fmt.Errorf("line %d, column %d: format is not supported, since its result has no bound; join texts with +", at.Line(), at.Column()+1)
 	}
 	worst, err := env.EstimateCost(checked, sizes{})
 	switch {
@@ -160,7 +160,7 @@ func describeIssues(issues *cel.Issues, inputs []schema.Input) error {
 }
 
 // checkReads holds an expression to reading features by OWNER.NAME, so that what
-// it reads can be told without compiling it.
+// it reads is known without compiling it.
 func checkReads(checked *cel.Ast, known []schema.Input, p *owners) error {
 	var fault error
 	ast.PostOrderVisit(ast.NavigateAST(checked.NativeRep()), ast.NewExprVisitor(func(e ast.Expr) {
@@ -177,7 +177,7 @@ func checkReads(checked *cel.Ast, known []schema.Input, p *owners) error {
 			}
 		}
 		if name == "" {
-			fault = fmt.Errorf("%s is no value by itself; read a feature of it, as in %s.NAME", owner, owner)
+			fault = fmt.Errorf("%s is not a value; read a feature of it, as in %s.NAME", owner, owner)
 		} else if !slices.ContainsFunc(known, func(in schema.Input) bool { return in.Owner == owner && in.Name == name }) {
 			fault = fmt.Errorf("write %s.%s in one piece, without a comment inside", owner, name)
 		}
@@ -185,7 +185,7 @@ func checkReads(checked *cel.Ast, known []schema.Input, p *owners) error {
 	return fault
 }
 
-// checkResult tells whether an expression's type is a feature's.
+// checkResult checks that the type of an expression is that of its feature.
 func checkResult(got *cel.Type, want schema.Type) error {
 	if got.Kind() == types.OpaqueKind && got.TypeName() == "optional_type" && len(got.Parameters()) == 1 {
 		got = got.Parameters()[0] // none is null
@@ -223,12 +223,12 @@ func celType(t schema.Type) *cel.Type {
 	return of[t]
 }
 
-// owners tells CEL's checker and evaluator of views and of the request: types
+// owners gives CEL's checker and evaluator the views and the request: types
 // with a field for each feature.
 type owners struct {
 	*types.Registry
 	structs map[string]map[string]*types.FieldType // by the owner, which is the type's name too
-	fields  map[string]map[string]field            // alike
+	fields  map[string]map[string]field            // of each view and row, as statuses
 }
 
 func newOwners(inputs []schema.Input, columns map[string]int) (*owners, []cel.EnvOption) {
@@ -359,5 +359,5 @@ func celList(c *column.Column, row int) ref.Val {
 	return types.NewRefValList(types.DefaultTypeAdapter, elements)
 }
 
-// fitsInt32 tells whether v is an int32.
+// fitsInt32 reports whether v is an int32.
 func fitsInt32(v int64) bool { return v >= math.MinInt32 && v <= math.MaxInt32 }

@@ -237,7 +237,7 @@ func TestExpressionsThatAreRefused(t *testing.T) {
 	f("float64", "spend.n", "the expression is int, and the feature is float64, which wants double; declare another type, or convert with double(...)")
 	f("int64", "spend.since", "the expression is timestamp, and the feature is int64, which wants int")
 	f("list<int64>", "spend.amounts", "the expression is list(double), and the feature is list<int64>, which wants list(int); declare another type, or convert the elements with .map(x, ...)")
-	f("float64", "[spend][0].mean", "spend is no value by itself; read a feature of it, as in spend.NAME")
+	f("float64", "[spend][0].mean", "spend is not a value; read a feature of it, as in spend.NAME")
 	f("float64", "spend. // here\n mean", "write spend.mean in one piece, without a comment inside")
 	f("float64", strings.Repeat("(", 200)+"1.0"+strings.Repeat(")", 200), "")
 	f("string", "od.f", "undeclared reference to 'od'")

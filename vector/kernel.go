@@ -109,7 +109,7 @@ func (k kernels) optional(e ast.Expr) (f field, other ast.Expr, found bool) {
 	return f, e.AsCall().Args()[0], found
 }
 
-// common compiles what terms of all types have alike: numbers and texts written
+// common compiles what terms of all types share: numbers and texts written
 // out, fields, fields with a stand-in, and conditions. literal makes a value of
 // CEL's, and read reads a field; both say whether they can. compile is for
 // the parts.

@@ -87,7 +87,7 @@ func floorDiv(a, b int64) int64 {
 	return q
 }
 
-// A comparison tells -1, 0 or 1. It fails where there is no order.
+// A comparison returns -1, 0 or 1. It fails where there is no order.
 type comparison[A, B any] func(a A, b B) (int, outcome)
 
 func compareOrdered[T cmp.Ordered](a, b T) (int, outcome) { return cmp.Compare(a, b), valued }

@@ -8,7 +8,7 @@ import (
 	"larder/schema"
 )
 
-// isNumber tells whether a float tensor can hold values of type t: bools and
+// isNumber reports whether a float tensor can hold values of type t: bools and
 // numbers.
 func isNumber(t schema.Type) bool { return t == schema.Bool || t.IsInteger() || t.IsFloat() }
 

@@ -65,7 +65,7 @@ type run struct {
 }
 
 // Compile returns the program of a plan. It fails when an expression does not
-// compile, which CheckExpressions would have told of the plan's catalog.
+// compile, which CheckExpressions finds in the plan's catalog.
 func Compile(plan *schema.Plan) (*Program, error) {
 	p := &Program{
 		plan: plan, width: len(plan.Features), views: make([]viewProgram, len(plan.Views)), request: map[string]int{},

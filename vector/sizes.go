@@ -17,7 +17,7 @@ const (
 	maxReadElements = 1024 // of a list
 )
 
-// sizes tells CEL's estimate of costs how large inputs are at most.
+// sizes gives CEL's estimate of costs the largest sizes of inputs.
 type sizes struct{}
 
 // EstimateSize is called by CEL.
@@ -53,7 +53,7 @@ func limitBytes(n int) error {
 	return nil
 }
 
-// limitList tells whether expressions may read the list of a row.
+// limitList reports whether expressions may read the list of a row.
 func limitList(c *column.Column, row int) error {
 	start, end := c.List(row)
 	if end-start > maxReadElements {

@@ -41,7 +41,7 @@ func (b *Batch) Visit(i int, eventTime int64, stored []byte) error {
 }
 
 // take moves the values of a visible row to their places. Where the row has
-// null it moves whatever lies there, and Finish puts the default over it.
+// null it moves the bytes that lie there, and Finish puts the default over them.
 func (b *Batch) take(v *viewProgram, l *layoutProgram, r int, stored []byte) error {
 	if b.dense != nil {
 		width := b.program.width
@@ -118,6 +118,6 @@ func valuesTooLarge() error {
 func (v *viewProgram) corrupt(err error) error {
 	return &schema.Error{
 		Kind: schema.Internal, Reason: "CORRUPT_ROW", Err: err,
-		Message: fmt.Sprintf("feature view %q holds a row that can't be read; materialize it anew with --full", v.view.Name),
+		Message: fmt.Sprintf("feature view %q holds a row that can't be read; materialize it again with --full", v.view.Name),
 	}
 }

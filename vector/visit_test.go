@@ -151,7 +151,7 @@ func TestCorruptRows(t *testing.T) {
 		if err == nil {
 			err = b.Finish()
 		}
-		wantError(t, err, schema.Internal, "CORRUPT_ROW", `feature view "spend" holds a row that can't be read; materialize it anew with --full: `+want)
+		wantError(t, err, schema.Internal, "CORRUPT_ROW", `feature view "spend" holds a row that can't be read; materialize it again with --full: `+want)
 	}
 	f("a row of 0 bytes has no header", func([]byte) []byte { return nil })
 	f("a row of format 9", func(s []byte) []byte { s[0] = 9; return s })

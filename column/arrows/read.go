@@ -11,7 +11,7 @@ import (
 )
 
 // Read returns an array as a column. Its type is the nearest that there is to the
-// array's own; want is the type of an array that has none, of nulls only, or 0.
+// array's own; want is the type to give an array of nulls only, which has none, or 0.
 // Numbers and times of the same width alias the array.
 func Read(a arrow.Array, want schema.Type) (column.Column, error) {
 	if a, encoded := a.(*array.Dictionary); encoded {
@@ -128,7 +128,7 @@ func readTimestamp(a *array.Timestamp) (column.Column, error) {
 	return out, nil
 }
 
-// readList reads lists, whose elements of all rows are to lie end to end.
+// readList reads lists. In a column the elements of all rows lie end to end.
 func readList(a array.ListLike) (column.Column, error) {
 	starts, ends := make([]int, a.Len()), make([]uint32, a.Len())
 	total := uint32(0)
@@ -193,7 +193,7 @@ func nulls(t schema.Type, n int) column.Column {
 	return out
 }
 
-// Micros converts a time to microseconds and tells whether it fits.
+// Micros converts a time to microseconds and reports whether it fits.
 func Micros(t int64, unit arrow.TimeUnit) (int64, bool) {
 	switch unit {
 	case arrow.Second:

@@ -13,7 +13,7 @@ type kind struct {
 	arrow arrow.DataType
 	// buffers are those of the values of a column, or of the elements of its lists.
 	buffers func(c *column.Column) [][]byte
-	// append appends value i of a column whose type converts to this one.
+	// append appends value i of a column of a type that converts to this one.
 	append func(b array.Builder, c *column.Column, i int)
 }
 

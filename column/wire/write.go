@@ -7,7 +7,7 @@ import (
 )
 
 // Write returns the messages of columns, which alias their values and nothing else
-// of them. All of it lies in a few pieces of memory, whatever the number of columns.
+// of them. The number of allocations does not depend on the number of columns.
 func Write(columns []column.Column, name func(i int) string) []*larderv1.Column {
 	pointers, messages := make([]*larderv1.Column, len(columns)), make([]larderv1.Column, len(columns))
 	nulls, statuses := room(columns)
@@ -141,7 +141,7 @@ func (b *boxes) put(to *larderv1.Column, t schema.Type, from *column.Column) {
 	}
 }
 
-// Statuses returns statuses as those of messages, whose numbers are the same.
+// Statuses returns statuses as messages have them, with the same numbers.
 func Statuses(from []schema.Status) []larderv1.Status {
 	to := make([]larderv1.Status, len(from))
 	for i, s := range from {

@@ -10,7 +10,7 @@ type Table struct {
 
 // A Package is one folder's place.
 type Package struct {
-	Floor   int      // it may import lower floors only
+	Floor   int      // it may import lower floors, and on its own the folder that it lies in or those in it
 	Imports []string // packages of ours
 	All     bool     // instead of Imports: every package on a lower floor
 	// BlackBox holds test files to Imports too: they see the product from outside.

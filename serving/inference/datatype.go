@@ -60,7 +60,7 @@ func datatypeOf(e scoring.Elem) (datatype, bool) {
 	return datatypes[at], true
 }
 
-// elemOfType returns how a tensor carries a type of Larder's; 0 for lists, whose
+// elemOfType returns how a tensor carries a type of Larder's; 0 for lists, since their
 // rows differ in length.
 func elemOfType(t schema.Type) scoring.Elem {
 	switch t {

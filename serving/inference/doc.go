@@ -1,7 +1,7 @@
 // Package inference answers the Open Inference Protocol, version 2, over gRPC
 // (inference.GRPCInferenceService) and over REST (/v2/...): clients of KServe and
-// Triton call Larder without its own packages. docs/inference-protocol.md tells
-// callers what there is.
+// Triton call Larder without its own packages. docs/inference-protocol.md is
+// the reference for callers.
 //
 // # Promises
 //

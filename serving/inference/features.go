@@ -183,7 +183,7 @@ func outputOf(ans *serving.Answer, name string) scoring.Array {
 }
 
 // setColumn takes the values of a column. Where one is null, a float is NaN and
-// anything else a zero value: statuses tell.
+// anything else is a zero value; the statuses say which.
 func setColumn(a *scoring.Array, c *column.Column) {
 	le := binary.LittleEndian
 	a.Elem = elemOfType(c.Type)

@@ -84,7 +84,7 @@ func unpack(body []byte, packing string, most int) ([]byte, error) {
 		return nil, &schema.Error{Kind: schema.Invalid, Reason: "BAD_ENCODING", Message: "the body is not the " + packing + " that its Content-Encoding says", Err: err}
 	}
 	if len(out) > most {
-		return nil, schema.Errorf(schema.Exhausted, "MESSAGE_TOO_LARGE", "the body has more than %d bytes when it is unpacked, as many as may be; send fewer rows at once, or raise the limit", most)
+		return nil, schema.Errorf(schema.Exhausted, "MESSAGE_TOO_LARGE", "the body has more than %d bytes when unpacked (the limit); send fewer rows at once, or raise --max-message-bytes", most)
 	}
 	return out, nil
 }

@@ -30,7 +30,7 @@ func parseVersion(version string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(version, 10, 64)
 	if err != nil || n < 1 {
-		return 0, schema.Errorf(schema.Invalid, "BAD_VERSION", "%q is no version of a model; versions are whole numbers from 1, and an empty one is the one that serves", clip(version))
+		return 0, schema.Errorf(schema.Invalid, "BAD_VERSION", "%q is not a model version; write a whole number from 1, or leave it empty for the version that serves", clip(version))
 	}
 	return n, nil
 }
@@ -65,7 +65,7 @@ func (s *Server) infer(ctx context.Context, req *request) (*answer, error) {
 	}, nil
 }
 
-// readRequest reads a gRPC request, whose raw contents the result aliases.
+// readRequest reads a gRPC request. The result aliases its raw contents.
 func readRequest(req *inferencev2.ModelInferRequest) (*request, error) {
 	raw := req.GetRawInputContents()
 	if len(req.GetInputs()) > maxTensors || len(req.GetOutputs()) > maxTensors {

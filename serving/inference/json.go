@@ -86,7 +86,7 @@ func jsonFault(err error) error {
 	if errors.As(err, &wrong) {
 		return badJSON("%q of the request is a JSON %s, which doesn't fit there", wrong.Field, wrong.Value)
 	}
-	return badJSON(`the body is no JSON object such as {"inputs": [{"name": ..., "shape": [1], "datatype": "FP32", "data": [0.5]}]}`)
+	return badJSON(`the body is not a JSON object such as {"inputs": [{"name": ..., "shape": [1], "datatype": "FP32", "data": [0.5]}]}`)
 }
 
 // setData takes the elements of an array from JSON: a list, or lists of lists, row
@@ -111,7 +111,7 @@ func setData(a *scoring.Array, data []byte) error {
 		}
 		end := literalEnd(data)
 		if err := appendLiteral(a, data[:end]); err != nil {
-			return badInput("input %q: element %d is %s, which is no %s", clip(a.Name), had, clip(string(data[:end])), a.Elem)
+			return badInput("input %q: element %d is %s, which is not %s", clip(a.Name), had, clip(string(data[:end])), a.Elem)
 		}
 		data = data[end:]
 		had++

@@ -35,7 +35,7 @@ func checkRepository(name string) error {
 	if name == "" {
 		return nil
 	}
-	return schema.Errorf(schema.NotFound, "UNKNOWN_REPOSITORY", "there is no repository %q; models are in one, which has no name", clip(name))
+	return schema.Errorf(schema.NotFound, "UNKNOWN_REPOSITORY", "no repository %q; leave the name empty, since there is one repository, without a name", clip(name))
 }
 
 // RepositoryModelLoad does nothing for a model that there is: it is loaded, for a

@@ -23,7 +23,7 @@ type Options struct {
 	// Models runs those models over tensors. Required.
 	Models *scoring.InferSet
 
-	// Ready tells why requests can't be answered; nil says that they can. Defaults
+	// Ready returns why requests can't be answered; nil if they can. Defaults
 	// to nil always.
 	Ready func() error
 	// Version is what the server calls its own version.
@@ -62,27 +62,27 @@ func New(opts Options) *Server {
 	return &Server{opts: opts}
 }
 
-// ServerLive tells that the process answers.
+// ServerLive reports that the process answers.
 func (s *Server) ServerLive(context.Context, *inferencev2.ServerLiveRequest) (*inferencev2.ServerLiveResponse, error) {
 	return &inferencev2.ServerLiveResponse{Live: true}, nil
 }
 
-// ServerReady tells whether models can be asked.
+// ServerReady reports whether models can be asked.
 func (s *Server) ServerReady(context.Context, *inferencev2.ServerReadyRequest) (*inferencev2.ServerReadyResponse, error) {
 	return &inferencev2.ServerReadyResponse{Ready: s.opts.Ready() == nil}, nil
 }
 
-// ServerMetadata tells what the server is.
+// ServerMetadata describes the server.
 func (s *Server) ServerMetadata(context.Context, *inferencev2.ServerMetadataRequest) (*inferencev2.ServerMetadataResponse, error) {
 	return &inferencev2.ServerMetadataResponse{Name: serverName, Version: s.opts.Version, Extensions: extensions}, nil
 }
 
-// ModelReady tells whether a model can be asked: not one that there isn't.
+// ModelReady reports whether a model can be asked; one that does not exist can't.
 func (s *Server) ModelReady(_ context.Context, req *inferencev2.ModelReadyRequest) (*inferencev2.ModelReadyResponse, error) {
 	return &inferencev2.ModelReadyResponse{Ready: s.ready(req.GetName(), req.GetVersion()) == nil}, nil
 }
 
-// ModelMetadata tells the inputs and outputs of a model.
+// ModelMetadata describes the inputs and outputs of a model.
 func (s *Server) ModelMetadata(ctx context.Context, req *inferencev2.ModelMetadataRequest) (*inferencev2.ModelMetadataResponse, error) {
 	d, err := s.describe(ctx, req.GetName(), req.GetVersion())
 	if err != nil {
@@ -91,7 +91,7 @@ func (s *Server) ModelMetadata(ctx context.Context, req *inferencev2.ModelMetada
 	return d.metadata(), nil
 }
 
-// ModelConfig tells the same as Triton's clients want it.
+// ModelConfig describes them as Triton's clients want it.
 func (s *Server) ModelConfig(ctx context.Context, req *inferencev2.ModelConfigRequest) (*inferencev2.ModelConfigResponse, error) {
 	d, err := s.describe(ctx, req.GetName(), req.GetVersion())
 	if err != nil {

@@ -100,7 +100,7 @@ func boolByte(v bool) byte {
 	return 0
 }
 
-// hasTyped tells whether typed contents can hold an array.
+// hasTyped reports whether typed contents can hold an array.
 func hasTyped(a *scoring.Array) bool { return a.Elem != 10 && a.Elem != 16 } // FP16, BF16
 
 // typedOf returns an array as typed contents, which can hold it.

