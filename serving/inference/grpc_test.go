@@ -239,7 +239,7 @@ func TestGRPCRefuses(t *testing.T) {
 	type request = inferencev2.ModelInferRequest
 	f(codes.NotFound, `no model "rsik"; did you mean "risk"?`, func(r *request) { r.ModelName = "rsik" })
 	f(codes.NotFound, `has no version 3; it has 1, 2`, func(r *request) { r.ModelVersion = "3" })
-	f(codes.InvalidArgument, `"-1" is no version`, func(r *request) { r.ModelVersion = "-1" })
+	f(codes.InvalidArgument, `"-1" is not a model version`, func(r *request) { r.ModelVersion = "-1" })
 	f(codes.InvalidArgument, "names no model", func(r *request) { r.ModelName = "" })
 	f(codes.InvalidArgument, `the datatype "FP23"`, func(r *request) { r.Inputs[0].Datatype = "FP23" })
 	f(codes.InvalidArgument, "the request has float64", func(r *request) {

@@ -106,7 +106,7 @@ func TestInferRefuses(t *testing.T) {
 	x := func(datatype, shape, rest string) string {
 		return fmt.Sprintf(`{"inputs":[{"name":"x","datatype":%q,"shape":%s%s}]}`, datatype, shape, rest)
 	}
-	f(400, "no JSON object", `{`)
+	f(400, "not a JSON object", `{`)
 	f(400, `"inputs" of the request is a JSON number`, `{"inputs": 1}`)
 	f(400, "is missing", `{}`)
 	f(400, "neither a list of data", x("FP32", "[1,1]", ``))
