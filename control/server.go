@@ -15,6 +15,7 @@ import (
 	"larder/control/definitions"
 	"larder/control/models"
 	"larder/control/runs"
+	"larder/internal/background"
 	"larder/materialize"
 	"larder/monitor/featurelog"
 	"larder/schema"
@@ -107,11 +108,11 @@ func (s *Server) Parts() Parts { return s.parts }
 // follows the sources of model versions, until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return s.parts.Runs.Record(ctx) })
-	g.Go(func() error { return s.parts.Definitions.Sweep(ctx) })
-	g.Go(func() error { return s.parts.Checks.VerifyOnSchedule(ctx) })
-	g.Go(func() error { return s.parts.Models.Follow(ctx) })
-	g.Go(func() error { return s.parts.Definitions.SweepModels(ctx) })
-	g.Go(func() error { return s.parts.Checks.TakeFigures(ctx) })
+	for part, run := range map[string]func(context.Context) error{
+		"record of runs": s.parts.Runs.Record, "sweep of views": s.parts.Definitions.Sweep, "sweep of models": s.parts.Definitions.SweepModels,
+		"verification": s.parts.Checks.VerifyOnSchedule, "sources of models": s.parts.Models.Follow, "figures of models": s.parts.Checks.TakeFigures,
+	} {
+		g.Go(func() error { return background.Keep(ctx, s.Logger, part, run) })
+	}
 	return g.Wait()
 }

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
 
+	"larder/internal/background"
 	"larder/schema"
 	"larder/store"
 	"larder/store/record"
@@ -22,7 +22,12 @@ const (
 
 // execute runs a task to its end.
 func (r *Runner) execute(ctx context.Context, t *task) {
-	err := r.materialize(ctx, t)
+	err := background.Try(func() error { return r.materialize(ctx, t) })
+	var panicked *background.Panic
+	if errors.As(err, &panicked) {
+		r.Logger.Error("panic in a materialization", "view", t.run.View, "error", err)
+		err = fmt.Errorf("panic: %v", panicked.Value)
+	}
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		if err = cause; !errors.Is(cause, errCancelled) {
 			err = errStopping
@@ -44,14 +49,8 @@ func (r *Runner) execute(ctx context.Context, t *task) {
 	}
 }
 
-// materialize does the work of a run. A panic on the way is an error.
-func (r *Runner) materialize(ctx context.Context, t *task) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			r.Logger.Error("panic in a materialization", "view", t.run.View, "panic", p, "stack", string(debug.Stack()))
-			err = fmt.Errorf("panic: %v", p)
-		}
-	}()
+// materialize does the work of a run.
+func (r *Runner) materialize(ctx context.Context, t *task) error {
 	catalog := r.Catalog()
 	view, err := catalog.View(t.run.View)
 	if err != nil {

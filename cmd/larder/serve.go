@@ -252,10 +252,10 @@ func (n *node) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return shell.Serve(ctx, grpcListener) })
 	g.Go(func() error { return shell.ServeHTTP(ctx, httpListener, n.httpHandler()) })
-	g.Go(func() error { return n.registry.Run(ctx) })
+	g.Go(func() error { return background.Keep(ctx, n.log, "registry", n.registry.Run) })
 	g.Go(func() error { return n.online.Run(ctx) })
 	g.Go(func() error { return n.control.Run(ctx) })
-	g.Go(func() error { return n.traffic.Run(ctx) })
+	g.Go(func() error { return background.Keep(ctx, n.log, "guards of ramps", n.traffic.Run) })
 	if n.shadows != nil {
 		g.Go(func() error { return n.shadows.Run(ctx) })
 	}

@@ -6,13 +6,21 @@ import (
 	"runtime/debug"
 )
 
-// Try returns what work returns. A panic in work is returned as an error with
-// its stack: nobody above the goroutines of background work recovers, so a panic
-// there would end the process.
+// A Panic is the error that [Try] makes of a panic.
+type Panic struct {
+	Value any
+	Stack []byte
+}
+
+// Error returns the panic with its stack, for the log.
+func (p *Panic) Error() string { return fmt.Sprintf("panic: %v\n%s", p.Value, p.Stack) }
+
+// Try returns what work returns, or a [*Panic] if it panics. Background work needs it:
+// a panic that nothing recovers ends the process.
 func Try(work func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			err = &Panic{p, debug.Stack()}
 		}
 	}()
 	return work()

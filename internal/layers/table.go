@@ -57,7 +57,7 @@ var House = Table{
 		"store/offline":             {Floor: 3, Imports: []string{"column/arrows", "schema", "store/row"}},
 		"store/online":              {Floor: 3, Imports: []string{"internal/background", "schema", "store", "store/cache", "store/row"}},
 		"store/record":              {Floor: 3, Imports: []string{"schema", "store/row"}},
-		"store/registry":            {Floor: 3, Imports: []string{"internal/wholefile", "models/traffic", "schema"}},
+		"store/registry":            {Floor: 3, Imports: []string{"internal/background", "internal/wholefile", "models/traffic", "schema"}},
 		"store/storetest":           {Floor: 3, Imports: []string{"schema", "store", "store/row"}},
 		"vector":                    {Floor: 3, Imports: []string{"column", "schema", "store/row"}},
 
@@ -99,8 +99,8 @@ var House = Table{
 
 		"control": {Floor: 7, Imports: []string{
 			"api/larder/v1", "column/wire", "control/checks", "control/datasets", "control/definitions", "control/models", "control/runs",
-			"internal/arrowflight", "internal/grpcserver", "materialize", "models/experiment", "monitor/featurelog", "monitor/verify",
-			"schema", "schema/definitions", "scoring", "store/offline", "store/online", "store/registry", "training",
+			"internal/arrowflight", "internal/background", "internal/grpcserver", "materialize", "models/experiment", "monitor/featurelog",
+			"monitor/verify", "schema", "schema/definitions", "scoring", "store/offline", "store/online", "store/registry", "training",
 		}},
 
 		"bench": {Floor: 8, Imports: []string{

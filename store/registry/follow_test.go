@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -55,6 +56,11 @@ func TestACatalogThatIsRefused(t *testing.T) {
 	}
 	if st := n.State(); st.NewestVersion != 2 || !errors.Is(st.CatalogError, broken) || st.PostgresError != nil {
 		t.Errorf("state %+v", st)
+	}
+	n.setRefusal(errPanic)
+	eventually(t, "a panic", func() bool { return strings.Contains(fmt.Sprint(n.State().CatalogError), errPanic.Error()) })
+	if text := n.State().CatalogError.Error(); strings.Contains(text, "goroutine") || n.Catalog().Version != 1 {
+		t.Errorf("version %d is served, and %q shown", n.Catalog().Version, text)
 	}
 	n.setRefusal(nil)
 	eventually(t, "another try", func() bool { return n.Catalog().Version == 2 && n.State().CatalogError == nil })

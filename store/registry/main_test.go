@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -36,6 +37,9 @@ func (r *rows) SetNote(note string) error {
 	return nil
 }
 
+// errPanic as a refusal makes Prepare panic.
+var errPanic = errors.New("a nil pointer somewhere")
+
 // A node is a registry as a server has one.
 type node struct {
 	*registry.Registry
@@ -66,6 +70,9 @@ func newNode(t testing.TB, dsn, dir string, stored *rows) (*node, error) {
 		Prepare: func(_ context.Context, c *schema.Catalog) (func(), error) {
 			n.mu.Lock()
 			defer n.mu.Unlock()
+			if errors.Is(n.refuse, errPanic) {
+				panic(errPanic)
+			}
 			return func() {
 				n.mu.Lock()
 				defer n.mu.Unlock()

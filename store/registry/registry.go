@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"larder/internal/background"
 	"larder/schema"
 )
 
@@ -261,7 +262,16 @@ func (r *Registry) advance(ctx context.Context, newest int64) error {
 
 // publish swaps c in and keeps it, once Prepare has taken it.
 func (r *Registry) publish(ctx context.Context, c *schema.Catalog) error {
-	publish, err := r.opts.Prepare(ctx, c)
+	var publish func()
+	err := background.Try(func() (err error) { // definitions that make it panic are refused like others that can't be served
+		publish, err = r.opts.Prepare(ctx, c)
+		return err
+	})
+	var panicked *background.Panic
+	if errors.As(err, &panicked) {
+		r.opts.Logger.Error("preparing a catalog panicked", "version", c.Version, "error", err)
+		return fmt.Errorf("preparing it panicked (%v); the log has the stack", panicked.Value)
+	}
 	if err != nil {
 		return err
 	}
