@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/column"
+	"larder/column/wire"
 	"larder/schema"
 )
 
@@ -162,7 +164,7 @@ func typedColumn(name, text string, fields []*larderv1.Field) (*larderv1.Column,
 	if t.IsList() {
 		return nil, usageError(fmt.Sprintf("%s is %s, which the command line can't express; use gRPC or HTTP", name, t))
 	}
-	column := &larderv1.Column{Name: name}
+	values := column.Column{Type: t}
 	for _, word := range strings.Split(text, ",") {
 		raw := json.RawMessage(word)
 		if t == schema.String || t == schema.Bytes || t == schema.Timestamp || t.IsFloat() && !isNumber(word) {
@@ -174,9 +176,9 @@ func typedColumn(name, text string, fields []*larderv1.Field) (*larderv1.Column,
 		if err != nil {
 			return nil, usageError(fmt.Sprintf("%s: %v", name, err))
 		}
-		appendValue(column, t, v)
+		values.AppendValue(v)
 	}
-	return column, nil
+	return wire.Write([]column.Column{values}, func(int) string { return name })[0], nil
 }
 
 func isNumber(word string) bool { return json.Valid([]byte(word)) }
