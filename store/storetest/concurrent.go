@@ -11,7 +11,7 @@ import (
 	"larder/store"
 )
 
-const raceKeys, raceRounds = 200, 60
+const raceKeys, raceRounds = 200, 25
 
 // A race is readers beside a writer of each of two views.
 type race struct {
@@ -37,7 +37,7 @@ func testReadersNeverGoBack(p *place) {
 	for view := range 2 {
 		writers.Go(func() { fail(r.write(ctx, uint32(view))) })
 	}
-	for seed := range uint64(3) {
+	for seed := range uint64(2) {
 		others.Go(func() {
 			rng := rand.New(rand.NewPCG(seed, 0))
 			for ctx.Err() == nil {
