@@ -130,7 +130,7 @@ func TestRefusedHTTPRequests(t *testing.T) {
 	f(features, `{"entities": {"customer_id": [1]}}`, 400, "NO_FEATURES", `the request names neither a feature_service nor features; write "feature_service": "NAME"`)
 	f(features, `{"feature_service": "words", "features": ["spend:mean"]}`, 400, "NO_FEATURES", "the request names both a feature_service and features; say one of them")
 	f(features, `{"feature_service": "word"}`, 404, "UNKNOWN_FEATURE_SERVICE", `no feature service "word"; did you mean "words"?`)
-	f(features, string(make([]byte, 100_000)), 413, "MESSAGE_TOO_LARGE", "the request has more than 65536 bytes, as many as may be; send fewer rows at once, or raise the limit")
+	f(features, string(make([]byte, 100_000)), 413, "MESSAGE_TOO_LARGE", "the request is larger than 65536 bytes; send fewer rows at once, or raise --max-message-bytes")
 }
 
 // 2^53+1 is where floats begin to skip integers.
