@@ -75,7 +75,7 @@ func TestApplyOfAFolderKeepsPushedVersions(t *testing.T) {
 	s.models(0, []string{"push", "spend", filepath.Join(m.dir, "third.onnx")}, "version 3")
 	for _, command := range []string{"plan", "apply"} {
 		stdout, stderr, code := s.client(command, m.dir)
-		if code != 0 || !strings.Contains(stdout, "No changes.") || !strings.Contains(stdout, "note: model spend keeps what this folder does not have: version 3 (push)") {
+		if code != 0 || !strings.Contains(stdout, "No changes.") || !strings.Contains(stdout, "note: model spend keeps versions that this folder does not have: 3 (push)") {
 			t.Errorf("larder %s: exit code %d\n%s%s", command, code, stdout, stderr)
 		}
 	}
