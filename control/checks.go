@@ -31,8 +31,8 @@ func (s *Server) Verify(req *larderv1.VerifyRequest, stream grpc.ServerStreaming
 	return stream.Send(verificationMessages(all))
 }
 
-// progressDue returns what tells, from time to time, that a client is to hear of
-// the progress.
+// progressDue returns a function that reports whether it is time to send the client
+// another progress message.
 func progressDue() func() bool {
 	told := time.Now()
 	return func() bool {
@@ -80,7 +80,7 @@ func (s *Server) JoinLabels(ctx context.Context, req *larderv1.JoinLabelsRequest
 	return &larderv1.JoinLabelsResponse{Labels: labels}, nil
 }
 
-// GetExperiment compares versions of a model by what became of what they scored.
+// GetExperiment compares versions of a model by the labels of the rows they scored.
 func (s *Server) GetExperiment(req *larderv1.GetExperimentRequest, stream grpc.ServerStreamingServer[larderv1.GetExperimentResponse]) error {
 	due := progressDue()
 	asked := checks.ExperimentRequest{

@@ -7,7 +7,7 @@ import (
 	"larder/store/registry"
 )
 
-// GetDataset answers the manifest of a training set.
+// GetDataset returns the manifest of a training set.
 func (s *Server) GetDataset(ctx context.Context, req *larderv1.GetDatasetRequest) (*larderv1.GetDatasetResponse, error) {
 	d, err := s.parts.Datasets.Dataset(ctx, req.GetId())
 	if err != nil {
@@ -16,7 +16,7 @@ func (s *Server) GetDataset(ctx context.Context, req *larderv1.GetDatasetRequest
 	return &larderv1.GetDatasetResponse{Dataset: datasetMessage(d)}, nil
 }
 
-// ListDatasets answers the newest training sets.
+// ListDatasets returns the newest training sets.
 func (s *Server) ListDatasets(ctx context.Context, req *larderv1.ListDatasetsRequest) (*larderv1.ListDatasetsResponse, error) {
 	all, err := s.parts.Datasets.Datasets(ctx, listLimit(req.GetLimit()))
 	if err != nil {
@@ -35,7 +35,7 @@ func datasetMessage(d registry.Dataset) *larderv1.Dataset {
 	}
 }
 
-// listLimit returns how many of a list to answer, of how many were asked for.
+// listLimit returns how many elements of a list to return when asked were requested.
 func listLimit(asked int32) int {
 	const usual, most = 50, 1000
 	if asked <= 0 {

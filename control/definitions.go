@@ -9,7 +9,7 @@ import (
 	files "larder/schema/definitions"
 )
 
-// Plan answers what applying definitions would change.
+// Plan returns what applying definitions would change.
 func (s *Server) Plan(ctx context.Context, req *larderv1.PlanRequest) (*larderv1.PlanResponse, error) {
 	defs, err := readDefinitions(req.GetDefinitions(), req.GetFiles())
 	if err != nil {
@@ -46,7 +46,7 @@ func (s *Server) apply(ctx context.Context, req *larderv1.ApplyRequest) (*defini
 	return s.parts.Definitions.Apply(ctx, defs, req.GetBaseVersion(), req.GetAppliedBy())
 }
 
-// readDefinitions reads definitions as they were sent: as files or as JSON.
+// readDefinitions reads definitions that were sent as files or as JSON.
 func readDefinitions(raw []byte, sent *larderv1.DefinitionFiles) (*schema.Definitions, error) {
 	if sent == nil {
 		return definitions.ReadJSON(raw)
@@ -58,7 +58,7 @@ func readDefinitions(raw []byte, sent *larderv1.DefinitionFiles) (*schema.Defini
 	return definitions.ReadFiles(all, sent.GetModels())
 }
 
-// ListVersions answers the newest versions of the definitions.
+// ListVersions returns the newest versions of the definitions.
 func (s *Server) ListVersions(ctx context.Context, req *larderv1.ListVersionsRequest) (*larderv1.ListVersionsResponse, error) {
 	versions, err := s.parts.Definitions.Versions(ctx, listLimit(req.GetLimit()))
 	if err != nil {

@@ -55,7 +55,7 @@ func TestFaultsOfFilesHaveTheirPlace(t *testing.T) {
 	f(&larderv1.DefinitionFiles{}, "no file *.yaml")
 	f(definitionsOf(strings.Repeat("- x\n", 4000), nil), "defs/all.yaml:1:")
 	_, err := n.Plan(ctx(), &larderv1.PlanRequest{Files: definitionsOf("entities: ["+strings.Repeat("{nome: x}, ", 900)+"]", nil)})
-	refused(t, err, schema.Invalid, "BAD_DEFINITIONS", "more; mend these first")
+	refused(t, err, schema.Invalid, "BAD_DEFINITIONS", "more; fix these first")
 	if len(err.Error()) > 8<<10 {
 		t.Errorf("an error of %d bytes", len(err.Error()))
 	}

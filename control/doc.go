@@ -7,6 +7,6 @@
 //	Parts.Datasets      training sets, rows of views
 //	Parts.Checks        verify, experiments, labels
 //
-// The parts know no transport, so that others can call them. The control plane
-// serves no features; package serving does, and neither knows the other.
+// The parts don't depend on a transport, so other code can call them. The control
+// plane doesn't serve features. Package serving does, and neither imports the other.
 package control

@@ -17,8 +17,8 @@ import (
 	"larder/schema"
 )
 
-// A Flight answers Arrow Flight, so that whatever speaks it reads training sets
-// and the rows of views with nothing of Larder's installed:
+// A Flight is the Arrow Flight service. Any Arrow Flight client can use it to read
+// training sets and the rows of views, without installing anything from Larder:
 //
 //	DoExchange      a spine in, its training set out; the descriptor's command is
 //	                a SetCommand in JSON
@@ -29,7 +29,7 @@ import (
 type Flight struct {
 	flight.BaseFlightServer
 	sets    *datasets.Builder
-	message int // how many bytes one may have
+	message int // the most bytes of a message
 }
 
 // Flight returns the Arrow Flight service of s.
@@ -40,12 +40,12 @@ func (s *Server) Flight() *Flight {
 // Register adds the service to a server.
 func (f *Flight) Register(r grpc.ServiceRegistrar) { flightv1.RegisterFlightServiceServer(r, f) }
 
-// A message is what the application metadata of a Flight message holds, as JSON.
+// A message is the application metadata of a Flight message, in JSON.
 type message struct {
 	Progress *progress       `json:"progress,omitempty"`
 	Manifest json.RawMessage `json:"manifest,omitempty"` // the last message of a training set
 	Warnings []string        `json:"warnings,omitempty"`
-	BadRows  map[string]int  `json:"bad_rows,omitempty"` // the last message of a view's rows: how many were left out, by reason
+	BadRows  map[string]int  `json:"bad_rows,omitempty"` // the last message of a view's rows: how many rows were left out, by reason
 }
 
 type progress struct {
@@ -68,16 +68,16 @@ func readCommand(raw []byte, into any, example string) error {
 	err := strict.Decode(into)
 	if err == nil {
 		if _, extra := strict.Token(); !errors.Is(extra, io.EOF) {
-			err = errors.New("there is more after it")
+			err = errors.New("unexpected data after the JSON value")
 		}
 	}
 	if err != nil {
-		return schema.Errorf(schema.Invalid, "BAD_COMMAND", "the command can't be read: %v; write it as JSON, as in %s", err, example)
+		return schema.Errorf(schema.Invalid, "BAD_COMMAND", "cannot parse the command: %v; write it as JSON, for example %s", err, example)
 	}
 	return nil
 }
 
-// streamError tells what a client sent wrong from what went wrong otherwise.
+// streamError separates faults in what the client sent from other errors.
 func streamError(ctx context.Context, err error) error {
 	var said *schema.Error
 	_, isStatus := status.FromError(err)
@@ -87,5 +87,5 @@ func streamError(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	}
-	return &schema.Error{Kind: schema.Invalid, Reason: "BAD_ARROW_STREAM", Message: "what was sent is no Arrow stream that can be read", Err: fmt.Errorf("arrow flight: %w", err)}
+	return &schema.Error{Kind: schema.Invalid, Reason: "BAD_ARROW_STREAM", Message: "cannot read the request as an Arrow IPC stream; send record batches in the Arrow IPC format", Err: fmt.Errorf("arrow flight: %w", err)}
 }

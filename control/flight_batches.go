@@ -10,7 +10,7 @@ import (
 	"larder/schema"
 )
 
-// A batchWriter writes record batches in messages that a client can take.
+// A batchWriter writes record batches in messages no larger than a client accepts.
 type batchWriter struct {
 	*arrowflight.Writer
 	message int // the most bytes of a message
@@ -23,7 +23,7 @@ func newBatchWriter(stream flight.DataStreamWriter, columns *arrow.Schema, messa
 func (w *batchWriter) writeBatch(rec arrow.Record) error {
 	err := w.WriteBatch(rec)
 	if errors.Is(err, arrowflight.ErrRowTooLarge) {
-		return schema.Errorf(schema.Exhausted, "ROW_TOO_LARGE", "a row takes more than the %d bytes that a message may have; leave large columns out, or start the server with larger --max-message-bytes", w.message)
+		return schema.Errorf(schema.Exhausted, "ROW_TOO_LARGE", "a row is larger than a message may be (limit %d bytes); leave out large columns, or raise --max-message-bytes on the server", w.message)
 	}
 	return err
 }

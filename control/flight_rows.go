@@ -14,8 +14,8 @@ import (
 	"larder/schema"
 )
 
-// A RowsCommand asks for the source rows of a feature view whose event time is
-// in [From, To], as far as they have arrived. They come in no order.
+// A RowsCommand requests the source rows of a feature view with an event time in
+// [From, To] that have arrived by now. The rows come in no particular order.
 type RowsCommand struct {
 	View string     `json:"view"`
 	From *time.Time `json:"from,omitempty"` // RFC 3339; absent: the beginning
@@ -24,7 +24,7 @@ type RowsCommand struct {
 
 const exampleRows = `{"view": "customer_spend", "from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z"}`
 
-// GetFlightInfo answers the schema of a view's rows, and the ticket that gets them.
+// GetFlightInfo returns the schema of a view's rows and the ticket that reads them.
 func (f *Flight) GetFlightInfo(ctx context.Context, d *flight.FlightDescriptor) (*flight.FlightInfo, error) {
 	if len(d.GetCmd()) == 0 && len(d.GetPath()) == 1 {
 		raw, err := json.Marshal(RowsCommand{View: d.GetPath()[0]})
@@ -50,8 +50,8 @@ func (f *Flight) GetFlightInfo(ctx context.Context, d *flight.FlightDescriptor) 
 	}, nil
 }
 
-// DoGet answers the rows of a view. Rows that materialization would skip as bad
-// are left out; the last message, which has no batch, counts them.
+// DoGet returns the rows of a view. It leaves out rows that materialization would
+// skip as bad. The last message has no batch; it counts the rows that were left out.
 func (f *Flight) DoGet(ticket *flight.Ticket, stream flight.FlightService_DoGetServer) error {
 	reading, err := f.reading(stream.Context(), ticket.GetTicket())
 	if err != nil {
@@ -90,7 +90,7 @@ func (f *Flight) DoGet(ticket *flight.Ticket, stream flight.FlightService_DoGetS
 	return last.write(out)
 }
 
-// reading reads a command, whose caller may read the rows.
+// reading parses a command and checks that its caller may read the rows.
 func (f *Flight) reading(ctx context.Context, raw []byte) (*datasets.Reading, error) {
 	if err := f.sets.HasHistory(); err != nil {
 		return nil, err

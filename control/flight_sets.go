@@ -11,24 +11,24 @@ import (
 	"larder/training"
 )
 
-// A SetCommand asks for the training set of a spine.
+// A SetCommand requests the training set of a spine.
 type SetCommand struct {
-	// Service is the feature service whose features the set has.
+	// Service is the feature service that lists the features of the set.
 	Service string `json:"service"`
-	// AsOf is ingest_time, which it is when empty, or event_time.
+	// AsOf is ingest_time or event_time. Defaults to ingest_time.
 	AsOf training.AsOf `json:"as_of,omitempty"`
-	// EventTimeColumn is the spine's column of times; event_time when empty.
+	// EventTimeColumn is the spine's column of times. Defaults to event_time.
 	EventTimeColumn string `json:"event_time_column,omitempty"`
 }
 
 const exampleSet = `{"service": "fraud_v1", "as_of": "ingest_time", "event_time_column": "event_time"}`
 
-// DoExchange reads a spine and answers its training set, batch by batch as both
-// come, in the spine's order. Messages without a batch tell the progress; the
-// last one has the manifest.
+// DoExchange reads a spine and sends back its training set, batch by batch, in the
+// spine's order. Messages without a batch report the progress. The last message has
+// the manifest.
 //
-// A client must read while it writes: what isn't read holds up what is built, and
-// that in turn what is read.
+// A client must read while it writes. If it doesn't, the server stops building the
+// set, and then stops reading the spine.
 func (f *Flight) DoExchange(stream flight.FlightService_DoExchangeServer) error {
 	leave, err := f.sets.Enter()
 	if err != nil {
@@ -55,7 +55,7 @@ func (f *Flight) exchange(stream flight.FlightService_DoExchangeServer) error {
 	set, err := f.sets.Set(spine.Schema(), datasets.Request{
 		Service: command.Service, AsOf: command.AsOf, EventTimeColumn: command.EventTimeColumn,
 		Progress: func(p training.Progress) {
-			_ = message{Progress: &progress{p.Rows, p.Of}}.write(out) // a client that is gone fails the next batch
+			_ = message{Progress: &progress{p.Rows, p.Of}}.write(out) // if the client is gone, the next batch fails
 		},
 	})
 	if err != nil {

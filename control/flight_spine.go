@@ -12,9 +12,9 @@ import (
 	"larder/training"
 )
 
-// spineMiB bounds what is held of a spine that a client sends: one batch of it,
-// since a few compressed bytes may claim to be any number, and the rows that
-// package training puts together.
+// spineMiB bounds the memory for a client's spine: for one batch, because a few
+// compressed bytes can unpack to any size, and for the rows that package training
+// collects.
 const spineMiB = 256
 
 // A spineReader reads a spine batch by batch, in bounded memory.
@@ -34,13 +34,13 @@ func newSpineReader(stream flight.DataStreamReader) (*spineReader, error) {
 	return &spineReader{Reader: in, memory: memory}, err
 }
 
-// Next reads the next batch, and tells whether there is one.
+// Next reads the next batch and reports whether there is one.
 func (r *spineReader) Next() bool {
 	r.memory.left = spineMiB << 20
 	return r.err == nil && r.Reader.Next() && r.hold()
 }
 
-// hold takes a batch into account.
+// hold adds a batch to the rows that are held.
 func (r *spineReader) hold() bool {
 	rec := r.Record()
 	b := batchSize{rows: rec.NumRows()}
@@ -54,13 +54,13 @@ func (r *spineReader) hold() bool {
 		r.recent = r.recent[1:]
 	}
 	if len(r.recent) > 1 && r.held.bytes > spineMiB<<20 {
-		r.err = schema.Errorf(schema.Exhausted, "SPINE_ROWS_TOO_LARGE", "%d rows of the spine, one after the other, take more than %d MiB; leave large columns out, and join them to the set by an id", r.held.rows, spineMiB)
+		r.err = schema.Errorf(schema.Exhausted, "SPINE_ROWS_TOO_LARGE", "%d consecutive rows of the spine take more than %d MiB; leave out large columns, and join them to the training set by an id", r.held.rows, spineMiB)
 	}
 	return r.err == nil
 }
 
-// dataBytes returns the size of the values of a column. A dictionary, which
-// batches share, is none of them.
+// dataBytes returns the size of the values of a column. It doesn't count a
+// dictionary, because batches share it.
 func dataBytes(data arrow.ArrayData) int64 {
 	sum := int64(0)
 	for _, b := range data.Buffers() {
@@ -74,7 +74,7 @@ func dataBytes(data arrow.ArrayData) int64 {
 	return sum
 }
 
-// Err returns why reading ended before the end.
+// Err returns why reading stopped before the end.
 func (r *spineReader) Err() error {
 	if r.err != nil {
 		return r.err
@@ -87,8 +87,8 @@ func (r *spineReader) Err() error {
 	return err
 }
 
-// An allowance is for so many bytes. The reader of Arrow streams turns the panic
-// of one that is used up into an error.
+// An allowance is an allocator with a limit in bytes. Beyond the limit it panics, and
+// the reader of Arrow streams turns the panic into an error.
 type allowance struct {
 	memory.Allocator
 	left int

@@ -114,7 +114,7 @@ func must(t testing.TB, err error) {
 
 func second[T any](_ T, err error) error { return err }
 
-// refused checks that an error is what a caller is told, with all of these words.
+// refused checks the kind and reason of an error, and that it has all of these words.
 func refused(t testing.TB, err error, kind schema.Kind, reason string, words ...string) {
 	t.Helper()
 	var said *schema.Error

@@ -19,7 +19,7 @@ import (
 func (s *Server) PutModel(stream grpc.ClientStreamingServer[larderv1.PutModelRequest, larderv1.PutModelResponse]) error {
 	first, err := stream.Recv()
 	if errors.Is(err, io.EOF) {
-		return schema.Errorf(schema.Invalid, "NO_MODEL", "no model file was sent")
+		return schema.Errorf(schema.Invalid, "NO_MODEL", "the request has no model file; send the file in chunks")
 	}
 	if err != nil {
 		return err
@@ -46,7 +46,7 @@ func (s *Server) PutModel(stream grpc.ClientStreamingServer[larderv1.PutModelReq
 	return stream.SendAndClose(&larderv1.PutModelResponse{})
 }
 
-// HasModels answers which model files the registry lacks.
+// HasModels returns which model files the registry lacks.
 func (s *Server) HasModels(ctx context.Context, req *larderv1.HasModelsRequest) (*larderv1.HasModelsResponse, error) {
 	missing, err := s.parts.Models.Missing(ctx, req.GetSha256())
 	if err != nil {
@@ -82,7 +82,7 @@ func (s *Server) PushModel(ctx context.Context, req *larderv1.PushModelRequest) 
 	return out, nil
 }
 
-// ListModels answers the models of the catalog that serves.
+// ListModels returns the models of the catalog that serves.
 func (s *Server) ListModels(ctx context.Context, req *larderv1.ListModelsRequest) (*larderv1.ListModelsResponse, error) {
 	all, err := s.parts.Models.Statuses(ctx, req.GetModel())
 	if err != nil {
@@ -129,7 +129,7 @@ func versionMessage(v models.VersionStatus) *larderv1.ModelVersionStatus {
 	return out
 }
 
-// addRunning says what scores a model that is loaded.
+// addRunning adds how a loaded model runs.
 func addRunning(out *larderv1.ModelVersionStatus, m *scoring.Model) {
 	provider, skipped := m.Provider()
 	out.Engine, out.Provider = m.Engine(), provider

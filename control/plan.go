@@ -7,7 +7,7 @@ import (
 	"larder/schema"
 )
 
-// GetPlan answers what a request must bring and what it reads, with all types.
+// GetPlan returns what a request must send and what it reads, with all types.
 func (s *Server) GetPlan(_ context.Context, req *larderv1.GetPlanRequest) (*larderv1.GetPlanResponse, error) {
 	catalog := s.Registry.Catalog()
 	plan, err := planOf(catalog, req)

@@ -18,7 +18,7 @@ func (n *node) push(req *larderv1.PushModelRequest) *larderv1.PushModelResponse 
 	return answer
 }
 
-// served tells the version of m that answers, and its versions.
+// served returns the version of m that serves, and all its versions.
 func (n *node) served(name string) string {
 	n.t.Helper()
 	list, err := n.ListModels(ctx(), &larderv1.ListModelsRequest{})
@@ -85,7 +85,7 @@ func TestPushesThatAreRefused(t *testing.T) {
 	}
 	f(&larderv1.PushModelRequest{Model: "m", Sha256: "../../etc/passwd", FeatureService: "both"}, schema.FailedPrecondition, "MODEL_FILE_MISSING", "PutModel")
 	f(&larderv1.PushModelRequest{Model: "m", Sha256: sum(network(9)), FeatureService: "both"}, schema.FailedPrecondition, "MODEL_FILE_MISSING")
-	f(&larderv1.PushModelRequest{Model: "m", Sha256: file}, schema.Invalid, "NO_FEATURE_SERVICE", `no model "m" yet`)
+	f(&larderv1.PushModelRequest{Model: "m", Sha256: file}, schema.Invalid, "NO_FEATURE_SERVICE", `"m"`)
 	f(&larderv1.PushModelRequest{Model: "m", Sha256: file, FeatureService: "bath"}, schema.Invalid, "BAD_DEFINITIONS", "bath", "both")
 	f(&larderv1.PushModelRequest{Model: "9", Sha256: file, FeatureService: "both"}, schema.Invalid, "BAD_DEFINITIONS", `"9"`)
 	f(&larderv1.PushModelRequest{Model: "m", Sha256: file, FeatureService: "both", Dataset: "none"}, schema.NotFound, "UNKNOWN_DATASET")
@@ -95,7 +95,7 @@ func TestPushesThatAreRefused(t *testing.T) {
 	f(&larderv1.PushModelRequest{Model: "m", Sha256: n.store(network(2)), FeatureService: "turned"}, schema.Invalid, "OTHER_FEATURE_SERVICE", `"both"`, `"turned"`)
 }
 
-// TestPushesAtOnceAllLand: nobody's version is lost, nor given twice.
+// TestPushesAtOnceAllLand: no version is lost, and no number is given twice.
 func TestPushesAtOnceAllLand(t *testing.T) {
 	n := start(t)
 	n.mustApply(definitionsOf(base, nil))

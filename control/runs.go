@@ -10,11 +10,11 @@ import (
 	"larder/control/runs"
 )
 
-// progressInterval is how often a waiting client hears of what it waits for.
+// progressInterval is how often a waiting client gets a progress message.
 const progressInterval = 250 * time.Millisecond
 
-// Materialize starts a run for each view and, unless told not to wait, streams
-// their state until all have ended. Runs go on when the client goes away.
+// Materialize starts a run for each view. Unless the request says not to wait, it
+// streams their state until all have ended. Runs continue when the client goes away.
 func (s *Server) Materialize(req *larderv1.MaterializeRequest, stream grpc.ServerStreamingServer[larderv1.MaterializeResponse]) error {
 	ids, err := s.parts.Runs.Start(runs.Request{Views: req.GetFeatureViews(), Full: req.GetFull(), From: req.From, To: req.To})
 	if err != nil {
@@ -45,7 +45,7 @@ func runMessages(all []runs.Run) (messages []*larderv1.Run) {
 	return messages
 }
 
-// GetRun answers one run.
+// GetRun returns one run.
 func (s *Server) GetRun(ctx context.Context, req *larderv1.GetRunRequest) (*larderv1.GetRunResponse, error) {
 	run, err := s.parts.Runs.Run(ctx, req.GetId())
 	if err != nil {
@@ -54,7 +54,7 @@ func (s *Server) GetRun(ctx context.Context, req *larderv1.GetRunRequest) (*lard
 	return &larderv1.GetRunResponse{Run: run.Message()}, nil
 }
 
-// CancelRun ends a run of this server and answers once it has ended.
+// CancelRun cancels a run of this server and returns it when it has ended.
 func (s *Server) CancelRun(ctx context.Context, req *larderv1.CancelRunRequest) (*larderv1.CancelRunResponse, error) {
 	run, err := s.parts.Runs.Cancel(ctx, req.GetId())
 	if err != nil {

@@ -25,36 +25,36 @@ import (
 	"larder/store/registry"
 )
 
-// Options configure a Server. All are required, but for what says otherwise.
+// Options configure a Server. Every field is required unless its comment says otherwise.
 type Options struct {
 	Registry *registry.Registry
 	Offline  *offline.Store // nil on a server without Postgres
-	History  *offline.Store // for training sets, so that these don't take the connections of others; nil on a server without Postgres
+	History  *offline.Store // a separate pool of connections for training sets; nil on a server without Postgres
 	Online   *online.Store
 	Runner   *materialize.Runner // nil on a server without Postgres
 	Models   *scoring.Set
-	// Model returns the model of a plan of the catalog that serves, and what gives it
-	// back; nil where it is not loaded.
+	// Model returns the model of a plan of the catalog that serves, and a function that
+	// releases it. The model is nil when it is not loaded.
 	Model   func(*schema.Plan) (m *scoring.Model, release func())
-	Name    string // under which runs are recorded
+	Name    string // the server's name in the record of runs
 	Version string // of the program
 	DataDir string
 
-	MaxMessageBytes int // that a message of gRPC may have; defaults to 16 MiB
+	MaxMessageBytes int // the largest gRPC message; defaults to 16 MiB
 
 	VerifyEvery  time.Duration // how often views are verified; 0: only when asked
-	VerifySample int           // how many keys of each then
+	VerifySample int           // how many keys of each view are verified then
 
-	Sources models.Sources // of model versions; none when empty
+	Sources models.Sources // where model versions come from; may be empty
 
 	FeatureLog *featurelog.Log // nil when nothing is logged
 
 	Logger     *slog.Logger          // defaults to slog.Default()
-	Registerer prometheus.Registerer // defaults to one that nobody reads
+	Registerer prometheus.Registerer // defaults to a new, unused registry
 }
 
-// Parts are what the RPCs call, for whoever has no need of messages. All are safe
-// for concurrent use.
+// Parts are what the RPCs call. Code in this process can call them without messages.
+// All are safe for concurrent use.
 type Parts struct {
 	Definitions *definitions.Editor
 	Models      *models.Editor
@@ -63,7 +63,7 @@ type Parts struct {
 	Checks      *checks.Checker
 }
 
-// A Server answers larder.v1.ControlService. It is safe for concurrent use.
+// A Server implements larder.v1.ControlService. It is safe for concurrent use.
 type Server struct {
 	larderv1.UnimplementedControlServiceServer
 	Options
@@ -100,12 +100,13 @@ func newParts(opts Options) Parts {
 	}
 }
 
-// Parts returns what the RPCs call.
+// Parts returns the parts that the RPCs call.
 func (s *Server) Parts() Parts { return s.parts }
 
-// Run records runs in Postgres, frees the rows of views and the model files that
-// are gone, verifies views and takes the figures of models when it is time to, and
-// follows the sources of model versions, until ctx ends.
+// Run does the background work of the control plane until ctx ends: it records runs
+// in Postgres, deletes the rows of removed views and unused model files, verifies views
+// and updates the metrics of models on schedule, and follows the sources of model
+// versions.
 func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for part, run := range map[string]func(context.Context) error{

@@ -9,8 +9,8 @@ import (
 	"larder/schema"
 )
 
-// GetStatus answers how this server and each of its views stand. It answers
-// without Postgres too; what only Postgres knows is then missing.
+// GetStatus returns the state of this server and of each of its views. It works
+// without Postgres too, but leaves out what only Postgres has.
 func (s *Server) GetStatus(ctx context.Context, _ *larderv1.GetStatusRequest) (*larderv1.GetStatusResponse, error) {
 	catalog, state, now := s.Registry.Catalog(), s.Registry.State(), time.Now().UnixMicro()
 	out := &larderv1.GetStatusResponse{

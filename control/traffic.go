@@ -9,7 +9,7 @@ import (
 	"larder/schema"
 )
 
-// PromoteModel makes a version the one that answers.
+// PromoteModel serves one version of a model.
 func (s *Server) PromoteModel(ctx context.Context, req *larderv1.PromoteModelRequest) (*larderv1.PromoteModelResponse, error) {
 	done, err := s.parts.Models.Promote(ctx, req.GetModel(), req.GetModelVersion(), req.GetAppliedBy())
 	if err != nil {
@@ -18,7 +18,7 @@ func (s *Server) PromoteModel(ctx context.Context, req *larderv1.PromoteModelReq
 	return &larderv1.PromoteModelResponse{Version: done.Version, Changes: changeMessages(done.Changes)}, nil
 }
 
-// RetireModel takes a version that does nothing out of the definitions.
+// RetireModel removes an unused version from the definitions.
 func (s *Server) RetireModel(ctx context.Context, req *larderv1.RetireModelRequest) (*larderv1.RetireModelResponse, error) {
 	done, err := s.parts.Models.Retire(ctx, req.GetModel(), req.GetModelVersion(), req.GetAppliedBy())
 	if err != nil {
@@ -27,7 +27,7 @@ func (s *Server) RetireModel(ctx context.Context, req *larderv1.RetireModelReque
 	return &larderv1.RetireModelResponse{Version: done.Version, Changes: changeMessages(done.Changes)}, nil
 }
 
-// RollbackModel brings back what answered before.
+// RollbackModel restores the version or the traffic that was served before.
 func (s *Server) RollbackModel(ctx context.Context, req *larderv1.RollbackModelRequest) (*larderv1.RollbackModelResponse, error) {
 	done, err := s.parts.Models.Rollback(ctx, req.GetModel(), req.GetAppliedBy())
 	if err != nil {
@@ -38,7 +38,7 @@ func (s *Server) RollbackModel(ctx context.Context, req *larderv1.RollbackModelR
 	}, nil
 }
 
-// SetTraffic shares what is asked of a model among its versions.
+// SetTraffic splits the requests for a model among its versions.
 func (s *Server) SetTraffic(ctx context.Context, req *larderv1.SetTrafficRequest) (*larderv1.SetTrafficResponse, error) {
 	t := models.Traffic{SplitBy: req.GetSplitBy(), Salt: req.GetSalt()}
 	for _, w := range req.GetWeights() {
@@ -68,7 +68,7 @@ func (s *Server) ResumeRamp(ctx context.Context, req *larderv1.ResumeRampRequest
 	return &larderv1.ResumeRampResponse{}, nil
 }
 
-// splitMessage is nil when one version answers.
+// splitMessage returns nil when one version answers all requests.
 func splitMessage(status models.Status) *larderv1.TrafficStatus {
 	m, split := status.Model, status.Split
 	if split == nil {

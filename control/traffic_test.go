@@ -22,7 +22,7 @@ func weights(text string) (all []*larderv1.VersionWeight) {
 	return all
 }
 
-// traffic tells how the traffic of m stands.
+// traffic returns the traffic of m as text.
 func (n *node) traffic() string {
 	n.t.Helper()
 	list, err := n.ListModels(ctx(), &larderv1.ListModelsRequest{Model: "m"})

@@ -10,7 +10,7 @@ import (
 	"larder/scoring"
 )
 
-// ScoreVectors scores vectors as they are.
+// ScoreVectors scores the vectors in the request, without reading features.
 func (s *Server) ScoreVectors(ctx context.Context, req *larderv1.ScoreVectorsRequest) (*larderv1.ScoreVectorsResponse, error) {
 	plan, err := s.Registry.Catalog().ModelPlan(req.GetModel(), req.GetModelVersion())
 	if err != nil {
@@ -19,7 +19,7 @@ func (s *Server) ScoreVectors(ctx context.Context, req *larderv1.ScoreVectorsReq
 	model, release := s.Model(plan)
 	defer release()
 	if model == nil {
-		return nil, schema.Errorf(schema.Unavailable, "MODEL_NOT_LOADED", "model %q is not loaded, for the definitions have changed; ask again", req.GetModel())
+		return nil, schema.Errorf(schema.Unavailable, "MODEL_NOT_LOADED", "model %q is not loaded yet, because the definitions have just changed; retry", req.GetModel())
 	}
 	columns := map[string]*larderv1.Column{}
 	for _, c := range req.GetVector() {
@@ -40,15 +40,15 @@ func (s *Server) ScoreVectors(ctx context.Context, req *larderv1.ScoreVectorsReq
 	return out, nil
 }
 
-// vectors are what is to be scored, run by run.
+// vectors are the vectors to score, run by run.
 type vectors struct {
 	plan    *schema.Plan
 	model   *scoring.Model
-	columns []*larderv1.Column // of each feature; nil where none was sent
+	columns []*larderv1.Column // one per feature; nil for a feature that was not sent
 	scored  int
 }
 
-// score scores the next rows, and says how long the model took.
+// score scores the next rows and returns how long the model took.
 func (v *vectors) score(ctx context.Context, rows int) ([]float64, time.Duration, error) {
 	run, err := v.model.Acquire(rows)
 	if err != nil {
@@ -91,7 +91,7 @@ func (v *vectors) fillDense(tensor []float32, first, rows int) error {
 	return nil
 }
 
-// fillInput fills input i of a run with rows of what was sent, from row first on.
+// fillInput fills input i of a run with rows of the request, starting at row first.
 func (v *vectors) fillInput(run *scoring.Run, i int, in scoring.Input, first int) error {
 	from, to := wire.Column(v.columns[in.Feature]), run.Input(i)
 	if from.Type != to.Type || from.Len() < first+to.Len() {
@@ -104,6 +104,6 @@ func (v *vectors) fillInput(run *scoring.Run, i int, in scoring.Input, first int
 }
 
 func (v *vectors) short(feature int, want string) error {
-	return schema.Errorf(schema.Invalid, "BAD_VECTOR", "model %q is fed %s of %s; send one for each of %d rows",
+	return schema.Errorf(schema.Invalid, "BAD_VECTOR", "model %q needs %s of %s; send one for each of %d rows",
 		v.plan.Model.Name, want, v.plan.Features[feature].Name, v.scored)
 }

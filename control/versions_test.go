@@ -117,7 +117,7 @@ func TestAFolderKeepsWhatWasPushed(t *testing.T) {
 	plan, err := n.Plan(ctx(), &larderv1.PlanRequest{Files: definitionsOf(text, files)})
 	must(t, err)
 	notes := strings.Join(plan.GetNotes(), "\n")
-	if len(plan.GetChanges()) != 0 || !strings.Contains(notes, "model m keeps what this folder does not have: version 2 (push)") || !strings.Contains(notes, "model other keeps") {
+	if len(plan.GetChanges()) != 0 || !strings.Contains(notes, "model m keeps versions that this folder does not have: 2 (push)") || !strings.Contains(notes, "model other keeps") {
 		t.Errorf("changes %v; notes %q", plan.GetChanges(), notes)
 	}
 	n.mustApply(definitionsOf(text, files))
@@ -131,7 +131,7 @@ func TestAFolderKeepsWhatWasPushed(t *testing.T) {
 
 	clash := strings.Replace(text, "versions: [", "serve: 1, versions: [{version: 2, onnx: models/m-1.onnx}, ", 1)
 	_, err = n.plan(definitionsOf(clash, files))
-	refused(t, err, schema.FailedPrecondition, "VERSION_TAKEN", "version 2 came by push", "another number")
+	refused(t, err, schema.FailedPrecondition, "VERSION_TAKEN", "version 2", "push", "another number")
 	without := strings.Replace(strings.Replace(text, "- {name: both", "- {name: renamed", 1), "feature_service: both", "feature_service: renamed", 1)
 	_, err = n.plan(definitionsOf(without, files))
 	refused(t, err, schema.Invalid, "BAD_DEFINITIONS", `no feature service "both"`, "model other keeps")
@@ -141,7 +141,7 @@ func (n *node) plan(files *larderv1.DefinitionFiles) (*larderv1.PlanResponse, er
 	return n.Plan(ctx(), &larderv1.PlanRequest{Files: files})
 }
 
-// TestWhoBroughtAVersion: what larder models show tells of each version.
+// TestWhoBroughtAVersion: what larder models show prints for each version.
 func TestWhoBroughtAVersion(t *testing.T) {
 	n := pushedThree(t)
 	n.push(&larderv1.PushModelRequest{Model: "m", Sha256: n.store(network(4)), AppliedBy: "bob", Metrics: map[string]float64{"auc": 0.9}, Tags: map[string]string{"team": "risk"}})

@@ -248,7 +248,7 @@ func TestSpinesThatAreTooLarge(t *testing.T) {
 		}
 	}
 	f("a batch of the spine takes more than 256 MiB; send smaller batches", courierSpine{text: math.MaxUint16}, 1, 5000, ipc.WithZstd())
-	f("rows of the spine, one after the other, take more than 256 MiB", courierSpine{text: 14 << 20}, 20, 1)
+	f("consecutive rows of the spine take more than 256 MiB", courierSpine{text: 14 << 20}, 20, 1)
 	if rows, err := s.exchange(t.Context(), courierSpine{text: 1 << 20}, 1, 20, ipc.WithZstd()); err != nil || rows != 20 {
 		t.Errorf("%d rows, %v", rows, err)
 	}

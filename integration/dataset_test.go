@@ -245,8 +245,8 @@ func TestFlightRows(t *testing.T) {
 	}
 	refused(`{"view": "stast"}`, `no feature view "stast"; did you mean "stats"?`)
 	refused(`{"view": "stats", "form": "2026-01-02T00:00:00Z"}`, `unknown field "form"`)
-	refused(`{"view": "stats"} 7`, "there is more after it")
-	refused(`hello`, `write it as JSON, as in {"view": `)
+	refused(`{"view": "stats"} 7`, "unexpected data after the JSON value")
+	refused(`hello`, `write it as JSON, for example {"view": `)
 	refused(`{"view": "stats", "from": "2026-01-02T00:00:00Z", "to": "2026-01-01T00:00:00Z"}`, "the window ends before it begins")
 }
 
@@ -275,7 +275,7 @@ func TestFlightStreamsThatAreNone(t *testing.T) {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
-	const none = "what was sent is no Arrow stream that can be read"
+	const none = "cannot read the request as an Arrow IPC stream"
 	f(none, &flight.FlightData{FlightDescriptor: command, DataHeader: []byte("no flatbuffer at all, but some bytes")})
 	f(none, &flight.FlightData{FlightDescriptor: command, DataHeader: bytes.Repeat([]byte{0xff}, 64)})
 	f(none, &flight.FlightData{FlightDescriptor: command, DataHeader: make([]byte, 64)})
@@ -283,7 +283,7 @@ func TestFlightStreamsThatAreNone(t *testing.T) {
 	whole := spineMessages(t, command)
 	cut := &flight.FlightData{DataHeader: whole[1].GetDataHeader(), DataBody: whole[1].GetDataBody()[:8]}
 	f("", whole[0], cut)
-	f("the command can't be read", &flight.FlightData{FlightDescriptor: &flight.FlightDescriptor{Cmd: []byte("late")}, DataHeader: whole[0].GetDataHeader()})
+	f("cannot parse the command", &flight.FlightData{FlightDescriptor: &flight.FlightDescriptor{Cmd: []byte("late")}, DataHeader: whole[0].GetDataHeader()})
 	if _, stderr, code := s.client("status"); code != 0 {
 		t.Errorf("the server is gone: %s", stderr)
 	}

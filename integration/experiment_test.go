@@ -107,7 +107,7 @@ func TestExperiment(t *testing.T) {
 	exec(`INSERT INTO outcomes SELECT request_id, n, user_id, known_at, written_at + interval '1 microsecond', user_id = 1, NOT fraud, loss FROM outcomes WHERE user_id IN (1, 2)`)
 	exec(`INSERT INTO outcomes VALUES ('nobody', 0, 9999, now(), now(), false, true, 1), (NULL, 0, NULL, now(), now(), false, true, 1)`)
 	text := b.experiment(0, "spend")
-	wantWords(t, text, "model spend by AUC", "a unit is one user_id; 1603 labels were read, 1 of them match no logged row", "1 rows of source \"outcomes\" are no labels, the first because of null_key",
+	wantWords(t, text, "model spend by AUC", "a unit is one user_id; 1603 labels were read, 1 of them match no logged row", "skipped 1 rows of source \"outcomes\" that are not labels; the first has null_key",
 		"shares of the units: as expected", "version 2 is worse than version 1: auc is lower by 0.5", "version 3 does exactly as version 1 by auc")
 	if again := a.experiment(0, "spend"); sansTime(again) != sansTime(text) {
 		t.Errorf("one server says\n%s\nanother\n%s", text, again)
@@ -121,7 +121,7 @@ func TestExperiment(t *testing.T) {
 		t.Errorf("%d rows with labels; the shadow: %v", labelled, shadow)
 	}
 	wantWords(t, a.experiment(1, "spend", "--metric", "f1"), `no metric "f1"; there are auc, log_loss`)
-	wantWords(t, a.experiment(1, "spend", "--control", "3"), "version 3 has no part in the traffic")
+	wantWords(t, a.experiment(1, "spend", "--control", "3"), "version 3 is not in the traffic")
 	wantWords(t, a.experiment(1, "spned"), `no model "spned"; did you mean "spend"?`)
 
 	// The labels of the definition serve models compare too, on the rows that b logged.

@@ -56,7 +56,7 @@ func TestModelsArePushedUnderLoad(t *testing.T) {
 	s.models(0, []string{"promote", "spend", "2"}, "version 2 at once")
 	await(7)
 	s.models(1, []string{"retire", "spend", "2"}, "serves; promote another", "VERSION_IN_USE")
-	s.models(0, []string{"retire", "spend", "1"}, "requests that ask for it are refused")
+	s.models(0, []string{"retire", "spend", "1"}, "requests that name it are refused")
 	await(8)
 	s.models(0, []string{"show", "spend"}, "version 2 serves", "auc=0.87", "team=risk", "push")
 	s.models(0, nil, "spend", "serves")
@@ -75,7 +75,7 @@ func TestApplyOfAFolderKeepsPushedVersions(t *testing.T) {
 	s.models(0, []string{"push", "spend", filepath.Join(m.dir, "third.onnx")}, "version 3")
 	for _, command := range []string{"plan", "apply"} {
 		stdout, stderr, code := s.client(command, m.dir)
-		if code != 0 || !strings.Contains(stdout, "No changes.") || !strings.Contains(stdout, "note: model spend keeps what this folder does not have: version 3 (push)") {
+		if code != 0 || !strings.Contains(stdout, "No changes.") || !strings.Contains(stdout, "note: model spend keeps versions that this folder does not have: 3 (push)") {
 			t.Errorf("larder %s: exit code %d\n%s%s", command, code, stdout, stderr)
 		}
 	}

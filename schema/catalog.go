@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// A Catalog is one version of the definitions, compiled: every reference
-// resolved and every plan made. It is immutable and safe for concurrent use.
+// A Catalog is one compiled version of the definitions: every reference is resolved
+// and every plan is made. It is immutable and safe for concurrent use.
 type Catalog struct {
 	Version     int64       // counts up from 1 with every apply; 0 before the first
 	Fingerprint string      // hex SHA-256 of the definitions' JSON; equal definitions have equal ones
@@ -24,17 +24,17 @@ type Catalog struct {
 	models   map[string]*servedModel
 }
 
-// A View is a feature view with all that it refers to.
+// A View is a feature view with everything that it refers to.
 type View struct {
 	*FeatureView
 	ID      uint32     // in the online store
 	Layouts [][]Column // of stored rows; the last is the view's own
 	Keys    []JoinKey  // of all its entities, in order
 	Origin  *Source    // what FeatureView.Source names
-	Catalog *Catalog   // that this view is of
+	Catalog *Catalog   // the catalog of this view
 }
 
-// Layout returns the number of the layout that new rows are written in.
+// Layout returns the number of the layout of new rows.
 func (v *View) Layout() int { return len(v.Layouts) - 1 }
 
 // NeverExpires is the TTL, in microseconds, of a view without one.
@@ -54,9 +54,9 @@ type servedModel struct {
 	versions map[int64]*Plan
 }
 
-// Compile checks definitions and compiles them. The catalog keeps defs; the
-// caller must not change them afterwards. storage must have been evolved for
-// these definitions.
+// Compile checks definitions and compiles them. The catalog keeps defs; the caller
+// must not change them afterwards. storage must come from [Evolve] for these
+// definitions.
 func Compile(version int64, defs *Definitions, storage Storage) (*Catalog, error) {
 	if err := defs.Validate(); err != nil {
 		return nil, err
@@ -112,7 +112,7 @@ func (c *Catalog) compileViews() error {
 		fv := &d.FeatureViews[i]
 		stored := c.Storage.view(fv.Name)
 		if stored == nil || len(stored.Layouts) == 0 || len(stored.Layouts[len(stored.Layouts)-1]) != len(fv.Features) {
-			return Errorf(Internal, "BAD_STORAGE", "feature view %q: its storage was not evolved for these definitions", fv.Name)
+			return Errorf(Internal, "BAD_STORAGE", "feature view %q: Evolve was not called for these definitions", fv.Name)
 		}
 		v := &View{FeatureView: fv, ID: stored.ID, Layouts: stored.Layouts, Origin: sources[fv.Source], Catalog: c}
 		for _, name := range fv.Entities {
@@ -125,7 +125,7 @@ func (c *Catalog) compileViews() error {
 
 func (c *Catalog) compileModel(m *Model) error {
 	if m.Splits() && !c.services[m.FeatureService].takes(m.SplitBy) {
-		return Errorf(Invalid, "SPLIT_BY_UNREAD", "model %q is split by %q, which no expression that feature service %q uses reads; add it to the request of the service", m.Name, m.SplitBy, m.FeatureService)
+		return Errorf(Invalid, "SPLIT_BY_UNREAD", "model %q is split by %q, but no expression in feature service %q reads it; add it to the request of the service", m.Name, m.SplitBy, m.FeatureService)
 	}
 	sm := &servedModel{model: m, serve: m.Served(), versions: map[int64]*Plan{}}
 	for i := range m.Versions {
@@ -137,13 +137,13 @@ func (c *Catalog) compileModel(m *Model) error {
 	return nil
 }
 
-// takes tells whether requests for a plan bring a join key or value of a name.
+// takes reports whether requests for a plan send a join key or value with this name.
 func (p *Plan) takes(name string) bool {
 	return slices.ContainsFunc(p.Keys, func(k JoinKey) bool { return k.Name == name }) ||
 		slices.ContainsFunc(p.Request, func(f Feature) bool { return f.Name == name })
 }
 
-// View returns the view of a name.
+// View returns the view with the given name.
 func (c *Catalog) View(name string) (*View, error) {
 	if v := c.views[name]; v != nil {
 		return v, nil
@@ -178,8 +178,8 @@ func (c *Catalog) ServicePlans() []*Plan {
 	return all
 }
 
-// ModelPlan returns the plan of a model's version; version 0 is the one it serves,
-// which is the control when several do.
+// ModelPlan returns the plan of a model's version. Version 0 means the one that it
+// serves; if several serve, the control.
 func (c *Catalog) ModelPlan(name string, version int64) (*Plan, error) {
 	m := c.models[name]
 	if m == nil {
@@ -192,7 +192,7 @@ func (c *Catalog) ModelPlan(name string, version int64) (*Plan, error) {
 		return p, nil
 	}
 	if len(m.model.Versions) == 0 {
-		return nil, Errorf(NotFound, "UNKNOWN_MODEL_VERSION", "model %q has no version yet; its alias %q in MLflow brings one, and larder models show %[1]s says what is amiss", name, m.model.MLflow.Alias)
+		return nil, Errorf(NotFound, "UNKNOWN_MODEL_VERSION", "model %q has no version yet; it waits for its alias %q in MLflow; larder models show %[1]s shows why", name, m.model.MLflow.Alias)
 	}
 	have := make([]string, len(m.model.Versions))
 	for i, v := range m.model.Versions {
@@ -214,20 +214,20 @@ func (c *Catalog) ModelPlans() []*Plan {
 	return all
 }
 
-// Serves tells whether a plan's version is the one its model serves.
+// Serves reports whether a plan's version is the one that its model serves.
 func (c *Catalog) Serves(p *Plan) bool {
 	m := c.models[p.Model.Name]
 	return m != nil && m.serve == p.ModelVersion.Version
 }
 
-// FeaturesPlan compiles a plan for an ad-hoc list of references, VIEW:FEATURE
-// or VIEW:*. It is not kept; callers that see one list often may keep it.
+// FeaturesPlan compiles a plan for an ad-hoc list of references, VIEW:FEATURE or
+// VIEW:*. The catalog doesn't keep it; a caller that uses one list often may.
 func (c *Catalog) FeaturesPlan(refs []string) (*Plan, error) {
 	if len(refs) == 0 {
-		return nil, Errorf(Invalid, "NO_FEATURES", "no features asked for; name a feature service, or features as VIEW:FEATURE")
+		return nil, Errorf(Invalid, "NO_FEATURES", "the request names no features; name a feature service, or features as VIEW:FEATURE")
 	}
 	if len(refs) > MaxFeatures {
-		return nil, Errorf(Invalid, "TOO_MANY_FEATURES", "%d features asked for; at most %d fit", len(refs), MaxFeatures)
+		return nil, Errorf(Invalid, "TOO_MANY_FEATURES", "the request names %d features; ask for at most %d", len(refs), MaxFeatures)
 	}
 	return c.plan(refs, nil)
 }

@@ -5,10 +5,10 @@ type Change struct {
 	Action Action
 	Noun   string // as in "feature view"
 	Name   string
-	Field  string // as in features.txn_count_7d.type; empty when the whole is added or removed
+	Field  string // as in features.txn_count_7d.type; empty when a whole definition is added or removed
 	Before string // JSON; empty when there was none
 	After  string // JSON; empty when there is none
-	Effect string // what it means for rows that are stored; empty when nothing
+	Effect string // what it means for stored rows and for requests; empty when nothing
 }
 
 // An Action is what a change does.

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Definitions is all that a team declares, in the order it was read. Its JSON
-// form has the keys of the YAML files.
+// Definitions holds everything that a team declares, in the order of the files. Its
+// JSON form has the keys of the YAML files.
 type Definitions struct {
 	Entities        []Entity         `json:"entities,omitempty"`
 	Sources         []Source         `json:"sources,omitempty"`
@@ -34,7 +34,7 @@ type JoinKey struct {
 // A Source is a Postgres table or query with an event time.
 type Source struct {
 	Name  string `json:"name"`
-	Table string `json:"table,omitempty"` // this or Query
+	Table string `json:"table,omitempty"` // either Table or Query
 	Query string `json:"query,omitempty"`
 
 	// TimestampField is the column of the event time: when a fact was true.
@@ -42,18 +42,18 @@ type Source struct {
 	// CreatedTimestampColumn is the column of the ingest time: when the row
 	// arrived. Empty when the source has none.
 	CreatedTimestampColumn string `json:"created_timestamp_column,omitempty"`
-	// TimeZone is the IANA zone of time columns that carry none. Empty refuses
-	// such columns.
+	// TimeZone is the IANA zone of time columns without a zone. If it is empty, such
+	// columns are refused.
 	TimeZone string `json:"time_zone,omitempty"`
 	// DeletedColumn is a boolean column; a true there is a tombstone.
 	DeletedColumn string `json:"deleted_column,omitempty"`
 
-	// Lateness is how far behind the watermark an incremental run looks again:
-	// how late rows arrive, or with an ingest time how long the transactions
+	// Lateness is how far behind the watermark an incremental run reads again. Without
+	// an ingest time it is how late rows arrive; with one, how long the transactions
 	// that write them take. Nil means 1m with an ingest time, else 0.
 	Lateness *Duration `json:"lateness,omitempty"`
 
-	OnBadRow    OnBadRow `json:"on_bad_row,omitempty"`    // what a bad row does to its run; empty means skip
+	OnBadRow    OnBadRow `json:"on_bad_row,omitempty"`    // what a run does with a bad row; empty means skip
 	MaxBadShare *float64 `json:"max_bad_share,omitempty"` // share of a run's rows that skip tolerates, 0 to 1; nil means 0.01
 
 	Description string            `json:"description,omitempty"`
@@ -61,23 +61,23 @@ type Source struct {
 	Tags        map[string]string `json:"tags,omitempty"`
 }
 
-// OnBadRow says what a row that can't be stored does to its run.
+// OnBadRow says what a run does with a row that can't be stored.
 type OnBadRow string
 
-// What a bad row may do.
+// The values of OnBadRow.
 const (
 	SkipBadRow OnBadRow = "skip" // count it, and go on until MaxBadShare
-	FailBadRow OnBadRow = "fail" // fail the run at the first
+	FailBadRow OnBadRow = "fail" // fail the run at the first bad row
 )
 
-// A FeatureView is a named set of features of one entity or of a combination
-// of entities, from one source.
+// A FeatureView is a named set of features of one entity, or of a combination of
+// entities, from one source.
 type FeatureView struct {
 	Name        string            `json:"name"`
-	Entities    []string          `json:"entities"` // whose join keys, in this order, select a row
+	Entities    []string          `json:"entities"` // their join keys, in this order, select a row
 	Source      string            `json:"source"`
 	TTL         Duration          `json:"ttl,omitempty"`      // age past which a row counts as missing; 0 means never
-	Schedule    Duration          `json:"schedule,omitempty"` // how often to materialize; 0 means only when asked
+	Schedule    Duration          `json:"schedule,omitempty"` // how often to materialize; 0 means only on request
 	Features    []Feature         `json:"features"`
 	Description string            `json:"description,omitempty"`
 	Owner       string            `json:"owner,omitempty"`
@@ -88,7 +88,7 @@ type FeatureView struct {
 type Feature struct {
 	Name string `json:"name"`
 	Type Type   `json:"type"`
-	// Default is what any status but PRESENT yields, in the Go form of
+	// Default is the value for every status except PRESENT, in the Go form of
 	// [ParseValue]; nil means null.
 	Default     any               `json:"default,omitempty"`
 	Description string            `json:"description,omitempty"`
@@ -130,10 +130,10 @@ func (f Feature) MarshalJSON() ([]byte, error) {
 	return json.Marshal(v)
 }
 
-// An OnDemandView holds features that are computed when they are asked for.
+// An OnDemandView holds features that are computed on request.
 type OnDemandView struct {
 	Name        string            `json:"name"`
-	Request     []Feature         `json:"request,omitempty"` // values that must come with the request
+	Request     []Feature         `json:"request,omitempty"` // values that every request must send
 	Sources     []string          `json:"sources,omitempty"` // the feature views and on-demand views that it reads
 	Features    []OnDemandFeature `json:"features"`
 	Description string            `json:"description,omitempty"`
@@ -146,7 +146,7 @@ type OnDemandFeature struct {
 	Name string `json:"name"`
 	Type Type   `json:"type"`
 	Expr string `json:"expr"` // in CEL; see docs/expressions.md
-	// Default is what a null yields, in the Go form of [ParseValue]; nil means
+	// Default replaces a null result, in the Go form of [ParseValue]; nil means
 	// null.
 	Default     any               `json:"default,omitempty"`
 	Description string            `json:"description,omitempty"`
@@ -157,8 +157,8 @@ type OnDemandFeature struct {
 // order is a contract.
 type FeatureService struct {
 	Name string `json:"name"`
-	// Request declares values that come with the request and go to the model as
-	// they are; Features names them request:NAME.
+	// Request declares values that the request sends and the model gets unchanged.
+	// Features names them request:NAME.
 	Request []Feature `json:"request,omitempty"`
 	// Features are references: VIEW:FEATURE, VIEW:* for all of a view in its
 	// order, request:NAME.
@@ -168,39 +168,39 @@ type FeatureService struct {
 	Tags        map[string]string `json:"tags,omitempty"`
 }
 
-// A Model is a scorer of one feature service, in versions.
+// A Model scores the features of one feature service. It has versions.
 type Model struct {
 	Name           string            `json:"name"`
 	FeatureService string            `json:"feature_service"`
 	Versions       []ModelVersion    `json:"versions,omitempty"`
-	MLflow         *MLflowAlias      `json:"mlflow,omitempty"`     // where versions come from besides; nil: nowhere
-	Serve          int64             `json:"serve,omitempty"`      // the version that answers; 0 means the only one
+	MLflow         *MLflowAlias      `json:"mlflow,omitempty"`     // another place that versions come from; nil: none
+	Serve          int64             `json:"serve,omitempty"`      // the version that serves; 0 means the only one
 	OnMissing      OnMissing         `json:"on_missing,omitempty"` // empty means default
-	Log            *ModelLog         `json:"log,omitempty"`        // nil: nothing is logged
-	Traffic        []VersionWeight   `json:"traffic,omitempty"`    // instead of Serve, several versions answer; the first is the control
+	Log            *ModelLog         `json:"log,omitempty"`        // nil: no requests are logged
+	Traffic        []VersionWeight   `json:"traffic,omitempty"`    // replaces Serve when several versions serve; the first is the control
 	SplitBy        string            `json:"split_by,omitempty"`   // with Traffic: a join key or request value
-	Salt           string            `json:"salt,omitempty"`       // what is hashed before it; empty means the name
-	Shadow         []int64           `json:"shadow,omitempty"`     // versions that score what is logged, and answer nobody
+	Salt           string            `json:"salt,omitempty"`       // hashed before the value of SplitBy; empty means the model's name
+	Shadow         []int64           `json:"shadow,omitempty"`     // versions that score logged requests; their scores are not returned
 	Ramp           *Ramp             `json:"ramp,omitempty"`
-	Labels         *Labels           `json:"labels,omitempty"`    // what became of what was scored; nil: nobody says
+	Labels         *Labels           `json:"labels,omitempty"`    // what later turned out to be true; nil: no labels
 	Limits         *ModelLimits      `json:"limits,omitempty"`    // nil: the defaults
 	Batching       *Batching         `json:"batching,omitempty"`  // nil: each request is scored by itself
-	Providers      []Provider        `json:"providers,omitempty"` // the first that is there runs the model; none means cpu
+	Providers      []Provider        `json:"providers,omitempty"` // the first available one runs the model; empty means cpu
 	Description    string            `json:"description,omitempty"`
 	Owner          string            `json:"owner,omitempty"`
 	Tags           map[string]string `json:"tags,omitempty"`
 }
 
-// A ModelLog says which requests of a model are logged, with the vectors that it
-// saw, on servers that keep a feature log.
+// A ModelLog says which requests of a model are logged, with the vectors that the
+// model got, on servers that keep a feature log.
 type ModelLog struct {
-	Rate float64 `json:"rate"` // share of the requests, over 0 and up to 1
+	Rate float64 `json:"rate"` // share of the requests, above 0 and at most 1
 }
 
-// OnMissing says what a value that is not present does to a score.
+// OnMissing says what happens when a model's input value is not present.
 type OnMissing string
 
-// What a missing value may do.
+// The values of OnMissing.
 const (
 	DefaultOnMissing OnMissing = "default" // the feature's default or null goes to the model
 	FailOnMissing    OnMissing = "fail"    // the request fails, naming the feature and the key
@@ -209,20 +209,20 @@ const (
 // A ModelVersion is one trained model file.
 type ModelVersion struct {
 	Version int64 `json:"version"`
-	// ONNX is the path of the file below the definitions folder; empty when the
-	// registry has the file already, under its SHA256.
+	// ONNX is the path of the file below the definitions folder. It is empty when the
+	// registry already has the file under its SHA256.
 	ONNX   string `json:"onnx,omitempty"`
 	SHA256 string `json:"sha256"` // of the file, in hex
-	// Output names the output tensor that holds the score, and Column the column
-	// of it, from 0. Empty and nil choose the sensible one; apply prints it.
+	// Output names the output tensor that holds the score. Column is the column of it,
+	// from 0. If they are empty and nil, Larder chooses them and apply prints the choice.
 	Output string `json:"output,omitempty"`
 	Column *int   `json:"column,omitempty"`
-	// Dataset is the id of the training set that the model was trained on; empty
-	// when nobody said.
+	// Dataset is the id of the training set that the model was trained on; empty when
+	// unknown.
 	Dataset string `json:"dataset,omitempty"`
-	// Metrics and Tags are what whoever brought the version says of it.
+	// Metrics and Tags describe the version; whoever added it sets them.
 	Metrics map[string]float64 `json:"metrics,omitempty"`
 	Tags    map[string]string  `json:"tags,omitempty"`
-	// From is how the version came, unless by a folder of definitions.
+	// From is how the version was added; empty for a folder of definitions.
 	From VersionOrigin `json:"from,omitempty"`
 }

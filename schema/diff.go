@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// Diff returns what turns before into after, field by field: noun by noun, in
-// the order of after, what is removed last. storage is how the views of before
-// are stored; it tells which rows can still be read.
+// Diff returns the changes that turn before into after, field by field. They are
+// grouped by noun, in the order of after, with removals last. storage is how the views
+// of before are stored; it shows which stored rows can still be read.
 //
-// Definitions of one noun have no order among them, so moving one is no change.
+// The order of definitions of one noun doesn't matter, so moving one is not a change.
 func Diff(before, after *Definitions, storage Storage) []Change {
 	d := differ{after: after, storage: storage, services: map[string]*FeatureService{}, anew: map[string]bool{}}
 	next := storage.Evolve(after)
@@ -38,7 +38,7 @@ type differ struct {
 	after    *Definitions
 	storage  Storage
 	services map[string]*FeatureService // of before
-	anew     map[string]bool            // views of both whose stored rows can't be read any more
+	anew     map[string]bool            // views in both; their stored rows can't be read any more
 	changes  []Change
 }
 
@@ -103,8 +103,8 @@ func diffLeaf(path []string, before, after reflect.Value, add func(Change, []str
 	add(c, path)
 }
 
-// leafJSON returns the JSON of a field's value; none for the zero value, which
-// the definitions leave out.
+// leafJSON returns the JSON of a field's value. It returns "" for the zero value,
+// which the definitions leave out.
 func leafJSON(v reflect.Value) string {
 	if v.IsZero() {
 		return ""
@@ -140,8 +140,8 @@ func diffMap(path []string, before, after reflect.Value, add func(Change, []stri
 	}
 }
 
-// elementName returns how elements of a list are told apart: by their name,
-// their version, or themselves. Nil when the type is in no such list.
+// elementName returns a function that identifies the elements of a list: by their
+// name, by their version, or by their value. It returns nil for other types.
 func elementName(t reflect.Type) func(reflect.Value) string {
 	switch {
 	case t.Kind() == reflect.String:
@@ -156,12 +156,12 @@ func elementName(t reflect.Type) func(reflect.Value) string {
 	return nil
 }
 
-// diffList reports what came, what went, what changed in what stayed, and when
-// what stayed is in another order, the two orders.
+// diffList reports which elements were added, removed and changed. If the elements
+// that stayed are in another order, it reports both orders.
 func diffList(path []string, before, after reflect.Value, add func(Change, []string)) {
 	name := elementName(before.Type().Elem())
 	old, stayed := map[string]reflect.Value{}, map[string]bool{}
-	var order [2][]string // of what stayed
+	var order [2][]string // of the elements that stayed
 	for _, v := range before.Seq2() {
 		old[name(v)] = v
 	}
@@ -191,8 +191,8 @@ func diffList(path []string, before, after reflect.Value, add func(Change, []str
 	}
 }
 
-// wildcards reports the services that list VIEW:* and whose vectors change
-// because the view does.
+// wildcards reports the services that list VIEW:* of a changed view, so that their
+// vectors change too.
 func (d *differ) wildcards(before *Definitions) {
 	for i := range d.after.FeatureServices {
 		s := &d.after.FeatureServices[i]

@@ -30,7 +30,7 @@ func TestDiff(t *testing.T) {
 		}
 	}
 	const (
-		reread  = "larder materialize --full spend reads all again"
+		reread  = "larder materialize --full spend reads all rows again"
 		retrain = "the vector changes: models trained on the old one must be retrained"
 	)
 	f(nil)
@@ -45,7 +45,7 @@ func TestDiff(t *testing.T) {
 	f([]string{"~ feature view spend features.n.default: 0 -> 7 (answers change at once)"}, `"default": 0`, `"default": 7`)
 	f([]string{"- feature view spend features.n.default: 0 ->  (answers change at once)"}, `, "default": 0`, "")
 	f([]string{"+ feature view spend features.n.description:  -> \"count\""}, `, "default": 0`, `, "default": 0, "description": "count"`)
-	f([]string{"~ feature view spend features.n.type: \"int64\" -> \"int32\" (the view is materialized anew: NOT_FOUND until then)"}, `"n", "type": "int64"`, `"n", "type": "int32"`)
+	f([]string{"~ feature view spend features.n.type: \"int64\" -> \"int32\" (the view is materialized again from scratch: NOT_FOUND until then)"}, `"n", "type": "int64"`, `"n", "type": "int32"`)
 	f([]string{
 		`+ feature view spend features.most:  -> {"name":"most","type":"float64"} (null in stored rows until they are materialized again; ` + reread + ")",
 		`~ feature service fraud_v1 features.spend:*: ["n","mean"] -> ["n","most","mean"] (` + retrain + ")",
@@ -54,24 +54,24 @@ func TestDiff(t *testing.T) {
 		`- feature view spend features.mean: {"name":"mean","type":"float64"} ->  (its stored values are no longer read)`,
 		`~ feature service fraud_v1 features.spend:*: ["n","mean"] -> ["n"] (` + retrain + ")",
 	}, dropMean, "]")
-	f([]string{"~ entity customer join_keys.customer_id.type: \"int64\" -> \"string\" (feature views spend, pair are materialized anew: NOT_FOUND until then)"},
+	f([]string{"~ entity customer join_keys.customer_id.type: \"int64\" -> \"string\" (feature views spend, pair are materialized again from scratch: NOT_FOUND until then)"},
 		`"customer_id", "type": "int64"`, `"customer_id", "type": "string"`)
-	f([]string{"~ entity terminal join_keys.terminal_id.type: \"string\" -> \"int64\" (feature view pair is materialized anew: NOT_FOUND until then)"},
+	f([]string{"~ entity terminal join_keys.terminal_id.type: \"string\" -> \"int64\" (feature view pair is materialized again from scratch: NOT_FOUND until then)"},
 		`"terminal_id", "type": "string"`, `"terminal_id", "type": "int64"`)
 	f([]string{"~ source daily table: \"daily\" -> \"hourly\" (stored rows stay until their keys are materialized again; " + reread + ")"}, `"table": "daily"`, `"table": "hourly"`)
-	f([]string{"~ source daily created_timestamp_column: \"arrived\" -> \"loaded\" (feature view spend is materialized anew: NOT_FOUND until then)"},
+	f([]string{"~ source daily created_timestamp_column: \"arrived\" -> \"loaded\" (feature view spend is materialized again from scratch: NOT_FOUND until then)"},
 		`"arrived"`, `"loaded"`)
 	f([]string{"+ source daily lateness:  -> \"1h\""}, `"arrived"`, `"arrived", "lateness": "1h"`)
-	f([]string{"~ feature view pair entities: [\"customer\",\"terminal\"] -> [\"terminal\",\"customer\"] (the view is materialized anew: NOT_FOUND until then)"},
+	f([]string{"~ feature view pair entities: [\"customer\",\"terminal\"] -> [\"terminal\",\"customer\"] (the view is materialized again from scratch: NOT_FOUND until then)"},
 		`["customer", "terminal"]`, `["terminal", "customer"]`)
 	f([]string{`~ feature service fraud_v1 features: ["spend:*","pair:seen","request:amount"] -> ["pair:seen","spend:*","request:amount"] (the order of the vector changes: models trained on the old order must be retrained)`},
 		`"spend:*", "pair:seen"`, `"pair:seen", "spend:*"`)
 	f([]string{"~ feature service fraud_v1 request.amount.type: \"float64\" -> \"float32\" (" + retrain + ")"}, `"amount", "type": "float64"`, `"amount", "type": "float32"`)
 	f([]string{"~ feature service fraud_v1 request.amount.default: 1 -> 2 (answers change at once)"}, `"default": 1`, `"default": 2`)
-	f([]string{`+ feature service fraud_v1 request.place:  -> {"name":"place","type":"string"} (requests must bring it)`}, `"default": 1}`, `"default": 1}, {"name": "place", "type": "string"}`)
-	f([]string{"~ model fraud serve: 1 -> 2 (requests that ask for no version are scored by version 2 at once)"}, `"serve": 1`, `"serve": 2`)
+	f([]string{`+ feature service fraud_v1 request.place:  -> {"name":"place","type":"string"} (requests must send it)`}, `"default": 1}`, `"default": 1}, {"name": "place", "type": "string"}`)
+	f([]string{"~ model fraud serve: 1 -> 2 (requests that name no version are scored by version 2 at once)"}, `"serve": 1`, `"serve": 2`)
 	f([]string{"+ model fraud on_missing:  -> \"fail\" (answers change at once)"}, `"serve": 1`, `"serve": 1, "on_missing": "fail"`)
-	f([]string{`- model fraud versions.2: {"version":2,"onnx":"two.onnx","sha256":"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"} ->  (requests that ask for it are refused)`},
+	f([]string{`- model fraud versions.2: {"version":2,"onnx":"two.onnx","sha256":"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"} ->  (requests that name it are refused)`},
 		",\n    {\"version\": 2, \"onnx\": \"two.onnx\", \"sha256\": \"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\"}", "")
 	f([]string{"~ model fraud versions.2.onnx: \"two.onnx\" -> \"zwei.onnx\""}, "two.onnx", "zwei.onnx")
 	f([]string{"+ model fraud versions.2.column:  -> 1 (scores change at once)"}, `"two.onnx"`, `"two.onnx", "column": 1`)
@@ -84,7 +84,7 @@ func TestDiff(t *testing.T) {
 func TestDiffOfAFeatureThatReturns(t *testing.T) {
 	with, without := read(t, base), read(t, changed(t, dropMean, "]"))
 	changes := schema.Diff(without, with, schema.Storage{}.Evolve(with).Evolve(without))
-	const want = "rows stored when the view last had it answer what they held then; larder materialize --full spend reads all again"
+	const want = "rows stored while the view had this feature return its old values; larder materialize --full spend reads all rows again"
 	if len(changes) == 0 || changes[0].Field != "features.mean" || changes[0].Effect != want {
 		t.Errorf("%+v", changes)
 	}

@@ -2,12 +2,11 @@
 // feature services and models, the immutable [Catalog] compiled from them,
 // and the [Plan] of one request shape.
 //
-// It promises that whatever it compiles is whole: every reference resolved,
-// every name unique, every default of its feature's type. A Catalog and all
-// that hangs on it never changes after [Compile] returns, so it may be read by
-// any number of goroutines.
+// It promises that a compiled catalog is complete: every reference is resolved, every
+// name is unique, and every default has its feature's type. A Catalog and everything
+// that it points to never change after [Compile] returns, so any number of goroutines
+// may read it.
 //
-// It imports the standard library only, and it refuses to know where
-// definitions come from: reading files is schema/definitions, keeping versions
-// is store/registry.
+// It imports only the standard library and doesn't know where definitions come from:
+// schema/definitions reads files, and store/registry keeps versions.
 package schema

@@ -13,8 +13,8 @@ type Duration time.Duration
 
 const day = 24 * time.Hour
 
-// ParseDuration reads a duration; it refuses negative ones, and what is finer
-// than a microsecond.
+// ParseDuration reads a duration. It refuses negative durations and those finer than a
+// microsecond.
 func ParseDuration(s string) (Duration, error) {
 	const want = "write a number and a unit, as in 30s, 15m, 12h or 90d"
 	if s == "0" {
@@ -25,26 +25,26 @@ func ParseDuration(s string) (Duration, error) {
 	if days, after, found := strings.Cut(s, "d"); found {
 		n, err := strconv.ParseUint(days, 10, 32)
 		if err != nil || n > uint64((1<<63-1)/day) {
-			return 0, fmt.Errorf("%q is no duration; %s", s, want)
+			return 0, fmt.Errorf("%q is not a duration; %s", s, want)
 		}
 		total, rest = time.Duration(n)*day, after
 	}
 	if rest != "" {
 		d, err := time.ParseDuration(rest)
 		if err != nil || d < 0 || total+d < total {
-			return 0, fmt.Errorf("%q is no duration; %s", s, want)
+			return 0, fmt.Errorf("%q is not a duration; %s", s, want)
 		}
 		total += d
 	} else if s == "" {
-		return 0, fmt.Errorf("an empty duration; %s", want)
+		return 0, fmt.Errorf("the duration is empty; %s", want)
 	}
 	if total%time.Microsecond != 0 {
-		return 0, fmt.Errorf("%q is finer than a microsecond", s)
+		return 0, fmt.Errorf("%q is finer than a microsecond; round it", s)
 	}
 	return Duration(total), nil
 }
 
-// Std returns d as the standard library has it.
+// Std returns d as a [time.Duration].
 func (d Duration) Std() time.Duration { return time.Duration(d) }
 
 // Micros returns d in microseconds.

@@ -6,31 +6,31 @@ import (
 	"strings"
 )
 
-// What changes mean, where several mean the same.
+// Effects that several changes share.
 const (
-	viewAnew      = "the view is materialized anew: NOT_FOUND until then"
+	viewAnew      = "the view is materialized again from scratch: NOT_FOUND until then"
 	vectorChanges = "the vector changes: models trained on the old one must be retrained"
 	orderChanges  = "the order of the vector changes: models trained on the old order must be retrained"
 	answersChange = "answers change at once"
 	scoresChange  = "scores change at once"
-	splitsAnew    = "which version scores whom is drawn anew"
+	splitsAnew    = "split values are assigned to versions again"
 )
 
-// onDemandEffect: nothing of an on-demand view is stored, so what it computes is
-// new with the next request, and no longer what models were trained on.
+// onDemandEffect: on-demand views store nothing, so the next request gets new values,
+// which differ from those that models were trained on.
 func onDemandEffect(c Change, path []string) string {
 	switch {
 	case len(path) == 3 && path[0] == "features" && (path[2] == "expr" || path[2] == "type"):
-		return "what it computes changes at once: models trained on the old must be retrained"
+		return "computed values change at once: models trained on the old ones must be retrained"
 	case len(path) == 3 && path[2] == "default":
 		return answersChange
 	case len(path) == 2 && path[0] == "request" && c.Action == Add:
-		return "requests must bring it where an expression reads it"
+		return "requests must send it when an expression reads it"
 	}
 	return ""
 }
 
-// entityEffect: another key makes the stored rows of the entity's views useless.
+// entityEffect: with another key, the stored rows of the entity's views can't be used.
 func (d *differ) entityEffect(c Change, path []string) string {
 	if len(path) == 0 || path[0] != "join_keys" {
 		return ""
@@ -38,8 +38,8 @@ func (d *differ) entityEffect(c Change, path []string) string {
 	return d.viewsAnew(func(v *FeatureView) bool { return slices.Contains(v.Entities, c.Name) })
 }
 
-// sourceEffect: other time columns order rows otherwise, so that stored and new
-// ones can't be compared; another table only brings other rows.
+// sourceEffect: with other time columns, stored and new rows can't be compared. With
+// another table, only the rows differ.
 func (d *differ) sourceEffect(c Change, path []string) string {
 	if len(path) == 0 {
 		return ""
@@ -58,7 +58,7 @@ func (d *differ) sourceEffect(c Change, path []string) string {
 }
 
 func rereadEffect(views string) string {
-	return fmt.Sprintf("stored rows stay until their keys are materialized again; larder materialize --full %s reads all again", views)
+	return fmt.Sprintf("stored rows stay until their keys are materialized again; larder materialize --full %s reads all rows again", views)
 }
 
 func (d *differ) viewEffect(c Change, path []string) string {
@@ -86,8 +86,8 @@ func (d *differ) viewEffect(c Change, path []string) string {
 	return ""
 }
 
-// viewFeatureEffect is of a change below a view's features: of the list when
-// path is empty, of one feature, or of a field of it.
+// viewFeatureEffect returns the effect of a change in a view's features: in the list
+// if path is empty, else in one feature or a field of it.
 func (d *differ) viewFeatureEffect(c Change, path []string) string {
 	switch {
 	case len(path) == 2 && path[1] == "default":
@@ -112,9 +112,9 @@ func (d *differ) newFeatureEffect(view, feature string) string {
 		return slices.ContainsFunc(layout, func(col Column) bool { return col.Name == feature })
 	})
 	if returns {
-		return fmt.Sprintf("rows stored when the view last had it answer what they held then; larder materialize --full %s reads all again", view)
+		return fmt.Sprintf("rows stored while the view had this feature return its old values; larder materialize --full %s reads all rows again", view)
 	}
-	return fmt.Sprintf("null in stored rows until they are materialized again; larder materialize --full %s reads all again", view)
+	return fmt.Sprintf("null in stored rows until they are materialized again; larder materialize --full %s reads all rows again", view)
 }
 
 func (d *differ) serviceEffect(c Change, path []string) string {
@@ -129,7 +129,7 @@ func (d *differ) serviceEffect(c Change, path []string) string {
 	case path[0] != "request" || len(path) == 1:
 		return ""
 	case len(path) == 2 && c.Action == Add:
-		return "requests must bring it"
+		return "requests must send it"
 	case len(path) == 2:
 		return "requests must leave it out"
 	case path[2] == "type":
@@ -147,9 +147,9 @@ func (d *differ) modelEffect(c Change, path []string) string {
 	switch path[0] {
 	case "serve":
 		if c.After == "" {
-			return "requests that ask for no version are scored by the only one"
+			return "requests that name no version are scored by the only one"
 		}
-		return fmt.Sprintf("requests that ask for no version are scored by version %s at once", c.After)
+		return fmt.Sprintf("requests that name no version are scored by version %s at once", c.After)
 	case "traffic":
 		return d.trafficEffect(c)
 	case "split_by", "salt":
@@ -157,20 +157,20 @@ func (d *differ) modelEffect(c Change, path []string) string {
 	case "ramp":
 		return d.rampEffect(c)
 	case "shadow":
-		return "shadows answer nobody; what they score goes to the feature log"
+		return "shadow scores are not returned; they go to the feature log"
 	case "labels":
-		return "requests are answered as before; larder experiment reads these labels"
+		return "responses do not change; larder experiment reads these labels"
 	case "on_missing":
 		return answersChange
 	case "limits", "batching", "providers":
-		return "every version of the model is loaded anew, beside the one that serves meanwhile"
+		return "every version of the model is loaded again; the old one serves meanwhile"
 	case "feature_service":
 		return vectorChanges
 	case "mlflow":
-		return "servers follow the alias as it is from now on"
+		return "servers follow this alias from now on"
 	case "versions":
 		if len(path) == 2 && c.Action == Remove {
-			return "requests that ask for it are refused"
+			return "requests that name it are refused"
 		}
 		if len(path) == 3 && path[2] != "onnx" && path[2] != "dataset" && path[2] != "from" {
 			return scoresChange
@@ -179,16 +179,16 @@ func (d *differ) modelEffect(c Change, path []string) string {
 	return ""
 }
 
-// viewsAnew names the views that are materialized anew, of those that which picks.
+// viewsAnew names the views that must be materialized again, among those that which picks.
 func (d *differ) viewsAnew(which func(*FeatureView) bool) string {
 	views := d.viewNames(func(v *FeatureView) bool { return d.anew[v.Name] && which(v) })
 	switch len(views) {
 	case 0:
 		return ""
 	case 1:
-		return fmt.Sprintf("feature view %s is materialized anew: NOT_FOUND until then", views[0])
+		return fmt.Sprintf("feature view %s is materialized again from scratch: NOT_FOUND until then", views[0])
 	}
-	return fmt.Sprintf("feature views %s are materialized anew: NOT_FOUND until then", strings.Join(views, ", "))
+	return fmt.Sprintf("feature views %s are materialized again from scratch: NOT_FOUND until then", strings.Join(views, ", "))
 }
 
 func (d *differ) viewNames(which func(*FeatureView) bool) []string {
@@ -201,12 +201,12 @@ func (d *differ) viewNames(which func(*FeatureView) bool) []string {
 	return names
 }
 
-// trafficEffect says how much of the traffic goes where.
+// trafficEffect says which share of the traffic each version gets.
 func (d *differ) trafficEffect(c Change) string {
 	at := slices.IndexFunc(d.after.Models, func(m Model) bool { return m.Name == c.Name })
 	m := &d.after.Models[at]
 	if !m.Splits() {
-		return "one version answers all at once"
+		return "one version scores all requests at once"
 	}
 	shares := make([]string, len(m.Traffic))
 	for i, w := range m.Traffic {
@@ -215,13 +215,13 @@ func (d *differ) trafficEffect(c Change) string {
 	return "scored at once: " + strings.Join(shares, ", ")
 }
 
-// rampEffect: a ramp that goes on keeps its time, and what tripped stays so.
+// rampEffect: a ramp that continues keeps its start, and a tripped guard stays tripped.
 func (d *differ) rampEffect(c Change) string {
 	if c.After == "" {
-		return "the weights of the traffic count at once"
+		return "the traffic weights apply at once"
 	}
 	if c.Action == Add {
-		return "the ramp begins at once"
+		return "the ramp starts at once"
 	}
-	return "the ramp begins anew, unless only its guards change"
+	return "the ramp restarts, unless only its guards change"
 }

@@ -12,9 +12,9 @@ type Kind uint8
 // The closed list of kinds. internal/grpcserver maps each to a gRPC and an HTTP
 // status.
 const (
-	Internal           Kind = iota // ours; the text stays in the log
+	Internal           Kind = iota // a fault of the server; the text stays in the log
 	Invalid                        // the request can never succeed as sent
-	NotFound                       // nothing of that name
+	NotFound                       // nothing has that name
 	FailedPrecondition             // right request, wrong state: change the state first
 	Exhausted                      // over a limit: send less, or later
 	Unavailable                    // try again
@@ -24,8 +24,8 @@ var kindNames = [...]string{"internal", "invalid", "not found", "failed precondi
 
 func (k Kind) String() string { return kindNames[k] }
 
-// An Error is what Larder tells a caller: what kind of failure, a reason for
-// programs, and a message that names the thing and says what to do.
+// An Error is what a caller gets: the kind of failure, a reason for programs, and a
+// message that names the thing and says what to do.
 type Error struct {
 	Kind    Kind
 	Reason  string // UPPER_SNAKE_CASE, stable; the reason of gRPC's ErrorInfo
@@ -51,8 +51,8 @@ func Errorf(kind Kind, reason, format string, args ...any) *Error {
 type Problem struct {
 	Path    string // where, as in feature_views[2].features[0].default
 	Message string // what is wrong and what would be right
-	// Dangling says that something is named that isn't there: a problem that
-	// another one, which kept it from being read, may have caused.
+	// Dangling marks a reference to something that doesn't exist. Another problem may
+	// have caused it by keeping that thing from being read.
 	Dangling bool
 }
 
@@ -69,13 +69,13 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Nearest returns the remedy for a name that isn't among those that exist: the
-// one it was probably meant to be, or the list of them.
+// Nearest returns the remedy for a name that doesn't exist: the name that was probably
+// meant, or the list of existing names.
 func Nearest(name string, existing []string) string {
 	if len(existing) == 0 {
 		return "there are none"
 	}
-	// Two letters may be wrong, more in a long name, but never all of them.
+	// Up to two letters may be wrong, more in a long name, but never all of them.
 	best, bestDistance := "", min(max(3, len(name)/3+1), len(name))
 	for _, x := range existing {
 		if max(len(x)-len(name), len(name)-len(x)) >= bestDistance {

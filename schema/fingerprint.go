@@ -7,11 +7,10 @@ import (
 	"fmt"
 )
 
-// Fingerprint returns the hex SHA-256 of all that decides the values of a plan's
-// features: their order, types, defaults and expressions, and how each view that
-// is read finds a row. Plans of equal fingerprints make the same vectors of the
-// same rows; owners, descriptions, schedules and views that aren't read change
-// nothing.
+// Fingerprint returns the hex SHA-256 of everything that decides the values of a
+// plan's features: their order, types, defaults and expressions, and how each view
+// finds a row. Plans with equal fingerprints make the same vectors from the same rows.
+// Owners, descriptions, schedules and views that aren't read don't count.
 func (p *Plan) Fingerprint() string {
 	var out printedPlan
 	for _, v := range p.Views {
@@ -43,8 +42,8 @@ func (p *Plan) Fingerprint() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// What a fingerprint is of. Models are stamped with fingerprints: a change of
-// the form makes every stamp look old.
+// The input of a fingerprint. Models are stamped with fingerprints, so a change of
+// this form makes every stamp look old.
 type (
 	printedPlan struct {
 		Views    []printedView

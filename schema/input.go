@@ -15,8 +15,8 @@ type Input struct {
 // String returns the input's full name: OWNER:NAME.
 func (in Input) String() string { return in.Owner + ":" + in.Name }
 
-// Inputs returns all that the expressions of an on-demand view may read: values
-// of the request and features of its sources.
+// Inputs returns everything that the expressions of an on-demand view may read: request
+// values and features of its sources.
 func (c *Catalog) Inputs(o *OnDemandView) []Input {
 	var all []Input
 	for _, f := range o.Request {
@@ -49,9 +49,8 @@ func (c *Catalog) OnDemandViews() []*OnDemandView {
 // selection is OWNER.NAME in an expression, or OWNER.?NAME.
 var selection = regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_]*)\s*\.\s*\??\s*([A-Za-z_][A-Za-z0-9_]*)`)
 
-// Reads returns what the expression of a feature reads, or mentions in a text:
-// whatever stands there in the form OWNER.NAME. Package vector holds expressions
-// to reading in this form only.
+// Reads returns every OWNER.NAME in the expression of a feature, even inside a quoted
+// text. Package vector refuses expressions that read in any other form.
 func (c *Catalog) Reads(o *OnDemandView, f *OnDemandFeature) []Input {
 	mentioned := map[string]bool{}
 	for rest := f.Expr; ; {
@@ -60,7 +59,7 @@ func (c *Catalog) Reads(o *OnDemandView, f *OnDemandFeature) []Input {
 			break
 		}
 		mentioned[rest[at[2]:at[3]]+":"+rest[at[4]:at[5]]] = true
-		rest = rest[at[4]:] // a name may be the owner of the next
+		rest = rest[at[4]:] // a name may also be the owner of the next name
 	}
 	return slices.DeleteFunc(c.Inputs(o), func(in Input) bool { return !mentioned[in.String()] })
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// What one run of a model may take when nobody says, and what may be said.
+// The default limits of a model's runs, and the range that definitions may set.
 const (
 	DefaultRunTime   = Duration(10 * time.Second)
 	DefaultRunMemory = MemorySize(1 << 30)
@@ -19,10 +19,10 @@ const (
 	maxRunMemory = MemorySize(1 << 40)
 )
 
-// ModelLimits bound what the runs of a model take. What is 0 has its default.
+// ModelLimits bound the time and memory of a model's runs. 0 means the default.
 type ModelLimits struct {
 	Time   Duration   `json:"time,omitempty"`   // of one run
-	Memory MemorySize `json:"memory,omitempty"` // of all runs that go on, without the model's weights
+	Memory MemorySize `json:"memory,omitempty"` // of all current runs together, without the model's weights
 }
 
 // RunTime returns how long a run may take.
@@ -33,7 +33,7 @@ func (m *Model) RunTime() time.Duration {
 	return DefaultRunTime.Std()
 }
 
-// RunMemory returns how many bytes runs may take together.
+// RunMemory returns how many bytes all runs together may take.
 func (m *Model) RunMemory() int64 {
 	if m.Limits != nil && m.Limits.Memory != 0 {
 		return int64(m.Limits.Memory)
@@ -47,10 +47,10 @@ func (v *validator) limits(path string, m *Model) {
 		return
 	}
 	if l.Time != 0 && (l.Time < minRunTime || l.Time > maxRunTime) {
-		v.addf(path+".limits.time", "model %q: a run may take from %s to %s, not %s", m.Name, minRunTime, maxRunTime, l.Time)
+		v.addf(path+".limits.time", "model %q: limits.time must be from %s to %s, not %s", m.Name, minRunTime, maxRunTime, l.Time)
 	}
 	if l.Memory != 0 && (l.Memory < minRunMemory || l.Memory > maxRunMemory) {
-		v.addf(path+".limits.memory", "model %q: runs may take from %s to %s, not %s", m.Name, minRunMemory, maxRunMemory, l.Memory)
+		v.addf(path+".limits.memory", "model %q: limits.memory must be from %s to %s, not %s", m.Name, minRunMemory, maxRunMemory, l.Memory)
 	}
 }
 
@@ -76,10 +76,10 @@ func ParseMemorySize(s string) (MemorySize, error) {
 		}
 		return MemorySize(n) * unit.size, nil
 	}
-	return 0, fmt.Errorf("%q is no amount of memory; write a whole number and a unit, as in 64MiB or 1GiB", s)
+	return 0, fmt.Errorf("%q is not an amount of memory; write a whole number and a unit, as in 64MiB or 1GiB", s)
 }
 
-// String returns b in the largest unit that it is a whole number of.
+// String returns b in the largest unit that divides it.
 func (b MemorySize) String() string {
 	for _, unit := range byteUnits {
 		if b != 0 && b%unit.size == 0 {

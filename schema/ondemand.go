@@ -10,7 +10,7 @@ import (
 // The limits on expressions.
 const (
 	MaxExprBytes      = 4096 // of one expression
-	MaxOnDemandSource = 64   // views that one on-demand view reads
+	MaxOnDemandSource = 64   // views that one on-demand view may read
 )
 
 // AsFeature returns f as a feature: its name, type and default.
@@ -62,12 +62,12 @@ func (f OnDemandFeature) MarshalJSON() ([]byte, error) {
 	return json.Marshal(v)
 }
 
-// onDemandView checks an on-demand view, but not its expressions: package vector
-// does, which knows their language.
+// onDemandView checks an on-demand view without its expressions. Package vector checks
+// those, because it knows their language.
 func (v *validator) onDemandView(path string, o *OnDemandView) {
 	owner := fmt.Sprintf("on-demand view %q", o.Name)
 	if v.views[o.Name] != nil {
-		v.addf(path+".name", "%s has the name of a feature view; rename one", owner)
+		v.addf(path+".name", "%s has the same name as a feature view; rename one", owner)
 	}
 	if len(o.Request) > 0 {
 		v.features(path+".request", owner, o.Request)
@@ -78,7 +78,7 @@ func (v *validator) onDemandView(path string, o *OnDemandView) {
 		if strings.TrimSpace(f.Expr) == "" {
 			v.addf(at, `%s: feature %q has no expression; write expr: "..."`, owner, f.Name)
 		} else if len(f.Expr) > MaxExprBytes {
-			v.addf(at, "%s: the expression of feature %q has %d bytes; at most %d fit: split it into features of another on-demand view", owner, f.Name, len(f.Expr), MaxExprBytes)
+			v.addf(at, "%s: the expression of feature %q has %d bytes (limit %d); move parts of it into another on-demand view", owner, f.Name, len(f.Expr), MaxExprBytes)
 		}
 	}
 	v.features(path+".features", owner, o.AsFeatures())
@@ -87,16 +87,16 @@ func (v *validator) onDemandView(path string, o *OnDemandView) {
 
 func (v *validator) onDemandSources(path, owner string, o *OnDemandView) {
 	if len(o.Sources) > MaxOnDemandSource {
-		v.addf(path, "%s reads %d views; at most %d fit", owner, len(o.Sources), MaxOnDemandSource)
+		v.addf(path, "%s reads %d views; use at most %d", owner, len(o.Sources), MaxOnDemandSource)
 	}
 	seen := map[string]bool{}
 	for i, name := range o.Sources {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		switch {
 		case seen[name]:
-			v.addf(at, "%s names its source %q twice", owner, name)
+			v.addf(at, "%s lists source %q twice; remove one", owner, name)
 		case name == o.Name:
-			v.addf(at, "%s reads itself; a feature may read those of other views only", owner)
+			v.addf(at, "%s reads itself; a feature may read only features of other views", owner)
 		case v.views[name] == nil && v.onDemand[name] == nil:
 			v.danglef(at, "%s: no feature view or on-demand view %q; %s", owner, name, Nearest(name, slices.Concat(names(v.views), names(v.onDemand))))
 		}
@@ -117,9 +117,9 @@ func (v *validator) onDemandCycles() {
 		}
 		if state[name] == open {
 			cycle := append(slices.Clone(path[slices.Index(path, name):]), name)
-			if len(cycle) > 2 { // else it names itself, which is said already
+			if len(cycle) > 2 { // a view that reads itself is reported already
 				at := slices.IndexFunc(v.defs.OnDemandViews, func(x OnDemandView) bool { return x.Name == name })
-				v.addf(fmt.Sprintf("on_demand_views[%d].sources", at), "on-demand views read each other in a circle: %s; take one of them out of the sources", strings.Join(cycle, " -> "))
+				v.addf(fmt.Sprintf("on_demand_views[%d].sources", at), "on-demand views read each other in a cycle: %s; remove one of these sources", strings.Join(cycle, " -> "))
 			}
 			return
 		}
@@ -136,8 +136,8 @@ func (v *validator) onDemandCycles() {
 	}
 }
 
-// closure calls visit for the on-demand view of a name and for all views that it
-// reads, those that are read first.
+// closure calls visit for an on-demand view and for all views that it reads; a view
+// comes after the views that it reads.
 func (v *validator) closure(name string, seen map[string]bool, visit func(name string)) {
 	if seen[name] {
 		return
@@ -151,7 +151,7 @@ func (v *validator) closure(name string, seen map[string]bool, visit func(name s
 	visit(name)
 }
 
-// sameRequest reports values of a request that are declared twice and not alike.
+// sameRequest reports request values that are declared twice with different types or defaults.
 func (v *validator) sameRequest(path, service, owner string, declared []Feature, values map[string]requestValue) {
 	for _, f := range declared {
 		other, found := values[f.Name]
@@ -161,7 +161,7 @@ func (v *validator) sameRequest(path, service, owner string, declared []Feature,
 		case other.Type != f.Type:
 			v.addf(path, "feature service %q: request value %q is %s in %s but %s in %s; rename one", service, f.Name, f.Type, owner, other.Type, other.owner)
 		case !sameDefault(other.Feature, f):
-			v.addf(path, "feature service %q: request value %q has one default in %s and another in %s; give both the same", service, f.Name, owner, other.owner)
+			v.addf(path, "feature service %q: request value %q has different defaults in %s and %s; use the same default", service, f.Name, owner, other.owner)
 		}
 	}
 }

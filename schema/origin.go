@@ -6,25 +6,25 @@ import (
 	"slices"
 )
 
-// A VersionOrigin is how a model version came into the definitions. What did not
-// come from a folder of definitions doesn't go when such a folder leaves it out.
+// A VersionOrigin is how a model version was added to the definitions. A version that
+// didn't come from a folder of definitions stays when a folder leaves it out.
 type VersionOrigin string
 
 // The origins of a version.
 const (
 	FromFolder     VersionOrigin = ""           // a folder of definitions
-	FromPush       VersionOrigin = "push"       // somebody's larder models push
+	FromPush       VersionOrigin = "push"       // larder models push
 	FromMLflow     VersionOrigin = "mlflow"     // an alias of MLflow
 	FromRepository VersionOrigin = "repository" // the server's model repository
 )
 
 // An MLflowAlias is a version of a model in MLflow that a server follows.
 type MLflowAlias struct {
-	Model string `json:"model,omitempty"` // in MLflow; empty means of the same name
+	Model string `json:"model,omitempty"` // name in MLflow; empty means the same name
 	Alias string `json:"alias"`           // as in champion
 }
 
-// The limits on what is said of a version.
+// The limits on the metrics and tags of a version.
 const (
 	MaxVersionNotes     = 64 // metrics, and tags
 	MaxVersionNoteBytes = 1 << 10
@@ -47,7 +47,7 @@ func (m *Model) Version(version int64) *ModelVersion {
 	return &m.Versions[at]
 }
 
-// Model returns the model of a name, or nil.
+// Model returns the model with the given name, or nil.
 func (d *Definitions) Model(name string) *Model {
 	at := slices.IndexFunc(d.Models, func(m Model) bool { return m.Name == name })
 	if at < 0 {
@@ -56,8 +56,8 @@ func (d *Definitions) Model(name string) *Model {
 	return &d.Models[at]
 }
 
-// Served returns the version that answers when none is asked for; 0 of a model
-// that has none yet.
+// Served returns the version that scores requests that name none; 0 for a model without
+// versions.
 func (m *Model) Served() int64 {
 	switch {
 	case m.Splits():
@@ -68,23 +68,23 @@ func (m *Model) Served() int64 {
 	return m.Serve
 }
 
-// versionNotes checks what is said of a version.
+// versionNotes checks the origin, metrics and tags of a version.
 func (v *validator) versionNotes(path, owner string, mv *ModelVersion) {
 	origins := []VersionOrigin{FromFolder, FromPush, FromMLflow, FromRepository}
 	if !slices.Contains(origins, mv.From) {
-		v.addf(path+".from", "%s: from is push, mlflow or repository, as larder models says, not %q; leave it out of a version of your own", owner, mv.From)
+		v.addf(path+".from", "%s: from must be push, mlflow or repository, not %q; leave it out for a version from this folder", owner, mv.From)
 	}
 	if len(mv.Metrics) > MaxVersionNotes || len(mv.Tags) > MaxVersionNotes {
-		v.addf(path, "%s has %d metrics and %d tags; at most %d of each fit", owner, len(mv.Metrics), len(mv.Tags), MaxVersionNotes)
+		v.addf(path, "%s has %d metrics and %d tags; use at most %d of each", owner, len(mv.Metrics), len(mv.Tags), MaxVersionNotes)
 	}
 	for name, value := range mv.Metrics {
 		if name == "" || len(name) > MaxVersionNoteBytes || math.IsNaN(value) || math.IsInf(value, 0) {
-			v.addf(path+".metrics", "%s: a metric is a name of at most %d bytes and a finite number, not %.40q: %v", owner, MaxVersionNoteBytes, name, value)
+			v.addf(path+".metrics", "%s: a metric must be a name of at most %d bytes and a finite number, not %.40q: %v", owner, MaxVersionNoteBytes, name, value)
 		}
 	}
 	for key, text := range mv.Tags {
 		if key == "" || len(key)+len(text) > MaxVersionNoteBytes {
-			v.addf(path+".tags", "%s: a tag is a key and a text of at most %d bytes together; %.40q is not", owner, MaxVersionNoteBytes, key)
+			v.addf(path+".tags", "%s: a tag must be a key and a text of at most %d bytes together; shorten %.40q", owner, MaxVersionNoteBytes, key)
 		}
 	}
 }
@@ -94,7 +94,7 @@ func (v *validator) mlflow(path string, m *Model) {
 		return
 	}
 	if m.MLflow.Alias == "" {
-		v.addf(path+".mlflow.alias", "model %q: say which alias of MLflow it follows, as in mlflow: {alias: champion}", m.Name)
+		v.addf(path+".mlflow.alias", "model %q: mlflow names no alias; write mlflow: {alias: champion}", m.Name)
 	}
 	for key, text := range map[string]string{"alias": m.MLflow.Alias, "model": m.MLflow.Model} {
 		if len(text) > MaxVersionNoteBytes {

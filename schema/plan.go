@@ -6,18 +6,18 @@ import (
 	"strings"
 )
 
-// A Plan is what one request shape needs, resolved once: which keys to send,
-// which views to read, and where each value goes. It is immutable, and its
-// address is a fit key for caches of what is derived from it.
+// A Plan says what one request shape needs, resolved once: which keys to send, which
+// views to read, and where each value goes. It is immutable. Caches of what is derived
+// from it may use its address as a key.
 type Plan struct {
 	Catalog  *Catalog
 	Service  *FeatureService // nil for an ad-hoc list
-	Features []PlanFeature   // in the order asked for: the order of every answer
-	Inputs   []PlanFeature   // what expressions read beside Features; numbered on from these
-	Computed []int           // the on-demand ones among Features and Inputs, each after what it reads
+	Features []PlanFeature   // in the order of the request and of every response
+	Inputs   []PlanFeature   // what expressions read besides Features; their numbers follow those of Features
+	Computed []int           // the on-demand features among Features and Inputs, each after what it reads
 	Views    []PlanView      // read by the request, in order of first use
 	Keys     []JoinKey       // the entity columns of the request, in order of first use
-	Request  []Feature       // the values that may come with the request; those of Features and Inputs must
+	Request  []Feature       // the values that a request may send; it must send those in Features and Inputs
 
 	Model        *Model        // nil when nothing is scored
 	ModelVersion *ModelVersion // with Model
@@ -28,19 +28,19 @@ type PlanFeature struct {
 	Name    string // VIEW:FEATURE, or request:NAME
 	Type    Type
 	Default any             // in the Go form of ParseValue; nil is null
-	View    int             // index in Plan.Views; -1 for what isn't stored
-	Request int             // index in Plan.Request; -1 for what doesn't come with the request
+	View    int             // index in Plan.Views; -1 when not stored
+	Request int             // index in Plan.Request; -1 when not a request value
 	Expr    *PlanExpression // of an on-demand feature
 }
 
-// A PlanExpression is what an on-demand feature is computed by.
+// A PlanExpression computes an on-demand feature.
 type PlanExpression struct {
 	View    *OnDemandView
 	Feature *OnDemandFeature
 	Inputs  []int // what it reads: numbers among Features and Inputs
 }
 
-// Nullable tells whether a null may stand for the feature in a vector.
+// Nullable reports whether the feature may be null in a vector.
 func (f *PlanFeature) Nullable() bool { return f.Default == nil }
 
 // A PlanView is one view that a plan reads.
@@ -64,8 +64,8 @@ func (p *Plan) Feature(number int) *PlanFeature {
 	return &p.Features[number]
 }
 
-// KeyType returns the type of a join key of requests for the plan; 0 where it has none
-// of that name.
+// KeyType returns the type of a join key of requests for the plan; 0 when it has no key
+// with that name.
 func (p *Plan) KeyType(name string) Type {
 	for i := range p.Keys {
 		if p.Keys[i].Name == name {
@@ -75,9 +75,9 @@ func (p *Plan) KeyType(name string) Type {
 	return 0
 }
 
-// RequestType returns the type of a value that a request for the plan may bring: one
-// that is declared, or a feature that is asked for or that an expression reads, in
-// whose place it goes; 0 where it may bring none of that name.
+// RequestType returns the type of a value that a request for the plan may send: a
+// declared request value, or a feature of the plan, which the sent value replaces. It
+// returns 0 when the request may send no value with that name.
 func (p *Plan) RequestType(name string) Type {
 	for i := range p.Request {
 		if p.Request[i].Name == name {
@@ -92,7 +92,7 @@ func (p *Plan) RequestType(name string) Type {
 	return 0
 }
 
-// Name returns what a person would call the plan.
+// Name returns the name of the plan for messages.
 func (p *Plan) Name() string {
 	switch {
 	case p.Model != nil:
@@ -111,7 +111,7 @@ func (c *Catalog) plan(refs []string, request []Feature) (*Plan, error) {
 		}
 	}
 	if len(b.Features) > MaxFeatures {
-		return nil, Errorf(Invalid, "TOO_MANY_FEATURES", "%d features asked for; at most %d fit", len(b.Features), MaxFeatures)
+		return nil, Errorf(Invalid, "TOO_MANY_FEATURES", "the request names %d features; ask for at most %d", len(b.Features), MaxFeatures)
 	}
 	for number := range b.Features {
 		if err := b.compute(number); err != nil {
@@ -127,11 +127,11 @@ type planner struct {
 	numbers map[string]int // of each feature, by its full name
 }
 
-// add adds what a reference names to the features.
+// add adds the features that a reference names.
 func (b *planner) add(ref string) error {
 	owner, name, found := strings.Cut(ref, ":")
 	if !found {
-		return Errorf(Invalid, "BAD_REFERENCE", "%q is no reference to a feature; write VIEW:FEATURE or VIEW:*", ref)
+		return Errorf(Invalid, "BAD_REFERENCE", "%q is not a reference to a feature; write VIEW:FEATURE or VIEW:*", ref)
 	}
 	what, existing, err := b.existing(owner)
 	if err != nil {
@@ -146,7 +146,7 @@ func (b *planner) add(ref string) error {
 	for _, name := range names {
 		full := owner + ":" + name
 		if _, twice := b.numbers[full]; twice {
-			return Errorf(Invalid, "DUPLICATE_FEATURE", "feature %s is asked for twice", full)
+			return Errorf(Invalid, "DUPLICATE_FEATURE", "the request names feature %s twice; remove one", full)
 		}
 		b.numbers[full] = len(b.Features)
 		f, err := b.feature(owner, name, len(b.Features))
@@ -158,8 +158,8 @@ func (b *planner) add(ref string) error {
 	return nil
 }
 
-// existing returns the names that may follow an owner in a reference, and the
-// format of what is said of another.
+// existing returns the names that may follow an owner in a reference, and the format of
+// the message for any other name.
 func (b *planner) existing(owner string) (what string, existing []string, err error) {
 	if owner == requestRef {
 		for _, f := range b.Request {
@@ -183,8 +183,8 @@ func (b *planner) existing(owner string) (what string, existing []string, err er
 	return fmt.Sprintf("feature view %q has no feature ", owner) + "%q", existing, nil
 }
 
-// feature returns the feature of a name, which gets a number; a stored one gets
-// a slot too.
+// feature returns the feature with the given name and gives it a number. A stored
+// feature gets a slot too.
 func (b *planner) feature(owner, name string, number int) (PlanFeature, error) {
 	out := PlanFeature{Name: owner + ":" + name, View: -1, Request: -1}
 	declared := func(f Feature) { out.Type, out.Default = f.Type, f.Default }
@@ -212,8 +212,8 @@ func (b *planner) feature(owner, name string, number int) (PlanFeature, error) {
 	return out, nil
 }
 
-// compute adds what an on-demand feature reads, and what that reads, and then
-// the feature itself to what is computed. Definitions have no circles.
+// compute adds everything that an on-demand feature reads, directly or indirectly, and
+// then the feature itself. Definitions have no cycles.
 func (b *planner) compute(number int) error {
 	if b.Feature(number).Expr == nil || slices.Contains(b.Computed, number) {
 		return nil
@@ -241,7 +241,7 @@ func (b *planner) input(in Input) (int, error) {
 		if at < 0 {
 			b.Request = append(b.Request, in.Declared)
 		} else if x := b.Request[at]; x.Type != in.Declared.Type || !sameDefault(x, in.Declared) {
-			return 0, Errorf(Invalid, "REQUEST_VALUES", "request value %q has two types or defaults in what is asked for; ask for them apart", in.Name)
+			return 0, Errorf(Invalid, "REQUEST_VALUES", "request value %q has two types or defaults among these features; ask for them in separate requests", in.Name)
 		}
 	}
 	if number, found := b.numbers[in.String()]; found {
@@ -271,7 +271,7 @@ func (p *Plan) view(v *View) (int, error) {
 			at = len(p.Keys)
 			p.Keys = append(p.Keys, k)
 		} else if p.Keys[at].Type != k.Type {
-			return 0, Errorf(Invalid, "JOIN_KEY_TYPES", "join key %q is %s in feature view %q and %s in another that is asked for; ask for them apart",
+			return 0, Errorf(Invalid, "JOIN_KEY_TYPES", "join key %q is %s in feature view %q but %s in another view; ask for them in separate requests",
 				k.Name, k.Type, v.Name, p.Keys[at].Type)
 		}
 		pv.KeyColumns = append(pv.KeyColumns, at)

@@ -85,11 +85,11 @@ func TestPlansThatAreRefused(t *testing.T) {
 	f(service("fraud_v2"), schema.NotFound, "UNKNOWN_FEATURE_SERVICE", `no feature service "fraud_v2"; did you mean "fraud_v1"?`)
 	f(model("fruad", 0), schema.NotFound, "UNKNOWN_MODEL", `no model "fruad"; did you mean "fraud"?`)
 	f(model("fraud", 9), schema.NotFound, "UNKNOWN_MODEL_VERSION", `model "fraud" has no version 9; it has 1, 2`)
-	f(features(), schema.Invalid, "NO_FEATURES", "no features asked for; name a feature service, or features as VIEW:FEATURE")
-	f(features("spend"), schema.Invalid, "BAD_REFERENCE", `"spend" is no reference to a feature; write VIEW:FEATURE or VIEW:*`)
+	f(features(), schema.Invalid, "NO_FEATURES", "the request names no features; name a feature service, or features as VIEW:FEATURE")
+	f(features("spend"), schema.Invalid, "BAD_REFERENCE", `"spend" is not a reference to a feature; write VIEW:FEATURE or VIEW:*`)
 	f(features("spned:n"), schema.NotFound, "UNKNOWN_FEATURE_VIEW", `no feature view "spned"; did you mean "spend"?`)
 	f(features("spend:avg_amount"), schema.NotFound, "UNKNOWN_FEATURE", `feature view "spend" has no feature "avg_amount"; there are mean, n`)
-	f(features("spend:*", "spend:n"), schema.Invalid, "DUPLICATE_FEATURE", "feature spend:n is asked for twice")
+	f(features("spend:*", "spend:n"), schema.Invalid, "DUPLICATE_FEATURE", "the request names feature spend:n twice; remove one")
 	f(features("request:amount"), schema.NotFound, "UNKNOWN_FEATURE", `no request value "amount" is declared; there are none`)
 }
 

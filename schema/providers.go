@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// A Provider is what runs the operators of a model: a device, or a library for one.
+// A Provider runs the operators of a model: it is a device, or a library for one.
 type Provider struct {
 	Name    string            `json:"name"`              // one of ProviderNames
 	Options map[string]string `json:"options,omitempty"` // as ONNX Runtime documents them
@@ -27,11 +27,11 @@ func (v *validator) providers(path string, m *Model) {
 		case !slices.Contains(ProviderNames(), p.Name):
 			v.addf(at+".name", "model %q: no provider %q; there are %s", m.Name, p.Name, strings.Join(ProviderNames(), ", "))
 		case slices.ContainsFunc(m.Providers[:i], func(q Provider) bool { return q.Name == p.Name }):
-			v.addf(at+".name", "model %q has the provider %s twice", m.Name, p.Name)
+			v.addf(at+".name", "model %q lists the provider %s twice; remove one", m.Name, p.Name)
 		case p.Name == CPUProvider && i < len(m.Providers)-1:
-			v.addf(at+".name", "model %q: cpu is always there, so that none after it is tried; write it last", m.Name)
+			v.addf(at+".name", "model %q: cpu is always available, so providers after it are never used; write cpu last", m.Name)
 		case p.Name == CPUProvider && len(p.Options) > 0:
-			v.addf(at+".options", "model %q: the provider cpu has no options", m.Name)
+			v.addf(at+".options", "model %q: the provider cpu has no options; remove them", m.Name)
 		}
 	}
 }

@@ -6,9 +6,8 @@ import (
 	"strings"
 )
 
-// Storage says how the rows of each view are stored: under which number, and in
-// which layouts. It travels with every version of the definitions, so that rows
-// written long ago still read right.
+// Storage says under which number and in which layouts the rows of each view are
+// stored. Every version of the definitions has one, so that old rows can still be read.
 type Storage struct {
 	NextID uint32        `json:"next_id"` // the number that the next new view gets
 	Views  []ViewStorage `json:"views"`   // in the order of the definitions
@@ -17,11 +16,11 @@ type Storage struct {
 // ViewStorage is how the rows of one view are stored.
 type ViewStorage struct {
 	View string `json:"view"`
-	// ID numbers the view in the online store. It is never reused: a view whose
-	// rows can't be read any more (another key, another type) gets a new one
-	// and is materialized anew.
+	// ID is the number of the view in the online store. It is never reused. If the rows
+	// of a view can't be read any more (another key, another type), the view gets a new
+	// number and is materialized from scratch.
 	ID uint32 `json:"id"`
-	// Basis is what the stored rows rest on; rows of another basis are useless.
+	// Basis is what the stored rows depend on; rows with another basis can't be used.
 	Basis string `json:"basis"`
 	// Layouts are the columns of rows, oldest layout first. A row names its
 	// layout by index; new rows use the last.
@@ -34,13 +33,12 @@ type Column struct {
 	Type Type   `json:"type"`
 }
 
-// MaxLayouts is how many layouts a view may have before it is materialized anew.
+// MaxLayouts is how many layouts a view may have before it is materialized from scratch.
 const MaxLayouts = 1 << 10
 
-// Evolve returns how the views of next are stored, given how those of the
-// version before were. A view keeps its rows when its join keys, its time
-// columns and the types of its features are the same; features that come, go
-// or move give it one more layout.
+// Evolve returns how the views of next are stored, given the storage of the version
+// before. A view keeps its rows when its join keys, its time columns and the types of
+// its features stay the same. Added, removed or moved features add a layout.
 func (s Storage) Evolve(next *Definitions) Storage {
 	out := Storage{NextID: max(s.NextID, 1), Views: make([]ViewStorage, 0, len(next.FeatureViews))}
 	for i := range next.FeatureViews {
@@ -71,7 +69,7 @@ func (s Storage) view(name string) *ViewStorage {
 	return nil
 }
 
-// reads tells whether rows of all layouts so far can be read as columns.
+// reads reports whether rows of all layouts so far can be read as columns.
 func (v *ViewStorage) reads(columns []Column) bool {
 	for _, layout := range v.Layouts {
 		for _, old := range layout {
@@ -93,8 +91,8 @@ func viewColumns(view *FeatureView) []Column {
 	return columns
 }
 
-// basis spells out what rows of a view rest on: the key, and the times that
-// order rows of one key.
+// basis describes what the rows of a view depend on: the key, and the time columns that
+// order the rows of one key.
 func (d *Definitions) basis(view *FeatureView) string {
 	var b strings.Builder
 	for _, name := range view.Entities {

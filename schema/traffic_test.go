@@ -74,9 +74,9 @@ func TestEffectsOfTraffic(t *testing.T) {
 	}
 	f("traffic.4.weight: scored at once: 90 % by version 4, 10 % by version 3; traffic.3.weight: scored at once: 90 % by version 4, 10 % by version 3",
 		func(m *schema.Model) { m.Traffic[0].Weight, m.Traffic[1].Weight = 90, 10 })
-	f("salt: which version scores whom is drawn anew", func(m *schema.Model) { m.Salt = "spring" })
-	f("ramp: the weights of the traffic count at once", func(m *schema.Model) { m.Ramp = nil })
-	f("ramp: the ramp begins anew, unless only its guards change", func(m *schema.Model) { m.Ramp.To = 60 })
+	f("salt: split values are assigned to versions again", func(m *schema.Model) { m.Salt = "spring" })
+	f("ramp: the traffic weights apply at once", func(m *schema.Model) { m.Ramp = nil })
+	f("ramp: the ramp restarts, unless only its guards change", func(m *schema.Model) { m.Ramp.To = 60 })
 }
 
 // TestSplitByWhatRequestsBring: a request value that no expression reads can't be

@@ -6,7 +6,7 @@ import (
 )
 
 // A Type is the type of a join key, a feature or a request value: a scalar, or
-// a list of scalars. The zero Type is none.
+// a list of scalars. The zero Type is not a type.
 //
 // The numbers are written into catalogs and snapshots; they are never reused.
 type Type uint8
@@ -36,26 +36,26 @@ var typeNames = [...]string{
 // List returns the type of lists of t, which must be a scalar.
 func List(t Type) Type { return t | listBit }
 
-// IsList tells whether t is a list.
+// IsList reports whether t is a list.
 func (t Type) IsList() bool { return t&listBit != 0 }
 
-// Elem returns the type of a list's elements, and a scalar itself.
+// Elem returns the element type of a list; for a scalar, the scalar itself.
 func (t Type) Elem() Type { return t &^ listBit }
 
-// Valid tells whether t is one of the types that exist.
+// Valid reports whether t is one of the types that exist.
 func (t Type) Valid() bool {
 	e := t.Elem()
 	return t&^(listBit|0x0f) == 0 && e >= Bool && e <= lastType
 }
 
-// IsInteger tells whether t is int32 or int64.
+// IsInteger reports whether t is int32 or int64.
 func (t Type) IsInteger() bool { return t == Int32 || t == Int64 }
 
-// IsFloat tells whether t is float32 or float64.
+// IsFloat reports whether t is float32 or float64.
 func (t Type) IsFloat() bool { return t == Float32 || t == Float64 }
 
-// IsKey tells whether a join key may have type t. Floats have no one equality
-// and lists no bound, so neither can be a key.
+// IsKey reports whether a join key may have type t. Floats have several notions of
+// equality and lists have no size limit, so neither can be a key.
 func (t Type) IsKey() bool { return t.Valid() && !t.IsList() && !t.IsFloat() }
 
 // String returns the name used in definitions: int64, list<int64>.
@@ -105,7 +105,7 @@ func ParseType(name string) (Type, error) {
 	return 0, fmt.Errorf("no type %q; did you mean %q?", name, meant)
 }
 
-// foreignNames are names of types in other systems that people try first.
+// foreignNames maps type names of other systems, which people try first.
 var foreignNames = map[string]Type{
 	"boolean": Bool, "integer": Int64, "int": Int64, "bigint": Int64, "long": Int64, "int8": Int64, "smallint": Int32, "int16": Int32, "int4": Int32,
 	"float": Float64, "double": Float64, "double precision": Float64, "float8": Float64, "numeric": Float64, "decimal": Float64, "number": Float64,
@@ -131,12 +131,12 @@ func (t *Type) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// A Status says what became of one value. The numbers are those of Feast's
+// A Status says how one value was found. The numbers are those of Feast's
 // FieldStatus, and of larder.v1.Status.
 type Status uint8
 
-// The statuses, told apart everywhere. Any but StatusPresent
-// yields the feature's default, or null.
+// The statuses. A value with any status except StatusPresent is the feature's default,
+// or null.
 const (
 	StatusPresent       Status = iota + 1
 	StatusNullValue            // the newest row has null there

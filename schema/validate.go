@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	_ "time/tzdata" // zones of sources, also where the system has none
+	_ "time/tzdata" // time zones for sources, even if the system has none
 )
 
 // The limits on definitions.
@@ -70,7 +70,7 @@ func (v *validator) addf(path, format string, args ...any) {
 	v.problems = append(v.problems, Problem{Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
-// danglef adds a problem with a reference to something that isn't there.
+// danglef adds a problem with a reference to something that doesn't exist.
 func (v *validator) danglef(path, format string, args ...any) {
 	v.problems = append(v.problems, Problem{Path: path, Message: fmt.Sprintf(format, args...), Dangling: true})
 }
@@ -86,19 +86,19 @@ func (v *validator) index() {
 	register(v, "models", "model", d.Models, func(x *Model) string { return x.Name }, map[string]*Model{})
 	for i := range d.FeatureViews {
 		if name := d.FeatureViews[i].Name; name == requestRef {
-			v.addf(fmt.Sprintf("feature_views[%d].name", i), `a feature view can't be called "request": that names the values of a request`)
+			v.addf(fmt.Sprintf("feature_views[%d].name", i), `a feature view can't be named "request": that name is for request values; rename it`)
 		}
 	}
 	for i := range d.OnDemandViews {
 		if name := d.OnDemandViews[i].Name; name == requestRef {
-			v.addf(fmt.Sprintf("on_demand_views[%d].name", i), `an on-demand view can't be called "request": that names the values of a request`)
+			v.addf(fmt.Sprintf("on_demand_views[%d].name", i), `an on-demand view can't be named "request": that name is for request values; rename it`)
 		}
 	}
 }
 
 func register[T any](v *validator, key, noun string, items []T, name func(*T) string, into map[string]*T) {
 	if len(items) > MaxDefinitions {
-		v.addf(key, "%d of them; at most %d fit", len(items), MaxDefinitions)
+		v.addf(key, "there are %d; use at most %d", len(items), MaxDefinitions)
 		return
 	}
 	for i := range items {
@@ -108,7 +108,7 @@ func register[T any](v *validator, key, noun string, items []T, name func(*T) st
 			continue
 		}
 		if into[n] != nil {
-			v.addf(path, "a second %s %q; names are unique", noun, n)
+			v.addf(path, "duplicate %s %q; rename one", noun, n)
 			continue
 		}
 		into[n] = &items[i]
@@ -118,7 +118,7 @@ func register[T any](v *validator, key, noun string, items []T, name func(*T) st
 func (v *validator) name(path, noun, name string) bool {
 	switch {
 	case name == "":
-		v.addf(path, "%s without a name", noun)
+		v.addf(path, "%s without a name; write name: NAME", noun)
 	case !namePattern.MatchString(name):
 		v.addf(path, "%s name %q: use letters, digits and _, at most 128, not starting with a digit", noun, name)
 	default:
@@ -136,11 +136,11 @@ func (v *validator) entity(path string, e *Entity) {
 		at := fmt.Sprintf("%s.join_keys[%d]", path, i)
 		v.name(at+".name", "join key", k.Name)
 		if seen[k.Name] {
-			v.addf(at+".name", "entity %q has two join keys %q", e.Name, k.Name)
+			v.addf(at+".name", "entity %q has two join keys named %q; rename one", e.Name, k.Name)
 		}
 		seen[k.Name] = true
 		if !k.Type.IsKey() {
-			v.addf(at+".type", "join key %q can't be %s; a key is bool, int32, int64, string, bytes or timestamp", k.Name, describeType(k.Type))
+			v.addf(at+".type", "join key %q can't be %s; a key must be bool, int32, int64, string, bytes or timestamp", k.Name, describeType(k.Type))
 		}
 	}
 }
@@ -160,10 +160,10 @@ func (v *validator) source(path string, s *Source) {
 		v.addf(path+".query", "source %q has both table and query; keep one", s.Name)
 	}
 	if s.Table != "" && strings.Count(s.Table, ".") > 1 {
-		v.addf(path+".table", "source %q: table %q; write TABLE or SCHEMA.TABLE", s.Name, s.Table)
+		v.addf(path+".table", "source %q: %q is not a table name; write TABLE or SCHEMA.TABLE", s.Name, s.Table)
 	}
 	if s.TimestampField == "" {
-		v.addf(path+".timestamp_field", "source %q names no event time; write timestamp_field: COLUMN", s.Name)
+		v.addf(path+".timestamp_field", "source %q has no timestamp_field; write timestamp_field: COLUMN", s.Name)
 	}
 	if s.TimeZone != "" {
 		if _, err := time.LoadLocation(s.TimeZone); err != nil || s.TimeZone == "Local" {
@@ -171,10 +171,10 @@ func (v *validator) source(path string, s *Source) {
 		}
 	}
 	if s.OnBadRow != "" && s.OnBadRow != SkipBadRow && s.OnBadRow != FailBadRow {
-		v.addf(path+".on_bad_row", "on_bad_row is skip or fail, not %q", s.OnBadRow)
+		v.addf(path+".on_bad_row", "on_bad_row must be skip or fail, not %q", s.OnBadRow)
 	}
 	if p := s.MaxBadShare; p != nil && !(*p >= 0 && *p <= 1) {
-		v.addf(path+".max_bad_share", "max_bad_share is a share from 0 to 1, not %v", *p)
+		v.addf(path+".max_bad_share", "max_bad_share must be a share from 0 to 1, not %v", *p)
 	}
 }
 
@@ -198,12 +198,12 @@ func (v *validator) view(path string, view *FeatureView) {
 		v.danglef(path+".source", "feature view %q: no source %q; %s", view.Name, view.Source, Nearest(view.Source, names(v.sources)))
 	}
 	if view.Schedule != 0 && view.Schedule < MinSchedule {
-		v.addf(path+".schedule", "feature view %q: a schedule of %s is too often; at least %s", view.Name, view.Schedule, MinSchedule)
+		v.addf(path+".schedule", "feature view %q: schedule must be %[3]s or longer, not %[2]s", view.Name, view.Schedule, MinSchedule)
 	}
 	v.features(path+".features", fmt.Sprintf("feature view %q", view.Name), view.Features)
 	for i, f := range view.Features {
 		if what := reserved[f.Name]; what != "" {
-			v.addf(fmt.Sprintf("%s.features[%d].name", path, i), "feature view %q: feature %q is %s of the view already", view.Name, f.Name, what)
+			v.addf(fmt.Sprintf("%s.features[%d].name", path, i), "feature view %q: feature %q is already %s of the view; rename it", view.Name, f.Name, what)
 		}
 	}
 }
@@ -224,14 +224,14 @@ func (v *validator) viewEntities(path string, view *FeatureView) []JoinKey {
 		}
 		for _, k := range e.JoinKeys {
 			if other, taken := owner[k.Name]; taken {
-				v.addf(at, "feature view %q: join key %q is of both %s and %s; rename one", view.Name, k.Name, other, name)
+				v.addf(at, "feature view %q: entities %[3]s and %[4]s both have join key %[2]q; rename one", view.Name, k.Name, other, name)
 			}
 			owner[k.Name] = name
 			keys = append(keys, k)
 		}
 	}
 	if len(keys) > MaxJoinKeys {
-		v.addf(path+".entities", "feature view %q has %d join keys; at most %d fit", view.Name, len(keys), MaxJoinKeys)
+		v.addf(path+".entities", "feature view %q has %d join keys; use at most %d", view.Name, len(keys), MaxJoinKeys)
 	}
 	return keys
 }
@@ -242,18 +242,18 @@ func (v *validator) features(path, owner string, features []Feature) {
 		v.addf(path, "%s has no feature; write features: [{name: amount, type: float64}]", owner)
 	}
 	if len(features) > MaxFeatures {
-		v.addf(path, "%s has %d features; at most %d fit", owner, len(features), MaxFeatures)
+		v.addf(path, "%s has %d features; use at most %d", owner, len(features), MaxFeatures)
 	}
 	seen := map[string]bool{}
 	for i, f := range features {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		v.name(at+".name", "feature", f.Name)
 		if seen[f.Name] {
-			v.addf(at+".name", "%s has two features %q", owner, f.Name)
+			v.addf(at+".name", "%s has two features named %q; rename one", owner, f.Name)
 		}
 		seen[f.Name] = true
 		if !f.Type.Valid() {
-			v.addf(at+".type", "%s: feature %q has no type; there are %s, and list<...> of each", owner, f.Name, strings.Join(TypeNames()[:lastType], ", "))
+			v.addf(at+".type", "%s: feature %q has no type; use %s, or list<...> of one of these", owner, f.Name, strings.Join(TypeNames()[:lastType], ", "))
 		}
 	}
 }
@@ -276,7 +276,7 @@ func (v *validator) service(path string, s *FeatureService) {
 		}
 		for _, full := range expanded {
 			if seen[full] {
-				v.addf(at, "feature service %q lists %s twice", s.Name, full)
+				v.addf(at, "feature service %q lists %s twice; remove one", s.Name, full)
 			}
 			seen[full] = true
 		}
@@ -291,11 +291,11 @@ func (v *validator) service(path string, s *FeatureService) {
 		})
 	}
 	if width > MaxFeatures {
-		v.addf(path+".features", "feature service %q has %d features; at most %d fit", s.Name, width, MaxFeatures)
+		v.addf(path+".features", "feature service %q has %d features; use at most %d", s.Name, width, MaxFeatures)
 	}
 }
 
-// sameKeys reports join keys of one name that two views give different types.
+// sameKeys reports join keys that have different types in two views.
 func (v *validator) sameKeys(path, service string, view *FeatureView, keys map[string]JoinKey) {
 	for _, name := range view.Entities {
 		e := v.entities[name]
@@ -315,7 +315,7 @@ func (v *validator) sameKeys(path, service string, view *FeatureView, keys map[s
 func (v *validator) expand(s *FeatureService, ref string) (full []string, problem string) {
 	owner, feature, found := strings.Cut(ref, ":")
 	if !found {
-		return nil, fmt.Sprintf("%q is no reference; write VIEW:FEATURE, VIEW:* or request:NAME", ref)
+		return nil, fmt.Sprintf("%q is not a reference; write VIEW:FEATURE, VIEW:* or request:NAME", ref)
 	}
 	var features []Feature
 	what := fmt.Sprintf("feature view %q", owner)
@@ -349,10 +349,10 @@ func (v *validator) model(path string, m *Model) {
 		v.danglef(path+".feature_service", "model %q: no feature service %q; %s", m.Name, m.FeatureService, Nearest(m.FeatureService, names(v.services)))
 	}
 	if m.OnMissing != "" && m.OnMissing != DefaultOnMissing && m.OnMissing != FailOnMissing {
-		v.addf(path+".on_missing", "on_missing is default or fail, not %q", m.OnMissing)
+		v.addf(path+".on_missing", "on_missing must be default or fail, not %q", m.OnMissing)
 	}
 	if m.Log != nil && !(m.Log.Rate > 0 && m.Log.Rate <= 1) {
-		v.addf(path+".log.rate", "model %q: the rate of its log is a share of the requests, over 0 and up to 1, not %v; leave log out to log none", m.Name, m.Log.Rate)
+		v.addf(path+".log.rate", "model %q: log.rate must be a share above 0 and at most 1, not %v; leave out log to log nothing", m.Name, m.Log.Rate)
 	}
 	v.labels(path+".labels", m)
 	v.mlflow(path, m)
@@ -366,10 +366,10 @@ func (v *validator) model(path string, m *Model) {
 	for i, mv := range m.Versions {
 		at := fmt.Sprintf("%s.versions[%d]", path, i)
 		if mv.Version <= 0 {
-			v.addf(at+".version", "model %q: versions count from 1", m.Name)
+			v.addf(at+".version", "model %q: version numbers must be 1 or more", m.Name)
 		}
 		if seen[mv.Version] {
-			v.addf(at+".version", "model %q has two versions %d", m.Name, mv.Version)
+			v.addf(at+".version", "model %q has two versions numbered %d; renumber one", m.Name, mv.Version)
 		}
 		seen[mv.Version] = true
 		v.modelFile(at, m, mv)
@@ -385,7 +385,7 @@ func (v *validator) model(path string, m *Model) {
 	v.trafficOnly(path, m)
 	switch {
 	case m.Serve == 0 && len(m.Versions) > 1:
-		v.addf(path+".serve", "model %q has %d versions; say which answers, as in serve: %d", m.Name, len(m.Versions), m.Versions[len(m.Versions)-1].Version)
+		v.addf(path+".serve", "model %q has %d versions but no serve; write the version to serve, as in serve: %d", m.Name, len(m.Versions), m.Versions[len(m.Versions)-1].Version)
 	case m.Serve != 0 && !seen[m.Serve]:
 		v.danglef(path+".serve", "model %q has no version %d to serve; it has %s", m.Name, m.Serve, versionList(m))
 	}
@@ -406,16 +406,16 @@ func (v *validator) modelFile(path string, m *Model, mv ModelVersion) {
 	}
 	switch {
 	case mv.ONNX == "" && mv.SHA256 == "":
-		v.addf(path+".onnx", "%s names no file; write onnx: models/%s-%d.onnx, or the sha256 of a file that was pushed", owner, m.Name, max(mv.Version, 1))
+		v.addf(path+".onnx", "%s names no file; write onnx: models/%s-%d.onnx, or the sha256 of a pushed file", owner, m.Name, max(mv.Version, 1))
 		return
 	case mv.ONNX != "" && !filepath.IsLocal(mv.ONNX):
-		v.addf(path+".onnx", "%s: %q leaves the definitions folder; use a path below it", owner, mv.ONNX)
+		v.addf(path+".onnx", "%s: %q is outside the definitions folder; use a path below it", owner, mv.ONNX)
 	}
 	if raw, err := hex.DecodeString(mv.SHA256); err != nil || len(raw) != 32 || strings.ToLower(mv.SHA256) != mv.SHA256 {
-		v.addf(path+".sha256", "%s: sha256 is 64 hex digits in lower case, as sha256sum prints; got %q", owner, mv.SHA256)
+		v.addf(path+".sha256", "%s: sha256 must be 64 hex digits in lower case, as sha256sum prints; got %q", owner, mv.SHA256)
 	}
 	if mv.Column != nil && *mv.Column < 0 {
-		v.addf(path+".column", "%s: columns count from 0", owner)
+		v.addf(path+".column", "%s: column must be 0 or more", owner)
 	}
 	v.versionNotes(path, owner, &mv)
 }

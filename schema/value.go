@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// MaxValueBytes bounds one string or bytes value, and a list in all.
+// MaxValueBytes bounds one string or bytes value, and the sum of a list.
 const MaxValueBytes = 1 << 20
 
 // ParseValue reads the JSON form of a value of type t into its Go form:
@@ -25,14 +25,14 @@ const MaxValueBytes = 1 << 20
 //	timestamp  time.Time RFC 3339, to the microsecond: "2026-01-31T10:00:00Z"
 //	list<T>    []any     of the Go form of T
 //
-// null gives nil. A number of another width is converted if it fits; a string
-// is never a number of its own accord but for int64, and 1.0 is not an integer.
+// null gives nil. A number of another width is converted if it fits. A string is read
+// as a number only for int64. 1.0 is not an integer.
 func ParseValue(t Type, raw json.RawMessage) (any, error) {
 	if string(raw) == "null" {
 		return nil, nil
 	}
 	if len(raw) == 0 {
-		return nil, fmt.Errorf("no value; want %s", jsonForm(t))
+		return nil, fmt.Errorf("the value is missing; write %s", jsonForm(t))
 	}
 	if !t.IsList() {
 		return parseScalar(t, raw)
@@ -73,12 +73,12 @@ func parseScalar(t Type, raw json.RawMessage) (any, error) {
 		return nil, mismatch(t, raw)
 	}
 	if len(s) > MaxValueBytes*2 {
-		return nil, fmt.Errorf("%s of %d bytes; at most %d fit", t, len(s), MaxValueBytes)
+		return nil, fmt.Errorf("%s value has %d bytes; send at most %d", t, len(s), MaxValueBytes)
 	}
 	switch t {
 	case String:
 		if !utf8.ValidString(s) {
-			return nil, fmt.Errorf("a string that is not UTF-8; use type bytes")
+			return nil, fmt.Errorf("the string is not UTF-8; use type bytes")
 		}
 		return s, nil
 	case Bytes:
@@ -103,7 +103,7 @@ func parseInt(t Type, raw json.RawMessage, bits int) (int64, error) {
 		return v, nil
 	}
 	if _, err := strconv.ParseFloat(text, 64); err == nil && raw[0] != '"' {
-		return 0, fmt.Errorf("%s is no %s: out of its range, or with a fraction", clip(raw), t)
+		return 0, fmt.Errorf("%s is not a valid %s value; write a whole number within its range", clip(raw), t)
 	}
 	return 0, mismatch(t, raw)
 }
@@ -139,7 +139,7 @@ func parseTime(raw json.RawMessage, s string) (any, error) {
 		return nil, mismatch(Timestamp, raw)
 	}
 	if v.Nanosecond()%1000 != 0 {
-		return nil, fmt.Errorf("%s is finer than a microsecond", clip(raw))
+		return nil, fmt.Errorf("%s is finer than a microsecond; round it", clip(raw))
 	}
 	return v.UTC(), nil
 }
@@ -197,7 +197,7 @@ func AppendFloat(dst []byte, v float64, bits int) []byte {
 }
 
 func mismatch(t Type, raw json.RawMessage) error {
-	return fmt.Errorf("%s is no %s; write it as %s", clip(raw), t, jsonForm(t))
+	return fmt.Errorf("%s is not a valid %s value; write %s", clip(raw), t, jsonForm(t))
 }
 
 func clip(raw json.RawMessage) string {

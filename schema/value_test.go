@@ -73,21 +73,21 @@ func TestParseValueRefuses(t *testing.T) {
 			t.Errorf("%s %s: got %v, %v\nwant %s", typ, raw, v, err, want)
 		}
 	}
-	f(t, "bool", "1", "1 is no bool; write it as true or false")
-	f(t, "int32", "2147483648", "2147483648 is no int32: out of its range, or with a fraction")
-	f(t, "int32", `"7"`, `"7" is no int32; write it as a whole number`)
-	f(t, "int64", "1.5", "1.5 is no int64: out of its range, or with a fraction")
-	f(t, "int64", `"seven"`, `"seven" is no int64; write it as a whole number`)
-	f(t, "float64", `"1.5"`, `"1.5" is no float64; write it as a number`)
-	f(t, "float32", "1e39", "1e39 is no float32; write it as a number")
-	f(t, "string", "5", "5 is no string; write it as a quoted string")
-	f(t, "bytes", `"?"`, `"?" is no bytes; write it as base64 in quotes`)
-	f(t, "timestamp", `"yesterday"`, `"yesterday" is no timestamp; write it as "2026-01-31T10:00:00Z"`)
-	f(t, "timestamp", `"2026-01-31T10:00:00.0000001Z"`, `"2026-01-31T10:00:00.0000001Z" is finer than a microsecond`)
-	f(t, "list<bool>", "true", "true is no list<bool>; write it as [true or false, ...]")
-	f(t, "list<bool>", "[true, null]", "element 2: null is no bool; write it as true or false")
-	f(t, "int64", "", "no value; want a whole number")
-	f(t, "string", `"`+strings.Repeat("x", 2*schema.MaxValueBytes+1)+`"`, "string of 2097153 bytes; at most 1048576 fit")
+	f(t, "bool", "1", "1 is not a valid bool value; write true or false")
+	f(t, "int32", "2147483648", "2147483648 is not a valid int32 value; write a whole number within its range")
+	f(t, "int32", `"7"`, `"7" is not a valid int32 value; write a whole number`)
+	f(t, "int64", "1.5", "1.5 is not a valid int64 value; write a whole number within its range")
+	f(t, "int64", `"seven"`, `"seven" is not a valid int64 value; write a whole number`)
+	f(t, "float64", `"1.5"`, `"1.5" is not a valid float64 value; write a number`)
+	f(t, "float32", "1e39", "1e39 is not a valid float32 value; write a number")
+	f(t, "string", "5", "5 is not a valid string value; write a quoted string")
+	f(t, "bytes", `"?"`, `"?" is not a valid bytes value; write base64 in quotes`)
+	f(t, "timestamp", `"yesterday"`, `"yesterday" is not a valid timestamp value; write "2026-01-31T10:00:00Z"`)
+	f(t, "timestamp", `"2026-01-31T10:00:00.0000001Z"`, `"2026-01-31T10:00:00.0000001Z" is finer than a microsecond; round it`)
+	f(t, "list<bool>", "true", "true is not a valid list<bool> value; write [true or false, ...]")
+	f(t, "list<bool>", "[true, null]", "element 2: null is not a valid bool value; write true or false")
+	f(t, "int64", "", "the value is missing; write a whole number")
+	f(t, "string", `"`+strings.Repeat("x", 2*schema.MaxValueBytes+1)+`"`, "string value has 2097153 bytes; send at most 1048576")
 }
 
 func TestDuration(t *testing.T) {
@@ -108,20 +108,20 @@ func TestDuration(t *testing.T) {
 			t.Errorf("%q: got %s, want %s", text, got, want)
 		}
 	}
-	const remedy = " is no duration; write a number and a unit, as in 30s, 15m, 12h or 90d"
+	const remedy = " is not a duration; write a number and a unit, as in 30s, 15m, 12h or 90d"
 	f("0", "0")
 	f("90d", "90d")
 	f("36h", "1d12h")
 	f("1d1h30m", "1d1h30m")
 	f("100ms", "100ms")
-	f("1ns", `"1ns" is finer than a microsecond`)
+	f("1ns", `"1ns" is finer than a microsecond; round it`)
 	f("30", `"30"`+remedy)
 	f("-5m", `"-5m"`+remedy)
 	f("-1d", `"-1d"`+remedy)
 	f("1.5d", `"1.5d"`+remedy)
 	f("106752d", `"106752d"`+remedy)
 	f("106751d24h", `"106751d24h"`+remedy)
-	f("", "an empty duration; write a number and a unit, as in 30s, 15m, 12h or 90d")
+	f("", "the duration is empty; write a number and a unit, as in 30s, 15m, 12h or 90d")
 }
 
 func TestTypes(t *testing.T) {

@@ -2,19 +2,19 @@ package schema
 
 import "time"
 
-// A Window says which rows of a view's source a materialization reads, and what
-// the online store then holds. Times are microseconds since 1970 UTC.
+// A Window says which rows of a view's source a materialization reads, and so what the
+// online store then holds. Times are microseconds since 1970 UTC.
 //
 // A row becomes visible at the later of its event time and its ingest time. An
 // incremental window takes the rows that became visible in (From - lateness,
 // To]; the lateness is the source's. A full window, and an incremental one from
 // the beginning of time, takes all rows that are visible at To. A range takes the
-// rows with an event time in [From, To] that are visible at Now: it moves no
-// watermark, and whoever asks for a past period again wants its late rows too.
-// Rows whose time is yet to come are never read: a later window takes them.
+// rows with an event time in [From, To] that are visible at Now. It doesn't move the
+// watermark, and it includes rows that arrived late. Rows with a time in the future are
+// never read; a later window takes them.
 //
-// A row without an event time is bad; a full window meets it, an incremental one
-// does when its ingest time tells that it is new, a range never does.
+// A row without an event time is bad. A full window reads it. An incremental window
+// reads it if its ingest time is new. A range never reads it.
 type Window struct {
 	Mode Mode
 	From int64 // BeginningOfTime for a full window, or a first incremental one
@@ -32,22 +32,22 @@ const (
 	Incremental Mode = "incremental" // since the watermark
 )
 
-// Event times are limited to years that every format between Postgres and the
+// Event times are limited to the years that every format between Postgres and the
 // online store can hold: 4713 BC to 9999.
 const (
 	BeginningOfTime = -210_866_803_200_000_000 // 4714-11-24 BC, where Postgres begins
 	EndOfTime       = 253_402_300_799_999_999  // 9999-12-31T23:59:59.999999Z
 )
 
-// NoIngestTime stands for the ingest time of a row that has none: older than any.
+// NoIngestTime is the ingest time of a row without one. It is before all others.
 const NoIngestTime = -1 << 63
 
-// DefaultIngestLateness is the lateness of a source that has an ingest time and
-// declares none: how long the transaction that writes a row may take to commit.
+// DefaultIngestLateness is the lateness of a source that has an ingest time but declares
+// no lateness: how long the transaction that writes a row may take to commit.
 const DefaultIngestLateness = Duration(time.Minute)
 
-// LatenessMicros returns how far behind the watermark an incremental window
-// looks again, in microseconds.
+// LatenessMicros returns how far behind the watermark an incremental window reads
+// again, in microseconds.
 func (s *Source) LatenessMicros() int64 {
 	switch {
 	case s.Lateness != nil:

@@ -78,11 +78,11 @@ func TestRefusedFeatures(t *testing.T) {
 	}
 	f(&larderv1.GetFeaturesRequest{}, "InvalidArgument", "NO_FEATURES", "the request names neither a feature service nor features; say which to read")
 	f(&larderv1.GetFeaturesRequest{What: &larderv1.GetFeaturesRequest_FeatureService{FeatureService: "number"}}, "NotFound", "UNKNOWN_FEATURE_SERVICE", `no feature service "number"; did you mean "numbers"?`)
-	f(list(), "InvalidArgument", "NO_FEATURES", "no features asked for; name a feature service, or features as VIEW:FEATURE")
-	f(list("spend"), "InvalidArgument", "BAD_REFERENCE", `"spend" is no reference to a feature; write VIEW:FEATURE or VIEW:*`)
+	f(list(), "InvalidArgument", "NO_FEATURES", "the request names no features; name a feature service, or features as VIEW:FEATURE")
+	f(list("spend"), "InvalidArgument", "BAD_REFERENCE", `"spend" is not a reference to a feature; write VIEW:FEATURE or VIEW:*`)
 	f(list("spent:mean"), "NotFound", "UNKNOWN_FEATURE_VIEW", `no feature view "spent"; did you mean "spend"?`)
 	f(list("spend:means"), "NotFound", "UNKNOWN_FEATURE", `feature view "spend" has no feature "means"; did you mean "mean"?`)
-	f(list("spend:*", "spend:mean"), "InvalidArgument", "DUPLICATE_FEATURE", "feature spend:mean is asked for twice")
+	f(list("spend:*", "spend:mean"), "InvalidArgument", "DUPLICATE_FEATURE", "the request names feature spend:mean twice; remove one")
 }
 
 func TestTheRowLimitIsAnOption(t *testing.T) {
@@ -123,14 +123,14 @@ func TestRefusedHTTPRequests(t *testing.T) {
 	f(score, `{"model": "risk", "entities": [7]}`, 400, "BAD_JSON", `"entities" is not an object of lists: {"customer_id": [7]}`)
 	f(score, `{"model": "risk", "entities": {"customer_id": [1], "customer_id": [2]}}`, 400, "BAD_JSON", `"entities": "customer_id" comes twice`)
 	f(score, `{"model": "taste", "entities": {"customer_id": 7}}`, 400, "BAD_JSON", `join key "customer_id" is not a list; write one value for each row, in brackets`)
-	f(score, `{"model": "taste", "entities": {"customer_id": [1, 1.5]}}`, 400, "BAD_VALUE", `join key "customer_id", row 1: 1.5 is no int64: out of its range, or with a fraction`)
+	f(score, `{"model": "taste", "entities": {"customer_id": [1, 1.5]}}`, 400, "BAD_VALUE", `join key "customer_id", row 1: 1.5 is not a valid int64 value; write a whole number within its range`)
 	f(score, `{"model": "taste", "entities": {"customer_id": [1, null]}}`, 400, "NULL_JOIN_KEY", `join key "customer_id" is null in row 1; every row needs its key`)
 	f(score, `{"model": "taste", "entities": {"custmer_id": [1]}}`, 400, "UNKNOWN_JOIN_KEY", `taste takes no join key "custmer_id"; did you mean "customer_id"?`)
-	f(score, `{"model": "taste", "entities": {"customer_id": [1]}, "request": {"profile:name": [5]}}`, 400, "BAD_VALUE", `request value "profile:name", row 0: 5 is no string; write it as a quoted string`)
+	f(score, `{"model": "taste", "entities": {"customer_id": [1]}, "request": {"profile:name": [5]}}`, 400, "BAD_VALUE", `request value "profile:name", row 0: 5 is not a valid string value; write a quoted string`)
 	f(features, `{"entities": {"customer_id": [1]}}`, 400, "NO_FEATURES", `the request names neither a feature_service nor features; write "feature_service": "NAME"`)
 	f(features, `{"feature_service": "words", "features": ["spend:mean"]}`, 400, "NO_FEATURES", "the request names both a feature_service and features; say one of them")
 	f(features, `{"feature_service": "word"}`, 404, "UNKNOWN_FEATURE_SERVICE", `no feature service "word"; did you mean "words"?`)
-	f(features, string(make([]byte, 100_000)), 413, "MESSAGE_TOO_LARGE", "the request has more than 65536 bytes, as many as may be; send fewer rows at once, or raise the limit")
+	f(features, string(make([]byte, 100_000)), 413, "MESSAGE_TOO_LARGE", "the request is larger than 65536 bytes; send fewer rows at once, or raise --max-message-bytes")
 }
 
 // 2^53+1 is where floats begin to skip integers.

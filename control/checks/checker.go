@@ -12,7 +12,7 @@ import (
 	"larder/store/registry"
 )
 
-// Options configure a Checker. All are required, except what says otherwise.
+// Options configure a Checker. Every field is required unless its comment says otherwise.
 type Options struct {
 	Registry   *registry.Registry
 	Offline    *offline.Store // for labels; nil on a server without Postgres
@@ -21,7 +21,7 @@ type Options struct {
 	FeatureLog *featurelog.Log // nil when nothing is logged
 
 	VerifyEvery  time.Duration // how often views are verified; 0: only when asked
-	VerifySample int           // how many keys of each then
+	VerifySample int           // how many keys of each view are verified then
 
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer

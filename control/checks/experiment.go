@@ -19,30 +19,30 @@ import (
 
 const defaultAlpha = 0.05
 
-// An ExperimentRequest asks how versions of a model compare.
+// An ExperimentRequest asks for a comparison of the versions of a model.
 type ExperimentRequest struct {
 	Model        string
 	Metric       string   // empty: experiment.AUC
-	Threshold    *float64 // nil: that of the labels
-	Control      int64    // the version that others are compared with; 0: the one that answers
-	Since, Until *int64   // microseconds since 1970 UTC; nil: since the traffic is as it is, and now
+	Threshold    *float64 // nil: the threshold of the labels
+	Control      int64    // the version to compare the others with; 0: the one that is served
+	Since, Until *int64   // microseconds since 1970 UTC; nil: the last traffic change, and now
 	Alpha        float64  // 0: 0.05
 }
 
-// An Experiment is how versions of a model compare by what became of what they
-// scored.
+// An Experiment is a comparison of the versions of a model by the labels of the rows
+// that they scored.
 type Experiment struct {
 	Model        string
 	Question     experiment.Question
 	Since, Until int64
 	Unit         []string // the columns that name the unit
-	Rows         int      // that were read from the log
+	Rows         int      // read from the log
 	Notes        []string
 	Report       *experiment.Report
 }
 
-// Experiment compares versions of a model by what became of what they scored. It
-// calls progress as it goes on, and ends when that fails.
+// Experiment compares the versions of a model by the labels of the rows that they
+// scored. It calls progress while it runs, and stops when progress returns an error.
 func (c *Checker) Experiment(ctx context.Context, req ExperimentRequest, progress func(rows, labels int) error) (*Experiment, error) {
 	t, err := c.newTrial(ctx, req)
 	if err != nil {
@@ -68,7 +68,7 @@ type trial struct {
 	unit         []string // the columns that name the unit
 	notes        []string
 	data         *experiment.Data
-	badLabels    int // that can't be read
+	badLabels    int // label rows that can't be read
 	firstBad     string
 }
 
@@ -82,9 +82,9 @@ func (c *Checker) newTrial(ctx context.Context, req ExperimentRequest) (*trial, 
 	case c.Offline == nil:
 		return nil, errNoPostgres()
 	case c.FeatureLog == nil:
-		return nil, schema.Errorf(schema.FailedPrecondition, "NO_FEATURE_LOG", "this server keeps no feature log; start it with --feature-log-table, or --feature-log DIR")
+		return nil, schema.Errorf(schema.FailedPrecondition, "NO_FEATURE_LOG", "this server keeps no feature log; start it with --feature-log-table or --feature-log DIR")
 	case model.Labels == nil:
-		return nil, schema.Errorf(schema.FailedPrecondition, "NO_LABELS", "nobody says what became of what model %q scored; write labels: in its definition", model.Name)
+		return nil, schema.Errorf(schema.FailedPrecondition, "NO_LABELS", "model %q has no labels; add labels: to its definition", model.Name)
 	}
 	t := &trial{checker: c, model: model, labels: catalog.LabelsView(model), now: time.Now()}
 	t.since, t.until = schema.BeginningOfTime, t.now.UnixMicro()
@@ -100,7 +100,7 @@ func (c *Checker) newTrial(ctx context.Context, req ExperimentRequest) (*trial, 
 		return nil, err
 	}
 	if t.since > t.until {
-		return nil, schema.Errorf(schema.Invalid, "BAD_TIME", "the time begins at %s and ends before, at %s", shownTime(t.since), shownTime(t.until))
+		return nil, schema.Errorf(schema.Invalid, "BAD_TIME", "the time range starts at %s but ends before that, at %s; choose an earlier start or a later end", shownTime(t.since), shownTime(t.until))
 	}
 	t.data = experiment.NewData(experiment.Options{Within: model.Labels.Within.Micros()})
 	return t, nil
@@ -108,7 +108,7 @@ func (c *Checker) newTrial(ctx context.Context, req ExperimentRequest) (*trial, 
 
 func shownTime(micros int64) string { return time.UnixMicro(micros).UTC().Format(time.RFC3339) }
 
-// ask makes the question: by which metric, and which version should have which units.
+// ask sets the question: the metric, and which units each version should score.
 func (t *trial) ask(req ExperimentRequest, catalog *schema.Catalog) error {
 	threshold := t.model.Labels.DecidesAt()
 	if req.Threshold != nil {
@@ -120,7 +120,7 @@ func (t *trial) ask(req ExperimentRequest, catalog *schema.Catalog) error {
 	}
 	t.question = experiment.Question{Metric: metric, Alpha: cmp.Or(req.Alpha, defaultAlpha), Control: cmp.Or(req.Control, t.model.Served())}
 	if a := t.question.Alpha; !(a > 0 && a < 0.5) {
-		return schema.Errorf(schema.Invalid, "BAD_ALPHA", "alpha is %v; it is a share of experiments above 0 and below 0.5", a)
+		return schema.Errorf(schema.Invalid, "BAD_ALPHA", "alpha is %v; use a number above 0 and below 0.5, such as 0.05", a)
 	}
 	if err := definitions.HasVersion(t.model, t.question.Control); err != nil {
 		return err
@@ -147,7 +147,7 @@ func (t *trial) values() (names []string) {
 	return names
 }
 
-// metrics are all that there are of the model.
+// metrics returns the names of all metrics of the model.
 func (t *trial) metrics() []string {
 	names := slices.Clone(experiment.Metrics)
 	for _, v := range t.values() {
@@ -156,13 +156,13 @@ func (t *trial) metrics() []string {
 	return names
 }
 
-// split says which version each unit is sent to now, and with which weights.
+// split sets which version each unit goes to now, and the weights of the versions.
 func (t *trial) split(catalog *schema.Catalog) error {
 	router := traffic.NewRouter(traffic.Options{Rollouts: t.checker.Registry.Rollouts, Logger: t.checker.Logger})
 	split := router.Splits(catalog)[t.model.Name]
 	control := slices.IndexFunc(split.Arms, func(a traffic.Arm) bool { return a.Version == t.question.Control })
 	if control < 0 {
-		return schema.Errorf(schema.Invalid, "BAD_CONTROL", "version %d has no part in the traffic of model %q; compare with one that has", t.question.Control, t.model.Name)
+		return schema.Errorf(schema.Invalid, "BAD_CONTROL", "version %d is not in the traffic of model %q; choose a control that is", t.question.Control, t.model.Name)
 	}
 	for i, buckets := range split.Weights(t.now) {
 		t.question.Weights = append(t.question.Weights, experiment.Weight{Version: split.Arms[i].Version, Share: float64(buckets) / (traffic.Buckets / 100)})
@@ -173,7 +173,7 @@ func (t *trial) split(catalog *schema.Catalog) error {
 	return nil
 }
 
-// begin sets since to when the traffic of the model became what it is.
+// begin sets since to the last change of the model's traffic.
 func (t *trial) begin(ctx context.Context) error {
 	history, err := t.checker.Registry.ModelHistory(ctx)
 	if err != nil {
@@ -191,16 +191,16 @@ func (t *trial) begin(ctx context.Context) error {
 	}
 	switch ended := ramp.Began.Add(time.Duration(t.model.Ramp.Over)); {
 	case ramp.Trip != nil:
-		t.notes = append(t.notes, fmt.Sprintf("a guard has sent all traffic of version %d back: %s", t.model.Ramp.Version, ramp.Trip.Reason))
+		t.notes = append(t.notes, fmt.Sprintf("a guard sent all traffic of version %d back to the control: %s", t.model.Ramp.Version, ramp.Trip.Reason))
 	case ended.After(t.now):
-		t.notes = append(t.notes, fmt.Sprintf("the ramp of version %d goes on until %s: until then the versions have seen different times", t.model.Ramp.Version, shownTime(ended.UnixMicro())))
+		t.notes = append(t.notes, fmt.Sprintf("the ramp of version %d runs until %s; until then the versions are compared over different times", t.model.Ramp.Version, shownTime(ended.UnixMicro())))
 	default:
 		t.since = max(t.since, ended.UnixMicro())
 	}
 	return nil
 }
 
-// sameRequests tells whether versions of the same files got the same requests.
+// sameRequests reports whether a and b send the same requests to the same model files.
 func sameRequests(a, b *schema.Model) bool {
 	if a.Served() != b.Served() || !slices.Equal(a.Traffic, b.Traffic) || !slices.Equal(a.Shadow, b.Shadow) || a.RolloutID() != b.RolloutID() ||
 		a.Splits() && (a.SplitBy != b.SplitBy || a.SplitSalt() != b.SplitSalt()) || a.FeatureService != b.FeatureService {
@@ -218,7 +218,7 @@ func sameRequests(a, b *schema.Model) bool {
 	return true
 }
 
-// run reads the log and the labels, on a thread of low priority, and compares.
+// run reads the log and the labels and compares the versions, on a low-priority thread.
 func (t *trial) run(ctx context.Context, progress func(rows, labels int) error) (*experiment.Report, error) {
 	return background.Do(ctx, func(ctx context.Context) (*experiment.Report, error) { return t.compare(ctx, progress) })
 }
@@ -231,12 +231,12 @@ func (t *trial) compare(ctx context.Context, progress func(rows, labels int) err
 		return nil, err
 	}
 	if t.badLabels > 0 {
-		t.notes = append(t.notes, fmt.Sprintf("%d rows of source %q are no labels, the first because of %s", t.badLabels, t.labels.Origin.Name, t.firstBad))
+		t.notes = append(t.notes, fmt.Sprintf("skipped %d rows of source %q that are not labels; the first has %s", t.badLabels, t.labels.Origin.Name, t.firstBad))
 	}
 	return t.data.Report(t.question), nil
 }
 
-// progressRows is after how many rows progress is told.
+// progressRows is the number of rows between two calls of progress.
 const progressRows = 10_000
 
 func (t *trial) readLog(ctx context.Context, progress func(rows, labels int) error) error {
@@ -244,7 +244,7 @@ func (t *trial) readLog(ctx context.Context, progress func(rows, labels int) err
 	q := featurelog.Query{Model: t.model.Name, From: t.since, Until: t.until, Sent: slices.Concat(t.unit, keys)}
 	return t.checker.FeatureLog.Read(ctx, q, func(r *featurelog.Scored) error {
 		row := experiment.Row{Version: r.ModelVersion, Shadow: r.Role == monitor.Shadow, Request: r.RequestID, Number: r.Row, At: r.At, Score: r.Score}
-		if r.Sent == nil { // of before the definitions asked for all of it
+		if r.Sent == nil { // logged before the definitions named all these columns
 			row.Unit = "request " + r.RequestID
 		} else {
 			row.Unit, row.Keys = strings.Join(r.Sent[:len(t.unit)], "\x1f"), r.Sent[len(t.unit):]

@@ -15,7 +15,7 @@ import (
 type figures struct {
 	figure   *prometheus.GaugeVec // by model, version, role and metric
 	rows     *prometheus.GaugeVec // by model, version and role
-	labelled *prometheus.GaugeVec // alike
+	labelled *prometheus.GaugeVec // by model, version and role
 	failures *prometheus.CounterVec
 }
 
@@ -24,18 +24,18 @@ func newFigures(registerer prometheus.Registerer) *figures {
 		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, append([]string{"model", "version", "role"}, labels...))
 	}
 	f := &figures{
-		figure:   gauge("larder_experiment_figure", "How well a version of a model did by its labels, in the window of these: a metric as larder experiment names it.", "metric"),
-		rows:     gauge("larder_experiment_rows", "Logged rows that a version of a model scored in the window of its labels."),
-		labelled: gauge("larder_experiment_labelled_rows", "Logged rows that a version of a model scored in the window of its labels and that have one."),
+		figure:   gauge("larder_experiment_figure", "A metric of a model version over the window of its labels, by the name that larder experiment uses.", "metric"),
+		rows:     gauge("larder_experiment_rows", "Logged rows that a model version scored in the window of its labels."),
+		labelled: gauge("larder_experiment_labelled_rows", "Logged rows with a label that a model version scored in the window of its labels."),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "larder_experiment_failures_total", Help: "Times that the figures of a model could not be taken on schedule.",
+			Name: "larder_experiment_failures_total", Help: "Scheduled updates of the larder_experiment metrics of a model that failed.",
 		}, []string{"model"}),
 	}
 	registerer.MustRegister(f.figure, f.rows, f.labelled, f.failures)
 	return f
 }
 
-// forget drops the figures of a model.
+// forget deletes the figures of a model.
 func (f *figures) forget(model string) {
 	for _, gauge := range []*prometheus.GaugeVec{f.figure, f.rows, f.labelled} {
 		gauge.DeletePartialMatch(prometheus.Labels{"model": model})
@@ -47,15 +47,15 @@ func (f *figures) set(model, metric string, r *experiment.Report) {
 		version, role := strconv.FormatInt(v.Version, 10), string(v.Role)
 		f.rows.WithLabelValues(model, version, role).Set(float64(v.Rows))
 		f.labelled.WithLabelValues(model, version, role).Set(float64(v.Labelled))
-		f.figure.WithLabelValues(model, version, role, metric).Set(v.Figure.Value) // NaN where the rows determine none
+		f.figure.WithLabelValues(model, version, role, metric).Set(v.Figure.Value) // NaN when the rows don't determine it
 	}
 }
 
-// lookForDue is how often it is looked whether figures are due.
+// lookForDue is how often TakeFigures checks whether figures are due.
 const lookForDue = time.Second
 
-// TakeFigures takes the figures of every model whose labels have a schedule, when it
-// is time to, until ctx ends.
+// TakeFigures updates the figures of every model that has labels with a schedule,
+// when they are due, until ctx ends.
 func (c *Checker) TakeFigures(ctx context.Context) error {
 	if c.Offline == nil || c.FeatureLog == nil {
 		<-ctx.Done()
@@ -84,7 +84,7 @@ func (c *Checker) TakeFigures(ctx context.Context) error {
 			taken[m.Name] = time.Now()
 			if err := c.takeFiguresOf(ctx, m); err != nil && ctx.Err() == nil {
 				c.figures.failures.WithLabelValues(m.Name).Inc()
-				c.Logger.Warn("the figures of a model can't be taken", "model", m.Name, "error", err)
+				c.Logger.Warn("cannot update the experiment metrics of a model", "model", m.Name, "error", err)
 			}
 		}
 		for name := range taken {
@@ -96,7 +96,7 @@ func (c *Checker) TakeFigures(ctx context.Context) error {
 	}
 }
 
-// takeFiguresOf takes those of the newest window of a model's labels.
+// takeFiguresOf updates the figures of one model over the newest window of its labels.
 func (c *Checker) takeFiguresOf(ctx context.Context, m *schema.Model) error {
 	since := time.Now().Add(-time.Duration(m.Labels.LookBack())).UnixMicro()
 	t, err := c.newTrial(ctx, ExperimentRequest{Model: m.Name, Since: &since})

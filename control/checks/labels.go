@@ -16,20 +16,20 @@ import (
 	"larder/schema"
 )
 
-// labelSlack is how long before the first request a label's event time may be: that of
-// what the request is about may be a little before the request.
+// labelSlack is how long before the first request a label's event time may be. The
+// event that a request is about may have happened shortly before the request.
 const labelSlack = 24 * 60 * 60 * 1_000_000
 
-// A LoggedRow is a row of the feature log whose label is wanted.
+// A LoggedRow is a row of the feature log to find the label of.
 type LoggedRow struct {
 	RequestID string
 	Row       int32
 	At        int64    // microseconds since 1970 UTC
-	Sent      []string // what was sent, by the names that are given beside
+	Sent      []string // the values that were sent, in the order of the names
 }
 
-// JoinLabels finds the labels of logged rows, of which names are those of what was
-// sent: NaN where there is none, and nothing at all for a model without labels.
+// JoinLabels finds the labels of logged rows: NaN for a row without one, and nil for
+// a model without labels. names are the names of the values in LoggedRow.Sent.
 func (c *Checker) JoinLabels(ctx context.Context, name string, names []string, logged []LoggedRow) ([]float64, error) {
 	catalog := c.Registry.Catalog()
 	model, err := definitions.FindModel(&catalog.Definitions, name)
@@ -62,7 +62,7 @@ func (c *Checker) JoinLabels(ctx context.Context, name string, names []string, l
 	return labels, nil
 }
 
-// pick returns the values of some names among those of all; nil where one has none.
+// pick returns the values of the wanted names; nil when a name has no value.
 func pick(names, values, wanted []string) []string {
 	picked := make([]string, 0, len(wanted))
 	for _, name := range wanted {
@@ -75,7 +75,7 @@ func pick(names, values, wanted []string) []string {
 	return picked
 }
 
-// readLabels reads the labels that rows of the trial may have.
+// readLabels reads the labels that may belong to rows of the trial.
 func (t *trial) readLabels(ctx context.Context, progress func(rows, labels int) error) error {
 	now := t.now.UnixMicro()
 	w := schema.Window{Mode: schema.Range, From: max(t.since, schema.BeginningOfTime+labelSlack) - labelSlack, To: now, Now: now}
@@ -93,7 +93,7 @@ func (t *trial) readLabels(ctx context.Context, progress func(rows, labels int) 
 	})
 }
 
-// addLabels adds the labels of a record, whose columns are those of [offline] records.
+// addLabels adds the labels of a record, which has the columns of [offline] records.
 func (t *trial) addLabels(rec arrow.Record) error {
 	keys := len(t.labels.Keys)
 	at, arrived := rec.Column(keys).(*array.Timestamp), rec.Column(keys+1).(*array.Timestamp)
@@ -106,7 +106,7 @@ func (t *trial) addLabels(rec arrow.Record) error {
 			o.Arrived = int64(arrived.Value(i))
 		}
 		if o.Label != 0 && o.Label != 1 && !math.IsNaN(o.Label) {
-			return schema.Errorf(schema.Invalid, "BAD_LABEL", "the labels of model %q: column %q has %v; a label is true or false, 1 or 0", t.model.Name, t.model.Labels.Label.Name, o.Label)
+			return schema.Errorf(schema.Invalid, "BAD_LABEL", "the labels of model %q: column %q has %v; a label must be true or false, 1 or 0", t.model.Name, t.model.Labels.Label.Name, o.Label)
 		}
 		if byRequest {
 			o.Request = keyText(rec.Column(0), i)
@@ -126,7 +126,7 @@ func (t *trial) addLabels(rec arrow.Record) error {
 	return nil
 }
 
-// keyText returns a key as text, as a log has it.
+// keyText returns a key as text, in the form of the log.
 func keyText(c arrow.Array, row int) string {
 	switch c := c.(type) {
 	case *array.Int32:

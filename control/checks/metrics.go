@@ -16,10 +16,10 @@ type metrics struct {
 func newMetrics(registerer prometheus.Registerer) *metrics {
 	m := &metrics{
 		verifiedKeys: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "larder_verify_keys_total", Help: "Keys that were read by the serving path and by the training path, by how the answers compare.",
+			Name: "larder_verify_keys_total", Help: "Keys that were read by both the serving path and the training path, by the result of comparing them.",
 		}, []string{"view", "result"}),
 		verifiedAt: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "larder_verify_last_timestamp_seconds", Help: "When a view was last verified to the end.",
+			Name: "larder_verify_last_timestamp_seconds", Help: "When a verification of the view last completed.",
 		}, []string{"view"}),
 	}
 	registerer.MustRegister(m.verifiedKeys, m.verifiedAt)

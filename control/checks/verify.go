@@ -12,30 +12,30 @@ import (
 	"larder/schema"
 )
 
-// A VerifyRequest names the views to verify: some, those of a feature service, or
-// all when it names neither.
+// A VerifyRequest names the views to verify: a list of views, or the views of a
+// feature service. If it names neither, all views are verified.
 type VerifyRequest struct {
 	Views   []string
 	Service string
 	Sample  int64 // how many keys of each view; 0: all
 }
 
-// A Verification is how the check of a view stands.
+// A Verification is the state of the check of a view.
 type Verification struct {
 	View            string
-	Keys, KeysTotal int64          // compared, of so many
-	Report          *verify.Report // nil before it is done
+	Keys, KeysTotal int64          // compared so far, and in all
+	Report          *verify.Report // nil until the check is done
 }
 
-// Verify compares the answers of views, one after the other. It calls progress as
-// it goes on, and ends when that fails.
+// Verify compares the answers of views, one view after the other. It calls progress
+// while it runs, and stops when progress returns an error.
 func (c *Checker) Verify(ctx context.Context, req VerifyRequest, progress func([]Verification) error) ([]Verification, error) {
 	views, err := c.viewsToVerify(req)
 	if err != nil {
 		return nil, err
 	}
 	if req.Sample < 0 || req.Sample > maxSample {
-		return nil, schema.Errorf(schema.Invalid, "BAD_SAMPLE", "a sample of %d keys; write 0 for all, or 1 to %d", req.Sample, maxSample)
+		return nil, schema.Errorf(schema.Invalid, "BAD_SAMPLE", "cannot verify a sample of %d keys; use 0 for all keys, or 1 to %d", req.Sample, maxSample)
 	}
 	all := make([]Verification, len(views))
 	for i, v := range views {
@@ -95,12 +95,12 @@ func (c *Checker) viewsToVerify(req VerifyRequest) ([]*schema.View, error) {
 		views = catalog.Views()
 	}
 	if len(views) == 0 {
-		return nil, schema.Errorf(schema.FailedPrecondition, "NO_FEATURE_VIEWS", "there are no feature views to verify")
+		return nil, schema.Errorf(schema.FailedPrecondition, "NO_FEATURE_VIEWS", "there are no feature views to verify; larder apply DIR adds some")
 	}
 	return views, nil
 }
 
-// verify compares one view on a thread of low priority, and keeps count.
+// verify compares one view on a low-priority thread and counts the results.
 func (c *Checker) verify(ctx context.Context, v *schema.View, sample int, progress func(done int64) error) (*verify.Report, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -120,11 +120,11 @@ func (c *Checker) verify(ctx context.Context, v *schema.View, sample int, progre
 }
 
 func errNoPostgres() error {
-	return schema.Errorf(schema.FailedPrecondition, "NO_POSTGRES", "this server was started without Postgres: it has no history to read")
+	return schema.Errorf(schema.FailedPrecondition, "NO_POSTGRES", "this server runs without Postgres and has no history to read; start it with --postgres")
 }
 
-// VerifyOnSchedule verifies a sample of every view that is materialized, again
-// and again, until ctx ends.
+// VerifyOnSchedule verifies a sample of every materialized view, once per VerifyEvery,
+// until ctx ends.
 func (c *Checker) VerifyOnSchedule(ctx context.Context) error {
 	if c.VerifyEvery == 0 || c.History == nil {
 		<-ctx.Done()
@@ -144,17 +144,17 @@ func (c *Checker) VerifyOnSchedule(ctx context.Context) error {
 	}
 }
 
-// verifyView verifies a sample of a view and logs what is wrong.
+// verifyView verifies a sample of a view and logs the result.
 func (c *Checker) verifyView(ctx context.Context, v *schema.View) {
 	report, err := c.verify(ctx, v, c.VerifySample, func(int64) error { return nil })
 	var said *schema.Error
 	switch {
 	case ctx.Err() != nil, errors.As(err, &said) && said.Reason == "NEVER_MATERIALIZED":
 	case err != nil:
-		c.Logger.Error("a view can't be verified", "view", v.Name, "error", err)
+		c.Logger.Error("cannot verify a view", "view", v.Name, "error", err)
 	case report.Faults() > 0:
 		first := report.Differences[slices.IndexFunc(report.Differences, func(d verify.Difference) bool { return d.Kind != verify.Stale })]
-		c.Logger.Error("the store and the source differ; larder verify tells more", "view", v.Name, "keys", report.Keys, "faults", report.Faults(),
+		c.Logger.Error("the online store differs from the source; run larder verify for details", "view", v.Name, "keys", report.Keys, "faults", report.Faults(),
 			"first", fmt.Sprintf("%s %s %s", first.Kind, first.Key, first.Feature))
 	default:
 		c.Logger.Debug("view verified", "view", v.Name, "keys", report.Keys, "stale", report.Counts[verify.Stale])

@@ -12,11 +12,11 @@ import (
 	"larder/training"
 )
 
-// maxSets is how many training sets, or readings of a view's rows, run at once.
-// Each holds up to three connections to Postgres.
+// maxSets bounds how many training sets and readings of view rows run at once. Each
+// holds up to three connections to Postgres.
 const maxSets = 2
 
-// MaxConns is how many connections to Postgres a Builder uses at most.
+// MaxConns is the most connections to Postgres that a Builder uses.
 const MaxConns = 3 * maxSets
 
 // Options configure a Builder.
@@ -28,7 +28,7 @@ type Options struct {
 // A Builder builds training sets. It is safe for concurrent use.
 type Builder struct {
 	Options
-	slots chan struct{} // one for each set that may run
+	slots chan struct{} // one per set that may run at once
 }
 
 // New returns a Builder.
@@ -38,7 +38,7 @@ func New(opts Options) *Builder {
 
 // A Request asks for a training set.
 type Request struct {
-	Service         string        // the feature service whose features the set has
+	Service         string        // the feature service that lists the features
 	AsOf            training.AsOf // defaults to training.IngestTime
 	EventTimeColumn string        // of the spine; defaults to event_time
 	// Progress, when set, is called after each batch, from the goroutine that runs
@@ -46,8 +46,8 @@ type Request struct {
 	Progress func(training.Progress)
 }
 
-// Enter takes a slot, which every set and every reading needs, or refuses when all
-// are taken.
+// Enter takes a slot. Every set and every reading needs one. Enter returns an error
+// when all slots are taken.
 func (b *Builder) Enter() (leave func(), err error) {
 	if b.History == nil {
 		return nil, noPostgres()
@@ -56,15 +56,15 @@ func (b *Builder) Enter() (leave func(), err error) {
 	case b.slots <- struct{}{}:
 		return func() { <-b.slots }, nil
 	default:
-		return nil, schema.Errorf(schema.Exhausted, "TOO_MANY_SETS", "%d training sets are being built, as many as may be at once; try again when one is done", maxSets)
+		return nil, schema.Errorf(schema.Exhausted, "TOO_MANY_SETS", "too many training sets are being built (limit %d); retry when one is done", maxSets)
 	}
 }
 
 func noPostgres() error {
-	return schema.Errorf(schema.FailedPrecondition, "NO_POSTGRES", "this server was started without Postgres: it has no history to read")
+	return schema.Errorf(schema.FailedPrecondition, "NO_POSTGRES", "this server runs without Postgres and has no history to read; start it with --postgres")
 }
 
-// Set returns the training set of a spine with these columns, which is yet to run.
+// Set returns the training set of a spine with these columns. It has not run yet.
 func (b *Builder) Set(spine *arrow.Schema, req Request) (*training.Set, error) {
 	plan, err := b.Registry.Catalog().ServicePlan(req.Service)
 	if err != nil {
@@ -73,15 +73,15 @@ func (b *Builder) Set(spine *arrow.Schema, req Request) (*training.Set, error) {
 	return training.New(b.History, spine, training.Request{Plan: plan, AsOf: req.AsOf, EventTimeColumn: req.EventTimeColumn, Progress: req.Progress})
 }
 
-// A Reading is of the source rows of a view whose event time is in a window, as far
-// as they have arrived.
+// A Reading reads the source rows of a view that have an event time in a window and
+// have arrived by now.
 type Reading struct {
 	history *offline.Store
 	view    *schema.View
 	window  schema.Window
 }
 
-// HasHistory refuses on a server without Postgres.
+// HasHistory returns an error on a server without Postgres.
 func (b *Builder) HasHistory() error {
 	if b.History == nil {
 		return noPostgres()
@@ -89,8 +89,8 @@ func (b *Builder) HasHistory() error {
 	return nil
 }
 
-// Reading returns the reading of a view's rows in [from, to]; nil is the beginning,
-// and now.
+// Reading returns the reading of a view's rows in [from, to]. A nil from is the
+// beginning of time; a nil to is now.
 func (b *Builder) Reading(name string, from, to *time.Time) (*Reading, error) {
 	if b.History == nil {
 		return nil, noPostgres()
@@ -118,7 +118,7 @@ func (r *Reading) Columns(ctx context.Context) (*arrow.Schema, error) {
 	return r.history.Schema(ctx, r.view)
 }
 
-// Run calls each with the rows, batch by batch in no order, and with what of them
+// Run calls each with batches of rows, in no particular order, and with the rows that
 // materialization would skip as bad. It needs a slot.
 func (r *Reading) Run(ctx context.Context, each func(arrow.Record, []schema.BadRow) error) error {
 	return r.history.Window(ctx, r.view, r.window, each)

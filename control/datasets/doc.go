@@ -3,7 +3,7 @@
 //
 // # Promises
 //
-//   - No more than a few sets and readings run at once, each with a bounded number of
-//     connections to Postgres, which are none of those that others use.
-//   - A set that was built to its end is recorded under the id of its manifest.
+//   - Only a few sets and readings run at once. Each uses a bounded number of
+//     connections to Postgres, from a pool of their own.
+//   - A completed set is recorded under the id of its manifest.
 package datasets

@@ -18,7 +18,7 @@ func (b *Builder) Datasets(ctx context.Context, limit int) ([]registry.Dataset, 
 	return b.Registry.Datasets(ctx, limit)
 }
 
-// Record keeps a manifest and returns its JSON.
+// Record stores a manifest and returns its JSON.
 func (b *Builder) Record(ctx context.Context, m *training.Manifest) ([]byte, error) {
 	raw, err := json.Marshal(m)
 	if err != nil {

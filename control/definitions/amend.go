@@ -7,11 +7,11 @@ import (
 	"larder/schema"
 )
 
-// maxAmends is how often a change begins again when others apply at the same time.
+// maxAmends is how often Amend tries a change when others apply at the same time.
 const maxAmends = 5
 
-// Amend applies a change of the newest definitions. What others apply meanwhile
-// stays: the change begins again on top of it.
+// Amend applies a change to the newest definitions. If others apply a version
+// meanwhile, Amend applies the change again on top of theirs.
 func (e *Editor) Amend(ctx context.Context, by string, change func(*schema.Definitions) error) (*Applied, error) {
 	for range maxAmends - 1 {
 		done, err := e.amendOnce(ctx, by, change)
@@ -38,7 +38,7 @@ func (e *Editor) amendOnce(ctx context.Context, by string, change func(*schema.D
 	return e.commit(ctx, p, base, by)
 }
 
-// AmendModel is [Editor.Amend] for a change of one model.
+// AmendModel is [Editor.Amend] for a change to one model.
 func (e *Editor) AmendModel(ctx context.Context, name, by string, change func(*schema.Model) error) (*Applied, error) {
 	return e.Amend(ctx, by, func(defs *schema.Definitions) error {
 		m, err := FindModel(defs, name)
@@ -49,7 +49,7 @@ func (e *Editor) AmendModel(ctx context.Context, name, by string, change func(*s
 	})
 }
 
-// FindModel returns the model of a name.
+// FindModel returns the model with the given name.
 func FindModel(defs *schema.Definitions, name string) (*schema.Model, error) {
 	if m := defs.Model(name); m != nil {
 		return m, nil
@@ -61,10 +61,10 @@ func FindModel(defs *schema.Definitions, name string) (*schema.Model, error) {
 	return nil, schema.Errorf(schema.NotFound, "UNKNOWN_MODEL", "no model %q; %s", name, schema.Nearest(name, names))
 }
 
-// HasVersion refuses a version that a model does not have.
+// HasVersion returns an error when a model does not have a version.
 func HasVersion(m *schema.Model, version int64) error {
 	if m.Version(version) == nil {
-		return schema.Errorf(schema.NotFound, "UNKNOWN_MODEL_VERSION", "model %q has no version %d; larder models show %[1]s lists those that it has", m.Name, version)
+		return schema.Errorf(schema.NotFound, "UNKNOWN_MODEL_VERSION", "model %q has no version %d; larder models show %[1]s lists its versions", m.Name, version)
 	}
 	return nil
 }

@@ -45,13 +45,12 @@ func (e *Editor) checkModels(ctx context.Context, next *registry.Proposal) ([]Re
 }
 
 func missingModels(sums []string) error {
-	return schema.Errorf(schema.FailedPrecondition, "MODEL_FILE_MISSING", "the registry lacks model files: %s; `larder apply DIR` sends them", strings.Join(sums, ", "))
+	return schema.Errorf(schema.FailedPrecondition, "MODEL_FILE_MISSING", "the registry has no model files with SHA-256 %s; `larder apply DIR` sends them", strings.Join(sums, ", "))
 }
 
-// checkModel refuses a model that can't be scored, or that was trained on other
-// features. That they have other values than in its training is held against new
-// versions only: else no definition could change before its models are trained
-// on what it is to be.
+// checkModel refuses a model that can't be scored or that was trained on other
+// features. Only a new version is refused when its features have other values than in
+// training: otherwise nobody could change a definition before retraining its models.
 func (e *Editor) checkModel(ctx context.Context, p *schema.Plan, isNew bool) (*scoring.Binding, error) {
 	file, err := e.Registry.ModelFile(ctx, p.ModelVersion.SHA256)
 	if err != nil {
@@ -72,13 +71,13 @@ func (e *Editor) checkModel(ctx context.Context, p *schema.Plan, isNew bool) (*s
 	return e.Models.Check(ctx, p, file)
 }
 
-// knows tells whether a plan's model version is one that serves already.
+// knows reports whether a plan's model version is already in the serving catalog.
 func (e *Editor) knows(p *schema.Plan) bool {
 	old, err := e.Registry.Catalog().ModelPlan(p.Model.Name, p.ModelVersion.Version)
 	return err == nil && old.ModelVersion.SHA256 == p.ModelVersion.SHA256 && old.Service.Name == p.Service.Name
 }
 
-// checkSources looks at the source of each view, and of each model's labels, that is
+// checkSources checks the source of each view, and of each model's labels, that is
 // new or changed.
 func (e *Editor) checkSources(ctx context.Context, next *schema.Catalog) error {
 	serving := e.Registry.Catalog()
@@ -109,8 +108,8 @@ func sameLabels(a, b *schema.View) bool {
 	return b != nil && reflect.DeepEqual(a.FeatureView, b.FeatureView) && reflect.DeepEqual(a.Keys, b.Keys) && reflect.DeepEqual(a.Origin, b.Origin)
 }
 
-// joinFaults makes one error of faults that the caller can mend; anything else
-// among them goes first and alone.
+// joinFaults combines faults that the caller can fix into one error. If any other
+// error is among them, it returns that error alone.
 func joinFaults(reason string, faults []error) error {
 	if len(faults) == 0 {
 		return nil

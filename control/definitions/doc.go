@@ -1,13 +1,14 @@
-// Package definitions plans and applies definitions, goes back to earlier ones,
-// and amends the newest.
+// Package definitions plans and applies definitions, reverts to earlier versions, and
+// amends the newest version.
 //
 // # Promises
 //
-//   - It checks before it changes: definitions whose sources don't exist, or whose
-//     models don't fit their feature services, are refused with every reason at once.
-//   - What was pushed stays when a folder that doesn't have it is applied.
-//   - A change was made on the version that its author saw, or on top of the newest;
-//     when it returns, its own server serves it.
-//   - Rows of views and model files that no definitions name any more are deleted,
-//     some time later.
+//   - It checks before it changes anything. It refuses definitions when a source
+//     doesn't exist or a model doesn't fit its feature service, and lists all reasons.
+//   - Applying a folder doesn't remove pushed models and versions that the folder
+//     leaves out.
+//   - A change is made to the version that its author saw, or on top of the newest.
+//     When it returns, its own server serves it.
+//   - Rows of views and model files that no definitions use any more are deleted
+//     later.
 package definitions

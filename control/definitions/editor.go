@@ -16,7 +16,7 @@ import (
 	"larder/vector"
 )
 
-// Options configure an Editor. All are required, except what says otherwise.
+// Options configure an Editor. Every field is required unless its comment says otherwise.
 type Options struct {
 	Registry *registry.Registry
 	Offline  *offline.Store // nil on a server without Postgres
@@ -33,32 +33,32 @@ func New(opts Options) *Editor { return &Editor{opts} }
 
 // A Plan is what applying definitions would change.
 type Plan struct {
-	Base          int64 // the version that they were compared with
+	Base          int64 // the version that the definitions were compared with
 	Changes       []schema.Change
-	MissingModels []string // the SHA-256 of the model files that the registry lacks
-	Notes         []string // what stays that the definitions leave out
+	MissingModels []string // the SHA-256 of each model file that the registry lacks
+	Notes         []string // what the definitions leave out and Larder keeps
 }
 
-// A Report says how a version of a model is fed, and which of its outputs is the
+// A Report says which inputs a model version gets, and which of its outputs is the
 // score.
 type Report struct {
 	Plan    *schema.Plan
 	Binding *scoring.Binding
 }
 
-// An Applied is what a change of the definitions came to.
+// An Applied is the result of a change of the definitions.
 type Applied struct {
 	Version int64
 	Changes []schema.Change
-	Reports []Report // of every version of every model
-	Notes   []string // as of a [Plan]
+	Reports []Report // one per version of each model
+	Notes   []string // as in a [Plan]
 }
 
-// awaitTimeout bounds how long a change waits until its own server serves it.
+// awaitTimeout bounds how long a change waits for its own server to serve it.
 const awaitTimeout = 30 * time.Second
 
-// Plan returns what applying the definitions of a folder would change. Sources are
-// looked at, so that a table that isn't there is known before anything is applied.
+// Plan returns what applying the definitions of a folder would change. It checks the
+// sources, so that a missing table shows before anything is applied.
 func (e *Editor) Plan(ctx context.Context, defs *schema.Definitions) (*Plan, error) {
 	p, notes, err := e.proposeFolder(ctx, defs)
 	if err != nil {
@@ -74,8 +74,8 @@ func (e *Editor) Plan(ctx context.Context, defs *schema.Definitions) (*Plan, err
 	return &Plan{Base: p.Base, Changes: p.Changes, MissingModels: missing, Notes: notes}, nil
 }
 
-// Apply makes the definitions of a folder the newest version, unless another than
-// the one that was seen is, and waits until this server serves them.
+// Apply makes the definitions of a folder the newest version and waits until this
+// server serves them. It returns an error if the newest version is not seen.
 func (e *Editor) Apply(ctx context.Context, defs *schema.Definitions, seen int64, by string) (*Applied, error) {
 	p, notes, err := e.proposeFolder(ctx, defs)
 	if err != nil {
@@ -89,8 +89,8 @@ func (e *Editor) Apply(ctx context.Context, defs *schema.Definitions, seen int64
 	return done, nil
 }
 
-// Revert makes the definitions of an earlier version the newest. With seen 0 it
-// does so whatever is the newest now.
+// Revert makes the definitions of an earlier version the newest. With seen 0 it does
+// not check which version is the newest now.
 func (e *Editor) Revert(ctx context.Context, to, seen int64, by string) (*Applied, error) {
 	p, err := e.Registry.ProposeVersion(ctx, to)
 	if err != nil {
@@ -107,7 +107,7 @@ func (e *Editor) Versions(ctx context.Context, limit int) ([]registry.Version, e
 	return e.Registry.Versions(ctx, limit)
 }
 
-// proposeFolder is propose for all definitions of a folder: what was pushed stays.
+// proposeFolder is propose for a whole folder. It keeps what was pushed.
 func (e *Editor) proposeFolder(ctx context.Context, defs *schema.Definitions) (*registry.Proposal, []string, error) {
 	notes, err := e.keepPushed(ctx, defs)
 	if err != nil {
@@ -125,9 +125,9 @@ func (e *Editor) propose(ctx context.Context, defs *schema.Definitions) (*regist
 	return p, vector.CheckExpressions(p.Catalog)
 }
 
-// commit checks what a proposal names and makes it the newest version, unless
-// another than the one that was seen came between. It waits until this server
-// serves it.
+// commit checks the sources and models of a proposal, makes it the newest version and
+// waits until this server serves it. It returns an error if the newest version is not
+// seen.
 func (e *Editor) commit(ctx context.Context, p *registry.Proposal, seen int64, by string) (*Applied, error) {
 	if err := e.checkSources(ctx, p.Catalog); err != nil {
 		return nil, err
@@ -140,18 +140,18 @@ func (e *Editor) commit(ctx context.Context, p *registry.Proposal, seen int64, b
 	if err != nil {
 		return nil, err
 	}
-	wait, cancel := context.WithTimeoutCause(ctx, awaitTimeout, errors.New("it is still being loaded"))
+	wait, cancel := context.WithTimeoutCause(ctx, awaitTimeout, errors.New("the server is still loading it"))
 	defer cancel()
 	if err := e.Registry.Await(wait, version); err != nil {
 		return nil, &schema.Error{
 			Kind: schema.FailedPrecondition, Reason: "NOT_SERVED", Err: err,
-			Message: fmt.Sprintf("version %d was applied, but this server does not serve it; larder status says why", version),
+			Message: fmt.Sprintf("version %d was applied, but this server does not serve it; larder status shows why", version),
 		}
 	}
 	return &Applied{Version: version, Changes: p.Changes, Reports: reports}, nil
 }
 
-// shownName is who applies, fit for the record.
+// shownName returns the name of who applies, shortened and made valid UTF-8.
 func shownName(by string) string {
 	const most = 200
 	if by == "" {

@@ -15,16 +15,15 @@ import (
 func ReadJSON(raw []byte) (*schema.Definitions, error) {
 	defs := new(schema.Definitions)
 	strict := json.NewDecoder(bytes.NewReader(raw))
-	strict.DisallowUnknownFields() // of a newer client's: what is left out would not be what was meant
+	strict.DisallowUnknownFields() // a newer client may send fields that this server would silently drop
 	if err := strict.Decode(defs); err != nil {
-		return nil, schema.Errorf(schema.Invalid, "BAD_DEFINITIONS", "the definitions can't be read: %v", err)
+		return nil, schema.Errorf(schema.Invalid, "BAD_DEFINITIONS", "cannot parse the definitions as JSON: %v", err)
 	}
 	return defs, nil
 }
 
-// ReadFiles reads the files of a folder of definitions, whose model files have
-// these SHA-256 by path, and says of a faulty one what reading the folder itself
-// would.
+// ReadFiles reads the files of a folder of definitions. models maps the path of each
+// model file to its SHA-256. Errors are the same as when reading the folder itself.
 func ReadFiles(files []definitions.File, models map[string]string) (*schema.Definitions, error) {
 	defs, err := definitions.ParseFolder(files, models)
 	if err == nil {
@@ -38,8 +37,8 @@ func ReadFiles(files []definitions.File, models map[string]string) (*schema.Defi
 	return nil, &schema.Error{Kind: schema.Invalid, Reason: "BAD_DEFINITIONS", Message: message}
 }
 
-// maxFaultBytes bounds what is said of the faults of definitions: an error of
-// gRPC is a header, and those can't be long.
+// maxFaultBytes bounds the text about faults of definitions: gRPC sends an error in a
+// header, and headers can't be long.
 const maxFaultBytes = 6 << 10
 
 func firstFaults(faults definitions.Errors) string {
@@ -47,7 +46,7 @@ func firstFaults(faults definitions.Errors) string {
 	for i, fault := range faults {
 		line := fault.Error()
 		if said.Len()+len(line) > maxFaultBytes && i > 0 {
-			fmt.Fprintf(&said, "\nand %d more; mend these first", len(faults)-i)
+			fmt.Fprintf(&said, "\nand %d more; fix these first", len(faults)-i)
 			break
 		}
 		if i > 0 {

@@ -9,8 +9,8 @@ import (
 	"larder/schema"
 )
 
-// keepPushed adds to the definitions of a folder what was pushed and they leave
-// out. The notes say what that is.
+// keepPushed adds the pushed models and versions that the definitions of a folder
+// leave out. The notes list them.
 func (e *Editor) keepPushed(ctx context.Context, defs *schema.Definitions) (notes []string, err error) {
 	_, newest, err := e.Registry.Newest(ctx)
 	if err != nil {
@@ -28,8 +28,8 @@ func (e *Editor) keepPushed(ctx context.Context, defs *schema.Definitions) (note
 	return notes, nil
 }
 
-// keepPushedVersions adds to definitions what was pushed to one model, as it was,
-// and tells what they left out.
+// keepPushedVersions adds the pushed versions of one model to the definitions. The
+// note lists those that the definitions left out.
 func keepPushedVersions(defs *schema.Definitions, was *schema.Model) (note string, err error) {
 	var pushed, left []schema.ModelVersion
 	m := defs.Model(was.Name)
@@ -44,7 +44,7 @@ func keepPushedVersions(defs *schema.Definitions, was *schema.Model) (note strin
 		}
 		named := m.Version(v.Version)
 		if named.SHA256 != v.SHA256 {
-			return "", schema.Errorf(schema.FailedPrecondition, "VERSION_TAKEN", "model %q: version %d came by %s and is another file (SHA-256 %.12s…, not %.12s…); give the one in the folder another number",
+			return "", schema.Errorf(schema.FailedPrecondition, "VERSION_TAKEN", "model %q: version %d already came from %s with another file (SHA-256 %.12s…, not %.12s…); give the version in the folder another number",
 				was.Name, v.Version, origin(v), v.SHA256, named.SHA256)
 		}
 		named.From = v.From
@@ -58,7 +58,7 @@ func keepPushedVersions(defs *schema.Definitions, was *schema.Model) (note strin
 		m.Versions = nil
 	}
 	m.Versions = append(m.Versions, left...)
-	if !m.Splits() && m.Serve == 0 && len(m.Versions) > 1 { // the folder leaves it to commands
+	if !m.Splits() && m.Serve == 0 && len(m.Versions) > 1 { // the folder doesn't say which version to serve
 		m.Serve, m.Traffic, m.SplitBy, m.Salt, m.Ramp = was.Served(), was.Traffic, was.SplitBy, was.Salt, was.Ramp
 		if was.Splits() {
 			m.Serve = 0
@@ -75,7 +75,7 @@ func keptNote(model string, left []schema.ModelVersion) string {
 	for i, v := range left {
 		said[i] = fmt.Sprintf("%d (%s)", v.Version, origin(v))
 	}
-	return fmt.Sprintf("model %s keeps what this folder does not have: version %s; larder models retire %[1]s VERSION takes one out", model, strings.Join(said, ", "))
+	return fmt.Sprintf("model %s keeps versions that this folder does not have: %s; larder models retire %[1]s VERSION removes one", model, strings.Join(said, ", "))
 }
 
 func origin(v schema.ModelVersion) string {
@@ -88,7 +88,7 @@ func origin(v schema.ModelVersion) string {
 	return "push"
 }
 
-// withNotes adds what stayed to an error of definitions, which may come of it.
+// withNotes adds the notes to an error in definitions, because what they name may have caused it.
 func withNotes(err error, notes []string) error {
 	var said *schema.Error
 	if len(notes) == 0 || !errors.As(err, &said) || said.Kind != schema.Invalid {

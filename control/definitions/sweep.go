@@ -8,16 +8,16 @@ import (
 	"larder/schema"
 )
 
-// sweepAfter is how long the rows of a view stay after no catalog names it any
-// more: far longer than any request on an older catalog takes.
+// sweepAfter is how long the rows of a view are kept after its last catalog has gone.
+// It is far longer than any request on an older catalog takes.
 const sweepAfter = time.Minute
 
-// Sweep deletes the rows of views that are in no catalog, until ctx ends. The
-// empty catalog of a registry that nothing was applied to deletes nothing.
+// Sweep deletes the rows of views that are in no catalog, until ctx ends. It deletes
+// nothing while nothing has been applied to the registry.
 func (e *Editor) Sweep(ctx context.Context) error {
 	tick := time.NewTicker(sweepAfter)
 	defer tick.Stop()
-	gone := map[uint32]bool{} // seen to be gone one tick ago
+	gone := map[uint32]bool{} // views that were missing one tick ago
 	for {
 		select {
 		case <-ctx.Done():
@@ -36,12 +36,12 @@ func (e *Editor) Sweep(ctx context.Context) error {
 			dropErr := e.Online.DropView(ctx, id)
 			err = errors.Join(err, dropErr)
 			if dropErr == nil {
-				e.Logger.Info("rows of a view that is gone were deleted", "view_id", id)
+				e.Logger.Info("deleted the rows of a removed view", "view_id", id)
 				delete(goneNow, id)
 			}
 		}
 		if err != nil && ctx.Err() == nil {
-			e.Logger.Error("rows of views that are gone can't be deleted", "error", err)
+			e.Logger.Error("cannot delete the rows of removed views", "error", err)
 		}
 		gone = goneNow
 	}
@@ -59,7 +59,7 @@ func (e *Editor) goneViews(catalog *schema.Catalog) (map[uint32]bool, error) {
 	return gone, err
 }
 
-// SweepModels deletes model files that no version of the definitions names, a few
+// SweepModels deletes model files that no version of the definitions uses, a few
 // every hour, until ctx ends.
 func (e *Editor) SweepModels(ctx context.Context) error {
 	if e.Offline == nil {
@@ -75,10 +75,10 @@ func (e *Editor) SweepModels(ctx context.Context) error {
 		}
 		dropped, err := e.Registry.DropUnwantedModels(ctx)
 		if err != nil && ctx.Err() == nil {
-			e.Logger.Warn("model files that nothing names can't be deleted", "error", err)
+			e.Logger.Warn("cannot delete unused model files", "error", err)
 		}
 		if dropped > 0 {
-			e.Logger.Info("model files that nothing names were deleted", "files", dropped)
+			e.Logger.Info("deleted unused model files", "files", dropped)
 		}
 	}
 }

@@ -1,12 +1,13 @@
-// Package models changes which versions a model has and which of them answer, and
-// brings versions from where they come by themselves: MLflow and a folder.
+// Package models changes which versions a model has and which of them serve. It also
+// imports versions from MLflow and from a folder.
 //
 // # Promises
 //
-//   - A change is made on top of what others apply meanwhile, by package definitions,
-//     which checks it.
-//   - The number of a version is never given to another file, not even after the
-//     version was retired.
-//   - An alias of MLflow is followed when it moves; what a person did since stays.
-//   - A fault of a source changes nothing that serves; it is in the model's [Status].
+//   - Package definitions checks each change and makes it on top of what others apply
+//     meanwhile.
+//   - A version number is never given to another file, not even after the version was
+//     retired.
+//   - When an MLflow alias moves, the model follows it. Until it moves again, what a
+//     person does to the model stays.
+//   - A fault of a source doesn't change what serves. The model's [Status] shows it.
 package models

@@ -15,15 +15,15 @@ import (
 	"larder/store/registry"
 )
 
-// Options configure an Editor. All are required, except what says otherwise.
+// Options configure an Editor. Every field is required unless its comment says otherwise.
 type Options struct {
 	Definitions *definitions.Editor
 	Registry    *registry.Registry
 	Offline     *offline.Store // nil on a server without Postgres
-	// Model returns the model of a plan of the catalog that serves, and what gives it
-	// back; nil where it is not loaded.
+	// Model returns the model of a plan of the catalog that serves, and a function that
+	// releases it. The model is nil when it is not loaded.
 	Model      func(*schema.Plan) (m *scoring.Model, release func())
-	Sources    Sources // none when empty
+	Sources    Sources // may be empty
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 }
@@ -31,22 +31,22 @@ type Options struct {
 // An Editor changes models. It is safe for concurrent use.
 type Editor struct {
 	Options
-	looks  looks                  // at the sources of model versions
-	faults *prometheus.CounterVec // of sources, by model
+	looks  looks                  // the last check of each model's source
+	faults *prometheus.CounterVec // faults of sources, by model
 }
 
 // New returns an Editor.
 func New(opts Options) *Editor {
 	opts.Sources.Every = cmp.Or(opts.Sources.Every, 10*time.Second)
 	faults := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "larder_control_model_source_faults_total", Help: "Looks at MLflow or the model repository that found a version of a model that can't be brought.",
+		Name: "larder_control_model_source_faults_total", Help: "Checks of MLflow or the model repository that found a model version that cannot be imported.",
 	}, []string{"model"})
 	opts.Registerer.MustRegister(faults)
 	return &Editor{Options: opts, looks: looks{byModel: map[string]look{}}, faults: faults}
 }
 
-// Put stores a model file of a SHA-256 and a size, whose chunks next returns; an
-// empty one is the end.
+// Put stores a model file with the given SHA-256 and size. next returns its chunks; an
+// empty chunk ends the file.
 func (e *Editor) Put(ctx context.Context, sum string, size int64, next func() ([]byte, error)) error {
 	return e.Registry.PutModel(ctx, sum, size, next)
 }

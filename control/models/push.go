@@ -14,17 +14,17 @@ import (
 type Push struct {
 	Model          string
 	SHA256         string // of the file
-	FeatureService string // empty: the model's or, of a new model, that of the file's stamp
-	Dataset        string // that it was trained on; may be empty
-	Output         string // empty: the one that fits
-	Column         *int   // of the output; nil: the one that fits
-	Serve          bool   // at once
+	FeatureService string // empty: the model's; for a new model, the one in the file's stamp
+	Dataset        string // id of the training set; may be empty
+	Output         string // empty: chosen automatically
+	Column         *int   // of the output; nil: chosen automatically
+	Serve          bool   // serve the version at once
 	Metrics        map[string]float64
 	Tags           map[string]string
 	By             string
 }
 
-// A Pushed is what a push came to.
+// A Pushed is the result of a push.
 type Pushed struct {
 	*definitions.Applied
 	Version schema.ModelVersion
@@ -32,15 +32,14 @@ type Pushed struct {
 }
 
 // Push makes a stored model file the next version of a model, in the newest
-// definitions. What others apply meanwhile stays: the push begins again on top of
-// it.
+// definitions. If others apply a version meanwhile, Push tries again on top of theirs.
 func (e *Editor) Push(ctx context.Context, p Push) (*Pushed, error) {
 	missing, err := e.Registry.MissingModels(ctx, []string{p.SHA256})
 	if err != nil {
 		return nil, err
 	}
 	if len(missing) > 0 {
-		return nil, schema.Errorf(schema.FailedPrecondition, "MODEL_FILE_MISSING", "the registry has no model file %q; PutModel stores it", p.SHA256)
+		return nil, schema.Errorf(schema.FailedPrecondition, "MODEL_FILE_MISSING", "the registry has no model file %q; store it with PutModel first", p.SHA256)
 	}
 	file, err := e.Registry.ModelFile(ctx, p.SHA256)
 	if err != nil {
@@ -77,12 +76,12 @@ func (e *Editor) Push(ctx context.Context, p Push) (*Pushed, error) {
 	return out, nil
 }
 
-// pushedModel returns the model that a version is pushed to, among the
-// definitions; a new one when there is none of that name.
+// pushedModel returns the model to push a version to. If the definitions have no model
+// of that name, it adds one.
 func pushedModel(defs *schema.Definitions, name, service, stampedService string) (*schema.Model, error) {
 	if m := defs.Model(name); m != nil {
 		if service != "" && service != m.FeatureService {
-			return nil, schema.Errorf(schema.Invalid, "OTHER_FEATURE_SERVICE", "model %q reads feature service %q, not %q; push the file as another model, or leave the feature service out",
+			return nil, schema.Errorf(schema.Invalid, "OTHER_FEATURE_SERVICE", "model %q reads feature service %q, not %q; push the file as another model, or leave out the feature service",
 				m.Name, m.FeatureService, service)
 		}
 		return m, nil
@@ -91,7 +90,7 @@ func pushedModel(defs *schema.Definitions, name, service, stampedService string)
 		service = stampedService
 	}
 	if service == "" {
-		return nil, schema.Errorf(schema.Invalid, "NO_FEATURE_SERVICE", "there is no model %q yet, and its file is not stamped with a feature service: name the one that it reads", name)
+		return nil, schema.Errorf(schema.Invalid, "NO_FEATURE_SERVICE", "name the feature service that new model %q reads; its file has no stamp that names one", name)
 	}
 	defs.Models = append(defs.Models, schema.Model{Name: name, FeatureService: service})
 	return &defs.Models[len(defs.Models)-1], nil
@@ -106,13 +105,13 @@ func (e *Editor) checkDataset(ctx context.Context, id, service string) error {
 		return err
 	}
 	if d.FeatureService != service {
-		return schema.Errorf(schema.Invalid, "OTHER_FEATURE_SERVICE", "training set %s is of feature service %q, but the model reads %q; name a set of that service", id, d.FeatureService, service)
+		return schema.Errorf(schema.Invalid, "OTHER_FEATURE_SERVICE", "training set %s was built for feature service %q, but the model reads %q; name a training set of that service", id, d.FeatureService, service)
 	}
 	return nil
 }
 
-// addVersion adds the file to a model's versions, unless it is one, and returns
-// its version: its number is over last, which was given before.
+// addVersion adds the file to a model's versions and returns its version. The new
+// number is above last. If the file is already a version, addVersion returns that one.
 func addVersion(m *schema.Model, p Push, last int64) schema.ModelVersion {
 	at := slices.IndexFunc(m.Versions, func(v schema.ModelVersion) bool { return v.SHA256 == p.SHA256 })
 	if at < 0 {
@@ -132,8 +131,8 @@ func addVersion(m *schema.Model, p Push, last int64) schema.ModelVersion {
 	return m.Versions[at]
 }
 
-// lastVersion returns the largest number that a version of a model ever had: that
-// of one that was retired names nothing else later.
+// lastVersion returns the largest number that a version of a model ever had. The
+// number of a retired version is never used again.
 func lastVersion(history []registry.PastModels, model string) (last int64) {
 	for i := range history {
 		if m := history[i].Model(model); m != nil {
@@ -145,9 +144,9 @@ func lastVersion(history []registry.PastModels, model string) (last int64) {
 	return last
 }
 
-// insertVersion adds a version that answers only if it is the first.
+// insertVersion adds a version. It serves only if it is the model's first.
 func insertVersion(m *schema.Model, v schema.ModelVersion) {
-	if len(m.Versions) == 1 && !m.Splits() { // the only one serves without being named
+	if len(m.Versions) == 1 && !m.Splits() { // a single version serves without being named
 		m.Serve = m.Versions[0].Version
 	}
 	m.Versions = append(m.Versions, v)

@@ -13,29 +13,29 @@ import (
 	"larder/scoring"
 )
 
-// Sources are where versions of models come from by themselves.
+// Sources are the places that model versions are imported from.
 type Sources struct {
 	MLflow     *mlflow.Client // nil: aliases are not followed
-	Repository *folder.Folder // nil: there is none
-	Every      time.Duration  // how often each is looked at; defaults to 10 seconds
+	Repository *folder.Folder // nil: no repository
+	Every      time.Duration  // how often each is checked; defaults to 10 seconds
 }
 
-// A look is what one model's source was found to be.
+// A look is the result of checking one model's source.
 type look struct {
 	source  string // as in "mlflow fraud@champion"
 	at      time.Time
-	version int64 // that an alias names
+	version int64 // the version that an alias names
 	fault   error // nil when all is well
-	catalog int64 // that served then
+	catalog int64 // the catalog version that served then
 }
 
-// looks are the last of each model.
+// looks hold the last look at each model's source.
 type looks struct {
 	mu      sync.Mutex
 	byModel map[string]look
 }
 
-// set records a look and tells whether its fault is news.
+// set records a look and reports whether its fault is new.
 func (l *looks) set(model string, now look) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -51,15 +51,15 @@ func (l *looks) last(model string) look {
 	return l.byModel[model]
 }
 
-// A Source is what is known of where a model's versions come from by themselves.
+// A Source is the state of the place that a model's versions are imported from.
 type Source struct {
 	Name         string // as in "mlflow fraud@champion"
 	LookedAt     time.Time
-	AliasVersion int64  // that the alias names
-	Fault        string // why no version is brought; empty when all is well
+	AliasVersion int64  // the version that the alias names
+	Fault        string // why no version is imported; empty when all is well
 }
 
-// source returns what is known of a model's source; nil when it has none.
+// source returns the state of a model's source; nil when it has none.
 func (l *looks) source(model string) *Source {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -74,23 +74,23 @@ func (l *looks) source(model string) *Source {
 	return out
 }
 
-// faultText is an error as everybody may see it.
+// faultText returns the text of an error without what only the log may have.
 func faultText(err error) string {
 	var said *schema.Error
 	if errors.As(err, &said) && said.Kind != schema.Internal {
 		return said.Message
 	}
-	return "it failed; the server's log says why"
+	return "internal error; see the server's log"
 }
 
-// lasts tells whether a fault is found again until the file or the definitions
-// change: reading the file anew is of no use.
+// lasts reports whether a fault stays until the file or the definitions change, so
+// that reading the file again is no use.
 func lasts(err error) bool {
 	var said *schema.Error
 	return errors.As(err, &said) && (said.Kind == schema.Invalid || said.Kind == schema.FailedPrecondition)
 }
 
-// Follow brings versions from where they come by themselves until ctx ends.
+// Follow imports versions from the sources until ctx ends.
 func (e *Editor) Follow(ctx context.Context) error {
 	if e.Sources.MLflow == nil && e.Sources.Repository == nil || e.Offline == nil {
 		return nil
@@ -113,7 +113,7 @@ func (e *Editor) Follow(ctx context.Context) error {
 	}
 }
 
-// looked records a look at a model's source, and says what is wrong when it is news.
+// looked records a look at a model's source and logs a fault when it is new.
 func (e *Editor) looked(ctx context.Context, model string, now look) {
 	if ctx.Err() != nil {
 		return
@@ -121,23 +121,23 @@ func (e *Editor) looked(ctx context.Context, model string, now look) {
 	now.at = time.Now()
 	now.catalog = e.Registry.Catalog().Version
 	if e.looks.set(model, now) {
-		e.Logger.Warn("no version of a model is brought; what serves stays", "model", model, "source", now.source, "error", now.fault)
+		e.Logger.Warn("cannot import a model version; what serves stays", "model", model, "source", now.source, "error", now.fault)
 	}
 	if now.fault != nil {
 		e.faults.WithLabelValues(model).Inc()
 	}
 }
 
-// An arrival is a version that a source brings.
+// An arrival is a version to import from a source.
 type arrival struct {
 	model   string
-	version schema.ModelVersion // but for its SHA-256
+	version schema.ModelVersion // without its SHA-256
 	serve   bool
 	by      string
 }
 
-// bring stores a file and makes it a version under the number that it has where
-// it comes from.
+// bring stores a file and makes it a version. The version has the same number as in
+// its source.
 func (e *Editor) bring(ctx context.Context, a arrival, file []byte) error {
 	stamp, err := scoring.ReadStamp(file)
 	if err != nil {
@@ -173,12 +173,12 @@ func (e *Editor) bring(ctx context.Context, a arrival, file []byte) error {
 		return err
 	}
 	if len(done.Changes) > 0 {
-		e.Logger.Info("a version of a model was brought", "model", a.model, "version", a.version.Version, "from", a.by, "serve", a.serve)
+		e.Logger.Info("imported a model version", "model", a.model, "version", a.version.Version, "from", a.by, "serve", a.serve)
 	}
 	return nil
 }
 
 func versionTaken(a arrival, had *schema.ModelVersion) error {
-	return schema.Errorf(schema.FailedPrecondition, "VERSION_TAKEN", "version %d of model %q is another file here (SHA-256 %.12s…) than in %s (%.12s…); give that one another number",
+	return schema.Errorf(schema.FailedPrecondition, "VERSION_TAKEN", "version %d of model %q already has another file (SHA-256 %.12s…) than in %s (%.12s…); give the new file another number",
 		a.version.Version, a.model, had.SHA256, a.by, a.version.SHA256)
 }

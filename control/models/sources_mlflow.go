@@ -12,7 +12,7 @@ import (
 	"larder/scoring"
 )
 
-// followAliases looks at the alias of each model that follows one.
+// followAliases checks the alias of each model that follows one.
 func (e *Editor) followAliases(ctx context.Context) {
 	models := e.Registry.Catalog().Definitions.Models
 	for i := range models {
@@ -26,9 +26,9 @@ func (e *Editor) followAliases(ctx context.Context) {
 	}
 }
 
-// followAlias serves the version that a model's alias names, when the alias moved
-// since anybody followed it. What a person did since stays: a rollback is not
-// rolled forward again.
+// followAlias serves the version that a model's alias names if the alias has moved
+// since it was last followed. What a person did since then stays: followAlias doesn't
+// undo a rollback.
 func (e *Editor) followAlias(ctx context.Context, m *schema.Model, source string) (int64, error) {
 	v, err := e.Sources.MLflow.Alias(ctx, m.MLflowModel(), m.MLflow.Alias)
 	if err != nil {
@@ -61,7 +61,7 @@ func (e *Editor) followAlias(ctx context.Context, m *schema.Model, source string
 	return v.Number, e.Registry.Follow(ctx, key, number)
 }
 
-// describe returns what MLflow says of a version, as far as definitions hold it.
+// describe returns the metrics and tags of a version in MLflow that fit in definitions.
 func (e *Editor) describe(ctx context.Context, v *mlflow.Version) (schema.ModelVersion, error) {
 	out := schema.ModelVersion{Version: v.Number, From: schema.FromMLflow}
 	if len(v.Tags) > 0 {
@@ -77,7 +77,7 @@ func (e *Editor) describe(ctx context.Context, v *mlflow.Version) (schema.ModelV
 	return out, err
 }
 
-// few returns those of m that fit, the first by key.
+// few returns the entries of m that fit, in the order of their keys.
 func few[V any](m map[string]V, fits func(string, V) bool) map[string]V {
 	out := map[string]V{}
 	for _, key := range slices.Sorted(maps.Keys(m)) {

@@ -11,29 +11,28 @@ import (
 	"larder/store/registry"
 )
 
-// repositoryFiles are the files of the model repository, and what was decided of
-// each.
+// repositoryFiles are the files of the model repository and the decision on each.
 type repositoryFiles struct {
 	folder  *folder.Folder
 	decided map[folder.File]decision
 }
 
-// A decision is why a file was not taken; nil of one that was. It was made on a
-// version of the catalog.
+// A decision holds why a file was not imported; the fault is nil when it was. It was
+// made on one version of the catalog.
 type decision struct {
 	fault   error
 	catalog int64
 }
 
-// takeFiles makes new files of the model repository versions. Each model is told
-// the first thing that is wrong with its files.
+// takeFiles imports new files of the model repository as versions. It records the
+// first fault of each model's files.
 func (e *Editor) takeFiles(ctx context.Context, files *repositoryFiles) {
 	settled, err := files.folder.Settled()
 	if err != nil {
-		e.Logger.Error("the model repository can't be read", "error", err)
+		e.Logger.Error("cannot read the model repository", "error", err)
 		return
 	}
-	faults := map[string]error{} // by model; nil of one whose files were all taken
+	faults := map[string]error{} // by model; nil when all its files were imported
 	there := map[folder.File]bool{}
 	for _, f := range settled {
 		there[f] = true
@@ -75,12 +74,12 @@ func (e *Editor) takeFile(ctx context.Context, from *folder.Folder, f folder.Fil
 		return err
 	}
 	if wasRetired(history, f) {
-		return nil // a person took it away; it comes back under another number
+		return nil // a person retired it; it can come back only under another number
 	}
 	return e.bring(ctx, a, file)
 }
 
-// wasRetired tells whether older definitions have a version of that number.
+// wasRetired reports whether older definitions have a version of that number.
 func wasRetired(history []registry.PastModels, f folder.File) bool {
 	for i := range history {
 		if m := history[i].Model(f.Model); m != nil && m.Version(f.Version) != nil {

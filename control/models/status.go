@@ -9,24 +9,24 @@ import (
 	"larder/store/registry"
 )
 
-// A Status is how a model of the catalog that serves stands.
+// A Status is the state of a model of the catalog that serves.
 type Status struct {
 	Model    *schema.Model
 	Source   *Source // nil when it has none
-	Split    *Split  // nil when one version answers
+	Split    *Split  // nil when one version answers all requests
 	Versions []VersionStatus
 }
 
-// A VersionStatus is how a version of a model stands.
+// A VersionStatus is the state of a version of a model.
 type VersionStatus struct {
 	definitions.Report
 	Signature *scoring.Signature
 	Size      int                  // of the file, in bytes
-	Loaded    *scoring.Model       // nil when it is not; to be described, not run
-	First     *registry.PastModels // the definitions that brought it; nil when that is not known now
+	Loaded    *scoring.Model       // nil when not loaded; only for describing it, not for scoring
+	First     *registry.PastModels // the first definitions with it; nil when unknown
 }
 
-// Statuses returns the models of the catalog that serves, or the one that is named.
+// Statuses returns the models of the catalog that serves, or only the named one.
 func (e *Editor) Statuses(ctx context.Context, name string) ([]Status, error) {
 	catalog := e.Registry.Catalog()
 	if name != "" {
@@ -36,7 +36,7 @@ func (e *Editor) Statuses(ctx context.Context, name string) ([]Status, error) {
 	}
 	history, err := e.Registry.ModelHistory(ctx)
 	if err != nil {
-		e.Logger.Debug("who brought the versions of models is not known now", "error", err)
+		e.Logger.Debug("cannot read who added the versions of models", "error", err)
 	}
 	var all []Status
 	for i := range catalog.Definitions.Models {
@@ -70,7 +70,7 @@ func (e *Editor) status(ctx context.Context, catalog *schema.Catalog, m *schema.
 	return status, nil
 }
 
-// firstWith returns the oldest definitions that have a plan's model version.
+// firstWith returns the oldest definitions with a plan's model version.
 func firstWith(history []registry.PastModels, p *schema.Plan) *registry.PastModels {
 	for i := len(history) - 1; i >= 0; i-- {
 		m := history[i].Model(p.Model.Name)

@@ -11,8 +11,8 @@ import (
 	"larder/schema"
 )
 
-// A Traffic is a change of how what is asked of a model is shared among its
-// versions. What is zero stays as it is.
+// A Traffic is a change of how requests for a model are split among its versions.
+// Zero fields stay as they are.
 type Traffic struct {
 	Weights       []schema.VersionWeight // the first is the control
 	SplitBy, Salt string
@@ -28,7 +28,7 @@ type Ramp struct {
 	Guards  map[string]float64 // by name; window is in seconds
 }
 
-// SetTraffic changes how what is asked of a model is shared among its versions.
+// SetTraffic changes how requests for a model are split among its versions.
 func (e *Editor) SetTraffic(ctx context.Context, model string, t Traffic, by string) (*definitions.Applied, error) {
 	return e.Definitions.AmendModel(ctx, model, by, func(m *schema.Model) error { return setTraffic(m, t) })
 }
@@ -49,7 +49,7 @@ func setTraffic(m *schema.Model, t Traffic) error {
 	return err
 }
 
-// newRamp returns a ramp that begins at the weight that its version has.
+// newRamp returns a ramp that starts at the current weight of its version.
 func newRamp(m *schema.Model, set *Ramp) (*schema.Ramp, error) {
 	r := &schema.Ramp{Version: set.Version, To: set.To, Over: schema.Duration(set.Over)}
 	if at := slices.IndexFunc(m.Traffic, func(w schema.VersionWeight) bool { return w.Version == r.Version }); at >= 0 {
@@ -89,11 +89,11 @@ func (e *Editor) ResumeRamp(ctx context.Context, model string) error {
 
 // A Split is how the traffic of a model is split now.
 type Split struct {
-	Percents []float64        // of each version of its traffic
-	Rollout  *traffic.Rollout // of its ramp; nil when it has none, or when it is not known
+	Percents []float64        // one per version of the traffic
+	Rollout  *traffic.Rollout // of its ramp; nil when there is none or it is unknown
 }
 
-// split returns nil when one version answers.
+// split returns nil when one version answers all requests.
 func (e *Editor) split(m *schema.Model) *Split {
 	if !m.Splits() {
 		return nil

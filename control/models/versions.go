@@ -10,16 +10,16 @@ import (
 	"larder/store/registry"
 )
 
-// serveAlone makes a version the one that answers; what split the traffic ends.
+// serveAlone serves one version and removes any traffic split.
 func serveAlone(m *schema.Model, version int64) {
 	m.Serve, m.Traffic, m.SplitBy, m.Salt, m.Ramp = 0, nil, "", "", nil
 	m.Shadow = slices.DeleteFunc(m.Shadow, func(v int64) bool { return v == version })
-	if len(m.Versions) > 1 { // the only one serves without being named
+	if len(m.Versions) > 1 { // a single version serves without being named
 		m.Serve = version
 	}
 }
 
-// Promote makes a version the one that answers.
+// Promote serves one version of a model.
 func (e *Editor) Promote(ctx context.Context, model string, version int64, by string) (*definitions.Applied, error) {
 	return e.Definitions.AmendModel(ctx, model, by, func(m *schema.Model) error {
 		if err := definitions.HasVersion(m, version); err != nil {
@@ -32,7 +32,7 @@ func (e *Editor) Promote(ctx context.Context, model string, version int64, by st
 	})
 }
 
-// Retire takes a version that does nothing out of the definitions.
+// Retire removes an unused version from the definitions.
 func (e *Editor) Retire(ctx context.Context, model string, version int64, by string) (*definitions.Applied, error) {
 	return e.Definitions.Amend(ctx, by, func(defs *schema.Definitions) error {
 		m, err := definitions.FindModel(defs, model)
@@ -42,7 +42,7 @@ func (e *Editor) Retire(ctx context.Context, model string, version int64, by str
 		if err := definitions.HasVersion(m, version); err != nil {
 			return err
 		}
-		if len(m.Versions) == 1 && m.MLflow == nil && len(m.Shadow) == 0 { // a model goes with its last version
+		if len(m.Versions) == 1 && m.MLflow == nil && len(m.Shadow) == 0 { // remove the model with its last version
 			defs.Models = slices.DeleteFunc(defs.Models, func(other schema.Model) bool { return other.Name == m.Name })
 			return nil
 		}
@@ -57,24 +57,24 @@ func retire(m *schema.Model, version int64) error {
 	inTraffic := func(w schema.VersionWeight) bool { return w.Version == version }
 	switch {
 	case slices.ContainsFunc(m.Traffic, inTraffic):
-		return inUse("has a share of the traffic", "take it out of the traffic")
+		return inUse("has a share of the traffic", "remove it from the traffic")
 	case slices.Contains(m.Shadow, version):
-		return inUse("scores as a shadow", "take it out of shadow")
+		return inUse("is a shadow", "remove it from shadow")
 	case m.Served() == version:
-		return inUse("serves", "promote another")
+		return inUse("is the one that serves", "promote another")
 	}
 	m.Versions = slices.DeleteFunc(m.Versions, func(v schema.ModelVersion) bool { return v.Version == version })
 	return nil
 }
 
-// A Rollback is what brought back what answered before.
+// A Rollback is the result of a rollback.
 type Rollback struct {
 	*definitions.Applied
-	AsOf         int64 // the version of the definitions that had it
-	ModelVersion int64 // that answers again; 0 where the traffic is split
+	AsOf         int64 // the version of the definitions that is restored
+	ModelVersion int64 // the model version that serves again; 0 when the traffic is split
 }
 
-// Rollback brings back what answered before.
+// Rollback restores the version or the traffic that was served before.
 func (e *Editor) Rollback(ctx context.Context, model, by string) (*Rollback, error) {
 	history, err := e.Registry.ModelHistory(ctx)
 	if err != nil {
@@ -84,7 +84,7 @@ func (e *Editor) Rollback(ctx context.Context, model, by string) (*Rollback, err
 	out.Applied, err = e.Definitions.AmendModel(ctx, model, by, func(m *schema.Model) error {
 		before := servedBefore(history, m)
 		if before == nil {
-			return schema.Errorf(schema.FailedPrecondition, "NOTHING_BEFORE", "nothing that model %q still has served before version %d; larder models promote %[1]s VERSION chooses another", m.Name, m.Served())
+			return schema.Errorf(schema.FailedPrecondition, "NOTHING_BEFORE", "cannot roll back model %q: no version that it still has was served before version %d; choose one with larder models promote %[1]s VERSION", m.Name, m.Served())
 		}
 		then := before.Model(m.Name)
 		out.AsOf, out.ModelVersion = before.Version.Version, then.Served()
@@ -97,8 +97,8 @@ func (e *Editor) Rollback(ctx context.Context, model, by string) (*Rollback, err
 	return out, err
 }
 
-// servedBefore returns the newest definitions in which a model was answered by
-// other versions than now, or with other weights, all of which it still has.
+// servedBefore returns the newest definitions that routed the model differently than
+// now, with versions that the model still has, each with the same file.
 func servedBefore(history []registry.PastModels, m *schema.Model) *registry.PastModels {
 	for i := range history {
 		then := history[i].Model(m.Name)
@@ -112,7 +112,7 @@ func servedBefore(history []registry.PastModels, m *schema.Model) *registry.Past
 	return nil
 }
 
-// answering returns the versions that a model needs to answer.
+// answering returns the versions that a model needs to answer requests.
 func answering(m *schema.Model) []int64 {
 	if !m.Splits() {
 		return []int64{m.Served()}

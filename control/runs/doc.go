@@ -1,11 +1,12 @@
-// Package runs starts materializations for people, says how runs stand, and keeps
-// their record in Postgres.
+// Package runs starts materializations on request, reports the state of runs, and
+// records runs in Postgres.
 //
 // # Promises
 //
-//   - A run of this server is answered from memory, any other from the record.
-//   - Each change of a run's state is recorded. While Postgres can't be reached the
-//     newest state of each run waits.
-//   - A run that the server's end cut off is recorded as failed when the server
-//     starts again.
+//   - The state of this server's runs comes from memory, that of others from the
+//     record.
+//   - Each change of a run's state is recorded. While Postgres is unreachable, the
+//     newest state of each run waits to be written.
+//   - If a server stops during a run, it records the run as failed when it starts
+//     again.
 package runs

@@ -12,8 +12,8 @@ import (
 	"larder/store/registry"
 )
 
-// The record of a run is its message as JSON, so that servers of other versions
-// read it.
+// The record of a run is its protobuf message as JSON, so that servers of other
+// versions can read it.
 
 var states = map[materialize.State]larderv1.Run_State{
 	materialize.Queued:    larderv1.Run_STATE_QUEUED,
@@ -23,7 +23,7 @@ var states = map[materialize.State]larderv1.Run_State{
 	materialize.Cancelled: larderv1.Run_STATE_CANCELLED,
 }
 
-// Message returns the run as it is sent and recorded.
+// Message returns the run in the form that is sent and recorded.
 func (r Run) Message() *larderv1.Run {
 	out := &larderv1.Run{
 		Id: r.ID, FeatureView: r.View, State: states[r.State], Mode: string(r.Mode), From: r.From, To: r.To,
@@ -36,7 +36,7 @@ func (r Run) Message() *larderv1.Run {
 	return out
 }
 
-// runOf is the inverse of [Run.Message]; what a message does not have is zero.
+// runOf is the inverse of [Run.Message]. What the message lacks is zero.
 func runOf(m *larderv1.Run) Run {
 	r := Run{Server: m.GetServer(), Run: materialize.Run{
 		ID: m.GetId(), View: m.GetFeatureView(), Mode: schema.Mode(m.GetMode()), From: m.GetFrom(), To: m.GetTo(),

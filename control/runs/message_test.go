@@ -1,6 +1,7 @@
 package runs_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -38,7 +39,7 @@ func TestARecordedRunIsReadBack(t *testing.T) {
 // A server without Postgres has nothing to materialize from.
 func TestWithoutPostgresThereAreNoRuns(t *testing.T) {
 	r := runs.New(runs.Options{Server: "here"})
-	if _, err := r.Start(runs.Request{}); err == nil || err.Error() != "this server was started without Postgres: there is nothing to materialize from" {
+	if _, err := r.Start(runs.Request{}); err == nil || !strings.Contains(err.Error(), "--postgres") {
 		t.Errorf("Start: %v", err)
 	}
 	if _, err := r.Cancel(t.Context(), "x"); err == nil {

@@ -8,7 +8,7 @@ import (
 )
 
 // Record writes each change of a run's state to Postgres until ctx ends. While
-// Postgres can't be reached the newest state of each run waits.
+// Postgres is unreachable, the newest state of each run waits.
 func (r *Recorder) Record(ctx context.Context) error {
 	if r.Runner == nil {
 		<-ctx.Done()
@@ -29,7 +29,7 @@ func (r *Recorder) Record(ctx context.Context) error {
 				return nil
 			}
 			if run.State == materialize.Queued || recorded[run.ID] == run.State {
-				continue // not begun, or progress only
+				continue // not started, or only progress
 			}
 			waiting[run.ID] = run
 		case <-retry.C:
@@ -46,7 +46,7 @@ func (r *Recorder) recordAll(ctx context.Context, waiting map[string]materialize
 	defer cancel()
 	for id, run := range waiting {
 		if err := r.record(ctx, Run{run, r.Server}); err != nil {
-			r.Logger.Warn("a run can't be recorded yet", "run", id, "error", err)
+			r.Logger.Warn("cannot record a run yet; will retry", "run", id, "error", err)
 			return
 		}
 		delete(waiting, id)
@@ -65,13 +65,13 @@ func (r *Recorder) record(ctx context.Context, run Run) error {
 	return r.Registry.RecordRun(ctx, row)
 }
 
-// failAbandoned marks runs that were under way when this server last stopped.
-// Their rows up to then are stored; the watermark did not move, so that the
-// next run reads the same window again.
+// failAbandoned marks runs that were running when this server last stopped as failed.
+// The rows that they wrote stay. Their watermark did not move, so the next run reads
+// the same window again.
 func (r *Recorder) failAbandoned(ctx context.Context) {
 	recorded, err := r.Registry.LastRuns(ctx, r.Server)
 	if err != nil {
-		r.Logger.Warn("the record of earlier runs can't be read", "error", err)
+		r.Logger.Warn("cannot read the record of earlier runs", "error", err)
 		return
 	}
 	for _, row := range recorded {
@@ -79,10 +79,10 @@ func (r *Recorder) failAbandoned(ctx context.Context) {
 		if err != nil || run.EndedAt != 0 || run.StartedAt >= r.started.UnixMicro() {
 			continue
 		}
-		run.State, run.Error = materialize.Failed, "the server stopped during the run; the next one reads its window again"
+		run.State, run.Error = materialize.Failed, "the server stopped during the run; the next run reads the same window again"
 		run.EndedAt = r.started.UnixMicro()
 		if err := r.record(ctx, run); err != nil {
-			r.Logger.Warn("an abandoned run can't be recorded", "run", row.ID, "error", err)
+			r.Logger.Warn("cannot record an abandoned run", "run", row.ID, "error", err)
 		}
 	}
 }

@@ -10,11 +10,11 @@ import (
 	"larder/store/registry"
 )
 
-// Options configure a Recorder. All are required, except what says otherwise.
+// Options configure a Recorder. Every field is required unless its comment says otherwise.
 type Options struct {
 	Registry *registry.Registry
 	Runner   *materialize.Runner // nil on a server without Postgres
-	Server   string              // under which runs are recorded
+	Server   string              // the server's name in the record of runs
 	Logger   *slog.Logger
 }
 
@@ -24,25 +24,25 @@ type Recorder struct {
 	started time.Time
 }
 
-// New returns a Recorder; the runs that are recorded as under way are those of a
-// server that ended.
+// New returns a Recorder. Runs of this server that are recorded as running before now
+// were cut off when it last stopped.
 func New(opts Options) *Recorder { return &Recorder{Options: opts, started: time.Now()} }
 
-// A Run is a run, and the server that it is of.
+// A Run is a run and the name of its server.
 type Run struct {
 	materialize.Run
 	Server string
 }
 
-// A Request asks for a run of each of some views.
+// A Request asks for a run of each of the named views.
 type Request struct {
 	Views    []string // none: all
 	Full     bool     // from the beginning
 	From, To *int64   // the window, in microseconds since 1970 UTC; without From, from the watermark
 }
 
-// Start starts a run for each view and returns their ids. The runs go on whatever
-// becomes of who asked.
+// Start starts a run for each view and returns the ids. The runs continue when the
+// client goes away.
 func (r *Recorder) Start(req Request) (ids []string, err error) {
 	requests, err := r.requests(req)
 	if err != nil {
@@ -61,10 +61,10 @@ func (r *Recorder) Start(req Request) (ids []string, err error) {
 // requests checks a request and names its views one by one.
 func (r *Recorder) requests(req Request) ([]materialize.Request, error) {
 	if r.Runner == nil {
-		return nil, schema.Errorf(schema.FailedPrecondition, "NO_POSTGRES", "this server was started without Postgres: there is nothing to materialize from")
+		return nil, schema.Errorf(schema.FailedPrecondition, "NO_POSTGRES", "this server runs without Postgres and has nothing to materialize from; start it with --postgres")
 	}
 	if req.Full && req.From != nil {
-		return nil, schema.Errorf(schema.Invalid, "BAD_WINDOW", "a full run starts at the beginning; leave out from, or full")
+		return nil, schema.Errorf(schema.Invalid, "BAD_WINDOW", "a full run starts at the beginning; leave out either from or full")
 	}
 	if req.From != nil && req.To != nil && *req.From > *req.To {
 		return nil, schema.Errorf(schema.Invalid, "BAD_WINDOW", "the window ends before it begins; swap from and to")
@@ -95,7 +95,7 @@ func valueOf(micros *int64) int64 {
 	return *micros
 }
 
-// names checks that views exist, and names all when none is named.
+// names checks that the named views exist. Without names it returns all views.
 func (r *Recorder) names(asked []string) ([]string, error) {
 	catalog := r.Registry.Catalog()
 	for _, name := range asked {
@@ -111,13 +111,13 @@ func (r *Recorder) names(asked []string) ([]string, error) {
 		names = append(names, v.Name)
 	}
 	if len(names) == 0 {
-		return nil, schema.Errorf(schema.FailedPrecondition, "NO_FEATURE_VIEWS", "there are no feature views yet; `larder apply DIR` brings some")
+		return nil, schema.Errorf(schema.FailedPrecondition, "NO_FEATURE_VIEWS", "there are no feature views yet; `larder apply DIR` adds some")
 	}
 	return names, nil
 }
 
-// ByID returns runs of this server, and whether all have ended. A run so old that
-// the runner forgot it is left out.
+// ByID returns runs of this server and whether all have ended. It leaves out runs that
+// are too old for the runner to remember.
 func (r *Recorder) ByID(ids []string) (found []Run, ended bool) {
 	ended = true
 	for _, id := range ids {
@@ -131,7 +131,7 @@ func (r *Recorder) ByID(ids []string) (found []Run, ended bool) {
 	return found, ended
 }
 
-// Run returns one run: of this server from memory, else from the record.
+// Run returns one run: from memory if this server ran it, else from the record.
 func (r *Recorder) Run(ctx context.Context, id string) (Run, error) {
 	if r.Runner != nil {
 		if run, found := r.Runner.Get(id); found {
@@ -143,15 +143,15 @@ func (r *Recorder) Run(ctx context.Context, id string) (Run, error) {
 		return Run{}, err
 	}
 	if recorded == nil {
-		return Run{}, schema.Errorf(schema.NotFound, "UNKNOWN_RUN", "no run %q; `larder status` shows the newest of each view", id)
+		return Run{}, schema.Errorf(schema.NotFound, "UNKNOWN_RUN", "no run %q; `larder status` shows the newest run of each view", id)
 	}
 	return read(*recorded)
 }
 
-// Cancel ends a run of this server and returns it once it has ended.
+// Cancel cancels a run of this server and returns it when it has ended.
 func (r *Recorder) Cancel(ctx context.Context, id string) (Run, error) {
 	if r.Runner == nil {
-		return Run{}, schema.Errorf(schema.FailedPrecondition, "NO_POSTGRES", "this server was started without Postgres: it has no runs")
+		return Run{}, schema.Errorf(schema.FailedPrecondition, "NO_POSTGRES", "this server runs without Postgres and has no runs; cancel the run on the server that started it")
 	}
 	if err := r.Runner.Cancel(id); err != nil {
 		return Run{}, err
@@ -161,7 +161,7 @@ func (r *Recorder) Cancel(ctx context.Context, id string) (Run, error) {
 }
 
 // Last returns the newest run of a view that this server remembers, and when the
-// next is due by its schedule; 0 where none is.
+// schedule starts the next one; 0 without a schedule.
 func (r *Recorder) Last(view string) (last Run, found bool, next int64) {
 	if r.Runner == nil {
 		return Run{}, false, 0
@@ -170,13 +170,13 @@ func (r *Recorder) Last(view string) (last Run, found bool, next int64) {
 	return Run{run, r.Server}, found, r.Runner.NextRun(view)
 }
 
-// Recorded returns the newest recorded run of each view; none when the record
-// can't be read, which is logged.
+// Recorded returns the newest recorded run of each view. If it can't read the record,
+// it logs the error and returns no runs.
 func (r *Recorder) Recorded(ctx context.Context) map[string]Run {
 	out := map[string]Run{}
 	recorded, err := r.Registry.LastRuns(ctx, r.Server)
 	if err != nil {
-		r.Logger.Warn("the record of runs can't be read", "error", err)
+		r.Logger.Warn("cannot read the record of runs", "error", err)
 		return out
 	}
 	for _, one := range recorded {

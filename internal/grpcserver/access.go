@@ -8,33 +8,33 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// An Access says who a caller is and what it may do. Both methods run once or more
+// An Access identifies callers and decides what they may do. Both methods run once or more
 // for each request; they must be quick and safe for concurrent use.
 type Access interface {
-	// Authenticate returns the caller whose credentials these are, or
+	// Authenticate returns the caller that the credentials belong to, or
 	// [ErrUnauthenticated].
 	Authenticate(ctx context.Context, c Credentials) (Caller, error)
-	// Authorize returns nil when a caller has a right on a resource, and
+	// Authorize returns nil when the caller has the right on the resource, and
 	// [Forbidden] when it lacks it.
 	Authorize(c Caller, right Right, on Resource) error
 }
 
-// Credentials are what a request proves its caller by.
+// Credentials are what a request sends to identify its caller.
 type Credentials struct {
 	Authorization []string // the values of its authorization headers
 }
 
-// A Caller is who asks. The zero Caller is nobody in particular: no credentials
-// are asked for.
+// A Caller is the client that makes a request. The zero Caller is anonymous: the
+// server asks for no credentials.
 type Caller struct {
 	Name string // for the record; never a secret
 }
 
-// A Right is what an RPC or an HTTP path needs.
+// A Right is a permission that an RPC or an HTTP path requires.
 type Right string
 
-// The rights. Public and Any are not given to anybody: Public needs no credentials,
-// Any needs nothing else.
+// The rights. Public and Any are never granted: Public requires no credentials, and
+// Any requires only valid credentials.
 const (
 	Public  Right = "public"
 	Any     Right = "any"
@@ -61,9 +61,9 @@ const (
 	View        Kind = "view"    // a feature view; or VIEW:FEATURE, a feature of one
 )
 
-// A Resource is what a right is needed on. Without a name it is all of its kind,
-// and the zero Resource is the server. Names alias the request and are as it has
-// them: nothing of that name may exist.
+// A Resource is what a right applies to. Without a name it stands for all resources
+// of its kind. The zero Resource is the server. Names alias the request and are not
+// checked: no resource of that name may exist.
 type Resource struct {
 	Kind Kind
 	Name string
@@ -83,10 +83,10 @@ func (r Resource) String() string {
 // ErrUnauthenticated refuses credentials. It does not say what is wrong with them.
 var ErrUnauthenticated error = &failure{
 	code: codes.Unauthenticated, http: http.StatusUnauthorized, reason: reasonUnauthenticated,
-	message: "this server wants its token, as authorization: Bearer TOKEN",
+	message: `missing or invalid token; send "authorization: Bearer TOKEN"`,
 }
 
-// Forbidden refuses a caller that lacks a right. It says nothing about whether the
+// Forbidden refuses a caller that lacks a right. It does not reveal whether the
 // resource exists.
 func Forbidden(right Right, on Resource) error {
 	return forbidden("you lack the right to " + string(right) + " on " + on.String())
@@ -96,13 +96,13 @@ func forbidden(message string) *failure {
 	return &failure{code: codes.PermissionDenied, http: http.StatusForbidden, reason: reasonForbidden, message: message}
 }
 
-// Error makes a failure an error, which [failureOf] finds again.
+// Error makes a failure an error, so that [failureOf] can recognise it.
 func (f *failure) Error() string { return f.message }
 
-// GRPCStatus tells what passes errors on that this one is ready to be sent.
+// GRPCStatus lets gRPC send the failure as it is.
 func (f *failure) GRPCStatus() *status.Status { return status.Convert(f.status()) }
 
-// authenticate returns the caller of a request, and a context that knows it.
+// authenticate identifies the caller of a request and returns a context that holds it.
 func (s *Server) authenticate(ctx context.Context, c Credentials) (context.Context, error) {
 	if s.opts.Access == nil {
 		return ctx, nil
@@ -117,7 +117,7 @@ func (s *Server) authenticate(ctx context.Context, c Credentials) (context.Conte
 	return &callerContext{ctx, caller}, nil
 }
 
-// A callerContext is the context of a request whose caller is known.
+// A callerContext is the context of a request from a known caller.
 type callerContext struct {
 	context.Context
 	caller Caller
@@ -125,7 +125,7 @@ type callerContext struct {
 
 type callerKey struct{}
 
-// Value is as of [context.Context].
+// Value implements [context.Context].
 func (c *callerContext) Value(key any) any {
 	if key == (callerKey{}) {
 		return c
@@ -133,7 +133,7 @@ func (c *callerContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// CallerOf returns the caller of the request whose context this is.
+// CallerOf returns the caller of the request that ctx belongs to.
 func CallerOf(ctx context.Context) Caller {
 	if c, ok := ctx.Value(callerKey{}).(*callerContext); ok {
 		return c.caller

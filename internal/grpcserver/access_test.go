@@ -57,7 +57,7 @@ func (d *doorman) took() []string {
 	return asked
 }
 
-// A data plane whose handlers note who calls.
+// A data plane with handlers that record their caller.
 type plane struct {
 	larderv1.UnimplementedServingServiceServer
 	callers chan string

@@ -13,7 +13,7 @@ import (
 	"larder/schema"
 )
 
-// admit decides on a call before anything of it but its headers is read.
+// admit accepts or refuses a call when only its headers have been read.
 func (s *Server) admit(ctx context.Context, info *tap.Info) (context.Context, error) {
 	if m := s.methods[info.FullMethodName]; m != nil && m.rule != nil && m.rule.right == Public {
 		return ctx, nil
@@ -34,10 +34,10 @@ func (s *Server) refuse(f *failure) *failure {
 }
 
 func (s *Server) tooMany() *failure {
-	return failureOf(schema.Errorf(schema.Exhausted, reasonInFlight, "%d requests are in flight, as many as may be; try again, or raise the limit", s.opts.MaxInFlight))
+	return failureOf(schema.Errorf(schema.Exhausted, reasonInFlight, "too many requests in flight (limit %d); retry or raise --max-in-flight", s.opts.MaxInFlight))
 }
 
-// enter counts a request in, unless there are too many. leave counts it out.
+// enter counts a request as in flight, unless too many are. leave undoes that.
 func (s *Server) enter() bool {
 	if s.inFlight.Add(1) > int64(s.opts.MaxInFlight) {
 		s.inFlight.Add(-1)
@@ -92,7 +92,7 @@ func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 	return handler(srv, stream)
 }
 
-// ended counts and logs a call, and returns its error as it is sent.
+// ended counts and logs a call and returns the error to send.
 func (s *Server) ended(ctx context.Context, m *method, took time.Duration, err error) error {
 	var f *failure
 	if err != nil {
@@ -125,7 +125,7 @@ func (s *Server) log(ctx context.Context, name string, took time.Duration, f *fa
 	s.opts.Logger.LogAttrs(ctx, level, "request", attrs...)
 }
 
-// panicked counts a panic and returns it as an error, with its stack, for the log.
+// panicked counts a panic and returns it as an error with its stack, for the log.
 func (s *Server) panicked(name string, p any) error {
 	s.metrics.panics.Inc()
 	return fmt.Errorf("%s panicked: %v\n%s", name, p, debug.Stack())

@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// A deadline is the context of a call that came without one. It makes no timer until
-// somebody waits for it, which most calls never do.
+// A deadline is the context of a call that came without a deadline. It creates no
+// timer until a goroutine waits for it, which most calls never do.
 type deadline struct {
 	context.Context // of the call
 	at              time.Time
 
 	once   sync.Once
-	timed  context.Context // when somebody waited
+	timed  context.Context // nil until a goroutine waits
 	cancel context.CancelFunc
 }
 
-// ended is what a context is after its call.
+// ended is the state of a context after its call.
 var ended = func() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -33,13 +33,13 @@ func (d *deadline) wait() context.Context {
 	return d.timed
 }
 
-// end ends the context, and whatever waits for it.
+// end ends the context and wakes everything that waits for it.
 func (d *deadline) end() {
 	d.once.Do(func() { d.timed, d.cancel = ended, func() {} })
 	d.cancel()
 }
 
-// Deadline is as of [context.Context], like the next two.
+// Deadline implements [context.Context], like the next two methods.
 func (d *deadline) Deadline() (time.Time, bool) { return d.at, true }
 
 func (d *deadline) Done() <-chan struct{} { return d.wait().Done() }
@@ -54,5 +54,5 @@ func (d *deadline) Err() error {
 	return nil
 }
 
-// AfterFunc is what [context.AfterFunc] calls, lest it starts a goroutine.
+// AfterFunc is called by [context.AfterFunc], which would otherwise start a goroutine.
 func (d *deadline) AfterFunc(f func()) (stop func() bool) { return context.AfterFunc(d.wait(), f) }

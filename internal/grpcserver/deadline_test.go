@@ -11,7 +11,7 @@ import (
 )
 
 // TestDeadline: a context without a timer is over when one with a timer would be, for
-// who asks, who waits, who is called, and whose context is made of it.
+// callers of Err, waiters on Done, AfterFunc callbacks and derived contexts.
 func TestDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		parent, stop := context.WithCancel(t.Context())

@@ -1,27 +1,26 @@
-// Package grpcserver is the shell of every RPC and of every HTTP request: it
-// admits, bounds, measures, logs and answers errors, so that handlers do none of
-// that.
+// Package grpcserver is the shell around every RPC and every HTTP request. It
+// authorizes, limits, measures and logs requests and answers errors, so that handlers
+// don't have to.
 //
 // # Promises
 //
-//   - A handler returns a [*schema.Error] and the caller gets its message, the
-//     code of its kind, and its reason in google.rpc.ErrorInfo of the domain
-//     "larder" (over HTTP: in the error's JSON). Any other error, and any of
-//     kind Internal, is logged under a request id, and the caller is told the id
-//     only.
+//   - If a handler returns a [*schema.Error], the caller gets its message, the code
+//     of its kind, and its reason in a google.rpc.ErrorInfo of the domain "larder"
+//     (over HTTP: in the error's JSON). Any other error, and any error of kind
+//     Internal, is logged under a request id; the caller gets only the id.
 //   - A panic ends its own request and no other.
 //   - Every unary call and every HTTP request has a deadline: the caller's, or
-//     [Options.DefaultTimeout]. Streams live as long as their caller lets them.
-//   - Every RPC and every HTTP path is in one table (table.go) with the right that it
-//     needs and what on; what isn't in the table is refused. [Options.Access] says
-//     who asks and whether it may. The handler runs after that; where only it can
-//     read what a request is about, it asks for a [Permit], or its answer is
-//     withheld. [CallerOf] knows the caller.
-//   - No more than [Options.MaxInFlight] requests run at once, both servers
-//     together; the others are refused at once, before their body is read where
-//     that is possible. Health checks are always answered.
-//   - A server that is told to stop says so first (health, /readyz), finishes
-//     what it has begun for at most [Options.DrainTimeout], and then stops.
+//     [Options.DefaultTimeout]. A stream lasts as long as its caller keeps it open.
+//   - One table (table.go) lists every RPC and every HTTP path with the right that it
+//     requires and the resource it requires it on. Everything else is refused.
+//     [Options.Access] identifies the caller and checks the right before the handler
+//     runs. If only the handler can tell which resource a request is about, it must
+//     call [Permit]; until then its answer is withheld. [CallerOf] returns the caller.
+//   - At most [Options.MaxInFlight] requests run at once, on both servers together.
+//     Further requests are refused immediately, before their body is read where
+//     possible. Health checks are always answered.
+//   - A server that stops first reports it (health, /readyz), gives running requests
+//     at most [Options.DrainTimeout] to finish, and then stops.
 //
 // # Errors
 //
@@ -38,5 +37,5 @@
 //	a right is missing   PERMISSION_DENIED     403
 //
 // A gRPC message over the limit never reaches this package: grpc itself answers
-// RESOURCE_EXHAUSTED, naming both sizes.
+// RESOURCE_EXHAUSTED and names both sizes.
 package grpcserver

@@ -69,7 +69,7 @@ func healthIs(t *testing.T, watch healthv1.Health_WatchClient, want healthv1.Hea
 }
 
 // TestDrainUnderLoad stops a server that callers keep busy: every request that
-// reached its handler is answered, and the others are told to go elsewhere.
+// reached its handler is answered, and the others are refused as unavailable.
 func TestDrainUnderLoad(t *testing.T) {
 	var begun, answered atomic.Int64
 	busy := make(chan struct{}, 1)
@@ -85,7 +85,7 @@ func TestDrainUnderLoad(t *testing.T) {
 			for {
 				if err := s.echo(context.Background()); err != nil {
 					if code, _, message := said(err); code != "Unavailable" {
-						t.Errorf("a caller was told %s %q", code, message)
+						t.Errorf("a caller got %s %q", code, message)
 					}
 					return
 				}

@@ -15,10 +15,10 @@ import (
 	"larder/schema"
 )
 
-// errorDomain is the domain of ErrorInfo: who the reason is defined by.
+// errorDomain is the domain of ErrorInfo: it says who defines the reason.
 const errorDomain = "larder"
 
-// Reasons of errors that the shell itself makes.
+// Reasons of errors that the shell itself returns.
 const (
 	reasonInternal        = "INTERNAL"
 	reasonDeadline        = "DEADLINE_EXCEEDED"
@@ -30,11 +30,11 @@ const (
 	reasonDefinitions     = "BAD_DEFINITIONS"
 )
 
-// clientClosedRequest is what nginx answers nobody when the caller has left;
-// HTTP has no status of its own for it.
+// clientClosedRequest is the status that nginx logs when the caller has gone. HTTP
+// has no status for that.
 const clientClosedRequest = 499
 
-// answers says how each kind of error is answered.
+// answers maps each kind of error to its gRPC code and HTTP status.
 var answers = [...]struct {
 	grpc codes.Code
 	http int
@@ -47,18 +47,18 @@ var answers = [...]struct {
 	schema.Unavailable:        {codes.Unavailable, http.StatusServiceUnavailable},
 }
 
-// A failure is an error as its caller and the log get it.
+// A failure is an error as it goes to the caller and to the log.
 type failure struct {
 	code      codes.Code
 	http      int
 	reason    string
 	message   string // safe to send
-	requestID string // of a failure that is ours; its text stays in the log
+	requestID string // set when the fault is ours; the text stays in the log
 	cause     error
 	sent      *status.Status // when the handler made the status itself
 }
 
-// failureOf says what becomes of an error.
+// failureOf converts an error to what is sent and logged.
 func failureOf(err error) *failure {
 	var made *failure
 	var said *schema.Error
@@ -94,11 +94,11 @@ func failureOf(err error) *failure {
 	}
 }
 
-// publicText returns what an error says, less the cause of said, which is not
-// for callers. What an error was wrapped in names the thing that it is about.
+// publicText returns the text of an error without the cause of said, which callers
+// must not see. It keeps the wrapping text, which names what the error is about.
 func publicText(err error, said *schema.Error) string {
 	around, found := strings.CutSuffix(err.Error(), said.Error())
-	if !found || strings.Contains(around, "\n") { // joined with errors that nobody has looked at
+	if !found || strings.Contains(around, "\n") { // joined with other errors, which may not be public
 		return said.Message
 	}
 	return around + said.Message
@@ -110,12 +110,12 @@ func newRequestID() string {
 	return hex.EncodeToString(id[:])
 }
 
-// status returns the failure as gRPC answers it.
+// status returns the failure as a gRPC status.
 func (f *failure) status() error {
 	if f.sent != nil {
 		return f.sent.Err()
 	}
-	// A message that isn't UTF-8 could not be encoded.
+	// gRPC can't encode a message that isn't UTF-8.
 	st, err := status.New(f.code, strings.ToValidUTF8(f.message, "?")).WithDetails(&errdetails.ErrorInfo{Reason: f.reason, Domain: errorDomain})
 	if err != nil {
 		return status.Error(f.code, f.message)

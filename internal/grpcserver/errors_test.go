@@ -67,7 +67,7 @@ func TestInternalErrorsStayInTheLog(t *testing.T) {
 		for _, m := range []string{message, answer.Error.Message} {
 			match := id.FindStringSubmatch(m)
 			if match == nil {
-				t.Fatalf("the caller is told %q", m)
+				t.Fatalf("the caller gets %q", m)
 			}
 			at := strings.Index(s.log.String(), "request_id="+match[1])
 			if at < 0 || !strings.Contains(s.log.String(), "secret") {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// NewDeadline returns the context of a call that came without a deadline, and what
-// ends it.
+// NewDeadline returns the context of a call that came without a deadline, and a
+// function that ends it.
 func NewDeadline(ctx context.Context, timeout time.Duration) (context.Context, func()) {
 	d := newDeadline(ctx, timeout)
 	return d, d.end
@@ -19,7 +19,7 @@ func init() { // the echo of the tests, which is not served
 	httpRules["POST /echo"] = &rule{right: Operate}
 }
 
-// TableOfRPCs returns the RPCs that are in the table of rights, less that of the
+// TableOfRPCs returns the RPCs in the table of rights, without that of the
 // tests.
 func TableOfRPCs() []string {
 	names := slices.Sorted(maps.Keys(rpcRules))

@@ -20,19 +20,19 @@ import (
 	"larder/schema"
 )
 
-// Bounds of an HTTP connection, beside those of a request.
+// Limits of an HTTP connection. The limits of a request are in [Options].
 const (
 	headerTimeout  = 5 * time.Second
 	idleTimeout    = 2 * time.Minute
 	maxHeaderBytes = 64 << 10
-	// maxScrapes is of metrics, which are answered also when as many requests
-	// are in flight as may be.
+	// maxScrapes bounds concurrent requests for metrics, which MaxInFlight does not
+	// limit.
 	maxScrapes = 4
 )
 
-// ServeHTTP answers HTTP requests on l, which it closes, until ctx ends and what
-// had begun has finished. Beside handler it serves GET /metrics, /healthz (the
-// process lives) and /readyz (it takes requests).
+// ServeHTTP answers HTTP requests on l until ctx ends and the running requests have
+// finished. It closes l. Besides handler it serves GET /metrics, /healthz (the process
+// is alive) and /readyz (it accepts requests).
 func (s *Server) ServeHTTP(ctx context.Context, l net.Listener, handler *Mux) error {
 	for _, pattern := range handler.Unruled() {
 		s.opts.Logger.Error("a path is not in the table of rights and is refused", "pattern", pattern)
@@ -66,7 +66,7 @@ func (s *Server) ServeHTTP(ctx context.Context, l net.Listener, handler *Mux) er
 	return nil
 }
 
-// Handler returns what ServeHTTP answers with.
+// Handler returns the handler that ServeHTTP serves.
 func (s *Server) Handler(handler *Mux) http.Handler {
 	mux := http.NewServeMux()
 	s.page(mux, "GET /healthz", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "alive") }))
@@ -91,7 +91,7 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprintln(w, "ready")
 }
 
-// admitHTTP is the shell of one HTTP request whose caller is known.
+// admitHTTP is the shell of one HTTP request from an authenticated caller.
 func (s *Server) admitHTTP(w http.ResponseWriter, r *http.Request, handler *Mux) {
 	if !s.enter() {
 		s.refuse(s.tooMany()).write(w, plainErrors(r))
@@ -110,7 +110,7 @@ func (s *Server) admitHTTP(w http.ResponseWriter, r *http.Request, handler *Mux)
 		if p != nil && p != http.ErrAbortHandler {
 			rec.fail(s.panicked(r.URL.Path, p))
 		}
-		outer.Pattern = r.Pattern // what names the span
+		outer.Pattern = r.Pattern // names the span
 		s.endedHTTP(r, rec, time.Since(began))
 		if p == http.ErrAbortHandler {
 			panic(p)
@@ -120,7 +120,7 @@ func (s *Server) admitHTTP(w http.ResponseWriter, r *http.Request, handler *Mux)
 }
 
 func (s *Server) endedHTTP(r *http.Request, rec *recorder, took time.Duration) {
-	name := r.Pattern // not the path: it is the caller's, and there is no end of paths
+	name := r.Pattern // not the path: callers choose it, so the metrics would grow without limit
 	if name == "" {
 		name = "/"
 	}
@@ -133,8 +133,8 @@ func (s *Server) endedHTTP(r *http.Request, rec *recorder, took time.Duration) {
 type recorder struct {
 	http.ResponseWriter
 	shell    *Server
-	maxBytes int  // of an answer
-	plain    bool // errors
+	maxBytes int  // the largest response
+	plain    bool // errors are plain text
 	status   int
 	wrote    bool
 	failure  *failure
@@ -151,7 +151,7 @@ func (r *recorder) Write(p []byte) (int, error) {
 	return r.ResponseWriter.Write(p)
 }
 
-// Unwrap lets [http.ResponseController] reach what the recorder wraps.
+// Unwrap lets [http.ResponseController] reach the wrapped writer.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 func (r *recorder) fail(err error) {
@@ -162,8 +162,8 @@ func (r *recorder) fail(err error) {
 }
 
 // WriteError answers an HTTP request with an error, by the table in the package's
-// documentation. w must be the one that ServeHTTP gave the handler, whose log
-// gets what the caller isn't told.
+// documentation. w must be the one that ServeHTTP gave the handler. Details that
+// callers must not see go to the server's log.
 func WriteError(w http.ResponseWriter, err error) {
 	if r, ok := w.(*recorder); ok {
 		r.fail(err)
@@ -172,14 +172,14 @@ func WriteError(w http.ResponseWriter, err error) {
 	failureOf(err).write(w, false)
 }
 
-// plainErrors tells whether a request is of the Open Inference Protocol, whose
-// errors are a text.
+// plainErrors reports whether a request uses the Open Inference Protocol, where an
+// error is a string.
 func plainErrors(r *http.Request) bool {
 	return r.URL.Path == "/v2" || strings.HasPrefix(r.URL.Path, "/v2/")
 }
 
-// write answers with {"error": {"code", "reason", "message"}}, or plain, with
-// {"error": message}.
+// write answers with {"error": {"code", "reason", "message"}}. With plain it answers
+// with {"error": message}.
 func (f *failure) write(w http.ResponseWriter, plain bool) {
 	if plain {
 		f.send(w, map[string]string{"error": f.message})
@@ -202,8 +202,8 @@ func (f *failure) send(w http.ResponseWriter, body any) {
 	_ = json.NewEncoder(w).Encode(body) // the caller may be gone
 }
 
-// WriteJSON answers an HTTP request, or refuses to when the answer is larger than
-// a message may be. w must be the one that ServeHTTP gave the handler.
+// WriteJSON answers an HTTP request. If the response is larger than the message
+// limit, it answers with an error. w must be the one that ServeHTTP gave the handler.
 func WriteJSON(w http.ResponseWriter, body []byte) {
 	r, ok := w.(*recorder)
 	switch {
@@ -211,7 +211,7 @@ func WriteJSON(w http.ResponseWriter, body []byte) {
 		r.fail(errNoPermit)
 		return
 	case ok && len(body) > r.maxBytes:
-		r.fail(schema.Errorf(schema.Exhausted, reasonMessageSize, "the answer has %d bytes and may have %d; ask for fewer rows or features at once, or raise the limit", len(body), r.maxBytes))
+		r.fail(schema.Errorf(schema.Exhausted, reasonMessageSize, "the response has %d bytes (limit %d); ask for fewer rows or features at once, or raise --max-message-bytes", len(body), r.maxBytes))
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -223,10 +223,10 @@ func ReadBody(r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(r.Body)
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
-		return nil, schema.Errorf(schema.Exhausted, reasonMessageSize, "the request has more than %d bytes, as many as may be; send fewer rows at once, or raise the limit", tooLarge.Limit)
+		return nil, schema.Errorf(schema.Exhausted, reasonMessageSize, "the request is larger than %d bytes; send fewer rows at once, or raise --max-message-bytes", tooLarge.Limit)
 	}
 	if err != nil {
-		return nil, &schema.Error{Kind: schema.Invalid, Reason: "BAD_BODY", Message: "the body of the request ended early", Err: err}
+		return nil, &schema.Error{Kind: schema.Invalid, Reason: "BAD_BODY", Message: "the request body ended early; send all the bytes of its Content-Length", Err: err}
 	}
 	return body, nil
 }

@@ -29,7 +29,7 @@ func TestTooManyInFlight(t *testing.T) {
 		go func() { answers <- s.echo(context.Background()) }()
 		<-entered
 	}
-	const want = "2 requests are in flight, as many as may be; try again, or raise the limit"
+	const want = "too many requests in flight (limit 2); retry or raise --max-in-flight"
 	if code, reason, message := said(s.echo(t.Context())); code != "ResourceExhausted" || reason != "TOO_MANY_IN_FLIGHT" || message != want {
 		t.Errorf("a third is answered %s %s %q", code, reason, message)
 	}
@@ -62,11 +62,11 @@ func TestMessageSize(t *testing.T) {
 		t.Errorf("gRPC: %s %q", code, message)
 	}
 	status, body := s.ask("POST", "/echo", string(large))
-	if status != 413 || !strings.Contains(body, "the request has more than 65536 bytes, as many as may be; send fewer rows at once, or raise the limit") {
+	if status != 413 || !strings.Contains(body, "the request is larger than 65536 bytes; send fewer rows at once, or raise --max-message-bytes") {
 		t.Errorf("HTTP: %d %s", status, body)
 	}
 	status, body = s.ask("POST", "/echo?times=2", string(large[:40<<10]))
-	if status != 413 || !strings.Contains(body, "the answer has 81920 bytes and may have 65536; ask for fewer rows or features at once, or raise the limit") {
+	if status != 413 || !strings.Contains(body, "the response has 81920 bytes (limit 65536); ask for fewer rows or features at once, or raise --max-message-bytes") {
 		t.Errorf("an answer over HTTP: %d %s", status, body)
 	}
 }
@@ -97,7 +97,7 @@ func TestToken(t *testing.T) {
 			t.Errorf("authorization %q is answered %s %s %q", authorization, code, reason, message)
 		}
 	}
-	const refused = "Unauthenticated UNAUTHENTICATED this server wants its token, as authorization: Bearer TOKEN"
+	const refused = `Unauthenticated UNAUTHENTICATED missing or invalid token; send "authorization: Bearer TOKEN"`
 	f([]string{"Bearer sesame"}, "OK  ")
 	f([]string{"bearer sesame"}, "OK  ")
 	f(nil, refused)
@@ -170,5 +170,5 @@ func TestOptionsAreChecked(t *testing.T) {
 	}
 	f(grpcserver.Options{CertFile: "a"}, "TLS needs both a certificate file and a key file")
 	f(grpcserver.Options{MaxMessageBytes: 7}, "a message limit of 7 bytes; it must be 64 KiB to 1 GiB")
-	f(grpcserver.Options{MaxInFlight: -1, DrainDelay: -1}, "a limit of -1 requests in flight; it must be 1 or more\na negative timeout")
+	f(grpcserver.Options{MaxInFlight: -1, DrainDelay: -1}, "a limit of -1 requests in flight; it must be 1 or more\na timeout is negative; use 0 or more")
 }

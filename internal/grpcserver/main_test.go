@@ -35,7 +35,7 @@ func (e echo) Echo(ctx context.Context, req *larderv1.EchoRequest) (*larderv1.Ec
 	return &larderv1.EchoResponse{Payload: req.GetPayload()}, nil
 }
 
-// A shell is a server under test, whose gRPC and HTTP handlers are one function.
+// A shell is a server under test. One function handles its gRPC and HTTP requests.
 type shell struct {
 	t       testing.TB
 	log     *buffer

@@ -13,8 +13,8 @@ type metrics struct {
 	panics   prometheus.Counter
 }
 
-// latencyBuckets go from what one row takes to what a long command takes, finest
-// around a millisecond.
+// latencyBuckets range from the time of one row to the time of a long command. They
+// are finest around a millisecond.
 var latencyBuckets = []float64{
 	50e-6, 100e-6, 150e-6, 200e-6, 300e-6, 500e-6, 750e-6, 1e-3, 1.5e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 1, 5, 30,
 }
@@ -22,13 +22,13 @@ var latencyBuckets = []float64{
 func newMetrics(registerer prometheus.Registerer, inFlight func() float64) *metrics {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "larder_grpcserver_requests_total", Help: "Requests that ended, by method and code: gRPC's codes, and of HTTP the status.",
+			Name: "larder_grpcserver_requests_total", Help: "Requests that ended, by method and code: a gRPC code or an HTTP status.",
 		}, []string{"method", "code"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "larder_grpcserver_request_seconds", Help: "Time that handlers took, of a stream its whole life.", Buckets: latencyBuckets,
+			Name: "larder_grpcserver_request_seconds", Help: "Time that handlers took; for a stream, the time it was open.", Buckets: latencyBuckets,
 		}, []string{"method"}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "larder_grpcserver_refused_total", Help: "Requests that were refused before they began, by reason.",
+			Name: "larder_grpcserver_refused_total", Help: "Requests that were refused before they started, by reason.",
 		}, []string{"reason"}),
 		panics: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "larder_grpcserver_panics_total", Help: "Handlers that panicked.",
@@ -36,20 +36,20 @@ func newMetrics(registerer prometheus.Registerer, inFlight func() float64) *metr
 	}
 	if registerer != nil {
 		gauge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "larder_grpcserver_in_flight", Help: "Requests that run now; a stream counts while it is open.",
+			Name: "larder_grpcserver_in_flight", Help: "Requests that are running now; a stream counts while it is open.",
 		}, inFlight)
 		registerer.MustRegister(m.requests, m.seconds, m.refused, m.panics, gauge)
 	}
 	return m
 }
 
-// A method is the figures of one RPC, looked up once.
+// A method holds the metrics of one RPC, so that they are looked up once.
 type method struct {
 	name    string
 	ok      prometheus.Counter
 	seconds prometheus.Observer
 	health  bool  // a health check, which is always answered
-	rule    *rule // nil of one that is refused
+	rule    *rule // nil: the RPC is refused
 }
 
 func (m *metrics) method(name string, health bool) *method {

@@ -7,10 +7,10 @@ import (
 	"slices"
 )
 
-// A Mux routes HTTP requests by patterns, as [http.ServeMux] does, to handlers that
-// run only when the caller has the right that the table has for the pattern. What
-// is not in the table is refused. The zero Mux is ready; it must be served by a
-// [Server]. Register before serving.
+// A Mux routes HTTP requests by pattern, as [http.ServeMux] does. A handler runs only
+// when the caller has the right that the table lists for its pattern. Patterns that
+// are not in the table are refused. The zero Mux is ready to use; it must be served
+// by a [Server]. Register all handlers before serving.
 type Mux struct {
 	mux      http.ServeMux
 	patterns []string
@@ -23,20 +23,20 @@ func (m *Mux) HandleFunc(pattern string, handler http.HandlerFunc) {
 	m.mux.HandleFunc(pattern, func(w http.ResponseWriter, req *http.Request) { guard(w, req, r, handler) })
 }
 
-// Mount has what is under a pattern answered by another Mux.
+// Mount sends the requests under a pattern to another Mux.
 func (m *Mux) Mount(pattern string, other *Mux) {
 	m.patterns = append(m.patterns, other.patterns...)
 	m.mux.Handle(pattern, other)
 }
 
-// ServeHTTP is as of [http.Handler].
+// ServeHTTP implements [http.Handler].
 func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.mux.ServeHTTP(w, r) }
 
 // Patterns returns the patterns of all handlers.
 func (m *Mux) Patterns() []string { return m.patterns }
 
-// Unruled returns the patterns that are not in the table of rights. They are
-// refused.
+// Unruled returns the patterns that are not in the table of rights. The server
+// refuses them.
 func (m *Mux) Unruled() (patterns []string) {
 	for _, pattern := range m.patterns {
 		if httpRules[pattern] == nil {
@@ -53,7 +53,7 @@ func RuledPaths() []string { return slices.Sorted(maps.Keys(httpRules)) }
 func guard(w http.ResponseWriter, r *http.Request, rule *rule, handler http.HandlerFunc) {
 	rec, ok := w.(*recorder)
 	if !ok {
-		WriteError(w, errors.New("a Mux must be served by a Server of grpcserver"))
+		WriteError(w, errors.New("serve a Mux with a grpcserver.Server"))
 		return
 	}
 	if err := rec.shell.authorize(r.Context(), rule, r); err != nil {
@@ -66,8 +66,8 @@ func guard(w http.ResponseWriter, r *http.Request, rule *rule, handler http.Hand
 	handler(w, r)
 }
 
-// page serves one of the shell's own pages, which are answered also when too many
-// requests are in flight.
+// page serves one of the shell's own pages, which work even when too many requests
+// are in flight.
 func (s *Server) page(mux *http.ServeMux, pattern string, answer http.Handler) {
 	rule := httpRules[pattern]
 	mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
@@ -85,7 +85,7 @@ func (s *Server) page(mux *http.ServeMux, pattern string, answer http.Handler) {
 	})
 }
 
-// authenticated answers a request whose caller is known, and refuses others.
+// authenticated answers a request with valid credentials and refuses others.
 func (s *Server) authenticated(w http.ResponseWriter, r *http.Request, answer http.HandlerFunc) {
 	ctx, err := s.authenticate(r.Context(), Credentials{Authorization: r.Header.Values("Authorization")})
 	if err != nil {

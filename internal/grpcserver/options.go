@@ -10,46 +10,46 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Options configure a Server. The zero value is fit for use.
+// Options configure a Server. The zero value is ready to use.
 type Options struct {
-	// Logger gets a line at debug for each request and one at error for each that
-	// failed by a fault of ours. Defaults to slog.Default().
+	// Logger gets one debug line per request, and one error line per request that
+	// failed through a fault of the server. Defaults to slog.Default().
 	Logger *slog.Logger
 	// Registerer takes the metrics larder_grpcserver_*. Nil: none are registered.
 	Registerer prometheus.Registerer
-	// Gatherer is what GET /metrics answers with. Nil: there is no such page.
+	// Gatherer is the source of GET /metrics. Nil: there is no such page.
 	Gatherer prometheus.Gatherer
 
-	// Token is asked of every caller, as `authorization: Bearer TOKEN`, but for
-	// health checks. Empty: nobody is asked.
+	// Token is what every caller must send, as `authorization: Bearer TOKEN`. Health
+	// checks need no token. Empty: no caller needs one.
 	Token string
-	// Access decides who a caller is and what it may do, instead of Token. Nil, and
-	// no token: nobody is asked, and everybody may do everything.
+	// Access identifies callers and decides what they may do; it replaces Token. If
+	// Access is nil and Token is empty, every caller may do everything.
 	Access Access
 	// CertFile and KeyFile are the PEM files of the certificate of both servers.
 	// Empty: no TLS.
 	CertFile, KeyFile string
 
-	// MaxMessageBytes bounds a request, and an answer. Defaults to 16 MiB.
+	// MaxMessageBytes bounds each request and each response. Defaults to 16 MiB.
 	MaxMessageBytes int
 	// MaxInFlight bounds the requests that run at once. A stream counts as one
-	// for as long as it is open. Defaults to 1024.
+	// request while it is open. Defaults to 1024.
 	MaxInFlight int
-	// DefaultTimeout is the time for a unary call or an HTTP request whose caller
-	// sets no deadline. Defaults to 1m.
+	// DefaultTimeout is the deadline of unary calls and HTTP requests that come
+	// without one. Defaults to 1m.
 	DefaultTimeout time.Duration
 
-	// Ready tells why requests can't be answered, for health checks; nil says
-	// that they can. Defaults to nil always.
+	// Ready returns why the server can't answer requests, for health checks, or nil
+	// when it can. Defaults to always nil.
 	Ready func() error
-	// DrainDelay is how long requests are still taken after health says that the
-	// server stops, for load balancers to look. 0 is not at all.
+	// DrainDelay is how long the server still accepts requests after its health checks
+	// report that it is stopping, so that load balancers notice. 0: no delay.
 	DrainDelay time.Duration
-	// DrainTimeout is how long requests that have begun may take after that.
+	// DrainTimeout is how long running requests may take after that.
 	// Defaults to 10s.
 	DrainTimeout time.Duration
 
-	// Tracing makes an OpenTelemetry span of each request, by the global provider.
+	// Tracing creates an OpenTelemetry span per request, with the global provider.
 	Tracing bool
 }
 
@@ -71,7 +71,7 @@ func (o Options) withDefaults() Options {
 func (o Options) validate() error {
 	var errs []error
 	if o.Access != nil && o.Token != "" {
-		errs = append(errs, errors.New("both a token and an Access; give one of them"))
+		errs = append(errs, errors.New("Token and Access are both set; set one of them"))
 	}
 	if (o.CertFile == "") != (o.KeyFile == "") {
 		errs = append(errs, errors.New("TLS needs both a certificate file and a key file"))
@@ -84,7 +84,7 @@ func (o Options) validate() error {
 		errs = append(errs, fmt.Errorf("a limit of %d requests in flight; it must be 1 or more", o.MaxInFlight))
 	}
 	if o.DefaultTimeout < 0 || o.DrainDelay < 0 || o.DrainTimeout < 0 {
-		errs = append(errs, errors.New("a negative timeout"))
+		errs = append(errs, errors.New("a timeout is negative; use 0 or more"))
 	}
 	return errors.Join(errs...)
 }

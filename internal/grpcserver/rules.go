@@ -8,29 +8,29 @@ import (
 	"slices"
 )
 
-// A rule says what an RPC or an HTTP path needs.
+// A rule says which right an RPC or an HTTP path requires, and on what.
 type rule struct {
 	right Right
 	on    about // nil: the server
-	// also is a second right that some requests need on the same resources; ""
-	// for those that don't.
+	// also returns a second right that some requests need on the same resources. It
+	// returns "" for requests that need none.
 	also func(req any) Right
-	// late: only the handler can read what a request is about. It must call
-	// [Permit] before it answers.
+	// late: only the handler can tell which resources a request is about. It must
+	// call [Permit] before it answers.
 	late bool
 }
 
 // about returns the i-th resource that a request is about, and whether there is
-// one. It copies and allocates nothing. The request is a message, or an
-// *http.Request whose path values are set.
+// one. It neither copies nor allocates. The request is a message, or an
+// *http.Request with its path values set.
 type about func(req any, i int) (Resource, bool)
 
-// one is of requests that are about one thing; without its name, about all of the kind.
+// one is for requests about one resource. Without a name, they are about all of its kind.
 func one[T any](kind Kind, name func(T) string) about {
 	return func(req any, i int) (Resource, bool) { return Resource{kind, name(req.(T))}, i == 0 }
 }
 
-// each is of requests that are about a list of things; an empty one is all of the kind.
+// each is for requests about a list of resources. An empty list means all of the kind.
 func each[T any](kind Kind, names func(T) []string) about {
 	return func(req any, i int) (Resource, bool) {
 		all := names(req.(T))
@@ -44,20 +44,20 @@ func each[T any](kind Kind, names func(T) []string) about {
 	}
 }
 
-// all is of requests that are about all things of a kind.
+// all is for requests about all resources of a kind.
 func all(kind Kind) about {
 	return func(_ any, i int) (Resource, bool) { return Resource{Kind: kind}, i == 0 }
 }
 
-// inPath is of HTTP requests whose path has the name.
+// inPath is for HTTP requests that have the name in their path.
 func inPath(kind Kind, value string) about {
 	return one(kind, func(r *http.Request) string { return r.PathValue(value) })
 }
 
-// authorize checks that the caller of a request may make it.
+// authorize refuses a request that its caller may not make.
 func (s *Server) authorize(ctx context.Context, r *rule, req any) error {
 	if r == nil {
-		return s.refuse(forbidden("nobody may ask for this: the server's table of rights does not have it"))
+		return s.refuse(forbidden("this method or path is always refused: it is not in the server's table of rights"))
 	}
 	if s.opts.Access == nil || r.late || r.right == Public || r.right == Any {
 		return nil
@@ -95,19 +95,19 @@ func (s *Server) allow(c Caller, right Right, on Resource) error {
 	return nil
 }
 
-// A permit is of one request.
+// A permit records whether the handler of one request has called [Permit].
 type permit struct {
 	shell   *Server
 	caller  Caller
 	right   Right
-	late    bool // else none is needed
+	late    bool // false: no permit is needed
 	granted bool
 }
 
-// missing tells whether a request may not be answered yet.
+// missing reports whether the request still needs a permit.
 func (p *permit) missing() bool { return p.late && !p.granted }
 
-// need has a request whose rule is late wait for its handler to ask.
+// need makes the request require a permit; its rule is late.
 func (p *permit) need(ctx context.Context, s *Server, r *rule) {
 	*p = permit{shell: s, caller: CallerOf(ctx), right: r.right, late: true}
 }
@@ -120,7 +120,7 @@ type permitContext struct {
 
 type permitKey struct{}
 
-// Value is as of [context.Context].
+// Value implements [context.Context].
 func (c *permitContext) Value(key any) any {
 	if key == (permitKey{}) {
 		return c.permit
@@ -134,9 +134,9 @@ func (s *Server) newPermit(ctx context.Context, r *rule) (context.Context, *perm
 	return &permitContext{ctx, p}, p
 }
 
-// Permit authorizes a request for what its handler has read that it is about.
-// Without it an answer to a request whose rule is late is refused. Elsewhere, as
-// where no shell is, it does nothing.
+// Permit authorizes a request for the resources that its handler has found it to be
+// about. If the rule of a request is late, the server withholds the answer until the
+// handler has called Permit. For other requests, and outside a Server, it does nothing.
 func Permit(ctx context.Context, on ...Resource) error {
 	p, ok := ctx.Value(permitKey{}).(*permit)
 	if !ok || !p.late {
@@ -154,8 +154,8 @@ func Permit(ctx context.Context, on ...Resource) error {
 	return nil
 }
 
-// Features returns what a request for a feature service, or for references of
-// features, is about.
+// Features returns the resources that a request reads: a feature service, or the
+// features it lists.
 func Features(service string, references []string) (on []Resource) {
 	for i := 0; ; i++ {
 		resource, more := readOf(service, references, i)
@@ -166,10 +166,10 @@ func Features(service string, references []string) (on []Resource) {
 	}
 }
 
-var errNoPermit = errors.New("the handler answers without having asked for a permit")
+var errNoPermit = errors.New("the handler answered without calling Permit")
 
-// Unruled returns the RPCs that are registered and not in the table of rights.
-// They are refused.
+// Unruled returns the registered RPCs that are not in the table of rights. The
+// server refuses them.
 func (s *Server) Unruled() (methods []string) {
 	for _, name := range slices.Sorted(maps.Keys(s.methods)) {
 		if s.methods[name].rule == nil {

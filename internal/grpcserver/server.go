@@ -19,9 +19,9 @@ import (
 	"larder/internal/background"
 )
 
-// A Server is a gRPC server, and an HTTP server beside it, in one shell: they
-// share limits, token, certificate and figures. Register services, then call
-// Serve and ServeHTTP, each once.
+// A Server is a gRPC server and an HTTP server in one shell: they share limits,
+// token, certificate and metrics. Register services, then call Serve and ServeHTTP
+// once each.
 type Server struct {
 	opts     Options
 	tls      *tls.Config // nil without
@@ -60,7 +60,7 @@ func (s *Server) grpcOptions() []grpc.ServerOption {
 	all := []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(s.opts.MaxMessageBytes),
 		grpc.MaxSendMsgSize(s.opts.MaxMessageBytes),
-		// Above the limit in flight, so that a caller is told and not left waiting.
+		// Above the limit in flight, so that a caller gets an error and does not wait.
 		grpc.MaxConcurrentStreams(uint32(2 * s.opts.MaxInFlight)),
 		// A goroutine that has run a handler has the stack for the next one.
 		grpc.NumStreamWorkers(uint32(4 * background.Cores())),
@@ -77,8 +77,8 @@ func (s *Server) grpcOptions() []grpc.ServerOption {
 	return all
 }
 
-// A healthCheck is health as the server says it, unless requests can't be
-// answered.
+// A healthCheck reports the health that the server has set, and NOT_SERVING while
+// requests can't be answered.
 type healthCheck struct {
 	*health.Server
 	shell *Server
@@ -92,8 +92,8 @@ func (h healthCheck) Check(ctx context.Context, req *healthv1.HealthCheckRequest
 	return answer, err
 }
 
-// RegisterService registers a service, as generated code wants it. All must be
-// registered before Serve.
+// RegisterService registers a service; generated code calls it. Register all
+// services before Serve.
 func (s *Server) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	s.grpc.RegisterService(desc, impl)
 	for service, info := range s.GetServiceInfo() {
@@ -107,12 +107,12 @@ func (s *Server) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	}
 }
 
-// GetServiceInfo returns the services that are registered; reflection wants it
-// under this name.
+// GetServiceInfo returns the registered services; the reflection service requires
+// this name.
 func (s *Server) GetServiceInfo() map[string]grpc.ServiceInfo { return s.grpc.GetServiceInfo() }
 
-// Serve answers RPCs on l, which it closes, until ctx ends and what had begun has
-// finished.
+// Serve answers RPCs on l until ctx ends and the running RPCs have finished. It
+// closes l.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	for _, method := range s.Unruled() {
 		s.opts.Logger.Error("an RPC is not in the table of rights and is refused", "method", method)
@@ -134,7 +134,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	})
 	defer late.Stop()
 	s.grpc.GracefulStop()
-	if err := <-served; !errors.Is(err, grpc.ErrServerStopped) { // told to stop before it had begun
+	if err := <-served; !errors.Is(err, grpc.ErrServerStopped) { // stopped before it had started
 		return err
 	}
 	return nil

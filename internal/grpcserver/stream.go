@@ -6,7 +6,7 @@ import (
 	"google.golang.org/grpc"
 )
 
-// guard returns a stream that its handler can use only as the caller may.
+// guard returns a stream that refuses what the caller may not do.
 func (s *Server) guard(stream grpc.ServerStream, m *method) (grpc.ServerStream, error) {
 	switch {
 	case m.rule == nil || m.rule.on == nil && !m.rule.late:
@@ -34,7 +34,7 @@ func (g *guardedStream) RecvMsg(msg any) error {
 	return g.shell.authorize(g.Context(), g.rule, msg)
 }
 
-// A permitStream sends nothing before the handler has got a permit.
+// A permitStream sends nothing before the handler has called [Permit].
 type permitStream struct {
 	grpc.ServerStream
 	ctx    context.Context
@@ -50,7 +50,7 @@ func (p *permitStream) SendMsg(msg any) error {
 	return p.ServerStream.SendMsg(msg)
 }
 
-// call runs the handler of a unary call when the caller may make it.
+// call runs the handler of a unary call if the caller may make the call.
 func (s *Server) call(ctx context.Context, m *method, req any, handler grpc.UnaryHandler) (any, error) {
 	if err := s.authorize(ctx, m.rule, req); err != nil {
 		return nil, err

@@ -5,8 +5,8 @@ import (
 	larderv1 "larder/api/larder/v1"
 )
 
-// rpcRules are the rules of every RPC that is served, by full name. A test holds
-// that none is missing, and none is of an RPC that is not there.
+// rpcRules holds the rule of every served RPC, by full name. A test checks that no
+// rule is missing and that every rule belongs to an RPC.
 var rpcRules = map[string]*rule{
 	"/larder.v1.ServingService/GetFeatures":         {right: Read, on: features},
 	"/larder.v1.ServingService/GetFeaturesAndScore": {right: Score, on: one(Model, (*larderv1.GetFeaturesAndScoreRequest).GetModel)},
@@ -44,7 +44,7 @@ var rpcRules = map[string]*rule{
 	"/larder.v1.ControlService/GetDataset":   {right: Train, on: one(Dataset, (*larderv1.GetDatasetRequest).GetId)},
 	"/larder.v1.ControlService/ListDatasets": {right: Train, on: all(Dataset)},
 
-	// The commands of Flight are JSON, which the handler reads.
+	// Flight commands are JSON that only the handler parses.
 	"/arrow.flight.protocol.FlightService/DoExchange":     {right: Train, late: true},
 	"/arrow.flight.protocol.FlightService/DoGet":          {right: Train, late: true},
 	"/arrow.flight.protocol.FlightService/GetFlightInfo":  {right: Train, late: true},
@@ -76,8 +76,8 @@ var rpcRules = map[string]*rule{
 	"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": {right: Any},
 }
 
-// httpRules are the rules of every HTTP path, by pattern. "/" is what answers that
-// there is no such path.
+// httpRules holds the rule of every HTTP path, by pattern. "/" answers that there is
+// no such path.
 var httpRules = map[string]*rule{
 	"GET /healthz": {right: Public},
 	"GET /readyz":  {right: Public},
@@ -113,7 +113,7 @@ const (
 	repositoryModel = "/v2/repository/models/{model}"
 )
 
-// features are what a request reads: a feature service, or references of features.
+// features returns what a request reads: a feature service, or a list of features.
 func features(req any, i int) (Resource, bool) {
 	r := req.(*larderv1.GetFeaturesRequest)
 	return readOf(r.GetFeatureService(), r.GetFeatures().GetReferences(), i)
@@ -129,7 +129,7 @@ func readOf(service string, references []string, i int) (Resource, bool) {
 	return Resource{}, false
 }
 
-// planned is what a plan is wanted of: a model, or what a request reads.
+// planned returns what a plan is requested for: a model, a feature service, or features.
 func planned(req any, i int) (Resource, bool) {
 	r := req.(*larderv1.GetPlanRequest)
 	if model := r.GetModel(); model != "" {
@@ -138,7 +138,7 @@ func planned(req any, i int) (Resource, bool) {
 	return readOf(r.GetFeatureService(), r.GetFeatures().GetReferences(), i)
 }
 
-// verified are views, or those of a feature service.
+// verified returns the views to verify, or the feature service that reads them.
 func verified(req any, i int) (Resource, bool) {
 	r := req.(*larderv1.VerifyRequest)
 	if service := r.GetFeatureService(); service != "" {
@@ -155,7 +155,7 @@ func verified(req any, i int) (Resource, bool) {
 
 var verifiedViews = each(View, (*larderv1.VerifyRequest).GetFeatureViews)
 
-// promotes is of a pushed version that is to answer at once.
+// promotes returns the extra right that a push needs when it serves the version at once.
 func promotes(req any) Right {
 	if req.(*larderv1.PushModelRequest).GetServe() {
 		return Promote

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// A tokenAccess lets whoever has the one token do everything.
+// A tokenAccess lets every caller that sends the token do everything.
 type tokenAccess struct {
 	sum [sha256.Size]byte
 }
@@ -16,8 +16,8 @@ var _ Access = (*tokenAccess)(nil)
 
 func newTokenAccess(token string) *tokenAccess { return &tokenAccess{sha256.Sum256([]byte(token))} }
 
-// Authenticate checks the token. How long it takes says nothing about the token:
-// digests are compared.
+// Authenticate checks the token. It compares digests, so that the time it takes
+// reveals nothing about the token.
 func (t *tokenAccess) Authenticate(_ context.Context, c Credentials) (Caller, error) {
 	if len(c.Authorization) != 1 {
 		return Caller{}, ErrUnauthenticated

@@ -1,18 +1,16 @@
 // Package definitions reads the YAML files in which a team declares its
 // entities, sources, feature views, feature services and models.
 //
-// It promises that an error names its file, line and column and says what would
-// be right, and that all errors of a folder come at once: those of the text,
-// and those that [schema.Definitions.Validate] finds in what was read. Errors
-// that only follow from another are left out: a file that can't be read at all
-// makes no dangling references.
+// It promises that each error names its file, line and column and says what would be
+// right. It reports all errors of a folder at once: those in the text, and those that
+// [schema.Definitions.Validate] finds. It leaves out errors that only follow from
+// another: an unreadable file doesn't cause dangling references.
 //
-// It reads strictly. It refuses keys that don't exist, keys that come twice,
-// texts where numbers belong and numbers where texts do. It refuses YAML's
-// anchors, aliases, merge keys and tags: what a reviewer sees is what is meant,
-// and no small file unfolds into a large one. It reads no file outside the
-// folder, whatever paths and symbolic links say.
+// It reads strictly. It refuses unknown keys, duplicate keys, strings in place of
+// numbers and numbers in place of strings. It refuses YAML anchors, aliases, merge keys
+// and tags, so that a reviewer sees the actual values and a small file can't expand into
+// a large one. It never reads a file outside the folder, not even through symbolic links.
 //
-// What a field may hold is known from its Go type and json tag; there is no
-// code for single nouns. [JSONSchema] describes the same for editors.
+// The Go type and json tag of a field say what it may hold; no noun has code of its
+// own. [JSONSchema] describes the same for editors.
 package definitions

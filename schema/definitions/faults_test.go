@@ -12,7 +12,7 @@ import (
 	"larder/schema/definitions"
 )
 
-var update = flag.Bool("update", false, "write what is said today into testdata/faults")
+var update = flag.Bool("update", false, "write the current messages to testdata/faults")
 
 // The files of testdata/faults hold cases: a definition file, a line ----, and
 // what is said of it; a line ==== parts two cases.

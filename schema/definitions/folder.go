@@ -15,15 +15,15 @@ import (
 	"larder/schema"
 )
 
-// ParseFolder is [Load] for a folder that is elsewhere: of its definition files,
-// in the order given, and of the SHA-256 of each of its model files, by path
-// below the folder, with slashes. It says the same of the same folder.
+// ParseFolder is [Load] for a folder on another machine. It gets the definition files,
+// in this order, and the SHA-256 of each model file by its path below the folder, with
+// slashes. It reports the same errors as Load.
 func ParseFolder(files []File, models map[string]string) (*schema.Definitions, error) {
 	if len(files) == 0 {
-		return nil, errors.New("no definitions: there is no file *.yaml or *.yml")
+		return nil, errors.New("no definitions: the folder has no file *.yaml or *.yml")
 	}
 	if len(files) > MaxFiles {
-		return nil, fmt.Errorf("%d definition files; at most %d are read", len(files), MaxFiles)
+		return nil, fmt.Errorf("the folder has %d definition files; use at most %d", len(files), MaxFiles)
 	}
 	r := newReader()
 	for _, f := range files {
@@ -41,14 +41,14 @@ func ParseFolder(files []File, models map[string]string) (*schema.Definitions, e
 	return r.finish()
 }
 
-// A modelFolder is where model files are.
+// A modelFolder is the folder of the model files.
 type modelFolder struct {
 	where string                            // as errors name it
 	files []string                          // paths below it, with slashes
 	sum   func(name string) (string, error) // the SHA-256 of a file
 }
 
-// sums fills in the SHA-256 of every model version, or checks what is given.
+// sums fills in the SHA-256 of every model version, or checks it if it is given.
 func (r *reader) sums(folder modelFolder) {
 	for i := range r.defs.Models {
 		m := &r.defs.Models[i]
@@ -58,7 +58,7 @@ func (r *reader) sums(folder modelFolder) {
 			case v.ONNX != "" && filepath.IsLocal(v.ONNX) && !r.faulty[at]:
 				r.sum(folder, at, v)
 			case v.ONNX != "" || r.faulty[at]:
-				r.faulty[at+".sha256"] = r.faulty[at+".sha256"] || v.SHA256 == "" // for want of a file
+				r.faulty[at+".sha256"] = r.faulty[at+".sha256"] || v.SHA256 == "" // because there is no file
 			}
 		}
 	}
@@ -83,7 +83,7 @@ func (r *reader) sum(folder modelFolder, at string, v *schema.ModelVersion) {
 		return
 	}
 	if given, err := hex.DecodeString(v.SHA256); err == nil && len(given) == sha256.Size && !strings.EqualFold(v.SHA256, sum) {
-		r.addf(r.at[at+".sha256"], "%s is another file than was meant: its sha256 is %s, not %s; put the right file there, or its sum here", v.ONNX, sum, v.SHA256)
+		r.addf(r.at[at+".sha256"], "%s does not have the given sha256: it has %s, not %s; replace the file, or write its sha256 here", v.ONNX, sum, v.SHA256)
 		r.faulty[at+".sha256"] = true
 	}
 }

@@ -70,8 +70,8 @@ func TestEditorsTakeWhatIsRead(t *testing.T) {
 func TestEditorsSeeWhatIsRefused(t *testing.T) {
 	s := compiled(t)
 	seen := []string{
-		"has no key", "no type \"", "is text; got", "is a list, as in", "is a mapping", "is no duration", "an empty duration", "on_bad_row is", "on_missing is",
-		"without a name", "name \"9lives\"", "max_bad_share is a share", "columns count", "sha256 is 64 hex", "is a whole number",
+		"has no key", "no type \"", "must be a string; got", "must be a list, as in", "must be a mapping", "is not a duration", "the duration is empty", "on_bad_row must", "on_missing must",
+		"without a name", "name \"9lives\"", "max_bad_share must be a share", "column must be", "sha256 must be 64 hex", "must be a whole number",
 	}
 	files, err := filepath.Glob("testdata/faults/*.txt")
 	if err != nil {

@@ -21,10 +21,10 @@ const (
 	MaxModelBytes = 256 << 20
 )
 
-// Load reads all definition files of a folder and of the folders in it: names
-// that end in .yaml or .yml, but none that start with a dot. Model versions get
-// the SHA-256 of their file; one that is given must be the file's. The error is
-// Errors, or says why the folder can't be read.
+// Load reads all definition files of a folder and its subfolders: names that end in
+// .yaml or .yml and don't start with a dot. It sets the SHA-256 of each model version
+// from its file; if one is given, the file must match. The error is Errors, or says why
+// the folder can't be read.
 func Load(dir string) (*schema.Definitions, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -36,17 +36,17 @@ func Load(dir string) (*schema.Definitions, error) {
 		return nil, fmt.Errorf("read definitions in %s: %w", dir, err)
 	}
 	if len(names.yaml) == 0 {
-		return nil, fmt.Errorf("no definitions in %s: it has no file *.yaml or *.yml", dir)
+		return nil, fmt.Errorf("no definitions in %s: the folder has no file *.yaml or *.yml", dir)
 	}
 	if len(names.yaml) > MaxFiles {
-		return nil, fmt.Errorf("%d definition files in %s; at most %d are read", len(names.yaml), dir, MaxFiles)
+		return nil, fmt.Errorf("%[2]s has %[1]d definition files; use at most %[3]d", len(names.yaml), dir, MaxFiles)
 	}
 	r := newReader()
 	for _, name := range names.yaml {
 		shown := filepath.Join(dir, filepath.FromSlash(name))
 		data, err := readFile(root, name)
 		if errors.Is(err, fs.ErrNotExist) {
-			err = errors.New("a symbolic link to nothing; mend it, or remove it")
+			err = errors.New("this symbolic link points to a missing file; fix or remove it")
 		}
 		if err != nil {
 			r.unreadable(place{shown, 1, 1}, "%v", err)
@@ -110,14 +110,14 @@ func walk(root *os.Root) (names fileNames, err error) {
 	return names, err
 }
 
-// readFile reads a file below root; a symbolic link may lead to another one.
+// readFile reads a file below root. It follows symbolic links to other files below root.
 func readFile(root *os.Root, name string) ([]byte, error) {
 	f, _, err := openFile(root, name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, MaxFileBytes+1)) // one more tells that it is too large
+	return io.ReadAll(io.LimitReader(f, MaxFileBytes+1)) // one more byte shows that it is too large
 }
 
 func openFile(root *os.Root, name string) (f *os.File, size int64, err error) {
@@ -126,7 +126,7 @@ func openFile(root *os.Root, name string) (f *os.File, size int64, err error) {
 		return nil, 0, fileError(root, err)
 	}
 	if !info.Mode().IsRegular() { // a pipe would block
-		return nil, 0, errors.New("this is no regular file; put the file itself there")
+		return nil, 0, errors.New("this is not a regular file; replace it with a regular file")
 	}
 	if f, err = root.Open(name); err != nil {
 		return nil, 0, fileError(root, err)
@@ -140,9 +140,9 @@ func fileError(root *os.Root, err error) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return err
 	case errors.Is(err, fs.ErrPermission):
-		return errors.New("it may not be read; change its permissions")
+		return errors.New("permission denied; change the file's permissions")
 	case errors.As(err, &at) && strings.Contains(at.Err.Error(), "escapes"):
-		return fmt.Errorf("a symbolic link leads out of %s; copy the file into it", root.Name())
+		return fmt.Errorf("a symbolic link points outside %s; copy the file into the folder", root.Name())
 	}
 	return err
 }
@@ -154,7 +154,7 @@ func fileSum(root *os.Root, name string) (string, error) {
 	}
 	defer f.Close()
 	if size > MaxModelBytes {
-		return "", fmt.Errorf("%d bytes; a model has at most %d MiB", size, MaxModelBytes>>20)
+		return "", fmt.Errorf("the file has %d bytes; a model may have at most %d MiB", size, MaxModelBytes>>20)
 	}
 	h := sha256.New()
 	if _, err := io.Copy(h, f); err != nil {

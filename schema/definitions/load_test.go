@@ -64,7 +64,7 @@ func TestLoadReportsAllFilesAtOnce(t *testing.T) {
 	write(t, dir, "models/m-1.onnx", "abc")
 	_, err := definitions.Load(dir)
 	want := strings.NewReplacer("DIR", dir).Replace(`DIR/a.yaml:3:50: feature view "v": no source "ss"; did you mean "s"?
-DIR/b.yaml:2:12: a second entity "a"; names are unique
+DIR/b.yaml:2:12: duplicate entity "a"; rename one
 DIR/b.yaml:3:5: entity "b" has no join key; write join_keys: [{name: b_id, type: int64}]
 DIR/c/d.yaml:1:70: no file m.onnx in DIR; there is only models/m-1.onnx`)
 	if err == nil || err.Error() != want {
@@ -88,8 +88,8 @@ func TestLoadRefusesFolders(t *testing.T) {
 	}
 	f("no folder DIR/defs; name the one that holds the definitions", func(string) {})
 	f("DIR/defs is a file; name the folder that holds the definitions", func(dir string) { write(t, dir, "defs", "") })
-	f("no definitions in DIR/defs: it has no file *.yaml or *.yml", func(dir string) { write(t, dir, "defs/README.md", "") })
-	f(fmt.Sprintf("%d definition files in DIR/defs; at most %d are read", definitions.MaxFiles+1, definitions.MaxFiles), func(dir string) {
+	f("no definitions in DIR/defs: the folder has no file *.yaml or *.yml", func(dir string) { write(t, dir, "defs/README.md", "") })
+	f(fmt.Sprintf("DIR/defs has %d definition files; use at most %d", definitions.MaxFiles+1, definitions.MaxFiles), func(dir string) {
 		for i := range definitions.MaxFiles + 1 {
 			write(t, dir, fmt.Sprintf("defs/%d.yaml", i), "")
 		}
@@ -117,26 +117,26 @@ func TestLoadRefusesFiles(t *testing.T) {
 			}
 		}
 	}
-	f("DIR/b.yaml:1:1: a symbolic link to nothing; mend it, or remove it\nDIR/m.yaml:1:70: no file m.onnx in DIR; there are none", link("gone", "b.yaml"))
-	f("DIR/b.yaml:1:1: a symbolic link leads out of DIR; copy the file into it\nDIR/m.yaml:1:70: no file m.onnx in DIR; there are none", link("../secret.yaml", "b.yaml"))
-	f("DIR/m.yaml:1:70: model file m.onnx: a symbolic link leads out of DIR; copy the file into it", link("/etc/passwd", "m.onnx"))
-	f("DIR/b.yaml:1:1: this is no regular file; put the file itself there", func(dir string) {
+	f("DIR/b.yaml:1:1: this symbolic link points to a missing file; fix or remove it\nDIR/m.yaml:1:70: no file m.onnx in DIR; there are none", link("gone", "b.yaml"))
+	f("DIR/b.yaml:1:1: a symbolic link points outside DIR; copy the file into the folder\nDIR/m.yaml:1:70: no file m.onnx in DIR; there are none", link("../secret.yaml", "b.yaml"))
+	f("DIR/m.yaml:1:70: model file m.onnx: a symbolic link points outside DIR; copy the file into the folder", link("/etc/passwd", "m.onnx"))
+	f("DIR/b.yaml:1:1: this is not a regular file; replace it with a regular file", func(dir string) {
 		if err := syscall.Mkfifo(filepath.Join(dir, "b.yaml"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	})
-	f(fmt.Sprintf("DIR/b.yaml:1:1: %d bytes; at most %d are read: split the file", definitions.MaxFileBytes+1, definitions.MaxFileBytes), func(dir string) {
+	f(fmt.Sprintf("DIR/b.yaml:1:1: the file has %d bytes (limit %d); split it", definitions.MaxFileBytes+1, definitions.MaxFileBytes), func(dir string) {
 		write(t, dir, "b.yaml", "#"+strings.Repeat(" ", 2*definitions.MaxFileBytes))
 	})
-	f("DIR/m.yaml:1:70: model file m.onnx: 268435457 bytes; a model has at most 256 MiB", func(dir string) {
+	f("DIR/m.yaml:1:70: model file m.onnx: the file has 268435457 bytes; a model may have at most 256 MiB", func(dir string) {
 		write(t, dir, "m.yaml", fmt.Sprintf(modelLine, "m.onnx"))
 		write(t, dir, "m.onnx", "")
 		if err := os.Truncate(filepath.Join(dir, "m.onnx"), definitions.MaxModelBytes+1); err != nil {
 			t.Fatal(err)
 		}
 	})
-	f("DIR/m.yaml:1:86: m.onnx is another file than was meant: its sha256 is ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad, not "+strings.Repeat("ab", 32)+
-		"; put the right file there, or its sum here", func(dir string) {
+	f("DIR/m.yaml:1:86: m.onnx does not have the given sha256: it has ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad, not "+strings.Repeat("ab", 32)+
+		"; replace the file, or write its sha256 here", func(dir string) {
 		write(t, dir, "m.yaml", fmt.Sprintf(modelLine, "m.onnx, sha256: "+strings.Repeat("ab", 32)))
 		write(t, dir, "m.onnx", "abc")
 	})
@@ -150,7 +150,7 @@ func TestManyFaultsAreCutShort(t *testing.T) {
 	if !errors.As(err, &faults) || len(faults) != 1001 {
 		t.Fatalf("%d faults", len(faults))
 	}
-	if got, want := faults[1000].Error(), "a.yaml:1002:6: 500 more errors; mend those above first"; got != want {
+	if got, want := faults[1000].Error(), "a.yaml:1002:6: 500 more errors; fix those above first"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

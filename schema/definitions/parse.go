@@ -25,7 +25,7 @@ type File struct {
 // The limits on one file.
 const (
 	MaxFileBytes = 4 << 20
-	maxNesting   = 32 // of [ and {, and of "- " on one line; the definitions need 4
+	maxNesting   = 32 // of [ and {, and of "- " on one line; definitions need only 4
 )
 
 // The limits on what is reported.
@@ -36,7 +36,7 @@ const (
 
 // Parse reads files, in the order given, and merges them. The error is Errors.
 //
-// It has no folder, so that every model version must bring its sha256.
+// It has no folder, so every model version must give its sha256.
 func Parse(files []File) (*schema.Definitions, error) {
 	r := newReader()
 	for _, f := range files {
@@ -49,13 +49,13 @@ func Parse(files []File) (*schema.Definitions, error) {
 type reader struct {
 	defs  schema.Definitions
 	errs  Errors // at most maxErrors
-	first *Error // of those beyond
-	more  int    // how many
+	first *Error // the first of those beyond maxErrors
+	more  int    // how many are beyond maxErrors
 
-	at      map[string]place // where each value stands, by its path as schema.Problem has it
+	at      map[string]place // the place of each value, by its path as in schema.Problem
 	faulty  map[string]bool  // the paths of values that could not be read
 	unknown map[string]bool  // the paths of mappings with a key that doesn't exist
-	partial bool             // a name may be missing because of a fault: dangling references mean nothing
+	partial bool             // a fault may hide names, so dangling references are not reported
 }
 
 type place struct {
@@ -79,8 +79,8 @@ func (r *reader) addf(at place, format string, args ...any) {
 	}
 }
 
-// oneLine keeps what a file holds, such as a name of several lines, from breaking
-// the line of a message.
+// oneLine puts text from a file, such as a name with line breaks, on one line of a
+// message.
 func oneLine(s string) string {
 	return strings.Map(func(c rune) rune {
 		if unicode.IsControl(c) && c != '\t' {
@@ -90,7 +90,7 @@ func oneLine(s string) string {
 	}, s)
 }
 
-// finish validates what was read.
+// finish validates the definitions that were read.
 func (r *reader) finish() (*schema.Definitions, error) {
 	var problems schema.Problems
 	if err := r.defs.Validate(); err != nil && !errors.As(err, &problems) {
@@ -104,7 +104,7 @@ func (r *reader) finish() (*schema.Definitions, error) {
 	if len(r.errs) > 0 {
 		r.errs.sort()
 		if r.more > 0 {
-			r.first.Message = fmt.Sprintf("%d more errors; mend those above first", r.more)
+			r.first.Message = fmt.Sprintf("%d more errors; fix those above first", r.more)
 			r.errs = append(r.errs, r.first)
 		}
 		return nil, r.errs
@@ -112,9 +112,9 @@ func (r *reader) finish() (*schema.Definitions, error) {
 	return &r.defs, nil
 }
 
-// locate returns where a problem stands: at its value, or at what the value is
-// missing from. It tells false for a problem that follows from a fault that is
-// known.
+// locate returns the place of a problem: its value, or what the value is missing from.
+// It returns false for a problem that only follows from a fault that is already
+// reported.
 func (r *reader) locate(p schema.Problem) (place, bool) {
 	if p.Dangling && r.partial {
 		return place{}, false
@@ -127,12 +127,12 @@ func (r *reader) locate(p schema.Problem) (place, bool) {
 			return at, true
 		}
 		if path == "" {
-			return place{}, false // nothing was read, which is an error already
+			return place{}, false // nothing was read; that is reported already
 		}
 	}
 }
 
-// parent returns the path of what holds the value of a path.
+// parent returns the path of the mapping or list that holds a value.
 func parent(path string) string {
 	return path[:max(strings.LastIndexAny(path, ".["), 0)]
 }
@@ -140,7 +140,7 @@ func parent(path string) string {
 // file reads one file.
 func (r *reader) file(f File) {
 	if len(f.Data) > MaxFileBytes {
-		r.unreadable(place{f.Name, 1, 1}, "%d bytes; at most %d are read: split the file", len(f.Data), MaxFileBytes)
+		r.unreadable(place{f.Name, 1, 1}, "the file has %d bytes (limit %d); split it", len(f.Data), MaxFileBytes)
 		return
 	}
 	text, ok := r.text(f)
@@ -178,22 +178,22 @@ func (r *reader) text(f File) (string, bool) {
 			r.unreadable(place{f.Name, line, column}, "byte %#x is not UTF-8; save the file as UTF-8", text[i])
 			return "", false
 		case c < ' ' && c != '\t' && c != '\r':
-			r.unreadable(place{f.Name, line, column}, "a control character (%U); remove it", c)
+			r.unreadable(place{f.Name, line, column}, "the file has a control character (%U) here; remove it", c)
 			return "", false
 		}
 		column++
 	}
 	if !strings.HasSuffix(text, "\n") {
-		text += "\n" // without it the lexer forgets an unfinished tag
+		text += "\n" // without it the lexer drops an unfinished tag
 	}
 	return text, true
 }
 
-// syntax reports what the parser says of a document.
+// syntax reports a syntax error of the parser.
 func (r *reader) syntax(name string, err error) {
 	at, message := place{name, 1, 1}, ""
 	var syntax yaml.Error
-	if errors.As(err, &syntax) { // whose Error draws the file, at length
+	if errors.As(err, &syntax) { // its Error prints a long excerpt of the file
 		at, message = placeOf(name, syntax.GetToken()), syntax.GetMessage()
 	} else {
 		message = err.Error()
@@ -209,9 +209,9 @@ func (r *reader) unreadable(at place, format string, args ...any) {
 	r.addf(at, format, args...)
 }
 
-// documents cuts the tokens of a file into those of its documents, leaving out
-// the empty ones. The parser can do that too, but stops at the first document
-// that is empty, and goes one call deeper with each.
+// documents splits the tokens of a file into its documents and drops the empty ones.
+// The parser can do that too, but it stops at the first empty document and recurses
+// once per document.
 func documents(tokens token.Tokens) []token.Tokens {
 	var all []token.Tokens
 	first, empty := 0, true
@@ -236,18 +236,18 @@ func documents(tokens token.Tokens) []token.Tokens {
 	return all
 }
 
-// parseTokens turns a panic of the parser into an error: its input is anybody's.
+// parseTokens turns a panic of the parser into an error, because its input is not trusted.
 func parseTokens(tokens token.Tokens) (file *ast.File, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			file, err = nil, fmt.Errorf("the parser gave up: %v", p)
+			file, err = nil, fmt.Errorf("the YAML parser panicked: %v", p)
 		}
 	}()
 	return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 }
 
-// plain reports what is refused before it is parsed: anchors and the like, and
-// nesting that would exhaust the parser's stack.
+// plain reports what is refused before parsing: anchors and similar syntax, and nesting
+// that would exhaust the parser's stack.
 func (r *reader) plain(name string, tokens token.Tokens) bool {
 	before := len(r.errs)
 	flow, line, dashes := 0, 0, 0
@@ -258,13 +258,13 @@ func (r *reader) plain(name string, tokens token.Tokens) bool {
 		}
 		switch t.Type {
 		case token.AnchorType, token.AliasType:
-			r.addf(at, "anchors and aliases (& and *) are not read; write the value out, and quote a text that starts so")
+			r.addf(at, "anchors and aliases (& and *) are not supported; write the value itself, or quote a string that starts with & or *")
 		case token.MergeKeyType:
-			r.addf(at, "merge keys (<<) are not read; write the keys out")
+			r.addf(at, "merge keys (<<) are not supported; write the keys themselves")
 		case token.TagType:
-			r.addf(at, "tags (%s) are not read; write the value alone, and quote a text that starts with !", t.Value)
+			r.addf(at, "tags (%s) are not supported; write the value alone, or quote a string that starts with !", t.Value)
 		case token.DirectiveType:
-			r.addf(at, "directives (%%) are not read; remove the line, and quote a text that starts with %%")
+			r.addf(at, "directives (%%) are not supported; remove the line, or quote a string that starts with %%")
 		case token.SequenceStartType, token.MappingStartType:
 			flow++
 		case token.SequenceEndType, token.MappingEndType:
@@ -273,7 +273,7 @@ func (r *reader) plain(name string, tokens token.Tokens) bool {
 			dashes++
 		}
 		if flow > maxNesting || dashes > maxNesting {
-			r.addf(at, "more than %d lists inside one another", maxNesting)
+			r.addf(at, "more than %d nested lists or mappings; flatten them", maxNesting)
 			return false
 		}
 	}

@@ -15,17 +15,17 @@ import (
 	"larder/schema"
 )
 
-// exampleName is the name in examples that messages give.
+// exampleName is the name in the examples of messages.
 const exampleName = "customer"
 
-// text reads a value that is written as text, such as a type or a duration.
+// text reads a value that is written as a string, such as a type or a duration.
 func (w *walker) text(node ast.Node, path string, into encoding.TextUnmarshaler) {
 	s, ok := textOf(node)
 	if n, isInt := node.(*ast.IntegerNode); isInt {
 		s, ok = n.Token.Value, true // ttl: 0
 	}
 	if !ok {
-		w.fault(node, path, "%s is text; got %s", last(path), describe(node))
+		w.fault(node, path, "%s must be a string; got %s", last(path), describe(node))
 		return
 	}
 	if err := into.UnmarshalText([]byte(s)); err != nil {
@@ -40,7 +40,7 @@ func (w *walker) integer(node ast.Node, path string, v reflect.Value) {
 			return
 		}
 	}
-	w.fault(node, path, "%s is a whole number, as in 3; got %s", last(path), describe(node))
+	w.fault(node, path, "%s must be a whole number, as in 3; got %s", last(path), describe(node))
 }
 
 func (w *walker) float(node ast.Node, path string, v reflect.Value) {
@@ -54,13 +54,13 @@ func (w *walker) float(node ast.Node, path string, v reflect.Value) {
 		v.SetFloat(n.Value)
 		return
 	}
-	w.fault(node, path, "%s is a number, as in 0.5; got %s", last(path), describe(node))
+	w.fault(node, path, "%s must be a number, as in 0.5; got %s", last(path), describe(node))
 }
 
-// fallback reads a feature's default, which is of the feature's type.
+// fallback reads a feature's default, which must have the feature's type.
 func (w *walker) fallback(node ast.Node, path, name string, t schema.Type) any {
 	if !t.Valid() {
-		return nil // which is an error of its own
+		return nil // reported elsewhere
 	}
 	raw, err := jsonOf(node, t)
 	if err == nil {
@@ -69,11 +69,11 @@ func (w *walker) fallback(node ast.Node, path, name string, t schema.Type) any {
 			return v
 		}
 	}
-	w.fault(node, path, "default of feature %q, which is %s: %v", name, t, err)
+	w.fault(node, path, "default of %[2]s feature %[1]q: %[3]v", name, t, err)
 	return nil
 }
 
-// jsonOf returns the JSON of a default, as schema.ParseValue reads it.
+// jsonOf returns a default as JSON, in the form that schema.ParseValue reads.
 func jsonOf(node ast.Node, t schema.Type) (json.RawMessage, error) {
 	switch n := node.(type) {
 	case nil, *ast.NullNode:
@@ -87,10 +87,10 @@ func jsonOf(node ast.Node, t schema.Type) (json.RawMessage, error) {
 		if i, ok := n.Value.(int64); ok {
 			return strconv.AppendInt(nil, i, 10), nil
 		}
-		return nil, fmt.Errorf("%s is out of every range", n.Token.Value)
+		return nil, fmt.Errorf("%s is too large for any integer type; use a smaller number", n.Token.Value)
 	case *ast.FloatNode:
 		if t.Elem().IsInteger() {
-			return nil, fmt.Errorf("%s is no %s; write a whole number", n.Token.Value, t.Elem())
+			return nil, fmt.Errorf("%s is not a valid %s value; write a whole number", n.Token.Value, t.Elem())
 		}
 		return schema.AppendValue(nil, n.Value), nil
 	case *ast.InfinityNode:
@@ -102,15 +102,15 @@ func jsonOf(node ast.Node, t schema.Type) (json.RawMessage, error) {
 	}
 	s, ok := textOf(node)
 	if !ok {
-		return nil, fmt.Errorf("a default is a plain value or a list; got %s", describe(node))
+		return nil, fmt.Errorf("a default must be a single value or a list; got %s", describe(node))
 	}
-	// JSON spells int64 as text where it must; YAML needn't. The special floats
-	// may have their JSON names here too, as definitions that were exported have.
+	// JSON may need quotes around an int64; YAML doesn't. The special floats
+	// may have their JSON names here too, because exported definitions use them.
 	if e := t.Elem(); e.IsInteger() || e.IsFloat() && !slices.Contains([]string{"NaN", "Infinity", "-Infinity"}, s) {
 		if plain, _ := node.(*ast.StringNode); plain != nil && plain.Token.Type == token.StringType {
-			return nil, fmt.Errorf("%s is no %s", clip(s, maxQuoted), e)
+			return nil, fmt.Errorf("%s is not a valid %s value; write a number", clip(s, maxQuoted), e)
 		}
-		return nil, fmt.Errorf("%s is no %s; write a number without quotes", describe(node), e)
+		return nil, fmt.Errorf("%s is not a valid %s value; write a number without quotes", describe(node), e)
 	}
 	return json.Marshal(s)
 }
@@ -152,10 +152,10 @@ func isNull(node ast.Node) bool {
 	return null || node == nil
 }
 
-// describe says what a node is, for messages.
+// describe names the kind of a node, for messages.
 func describe(node ast.Node) string {
 	if s, ok := textOf(node); ok {
-		return fmt.Sprintf("the text %q", clip(s, maxQuoted))
+		return fmt.Sprintf("the string %q", clip(s, maxQuoted))
 	}
 	switch n := node.(type) {
 	case nil, *ast.NullNode:
@@ -170,16 +170,16 @@ func describe(node ast.Node) string {
 	return clip(node.GetToken().Value, maxQuoted)
 }
 
-// quoteRemedy completes a message about a number or a truth where text belongs.
+// quoteRemedy completes a message about a number or boolean in place of a string.
 func quoteRemedy(node ast.Node) string {
 	switch node.(type) {
 	case *ast.BoolNode, *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
-		return fmt.Sprintf("; put it in quotes: %q", clip(node.GetToken().Value, maxQuoted))
+		return fmt.Sprintf("; quote it: %q", clip(node.GetToken().Value, maxQuoted))
 	}
 	return ""
 }
 
-// maxQuoted is how much of a value a message quotes, in characters.
+// maxQuoted is the most characters of a value that a message quotes.
 const maxQuoted = 60
 
 func clip(s string, most int) string {

@@ -19,7 +19,7 @@ type walker struct {
 	name string
 }
 
-// nouns are what a person calls a value of each type.
+// nouns name a value of each type in messages.
 var nouns = map[reflect.Type]string{
 	reflect.TypeFor[schema.Definitions]():     "a definition file",
 	reflect.TypeFor[schema.Entity]():          "an entity",
@@ -89,7 +89,7 @@ func (w *walker) value(node ast.Node, path string, v reflect.Value) {
 		if isName(path) {
 			w.partial = true
 		}
-		w.fault(node, path, "%s is text; got %s%s", last(path), describe(node), quoteRemedy(node))
+		w.fault(node, path, "%s must be a string; got %s%s", last(path), describe(node), quoteRemedy(node))
 	case reflect.Int, reflect.Int64:
 		w.integer(node, path, v)
 	case reflect.Float64:
@@ -99,15 +99,15 @@ func (w *walker) value(node ast.Node, path string, v reflect.Value) {
 	}
 }
 
-// isName tells whether a path is of what references find a definition by.
+// isName reports whether a path is a name that references use.
 func isName(path string) bool { return last(path) == "name" }
 
-// mapping reads a mapping into the struct whose json tags are its keys.
+// mapping reads a mapping into a struct; the json tags of the struct are the keys.
 func (w *walker) mapping(node ast.Node, path string, v reflect.Value) {
 	entries, ok := entriesOf(node)
 	if !ok {
 		w.partial = true
-		w.fault(node, path, "%s is a mapping of keys and values, as in name: %s; got %s", nouns[v.Type()], exampleName, describe(node))
+		w.fault(node, path, "%s must be a mapping of keys and values, as in name: %s; got %s", nouns[v.Type()], exampleName, describe(node))
 		return
 	}
 	keys, fields := fieldsOf(v.Type())
@@ -123,7 +123,7 @@ func (w *walker) mapping(node ast.Node, path string, v reflect.Value) {
 			continue
 		}
 		if line := lines[key]; line > 0 {
-			w.addf(at, "key %q comes twice; line %d has it already", key, line)
+			w.addf(at, "duplicate key %q, first on line %d; remove one", key, line)
 			if path != "" {
 				continue
 			}
@@ -131,13 +131,13 @@ func (w *walker) mapping(node ast.Node, path string, v reflect.Value) {
 		lines[key] = at.line
 		field := join(path, key)
 		switch {
-		case v.Field(i).Kind() == reflect.Interface: // its type is another key's value
+		case v.Field(i).Kind() == reflect.Interface: // the value of another key is its type
 			w.at[field] = w.place(e.Value)
 			fallback = e.Value
 		case isNull(e.Value):
 			w.faulty[field] = true
 			w.partial = w.partial || path == "" || isName(field)
-			w.addf(at, "%s has no value; give it one, or leave the key out", key)
+			w.addf(at, "%s has no value; write one, or leave out the key", key)
 		default:
 			w.value(e.Value, field, v.Field(i))
 		}
@@ -157,7 +157,7 @@ func hasKey(entries []*ast.MappingValueNode, key string) bool {
 	return slices.ContainsFunc(entries, func(e *ast.MappingValueNode) bool { return keyOf(e) == key })
 }
 
-// list reads a list; what several files say of one key adds up.
+// list reads a list. The lists of several files for one key are joined.
 func (w *walker) list(node ast.Node, path string, v reflect.Value) {
 	seq, ok := node.(*ast.SequenceNode)
 	if !ok {
@@ -166,7 +166,7 @@ func (w *walker) list(node ast.Node, path string, v reflect.Value) {
 		if v.Type().Elem().Kind() == reflect.String {
 			form = "[" + exampleName + "]"
 		}
-		w.fault(node, path, "%s is a list, as in %s; got %s", last(path), form, describe(node))
+		w.fault(node, path, "%s must be a list, as in %s; got %s", last(path), form, describe(node))
 		return
 	}
 	for _, item := range seq.Values {
@@ -174,7 +174,7 @@ func (w *walker) list(node ast.Node, path string, v reflect.Value) {
 		at := fmt.Sprintf("%s[%d]", path, v.Len())
 		if isNull(item) {
 			w.partial = true
-			w.fault(seq, at, "%s has an empty element; fill it, or remove its dash or comma", last(path))
+			w.fault(seq, at, "%s has an empty element; write a value, or remove its dash or comma", last(path))
 		} else {
 			w.value(item, at, element)
 		}
@@ -182,22 +182,22 @@ func (w *walker) list(node ast.Node, path string, v reflect.Value) {
 	}
 }
 
-// tags reads a mapping of texts.
+// tags reads a mapping of strings.
 func (w *walker) tags(node ast.Node, path string, v reflect.Value) {
 	entries, ok := entriesOf(node)
 	if !ok {
-		w.fault(node, path, "%s is a mapping of texts, as in {team: risk}; got %s", last(path), describe(node))
+		w.fault(node, path, "%s must be a mapping of strings, as in {team: risk}; got %s", last(path), describe(node))
 		return
 	}
 	tags := map[string]string{}
 	for _, e := range entries {
 		key := keyOf(e)
 		if _, twice := tags[key]; twice {
-			w.addf(w.place(e.Key), "key %q comes twice", clip(key, maxQuoted))
+			w.addf(w.place(e.Key), "duplicate key %q; remove one", clip(key, maxQuoted))
 		}
 		text, ok := textOf(e.Value)
 		if !ok {
-			w.addf(w.place(e.Key), "tag %q is text; got %s%s", clip(key, maxQuoted), describe(e.Value), quoteRemedy(e.Value))
+			w.addf(w.place(e.Key), "tag %q must be a string; got %s%s", clip(key, maxQuoted), describe(e.Value), quoteRemedy(e.Value))
 		}
 		tags[key] = text
 	}
@@ -208,14 +208,14 @@ func (w *walker) tags(node ast.Node, path string, v reflect.Value) {
 func (w *walker) numbers(node ast.Node, path string, v reflect.Value) {
 	entries, ok := entriesOf(node)
 	if !ok {
-		w.fault(node, path, "%s is a mapping of numbers, as in {auc: 0.87}; got %s", last(path), describe(node))
+		w.fault(node, path, "%s must be a mapping of numbers, as in {auc: 0.87}; got %s", last(path), describe(node))
 		return
 	}
 	v.Set(reflect.MakeMap(v.Type()))
 	for _, e := range entries {
 		key := keyOf(e)
 		if v.MapIndex(reflect.ValueOf(key)).IsValid() {
-			w.addf(w.place(e.Key), "key %q comes twice", clip(key, maxQuoted))
+			w.addf(w.place(e.Key), "duplicate key %q; remove one", clip(key, maxQuoted))
 		}
 		number := reflect.New(v.Type().Elem()).Elem()
 		w.value(e.Value, join(path, key), number)
@@ -223,7 +223,7 @@ func (w *walker) numbers(node ast.Node, path string, v reflect.Value) {
 	}
 }
 
-// fieldsOf returns the keys of a struct, in order, and the field of each.
+// fieldsOf returns the keys of a struct, in order, and the field of each key.
 func fieldsOf(t reflect.Type) (keys []string, fields map[string]int) {
 	fields = make(map[string]int, t.NumField())
 	for i := range t.NumField() {
@@ -250,7 +250,7 @@ func keyOf(e *ast.MappingValueNode) string {
 	return e.Key.GetToken().Value
 }
 
-// place returns where a node begins for a reader's eye: a mapping at its first key.
+// place returns where a reader sees a node begin: a mapping begins at its first key.
 func (w *walker) place(node ast.Node) place {
 	switch n := node.(type) {
 	case nil:

@@ -38,7 +38,7 @@ def test_faults_have_their_place(client: larder.Client, tmp_path: Path) -> None:
 
 def test_many_faults_still_fit_an_answer(client: larder.Client, tmp_path: Path) -> None:
     (tmp_path / "all.yaml").write_text("entities: [" + "{nome: x}, " * 900 + "]")
-    with pytest.raises(larder.InvalidArgumentError, match="more; mend these first"):
+    with pytest.raises(larder.InvalidArgumentError, match="more; fix these first"):
         client.plan(tmp_path)
 
 

@@ -30,7 +30,7 @@ def read(folder: str | os.PathLike[str]) -> Folder:
     inside = root.resolve()
     for path in _walk(root):
         if not path.resolve().is_relative_to(inside):
-            raise PermissionError(f"{path}: a symbolic link leads out of {root}; copy the file into it")
+            raise PermissionError(f"{path}: a symbolic link points outside {root}; copy the file into the folder")
         if path.suffix == ".onnx":
             sha256 = digest(path.read_bytes())
             models[sha256] = path
@@ -38,7 +38,7 @@ def read(folder: str | os.PathLike[str]) -> Folder:
         else:
             files.files.add(name=str(path), content=path.read_bytes())
     if not files.files:
-        raise FileNotFoundError(f"no definitions in {root}: it has no file *.yaml or *.yml")
+        raise FileNotFoundError(f"no definitions in {root}: the folder has no file *.yaml or *.yml")
     return Folder(files, models)
 
 
