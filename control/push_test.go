@@ -128,7 +128,7 @@ func TestStampsAreHeldAgainstTheService(t *testing.T) {
 		t.Errorf("%v; %s", got, n.served("m"))
 	}
 	_, err := n.PushModel(ctx(), &larderv1.PushModelRequest{Model: "other", Sha256: good, FeatureService: "turned"})
-	refused(t, err, schema.Invalid, "BAD_MODEL", `model "other" version 1`, `"turned"`, "feature 1 of the model is v:a, and of the service v:b")
+	refused(t, err, schema.Invalid, "BAD_MODEL", `model "other" version 1`, `"turned"`, "feature 1 is v:a in the model and v:b in the service")
 	_, err = n.PushModel(ctx(), &larderv1.PushModelRequest{Model: "m", Sha256: stamped(2, strings.Repeat("ab", 32))})
 	refused(t, err, schema.Invalid, "BAD_MODEL", `model "m" version 2`, "trained on other definitions", "abababababab", n.fingerprint("both")[:12])
 
@@ -137,5 +137,5 @@ func TestStampsAreHeldAgainstTheService(t *testing.T) {
 	text := strings.Replace(base, "7d", "8d", 1) + model(1, "models/m-1.onnx")
 	n.mustApply(definitionsOf(text, map[string][]byte{"models/m-1.onnx": file}))
 	_, err = n.apply(definitionsOf(strings.Replace(text, `both, features: ["v:a", "v:b"]`, `both, features: ["v:b", "v:a"]`, 1), map[string][]byte{"models/m-1.onnx": file}))
-	refused(t, err, schema.Invalid, "BAD_MODEL", `model "m" version 1`, "feature 1 of the model is v:a, and of the service v:b")
+	refused(t, err, schema.Invalid, "BAD_MODEL", `model "m" version 1`, "feature 1 is v:a in the model and v:b in the service")
 }

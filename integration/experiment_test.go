@@ -108,7 +108,7 @@ func TestExperiment(t *testing.T) {
 	exec(`INSERT INTO outcomes VALUES ('nobody', 0, 9999, now(), now(), false, true, 1), (NULL, 0, NULL, now(), now(), false, true, 1)`)
 	text := b.experiment(0, "spend")
 	wantWords(t, text, "model spend by AUC", "a unit is one user_id; 1603 labels were read, 1 of them match no logged row", "skipped 1 rows of source \"outcomes\" that are not labels; the first has null_key",
-		"shares of the units: as expected", "version 2 is worse than version 1: auc is lower by 0.5", "version 3 does exactly as version 1 by auc")
+		"shares of the units: as expected", "version 2 is worse than version 1: auc is lower by 0.5", "version 3 and version 1 have exactly the same auc")
 	if again := a.experiment(0, "spend"); sansTime(again) != sansTime(text) {
 		t.Errorf("one server says\n%s\nanother\n%s", text, again)
 	}

@@ -69,7 +69,7 @@ func (f field) appendFloats(to []float32) []float32 {
 	for len(b) > 0 {
 		v, n := protowire.ConsumeFixed32(b)
 		if n < 0 {
-			break // what is left over of packed values is none
+			break // the remaining bytes are not a whole value
 		}
 		to, b = append(to, math.Float32frombits(v)), b[n:]
 	}

@@ -14,15 +14,15 @@ import (
 	"larder/schema"
 )
 
-// A batcher scores rows of several requests in one run of a model. A request that
-// comes while fewer runs go on than may begins at once, by itself: nobody waits for
-// company. One that comes later waits for the first run to end, which hands what
-// has gathered, in the order that it came, to the first of those who wait; or for
-// delay at most, after which a run begins for it in any case. Safe for concurrent use.
+// A batcher scores rows of several requests in one run of a model. While fewer runs
+// than the limit go on, a request runs at once and alone. Otherwise it waits until a
+// run ends, at most for delay. A run that ends hands the waiting requests, in order of
+// arrival, to the first of them, which scores them all. After delay a request starts a
+// run in any case. Safe for concurrent use.
 type batcher struct {
 	model   *Model
 	maxRows int
-	delay   time.Duration // that a request is held at most
+	delay   time.Duration // the longest that a request is held
 	most    int           // runs that go on before requests are held
 
 	batches, requests prometheus.Counter
@@ -34,27 +34,27 @@ type batcher struct {
 	armed   bool
 }
 
-// A held request waits for a run. It is kept with its Run: nothing is left in its
-// channels when it has been scored.
+// A held request waits for a run. It is reused with its Run: its channels are empty
+// once it has been scored.
 type held struct {
 	run    *Run
-	leads  chan []*held // gets the batch that this one is to score, itself among it
-	scored chan error   // of the batch that another one scored
+	leads  chan []*held // gets the batch that this request must score, itself included
+	scored chan error   // the result of the batch that another request scored
 	since  time.Time
 }
 
-// batch makes requests share runs, if the definition asks for it, they gain by it,
-// and no score depends on it.
+// batch makes requests share runs if the definition asks for it, if sharing makes them
+// faster, and if it changes no score.
 func (m *Model) batch(ctx context.Context, asked *schema.Batching) error {
 	if asked == nil {
 		return nil
 	}
 	if m.trees != nil {
-		m.unbatched = "Larder walks the trees of the model, which takes no less for many requests at a time"
+		m.unbatched = "Larder walks the trees of the model itself, which is not faster for several requests at a time"
 		return nil
 	}
 	if m.chunk == 1 {
-		m.unbatched = "the model quantizes a row by what the rows beside it are, so that it gets one at a time"
+		m.unbatched = "the model quantizes a row together with the rows beside it, so it gets one row at a time"
 		return nil
 	}
 	same, err := m.sameInBatches(ctx, asked.MaxBatch)
@@ -93,9 +93,9 @@ func (b *batcher) score(ctx context.Context, r *Run) error {
 	}
 	if b.withdraw(h) {
 		defer b.leave()
-		return r.scoreAlone(ctx) // which says when ctx has ended
+		return r.scoreAlone(ctx) // returns ctx's error if ctx has ended
 	}
-	select { // it is part of a batch already, which reads and writes the run
+	select { // the request is in a batch already, and the batch reads and writes its run
 	case batch := <-h.leads:
 		defer b.leave()
 		return b.lead(ctx, batch)
@@ -104,8 +104,8 @@ func (b *batcher) score(ctx context.Context, r *Run) error {
 	}
 }
 
-// enter begins a run, or holds the request. One that is too large to share a run,
-// or whose deadline may pass while it waits, isn't held.
+// enter begins a run, or holds the request. A request is not held if it is too large
+// to share a run, or if its deadline may pass while it waits.
 func (b *batcher) enter(ctx context.Context, r *Run) (h *held, alone bool) {
 	patient := r.rows < b.maxRows
 	if deadline, has := ctx.Deadline(); has && patient {
@@ -126,8 +126,8 @@ func (b *batcher) enter(ctx context.Context, r *Run) (h *held, alone bool) {
 	return r.held, false
 }
 
-// arm makes the timer fire, unless it will anyway: it looks at the first of the
-// queue, whoever that is by then.
+// arm starts the timer unless it is running. When the timer fires, it looks at
+// whichever request is then first in the queue.
 func (b *batcher) arm(after time.Duration) {
 	switch {
 	case b.armed:
@@ -140,7 +140,8 @@ func (b *batcher) arm(after time.Duration) {
 	b.armed = true
 }
 
-// overdue begins a run for those who were held for long enough, however many go on.
+// overdue begins a run for the requests that were held for delay, no matter how many
+// runs go on.
 func (b *batcher) overdue() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -155,8 +156,8 @@ func (b *batcher) overdue() {
 	}
 }
 
-// withdraw takes a request out of the queue and counts it as one that runs; false
-// when it is in a batch already.
+// withdraw takes a request out of the queue and counts it as running. It returns false
+// when the request is in a batch already.
 func (b *batcher) withdraw(h *held) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -169,7 +170,7 @@ func (b *batcher) withdraw(h *held) bool {
 	return true
 }
 
-// leave ends a run, and begins the next with those who wait.
+// leave ends a run, and begins the next one with the waiting requests.
 func (b *batcher) leave() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -180,7 +181,7 @@ func (b *batcher) leave() {
 	b.begin()
 }
 
-// begin hands the next batch to the first of those in it.
+// begin hands the next batch to the first request in it.
 func (b *batcher) begin() {
 	n, rows := 1, b.queue[0].run.rows
 	for n < len(b.queue) && rows+b.queue[n].run.rows <= b.maxRows {
@@ -192,7 +193,7 @@ func (b *batcher) begin() {
 	batch[0].leads <- batch
 }
 
-// lead scores a batch, whose first request is the caller's.
+// lead scores a batch. The first request in it is the caller's.
 func (b *batcher) lead(ctx context.Context, batch []*held) error {
 	if len(batch) == 1 {
 		return batch[0].run.scoreAlone(ctx)
@@ -200,11 +201,12 @@ func (b *batcher) lead(ctx context.Context, batch []*held) error {
 	return batch[0].run.orAlone(ctx, b.answer(batch))
 }
 
-// errPanicked is what a batch's other requests get when its leader panics.
+// errPanicked is the error of the other requests of a batch when its leader panics.
 var errPanicked = errors.New("the request that scored the batch panicked")
 
-// answer scores a batch and tells every request in it but the first, which is the
-// caller's, how that ended; also when it panics, so that none waits forever.
+// answer scores a batch and sends the result to every request in it except the first,
+// which is the caller's. It also does so when it panics, so that no request waits
+// forever.
 func (b *batcher) answer(batch []*held) (err error) {
 	err = errPanicked
 	defer func() {
@@ -215,8 +217,8 @@ func (b *batcher) answer(batch []*held) (err error) {
 	return b.together(batch)
 }
 
-// together scores the rows of a batch in one run. No deadline ends it, for it is
-// everybody's; the model's limit does.
+// together scores the rows of a batch in one run. Several requests share the run, so
+// no deadline stops it, only the model's time limit.
 func (b *batcher) together(batch []*held) error {
 	rows := 0
 	for _, h := range batch {
@@ -246,8 +248,8 @@ func (b *batcher) together(batch []*held) error {
 	return nil
 }
 
-// orAlone scores the run by itself when the batch that it was in could not be
-// scored: what another request brought must not fail this one.
+// orAlone scores the run by itself when the batch that it was in could not be scored:
+// the inputs of another request must not fail this one.
 func (r *Run) orAlone(ctx context.Context, batchErr error) error {
 	if batchErr == nil {
 		return nil

@@ -8,17 +8,17 @@ import (
 	"larder/schema"
 )
 
-// A Binding says how the features of a plan feed a model, and where its score
-// is. It is immutable.
+// A Binding describes how the features of a plan feed a model, and where its score is.
+// It is immutable.
 type Binding struct {
-	// Dense tells that the model has one float tensor [N, F] of all features in
-	// the order of the feature service; otherwise it has one input per feature.
+	// Dense reports whether the model has one float tensor [N, F] of all features in the
+	// order of the feature service. Otherwise it has one input per feature.
 	Dense  bool
-	Inputs []Input // in the order of the model: one when Dense
+	Inputs []Input // in the order of the model; only one when Dense
 
 	Output string // the name of the output that holds the score
-	Column int    // of that output, from 0
-	Reason string // why this output and this column, for people
+	Column int    // the column of that output, from 0
+	Reason string // why this output and this column were chosen, in words
 
 	features int  // of the plan
 	elem     Elem // of the output's tensor
@@ -37,7 +37,7 @@ type Input struct {
 }
 
 // Bind checks that a plan's features fit a model, and finds the score. Errors are
-// *schema.Error of kind Invalid; all faults of the inputs come at once.
+// *schema.Error of kind Invalid; Bind reports all faults of the inputs at once.
 func Bind(sig *Signature, plan *schema.Plan) (*Binding, error) {
 	sig, narrow := sig.widened()
 	b := &Binding{features: len(plan.Features), narrow: narrow}
@@ -71,19 +71,19 @@ func (b *Binding) bindInputs(sig *Signature, plan *schema.Plan) (faults []string
 		b.Inputs = append(b.Inputs, in)
 	}
 	if len(faults) > 0 {
-		return faults // an input that fits nothing explains the feature that feeds nothing
+		return faults // an input that matches no feature explains a feature without an input
 	}
 	for i, f := range plan.Features {
 		if fed[i] == "" {
-			faults = append(faults, fmt.Sprintf("no input of the model is called after the feature %s; it has %s. Remove the feature from its service, or add an input %q",
+			faults = append(faults, fmt.Sprintf("remove the feature %s from its service, or add an input for it: the model has only the inputs %s, and none named %q",
 				f.Name, strings.Join(names(sig.Inputs), ", "), inputName(f.Name)))
 		}
 	}
 	return faults
 }
 
-// namesFeature tells whether the only input of a model is meant for one feature
-// by its name. A float matrix isn't: it is the vector, whatever its name.
+// namesFeature reports whether the only input of a model is named after one feature. A
+// float matrix is not: it takes the whole vector, no matter what its name is.
 func namesFeature(plan *schema.Plan, v Value) bool {
 	matrix := v.Elem == Float32 && (len(v.Dims) == 2 || v.Dims == nil)
 	return !matrix && findFeature(plan, v.Name) >= 0
@@ -92,7 +92,7 @@ func namesFeature(plan *schema.Plan, v Value) bool {
 // denseFaults checks the one input of a model that reads whole vectors.
 func denseFaults(sig *Signature, plan *schema.Plan) (faults []string) {
 	v, width := sig.Inputs[0], len(plan.Features)
-	fit := fmt.Sprintf("float32[N, %d] would fit, or one input per feature, each [N, 1] and called after it", width)
+	fit := fmt.Sprintf("float32[N, %d] would fit, or one input per feature, each [N, 1] and named after its feature", width)
 	switch {
 	case v.Kind != Tensor || v.Elem != Float32:
 		return []string{fmt.Sprintf("the only input %q is %s; %s", v.Name, v.typeString(), fit)}
@@ -107,11 +107,11 @@ func denseFaults(sig *Signature, plan *schema.Plan) (faults []string) {
 			v.Name, v.typeString(), v.Dims[1].Size, width, width))
 	}
 	if needs := sig.widths[v.Name]; needs > width {
-		faults = append(faults, fmt.Sprintf("the trees of the model look at feature %d of input %q, counted from 1, but the feature service has %d features", needs, v.Name, width))
+		faults = append(faults, fmt.Sprintf("the trees of the model read feature %d (counted from 1) of input %q, but the feature service has only %d features", needs, v.Name, width))
 	}
 	for _, f := range plan.Features {
 		if !slices.Contains(reachable[f.Type], Float32) {
-			faults = append(faults, fmt.Sprintf("input %q is float32, which a %s can't become: leave the feature %s out, or give the model one input per feature",
+			faults = append(faults, fmt.Sprintf("input %q is float32, and a %s can't become float32: leave the feature %s out, or give the model one input per feature",
 				v.Name, f.Type, f.Name))
 		}
 	}
@@ -119,7 +119,7 @@ func denseFaults(sig *Signature, plan *schema.Plan) (faults []string) {
 }
 
 func fixedBatch(v Value) string {
-	return fmt.Sprintf("input %q is %s: it takes %d rows at a time and no other number. Export the model with a free first dimension: "+
+	return fmt.Sprintf("input %q is %s: it takes exactly %d rows at a time. Export the model with a free first dimension: "+
 		"[None, ...] with skl2onnx and tf2onnx, dynamic_axes={%q: {0: \"N\"}} with torch", v.Name, v.typeString(), v.Dims[0].Size, v.Name)
 }
 
@@ -127,7 +127,7 @@ func fixedBatch(v Value) string {
 func bindInput(plan *schema.Plan, v Value) (Input, string) {
 	at := findFeature(plan, v.Name)
 	if at < 0 {
-		return Input{}, fmt.Sprintf("input %q is called after no feature: %s. It may be VIEW:FEATURE, VIEW__FEATURE, or FEATURE where one view only has it",
+		return Input{}, fmt.Sprintf("input %q is not named after a feature: %s. Name it VIEW:FEATURE, VIEW__FEATURE, or FEATURE where only one view has it",
 			v.Name, nearestFeature(plan, v.Name))
 	}
 	f := &plan.Features[at]
@@ -135,17 +135,17 @@ func bindInput(plan *schema.Plan, v Value) (Input, string) {
 	elems := reachable[f.Type]
 	switch {
 	case f.Type.IsList():
-		return in, fmt.Sprintf("input %q: the feature %s is a %s, and a list has no fixed width; leave it out", v.Name, f.Name, f.Type)
+		return in, fmt.Sprintf("input %q: the feature %s is a %s, and a list has no fixed width; leave the feature out", v.Name, f.Name, f.Type)
 	case len(elems) == 0:
-		return in, fmt.Sprintf("input %q: the feature %s is %s, which no tensor holds; leave it out", v.Name, f.Name, f.Type)
+		return in, fmt.Sprintf("input %q: the feature %s is %s, and a tensor can't hold that; leave the feature out", v.Name, f.Name, f.Type)
 	case v.Kind != Tensor || !slices.Contains(elems, v.Elem):
-		return in, fmt.Sprintf("input %q is %s, which the feature %s of type %s can't become; %s would fit", v.Name, v.typeString(), f.Name, f.Type, elemList(elems))
+		return in, fmt.Sprintf("input %q is %s, and the feature %s of type %s can't become that; %s would fit", v.Name, v.typeString(), f.Name, f.Type, elemList(elems))
 	case v.Dims != nil && len(v.Dims) != 1 && (len(v.Dims) != 2 || v.Dims[1].Size > 1 || v.Dims[1].Size == 0):
 		return in, fmt.Sprintf("input %q is %s; an input of one feature is %s[N, 1]", v.Name, v.typeString(), v.Elem)
 	case len(v.Dims) > 0 && v.Dims[0].Size != AnySize:
 		return in, fixedBatch(v)
 	case f.Nullable() && !v.Elem.isFloat():
-		return in, fmt.Sprintf("input %q is %s, which has no value for null: give the feature %s a default", v.Name, v.typeString(), f.Name)
+		return in, fmt.Sprintf("input %q is %s, and that has no value for null: give the feature %s a default", v.Name, v.typeString(), f.Name)
 	}
 	return in, ""
 }
@@ -158,9 +158,9 @@ func elemList(elems []Elem) string {
 	return strings.Join(all, " or ")
 }
 
-// findFeature returns the index of the feature that an input is called after: by
-// its full name, by VIEW__FEATURE (for exporters that allow no colon), or by
-// FEATURE alone when no two views have it. It returns -1 when there is none.
+// findFeature returns the index of the feature that an input is named after: by its
+// full name, by VIEW__FEATURE (for exporters that allow no colon), or by FEATURE alone
+// when no two views have it. It returns -1 when there is none.
 func findFeature(plan *schema.Plan, name string) int {
 	bare, count := -1, 0
 	for i, f := range plan.Features {

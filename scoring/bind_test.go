@@ -61,11 +61,11 @@ func TestBindDenseRefuses(t *testing.T) {
 	f(numbers(3), value("x", onnxmodel.Float, "N", int64(2)), `input "x" is float32[N, 2], 2 features wide, but the feature service has 3`, "float32[N, 3] would fit")
 	f(numbers(3), value("x", onnxmodel.Double, "N", int64(3)), `the only input "x" is float64[N, 3]`, "float32[N, 3] would fit")
 	f(numbers(3), value("x", onnxmodel.Float, "N", int64(3), int64(1)), "float32[N, 3, 1]", "float32[N, 3] would fit")
-	f(numbers(3), value("x", onnxmodel.Float, int64(1), int64(3)), "takes 1 rows at a time", "skl2onnx", `dynamic_axes={"x": {0: "N"}}`)
-	f(numbers(3), value("x", onnxmodel.Float, int64(8), int64(3)), "takes 8 rows at a time")
+	f(numbers(3), value("x", onnxmodel.Float, int64(1), int64(3)), "takes exactly 1 rows at a time", "skl2onnx", `dynamic_axes={"x": {0: "N"}}`)
+	f(numbers(3), value("x", onnxmodel.Float, int64(8), int64(3)), "takes exactly 8 rows at a time")
 	f(numbers(3), onnxmodel.Value{Name: "x", Elem: onnxmodel.Float, MapKey: onnxmodel.Int64}, "sequence<map<int64, float32>>")
 	words := append(numbers(1), schema.Feature{Name: "word", Type: schema.String}, schema.Feature{Name: "seen", Type: schema.Timestamp})
-	f(words, value("x", onnxmodel.Float, "N", int64(3)), "a string can't become: leave the feature v:word out", "a timestamp can't become: leave the feature v:seen out")
+	f(words, value("x", onnxmodel.Float, "N", int64(3)), "leave the feature v:word out", "leave the feature v:seen out")
 	list := []schema.Feature{{Name: "l", Type: schema.List(schema.Float32)}}
 	f(list, value("x", onnxmodel.Float, "N", int64(1)), "a list<float32> can't become")
 }
@@ -75,7 +75,7 @@ func TestBindRefusesTreesThatLookPastTheirInput(t *testing.T) {
 	for _, dims := range [][]any{{"N", int64(3)}, {"N", nil}} {
 		forest.Graph.Inputs[0].Dims = dims
 		_, err := bind(t, forest, numbers(3), schema.ModelVersion{})
-		wantInvalid(t, err, "the trees of the model look at feature 40 of input", "the feature service has 3 features")
+		wantInvalid(t, err, "the trees of the model read feature 40", "the feature service has only 3 features")
 	}
 }
 
@@ -164,20 +164,20 @@ func TestBindNamedRefuses(t *testing.T) {
 	}
 	column := func(name string, elem onnxmodel.Elem) onnxmodel.Value { return value(name, elem, "N", int64(1)) }
 	a := column("f0", onnxmodel.Float)
-	f(numbers(2), []onnxmodel.Value{a, column("f11", onnxmodel.Float)}, `input "f11" is called after no feature`, `did you mean "f1"?`, "VIEW__FEATURE")
-	f(numbers(3), []onnxmodel.Value{a, column("v__f1", onnxmodel.Float)}, "no input of the model is called after the feature v:f2", `add an input "v__f2"`)
+	f(numbers(2), []onnxmodel.Value{a, column("f11", onnxmodel.Float)}, `input "f11" is not named after a feature`, `did you mean "f1"?`, "VIEW__FEATURE")
+	f(numbers(3), []onnxmodel.Value{a, column("v__f1", onnxmodel.Float)}, "remove the feature v:f2", "add an input", `"v__f2"`)
 	f(numbers(2), []onnxmodel.Value{a, column("v__f0", onnxmodel.Float)}, `inputs "f0" and "v__f0" both name the feature v:f0`)
 	f(numbers(2), []onnxmodel.Value{a, value("f1", onnxmodel.Float, "N", int64(4))}, `input "f1" is float32[N, 4]; an input of one feature is float32[N, 1]`)
-	f(numbers(2), []onnxmodel.Value{a, value("f1", onnxmodel.Float, int64(1), int64(1))}, `input "f1" is float32[1, 1]: it takes 1 rows at a time`)
-	f(numbers(2), []onnxmodel.Value{a, column("f1", onnxmodel.Int64)}, `input "f1" is int64[N, 1], which the feature v:f1 of type float32 can't become; float32[N, 1] or float64[N, 1] would fit`)
+	f(numbers(2), []onnxmodel.Value{a, value("f1", onnxmodel.Float, int64(1), int64(1))}, `input "f1" is float32[1, 1]: it takes exactly 1 rows at a time`)
+	f(numbers(2), []onnxmodel.Value{a, column("f1", onnxmodel.Int64)}, `input "f1" is int64[N, 1], and the feature v:f1 of type float32 can't become that; float32[N, 1] or float64[N, 1] would fit`)
 	count := append(numbers(1), schema.Feature{Name: "count", Type: schema.Int64})
-	f(count, []onnxmodel.Value{a, column("count", onnxmodel.Int64)}, `input "count" is int64[N, 1], which has no value for null: give the feature v:count a default`)
-	f(count, []onnxmodel.Value{a, column("count", onnxmodel.Int32)}, "v:count of type int64 can't become; int64[N, 1] or float64[N, 1] or float32[N, 1] would fit")
+	f(count, []onnxmodel.Value{a, column("count", onnxmodel.Int64)}, `input "count" is int64[N, 1], and that has no value for null: give the feature v:count a default`)
+	f(count, []onnxmodel.Value{a, column("count", onnxmodel.Int32)}, "v:count of type int64 can't become that; int64[N, 1] or float64[N, 1] or float32[N, 1] would fit")
 	list := append(numbers(1), schema.Feature{Name: "l", Type: schema.List(schema.Float32)})
 	f(list, []onnxmodel.Value{a, column("l", onnxmodel.Float)}, "v:l is a list<float32>, and a list has no fixed width")
 	blob := append(numbers(1), schema.Feature{Name: "b", Type: schema.Bytes})
-	f(blob, []onnxmodel.Value{a, column("b", onnxmodel.String)}, "v:b is bytes, which no tensor holds")
-	f(numbers(2), []onnxmodel.Value{column("x", onnxmodel.Float), column("y", onnxmodel.Float)}, `input "x" is called after no feature`, `input "y" is called after no feature`)
+	f(blob, []onnxmodel.Value{a, column("b", onnxmodel.String)}, "the feature v:b is bytes")
+	f(numbers(2), []onnxmodel.Value{column("x", onnxmodel.Float), column("y", onnxmodel.Float)}, `input "x" is not named after a feature`, `input "y" is not named after a feature`)
 }
 
 func TestBindChoosesTheScore(t *testing.T) {
@@ -227,11 +227,11 @@ func TestBindRefusesOutputs(t *testing.T) {
 		wantInvalid(t, err, words...)
 	}
 	f(score, schema.ModelVersion{Output: "scores"}, `the model has no output "scores"; did you mean "score"?`)
-	f(score, schema.ModelVersion{Column: &five}, `output "score" is float32[N, 1]: it has no column 5, they count from 0`)
-	f([]onnxmodel.Value{value("y", onnxmodel.Float, "N", int64(3))}, schema.ModelVersion{}, `output "y" has 3 columns; say which is the score, as in column: 2`)
+	f(score, schema.ModelVersion{Column: &five}, `output "score" is float32[N, 1]: it has no column 5 (columns count from 0)`)
+	f([]onnxmodel.Value{value("y", onnxmodel.Float, "N", int64(3))}, schema.ModelVersion{}, `output "y" has 3 columns; name the one that is the score, as in column: 2`)
 	f([]onnxmodel.Value{value("name", onnxmodel.String, "N")}, schema.ModelVersion{}, "no output holds a score; the model has name string[N]")
 	f([]onnxmodel.Value{value("name", onnxmodel.String, "N")}, schema.ModelVersion{Output: "name"}, `output "name" is string[N]; a score is a tensor of numbers`)
-	f([]onnxmodel.Value{value("a", onnxmodel.Float, "N"), value("b", onnxmodel.Float, "N")}, schema.ModelVersion{}, "any of the outputs a, b may hold the score; say which, as in output: a")
+	f([]onnxmodel.Value{value("a", onnxmodel.Float, "N"), value("b", onnxmodel.Float, "N")}, schema.ModelVersion{}, "the outputs a, b could each hold the score; name one, as in output: a")
 	maps := onnxmodel.Value{Name: "p", Elem: onnxmodel.Float, MapKey: onnxmodel.String}
-	f([]onnxmodel.Value{maps}, schema.ModelVersion{}, `output "p" is a sequence<map<string, float32>> that no ZipMap of the main graph makes`, "zipmap: False")
+	f([]onnxmodel.Value{maps}, schema.ModelVersion{}, `output "p" is a sequence<map<string, float32>> that does not come from a ZipMap of the main graph`, "zipmap: False")
 }

@@ -66,8 +66,8 @@ func tensorOver[T ort.TensorData](b *buffer, shape ort.Shape, first int) (ort.Va
 	return ort.NewTensor(shape, view[T](b, rows)[first*b.width:])
 }
 
-// A value looks up the handle of its tensor once; the binding's own types make a
-// new object of it at each run.
+// A value looks up the handle of its tensor once. The binding's own types allocate a
+// new object for it at each run.
 type value struct {
 	ort.Value
 	internals *ort.ValueInternalData

@@ -33,7 +33,7 @@ func (e Elem) String() string {
 	return fmt.Sprintf("element type %d", int32(e))
 }
 
-// schemaTypes says which type of Larder's holds the elements of a tensor.
+// schemaTypes maps the elements of a tensor to Larder's type.
 var schemaTypes = map[Elem]schema.Type{
 	Float32: schema.Float32, Float64: schema.Float64, Int32: schema.Int32, Int64: schema.Int64, Bool: schema.Bool, String: schema.String,
 }

@@ -18,11 +18,10 @@ const (
 	tensorLocation   = 14
 )
 
-// Inline returns a model whose weights are in it, of one whose weights may lie in
-// files beside it, as onnx.save writes them with save_as_external_data. read returns
-// such a file; it decides which names it knows. Only initializers of the main graph are
-// moved, which is all that onnx.save moves out: what else is external is refused when
-// the model is inspected.
+// Inline moves weights into the model from the files beside it, where onnx.save with
+// save_as_external_data puts them. read returns such a file, or refuses its name.
+// Inline moves only initializers of the main graph, which are all that onnx.save moves
+// out. Inspect refuses any other external data.
 func Inline(model []byte, read func(name string) ([]byte, error)) ([]byte, error) {
 	in := inliner{read: read, files: map[string][]byte{}, left: MaxModelBytes}
 	return rewrite(model, modelGraph, func(graph []byte) ([]byte, error) {
@@ -33,16 +32,16 @@ func Inline(model []byte, read func(name string) ([]byte, error)) ([]byte, error
 // An inliner puts external data into tensors.
 type inliner struct {
 	read  func(name string) ([]byte, error)
-	files map[string][]byte // that were read
-	held  int               // bytes of these
-	left  int               // that may be put in still
+	files map[string][]byte // the files read so far
+	held  int               // bytes in files
+	left  int               // bytes that may still be added
 }
 
-// rewrite returns a message in which each field of a number, which holds a message, is
-// another; the message itself where none is.
+// rewrite returns a message in which change replaced each message in the field number.
+// It returns message itself where nothing changed.
 func rewrite(message []byte, number protowire.Number, change func([]byte) ([]byte, error)) ([]byte, error) {
 	var out []byte
-	same := 0 // bytes of message that out has not yet
+	same := 0 // where the bytes begin that are not in out yet
 	for at := 0; at < len(message); {
 		field, kind, n := protowire.ConsumeField(message[at:])
 		if n < 0 {
@@ -75,7 +74,7 @@ func rewrite(message []byte, number protowire.Number, change func([]byte) ([]byt
 // A place is where external data lies.
 type place struct {
 	file           string
-	offset, length int // length is -1 for all to the end
+	offset, length int // a length of -1 means to the end
 }
 
 // tensor returns a TensorProto with its data in it.
@@ -114,8 +113,7 @@ func (in *inliner) tensor(b []byte) ([]byte, error) {
 	return protowire.AppendBytes(protowire.AppendTag(kept, tensorRaw, protowire.BytesType), data), nil
 }
 
-// read takes one StringStringEntryProto: of the keys that there are, the checksum is
-// left out.
+// read reads one StringStringEntryProto. It ignores the key checksum.
 func (p *place) read(entry []byte) error {
 	var key, value string
 	for f, err := range fields(entry) {
@@ -138,12 +136,12 @@ func (p *place) read(entry []byte) error {
 		p.length, err = strconv.Atoi(value)
 	}
 	if err != nil || p.offset < 0 || p.length < -1 {
-		return bad("a tensor's external data has the %s %.40q, which is no number of bytes", key, value)
+		return bad("a tensor's external data has the %s %.40q, which is not a number of bytes", key, value)
 	}
 	return nil
 }
 
-// data returns external data, as far as there is room for it.
+// data returns external data, within the size limit.
 func (in *inliner) data(tensor string, p place) ([]byte, error) {
 	file, known := in.files[p.file]
 	if !known {
@@ -163,7 +161,7 @@ func (in *inliner) data(tensor string, p place) ([]byte, error) {
 		return nil, bad("tensor %q has %d bytes from byte %d of %.200q, which has %d", tensor, p.length, p.offset, p.file, len(file))
 	}
 	if in.left -= p.length; in.left < 0 {
-		return nil, bad("the model has more than %d bytes with the weights that lie beside it", MaxModelBytes)
+		return nil, bad("the model has more than %d bytes, including the weights in the files beside it", MaxModelBytes)
 	}
 	return slices.Clip(file[p.offset : p.offset+p.length]), nil
 }

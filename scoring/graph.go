@@ -6,14 +6,14 @@ import (
 	"larder/schema"
 )
 
-// graphFacts is what the main graph says, as the walk comes by it.
+// graphFacts is what the walk learns about the main graph.
 type graphFacts struct {
 	inputs, outputs []Value
 	initializers    map[string]bool
 	nodes           []node
 }
 
-// addValue takes in a ValueInfoProto.
+// addValue adds a ValueInfoProto.
 func (g *graphFacts) addValue(b []byte, isInput bool) error {
 	v, err := readValue(b)
 	if err != nil {
@@ -29,16 +29,16 @@ func (g *graphFacts) addValue(b []byte, isInput bool) error {
 	return nil
 }
 
-// signature draws the conclusions.
+// signature returns the signature that follows from the facts.
 func (g *graphFacts) signature() (*Signature, error) {
 	s := &Signature{Outputs: g.outputs, classes: map[string]classes{}, widths: map[string]int{}}
 	seen := map[string]bool{}
 	for _, v := range g.inputs {
 		if g.initializers[v.Name] {
-			continue // an input with a value of its own need not be fed
+			continue // an input with a default value need not be fed
 		}
 		if seen[v.Name] {
-			return nil, bad("two inputs are called %q", printable(v.Name))
+			return nil, bad("two inputs are named %q", printable(v.Name))
 		}
 		seen[v.Name] = true
 		s.Inputs = append(s.Inputs, v)
@@ -73,7 +73,7 @@ var keepsColumns = map[string]bool{"Identity": true, "Cast": true, "Scaler": tru
 
 // trace follows a tensor backwards through operators that keep its columns.
 func trace(makers map[string]*node, name string) (origin string, maker *node) {
-	for range maxDepth { // a loop of nodes has no end
+	for range maxDepth { // bounded, because nodes may form a loop
 		maker = makers[name]
 		if maker == nil || !keepsColumns[maker.op] || len(maker.in) == 0 {
 			return name, maker
@@ -142,8 +142,8 @@ func (n *node) labels() ([]string, error) {
 	return labels, nil
 }
 
-// findWidths finds how many columns trees look at. ONNX Runtime doesn't check
-// that a tree stays within its input: it would read what lies behind it.
+// findWidths finds how many columns trees read. ONNX Runtime doesn't check that a tree
+// stays within its input: it would read the memory behind it.
 func (g *graphFacts) findWidths(makers map[string]*node, widths map[string]int) error {
 	for i := range g.nodes {
 		n := &g.nodes[i]
@@ -165,7 +165,7 @@ func (g *graphFacts) findWidths(makers map[string]*node, widths map[string]int) 
 	return nil
 }
 
-// lastFeature returns the largest column that an ensemble of trees looks at.
+// lastFeature returns the largest column that an ensemble of trees reads.
 func (n *node) lastFeature() (last int64, err error) {
 	for _, attr := range n.attrs {
 		name, err := attrName(attr)
@@ -187,7 +187,7 @@ func (n *node) lastFeature() (last int64, err error) {
 					return 0, noProtobuf(err)
 				}
 				if v < 0 || v > maxColumn {
-					return 0, bad("%s looks at column %d of its input", n, v)
+					return 0, bad("%s reads column %d of its input", n, v)
 				}
 				last = max(last, v)
 			}

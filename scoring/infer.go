@@ -30,8 +30,8 @@ func (e Elem) Size() int { return e.size() }
 // for a negative one, and for more than most.
 func Product(dims []int64, most int64) (n int64, ok bool) { return product(dims, most) }
 
-// An InferModel is a model of any tensors: all of its inputs and outputs, whatever
-// they mean. Safe for concurrent use.
+// An InferModel is a model with all of its inputs and outputs as tensors, regardless
+// of features and scores. Safe for concurrent use.
 type InferModel struct {
 	*Model
 	inputs  []Value
@@ -43,9 +43,9 @@ type InferModel struct {
 // must not change it.
 func (m *InferModel) Inputs() []Value { return m.inputs }
 
-// Outputs returns what Infer can answer. Probabilities by class, which the file
-// makes a map of for each row, are the tensor that the maps are made from. Outputs
-// that are no tensor otherwise are not among them.
+// Outputs returns the outputs that Infer can return. Where the file makes a map of
+// class probabilities for each row, the output is the tensor that the maps are made
+// from. Other outputs that are not tensors are left out.
 func (m *InferModel) Outputs() []Value {
 	all := make([]Value, len(m.outputs))
 	for i := range all {
@@ -54,10 +54,10 @@ func (m *InferModel) Outputs() []Value {
 	return all
 }
 
-// Infer runs the model over tensors and returns the outputs of these names; all of
-// them when none is named. When ctx ends first, ONNX Runtime stops between two nodes
-// of the model, and Infer returns ctx's error. Inputs that don't fit are errors of
-// kind Invalid. The model must stay loaded meanwhile, as for Acquire.
+// Infer runs the model over tensors and returns the named outputs, or all outputs when
+// none is named. When ctx ends first, ONNX Runtime stops between two nodes of the
+// model, and Infer returns ctx's error. Inputs that don't fit are errors of kind
+// Invalid. The model must stay loaded until Infer returns, as for Acquire.
 func (m *InferModel) Infer(ctx context.Context, inputs []Array, outputs []string) ([]Array, error) {
 	ordered, err := m.order(inputs)
 	if err != nil {
@@ -91,7 +91,7 @@ func (m *InferModel) order(inputs []Array) ([]Array, error) {
 			return nil, badInput("%s has no input %q; %s", m, printable(in.Name), schema.Nearest(printable(in.Name), names(m.inputs)))
 		}
 		if ordered[at].Name != "" {
-			return nil, badInput("input %q of %s comes twice", in.Name, m)
+			return nil, badInput("input %q of %s is given twice", in.Name, m)
 		}
 		if fault := m.inputs[at].fault(in); fault != "" {
 			return nil, badInput("input %q of %s is %s; %s", in.Name, m, m.inputs[at].typeString(), fault)
@@ -110,7 +110,7 @@ func badInput(format string, args ...any) *schema.Error {
 	return schema.Errorf(schema.Invalid, "BAD_INPUT", format, args...)
 }
 
-// fault says why an array is no value for an input; "" when it is one.
+// fault says why an array does not fit an input; "" when it fits.
 func (v *Value) fault(a *Array) string {
 	if a.Elem != v.Elem {
 		return fmt.Sprintf("the request has %s", a.Elem)
@@ -126,7 +126,7 @@ func (v *Value) fault(a *Array) string {
 	n, ok := product(a.Dims, MaxModelBytes)
 	switch {
 	case !ok || len(a.Dims) == 0 || len(a.Dims) > maxDims || n == 0:
-		return fmt.Sprintf("the request has the shape %v, which has no element, or too many", a.Dims)
+		return fmt.Sprintf("the request has the shape %v, which has no elements or too many", a.Dims)
 	case a.Dims[0] > MaxRows:
 		return fmt.Sprintf("the request has %d rows; a run has 1 to %d", a.Dims[0], MaxRows)
 	case a.Elem == String && int64(len(a.Strings)) != n:
@@ -150,7 +150,7 @@ func (m *InferModel) wanted(outputs []string) ([]int, error) {
 			return nil, schema.Errorf(schema.Invalid, "UNKNOWN_OUTPUT", "%s has no output %q; %s", m, printable(name), schema.Nearest(printable(name), names(m.Outputs())))
 		}
 		if slices.Contains(wanted, at) {
-			return nil, schema.Errorf(schema.Invalid, "UNKNOWN_OUTPUT", "output %q of %s is asked for twice", name, m)
+			return nil, schema.Errorf(schema.Invalid, "UNKNOWN_OUTPUT", "output %q of %s is requested twice", name, m)
 		}
 		wanted = append(wanted, at)
 	}
@@ -162,8 +162,8 @@ func (m *InferModel) wanted(outputs []string) ([]int, error) {
 	return wanted, nil
 }
 
-// onlyScores tells whether the answer is what Score makes anyway: one column of
-// floats, from one tensor of floats.
+// onlyScores reports whether Score computes the requested outputs anyway: one column
+// of floats, from one tensor of floats.
 func (m *InferModel) onlyScores(wanted []int) bool {
 	if len(wanted) != 1 || !m.binding.Dense || m.width != 1 {
 		return false
@@ -241,7 +241,7 @@ func (m *InferModel) run(ctx context.Context, session *ort.DynamicAdvancedSessio
 	if err != nil {
 		return fmt.Errorf("make run options: %w", err)
 	}
-	defer func() { _ = options.Destroy() }() // fails when it is done twice only
+	defer func() { _ = options.Destroy() }() // fails only when called twice
 	began := time.Now()
 	limits := newWatch(options.Terminate, options.UnsetTerminate)
 	limits.arm(ctx, m.runTime)
@@ -255,7 +255,7 @@ func (m *InferModel) run(ctx context.Context, session *ort.DynamicAdvancedSessio
 	if errors.As(err, &said) || ctx.Err() != nil {
 		return err
 	}
-	// The model has passed its trial: these values are what it can't take.
+	// The model has passed its trial, so these inputs must be what it can't take.
 	return schema.Errorf(schema.Invalid, "MODEL_FAILS", "%s fails on these inputs: %s", m, clipError(failed))
 }
 
@@ -294,13 +294,13 @@ func (f *fed) tensor(in *Array) (ort.Value, error) {
 		return nil, err
 	}
 	if err := t.SetContents(in.Strings); err != nil {
-		_ = t.Destroy() // it has no way to fail
+		_ = t.Destroy() // it can't fail
 		return nil, err
 	}
 	return t, nil
 }
 
-// free lets go of the tensors, then of the memory under them.
+// free frees the tensors, then the memory under them.
 func (f *fed) free() {
 	destroyAll(f.values)
 	f.memory.free()
@@ -309,7 +309,7 @@ func (f *fed) free() {
 func destroyAll(values []ort.Value) {
 	for _, v := range values {
 		if v != nil {
-			_ = v.Destroy() // it has no way to fail
+			_ = v.Destroy() // it can't fail
 		}
 	}
 }

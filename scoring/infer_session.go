@@ -15,30 +15,29 @@ import (
 	"larder/schema"
 )
 
-// An inferSession answers all outputs of a model. It is made when it is first asked
-// for: it holds the weights a second time, and most models are never asked for
-// more than their score.
+// An inferSession computes all outputs of a model. It is made on first use, because it
+// holds the weights a second time and most models are only asked for their score.
 type inferSession struct {
 	runtime  *Runtime
-	spec     sessionSpec // but for the file and the names
+	spec     sessionSpec // without the file and the names
 	provider schema.Provider
 	file     func(ctx context.Context) ([]byte, error)
 
-	lock  chan struct{} // holds one while the session is made
+	lock  chan struct{} // full while the session is made
 	ready atomic.Pointer[ort.DynamicAdvancedSession]
-	made  int // how many outputs it has; written before ready
+	made  int // the number of outputs; written before ready
 }
 
-// A inferOutput is one output of Infer.
+// An inferOutput is one output of Infer.
 type inferOutput struct {
 	Value
-	source string // what the graph calls it
-	elem   Elem   // of the session's output
-	at     int    // among the outputs of the session
+	source string // its name in the graph
+	elem   Elem   // the elements of the session's output
+	at     int    // its index in the outputs of the session
 }
 
-// The binding can neither hand over floats of two bytes nor a tensor without
-// dimensions: nodes are added to the graph that make others of them.
+// The binding can return neither two-byte floats nor a tensor without dimensions. So
+// nodes are added to the graph that convert them.
 func (o *inferOutput) narrow() bool { return o.Elem == float16 || o.Elem == bfloat16 }
 func (o *inferOutput) scalar() bool { return o.Dims != nil && len(o.Dims) == 0 }
 
@@ -70,7 +69,7 @@ func inferOutputs(sig *Signature) []inferOutput {
 	return all
 }
 
-// open returns the session of a model, which is made by the first caller.
+// open returns the session of a model. The first caller makes it.
 func (s *inferSession) open(ctx context.Context, m *InferModel) (*ort.DynamicAdvancedSession, error) {
 	if ready := s.ready.Load(); ready != nil {
 		return ready, nil
@@ -103,12 +102,11 @@ func (s *inferSession) open(ctx context.Context, m *InferModel) (*ort.DynamicAdv
 // close unloads the session. No run may go on.
 func (s *inferSession) close() {
 	if session := s.ready.Load(); session != nil {
-		_ = session.Destroy() // it has no way to fail
+		_ = session.Destroy() // it can't fail
 	}
 }
 
-// rewrite returns the file with outputs that the binding can hand over, and their
-// names.
+// rewrite returns the file with outputs that the binding can return, and their names.
 func (m *InferModel) rewrite(file []byte) (rewritten []byte, made []string) {
 	var nodes, values []byte
 	for i := range m.outputs {
@@ -182,7 +180,7 @@ func oneDimension() []byte {
 	return protowire.AppendBytes(protowire.AppendTag(t, 9, protowire.BytesType), binary.LittleEndian.AppendUint64(nil, 1))
 }
 
-// array takes an output from what the session made.
+// array converts an output of the session.
 func (o *inferOutput) array(made []ort.Value) (Array, error) {
 	v := made[o.at]
 	a := Array{Name: o.Name, Elem: o.Elem, Dims: v.GetShape()}
@@ -224,13 +222,13 @@ func (o *inferOutput) array(made []ort.Value) (Array, error) {
 	case *ort.Tensor[uint64]:
 		a.Data = bytesOf(t.GetData())
 	default:
-		return a, fmt.Errorf("output %q is %s, which can't be handed over", o.Name, o.elem)
+		return a, fmt.Errorf("output %q is %s, which can't be returned", o.Name, o.elem)
 	}
 	a.Data = bytes.Clone(a.Data) // the tensor goes
 	return a, nil
 }
 
-// narrowed returns floats that were made of two bytes each as these again: nothing
+// narrowed converts floats that were widened from two bytes back to two bytes. Nothing
 // is lost.
 func narrowed(all []float32, elem Elem) []byte {
 	out := make([]byte, 0, 2*len(all))

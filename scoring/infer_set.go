@@ -21,15 +21,15 @@ type InferSet struct {
 	loaded map[*Model]*InferModel
 }
 
-// NewInferSet returns the models of a set. fetch returns the file of a SHA-256,
-// which is checked.
+// NewInferSet returns the models of a set. fetch returns the file with a SHA-256, and
+// the sum is checked.
 func NewInferSet(models *Set, fetch func(ctx context.Context, sha256 string) ([]byte, error)) *InferSet {
 	return &InferSet{models: models, fetch: fetch, loaded: map[*Model]*InferModel{}}
 }
 
 // Model returns a model of the set over tensors, given the plan that it was loaded
-// for. The first call for a model reads its file. The model must stay loaded
-// meanwhile, and while what is returned is used.
+// for. The first call for a model reads its file. The model must stay loaded during
+// the call and as long as the result is used.
 func (s *InferSet) Model(ctx context.Context, m *Model, plan *schema.Plan) (*InferModel, error) {
 	if known := s.find(m); known != nil {
 		return known, nil
@@ -46,7 +46,7 @@ func (s *InferSet) Model(ctx context.Context, m *Model, plan *schema.Plan) (*Inf
 	made := &InferModel{Model: m, inputs: sig.Inputs, outputs: inferOutputs(sig)}
 	made.session = inferSession{
 		runtime: s.models.runtime, provider: providerOf(m, plan), file: file, lock: make(chan struct{}, 1),
-		// As it is written: what depends on constants was never tried for these outputs.
+		// The file is not optimized: precomputing constants was never tried for these outputs.
 		spec: sessionSpec{threads: s.models.opts.IntraOpThreads, memory: plan.Model.RunMemory(), nested: sig.nested},
 	}
 	s.mu.Lock()
@@ -59,7 +59,7 @@ func (s *InferSet) Model(ctx context.Context, m *Model, plan *schema.Plan) (*Inf
 	return made, nil
 }
 
-// providerOf returns what runs a model.
+// providerOf returns the provider that runs a model.
 func providerOf(m *Model, plan *schema.Plan) schema.Provider {
 	for _, p := range plan.Model.Providers {
 		if p.Name == m.provider {
@@ -81,12 +81,12 @@ func (s *InferSet) file(ctx context.Context, plan *schema.Plan) ([]byte, error) 
 		return nil, fmt.Errorf("fetch the file of %s: %w", planName(plan), err)
 	}
 	if sum := sha256.Sum256(file); hex.EncodeToString(sum[:]) != plan.ModelVersion.SHA256 {
-		return nil, fmt.Errorf("the file of %s was damaged: its SHA-256 is %x, not %s", planName(plan), sum, plan.ModelVersion.SHA256)
+		return nil, fmt.Errorf("the file of %s is damaged: its SHA-256 is %x, not %s", planName(plan), sum, plan.ModelVersion.SHA256)
 	}
 	return file, nil
 }
 
-// forget closes the sessions of models that are unloaded, which no run uses.
+// forget closes the sessions of unloaded models. No run uses these.
 func (s *InferSet) forget() {
 	for m, made := range s.loaded {
 		select {

@@ -305,16 +305,16 @@ func TestInferRefuses(t *testing.T) {
 		return a
 	}
 	f("is missing", nil)
-	f("comes twice", nil, good, good)
+	f("given twice", nil, good, good)
 	f(`no input "y"`, nil, good, with(func(a *scoring.Array) { a.Name = "y" }))
 	f(`no output "y"`, []string{"y"}, good)
-	f("asked for twice", []string{m.Outputs()[0].Name, m.Outputs()[0].Name}, good)
+	f("requested twice", []string{m.Outputs()[0].Name, m.Outputs()[0].Name}, good)
 	f("the request has float64", nil, with(func(a *scoring.Array) { a.Elem = scoring.Float64 }))
 	f("the request has the shape [2]", nil, with(func(a *scoring.Array) { a.Dims = []int64{2} }))
 	f("the request has the shape [1 3]", nil, with(func(a *scoring.Array) { a.Dims = []int64{1, 3} }))
-	f("no element, or too many", nil, with(func(a *scoring.Array) { a.Dims = []int64{0, 2} }))
-	f("no element, or too many", nil, with(func(a *scoring.Array) { a.Dims = []int64{math.MaxInt64, 2} }))
-	f("no element, or too many", nil, with(func(a *scoring.Array) { a.Dims = []int64{-1, 2} }))
+	f("no elements or too many", nil, with(func(a *scoring.Array) { a.Dims = []int64{0, 2} }))
+	f("no elements or too many", nil, with(func(a *scoring.Array) { a.Dims = []int64{math.MaxInt64, 2} }))
+	f("no elements or too many", nil, with(func(a *scoring.Array) { a.Dims = []int64{-1, 2} }))
 	f("rows; a run has", nil, with(func(a *scoring.Array) { a.Dims = []int64{scoring.MaxRows + 1, 2} }))
 	f("7 bytes for the shape [1 2]", nil, with(func(a *scoring.Array) { a.Data = a.Data[:7] }))
 }

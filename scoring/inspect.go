@@ -14,8 +14,8 @@ import (
 // MaxModelBytes bounds a model file.
 const MaxModelBytes = 256 << 20
 
-// Bounds that no model of tabular data comes near, and that keep the reading of
-// a hostile file cheap.
+// These bounds keep the reading of a hostile file cheap. No model of tabular data
+// comes near them.
 const (
 	maxNodes   = 100_000 // after the model's own functions are expanded
 	maxDepth   = 16      // of graphs inside of nodes
@@ -25,19 +25,19 @@ const (
 	maxName    = 4096 // bytes
 )
 
-// allowedDomains are those whose operators the official builds of ONNX Runtime
-// carry for inference. com.microsoft is among them, for optimizers and quantizers
-// write its operators; training domains are not, for they change weights.
+// allowedDomains are those whose operators the official builds of ONNX Runtime carry
+// for inference. com.microsoft is included, because optimizers and quantizers write
+// its operators. Training domains are not, because they change weights.
 var allowedDomains = map[string]bool{"": true, "ai.onnx": true, "ai.onnx.ml": true, "com.microsoft": true}
 
-// mixesRows lists operators that round a row by what all rows are like: dynamic
-// quantization takes its scale from the largest and the smallest value there is.
+// mixesRows lists operators whose rounding of a row depends on all rows: dynamic
+// quantization takes its scale from the largest and the smallest value.
 var mixesRows = map[string]bool{"DynamicQuantizeLinear": true, "DynamicQuantizeMatMul": true, "DynamicQuantizeLSTM": true}
 
-// Inspect reads a model file, without ONNX Runtime, and refuses what must not
-// reach it: data outside of the file, operators that need a library of their own,
-// sizes that no real model has, and what is no ONNX model. It looks at every node
-// and tensor, also in nested graphs and in functions.
+// Inspect reads a model file without ONNX Runtime and refuses what must not reach ONNX
+// Runtime: data outside of the file, operators that need their own library, sizes that
+// no real model has, and files that are not ONNX models. It checks every node and
+// tensor, also in nested graphs and in functions.
 //
 // Errors are *schema.Error of kind Invalid.
 func Inspect(model []byte) (*Signature, error) {
@@ -75,10 +75,10 @@ func checkFile(model []byte) error {
 	case len(model) == 0:
 		return bad("the file is empty")
 	case len(model) > MaxModelBytes:
-		return bad("the file has %d bytes; at most %d are loaded", len(model), MaxModelBytes)
+		return bad("the file has %d bytes (limit %d)", len(model), MaxModelBytes)
 	case len(model) >= 8 && bytes.Equal(model[4:8], []byte("ORTM")):
-		// ONNX Runtime would read it past all that is checked here.
-		return bad("the file is in ONNX Runtime's own format; give the .onnx that it was converted from")
+		// ONNX Runtime would load such a file without any of the checks here.
+		return bad("the file is in ONNX Runtime's own format; give the .onnx file that it was converted from")
 	}
 	return nil
 }
@@ -88,15 +88,15 @@ func bad(format string, args ...any) *schema.Error {
 }
 
 func noProtobuf(err error) error {
-	return &schema.Error{Kind: schema.Invalid, Reason: "BAD_MODEL_FILE", Message: "the file is no ONNX model, or only a part of one", Err: err}
+	return &schema.Error{Kind: schema.Invalid, Reason: "BAD_MODEL_FILE", Message: "the file is not an ONNX model, or only a part of one", Err: err}
 }
 
 // An inspector walks a model.
 type inspector struct {
 	units   map[string]*unit // the model's functions, by full name
 	tensors int
-	nested  bool // there are graphs inside of nodes
-	mixing  bool // there are nodes that look at all rows
+	nested  bool // some nodes contain graphs
+	mixing  bool // some nodes read all rows
 }
 
 // A unit is what ONNX Runtime expands as a whole: the main graph or a function.
@@ -135,7 +135,7 @@ func (in *inspector) model(b []byte) (graph []byte, err error) {
 		}
 	}
 	if graphs != 1 {
-		return nil, bad("the file is no ONNX model: it has %d graphs, not one", graphs)
+		return nil, bad("the file is not an ONNX model: it has %d graphs, not one", graphs)
 	}
 	return graph, nil
 }
@@ -175,7 +175,7 @@ func (in *inspector) function(u *unit) error {
 	return nil
 }
 
-// graph walks one graph. facts, when it isn't nil, is told what the graph says.
+// graph walks one graph, and adds what it learns to facts unless that is nil.
 func (in *inspector) graph(b []byte, u *unit, depth int, facts *graphFacts) error {
 	if depth > maxDepth {
 		return bad("graphs are nested more than %d deep", maxDepth)
@@ -216,7 +216,7 @@ func (in *inspector) node(b []byte, u *unit, depth int, facts *graphFacts) error
 	case in.units[callee] != nil:
 		u.calls[callee]++
 	case !allowedDomains[n.domain]:
-		return bad("%s: operator %q is of domain %q, which needs a custom-operator library; none is loaded. "+
+		return bad("%s: operator %q is of domain %q, which needs a custom-operator library, and Larder loads none. "+
 			"Export the model with operators of ai.onnx, ai.onnx.ml or com.microsoft", n, n.op, n.domain)
 	}
 	in.mixing = in.mixing || mixesRows[n.op]
@@ -252,9 +252,9 @@ func (in *inspector) attribute(b []byte, n *node, u *unit, depth int) error {
 	return nil
 }
 
-// checkExpansion refuses functions that call themselves, and those that would
-// expand to a great many nodes: ten functions that each call the next ten times
-// are ten thousand million.
+// checkExpansion refuses functions that call themselves, and those that would expand
+// to a great many nodes: ten functions that each call the next ten times make ten
+// thousand million.
 func (in *inspector) checkExpansion(u *unit) error {
 	const visiting, done = 1, 2
 	u.state, u.total = visiting, u.nodes
@@ -327,7 +327,7 @@ func (n *node) callee() string {
 	return name
 }
 
-// String names the node in errors: by its name, or else by what it makes.
+// String names the node in errors: by its name, or else by its first output.
 func (n node) String() string {
 	switch {
 	case n.name != "":
@@ -338,7 +338,7 @@ func (n node) String() string {
 	return "a node"
 }
 
-// printable shortens what a file calls something, for a message.
+// printable shortens a name from a file for a message.
 func printable(name string) string {
 	const most = 80
 	if len(name) > most {

@@ -95,7 +95,7 @@ func TestInspectRefuses(t *testing.T) {
 	f(initializer(onnxmodel.Floats("w", make([]int64, 17), nil)), "more than 16 dimensions")
 	f(initializer(onnxmodel.Floats("x", []int64{1, 2}, []float32{1, 2})), "the model has no input")
 	f(func(m *onnxmodel.Model) { m.Graph.Outputs = nil }, "the model has no output")
-	f(func(m *onnxmodel.Model) { m.Graph.Inputs = append(m.Graph.Inputs, m.Graph.Inputs[0]) }, `two inputs are called "x"`)
+	f(func(m *onnxmodel.Model) { m.Graph.Inputs = append(m.Graph.Inputs, m.Graph.Inputs[0]) }, `two inputs are named "x"`)
 	f(func(m *onnxmodel.Model) { m.Graph.Nodes[0].Name = strings.Repeat("n", 5000) }, "a name longer than 4096 bytes")
 	f(func(m *onnxmodel.Model) { m.Graph.Nodes = make([]onnxmodel.Node, 100_001) }, "more than 100000 nodes")
 }
@@ -156,10 +156,10 @@ func TestInspectRefusesWhatIsNoONNX(t *testing.T) {
 		wantInvalid(t, err, words...)
 	}
 	f(nil, "the file is empty")
-	f([]byte("hello, world"), "no ONNX model")
-	f(file[:len(file)/2], "no ONNX model, or only a part of one")
+	f([]byte("hello, world"), "not an ONNX model")
+	f(file[:len(file)/2], "not an ONNX model, or only a part of one")
 	f(append(append([]byte{}, file...), file...), "it has 2 graphs")
-	f(make([]byte, scoring.MaxModelBytes+1), "at most 268435456 are loaded")
+	f(make([]byte, scoring.MaxModelBytes+1), "limit 268435456")
 
 	// A file that is an ONNX model to a reader of protobuf, and yet in the format
 	// that ONNX Runtime would read instead.

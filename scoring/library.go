@@ -24,10 +24,10 @@ func libraryName() string {
 // remedy ends every error about the library.
 const remedy = "run `make setup` in a checkout of Larder, or download ONNX Runtime and give its library's path with --onnxruntime or LARDER_ONNXRUNTIME"
 
-// findLibrary returns the path of the library: the one asked for, a file or the
-// folder that holds it; else the one beside the binary; else the one that `make
-// setup` put into the checkout around the working folder; else its bare name, for
-// the system's loader to find. searched says where it looked.
+// findLibrary returns the path of the library. It takes the first of these: the
+// requested file or folder; the library beside the binary; the library that `make
+// setup` put into the checkout around the working folder; the bare name, for the
+// system's loader to find. searched lists where it looked.
 func findLibrary(asked string) (path string, searched []string, err error) {
 	name := libraryName()
 	if asked != "" {
@@ -41,7 +41,7 @@ func findLibrary(asked string) (path string, searched []string, err error) {
 		if path := filepath.Join(asked, name); isFile(path) {
 			return path, nil, nil
 		}
-		return "", nil, noLibrary(nil, "the folder %s holds no %s; %s", asked, name, remedy)
+		return "", nil, noLibrary(nil, "the folder %s has no %s; %s", asked, name, remedy)
 	}
 	var folders []string
 	if binary, err := os.Executable(); err == nil {
@@ -95,7 +95,7 @@ func loadError(path string, searched []string, cause error) error {
 	case strings.Contains(text, "Error setting ORT API base"):
 		return noLibrary(cause, "the ONNX Runtime library %s is too old: version %s or newer is needed; %s", path, oldestLibrary, remedy)
 	}
-	return noLibrary(cause, "%s is no ONNX Runtime library for %s/%s; %s", path, runtime.GOOS, runtime.GOARCH, remedy)
+	return noLibrary(cause, "%s is not an ONNX Runtime library for %s/%s; %s", path, runtime.GOOS, runtime.GOARCH, remedy)
 }
 
 // oldestLibrary has the version of the C interface that the binding was built for.

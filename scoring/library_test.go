@@ -91,9 +91,9 @@ func TestOpenSaysWhatMendsIt(t *testing.T) {
 	}
 	missing := filepath.Join(empty, "none.so")
 	f(missing, "no ONNX Runtime library at "+missing)
-	f(empty, "the folder "+empty+" holds no ")
-	f(text, text+" is no ONNX Runtime library for "+runtime.GOOS+"/"+runtime.GOARCH)
-	f(compiled(t, "int answer(void) { return 42; }"), "is no ONNX Runtime library for")
+	f(empty, "the folder "+empty+" has no ")
+	f(text, text+" is not an ONNX Runtime library for "+runtime.GOOS+"/"+runtime.GOARCH)
+	f(compiled(t, "int answer(void) { return 42; }"), "is not an ONNX Runtime library for")
 	f(compiled(t, `
 		static const void *api(unsigned version) { return 0; }
 		static const char *version(void) { return "1.10.0"; }

@@ -10,7 +10,7 @@ import (
 	"larder/schema"
 )
 
-// Why a run was ended.
+// The reasons why a run was stopped.
 const (
 	endedByTime   = "time"
 	endedByMemory = "memory"
@@ -23,11 +23,11 @@ type watch struct {
 	rearm func() error // lets the next one begin
 
 	onCtx   func()
-	byCtx   chan error  // what end said to it
+	byCtx   chan error  // the result of end
 	timer   *time.Timer // fires when the run's time is up; nil before the first
 	byTimer chan error
 
-	stopCtx func() bool // of the score that goes on; nil when its context has no end
+	stopCtx func() bool // for the current score; nil when its context never ends
 	timed   bool
 }
 
@@ -54,7 +54,7 @@ func (w *watch) arm(ctx context.Context, limit time.Duration) {
 	}
 }
 
-// disarm makes the run one that may begin again.
+// disarm lets the run begin again.
 func (w *watch) disarm() error {
 	var err error
 	if w.stopCtx != nil && !w.stopCtx() {
@@ -66,7 +66,7 @@ func (w *watch) disarm() error {
 	return err
 }
 
-// runError explains why a run failed that began at a time.
+// runError explains why a run that began at began failed.
 func (m *Model) runError(ctx context.Context, rows int, began time.Time, err error) error {
 	switch {
 	case ctx.Err() != nil:
@@ -77,21 +77,21 @@ func (m *Model) runError(ctx context.Context, rows int, began time.Time, err err
 		m.metrics.ended.WithLabelValues(m.plain, endedByMemory).Inc()
 		return &schema.Error{
 			Kind: schema.Exhausted, Reason: "MODEL_MEMORY", Err: err,
-			Message: fmt.Sprintf("%s: a run of %d rows was ended, for it asked for more memory than runs may take; send fewer rows, or raise limits: {memory: ...}", m, rows),
+			Message: fmt.Sprintf("%s: a run of %d rows was stopped because it asked for more memory than its limit; send fewer rows, or raise limits: {memory: ...}", m, rows),
 		}
 	}
 	return fmt.Errorf("score with %s: %w", m, err)
 }
 
-// overTime counts a run that took longer than it may, and says so.
+// overTime counts a run that exceeded its time limit, and returns its error.
 func (m *Model) overTime(rows int) error {
 	m.metrics.ended.WithLabelValues(m.plain, endedByTime).Inc()
-	return schema.Errorf(schema.Exhausted, "MODEL_TIME", "%s: a run of %d rows was ended, for it took longer than the %s that a run may take; send fewer rows, or raise limits: {time: ...}",
+	return schema.Errorf(schema.Exhausted, "MODEL_TIME", "%s: a run of %d rows was stopped because it took longer than its limit of %s; send fewer rows, or raise limits: {time: ...}",
 		m, rows, m.runTime)
 }
 
-// outOfMemory tells whether ONNX Runtime, which has no code for it, asked for more
-// memory than its arena may have or the system has.
+// outOfMemory reports whether ONNX Runtime asked for more memory than its arena or the
+// system has. ONNX Runtime has no error code for it.
 func outOfMemory(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "is smaller than requested bytes") || strings.Contains(text, "bad_alloc") || strings.Contains(text, "Failed to allocate memory")

@@ -12,8 +12,8 @@ import "C"
 
 import "unsafe"
 
-// logistic replaces each x by 1/(1+e^-x), as ONNX Runtime's trees do it. Its bits
-// are those of the C library's expf, which is why C computes it.
+// logistic replaces each x by 1/(1+e^-x), as ONNX Runtime's trees do. It is written in
+// C because its bits must be those of the C library's expf.
 func logistic(x []float32) {
 	C.logistic((*C.float)(unsafe.Pointer(unsafe.SliceData(x))), C.int(len(x)))
 }

@@ -5,9 +5,9 @@ import "C"
 
 import "unsafe"
 
-// A block is memory that C may keep: Go's collector neither moves nor frees it.
-// The binding gives the addresses of tensors to ONNX Runtime for longer than one
-// call, which memory of Go's must not be used for.
+// A block is memory that C may keep: Go's collector neither moves nor frees it. The
+// binding gives the addresses of tensors to ONNX Runtime for longer than one call, and
+// Go's memory must not be used for that.
 type block struct {
 	start unsafe.Pointer // of malloc
 	used  int

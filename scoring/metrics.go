@@ -13,7 +13,7 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "larder_scoring_" + name, Help: help}, append([]string{"model"}, labels...))
 	}
 	m := &metrics{
-		ended:   counter("runs_ended_total", "Runs of models that were ended because they took more than they may, by the limit: time or memory.", "limit"),
+		ended:   counter("runs_ended_total", "Runs of models that were stopped because they exceeded a limit, by limit: time or memory.", "limit"),
 		batches: counter("batches_total", "Runs of models that scored several requests."),
 		batched: counter("batched_requests_total", "Requests that were scored in a run with others."),
 	}

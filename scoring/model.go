@@ -18,9 +18,9 @@ import (
 // MaxRows bounds the rows of one run.
 const MaxRows = 1 << 17
 
-// chunkRows is how many rows ONNX Runtime gets at a time. A forest is one node of
-// its model, and ONNX Runtime stops between nodes only: more rows at a time would
-// let a run go on long after its deadline, fewer make forests slower.
+// chunkRows is how many rows ONNX Runtime gets at a time. A forest is one node of its
+// model, and ONNX Runtime stops between nodes only: more rows at a time would let a
+// run go on long after its deadline, and fewer would make forests slower.
 const chunkRows = 1024
 
 // maxIdleBytes bounds the tensors that a model keeps for its next runs.
@@ -35,16 +35,16 @@ type Model struct {
 	session *ort.DynamicAdvancedSession
 	width   int // columns of the output tensor
 	flat    bool
-	slots   chan struct{} // of the set: full when as many long runs go on as may
+	slots   chan struct{} // of the set: full when the limit of long runs go on
 	rowCost time.Duration // measured in the warm-up
-	runTime time.Duration // that a run may take
+	runTime time.Duration // the time limit of a run
 	chunk   int           // how many rows the session gets at a time
 	metrics *metrics
 
-	provider string    // that runs the session
+	provider string    // the provider that runs the session
 	skipped  []Skipped // that don't
 
-	trees   *trees   // that are walked instead of what the session would do; nil: none
+	trees   *trees   // scored instead of the session; nil: the session scores
 	batcher *batcher // nil: each request is scored by itself
 
 	unbatched string // why there is no batcher, when one was asked for
@@ -52,7 +52,7 @@ type Model struct {
 	// holds counts the catalogs that have the model; at 0 it is unloaded.
 	holds    atomic.Int64
 	unloaded chan struct{}
-	logger   *slog.Logger // gets a line then
+	logger   *slog.Logger // gets a line when the model is unloaded
 
 	mu        sync.Mutex
 	idle      [bits.UintSize][]*Run // by the binary logarithm of their capacity
@@ -74,7 +74,8 @@ func (m *Model) long(rows int) bool { return time.Duration(rows)*m.rowCost > lon
 // Binding returns how features feed the model.
 func (m *Model) Binding() *Binding { return m.binding }
 
-// Engine returns what scores: "trees", which Larder walks itself, or "onnxruntime".
+// Engine returns what scores: "trees" when Larder walks the trees itself, or
+// "onnxruntime".
 func (m *Model) Engine() string {
 	if m.trees != nil {
 		return "trees"
@@ -82,23 +83,23 @@ func (m *Model) Engine() string {
 	return "onnxruntime"
 }
 
-// Provider returns what runs the session, as cpu, and what was asked for before it
-// and doesn't. The caller must not change it.
+// Provider returns the provider that runs the session, such as cpu, and the listed
+// providers before it that were skipped. The caller must not change them.
 func (m *Model) Provider() (name string, skipped []Skipped) { return m.provider, m.skipped }
 
-// Batching tells whether requests share runs and, when the definition asks for it
-// and they don't, why not.
+// Batching reports whether requests share runs. If they don't although the definition
+// asks for it, it also says why.
 func (m *Model) Batching() (on bool, reason string) { return m.batcher != nil, m.unbatched }
 
-// String returns what a person calls the model: model "fraud" version 3.
+// String names the model in messages: model "fraud" version 3.
 func (m *Model) String() string { return m.name }
 
 func planName(p *schema.Plan) string {
 	return fmt.Sprintf("model %q version %d", p.Model.Name, p.ModelVersion.Version)
 }
 
-// loadModel checks a file, makes a session of it and warms it up. The caller
-// has the one hold on it.
+// loadModel checks a file, makes a session of it and warms it up. The caller has its
+// only hold.
 func (s *Set) loadModel(ctx context.Context, plan *schema.Plan, file []byte) (*Model, error) {
 	sig, err := Inspect(file)
 	if err != nil {
@@ -144,20 +145,21 @@ func (s *Set) loadModel(ctx context.Context, plan *schema.Plan, file []byte) (*M
 	return m, nil
 }
 
-// learn runs the model as it is written, to see that it ends within its limits and
-// what it gives. Only then may ONNX Runtime rewrite it, which computes all that
-// depends on constants: no less work, and nothing would end it.
+// learn runs the model as written, to check that it stays within its limits and to see
+// its output. Only then may ONNX Runtime rewrite it. The rewrite computes everything
+// that depends only on constants, which can be as much work, and nothing could stop
+// it.
 func (m *Model) learn(ctx context.Context, rt *Runtime, spec sessionSpec) error {
 	var err error
 	if m.session, err = rt.newSession(spec, schema.Provider{Name: schema.CPUProvider}); err != nil {
 		return err
 	}
-	defer func() { _ = m.session.Destroy() }() // it has no way to fail
+	defer func() { _ = m.session.Destroy() }() // it can't fail
 	return m.learnOutput(ctx, spec.outputs[0])
 }
 
-// chooseProvider makes the session that scores, with the first provider that does.
-// When there is one, the model has its first hold.
+// chooseProvider makes the session that scores, with the first provider that works.
+// The model then has its first hold.
 func (m *Model) chooseProvider(ctx context.Context, rt *Runtime, spec sessionSpec, providers []schema.Provider) error {
 	if len(providers) == 0 {
 		providers = []schema.Provider{{Name: schema.CPUProvider}}
@@ -197,8 +199,8 @@ func (b *Binding) sessionInputs() []string {
 	return all
 }
 
-// clipError returns the first words of what ONNX Runtime says about a model, which
-// may quote all of it.
+// clipError returns the beginning of an error of ONNX Runtime, which may quote the
+// whole model.
 func clipError(err error) string {
 	const most = 400
 	text := err.Error()
@@ -208,9 +210,9 @@ func clipError(err error) string {
 	return strings.ToValidUTF8(text, "?")
 }
 
-// Acquire returns a run of rows rows, to be filled, scored and released. Its
-// tensors hold what an earlier run left there. The model must stay loaded until the
-// run is released: whoever acquires it holds the Models that it is of.
+// Acquire returns a run of rows rows, to be filled, scored and released. Its tensors
+// hold the values of an earlier run. The model must stay loaded until the run is
+// released: the caller holds its Models until then.
 func (m *Model) Acquire(rows int) (*Run, error) {
 	if rows < 1 || rows > MaxRows {
 		return nil, schema.Errorf(schema.Invalid, "ROWS", "%s: %d rows; a run has 1 to %d", m.name, rows, MaxRows)
@@ -279,7 +281,7 @@ func (m *Model) release() {
 	m.logger.Info("model unloaded", "model", m.name)
 }
 
-// giveUp frees what nobody uses any more: the idle runs and the session.
+// giveUp frees what is no longer used: the idle runs and the session.
 func (m *Model) giveUp() {
 	for class, stack := range m.idle {
 		for _, r := range stack {
@@ -288,5 +290,5 @@ func (m *Model) giveUp() {
 		m.idle[class] = nil
 	}
 	m.idleBytes = 0
-	_ = m.session.Destroy() // it has no way to fail
+	_ = m.session.Destroy() // it can't fail
 }

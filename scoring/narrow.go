@@ -6,14 +6,14 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Floats of two bytes are fed and read as float32, which holds them all: nodes are
-// added to the graph that make the one of the other. Runs know nothing of it.
+// Two-byte floats are fed and read as float32, which holds all their values. Nodes
+// added to the graph convert between the two. Runs are not aware of it.
 
 // wideSuffix makes the name of the float32 of an input or output.
 const wideSuffix = "/larder_float32"
 
-// widened returns the signature with float32 in the place of floats of two bytes,
-// and the inputs and outputs that these were.
+// widened returns the signature with float32 in the place of floats of two bytes, and
+// the inputs and outputs that had two bytes.
 func (s *Signature) widened() (*Signature, map[string]Elem) {
 	narrow := map[string]Elem{}
 	wide := func(values []Value) []Value {
@@ -31,7 +31,7 @@ func (s *Signature) widened() (*Signature, map[string]Elem) {
 	return &w, narrow
 }
 
-// wideName returns what the widened graph calls an input or output.
+// wideName returns the name of an input or output in the widened graph.
 func (b *Binding) wideName(name string) string {
 	if _, narrow := b.narrow[name]; narrow {
 		return name + wideSuffix
@@ -39,8 +39,8 @@ func (b *Binding) wideName(name string) string {
 	return name
 }
 
-// widen returns a copy of a model that takes and gives float32 where it took and
-// gave floats of two bytes. The model must have passed Inspect.
+// widen returns a copy of a model with float32 inputs and outputs in the place of
+// two-byte floats. The model must have passed Inspect.
 func (b *Binding) widen(model []byte) []byte {
 	if len(b.narrow) == 0 {
 		return model
@@ -56,7 +56,7 @@ func (b *Binding) widen(model []byte) []byte {
 }
 
 func (b *Binding) widenGraph(graph []byte) []byte {
-	// A file lists nodes in the order of their work: the inputs' come first.
+	// A file lists nodes in the order that they run: those of the inputs come first.
 	var first, rest, last []byte
 	eachRaw(graph, func(number protowire.Number, raw, value []byte) {
 		name := ""

@@ -7,8 +7,8 @@ import (
 	"larder/schema"
 )
 
-// chooseOutput finds the score: where the definition says, else the sensible
-// place. In this order: the probability of class 1 of two, the only float output,
+// chooseOutput finds the score. It takes the output that the definition declares, or
+// else the first of these: the probability of class 1 of two, the only float output,
 // the only number.
 func (b *Binding) chooseOutput(sig *Signature, plan *schema.Plan) error {
 	var declared schema.ModelVersion
@@ -23,7 +23,7 @@ func (b *Binding) chooseOutput(sig *Signature, plan *schema.Plan) error {
 	c := sig.classes[v.Name]
 	b.source = c.source
 	if v.Kind == SequenceOfMaps && b.source == "" {
-		return noOutput("output %q is a %s that no ZipMap of the main graph makes; export the model with probabilities as a tensor (zipmap: False with skl2onnx)", v.Name, v.typeString())
+		return noOutput("output %q is a %s that does not come from a ZipMap of the main graph; export the model with probabilities as a tensor (zipmap: False with skl2onnx)", v.Name, v.typeString())
 	}
 	width, known := columns(sig, v)
 	column, whyColumn, err := pickColumn(sig, v, declared.Column, width, known)
@@ -65,7 +65,7 @@ func pickOutput(sig *Signature, declared string) (Value, string, error) {
 	case bestRank == unfit:
 		return best, "", noOutput("no output holds a score; the model has %s, and a score is a tensor of numbers, or probabilities by class", outputList(sig))
 	case len(ties) > 1:
-		return best, "", noOutput("any of the outputs %s may hold the score; say which, as in output: %s", strings.Join(ties, ", "), best.Name)
+		return best, "", noOutput("the outputs %s could each hold the score; name one, as in output: %s", strings.Join(ties, ", "), best.Name)
 	}
 	return best, fmt.Sprintf("output %q, %s", best.Name, rankReasons[bestRank]), nil
 }
@@ -103,7 +103,7 @@ func outputList(sig *Signature) string {
 	return strings.Join(all, ", ")
 }
 
-// columns returns how many columns an output has, if the file tells.
+// columns returns how many columns an output has, if the file says so.
 func columns(sig *Signature, v Value) (n int, known bool) {
 	if c, byClass := sig.classes[v.Name]; byClass && len(c.labels) > 0 {
 		return len(c.labels), true
@@ -131,7 +131,7 @@ func pickColumn(sig *Signature, v Value, declared *int, width int, known bool) (
 	case known && width == 0:
 		return 0, "", noOutput("output %q is %s: it has no column", v.Name, v.typeString())
 	case declared != nil && known && *declared >= width:
-		return 0, "", noOutput("output %q is %s: it has no column %d, they count from 0", v.Name, v.typeString(), *declared)
+		return 0, "", noOutput("output %q is %s: it has no column %d (columns count from 0)", v.Name, v.typeString(), *declared)
 	case declared != nil:
 		return *declared, fmt.Sprintf("column %d%s as declared", *declared, label(*declared)), nil
 	case known && width == 1:
@@ -139,7 +139,7 @@ func pickColumn(sig *Signature, v Value, declared *int, width int, known bool) (
 	case known && width == 2:
 		return 1, fmt.Sprintf("column 1%s of two", label(1)), nil
 	case known:
-		return 0, "", noOutput("output %q has %d columns; say which is the score, as in column: %d", v.Name, width, width-1)
+		return 0, "", noOutput("output %q has %d columns; name the one that is the score, as in column: %d", v.Name, width, width-1)
 	case rankOutput(sig, v) == probabilities:
 		return 1, "column 1", nil
 	}

@@ -16,8 +16,8 @@ import (
 // A Run scores rows once: fill its inputs, Score, read Scores, Release. Not safe
 // for concurrent use, and not to be touched after Release.
 //
-// The slices of its inputs and scores alias the run. They are memory of C's and
-// must not outlive it.
+// The slices of its inputs and scores alias the run. They lie in C memory and must not
+// be used after Release.
 type Run struct {
 	model   *Model
 	class   int // the binary logarithm of the capacity
@@ -132,7 +132,7 @@ func (r *Run) size() int {
 
 func (p *piece) destroy() {
 	for _, v := range append(p.in, p.out...) {
-		_ = v.Destroy() // it has no way to fail
+		_ = v.Destroy() // it can't fail
 	}
 }
 
@@ -158,11 +158,11 @@ func (r *Run) Int64s(i int) []int64 { return view[int64](&r.inputs[i], r.rows) }
 // Bools returns the values of a bool input.
 func (r *Run) Bools(i int) []bool { return view[bool](&r.inputs[i], r.rows) }
 
-// Strings returns the values of a string input. They must not hold a zero byte.
+// Strings returns the values of a string input. They must not contain a zero byte.
 func (r *Run) Strings(i int) []string { return r.inputs[i].strings[:r.rows] }
 
-// Input returns input i of the binding, with one value for each row, as a column whose
-// values are the input's. Of the one input of a dense model see Dense.
+// Input returns input i of the binding as a column that shares its memory, with one
+// value for each row. For the one input of a dense model see Dense.
 func (r *Run) Input(i int) column.Column {
 	c := column.Column{Type: r.model.binding.Inputs[i].Elem}
 	switch c.Type {
@@ -182,8 +182,8 @@ func (r *Run) Input(i int) column.Column {
 	return c
 }
 
-// Scores returns the score of each row, after Score. A score that the model
-// can't compute is NaN, as the model says.
+// Scores returns the score of each row, after Score. A score is NaN where the model
+// returns NaN.
 func (r *Run) Scores() []float64 { return r.scores[:r.rows] }
 
 // Score runs the model over the rows. When ctx ends first, ONNX Runtime stops
@@ -217,7 +217,7 @@ func (r *Run) scoreAlone(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, r.watch.disarm()) }()
 	for i := range r.full {
 		if i*r.model.chunk >= r.tailAt {
-			break // of an earlier run with more rows
+			break // left by an earlier run with more rows
 		}
 		if err := r.score(ctx, began, &r.full[i], i*r.model.chunk); err != nil {
 			return err
@@ -255,12 +255,12 @@ func (r *Run) setAllStrings(p *piece, first int) error {
 	return nil
 }
 
-// setStrings copies strings into a tensor of strings. The binding hands them over
-// as C's, which end at a zero byte: one inside would cut the value.
+// setStrings copies strings into a tensor of strings. The binding passes them as C
+// strings, so a zero byte inside would cut the value.
 func (r *Run) setStrings(i int, v ort.Value, all []string) error {
 	for _, s := range all {
 		if strings.IndexByte(s, 0) >= 0 {
-			return schema.Errorf(schema.Invalid, "BAD_STRING", "input %q of %s: the string %q holds a zero byte, which a model can't take",
+			return schema.Errorf(schema.Invalid, "BAD_STRING", "input %q of %s: the string %q has a zero byte, which a model can't take",
 				r.model.binding.Inputs[i].Name, r.model, printable(s))
 		}
 	}
@@ -287,6 +287,6 @@ func (r *Run) destroy() {
 		r.full[i].destroy()
 	}
 	r.tail.destroy()
-	_ = r.options.Destroy() // fails when it is done twice only
+	_ = r.options.Destroy() // fails only when called twice
 	r.memory.free()
 }

@@ -10,7 +10,7 @@ import (
 	"larder/schema"
 )
 
-// Options say how to open ONNX Runtime.
+// Options configure how to open ONNX Runtime.
 type Options struct {
 	// Library is the path of the shared library, or of the folder that holds it.
 	// Defaults to the first found beside the binary, in .larder/onnxruntime of the
@@ -18,8 +18,8 @@ type Options struct {
 	Library string
 }
 
-// A Runtime is ONNX Runtime, loaded. A process has one at a time, for the binding
-// keeps it in variables of its package.
+// A Runtime is ONNX Runtime, loaded. A process has only one at a time, because the
+// binding keeps it in package variables.
 type Runtime struct {
 	library string
 	making  sync.Mutex // of sessions, whose arenas pass through the environment
@@ -28,8 +28,8 @@ type Runtime struct {
 // noTelemetry is the variable that ONNX Runtime reads when it is loaded.
 const noTelemetry = "ORT_DISABLE_TELEMETRY"
 
-// Open loads ONNX Runtime. Errors are *schema.Error of kind FailedPrecondition
-// and name the command that mends them.
+// Open loads ONNX Runtime. Errors are *schema.Error of kind FailedPrecondition and
+// name the command that fixes them.
 func Open(opts Options) (*Runtime, error) {
 	if ort.IsInitialized() {
 		return nil, schema.Errorf(schema.Internal, "ONNXRUNTIME_OPEN", "ONNX Runtime is already open in this process")
@@ -38,13 +38,13 @@ func Open(opts Options) (*Runtime, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The official builds report to their maker from the moment that they are
-	// loaded; DisableTelemetry, below, would only end that.
+	// The official builds send telemetry as soon as they are loaded; DisableTelemetry,
+	// below, would come too late.
 	if err := os.Setenv(noTelemetry, "1"); err != nil {
-		return nil, fmt.Errorf("keep ONNX Runtime from telemetry: %w", err)
+		return nil, fmt.Errorf("disable the telemetry of ONNX Runtime in the environment: %w", err)
 	}
 	ort.SetSharedLibraryPath(path)
-	// Its errors come back as errors; what it would print beside them is noise.
+	// Errors are returned; the extra text that it prints is not needed.
 	if err := ort.InitializeEnvironment(ort.WithLogLevelFatal()); err != nil {
 		return nil, loadError(path, searched, err)
 	}

@@ -10,35 +10,35 @@ import (
 	"larder/schema"
 )
 
-// A session is made of these.
+// A sessionSpec describes the session to make.
 type sessionSpec struct {
 	file    []byte
 	inputs  []string
 	outputs []string
 	threads int
-	memory  int64 // what its runs may take together, besides the weights
+	memory  int64 // the limit for all its runs together, without the weights
 	nested  bool  // the model has graphs inside of nodes
 
-	// optimize lets ONNX Runtime rewrite the graph, which computes what depends on
-	// constants only.
+	// optimize lets ONNX Runtime rewrite the graph, which precomputes what depends only on
+	// constants.
 	optimize bool
 }
 
-// weightFactor is how many times its file a model's weights may take: ONNX Runtime
-// copies them, packs them for its kernels, and rewrites float16 as float32.
+// weightFactor bounds the memory of a model's weights as a multiple of its file: ONNX
+// Runtime copies them, packs them for its kernels, and rewrites float16 as float32.
 const weightFactor = 8
 
 // newSession makes a session that a provider runs, or else the cpu.
 //
-// Its memory is an arena of its own, which ends a run that asks for more: ONNX
-// Runtime takes an arena with a bound only from what its environment holds at the
-// moment, and the session goes on with it when the environment has let go.
+// The session has its own arena, which fails a run that asks for more than its bound.
+// ONNX Runtime takes a bounded arena only from its environment, at the moment that the
+// session is made. The session keeps the arena after the environment has released it.
 func (r *Runtime) newSession(spec sessionSpec, p schema.Provider) (*ort.DynamicAdvancedSession, error) {
 	opts, err := ort.NewSessionOptions()
 	if err != nil {
 		return nil, fmt.Errorf("make session options: %w", err)
 	}
-	defer func() { _ = opts.Destroy() }() // it has no way to fail
+	defer func() { _ = opts.Destroy() }() // it can't fail
 	if err := spec.set(opts); err != nil {
 		return nil, fmt.Errorf("set session options: %w", err)
 	}
@@ -62,7 +62,7 @@ func (r *Runtime) newSession(spec sessionSpec, p schema.Provider) (*ort.DynamicA
 	}
 	session, err := ort.NewDynamicAdvancedSessionWithONNXData(spec.file, spec.inputs, spec.outputs, opts)
 	if err := ort.UnregisterAllocator(info); err != nil {
-		return nil, fmt.Errorf("let go of an arena: %w", err)
+		return nil, fmt.Errorf("release an arena: %w", err)
 	}
 	if err != nil {
 		return nil, bad("ONNX Runtime refuses the model: %s", clipError(err))
@@ -83,17 +83,17 @@ func (spec *sessionSpec) set(opts *ort.SessionOptions) error {
 		err = errors.Join(err, opts.SetGraphOptimizationLevel(ort.GraphOptimizationLevelDisableAll))
 	}
 	if spec.nested {
-		// A trial doesn't show how long the constants of a branch take that it
-		// doesn't go into.
+		// A trial doesn't show how long the constants of a branch take if the trial doesn't
+		// enter that branch.
 		err = errors.Join(err, opts.AddSessionConfigEntry("optimization.disable_specified_optimizers", "ConstantFolding"))
 	}
 	return err
 }
 
-// A providerError says that a provider is not there.
+// A providerError says that a provider is not available.
 type providerError struct{ error }
 
-// appendProvider makes a session one of a provider.
+// appendProvider adds a provider to the options of a session.
 func appendProvider(opts *ort.SessionOptions, p schema.Provider) error {
 	switch p.Name {
 	case "cuda":
@@ -115,7 +115,7 @@ func appendCUDA(opts *ort.SessionOptions, options map[string]string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = cuda.Destroy() }() // it has no way to fail
+	defer func() { _ = cuda.Destroy() }() // it can't fail
 	if err := cuda.Update(options); err != nil {
 		return err
 	}
@@ -127,14 +127,14 @@ func appendTensorRT(opts *ort.SessionOptions, options map[string]string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = tensorRT.Destroy() }() // it has no way to fail
+	defer func() { _ = tensorRT.Destroy() }() // it can't fail
 	if err := tensorRT.Update(options); err != nil {
 		return err
 	}
 	return opts.AppendExecutionProviderTensorRT(tensorRT)
 }
 
-// A Skipped is a provider that was asked for and doesn't run a model, and why.
+// A Skipped is a listed provider that doesn't run a model, and why.
 type Skipped struct {
 	Provider string
 	Reason   string
@@ -142,12 +142,12 @@ type Skipped struct {
 
 func (s Skipped) String() string { return s.Provider + ": " + s.Reason }
 
-// noProvider says that none of the providers of a model runs it.
+// noProvider returns the error that none of the listed providers can run the model.
 func noProvider(skipped []Skipped) error {
 	all := make([]string, len(skipped))
 	for i, s := range skipped {
 		all[i] = s.String()
 	}
-	return schema.Errorf(schema.FailedPrecondition, "NO_PROVIDER", "no provider that is listed runs the model; give ONNX Runtime's library for the device "+
+	return schema.Errorf(schema.FailedPrecondition, "NO_PROVIDER", "none of the listed providers can run the model; give ONNX Runtime's library for the device "+
 		"with --onnxruntime, or end the list with {name: cpu}. %s", strings.Join(all, "; "))
 }

@@ -17,7 +17,7 @@ import (
 	"larder/schema"
 )
 
-// SetOptions say how a Set runs its models.
+// SetOptions configure how a Set runs its models.
 type SetOptions struct {
 	// IntraOpThreads is how many threads one run of a model may use. Many requests
 	// at a time keep every core busy with one each. Defaults to 1.
@@ -67,8 +67,8 @@ func NewSet(rt *Runtime, opts SetOptions) *Set {
 	}
 }
 
-// modelKey tells models apart that can't share a session: other files, other
-// scores, or other features.
+// modelKey differs for models that can't share a session: with other files, scores or
+// features.
 func modelKey(p *schema.Plan) string {
 	var key strings.Builder
 	v := p.ModelVersion
@@ -91,13 +91,13 @@ func modelKey(p *schema.Plan) string {
 }
 
 // Prepare loads, checks and warms up every model version of a catalog that isn't
-// loaded yet: all of them or, when it returns an error, none. fetch returns the
-// file of a SHA-256, which is checked. The caller releases what it gets.
+// loaded yet: all of them or, when it returns an error, none. fetch returns the file
+// with a SHA-256, and the sum is checked. The caller releases what it gets.
 func (s *Set) Prepare(ctx context.Context, cat *schema.Catalog, fetch func(ctx context.Context, sha256 string) ([]byte, error)) (*Models, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return nil, schema.Errorf(schema.Unavailable, "MODELS_CLOSED", "the models are closed; the server is stopping")
+		return nil, schema.Errorf(schema.Unavailable, "MODELS_CLOSED", "the server is stopping and has closed its models; try another server")
 	}
 	s.forget()
 	all := &Models{byPlan: map[*schema.Plan]*Model{}}
@@ -117,7 +117,7 @@ func (s *Set) Prepare(ctx context.Context, cat *schema.Catalog, fetch func(ctx c
 	return all, nil
 }
 
-// forget lets go of models that are unloaded.
+// forget drops the models that are unloaded.
 func (s *Set) forget() {
 	maps.DeleteFunc(s.loaded, func(_ string, m *Model) bool {
 		select {
@@ -150,7 +150,7 @@ func (s *Set) load(ctx context.Context, p *schema.Plan, fetch func(context.Conte
 func (s *Set) check(ctx context.Context, p *schema.Plan, file []byte) (*Model, error) {
 	sum := sha256.Sum256(file)
 	if got := hex.EncodeToString(sum[:]); got != p.ModelVersion.SHA256 {
-		return nil, schema.Errorf(schema.Invalid, "MODEL_SHA256", "the model file has the SHA-256 %s, but %s is declared; it was changed or damaged", got, p.ModelVersion.SHA256)
+		return nil, schema.Errorf(schema.Invalid, "MODEL_SHA256", "the model file has the SHA-256 %s, but %s is declared; the file was changed or damaged", got, p.ModelVersion.SHA256)
 	}
 	return s.loadModel(ctx, p, file)
 }
@@ -166,18 +166,18 @@ func (s *Set) Check(ctx context.Context, plan *schema.Plan, file []byte) (*Bindi
 	return m.binding, nil
 }
 
-// Model returns the model of a plan of the catalog; nil where no model scores it.
+// Model returns the model of a plan of the catalog; nil where the plan has no model.
 func (m *Models) Model(plan *schema.Plan) *Model { return m.byPlan[plan] }
 
-// Release gives the models up. A model that no other catalog has is unloaded, so its
-// runs must have been released.
+// Release gives the models up. It unloads each model that no other catalog has, so the
+// caller must have released their runs.
 func (m *Models) Release() {
 	for _, model := range m.byPlan {
 		model.release()
 	}
 }
 
-// Close waits until every model is unloaded: until all that was prepared is released.
+// Close waits until every model is unloaded, that is, until all Models are released.
 func (s *Set) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

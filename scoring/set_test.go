@@ -176,7 +176,7 @@ func TestSetRefuses(t *testing.T) {
 	narrow.Graph.Outputs[0].Dims = []any{"N", nil}
 	narrow.Graph.Nodes[0] = onnxmodel.Node{Op: "ReduceSum", In: []string{"x", "axis"}, Out: []string{"probabilities"}}
 	narrow.Graph.Initializers = []onnxmodel.Tensor{onnxmodel.Ints("axis", []int64{1}, 1)}
-	f(numbers(2), narrow.Encode(), `output "probabilities" has 1 columns; it has no column 1`, "as in column: 0")
+	f(numbers(2), narrow.Encode(), `output "probabilities" has 1 columns and no column 1`, "as in column: 0")
 }
 
 func TestSetChecksTheFile(t *testing.T) {

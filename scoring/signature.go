@@ -5,23 +5,23 @@ import (
 	"strings"
 )
 
-// A Signature is what a model file says about itself: what it wants and what it
-// gives. It is immutable.
+// A Signature is what a model file declares: its inputs and its outputs. It is
+// immutable.
 type Signature struct {
-	Inputs  []Value // that must be fed: those without an initializer
+	Inputs  []Value // the inputs that must be fed: those without an initializer
 	Outputs []Value
 
-	classes map[string]classes // of outputs whose columns are classes
-	nested  bool               // there are graphs inside of nodes
-	mixing  bool               // there are nodes that look at all rows
-	widths  map[string]int     // of inputs that trees read: 1 + the last column they look at
+	classes map[string]classes // by output, where its columns are classes
+	nested  bool               // some nodes contain graphs
+	mixing  bool               // some nodes read all rows
+	widths  map[string]int     // by input that trees read: 1 + the last column they read
 }
 
 // A Value is an input or an output of a model.
 type Value struct {
 	Name string
 	Kind Kind
-	Elem Elem  // of a tensor, or of the values of a map
+	Elem Elem  // the elements of a tensor, or of the values of a map
 	Key  Elem  // of the keys of a map
 	Dims []Dim // of a tensor; nil when the file doesn't say
 }

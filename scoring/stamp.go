@@ -16,8 +16,8 @@ const (
 	stampFingerprint = "larder.fingerprint"
 )
 
-// A Stamp is what a model file says of the data it was trained on, in its ONNX
-// metadata. Each part may be missing.
+// A Stamp is what the ONNX metadata of a model file says about its training data. Each
+// part may be missing.
 type Stamp struct {
 	Service     string   // the feature service
 	Features    []string // its features, in order, as VIEW:FEATURE
@@ -51,7 +51,7 @@ func ReadStamp(model []byte) (Stamp, error) {
 		case stampFeatures:
 			s.Features = nil
 			if err := json.Unmarshal([]byte(value), &s.Features); err != nil {
-				return s, bad("its metadata %s is no JSON list of features; stamp the file anew", stampFeatures)
+				return s, bad("its metadata %s is not a JSON list of features; stamp the file again", stampFeatures)
 			}
 		}
 	}
@@ -73,8 +73,8 @@ func metadataEntry(entry []byte) (key, value string, err error) {
 	return key, value, nil
 }
 
-// CheckFeatures refuses a plan whose features are not those that the model was
-// trained on, in their order.
+// CheckFeatures refuses a plan unless its features are those that the model was
+// trained on, in the same order.
 func (s Stamp) CheckFeatures(p *schema.Plan) error {
 	if s.Features == nil {
 		return nil
@@ -87,14 +87,14 @@ func (s Stamp) CheckFeatures(p *schema.Plan) error {
 		return nil
 	}
 	return schema.Errorf(schema.Invalid, "MODEL_STAMP", "the model's stamp does not fit feature service %q: %s; "+
-		"apply it to the service that it was trained on, or train it on this one", p.Service.Name, difference(s.Features, have))
+		"apply the model to the service that it was trained on, or train it on this one", p.Service.Name, difference(s.Features, have))
 }
 
-// difference says how two lists of features differ first.
+// difference describes the first difference of two lists of features.
 func difference(stamped, have []string) string {
 	for i := range min(len(stamped), len(have)) {
 		if stamped[i] != have[i] {
-			return fmt.Sprintf("feature %d of the model is %s, and of the service %s", i+1, printable(stamped[i]), have[i])
+			return fmt.Sprintf("feature %d is %s in the model and %s in the service", i+1, printable(stamped[i]), have[i])
 		}
 	}
 	n := min(len(stamped), len(have))
@@ -104,14 +104,14 @@ func difference(stamped, have []string) string {
 	return fmt.Sprintf("the model does not read %s", printable(strings.Join(have[n:], ", ")))
 }
 
-// CheckFingerprint refuses a plan whose features have other values than those
-// that the model was trained on, though perhaps the same names.
+// CheckFingerprint refuses a plan if its features are defined otherwise than those
+// that the model was trained on, even if the names are the same.
 func (s Stamp) CheckFingerprint(p *schema.Plan) error {
 	have := p.Fingerprint()
 	if s.Fingerprint == "" || s.Fingerprint == have {
 		return nil
 	}
 	const shown = 12
-	return schema.Errorf(schema.Invalid, "MODEL_STAMP", "the model was trained on other definitions of feature service %q: it is stamped with the fingerprint %s, and theirs is %s. "+
-		"A source, a type, a default, a TTL or an expression is another; build a training set with these and train the model again", p.Service.Name, printable(s.Fingerprint[:min(len(s.Fingerprint), shown)]), have[:shown])
+	return schema.Errorf(schema.Invalid, "MODEL_STAMP", "the model was trained on other definitions of feature service %q: its stamp has the fingerprint %s, and the applied definitions have %s. "+
+		"A source, a type, a default, a TTL or an expression changed; build a training set with the applied definitions and train the model again", p.Service.Name, printable(s.Fingerprint[:min(len(s.Fingerprint), shown)]), have[:shown])
 }

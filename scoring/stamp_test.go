@@ -35,9 +35,9 @@ func TestReadStamp(t *testing.T) {
 		"larder.feature_service", "s", "larder.features", `["v:a", "v:b"]`, "larder.fingerprint", "abc")
 	f(scoring.Stamp{Features: []string{"v:c"}}, "larder.features", `["v:a", "v:b"]`, "larder.features", `["v:c"]`) // the last holds
 	_, err := scoring.ReadStamp(stamped("larder.features", "v:a"))
-	wantInvalid(t, err, "larder.features", "stamp the file anew")
+	wantInvalid(t, err, "larder.features", "stamp the file again")
 	_, err = scoring.ReadStamp([]byte("no model"))
-	wantInvalid(t, err, "no ONNX model")
+	wantInvalid(t, err, "not an ONNX model")
 }
 
 func TestStampsThatDoNotFit(t *testing.T) {
@@ -56,7 +56,7 @@ func TestStampsThatDoNotFit(t *testing.T) {
 	a, b := plan.Features[0].Name, plan.Features[1].Name
 	f(nil)
 	f([]string{a, b})
-	f([]string{b, a}, "feature 1 of the model is "+b+", and of the service "+a)
+	f([]string{b, a}, "feature 1 is "+b+" in the model and "+a+" in the service")
 	f([]string{a}, "the model does not read "+b)
 	f([]string{a, b, "v:c"}, "the model also reads v:c")
 	if err := (scoring.Stamp{Fingerprint: plan.Fingerprint()}).CheckFingerprint(plan); err != nil {

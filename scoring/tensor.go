@@ -16,12 +16,12 @@ func (in *inspector) tensor(b []byte, where string, facts *graphFacts) error {
 	}
 	elements, ok := product(t.dims, MaxModelBytes)
 	if !ok {
-		return bad("%s has the dimensions %v; a tensor may have %d elements at most, and no negative dimension", where, t.dims, MaxModelBytes)
+		return bad("%s has the dimensions %v; a tensor has at most %d elements and no negative dimension", where, t.dims, MaxModelBytes)
 	}
 	if size := int64(t.elem.size()); size > 0 && t.raw >= 0 && int64(t.raw) != elements*size {
 		return bad("%s has the dimensions %v of %s, which take %d bytes, but %d bytes of data", where, t.dims, t.elem, elements*size, t.raw)
 	}
-	// However it is packed, an element takes half a byte at least.
+	// In any packing, an element takes at least half a byte.
 	if elements > 2*int64(len(b)) {
 		return bad("%s has the dimensions %v, but only %d bytes", where, t.dims, len(b))
 	}
@@ -52,12 +52,12 @@ func (in *inspector) sparse(b []byte, where string, facts *graphFacts) error {
 	}
 	const largestElement = 16
 	if _, ok := product(dims, MaxModelBytes/largestElement); !ok {
-		return bad("%s holds a sparse tensor of the dimensions %v, which is too large when it is dense", where, dims)
+		return bad("%s holds a sparse tensor of the dimensions %v, which is too large once it is made dense", where, dims)
 	}
 	return nil
 }
 
-// A tensorFacts is what is looked at in a TensorProto.
+// A tensorFacts holds the parts of a TensorProto that are checked.
 type tensorFacts struct {
 	name     string
 	elem     Elem

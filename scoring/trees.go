@@ -19,8 +19,8 @@ type trees struct {
 	logistic bool
 }
 
-// readTrees returns the trees of a model that has passed Inspect. What is not for
-// sure a sum of trees has none: ONNX Runtime scores it.
+// readTrees returns the trees of a model that has passed Inspect. It returns none
+// unless the model is certainly a sum of trees; ONNX Runtime then scores it.
 func readTrees(file []byte, b *Binding) (*trees, *forest.Table) {
 	if !b.Dense || b.elem != Float32 || len(b.narrow) > 0 {
 		return nil, nil
@@ -63,8 +63,8 @@ func scoreNode(file []byte, b *Binding) *node {
 	return makerOf(facts.nodes, scores)
 }
 
-// makerOf returns the node whose last output is a tensor, or what the tensor is a
-// copy of. A file lists nodes in the order of their work.
+// makerOf returns the node that makes a tensor, or the tensor that it is a copy of, as
+// its last output. A file lists nodes in the order that they run.
 func makerOf(nodes []node, name string) *node {
 	for i := len(nodes) - 1; i >= 0; i-- {
 		n := &nodes[i]
@@ -79,7 +79,7 @@ func makerOf(nodes []node, name string) *node {
 	return nil
 }
 
-// known are the attributes that are read, or say nothing about the sum.
+// known are the attributes that are read or that don't affect the sum.
 var known = map[string]bool{
 	"nodes_treeids": true, "nodes_nodeids": true, "nodes_featureids": true, "nodes_values": true, "nodes_modes": true, "nodes_hitrates": true,
 	"nodes_truenodeids": true, "nodes_falsenodeids": true, "nodes_missing_value_tracks_true": true, "base_values": true, "post_transform": true,
@@ -87,9 +87,9 @@ var known = map[string]bool{
 	"target_treeids": true, "target_nodeids": true, "target_ids": true, "target_weights": true, "n_targets": true,
 }
 
-// sumOf returns the trees of attributes whose weights begin with prefix, and that
-// make so many columns, of which column is the score. Of a classifier of two
-// classes whose leaves speak of one, column 1 is its score.
+// sumOf returns the trees in attributes. The names of their weights begin with prefix.
+// The trees make several columns, and column is the score. If the leaves of a
+// two-class classifier have weights for only one class, column 1 is its score.
 func sumOf(attrs map[string]attribute, prefix string, columns int64, column int) (*trees, *forest.Table) {
 	for name := range attrs {
 		if !known[name] {
@@ -179,9 +179,9 @@ func (r *Run) scoreTrees(ctx context.Context, t *trees) error {
 	return nil
 }
 
-// walkTrees lets Larder walk the trees of a model, if it has some and the scores of
-// many rows are ONNX Runtime's to the last bit: alone and beside others, of values
-// that trees compare with and their neighbours, of NaN and of infinities.
+// walkTrees lets Larder walk the trees of a model if the scores of many rows equal
+// ONNX Runtime's to the last bit. The rows are scored alone and together; they hold
+// the values that trees compare with, the floats next to these, NaN and infinities.
 func (m *Model) walkTrees(ctx context.Context, file []byte) error {
 	t, table := readTrees(file, m.binding)
 	if t == nil {
@@ -226,8 +226,8 @@ func (m *Model) scoreDense(ctx context.Context, x []float32, scores []float64) e
 	return nil
 }
 
-// trialRows makes up rows of what can go wrong with trees: the values that they
-// compare with, the floats beside these, and what is no number.
+// trialRows returns rows that are difficult for trees: the values that they compare
+// with, the floats next to these, NaN and infinities.
 func trialRows(t *forest.Table, rows, width int) []float32 {
 	compared := make([][]float32, width)
 	for i, column := range t.NodesFeatureIDs {

@@ -11,11 +11,12 @@ import (
 	"larder/schema"
 )
 
-// trialLimit bounds a warm-up; ten rows take a model of tabular data no millisecond.
+// trialLimit bounds a warm-up; a model of tabular data scores ten rows in less than a
+// millisecond.
 const trialLimit = 30 * time.Second
 
-// warmUp runs the model before it serves: it makes ONNX Runtime set itself up, and
-// refuses models that can't be served.
+// warmUp runs the model before it serves. ONNX Runtime does its setup then, and models
+// that can't be served are refused.
 func (m *Model) warmUp(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, trialLimit)
 	defer cancel()
@@ -31,7 +32,7 @@ func (m *Model) warmUp(ctx context.Context) error {
 	}
 	m.rowCost = time.Since(began) / several
 	if !alike(alone[0], among[0]) {
-		return schema.Errorf(schema.Invalid, "ROWS_MIX", "the score of a row depends on the rows beside it: %v alone, %v among %d; "+
+		return schema.Errorf(schema.Invalid, "ROWS_MIX", "the score of a row depends on the rows beside it: %v alone, %v among %d rows; "+
 			"export the model in inference mode, with the batch as its first dimension", alone[0], among[0], several)
 	}
 	for _, score := range among {
@@ -42,8 +43,8 @@ func (m *Model) warmUp(ctx context.Context) error {
 	return schema.Errorf(schema.Invalid, "NOT_FINITE", "the model scores %v for each of %d different rows without a null; its weights may be broken", among[0], several)
 }
 
-// alike tells whether two scores of one row differ by no more than another order
-// of adding up explains.
+// alike reports whether two scores of one row differ by no more than a different order
+// of summation explains.
 func alike(a, b float64) bool {
 	const tolerance = 1e-3
 	if a == b || math.IsNaN(a) && math.IsNaN(b) {
@@ -70,8 +71,8 @@ func (m *Model) trialOf(ctx context.Context, rows int, fill func(*Run)) ([]float
 	return append([]float64(nil), r.Scores()...), nil
 }
 
-// sameInBatches tells whether the scores of made-up rows have the same bits alone
-// and in runs of more rows, up to most.
+// sameInBatches reports whether the scores of made-up rows have the same bits alone
+// and in runs of up to most rows.
 func (m *Model) sameInBatches(ctx context.Context, most int) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, trialLimit)
 	defer cancel()
@@ -103,13 +104,13 @@ func (m *Model) sameInBatches(ctx context.Context, most int) (bool, error) {
 // trialError explains why a trial failed.
 func trialError(ctx context.Context, rows int, err error) error {
 	if ended := ctx.Err(); ended != nil {
-		return fmt.Errorf("a trial of %d rows did not end in time: %w", rows, ended)
+		return fmt.Errorf("a trial run of %d rows did not end in time: %w", rows, ended)
 	}
-	return schema.Errorf(schema.Invalid, "MODEL_FAILS", "the model fails on a trial of %d rows: %s", rows, clipError(err))
+	return schema.Errorf(schema.Invalid, "MODEL_FAILS", "the model fails on a trial run of %d rows: %s", rows, clipError(err))
 }
 
-// learnOutput runs the model once with two rows, letting ONNX Runtime make the
-// output, to see its shape.
+// learnOutput runs the model once with two rows to see the shape of its output, which
+// ONNX Runtime allocates.
 func (m *Model) learnOutput(ctx context.Context, output string) error {
 	const rows = 2
 	r, err := newRun(m, 1)
@@ -142,7 +143,7 @@ func (m *Model) learnOutput(ctx context.Context, output string) error {
 		return trialError(ctx, rows, m.runError(ctx, rows, began, err))
 	}
 	out := made[0]
-	defer func() { _ = out.Destroy() }() // it has no way to fail
+	defer func() { _ = out.Destroy() }() // it can't fail
 	shape := out.GetShape()
 	elem := Elem(out.DataType())
 	switch {
@@ -157,14 +158,14 @@ func (m *Model) learnOutput(ctx context.Context, output string) error {
 		return noOutput("output %q is declared as %s, but is %s", output, m.binding.elem, elem)
 	}
 	if m.binding.Column >= m.width {
-		return noOutput("output %q has %d columns; it has no column %d, they count from 0. Say which is the score, as in column: %d",
+		return noOutput("output %q has %d columns and no column %d (columns count from 0); name the one that is the score, as in column: %d",
 			output, m.width, m.binding.Column, m.width-1)
 	}
 	return nil
 }
 
-// fill makes up values: in the float inputs row r holds r tenths; in the others,
-// where a number may be an index and a string a word, every row holds the default.
+// fill makes up values. In float inputs row r holds r tenths. In other inputs a number
+// may be an index and a string a word, so every row holds the default.
 func fill(r *Run) {
 	for i, in := range r.model.binding.Inputs {
 		switch in.Elem {
@@ -206,8 +207,8 @@ func fillRows[T float32 | float64](all []T, width int) {
 	}
 }
 
-// fillVaried makes up values whose sums must be rounded. The first row is one of a
-// longer table.
+// fillVaried makes up values whose sums must be rounded. first is the number of the
+// first row in a longer table.
 func fillVaried(r *Run, first int) {
 	fill(r)
 	for i, in := range r.model.binding.Inputs {

@@ -59,7 +59,7 @@ func (v *Value) readTensorType(b []byte) error {
 	return nil
 }
 
-// readSequence reads a TypeProto.Sequence, of which only those of maps matter.
+// readSequence reads a TypeProto.Sequence. Only sequences of maps matter.
 func (v *Value) readSequence(b []byte) error {
 	for f, err := range fields(b) {
 		if err != nil {
@@ -102,8 +102,8 @@ func (v *Value) readMap(b []byte) error {
 	return nil
 }
 
-// readMapValue reads the TypeProto of a map's values, which are tensors. It goes
-// no deeper: types may be nested without end.
+// readMapValue reads the TypeProto of a map's values, which are tensors. It goes no
+// deeper, because types may be nested without limit.
 func (v *Value) readMapValue(b []byte) error {
 	for f, err := range fields(b) {
 		if err != nil {

@@ -11,12 +11,12 @@ import (
 type field struct {
 	number protowire.Number
 	kind   protowire.Type
-	varint uint64 // of a varint; the bits of a fixed one
-	bytes  []byte // of a string, a message or packed values
+	varint uint64 // the value of a varint; the bits of a fixed number
+	bytes  []byte // a string, a message or packed values
 }
 
-// fields yields the fields of a message in their order, and at a byte that can't
-// be read an error, last.
+// fields yields the fields of a message in order. Where a byte can't be read, it
+// yields an error and stops.
 func fields(message []byte) iter.Seq2[field, error] {
 	return func(yield func(field, error) bool) {
 		for len(message) > 0 {

@@ -6,18 +6,18 @@ import (
 	"slices"
 )
 
-// An Agreement says how far the scores of two models are apart.
+// An Agreement says how far apart the scores of two models are.
 type Agreement struct {
-	Rows            int     // that both models score
-	Undefined       int     // that one of the two, or both, score NaN
-	MaxDifference   float64 // of two scores of a row, absolute
+	Rows            int     // rows that both models scored
+	Undefined       int     // rows that at least one of the two scored NaN
+	MaxDifference   float64 // the largest absolute difference of two scores of a row
 	MeanDifference  float64
 	RankCorrelation float64 // Spearman's, with the mean rank for ties
-	Changed         float64 // share of the rows that are on the other side of the threshold
+	Changed         float64 // share of the rows with scores on different sides of the threshold
 }
 
-// Agree compares the scores of the same rows. A decision is yes when the score is
-// at least the threshold.
+// Agree compares the scores of the same rows. Scores at or above the threshold count
+// as positive.
 func Agree(a, b []float64, threshold float64) Agreement {
 	var out Agreement
 	var x, y []float64
@@ -29,7 +29,7 @@ func Agree(a, b []float64, threshold float64) Agreement {
 		}
 		x, y = append(x, a[i]), append(y, b[i])
 		difference := 0.0
-		if a[i] != b[i] { // two infinities of one sign are alike
+		if a[i] != b[i] { // two infinities of one sign are equal
 			difference = math.Abs(a[i] - b[i])
 		}
 		sum += difference
@@ -45,7 +45,7 @@ func Agree(a, b []float64, threshold float64) Agreement {
 	return out
 }
 
-// ranks returns the rank of each value, from 1; those that tie have their mean.
+// ranks returns the rank of each value, from 1. Ties get their mean rank.
 func ranks(values []float64) []float64 {
 	order := make([]int, len(values))
 	for i := range order {
@@ -66,7 +66,7 @@ func ranks(values []float64) []float64 {
 	return out
 }
 
-// correlation is Pearson's; NaN when one of the two never changes.
+// correlation is Pearson's; NaN when one of the two is constant.
 func correlation(x, y []float64) float64 {
 	meanX, meanY := mean(x), mean(y)
 	var xy, xx, yy float64

@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// area is that under the receiver operating characteristic curve. A pull is DeLong's
-// structural component of the row, by midranks: Sun and Xu, "Fast implementation of
-// DeLong's algorithm for comparing the areas under correlated receiver operating
-// characteristic curves", IEEE Signal Processing Letters 21, 2014.
+// area is the area under the receiver operating characteristic curve. A pull is
+// DeLong's structural component of the row, by midranks: Sun and Xu, "Fast
+// implementation of DeLong's algorithm for comparing the areas under correlated
+// receiver operating characteristic curves", IEEE Signal Processing Letters 21, 2014.
 func area(scores, labels []float64) estimate {
 	positives := 0
 	for _, l := range labels {
@@ -38,7 +38,7 @@ func area(scores, labels []float64) estimate {
 	return e
 }
 
-// A ranked is a row to be sorted by its score, which is not NaN.
+// A ranked is a row to sort by its score. The score is not NaN.
 type ranked struct {
 	score float64
 	row   int
@@ -54,16 +54,16 @@ func (r ranked) compare(other ranked) int {
 	return 0
 }
 
-// aboveOthers returns, of each row that is true, the share of those that aren't that
-// it scores higher than, and of each that isn't the share of those that are that score
-// higher than it. A tie counts half.
+// aboveOthers returns a share for each row. For a true row it is the share of the
+// false rows with a lower score. For a false row it is the share of the true rows with
+// a higher score. A tie counts half.
 func aboveOthers(scores, labels []float64) []float64 {
 	order := make([]ranked, len(scores))
 	for i, s := range scores {
 		order[i] = ranked{s, i}
 	}
 	slices.SortFunc(order, ranked.compare)
-	var below, total [2]float64 // rows of either class: that score less, and all
+	var below, total [2]float64 // rows of either class: those that score less, and all
 	for _, l := range labels {
 		total[int(l)]++
 	}

@@ -14,50 +14,50 @@ import (
 // A Row is one row that a version scored.
 type Row struct {
 	Version int64
-	Shadow  bool   // it tried what another version answered
+	Shadow  bool   // it scored as a shadow; another version answered
 	Request string // its id
-	Number  int32  // of the row in the request
+	Number  int32  // the row in the request
 	At      int64  // the request's clock reading, in microseconds since 1970 UTC
 	Score   float64
-	Unit    string   // what traffic is split by; rows of one unit are not independent
-	Keys    []string // what labels find the row by; nil where they do by the request
+	Unit    string   // the value that traffic is split by; rows of one unit are not independent
+	Keys    []string // the keys that labels find the row by; nil where labels name the request
 }
 
-// An Outcome is what became of a row, as a label says.
+// An Outcome is the label of a row.
 type Outcome struct {
 	Request string // and
-	Number  int32  // of the row, or
+	Number  int32  // the row in the request, or
 	Keys    []string
 	At      int64 // event time, in microseconds since 1970 UTC
-	Arrived int64 // ingest time, alike; the least there is where nobody knows
-	Deleted bool  // the label was taken back
+	Arrived int64 // ingest time, in the same unit; the least int64 where unknown
+	Deleted bool  // the label was deleted
 	Label   float64
-	Values  []float64 // NaN for null, as of Label
+	Values  []float64 // NaN for null, as in Label
 }
 
-// Options say what outcomes look like.
+// Options describe the outcomes.
 type Options struct {
-	// Within is how long before the time of an outcome its row was asked for at most, in
+	// Within is the longest time from the request of a row to its outcome, in
 	// microseconds; 0 where outcomes name requests.
 	Within int64
-	// MaxRows is how many rows are held, at about 190 bytes each. Defaults to 4
+	// MaxRows is the most rows that are held, at about 190 bytes each. Defaults to 4
 	// million.
 	MaxRows int
 }
 
-// Data are rows and what became of them. All rows come before the first outcome.
+// Data are rows and their outcomes. Add all rows before the first outcome.
 type Data struct {
 	opts     Options
 	units    map[string]int32
 	names    []string // of the units
 	rows     []scored
-	groups   []group // of rows that labels don't tell apart, sorted
+	groups   []group // rows that labels can't distinguish, sorted
 	sorted   bool
 	Outcomes int // that were added
-	Unknown  int // of these, that are of no row
+	Unknown  int // the outcomes among these that match no row
 }
 
-// A key stands for texts by the first half of their SHA-256.
+// A key is the first half of the SHA-256 of texts.
 type key [sha256.Size / 2]byte
 
 func (k key) compare(other key) int { return bytes.Compare(k[:], other[:]) }
@@ -67,10 +67,10 @@ func keyOf(raw []byte) key {
 	return key(sum[:])
 }
 
-// A scored is a Row as it is held.
+// A scored is the stored form of a Row.
 type scored struct {
-	id      key // of the request and the row in it
-	find    key // what labels find it by
+	id      key // the request and the row in it
+	find    key // the key that labels find it by
 	version int64
 	at      int64
 	score   float64
@@ -79,7 +79,7 @@ type scored struct {
 	shadow  bool
 }
 
-// A group is rows that labels don't tell apart, and the newest label of them.
+// A group holds rows that labels can't distinguish, and their newest label.
 type group struct {
 	find    key
 	at      int64
@@ -102,10 +102,10 @@ func NewData(opts Options) *Data {
 // Add adds a row. It fails when there are too many.
 func (d *Data) Add(r *Row) error {
 	if d.sorted {
-		panic("experiment: a row comes after outcomes")
+		panic("experiment: a row was added after outcomes")
 	}
 	if len(d.rows) == d.opts.MaxRows {
-		return fmt.Errorf("there are more than %d logged rows; name a later time to begin", d.opts.MaxRows)
+		return fmt.Errorf("there are more than %d logged rows; begin at a later time", d.opts.MaxRows)
 	}
 	unit, found := d.units[r.Unit]
 	if !found {
@@ -137,8 +137,9 @@ func textsKey(texts []string) key {
 	return keyOf(joined)
 }
 
-// sort drops what was logged again, and groups the rows. Whatever the order that they
-// came in, they and their units have one order then: sums are the same in every bit.
+// sort drops duplicate rows, and groups the rest. The rows and their units then have a
+// fixed order, no matter in which order they were added, so sums are the same in every
+// bit.
 func (d *Data) sort() {
 	if d.sorted {
 		return
@@ -186,9 +187,10 @@ func compareBools(a, b bool) int {
 	return 1
 }
 
-// AddOutcome gives an outcome to the rows that it is of: by the id of their request,
-// or those that were last asked for its keys at or before its time. Of two, the one
-// of the larger event time counts, then the one of the larger ingest time.
+// AddOutcome gives an outcome to its rows. It finds them by the id of their request,
+// or takes the last rows requested for its keys at or before its time. Of two
+// outcomes, the one with the later event time counts, then the one with the later
+// ingest time.
 func (d *Data) AddOutcome(o *Outcome) {
 	d.sort()
 	d.Outcomes++
@@ -221,8 +223,8 @@ func (d *Data) groupOf(o *Outcome) *group {
 	return g
 }
 
-// groupAt returns the group of a request's row, or the one that was last asked for
-// keys at a time; nil for none.
+// groupAt returns the group of a request's row, or the group that was last requested
+// for keys at a time; nil for none.
 func (d *Data) groupAt(request string, number int32, keys []string, at int64) *group {
 	find := key{}
 	if d.opts.Within > 0 {
@@ -230,7 +232,7 @@ func (d *Data) groupAt(request string, number int32, keys []string, at int64) *g
 	} else {
 		find, at = requestKey(request, number), math.MaxInt64
 	}
-	// The first that is past it; the one before is the last at or before its time.
+	// The first row after the time; the row before it is the last at or before the time.
 	past, _ := slices.BinarySearchFunc(d.groups, struct{}{}, func(g group, _ struct{}) int {
 		if c := cmp.Or(g.find.compare(find), cmp.Compare(g.at, at)); c > 0 {
 			return 1
@@ -243,7 +245,7 @@ func (d *Data) groupAt(request string, number int32, keys []string, at int64) *g
 	return &d.groups[past-1]
 }
 
-// outcomeOf returns what became of a row; nil where no label says.
+// outcomeOf returns the outcome of a row; nil where it has no label.
 func (d *Data) outcomeOf(r *scored) *outcome {
 	if o := d.groups[r.group].outcome; o != nil && !o.deleted {
 		return o

@@ -7,15 +7,15 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// An Interval is a figure and where the truth may be. Low and High are NaN where the
-// rows are too few to tell.
+// An Interval is a figure and the range of its true value. Low and High are NaN where
+// there are too few rows.
 type Interval struct {
 	Value, Low, High float64
 }
 
 var nan = math.NaN()
 
-// fixed is the interval of one look at so many rows: normal, of level 1-alpha.
+// fixed is the normal interval of level 1-alpha, for a single look.
 func fixed(value, variance, alpha float64) Interval {
 	half := distuv.UnitNormal.Quantile(1-alpha/2) * math.Sqrt(variance)
 	return Interval{value, value - half, value + half}
@@ -24,17 +24,17 @@ func fixed(value, variance, alpha float64) Interval {
 // tightAt is the number of units at which the sequence is tightest.
 const tightAt = 10_000
 
-// mixture returns ρ² of the package's formula: that of Waudby-Smith and others, section
-// B.2, which makes the sequence tightest at a number of units.
+// mixture returns ρ² of the formula in the package comment, which makes the sequence
+// tightest at a number of units: Waudby-Smith and others, section B.2.
 func mixture(alpha float64) float64 {
 	a := -2 * math.Log(alpha)
 	return (a + math.Log(a) + 1) / tightAt
 }
 
-// always is the confidence sequence of a difference after some units, and its p-value:
-// see the package.
+// always returns the confidence sequence of a difference after a number of units, and
+// its p-value: see the package comment.
 func always(value, variance, units, alpha float64) (Interval, float64) {
-	if variance == 0 { // both scored the same rows alike
+	if variance == 0 { // both gave the same rows the same scores
 		return Interval{value, value, value}, 1
 	}
 	t := units * mixture(alpha)
@@ -43,7 +43,7 @@ func always(value, variance, units, alpha float64) (Interval, float64) {
 	return Interval{value, value - half, value + half}, min(1, p)
 }
 
-// figure returns the metric of a sample, as of one look.
+// figure returns the metric of a sample, for a single look.
 func (m Metric) figure(s sample, alpha float64) Interval {
 	e := m.estimate(s)
 	p := newPulls(s.units)
@@ -54,8 +54,8 @@ func (m Metric) figure(s sample, alpha float64) Interval {
 	return Interval{e.value, nan, nan}
 }
 
-// difference returns the metric of a sample less that of another, at any number of
-// looks; false where the rows are too few to tell.
+// difference returns the metric of one sample minus that of another, valid for any
+// number of looks. It returns false where there are too few rows.
 func (m Metric) difference(s, less sample, alpha float64) (diff Interval, p float64, enough bool) {
 	a, b := m.estimate(s), m.estimate(less)
 	ours, both := newPulls(s.units), newPulls(less.units, s.units)
@@ -70,7 +70,7 @@ func (m Metric) difference(s, less sample, alpha float64) (diff Interval, p floa
 	return diff, p, true
 }
 
-// pulls are those of units, which are numbered from 0.
+// pulls are the pulls of units. Units are numbered from 0.
 type pulls struct {
 	sums  []float64
 	pull  []bool
@@ -100,7 +100,7 @@ func (p *pulls) add(units []int32, pull []float64, sign float64) {
 	}
 }
 
-// squares adds up those of the units' pulls.
+// squares adds up the squares of the units' pulls.
 func (p *pulls) squares() float64 {
 	total := 0.0
 	for _, sum := range p.sums {
@@ -109,8 +109,8 @@ func (p *pulls) squares() float64 {
 	return total
 }
 
-// SampleRatio says whether versions have their shares of the units: where they don't,
-// something loses units of one of them, and no difference means what it seems to.
+// SampleRatio says whether versions have their shares of the units. Where they don't,
+// one version loses units, and no difference can be trusted.
 type SampleRatio struct {
 	Units      []int     // of each version
 	Expected   []float64 // by the weights
@@ -118,16 +118,16 @@ type SampleRatio struct {
 	P          float64
 }
 
-// mismatchP is the p-value below which shares are not what they should be: as low as
-// is usual, for it is looked at often (Fabijan and others, "Diagnosing sample ratio
+// mismatchP is the p-value below which shares are reported as wrong. It is as low as
+// is usual, because people look often (Fabijan and others, "Diagnosing sample ratio
 // mismatch in online controlled experiments", KDD 2019).
 const mismatchP = 0.001
 
-// Mismatch tells whether the versions don't have their shares.
+// Mismatch reports whether the versions did not get their shares.
 func (r *SampleRatio) Mismatch() bool { return r.P < mismatchP }
 
-// sampleRatio is Pearson's chi-squared test of units against weights; nil where
-// fewer than 5 units are expected of a version.
+// sampleRatio is Pearson's chi-squared test of units against weights; nil where fewer
+// than 5 units are expected for a version.
 func sampleRatio(units []int, weights []float64) *SampleRatio {
 	total, whole := 0, 0.0
 	for i := range units {

@@ -7,29 +7,29 @@ import (
 	"strings"
 )
 
-// A Metric is what versions are compared by.
+// A Metric compares versions.
 type Metric struct {
 	Name      string
-	Threshold float64 // of accuracy, precision and recall: the score from which on a decision is yes
-	value     int     // of a mean: which of the values
+	Threshold float64 // for accuracy, precision and recall: scores at or above this count as positive
+	value     int     // for a mean: the index of the value
 }
 
-// The names of the metrics; MeanOf and the name of a value is one more.
+// The names of the metrics. MeanOf followed by the name of a value is another.
 const (
-	AUC         = "auc"         // the chance that a row that is true scores higher than one that isn't; a tie counts half
+	AUC         = "auc"         // the chance that a true row scores higher than a false one; a tie counts half
 	LogLoss     = "log_loss"    // in nats
-	Brier       = "brier"       // mean square of score less label
-	Calibration = "calibration" // mean of score less label: 0 of a model that expects as much as comes true
+	Brier       = "brier"       // mean square of score minus label
+	Calibration = "calibration" // mean of score minus label: 0 when the mean score equals the share of true labels
 	Accuracy    = "accuracy"    // share of the decisions that are right
-	Precision   = "precision"   // share of the decisions for yes that are right
-	Recall      = "recall"      // share of the rows that are true that are decided to be
+	Precision   = "precision"   // share of the positive decisions that are right
+	Recall      = "recall"      // share of the true rows that are decided positive
 	MeanOf      = "mean:"
 )
 
-// Metrics are those that need nothing but labels.
+// Metrics are the metrics that need only labels.
 var Metrics = []string{AUC, LogLoss, Brier, Calibration, Accuracy, Precision, Recall}
 
-// ParseMetric returns the metric of a name. values are the names of the values that
+// ParseMetric returns the metric with a name. values are the names of the values that
 // outcomes have.
 func ParseMetric(name string, threshold float64, values []string) (Metric, error) {
 	m := Metric{Name: name, Threshold: threshold}
@@ -45,17 +45,17 @@ func ParseMetric(name string, threshold float64, values []string) (Metric, error
 	for _, value := range values {
 		all = append(all, MeanOf+value)
 	}
-	return m, fmt.Errorf("no metric %q; there are %s", name, strings.Join(all, ", "))
+	return m, fmt.Errorf("there is no metric %q; choose one of %s", name, strings.Join(all, ", "))
 }
 
-// What a larger figure says of a version.
+// What a larger figure says about a version.
 const (
 	better  = 1
 	worse   = -1
 	neither = 0
 )
 
-// direction says what a larger figure says of a version.
+// direction returns what a larger figure says about a version.
 func (m Metric) direction() int {
 	switch m.Name {
 	case LogLoss, Brier:
@@ -63,10 +63,10 @@ func (m Metric) direction() int {
 	case Calibration:
 		return neither
 	}
-	return better // also of a business value: a cost is a negative one
+	return better // also for a business value: a cost is negative
 }
 
-// A sample is rows of one version: what it scored them, and what became of them.
+// A sample holds rows of one version: their scores and their labels.
 type sample struct {
 	scores []float64
 	labels []float64   // 1 for true, 0 for false
@@ -74,14 +74,14 @@ type sample struct {
 	units  []int32
 }
 
-// An estimate is a figure, and how much each row pulls it: see the package.
+// An estimate is a figure, and the pull of each row: see the package comment.
 type estimate struct {
 	value  float64   // NaN where the rows don't determine one
 	pull   []float64 // of each row
-	enough bool      // rows for an interval
+	enough bool      // there are enough rows for an interval
 }
 
-// The fewest rows that make an interval: of a mean, and of either class.
+// The fewest rows for an interval: of a mean, and of either class.
 const (
 	minRows  = 100
 	minClass = 20
@@ -105,11 +105,12 @@ func (m Metric) estimate(s sample) estimate {
 	return meanOf(x)
 }
 
-// surest bounds the probabilities of a log loss: one wrong row of 0 or 1 would make
-// it infinite.
+// surest bounds the probabilities of a log loss: one wrong row with a score of 0 or 1
+// would make it infinite.
 const surest = 1e-15
 
-// of returns what the metric is the mean of; NaN of a row that is none of its.
+// of returns the term of a row in the mean that the metric is; NaN for a row that
+// doesn't count.
 func (m Metric) of(s sample, i int) float64 {
 	score, label := s.scores[i], s.labels[i]
 	decided := 0.0
@@ -141,8 +142,8 @@ func onlyIf(of bool, x float64) float64 {
 	return math.NaN()
 }
 
-// meanOf is the mean of what is not NaN. Its pulls are such that their squares add
-// up to s²/n.
+// meanOf is the mean of the terms that are not NaN. The squares of its pulls add up to
+// s²/n.
 func meanOf(x []float64) estimate {
 	n, sum := 0.0, 0.0
 	for _, v := range x {

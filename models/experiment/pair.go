@@ -4,11 +4,11 @@ package experiment
 type Pair struct {
 	Metric     string
 	A, B       float64  // NaN where the rows don't determine it
-	Difference Interval // B less A, as of one look; of as many rows as it takes
+	Difference Interval // B minus A, for a single look
 }
 
-// ComparePairs compares what two models scored the same rows by what became of these:
-// 1 for true, 0 for false. Each row is a unit of its own.
+// ComparePairs compares the scores of two models for the same rows by their labels: 1
+// for true, 0 for false. Each row is its own unit.
 func ComparePairs(a, b, labels []float64, threshold, alpha float64) []Pair {
 	units := make([]int32, len(labels))
 	for i := range units {

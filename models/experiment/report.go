@@ -8,13 +8,14 @@ import (
 	"strconv"
 )
 
-// A Question is what a report answers.
+// A Question describes a report to make.
 type Question struct {
 	Metric  Metric
-	Alpha   float64 // how often an experiment without a difference may show one
+	Alpha   float64 // the share of experiments without a difference that may show one
 	Control int64   // the version that others are compared with
-	// Weights are the versions that share the traffic, the control too; nil where one
-	// version answers all. Assigned returns the version that a unit is sent to.
+	// Weights are the versions that share the traffic, including the control; nil where
+	// one version answers all requests. Assigned returns the version that a unit is sent
+	// to.
 	Weights  []Weight
 	Assigned func(unit string) int64
 }
@@ -30,44 +31,44 @@ type Role string
 
 // The roles of versions.
 const (
-	Control Role = "control" // what others are compared with
+	Control Role = "control" // the others are compared with it
 	Split   Role = "split"   // it has its share of the units
-	Shadow  Role = "shadow"  // it tried what the control answered
-	Pinned  Role = "pinned"  // callers asked for it, or the traffic was another then
+	Shadow  Role = "shadow"  // it scored requests that the control answered
+	Pinned  Role = "pinned"  // callers named the version, or the traffic was split otherwise then
 )
 
-// A Report says how versions did.
+// A Report shows the results of versions.
 type Report struct {
 	Versions []*Version
-	Ratio    *SampleRatio // nil where traffic isn't split, or of too few units
+	Ratio    *SampleRatio // nil where traffic isn't split, or with too few units
 	Outcomes int          // labels that were read
-	Unknown  int          // of these, that are of no logged row
+	Unknown  int          // the labels that match no logged row
 }
 
-// A Version is how one version did in one role.
+// A Version shows the results of one version in one role.
 type Version struct {
 	Version   int64
 	Role      Role
 	Share     float64 // of the units, in a split
 	Rows      int     // that it scored
-	Units     int     // that these are of
-	Undefined int     // rows that it scored NaN, which are in no figure
+	Units     int     // the units of these rows
+	Undefined int     // rows that it scored NaN; no figure includes them
 	Labelled  int     // rows that have a label
-	Positives int     // of these, that are true
+	Positives int     // the labelled rows that are true
 	Figure    Interval
-	// Difference is that of the metric to the control's; nil of the control, of too few
-	// rows, and where nobody assigned at random.
+	// Difference is the metric minus the control's. It is nil for the control itself, with
+	// too few rows, and where units were not assigned at random.
 	Difference *Difference
 	Verdict    string
 
 	rows []int32 // those with a label and a score
 }
 
-// A Difference is the metric of a version less that of the control.
+// A Difference is the metric of a version minus that of the control.
 type Difference struct {
 	Interval         // always valid
 	P        float64 // always valid
-	Rows     int     // of the version that are in it
+	Rows     int     // rows of the version that count
 	Paired   bool    // both scored the same rows
 }
 
@@ -93,8 +94,8 @@ func (d *Data) Report(q Question) *Report {
 	return r
 }
 
-// versions shares the rows out among versions and their roles: the control first,
-// then as the weights are, shadows, and what is pinned.
+// versions groups the rows by version and role: the control first, then the versions
+// in the order of the weights, then shadows, then pinned versions.
 func (d *Data) versions(q Question) []*Version {
 	type name struct {
 		version int64
@@ -125,7 +126,7 @@ func (d *Data) versions(q Question) []*Version {
 	}
 	first := len(q.Weights)
 	slices.SortStableFunc(all[max(1, first):], func(a, b *Version) int {
-		return cmp.Or(-cmp.Compare(a.Role, b.Role), cmp.Compare(a.Version, b.Version)) // shadows before what is pinned
+		return cmp.Or(-cmp.Compare(a.Role, b.Role), cmp.Compare(a.Version, b.Version)) // shadows before pinned versions
 	})
 	return all
 }
@@ -179,7 +180,7 @@ func (d *Data) sample(rows []int32) sample {
 	return s
 }
 
-// difference compares a version with the control; nil of too few rows.
+// difference compares a version with the control. It returns nil with too few rows.
 func (d *Data) difference(q Question, control, v *Version) *Difference {
 	ours, theirs := v.rows, control.rows
 	if v.Role == Shadow {
@@ -194,7 +195,7 @@ func (d *Data) difference(q Question, control, v *Version) *Difference {
 	return out
 }
 
-// pairs returns those of two versions' rows that both scored.
+// pairs returns the rows that both of two versions scored.
 func (d *Data) pairs(ours, theirs []int32) (ourPairs, theirPairs []int32) {
 	at := make(map[key]int32, len(theirs))
 	for _, i := range theirs {
@@ -208,7 +209,7 @@ func (d *Data) pairs(ours, theirs []int32) (ourPairs, theirPairs []int32) {
 	return ourPairs, theirPairs
 }
 
-// ratioOf compares how many units versions have with the shares that they should.
+// ratioOf compares the units of versions with the shares that they should have.
 func ratioOf(versions []*Version) *SampleRatio {
 	var units []int
 	var shares []float64
@@ -220,28 +221,28 @@ func ratioOf(versions []*Version) *SampleRatio {
 	return sampleRatio(units, shares)
 }
 
-// verdict says in a sentence what is known of a version.
+// verdict says in a sentence what is known about a version.
 func verdict(q Question, r *Report, control, v *Version) string {
 	name := fmt.Sprintf("version %d", v.Version)
 	switch diff := v.Difference; {
 	case v == control:
 		return ""
 	case v.Role == Pinned:
-		return name + " was asked for by its number, or the traffic was another: who got it was not drawn, so that it can't be compared"
+		return name + " can't be compared: its rows were not assigned at random, because requests named the version or because the traffic was split otherwise"
 	case control == nil || control.Rows == 0:
-		return "the control scored no rows to compare " + name + " with"
+		return "the control scored no rows, so " + name + " can't be compared"
 	case r.Ratio != nil && r.Ratio.Mismatch() && v.Role == Split:
-		return "the versions don't have their shares of the units; find out why before anything is believed"
+		return "find out why the versions did not get their shares of the units; until then the comparison is not reliable"
 	case diff == nil:
 		return name + " can't be compared yet: too few of its rows or of the control's have labels"
 	case diff.Low == diff.High:
-		return fmt.Sprintf("%s does exactly as version %d by %s", name, control.Version, q.Metric.Name)
+		return fmt.Sprintf("%s and version %d have exactly the same %s", name, control.Version, q.Metric.Name)
 	case diff.Low > 0 || diff.High < 0:
 		low, high := math.Abs(diff.Low), math.Abs(diff.High)
-		return fmt.Sprintf("%s is %s version %d: %s is %s by %s (%s to %s); chance alone shows as much in at most %s %% of experiments, however often one looks",
+		return fmt.Sprintf("%s is %s version %d: %s is %s by %s (%s to %s); chance alone would show such a difference in at most %s %% of experiments, however often you look",
 			name, q.comparative(diff.Value), control.Version, q.Metric.Name, higher(diff.Value), number(math.Abs(diff.Value)), number(min(low, high)), number(max(low, high)), number(100*q.Alpha))
 	default:
-		return fmt.Sprintf("no difference between %s and version %d is shown: %s differs by %s (%s to %s), which chance explains; more labels narrow it",
+		return fmt.Sprintf("there is no significant difference between %s and version %d: %s differs by %s (%s to %s), which chance can explain; more labels narrow the interval",
 			name, control.Version, q.Metric.Name, number(diff.Value), number(diff.Low), number(diff.High))
 	}
 }

@@ -107,13 +107,13 @@ func TestVerdicts(t *testing.T) {
 			}
 		}
 	}
-	f(experiment.AUC, "no difference between version 2 and version 1 is shown", 3000, 0.5, nil)
+	f(experiment.AUC, "no significant difference between version 2 and version 1", 3000, 0.5, nil)
 	f(experiment.LogLoss, "version 2 is better than version 1: log_loss is lower by", 4000, 1.2, nil)
 	f(experiment.Brier, "version 2 is worse than version 1: brier is higher by", 6000, -0.5, nil)
-	f("mean:loss", "no difference between version 2 and version 1 is shown: mean:loss differs by", 3000, 0.5, nil)
+	f("mean:loss", "no significant difference between version 2 and version 1: mean:loss differs by", 3000, 0.5, nil)
 	f(experiment.AUC, "version 2 can't be compared yet: too few", 100, 1, nil)
-	f(experiment.AUC, "don't have their shares of the units", 4000, 1, func(q *experiment.Question) { q.Weights[0].Share, q.Weights[1].Share = 40, 60 })
-	f(experiment.AUC, "who got it was not drawn", 1000, 1, func(q *experiment.Question) { q.Weights, q.Assigned = nil, nil })
+	f(experiment.AUC, "did not get their shares of the units", 4000, 1, func(q *experiment.Question) { q.Weights[0].Share, q.Weights[1].Share = 40, 60 })
+	f(experiment.AUC, "not assigned at random", 1000, 1, func(q *experiment.Question) { q.Weights, q.Assigned = nil, nil })
 	f(experiment.AUC, "the control scored no rows", 1000, 1, func(q *experiment.Question) {
 		q.Control, q.Weights = 9, []experiment.Weight{{Version: 9, Share: 50}, {Version: 2, Share: 50}}
 	})

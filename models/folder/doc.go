@@ -3,9 +3,9 @@
 //	fraud/1/model.onnx
 //	fraud/2/model.onnx
 //
-// It takes regular files below the folder only; symbolic links may not lead out
-// of it. Names that are no model's, folders that are no version's number and
-// other files, as config.pbtxt, are passed over. A file is taken when two looks
-// in a row found it the same, so that one that is being written is not taken
-// half; who writes elsewhere and renames is safe from a writer that pauses too.
+// It takes only regular files below the folder; symbolic links may not lead out of it.
+// It skips names that are not model names, folders that are not version numbers, and
+// other files such as config.pbtxt. It takes a file when two looks in a row found it
+// unchanged, so that it does not take half a file. A writer that may pause should
+// write elsewhere and rename the file into place.
 package folder

@@ -38,13 +38,13 @@ type File struct {
 
 func (f File) path() string { return path.Join(f.Model, strconv.FormatInt(f.Version, 10), fileName) }
 
-// A Folder is looked at by one goroutine at a time.
+// A Folder is not safe for concurrent use.
 type Folder struct {
 	root *os.Root
-	seen map[string]File // at the last look
+	seen map[string]File // the files found by the last look
 }
 
-// Open opens a folder, which must be there.
+// Open opens a folder that exists.
 func Open(dir string) (*Folder, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -53,11 +53,11 @@ func Open(dir string) (*Folder, error) {
 	return &Folder{root: root, seen: map[string]File{}}, nil
 }
 
-// Close lets the folder go.
+// Close closes the folder.
 func (f *Folder) Close() error { return f.root.Close() }
 
-// Settled returns the files that are as the last look found them, in the order of
-// models' names.
+// Settled returns the files that are unchanged since the last look, in the order of
+// model names.
 func (f *Folder) Settled() ([]File, error) {
 	files, err := f.list()
 	if err != nil {
@@ -94,7 +94,7 @@ func (f *Folder) list() ([]File, error) {
 			file := File{Model: model, Version: version}
 			info, err := f.root.Stat(file.path())
 			if err != nil || !info.Mode().IsRegular() {
-				continue // not there yet, or not ours to read
+				continue // missing, or not readable
 			}
 			file.Size, file.ModTime = info.Size(), info.ModTime()
 			files = append(files, file)
@@ -103,7 +103,7 @@ func (f *Folder) list() ([]File, error) {
 	return files, nil
 }
 
-// folders returns the names of the folders in one, in order, of a form.
+// folders returns the names of the subfolders that match a pattern, in order.
 func (f *Folder) folders(in string, form *regexp.Regexp, most int) ([]string, error) {
 	entries, err := fs.ReadDir(f.root.FS(), in)
 	if err != nil {
@@ -118,17 +118,17 @@ func (f *Folder) folders(in string, form *regexp.Regexp, most int) ([]string, er
 			continue
 		}
 		if len(names) == most {
-			return nil, fmt.Errorf("%s has over %d folders, the most that are read", path.Join(f.root.Name(), in), most)
+			return nil, fmt.Errorf("%s has over %d folders, which is the limit", path.Join(f.root.Name(), in), most)
 		}
 		names = append(names, entry.Name())
 	}
 	return names, nil
 }
 
-// Read returns the bytes of a file, which must still be as it was listed.
+// Read returns the bytes of a file. It fails if the file changed since it was listed.
 func (f *Folder) Read(file File) ([]byte, error) {
 	if file.Size <= 0 || file.Size > MaxModelBytes {
-		return nil, schema.Errorf(schema.Invalid, "MODEL_TOO_LARGE", "%s has %d bytes; 1 to %d fit", file.path(), file.Size, MaxModelBytes)
+		return nil, schema.Errorf(schema.Invalid, "MODEL_TOO_LARGE", "%s has %d bytes; a model file must have 1 to %d", file.path(), file.Size, MaxModelBytes)
 	}
 	in, err := f.root.Open(file.path())
 	if err != nil {
@@ -144,7 +144,7 @@ func (f *Folder) Read(file File) ([]byte, error) {
 		return nil, err
 	}
 	if int64(len(raw)) != file.Size || !info.ModTime().Equal(file.ModTime) {
-		return nil, schema.Errorf(schema.Unavailable, "MODEL_CHANGING", "%s is being written; it is taken when it stays as it is", file.path())
+		return nil, schema.Errorf(schema.Unavailable, "MODEL_CHANGING", "wait until %s is completely written; it is still changing", file.path())
 	}
 	return raw, nil
 }

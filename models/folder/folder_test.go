@@ -107,7 +107,7 @@ func TestAFileThatChangesIsNotRead(t *testing.T) {
 		t.Fatal(files, err)
 	}
 	write(t, dir, "fraud/1/model.onnx", "and after")
-	if _, err := f.Read(files[0]); err == nil || !strings.Contains(err.Error(), "being written") {
+	if _, err := f.Read(files[0]); err == nil || !strings.Contains(err.Error(), "completely written") {
 		t.Errorf("reading a file that changed: %v", err)
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"larder/schema"
 )
 
-// The limits on answers of MLflow, in bytes and in time.
+// The limits on responses of MLflow, in bytes and in time.
 const (
 	maxAnswerBytes = 4 << 20
 	maxMLmodel     = 1 << 20
@@ -23,8 +23,8 @@ const (
 	fileTimeout    = 5 * time.Minute
 )
 
-// Credentials are how a client says who it is. MLflow takes a token or a user's
-// name and password; a token goes first.
+// Credentials identify a client to MLflow: a token, or a user's name and password. A
+// token takes precedence.
 type Credentials struct {
 	Username, Password string
 	Token              string
@@ -42,23 +42,24 @@ type Client struct {
 func New(uri string, credentials Credentials) (*Client, error) {
 	base, err := url.Parse(uri)
 	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
-		return nil, schema.Errorf(schema.Invalid, "BAD_TRACKING_URI", "the address of MLflow is as in https://HOST:PORT; got %q", uri)
+		return nil, schema.Errorf(schema.Invalid, "BAD_TRACKING_URI", "write the address of MLflow as https://HOST:PORT; got %q", uri)
 	}
 	if base.User != nil {
-		return nil, schema.Errorf(schema.Invalid, "BAD_TRACKING_URI", "credentials for MLflow come from the variables MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN; take them out of its address")
+		return nil, schema.Errorf(schema.Invalid, "BAD_TRACKING_URI", "take the credentials out of the address of MLflow; set the variables MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN")
 	}
 	return &Client{base: base, credentials: credentials, http: &http.Client{CheckRedirect: sameHost}}, nil
 }
 
-// sameHost refuses to be sent elsewhere with what was meant for one server.
+// sameHost refuses redirects to another host, so that credentials reach only one
+// server.
 func sameHost(req *http.Request, via []*http.Request) error {
 	if len(via) > 5 || req.URL.Host != via[0].URL.Host || req.URL.Scheme != via[0].URL.Scheme {
-		return fmt.Errorf("it redirects to %s, which is not followed", req.URL.Host)
+		return fmt.Errorf("it redirects to %s, and Larder does not follow redirects", req.URL.Host)
 	}
 	return nil
 }
 
-// call asks the REST API and reads its answer into out.
+// call sends a request to the REST API and reads the response into out.
 func (c *Client) call(ctx context.Context, what string, query url.Values, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
@@ -69,7 +70,7 @@ func (c *Client) call(ctx context.Context, what string, query url.Values, out an
 		return err
 	}
 	if err := json.Unmarshal(raw, out); err != nil {
-		return schema.Errorf(schema.Unavailable, "MLFLOW_ANSWER", "MLflow's answer to %s is not what its API says: %v; is there another server at that address?", what, err)
+		return schema.Errorf(schema.Unavailable, "MLFLOW_ANSWER", "check that MLflow is the server at that address: its response to %s does not match the MLflow API: %v", what, err)
 	}
 	return nil
 }
@@ -98,7 +99,7 @@ func (c *Client) get(ctx context.Context, at *url.URL, limit int64) ([]byte, err
 	case resp.StatusCode != http.StatusOK:
 		return nil, refusal(resp.StatusCode, raw)
 	case int64(len(raw)) > limit:
-		return nil, schema.Errorf(schema.Invalid, "MLFLOW_TOO_LARGE", "MLflow's %s has over %d bytes, the most that is read", shortPath(at), limit)
+		return nil, schema.Errorf(schema.Invalid, "MLFLOW_TOO_LARGE", "MLflow's %s has over %d bytes, which is the limit", shortPath(at), limit)
 	}
 	return raw, nil
 }
@@ -107,13 +108,13 @@ func shortPath(at *url.URL) string { return at.Path[strings.LastIndexByte(at.Pat
 
 func unreachable(err error) error {
 	var at *url.Error
-	if errors.As(err, &at) { // whose text has the whole address
+	if errors.As(err, &at) { // its text has the whole address
 		err = at.Err
 	}
 	return &schema.Error{Kind: schema.Unavailable, Reason: "MLFLOW_UNREACHABLE", Message: fmt.Sprintf("MLflow can't be reached: %v", err), Err: err}
 }
 
-// refusal says what MLflow says, as far as it is short text.
+// refusal returns the error that MLflow reports, if its text is short.
 func refusal(code int, raw []byte) error {
 	var said struct {
 		Code    string `json:"error_code"`
@@ -125,7 +126,7 @@ func refusal(code int, raw []byte) error {
 	kind := schema.Invalid
 	switch {
 	case code == http.StatusUnauthorized || code == http.StatusForbidden:
-		kind, said.Message = schema.FailedPrecondition, said.Message+"; set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, where the server is started"
+		kind, said.Message = schema.FailedPrecondition, said.Message+"; set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, in the environment of the server"
 	case code == http.StatusNotFound:
 		kind = schema.NotFound
 	case code >= http.StatusInternalServerError:

@@ -18,11 +18,11 @@ import (
 type Version struct {
 	Model  string
 	Number int64
-	RunID  string            // of the run that logged it; may be empty
+	RunID  string            // the run that logged it; may be empty
 	Tags   map[string]string // of the version
 }
 
-// Alias returns the version that an alias of a registered model names. One that
+// Alias returns the version that an alias of a registered model names. A version that
 // isn't READY is an error.
 func (c *Client) Alias(ctx context.Context, model, alias string) (*Version, error) {
 	var answer struct {
@@ -40,7 +40,7 @@ func (c *Client) Alias(ctx context.Context, model, alias string) (*Version, erro
 	v := answer.Version
 	number, err := strconv.ParseInt(v.Version, 10, 64)
 	if err != nil || number <= 0 {
-		return nil, schema.Errorf(schema.Unavailable, "MLFLOW_ANSWER", "MLflow names the version %q of model %q, which is no number", v.Version, model)
+		return nil, schema.Errorf(schema.Unavailable, "MLFLOW_ANSWER", "MLflow returned the version %q of model %q, which is not a number", v.Version, model)
 	}
 	if v.Status != "READY" {
 		return nil, schema.Errorf(schema.FailedPrecondition, "MLFLOW_NOT_READY", "version %d of model %q in MLflow is %s, not READY %s", number, model, v.Status, v.Message)
@@ -57,15 +57,15 @@ type pair struct {
 	Value string `json:"value"`
 }
 
-// Metrics returns the last value of each metric of a run; those that are no
-// finite number are left out.
+// Metrics returns the last value of each metric of a run; values that are not finite
+// numbers are left out.
 func (c *Client) Metrics(ctx context.Context, runID string) (map[string]float64, error) {
 	var answer struct {
 		Run struct {
 			Data struct {
 				Metrics []struct {
 					Key   string `json:"key"`
-					Value any    `json:"value"` // a text, as "NaN", when JSON has no such number
+					Value any    `json:"value"` // a text such as "NaN" where JSON has no such number
 				} `json:"metrics"`
 			} `json:"data"`
 		} `json:"run"`
@@ -82,8 +82,8 @@ func (c *Client) Metrics(ctx context.Context, runID string) (map[string]float64,
 	return out, nil
 }
 
-// ONNX returns the ONNX file of a version, and what reads the files beside it, which
-// MLflow puts large weights into.
+// ONNX returns the ONNX file of a version, and a function that reads the files beside
+// it. MLflow puts large weights into these.
 func (c *Client) ONNX(ctx context.Context, v *Version) (file []byte, beside func(name string) ([]byte, error), err error) {
 	folder, err := c.artifacts(ctx, v)
 	if err != nil {
@@ -105,13 +105,13 @@ func (c *Client) ONNX(ctx context.Context, v *Version) (file []byte, beside func
 	file, err = get(name, maxFileBytes)
 	return file, func(other string) ([]byte, error) {
 		if !isLocal(other) {
-			return nil, schema.Errorf(schema.Invalid, "MLFLOW_ARTIFACTS", "the ONNX file of version %d of model %q in MLflow has weights in %.200q, which is no path below its folder", v.Number, v.Model, other)
+			return nil, schema.Errorf(schema.Invalid, "MLFLOW_ARTIFACTS", "the ONNX file of version %d of model %q in MLflow has weights in %.200q, which is not a path below its folder", v.Number, v.Model, other)
 		}
 		return get(path.Join(path.Dir(name), other), maxFileBytes)
 	}, err
 }
 
-// artifacts returns where the proxy of the tracking server has a version's files.
+// artifacts returns the path of a version's files in the proxy of the tracking server.
 func (c *Client) artifacts(ctx context.Context, v *Version) (*url.URL, error) {
 	var answer struct {
 		URI string `json:"artifact_uri"`
@@ -122,17 +122,17 @@ func (c *Client) artifacts(ctx context.Context, v *Version) (*url.URL, error) {
 	}
 	at, err := url.Parse(answer.URI)
 	if err != nil || at.Scheme != "mlflow-artifacts" {
-		return nil, schema.Errorf(schema.FailedPrecondition, "MLFLOW_ARTIFACTS", "version %d of model %q in MLflow has its files at %.200s; only those that the tracking server itself passes on (mlflow-artifacts:, mlflow server --serve-artifacts) are read",
+		return nil, schema.Errorf(schema.FailedPrecondition, "MLFLOW_ARTIFACTS", "version %d of model %q in MLflow has its files at %.200s; Larder reads only files that the tracking server serves itself (mlflow-artifacts:, mlflow server --serve-artifacts)",
 			v.Number, v.Model, answer.URI)
 	}
 	below := strings.TrimPrefix(at.Path, "/")
 	if !isLocal(below) {
-		return nil, schema.Errorf(schema.Invalid, "MLFLOW_ARTIFACTS", "version %d of model %q in MLflow has its files at %.200q, which is no path below its artifacts", v.Number, v.Model, answer.URI)
+		return nil, schema.Errorf(schema.Invalid, "MLFLOW_ARTIFACTS", "version %d of model %q in MLflow has its files at %.200q, which is not a path below its artifacts", v.Number, v.Model, answer.URI)
 	}
 	return c.base.JoinPath("api/2.0/mlflow-artifacts/artifacts", below), nil
 }
 
-// isLocal tells whether a path with slashes stays below the folder that it is of.
+// isLocal reports whether a path with slashes stays below its folder.
 func isLocal(name string) bool {
 	return name != "." && path.Clean(name) == name && filepath.IsLocal(filepath.FromSlash(name)) && !strings.ContainsRune(name, '\\')
 }
@@ -152,7 +152,7 @@ func onnxFile(raw []byte) (string, error) {
 		return "", schema.Errorf(schema.FailedPrecondition, "MLFLOW_NO_ONNX", "the model has no ONNX flavour; log it with mlflow.onnx.log_model")
 	}
 	if !isLocal(flavor.Data) {
-		return "", schema.Errorf(schema.Invalid, "MLFLOW_MLMODEL", "the MLmodel file names the ONNX file %.200q, which is no path below it", flavor.Data)
+		return "", schema.Errorf(schema.Invalid, "MLFLOW_MLMODEL", "the MLmodel file names the ONNX file %.200q, which is not a path below its folder", flavor.Data)
 	}
 	return flavor.Data, nil
 }

@@ -6,13 +6,13 @@ import (
 	"strconv"
 )
 
-// Buckets is how many buckets there are: each is a hundredth of a percent.
+// Buckets is the number of buckets: each is a hundredth of a percent.
 const Buckets = 10_000
 
-// separator parts the salt, which can't hold it, from the value.
+// separator separates the salt from the value. A salt can't contain it.
 const separator = ':'
 
-// enough is the bytes of a salt and a value that need no memory of their own.
+// enough is the size of a salt and a value that need no allocation.
 const enough = 160
 
 // Bucket returns the bucket of a text, from 0 to Buckets-1.

@@ -10,17 +10,17 @@ import (
 	"larder/schema"
 )
 
-// The chance that a guard takes for more than it is. Guards look often, and what
-// one look sees is mostly what the last one saw.
+// The chance that a guard trips without a cause. Guards look often, and each look sees
+// mostly the same requests as the last.
 const (
-	deviations   = 4    // of a normal distribution, one side: 3 in 100,000
-	scoreMistake = 1e-6 // of each of two distributions of scores
+	deviations   = 4    // of a normal distribution, one-sided: 3 in 100,000
+	scoreMistake = 1e-6 // for each of the two distributions of scores
 )
 
-// percentile is the share of the requests that are faster than what is compared.
+// percentile is the percentile of the latencies that are compared.
 const percentile = 0.99
 
-// compare returns the first guard that trips on what was observed, and why.
+// compare returns the first guard that trips on the observations, and why.
 func compare(g *schema.Guards, challenger, control []Observation) (guard, reason string) {
 	failed := func(o Observation) float64 {
 		if o.Failed {
@@ -29,7 +29,7 @@ func compare(g *schema.Guards, challenger, control []Observation) (guard, reason
 		return 0
 	}
 	if a, b, more := moreOf(challenger, control, failed); g.ErrorShare > 0 && more > g.ErrorShare {
-		return "error_share", fmt.Sprintf("%.2f %% of its requests failed and %.2f %% of the control's; error_share is %v", 100*a, 100*b, g.ErrorShare)
+		return "error_share", fmt.Sprintf("%.2f %% of its requests failed, and %.2f %% of the control's; the limit error_share is %v", 100*a, 100*b, g.ErrorShare)
 	}
 	challenger, control = scored(challenger), scored(control)
 	if len(challenger) == 0 || len(control) == 0 {
@@ -37,18 +37,18 @@ func compare(g *schema.Guards, challenger, control []Observation) (guard, reason
 	}
 	missing := func(o Observation) float64 { return o.Missing }
 	if a, b, more := moreOf(challenger, control, missing); g.MissingShare > 0 && more > g.MissingShare {
-		return "missing_share", fmt.Sprintf("%.2f %% of the rows that it read were missing and %.2f %% of the control's; missing_share is %v", 100*a, 100*b, g.MissingShare)
+		return "missing_share", fmt.Sprintf("%.2f %% of the rows that it read were missing, and %.2f %% of the control's; the limit missing_share is %v", 100*a, 100*b, g.MissingShare)
 	}
 	if g.LatencyRatio > 0 {
 		slow, usual := atLeast(challenger), atMost(control)
 		if float64(slow) > float64(g.LatencyRatio)*float64(usual) {
-			return "latency_ratio", fmt.Sprintf("the 99th percentile of its time to score is %v or more and the control's %v or less; latency_ratio is %v", slow, usual, float64(g.LatencyRatio))
+			return "latency_ratio", fmt.Sprintf("the 99th percentile of its time to score is at least %v, and the control's at most %v; the limit latency_ratio is %v", slow, usual, float64(g.LatencyRatio))
 		}
 	}
 	if g.ScoreDistance > 0 {
 		d := distance(scoresOf(challenger), scoresOf(control))
 		if d-allowance(len(challenger))-allowance(len(control)) > g.ScoreDistance {
-			return "score_distance", fmt.Sprintf("the distributions of its scores and the control's are %.3f apart, over %d and %d requests; score_distance is %v", d, len(challenger), len(control), g.ScoreDistance)
+			return "score_distance", fmt.Sprintf("the distributions of its scores and the control's are %.3f apart, over %d and %d requests; the limit score_distance is %v", d, len(challenger), len(control), g.ScoreDistance)
 		}
 	}
 	return "", ""
@@ -58,8 +58,8 @@ func scored(all []Observation) []Observation {
 	return slices.DeleteFunc(all, func(o Observation) bool { return o.Failed })
 }
 
-// moreOf returns the mean of what a share is of both, and how much more the
-// challenger's is at least.
+// moreOf returns the mean of a share for both versions, and a lower bound of how much
+// larger the challenger's is.
 func moreOf(challenger, control []Observation, share func(Observation) float64) (a, b, more float64) {
 	mean := func(all []Observation) float64 {
 		sum := 0.0
@@ -74,9 +74,9 @@ func moreOf(challenger, control []Observation, share func(Observation) float64) 
 	return a, b, low - high
 }
 
-// wilson returns the bounds of a share that was p among n: those of Wilson,
-// "Probable inference, the law of succession, and statistical inference" (1927).
-// They hold for a mean of shares too, whose variance is no larger.
+// wilson returns the bounds of a share that was p among n: those of Wilson, "Probable
+// inference, the law of succession, and statistical inference" (1927). They hold for a
+// mean of shares too, because its variance is not larger.
 func wilson(p float64, n int) (low, high float64) {
 	const z2 = deviations * deviations
 	size := float64(n)
@@ -85,9 +85,9 @@ func wilson(p float64, n int) (low, high float64) {
 	return middle - half, middle + half
 }
 
-// atLeast returns a bound below the 99th percentile of the latencies, and atMost
-// one above it: the order statistics as far from it as chance may take them. Few
-// latencies have no bound above; then it is the largest.
+// atLeast returns a lower bound of the 99th percentile of the latencies, and atMost an
+// upper bound: the order statistics as far from it as chance may take them. Few
+// latencies have no upper bound; atMost then returns the largest.
 func atLeast(all []Observation) time.Duration { return ranked(all, -deviations) }
 func atMost(all []Observation) time.Duration  { return ranked(all, deviations) }
 

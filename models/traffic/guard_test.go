@@ -112,7 +112,7 @@ func TestGuardsTrip(t *testing.T) {
 # HELP larder_traffic_trips_total Guards that this server tripped, by guard.
 # TYPE larder_traffic_trips_total counter
 larder_traffic_trips_total{guard="` + guard + `",model="m"} 1
-# HELP larder_traffic_tripped 1 while the control has all traffic of a ramp that a guard ended.
+# HELP larder_traffic_tripped 1 while the control has all traffic of a ramp that a guard stopped.
 # TYPE larder_traffic_tripped gauge
 larder_traffic_tripped{model="m"} 1
 `

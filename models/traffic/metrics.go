@@ -17,7 +17,7 @@ type metrics struct {
 func newMetrics(registerer prometheus.Registerer) *metrics {
 	m := &metrics{
 		rows: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "larder_traffic_rows_total", Help: "Rows that were sent to a version of a model whose traffic is split.",
+			Name: "larder_traffic_rows_total", Help: "Rows sent to a version of a model with split traffic.",
 		}, []string{"model", "version"}),
 		trips: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "larder_traffic_trips_total", Help: "Guards that this server tripped, by guard.",
@@ -26,7 +26,7 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 			Name: "larder_traffic_weight_percent", Help: "Share of the split values that a version has now, in percent.",
 		}, []string{"model", "version"}),
 		tripped: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "larder_traffic_tripped", Help: "1 while the control has all traffic of a ramp that a guard ended.",
+			Name: "larder_traffic_tripped", Help: "1 while the control has all traffic of a ramp that a guard stopped.",
 		}, []string{"model"}),
 	}
 	if registerer != nil {
@@ -39,13 +39,13 @@ func (m *metrics) rowsOf(model string, version int64) prometheus.Counter {
 	return m.rows.WithLabelValues(model, strconv.FormatInt(version, 10))
 }
 
-// forget drops what is shown of splits that may be gone.
+// forget drops the metrics of splits that may be gone.
 func (m *metrics) forget() {
 	m.weight.Reset()
 	m.tripped.Reset()
 }
 
-// show shows how a split stands.
+// show sets the metrics of a split.
 func (m *metrics) show(s *Split, now time.Time) {
 	for i, buckets := range s.Weights(now) {
 		m.weight.WithLabelValues(s.model.Name, strconv.FormatInt(s.Arms[i].Version, 10)).Set(float64(buckets) / (Buckets / 100))

@@ -6,14 +6,14 @@ import (
 	"larder/schema"
 )
 
-// A Rollout is how a ramp stands: when it began, and whether a guard ended it.
+// A Rollout is the state of a ramp: when it began, and whether a guard stopped it.
 type Rollout struct {
 	ID    string    `json:"id"` // schema.Model.RolloutID
 	Began time.Time `json:"began"`
 	Trip  *Trip     `json:"trip,omitempty"` // nil while no guard has tripped
 }
 
-// A Trip is what a guard did. It stays until a person resumes the ramp.
+// A Trip records that a guard stopped a ramp. It stays until someone resumes the ramp.
 type Trip struct {
 	At     time.Time `json:"at"`
 	Server string    `json:"server"`

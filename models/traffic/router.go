@@ -15,12 +15,11 @@ import (
 
 // Options configure a Router.
 type Options struct {
-	// Rollouts returns how the ramps of models stand, by the models' names. It must
-	// be cheap: every request of a model with a ramp calls it. Nil: ramps stay where
-	// they begin.
+	// Rollouts returns the state of the ramps, by the name of the model. It must be cheap:
+	// every request of a model with a ramp calls it. Nil: ramps stay at their start.
 	Rollouts func() map[string]Rollout
-	// Trip ends a rollout for a reason. It must take effect in what Rollouts returns
-	// before it returns, and not wait for others. Nil: nothing is watched.
+	// Trip stops a rollout for a reason. Before it returns, Rollouts must return the
+	// stopped state. It must not wait for other servers. Nil: ramps are not watched.
 	Trip func(model, rollout, reason string)
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
@@ -28,7 +27,7 @@ type Options struct {
 	Registerer prometheus.Registerer
 }
 
-// lookEvery is how often guards look. Traffic has to be back within a second.
+// lookEvery is how often guards look. A trip must send traffic back within a second.
 const lookEvery = 100 * time.Millisecond
 
 // A Router makes the splits of catalogs and watches those that serve. It is safe
@@ -39,7 +38,7 @@ type Router struct {
 
 	mu      sync.Mutex
 	serving map[string]*Split // by model
-	watches map[string]*watch // of those, by rollout
+	watches map[string]*watch // of the ramps in splits, by rollout
 }
 
 // NewRouter returns a router.
@@ -49,7 +48,7 @@ func NewRouter(opts Options) *Router {
 }
 
 // Splits returns the splits of a catalog, by model, for [Router.Serve] when it begins to
-// serve. They know what was observed of a ramp that goes on.
+// serve. They keep the observations of a ramp that continues.
 func (r *Router) Splits(c *schema.Catalog) map[string]*Split {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -62,8 +61,8 @@ func (r *Router) Splits(c *schema.Catalog) map[string]*Split {
 	return splits
 }
 
-// Serve watches the splits of the catalog that serves from now on, instead of those
-// of the one before.
+// Serve watches the splits of the catalog that serves from now on, instead of those of
+// the previous catalog.
 func (r *Router) Serve(splits map[string]*Split) {
 	watches := map[string]*watch{}
 	for _, s := range splits {
@@ -115,7 +114,7 @@ func (r *Router) look(now time.Time) {
 	}
 }
 
-// guard trips a ramp that its guards speak against.
+// guard trips a ramp if one of its guards demands it.
 func (r *Router) guard(s *Split, now time.Time) {
 	rollout, known := s.rollout()
 	if !known || rollout.Trip != nil {
@@ -128,6 +127,6 @@ func (r *Router) guard(s *Split, now time.Time) {
 	reason := fmt.Sprintf("version %d: %s", s.model.Ramp.Version, why)
 	r.opts.Trip(s.model.Name, s.id, reason)
 	r.metrics.trips.WithLabelValues(s.model.Name, guard).Inc()
-	r.opts.Logger.Error("a guard tripped; the control has all traffic of the ramp until a person resumes it",
+	r.opts.Logger.Error("a guard tripped; the control has all traffic of the ramp until someone resumes the ramp",
 		"model", s.model.Name, "version", s.model.Ramp.Version, "guard", guard, "reason", why)
 }

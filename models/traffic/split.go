@@ -18,15 +18,15 @@ type Split struct {
 	model    *schema.Model
 	rollouts func() map[string]Rollout
 	id       string // of the ramp
-	ramped   int    // the arm of the ramp; 0, the control's, without one
+	ramped   int    // the arm of the ramp; 0, the control, without a ramp
 	watch    *watch // nil without guards
 }
 
 // An Arm is one version of a split.
 type Arm struct {
 	Version int64
-	Rows    prometheus.Counter // that were sent to it
-	weight  int                // in buckets, but for a ramp's and the control's
+	Rows    prometheus.Counter // rows that were sent to it
+	weight  int                // in buckets; not set for the ramp's arm and the control
 }
 
 func newSplit(m *schema.Model, rollouts func() map[string]Rollout) *Split {
@@ -40,8 +40,8 @@ func newSplit(m *schema.Model, rollouts func() map[string]Rollout) *Split {
 	return s
 }
 
-// Standing returns the percent of the split values that each version of a model's
-// traffic has at a time, and how its ramp stands; nil without one that is known.
+// Standing returns the percent of the split values that each version of a model has at
+// a time, and the state of its ramp; nil without a known ramp.
 func Standing(m *schema.Model, rollouts map[string]Rollout, now time.Time) (percents []float64, ramp *Rollout) {
 	s := newSplit(m, func() map[string]Rollout { return rollouts })
 	for _, buckets := range s.Weights(now) {
@@ -92,7 +92,7 @@ func (s *Split) standing(now time.Time) (weight int, tripped bool) {
 	return rampWeight(s.model.Ramp, r.Began, now), r.Trip != nil
 }
 
-// rollout returns how the ramp stands. One that isn't known yet is where it begins.
+// rollout returns the state of the ramp. A ramp that isn't known yet is at its start.
 func (s *Split) rollout() (Rollout, bool) {
 	if s.rollouts == nil {
 		return Rollout{}, false
@@ -118,12 +118,12 @@ func (s *Split) Weights(now time.Time) []int {
 	return weights
 }
 
-// Watched tells whether guards want to know of the requests that an arm scored.
+// Watched reports whether guards need the requests that an arm scored.
 func (s *Split) Watched(arm int) bool {
 	return s.watch != nil && (arm == 0 || arm == s.ramped)
 }
 
-// Observe tells the guards of one request that a watched arm scored.
+// Observe reports one request that a watched arm scored to the guards.
 func (s *Split) Observe(arm int, o Observation) {
 	if arm == 0 {
 		s.watch.control.add(o)

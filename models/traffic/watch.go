@@ -11,9 +11,9 @@ import (
 type Observation struct {
 	At      time.Time
 	Latency time.Duration // of scoring
-	Score   float64       // of one of its rows
+	Score   float64       // the score of one of its rows
 	Missing float64       // share of the rows read that were not present, 0 to 1
-	Failed  bool          // then there is no latency, score or share
+	Failed  bool          // if true, there is no latency, score or share
 }
 
 // A window holds the newest observations of one version.
@@ -50,16 +50,16 @@ func (w *window) clear() {
 	w.mu.Unlock()
 }
 
-// A watch is what is known of a ramp's two versions.
+// A watch holds the observations of a ramp's two versions.
 type watch struct {
 	control, challenger window
 
-	began                 time.Time // of the rollout that was observed
+	began                 time.Time // the start of the observed rollout
 	controls, challengers []Observation
 }
 
-// judge returns why the version should have no more traffic; empty when nothing
-// speaks against it. What was observed before a ramp was resumed doesn't count.
+// judge returns why the version should get no more traffic; empty when it should.
+// Requests from before the ramp was resumed don't count.
 func (w *watch) judge(g *schema.Guards, began, now time.Time) (guard, reason string) {
 	if !began.Equal(w.began) {
 		w.control.clear()

@@ -1,18 +1,19 @@
-// Package forest adds up the leaves of decision trees, as the tree ensembles of
-// ONNX do, several times faster than ONNX Runtime and to the same bits.
+// Package forest adds up the leaves of decision trees, as the tree ensembles of ONNX
+// do. It is several times faster than ONNX Runtime, and its results have the same
+// bits.
 //
 // # Layout
 //
-// A comparison of two floats that nobody can guess costs a processor more than the
-// rest of a step down a tree. So rows become integers that sort as their floats do,
-// once, and a step is a subtraction whose sign says where to go:
+// A float comparison that a processor can't predict costs more than the rest of a step
+// down a tree. So the floats of a row are converted once to integers that sort the
+// same way. A step is then a subtraction, and its sign says where to go:
 //
 //	node, 64 bits:  key 32 | distance to the left child 16 | feature 16
 //	next = node + distance + (key < feature's key ? 1 : 0)
 //
-// The right child lies behind the left one. A leaf is its own left child, with a
-// key that nothing exceeds, so all trees of a group can be walked for the depth of
-// the deepest, four at a time: while one waits for memory, the others go on.
+// The right child lies behind the left one. A leaf is its own left child, with a key
+// that nothing exceeds. So all trees of a group can be walked to the depth of the
+// deepest, four at a time: while one waits for memory, the others go on.
 //
 //	float x          key of x
 //	NaN              0, or 2^32-1: a node that sends NaN to the left reads the first
@@ -21,12 +22,12 @@
 //
 // # What it promises
 //
-// The sum of a row adds the trees in their order, in float32, whatever rows are
+// The sum of a row adds the trees in their order, in float32, no matter what rows are
 // beside it. So does ONNX Runtime with one thread.
 //
 // # What it refuses
 //
-// Trees that it can't be sure to read as ONNX Runtime does: other comparisons than
+// It refuses trees that it might not read as ONNX Runtime does: comparisons other than
 // <, <=, > and >=, several weights for one leaf, nodes that are reached twice or
-// never, sizes that the layout has no room for. ONNX Runtime still scores these.
+// never, and sizes that the layout has no room for. ONNX Runtime still scores these.
 package forest

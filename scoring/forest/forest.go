@@ -9,22 +9,22 @@ import (
 
 const (
 	maxNodes   = 1 << 26
-	maxFeature = 1<<15 - 1 // two keys each, and 16 bits
+	maxFeature = 1<<15 - 1 // a feature has two keys, and its index 16 bits
 	farthest   = 1<<16 - 1 // from a node to its left child
-	maxDepth   = 64        // of a tree; every row would walk all of a deeper one
+	maxDepth   = 64        // of a tree; every row would walk the full depth of a deeper one
 	leafKey    = math.MaxUint32
 	nanHigh    = math.MaxUint32
 	nanLow     = 0
 
 	group     = 4        // trees that are walked at once
-	blockRows = 64       // whose keys are made at once
+	blockRows = 64       // rows whose keys are made at once
 	blockSize = 16 << 10 // bytes of nodes that all rows of a block go through before the next
 )
 
 // A Forest adds up trees. It is immutable, and safe for concurrent use.
 type Forest struct {
-	width  int // columns that the trees look at: 1 + the last of them
-	stride int // keys of a row: width, or twice that where NaN goes left somewhere
+	width  int // columns that the trees read: 1 + the last of them
+	stride int // keys of a row: width, or twice that if NaN goes left in any node
 	nodes  []uint64
 	leaves []float32 // the weight of each node; 0 unless it is a leaf
 	groups []walk
@@ -32,16 +32,16 @@ type Forest struct {
 	keys   sync.Pool
 }
 
-// A walk is trees that are walked at once. The last ones of a forest may be one
-// tree that is walked for nothing, behind the first trees.
+// A walk is a group of trees that are walked at once. The last group of a forest may
+// be filled up with a tree that is walked without effect.
 type walk struct {
 	roots [group]uint32
 	trees int
 	depth int
 }
 
-// New reads the trees of a table, whose weights for one target are added up. It
-// refuses what the package comment says.
+// New reads the trees of a table and adds up the weights for one target. The package
+// comment says what it refuses.
 func New(t *Table, target int64) (*Forest, error) {
 	if err := t.check(); err != nil {
 		return nil, err
@@ -65,14 +65,14 @@ func New(t *Table, target int64) (*Forest, error) {
 		}
 	}
 	if len(f.nodes) != len(b.branches) {
-		return nil, errors.New("nodes that no tree reaches")
+		return nil, errors.New("some nodes belong to no tree")
 	}
 	b.cut()
 	f.keys.New = func() any { return new([]uint32) }
 	return f, nil
 }
 
-// Width returns how many columns a row must have at least.
+// Width returns the least number of columns of a row.
 func (f *Forest) Width() int { return f.width }
 
 // A builder lays out the nodes of a forest.
@@ -99,11 +99,11 @@ func (b *builder) read(t *Table) error {
 			return err
 		}
 		if _, twice := b.at[n.place]; twice {
-			return errors.New("two nodes of one tree have one id")
+			return errors.New("two nodes of one tree have the same id")
 		}
 		if i == 0 || n.tree != t.NodesTreeIDs[i-1] {
 			if seen[n.tree] {
-				return errors.New("a tree in two parts")
+				return errors.New("a tree has two parts")
 			}
 			seen[n.tree] = true
 			b.roots = append(b.roots, i)
@@ -136,7 +136,7 @@ func (b *builder) add(root int) error {
 	for i := 0; i < len(queue); i++ {
 		if i == levelEnd {
 			if depth, levelEnd = depth+1, len(queue); depth > maxDepth {
-				return fmt.Errorf("a tree that is more than %d deep", maxDepth)
+				return fmt.Errorf("a tree is more than %d nodes deep", maxDepth)
 			}
 		}
 		n := &b.branches[queue[i]]
@@ -149,7 +149,7 @@ func (b *builder) add(root int) error {
 		b.leaves = append(b.leaves, 0)
 		distance := len(b.nodes) - own
 		if distance > farthest {
-			return fmt.Errorf("a tree of more than %d leaves", farthest)
+			return fmt.Errorf("a tree has more than %d leaves", farthest)
 		}
 		feature := uint64(n.feature)
 		if n.nanLeft {
@@ -159,7 +159,7 @@ func (b *builder) add(root int) error {
 		for _, id := range []int64{n.left, n.right} {
 			child, found := b.at[place{n.tree, id}]
 			if !found || b.branches[child].placed {
-				return errors.New("a node has a child that isn't there, or is another's")
+				return errors.New("a node has a child that is missing or belongs to another node")
 			}
 			b.branches[child].placed = true
 			queue = append(queue, child)

@@ -154,20 +154,20 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
-	f("have other lengths", func(t *forest.Table) { t.NodesValues = t.NodesValues[1:] })
-	f("have other lengths", func(t *forest.Table) { t.Weights = t.Weights[1:] })
+	f("do not all have the length", func(t *forest.Table) { t.NodesValues = t.NodesValues[1:] })
+	f("do not all have the length", func(t *forest.Table) { t.Weights = t.Weights[1:] })
 	f("0 nodes", func(t *forest.Table) { *t = forest.Table{} })
-	f("looks at column 32768", func(t *forest.Table) { t.NodesFeatureIDs[0] = 1 << 15 })
-	f("looks at column -1", func(t *forest.Table) { t.NodesFeatureIDs[0] = -1 })
+	f("reads column 32768", func(t *forest.Table) { t.NodesFeatureIDs[0] = 1 << 15 })
+	f("reads column -1", func(t *forest.Table) { t.NodesFeatureIDs[0] = -1 })
 	f("compares with NaN", func(t *forest.Table) { t.NodesValues[0] = float32(math.NaN()) })
 	f(`compares by "BRANCH_EQ"`, func(t *forest.Table) { t.NodesModes[0] = "BRANCH_EQ" })
 	f("two nodes of one tree", func(t *forest.Table) { t.NodesNodeIDs[1] = 0 })
-	f("isn't there", func(t *forest.Table) { t.NodesTrueNodeIDs[0] = 99 })
-	f("another's", func(t *forest.Table) { t.NodesTrueNodeIDs[0] = 2 })
-	f("another's", func(t *forest.Table) { t.NodesTrueNodeIDs[1] = 0 })
-	f("no tree reaches", func(t *forest.Table) { t.NodesModes[0] = "LEAF" })
+	f("missing", func(t *forest.Table) { t.NodesTrueNodeIDs[0] = 99 })
+	f("belongs to another", func(t *forest.Table) { t.NodesTrueNodeIDs[0] = 2 })
+	f("belongs to another", func(t *forest.Table) { t.NodesTrueNodeIDs[1] = 0 })
+	f("belong to no tree", func(t *forest.Table) { t.NodesModes[0] = "LEAF" })
 	f("two weights", func(t *forest.Table) { t.WeightNodeIDs[1] = t.WeightNodeIDs[0] })
-	f("in two parts", func(t *forest.Table) {
+	f("has two parts", func(t *forest.Table) {
 		last := len(t.NodesTreeIDs) - 1
 		t.NodesTreeIDs[last], t.NodesNodeIDs[last] = 0, 99
 	})
@@ -185,7 +185,7 @@ func TestLimits(t *testing.T) {
 	if sums[0] != 1 || sums[1] != 51 || sums[2] != 128 {
 		t.Errorf("got %v", sums)
 	}
-	if _, err := forest.New(list(65), 0); err == nil || !strings.Contains(err.Error(), "64 deep") {
+	if _, err := forest.New(list(65), 0); err == nil || !strings.Contains(err.Error(), "64 nodes deep") {
 		t.Errorf("a deep tree: %v", err)
 	}
 	if _, err := forest.New(table(1, 17, 3, 1), 0); err == nil || !strings.Contains(err.Error(), "65535 leaves") {

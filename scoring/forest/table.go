@@ -19,7 +19,8 @@ type Table struct {
 // A place names a node.
 type place struct{ tree, node int64 }
 
-// A branch is a node of a Table, turned so that what is less or equal goes left.
+// A branch is a node of a Table, turned so that a value that is less or equal goes
+// left.
 type branch struct {
 	place
 	leaf        bool
@@ -37,10 +38,10 @@ func (t *Table) check() error {
 		len(t.NodesModes) == n && len(t.NodesValues) == n &&
 		len(t.WeightTreeIDs) == weights && len(t.WeightNodeIDs) == weights && len(t.WeightTargets) == weights
 	if nan := len(t.NodesMissingValueTracksTrue); !same || nan != 0 && nan != n {
-		return fmt.Errorf("the columns of %d nodes and %d weights have other lengths", n, weights)
+		return fmt.Errorf("the columns do not all have the length of their %d nodes or %d weights", n, weights)
 	}
 	if n == 0 || n > maxNodes {
-		return fmt.Errorf("%d nodes; 1 to %d have room", n, maxNodes)
+		return fmt.Errorf("there are %d nodes; the limit is 1 to %d", n, maxNodes)
 	}
 	return nil
 }
@@ -55,7 +56,7 @@ func (t *Table) branch(i int) (branch, error) {
 	}
 	feature, value := t.NodesFeatureIDs[i], t.NodesValues[i]
 	if feature < 0 || feature > maxFeature {
-		return b, fmt.Errorf("a node looks at column %d; columns to %d have room", feature, maxFeature)
+		return b, fmt.Errorf("a node reads column %d; the last column allowed is %d", feature, maxFeature)
 	}
 	if value != value {
 		return b, fmt.Errorf("a node compares with NaN")
@@ -77,7 +78,7 @@ func (t *Table) branch(i int) (branch, error) {
 	return b, nil
 }
 
-// leaves returns the weight of each leaf that has one for a target.
+// leaves returns the weight of each leaf that has a weight for a target.
 func (t *Table) leaves(target int64) (map[place]float32, error) {
 	all := make(map[place]float32, len(t.Weights))
 	for i, w := range t.Weights {

@@ -132,7 +132,7 @@ def test_from_a_training_set_to_scores(client: larder.Client, tmp_path: Path) ->
 
 def test_stamps_that_do_not_fit(client: larder.Client) -> None:
     stamped = larder.onnx.stamp(weights(1, 0, 2), client.service("late_v1"))
-    first = "feature 1 of the model is stats:trips, and of the service stats:rating"
+    first = "feature 1 is stats:trips in the model and stats:rating in the service"
     with pytest.raises(larder.InvalidArgumentError, match=first):
         client.push_model("misplaced", stamped, feature_service="turned")
     with pytest.raises(larder.InvalidArgumentError, match="name the one that it reads") as refused:
