@@ -93,7 +93,7 @@ func TestATripStays(t *testing.T) {
 		t.Errorf("%+v where it was resumed", b.Rollouts()["m"])
 	}
 	a.rollout(t, "resumed ramp", anew)
-	refused(t, b.Resume(ctx(), "m"), schema.FailedPrecondition, `model "m" has no ramp that a guard has tripped`)
+	refused(t, b.Resume(ctx(), "m"), schema.FailedPrecondition, `model "m" has no tripped ramp`)
 }
 
 // TestATripWithoutPostgres: a guard works while Postgres is away; the trip outlives
