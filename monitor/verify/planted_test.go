@@ -92,11 +92,11 @@ func TestBroken(t *testing.T) {
 		got = append(got, fmt.Sprintf("%s %s: %s | %s", d.Kind, d.Key, d.Online, d.Source))
 	}
 	for _, want := range []string{
-		fmt.Sprintf(`extra key %x: join key "id": 4 bytes are no int64: a row under no key of the view | NOT_FOUND`, short),
+		fmt.Sprintf(`extra key %x: join key "id": 4 bytes are not a value of type int64: a row whose key is not a key of the view | NOT_FOUND`, short),
 		`mismatched id=2 shop="shop 2": a row that can't be read: `,
 		`mismatched id=3 shop="shop 0": a row that can't be read: `,
 		`missing id=4 shop="shop 1": NOT_FOUND | PRESENT, of 2026-01-05T06:00:00Z`,
-		fmt.Sprintf(`extra key %x: join key "shop" is not UTF-8: a row under no key of the view | NOT_FOUND`, w.key(5, "\xff")),
+		fmt.Sprintf(`extra key %x: join key "shop" is not UTF-8: a row whose key is not a key of the view | NOT_FOUND`, w.key(5, "\xff")),
 	} {
 		found := false
 		for _, d := range got {
