@@ -34,7 +34,7 @@ func Write(path, section, text string) error {
 	return os.WriteFile(path, []byte(string(before)+begin+text+end+string(after)), 0o644)
 }
 
-// machine says where, when and of what figures are.
+// machine describes the machine, the time and the commit of figures.
 func machine(commit string, now time.Time) string {
 	cpu := runtime.GOARCH
 	if raw, err := os.ReadFile("/proc/cpuinfo"); err == nil {

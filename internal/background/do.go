@@ -6,9 +6,8 @@ import (
 	"runtime/debug"
 )
 
-// Try returns what work returns. A panic in work is returned as an error with
-// its stack: nobody above the goroutines of background work recovers, so a panic
-// there would end the process.
+// Try returns what work returns. It returns a panic in work as an error with its
+// stack. Without it, a panic in a goroutine of background work would end the process.
 func Try(work func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
