@@ -19,7 +19,7 @@ type recording struct {
 	took      time.Duration           // loaded, all slices together
 }
 
-// highest is the longest latency that a histogram tells from longer ones.
+// highest is the longest latency that a histogram distinguishes from longer ones.
 const highest = int64(time.Minute)
 
 func newRecording() *recording {

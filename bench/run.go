@@ -100,7 +100,7 @@ func measure(ctx context.Context, s Scenario, opts Options, server *served, echo
 	}
 	r.Larder, r.Echo = larder.rec.figures(s.Rows), baseline.rec.figures(s.Rows)
 	r.Ratios = ratios(r.Larder, r.Echo)
-	if s.Concurrency == 1 && s.Rate == 0 { // else requests wait for each other, which is no part
+	if s.Concurrency == 1 && s.Rate == 0 { // otherwise requests wait for each other, and that time is not a part
 		after, err := server.stages(ctx, s)
 		if err != nil {
 			return nil, err

@@ -81,7 +81,7 @@ func (s *suite) size(ctx context.Context, shape *Size) error {
 	})
 }
 
-// anonymous returns the memory of a process that is no file's.
+// anonymous returns the memory of a process that is not mapped from files.
 func anonymous(pid int) (int64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

@@ -264,7 +264,8 @@ func (s *Soak) growth() (float64, error) {
 	return float64(sum(s.Memory[memoryParts-3:])) / float64(sum(s.Memory[memoryParts-6:memoryParts-3])), nil
 }
 
-// maxGrowth is how much more memory is no leak: where the collector stands.
+// maxGrowth is the growth of memory that does not count as a leak: the collector's
+// state varies.
 const maxGrowth = 1.1
 
 // Check returns an error if the server did not hold up.

@@ -37,7 +37,7 @@ type Scored struct {
 	Tensors   []column.Column // one for each feature; without a type where the model has no such input
 	Scores    []float64
 	Statuses  []schema.Status // for each view and row: view*rows + row
-	Ages      []int64         // alike, in microseconds
+	Ages      []int64         // the same, in microseconds
 }
 
 // Number returns the number of a row in the request.

@@ -2,7 +2,7 @@
 // promises. store/online is the store that Larder embeds. Any other store must pass
 // store/storetest, which tests these promises:
 //
-//   - The newest row of a key wins, whatever the order of arrival: the largest
+//   - The newest row of a key wins, in any order of arrival: the largest
 //     event time, which may be before 1970, then, where the source has one, the
 //     largest ingest time, then the row that arrived last. So a correction
 //     replaces its row, a late row replaces nothing, and writing rows once more is

@@ -9,7 +9,7 @@
 //     and package vector decides visibility, TTL, defaults and conversion, as it
 //     does in serving;
 //   - the set has one row per spine row, in the spine's order, duplicates
-//     included; the spine's columns come first and untouched, whatever their
+//     included; the spine's columns come first and unchanged, whatever their
 //     type, then one column per feature, named VIEW__FEATURE;
 //   - all views and all rows are read at one moment of the database;
 //   - memory is bounded for a spine of any length: it is read in blocks

@@ -49,7 +49,7 @@ func (o Options) withDefaults() Options {
 // queue: a slow one loses only its own entries. It is safe for concurrent use.
 type Log struct {
 	folder *folder // nil without one
-	table  *table  // alike
+	table  *table  // nil without one
 }
 
 // Open opens the log of a folder, and creates the folder if necessary. The log owns

@@ -19,7 +19,7 @@
 //	FORMAT   "larder online store, format 1"
 //	LOCK     locked while a process has the store open; holds its process id
 //	SEAL     written by Close, removed by Open: the sizes of Badger's files,
-//	         which tells damage from a crash
+//	         which distinguishes damage from a crash
 //	rows/    Badger's files
 //	COMMIT-7 a commit of view 7 that may not be in rows yet, laid out as a
 //	         snapshot is; Open writes it there
