@@ -137,7 +137,7 @@ func TestManifestStatistics(t *testing.T) {
 	}
 }
 
-// TestSpinesOfOtherTypes: whatever holds the same values makes the same set.
+// TestSpinesOfOtherTypes: columns with the same values make the same set.
 func TestSpinesOfOtherTypes(t *testing.T) {
 	w := newHourly(t)
 	mem := memory.DefaultAllocator
@@ -195,7 +195,7 @@ func TestSpinesOfOtherTypes(t *testing.T) {
 	f(categories, micros, amount, tags, 1.5, texts, int64(5001))
 }
 
-// TestSpinesThatCannotBe: what is wrong is told from the columns alone.
+// TestSpinesThatCannotBe: faults are found from the columns alone.
 func TestSpinesThatCannotBe(t *testing.T) {
 	w := newHourly(t)
 	utc := arrow.FixedWidthTypes.Timestamp_us

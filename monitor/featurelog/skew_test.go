@@ -42,7 +42,7 @@ var ids = []field{
 	{"log:overridden", arrow.ListOf(arrow.BinaryTypes.String), `[[], [], [], [], ["v:n", "v:sent"]]`},
 }
 
-// TestSkew: differences, missing and extra values are told apart, and a value that
+// TestSkew: differences, missing and extra values are distinguished, and a value that
 // the request brought is not compared. The rebuilt value is rounded as serving does.
 func TestSkew(t *testing.T) {
 	rec := record(t, append(ids,

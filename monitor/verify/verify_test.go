@@ -149,8 +149,8 @@ func TestSample(t *testing.T) {
 	}
 }
 
-// TestHealthyHistories: whatever the history, a store that was materialized is
-// equal, at every watermark.
+// TestHealthyHistories: for any history, a store that was materialized is equal, at
+// every watermark.
 func TestHealthyHistories(t *testing.T) {
 	w := newWorld(t, 5*time.Hour)
 	rapid.Check(t, func(rt *rapid.T) {

@@ -43,7 +43,7 @@ func tripped(r traffic.Rollout) bool { return r.Trip != nil }
 func runs(r traffic.Rollout) bool    { return r.Trip == nil }
 
 // TestARolloutIsTheSameEverywhere: servers agree on when a ramp began, other applies
-// change nothing of it, and another ramp begins anew.
+// change nothing of it, and another ramp starts over.
 func TestARolloutIsTheSameEverywhere(t *testing.T) {
 	db := database(t)
 	a, b := start(t, db.DSN), start(t, db.DSN)
