@@ -176,7 +176,7 @@ func TestDatasetsThatAreRefused(t *testing.T) {
 	f(1, "courier_id,at,km\n1,"+at+",1\n", `the spine has no column "event_time", the time of each row`)
 	f(1, "courier_id,event_time\n1,"+at+"\n", `request value "km" (float64) is missing; late needs it`)
 	f(1, "courier_id,event_time,km\n1,2026-01-01,1\n", "line 2, column 3: event_time: \"2026-01-01\" has no time zone")
-	f(1, "courier_id,event_time,km\n1.5,"+at+",1\n", `line 2, column 1: courier_id: "1.5" is no int64`)
+	f(1, "courier_id,event_time,km\n1.5,"+at+",1\n", `line 2, column 1: courier_id: "1.5" is not a value of type int64`)
 	f(1, "courier_id,event_time,km\n,"+at+",1\n", `the spine's join key "courier_id" is null in row 0; drop such rows [NULL_JOIN_KEY]`)
 	f(1, "courier_id,event_time,km\n1,,1\n", `the spine's column "event_time" is null in row 0`)
 	f(1, "courier_id,event_time,km,stats__trips\n1,"+at+",1,7\n", `the spine's column "stats__trips"`)

@@ -106,7 +106,7 @@ func TestFeatureLog(t *testing.T) {
 	s.apply(m.dir)
 	checked("replay", 1, "spend  1        4     0      4")
 	checked("replay", 1, `version 1 of model "spend" now has a different file: sha256 `)
-	if stdout, stderr, code := s.client("replay", "--log", t.TempDir()); code != 1 || !strings.Contains(stderr, "no files of a feature log in") {
+	if stdout, stderr, code := s.client("replay", "--log", t.TempDir()); code != 1 || !strings.Contains(stderr, "no feature log files in") {
 		t.Errorf("replay of nothing: exit code %d, %s%s", code, stdout, stderr)
 	}
 	out := filepath.Join(t.TempDir(), "rebuilt.csv")
