@@ -20,21 +20,21 @@ import (
 	"larder/schema"
 )
 
-// A Peer is something else that answers the requests of a scenario.
+// A Peer is another system that answers the requests of a scenario.
 type Peer struct {
 	Name   string
 	Config []string // its versions and settings, for people
 	// Score returns the score of each entity. Safe for concurrent use. Required.
 	Score func(ctx context.Context, ids []int64) ([]float64, error)
-	// Tolerance is by how much a score may differ from Larder's; 0: not by a bit.
-	// Less than 0: it doesn't score.
+	// Tolerance is how much a score may differ from Larder's; 0: not at all. Less than 0:
+	// the peer doesn't score.
 	Tolerance float64
 }
 
-// A Ground is what peers are filled from.
+// A Ground is the data that peers are filled from.
 type Ground struct {
 	Scenario Scenario
-	Dir      string // for what they keep; gone in the end
+	Dir      string // for the peers' files; removed at the end
 	DSN      string // of a private Postgres
 	JoinKey  string
 	// Views are the names of the feature views, in the order of the model's
@@ -49,19 +49,19 @@ type Ground struct {
 // A Join starts and fills peers; stop ends them.
 type Join func(ctx context.Context, g Ground) (peers []Peer, stop func(), err error)
 
-// A Load is how many rows a request has, and how many requests are in flight.
+// A Load is the number of rows in a request and of requests in flight.
 type Load struct {
 	Rows     int `json:"rows"`
 	InFlight int `json:"in_flight"`
 }
 
-// A Standing is what one load measured of everyone.
+// A Standing holds the results of all systems under one load.
 type Standing struct {
 	Load
 	Entries []Entry `json:"entries"` // Larder, the peers, the echo
 }
 
-// An Entry is what was measured of one of them.
+// An Entry holds the results of one of them.
 type Entry struct {
 	Name string `json:"name"`
 	Figures
@@ -75,8 +75,8 @@ type Entry struct {
 // Postgres, and Larder's are materialized from it. Before anything is measured
 // every peer must answer as Larder does.
 //
-// A request that fails, or is answered later than the deadline, is no success;
-// it is awaited all the same, and its latency counts.
+// A request that fails, or is answered later than the deadline, is not a success. Its
+// response is still awaited, and its latency counts.
 func Against(ctx context.Context, s Scenario, loads []Load, deadline time.Duration, opts Options, join Join) ([]Standing, error) {
 	s.WhileMaterializing = true // fills the server from Postgres
 	run := &suite{opts: opts, base: s}
@@ -134,7 +134,7 @@ func ReadGround(definitions string) (*schema.Catalog, error) {
 	return schema.Compile(1, defs, schema.Storage{}.Evolve(defs))
 }
 
-// stand measures everyone under one load.
+// stand measures all systems under one load.
 func stand(ctx context.Context, s Scenario, deadline time.Duration, server *served, echo *launch.Process, peers []Peer) (Standing, error) {
 	standing := Standing{Load: Load{s.Rows, s.Concurrency}}
 	conn, err := grpc.NewClient(server.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -196,7 +196,7 @@ func shuffle(ctx context.Context, s Scenario, duration time.Duration, targets []
 	return nil
 }
 
-// A counted call tells how many of its requests succeed.
+// A counted call counts its successful requests.
 type counted struct {
 	name     string
 	call     call
@@ -232,13 +232,13 @@ func (p Peer) call(s Scenario) call {
 	return func(ctx context.Context, n int) error {
 		scores, err := p.Score(ctx, s.ids(n))
 		if err == nil && p.Tolerance >= 0 && len(scores) != s.Rows {
-			err = fmt.Errorf("%d scores answered, not %d", len(scores), s.Rows)
+			err = fmt.Errorf("got %d scores, want %d", len(scores), s.Rows)
 		}
 		return err
 	}
 }
 
-// agree says where a peer answers otherwise than Larder.
+// agree returns an error if a peer's answer differs from Larder's.
 func (s Scenario) agree(ctx context.Context, larder larderv1.ServingServiceClient, p Peer) error {
 	const requests = 100
 	for n := range requests {
@@ -254,11 +254,11 @@ func (s Scenario) agree(ctx context.Context, larder larderv1.ServingServiceClien
 			continue
 		}
 		if len(scores) != s.Rows {
-			return fmt.Errorf("%d scores answered, not %d", len(scores), s.Rows)
+			return fmt.Errorf("got %d scores, want %d", len(scores), s.Rows)
 		}
 		for i, want := range answer.GetScores() {
 			if math.Float64bits(scores[i]) != math.Float64bits(want) && !(math.Abs(scores[i]-want) <= p.Tolerance) {
-				return fmt.Errorf("entity %d has the score %v, and Larder's is %v", s.ids(n)[i], scores[i], want)
+				return fmt.Errorf("entity %d has the score %v, and Larder's score is %v", s.ids(n)[i], scores[i], want)
 			}
 		}
 	}

@@ -18,13 +18,13 @@ import (
 	"larder/internal/launch"
 )
 
-// A Bar is one promise of speed, and what was measured for it.
+// A Bar is one promise of speed, and its measurement.
 type Bar struct {
 	Name   string  `json:"name"`
 	Figure float64 `json:"figure"`
 	Unit   string  `json:"unit"`
-	// Baseline is what the figure is compared with, in the same unit and run; 0
-	// for a bar that is a figure by itself.
+	// Baseline is the figure to compare with, in the same unit and run; 0 for a bar
+	// without a baseline.
 	Baseline float64 `json:"baseline,omitempty"`
 	Against  string  `json:"against,omitempty"` // what the baseline is of
 	Ratio    float64 `json:"ratio,omitempty"`
@@ -73,7 +73,7 @@ func (s *suite) add(b Bar) {
 	s.opts.Progress(b.String())
 }
 
-// String says in one line how a bar was met.
+// String returns one line with the result of a bar.
 func (b Bar) String() string {
 	verdict, most := "passes", "at most"
 	if !b.Pass {
@@ -101,7 +101,7 @@ func Bars(ctx context.Context, duration time.Duration, opts Options) ([]Bar, err
 	return s.bars, nil
 }
 
-// requests measures what one store of a million entities can answer.
+// requests measures requests to one store of a million entities.
 func (s *suite) requests(ctx context.Context) error {
 	return s.serve(ctx, s.base, func(server *served, echo *launch.Process) error {
 		run := func(rows, inFlight int) (*Report, error) {
@@ -210,7 +210,7 @@ func firstAnswer(ctx context.Context, s Scenario, server *launch.Process) error 
 	return err
 }
 
-// quiet is for steps of which the suite tells by itself.
+// quiet is for steps that the suite reports itself.
 func (s *suite) quiet() Options {
 	opts := s.opts
 	opts.Progress = func(string) {}
@@ -258,7 +258,7 @@ func PrintBars(w io.Writer, bars []Bar, asJSON bool) error {
 	return t.Flush()
 }
 
-// cells are a bar as a table has it.
+// cells are the cells of a bar in a table.
 func (b Bar) cells() [6]string {
 	baseline, ratio, sign, pass := "", "", "≤", "yes"
 	if b.Baseline != 0 {

@@ -13,13 +13,13 @@ import (
 // A call is one request; n counts up through a run, so that calls may differ.
 type call func(ctx context.Context, n int) error
 
-// A recording is what was measured of one target.
+// A recording holds the measurements of one target.
 type recording struct {
 	latencies *hdrhistogram.Histogram // nanoseconds
 	took      time.Duration           // loaded, all slices together
 }
 
-// highest is the longest latency that a histogram tells from longer ones.
+// highest is the longest latency that a histogram distinguishes from longer ones.
 const highest = int64(time.Minute)
 
 func newRecording() *recording {
@@ -30,10 +30,10 @@ func (r *recording) requestsPerSecond() float64 {
 	return float64(r.latencies.TotalCount()) / r.took.Seconds()
 }
 
-// slice is how long one target is loaded before it is the other's turn.
+// slice is how long one target is loaded before the next one's turn.
 const slice = 250 * time.Millisecond
 
-// A target is one thing that is loaded, and what was measured of it.
+// A target is a system under load and its measurements.
 type target struct {
 	do  call
 	rec *recording
@@ -121,7 +121,7 @@ func (d *schedule) take() (n int, at time.Time, open bool) {
 	return n, at, true
 }
 
-// spinBelow is the wait that is spun away: a timer would be late by more.
+// spinBelow is the wait below which load spins: a timer would be late by more.
 const spinBelow = 100 * time.Microsecond
 
 func waitUntil(ctx context.Context, at time.Time) error {

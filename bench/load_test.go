@@ -80,7 +80,7 @@ func TestValidate(t *testing.T) {
 	}
 	s := DefaultScenario()
 	s.Views, s.Model, s.Rate = 0, "forest", -1
-	const want = "--views is 0; it can be 1 to 100\n--model is trees, mlp or none, not \"forest\"\n--rate is -1; it can be 0 to 1,000,000"
+	const want = "--views is 0; it must be 1 to 100\n--model must be trees, mlp or none, not \"forest\"\n--rate is -1; it must be 0 to 1,000,000"
 	if err := s.Validate(); err == nil || err.Error() != want {
 		t.Errorf("%v\nwant %s", err, want)
 	}

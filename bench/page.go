@@ -34,7 +34,7 @@ func Write(path, section, text string) error {
 	return os.WriteFile(path, []byte(string(before)+begin+text+end+string(after)), 0o644)
 }
 
-// machine says where, when and of what figures are.
+// machine describes the machine, the time and the commit of figures.
 func machine(commit string, now time.Time) string {
 	cpu := runtime.GOARCH
 	if raw, err := os.ReadFile("/proc/cpuinfo"); err == nil {
@@ -67,7 +67,7 @@ func WriteScenarios(path, commit string, reports []*Report) error {
 	fmt.Fprintf(&out, "\n%s\n", machine(commit, time.Now()))
 	out.WriteString("| flags | larder p50, p99 µs | echo p50, p99 µs | p50 ratio | p99 ratio | requests/s | rows/s | lost µs |\n|---|---|---|---|---|---|---|---|\n")
 	for _, r := range reports {
-		lost := "" // of many in flight there are no parts
+		lost := "" // with many requests in flight there are no parts
 		if r.Parts != nil {
 			lost = fmt.Sprintf("%.0f of %.0f", r.Parts.Lost, r.Parts.Whole)
 		}
@@ -85,7 +85,7 @@ func WriteScenarios(path, commit string, reports []*Report) error {
 	return Write(path, "scenarios", out.String())
 }
 
-// flags are those of larder bench that make the scenario, but for how long.
+// flags are the flags of larder bench that make the scenario, except the duration.
 func (s Scenario) flags() string {
 	usual := DefaultScenario()
 	var out []string

@@ -16,7 +16,7 @@ import (
 	larderv1 "larder/api/larder/v1"
 )
 
-// Parts are what the mean request consists of, in microseconds.
+// Parts are the parts of the mean request, in microseconds.
 type Parts struct {
 	Echo float64 `json:"echo_us"` // a bare request of the same sizes
 	// Timed in the server, in the requests that were measured.
@@ -28,10 +28,10 @@ type Parts struct {
 	Encoding float64 `json:"encoding_us"`
 	Sum      float64 `json:"sum_us"`
 	Whole    float64 `json:"whole_us"` // the request, as the client sees it
-	Lost     float64 `json:"lost_us"`  // of the whole, that is in no part
+	Lost     float64 `json:"lost_us"`  // the rest of the whole that is in no part
 }
 
-// stages are what a server has counted so far.
+// stages are the counts of a server so far.
 type stages struct {
 	read, score, handler time.Duration
 	requests             float64

@@ -39,7 +39,7 @@ type Figures struct {
 	RowsPerSecond     float64 `json:"rows_per_second"`
 }
 
-// Ratios are one target's figures over another's.
+// Ratios are one target's figures divided by another's.
 type Ratios struct {
 	P50               float64 `json:"p50"`
 	P90               float64 `json:"p90"`

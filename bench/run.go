@@ -17,11 +17,11 @@ import (
 	"larder/internal/launch"
 )
 
-// Options say how a scenario is run.
+// Options configure the run of a scenario.
 type Options struct {
 	Larder  string // path of the larder binary that is measured
 	Library string // path of libonnxruntime; empty: the server finds it
-	// Progress is told what is being done. Required.
+	// Progress is called with the current step. Required.
 	Progress func(step string)
 }
 
@@ -29,8 +29,8 @@ type Options struct {
 const warmUp = 2 * time.Second
 
 // Run measures a scenario. It needs the binary that it measures, and a private
-// Postgres when the scenario materializes; all of it lives in a temporary
-// folder that is gone when Run returns.
+// Postgres when the scenario materializes; all of it is in a temporary folder that is
+// removed when Run returns.
 func Run(ctx context.Context, s Scenario, opts Options) (*Report, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
@@ -100,7 +100,7 @@ func measure(ctx context.Context, s Scenario, opts Options, server *served, echo
 	}
 	r.Larder, r.Echo = larder.rec.figures(s.Rows), baseline.rec.figures(s.Rows)
 	r.Ratios = ratios(r.Larder, r.Echo)
-	if s.Concurrency == 1 && s.Rate == 0 { // else requests wait for each other, which is no part
+	if s.Concurrency == 1 && s.Rate == 0 { // otherwise requests wait for each other, and that time is not a part
 		after, err := server.stages(ctx, s)
 		if err != nil {
 			return nil, err
@@ -229,7 +229,7 @@ func (r *Report) messages(request, answer proto.Message) (err error) {
 // what isn't found would be measured as cheaper than it is.
 func allPresent(features []*larderv1.Column, s Scenario) error {
 	if got, want := len(features), s.Views*s.Features; got != want {
-		return fmt.Errorf("%d features answered, not %d", got, want)
+		return fmt.Errorf("got %d features, want %d", got, want)
 	}
 	for _, f := range features {
 		for _, status := range f.GetStatuses() {

@@ -11,7 +11,7 @@ import (
 	"larder/schema"
 )
 
-// A Scenario says what is measured.
+// A Scenario describes what is measured.
 type Scenario struct {
 	Views       int           // feature views read by a request
 	Features    int           // features of each view, float64
@@ -31,18 +31,18 @@ type Scenario struct {
 	Profiles string
 }
 
-// DefaultScenario returns the one that the project's bar for latency names.
+// DefaultScenario returns the scenario of the project's bar for latency.
 func DefaultScenario() Scenario {
 	return Scenario{
 		Views: 5, Features: 10, Rows: 1, Entities: 1_000_000, Keys: "uniform", Model: "trees", Trees: 100, Concurrency: 1, Duration: 10 * time.Second,
 	}
 }
 
-// Validate says all that is wrong with a scenario, by the names of the flags.
+// Validate returns all faults of a scenario, by the names of the flags.
 func (s Scenario) Validate() error {
 	within := func(name string, value, lowest, highest int) error {
 		if value < lowest || value > highest {
-			return fmt.Errorf("%s is %d; it can be %d to %d", name, value, lowest, highest)
+			return fmt.Errorf("%s is %d; it must be %d to %d", name, value, lowest, highest)
 		}
 		return nil
 	}
@@ -54,16 +54,16 @@ func (s Scenario) Validate() error {
 		err = errors.Join(err, fmt.Errorf("--views times --features is %d; at most %d fit one model", s.Views*s.Features, schema.MaxFeatures))
 	}
 	if s.Model != "trees" && s.Model != "mlp" && s.Model != "none" {
-		err = errors.Join(err, fmt.Errorf("--model is trees, mlp or none, not %q", s.Model))
+		err = errors.Join(err, fmt.Errorf("--model must be trees, mlp or none, not %q", s.Model))
 	}
 	if s.Keys != "uniform" && s.Keys != "zipf" {
-		err = errors.Join(err, fmt.Errorf("--keys is uniform or zipf, not %q", s.Keys))
+		err = errors.Join(err, fmt.Errorf("--keys must be uniform or zipf, not %q", s.Keys))
 	}
 	if !(s.Rate >= 0 && s.Rate <= 1e6) {
-		err = errors.Join(err, fmt.Errorf("--rate is %v; it can be 0 to 1,000,000", s.Rate))
+		err = errors.Join(err, fmt.Errorf("--rate is %v; it must be 0 to 1,000,000", s.Rate))
 	}
 	if s.Duration < time.Second {
-		err = errors.Join(err, fmt.Errorf("--duration is %s; at least 1s", s.Duration))
+		err = errors.Join(err, fmt.Errorf("--duration is %s; it must be at least 1s", s.Duration))
 	}
 	return err
 }

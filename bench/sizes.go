@@ -13,7 +13,7 @@ import (
 	larderv1 "larder/api/larder/v1"
 )
 
-// A Size is what a store of some shape takes.
+// A Size is the size of a store of some shape.
 type Size struct {
 	Entities int   `json:"entities"`
 	Views    int   `json:"views"`
@@ -22,7 +22,7 @@ type Size struct {
 	// Memory is what the server holds with a warm cache, without the files that it
 	// maps: RssAnon of Linux.
 	Memory int64 `json:"memory_bytes"`
-	// MoreMemory is that less what a server of an almost empty store holds.
+	// MoreMemory is Memory minus that of a server with an almost empty store.
 	MoreMemory int64   `json:"more_memory_bytes"`
 	DiskRow    float64 `json:"disk_bytes_per_row"`
 	MemoryRow  float64 `json:"memory_bytes_per_row"`
@@ -81,11 +81,11 @@ func (s *suite) size(ctx context.Context, shape *Size) error {
 	})
 }
 
-// anonymous returns the memory of a process that is no file's.
+// anonymous returns the memory of a process that is not mapped from files.
 func anonymous(pid int) (int64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return 0, fmt.Errorf("read what the server holds in memory: %w", err)
+		return 0, fmt.Errorf("read the memory use of the server: %w", err)
 	}
 	for line := range strings.Lines(string(status)) {
 		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == "RssAnon:" {

@@ -20,10 +20,10 @@ import (
 	"larder/schema"
 )
 
-// A Soak is what a server did under mixed load for long: it materialized all the
-// while, and every few seconds other definitions were applied and the other version
-// of the model was made to serve. A request that failed, or was scored by another
-// version than its answer named, would have ended it.
+// A Soak is the result of a long mixed load on a server. The server materialized the
+// whole time. Every few seconds other definitions were applied, and the other version
+// of the model began to serve. The soak ends if a request fails, or if another version
+// scored it than its response names.
 type Soak struct {
 	Took    time.Duration `json:"took_ns"`
 	Loads   []SoakLoad    `json:"loads"`
@@ -204,10 +204,10 @@ func (k *soaking) checked(client larderv1.ServingServiceClient) call {
 		}
 		version := answer.GetModelVersion()
 		if version < 1 || version > 2 {
-			return fmt.Errorf("version %d answered", version)
+			return fmt.Errorf("an unknown version %d answered", version)
 		}
 		if got, want := answer.GetScores()[0], k.scores[version-1][n%soakChecks]; math.Float64bits(got) != math.Float64bits(want) {
-			return fmt.Errorf("version %d scores %v, and scored %v before", version, got, want)
+			return fmt.Errorf("version %d now scores %v; it scored %v before", version, got, want)
 		}
 		return nil
 	}
@@ -264,14 +264,15 @@ func (s *Soak) growth() (float64, error) {
 	return float64(sum(s.Memory[memoryParts-3:])) / float64(sum(s.Memory[memoryParts-6:memoryParts-3])), nil
 }
 
-// maxGrowth is how much more memory is no leak: where the collector stands.
+// maxGrowth is the growth of memory that does not count as a leak: the collector's
+// state varies.
 const maxGrowth = 1.1
 
-// Check says what is wrong with how the server held up.
+// Check returns an error if the server did not hold up.
 func (s *Soak) Check() error {
 	growth, err := s.growth()
 	if err == nil && growth > maxGrowth {
-		err = fmt.Errorf("memory grew to %.2f of what it was: %v", growth, s.Memory)
+		err = fmt.Errorf("memory grew by a factor of %.2f: %v", growth, s.Memory)
 	}
 	return err
 }

@@ -120,7 +120,7 @@ func buildSet(ctx context.Context, client *larder.Client, spine arrow.Record) (t
 	})
 	took := time.Since(began)
 	if err == nil && (rows != spineRows || present < spineRows/2) {
-		err = fmt.Errorf("a training set of %d rows of which %d have features; want %d", rows, present, spineRows)
+		err = fmt.Errorf("the training set has %d rows, and %d of them have features; want %d", rows, present, spineRows)
 	}
 	return took, err
 }

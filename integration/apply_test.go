@@ -64,7 +64,7 @@ func TestAppliesThatAreRefused(t *testing.T) {
 	f(model("serve: 1, versions: [{version: 1, onnx: spend-1.onnx, sha256: \""+strings.Repeat("0", 64)+"\"}]"), "definitions.yaml:", "spend-1.onnx")
 	f(model("serve: 1, versions: [{version: 1, onnx: text.onnx}]"), `model "spend" version 1`)
 	f(model("serve: 1, versions: [{version: 1, onnx: wide.onnx}]"), `model "spend" version 1`, "3 features wide, but the feature service has 1")
-	f(model("serve: 1, versions: [{version: 1, onnx: other.onnx}]"), `model "spend" version 1: the only input "amuont" is float64[N, 1]`, "one input per feature, each [N, 1] and called after it")
+	f(model("serve: 1, versions: [{version: 1, onnx: other.onnx}]"), `model "spend" version 1: the only input "amuont" is float64[N, 1]`, "one input per feature, each [N, 1] and named after its feature")
 	f(model("serve: 1, versions: [{version: 1, onnx: string.onnx}]"), `model "spend" version 1`, "string", "float64")
 	f(model("serve: 1, versions: [{version: 1, onnx: spend-1.onnx, output: scoer}]"), `"scoer"`, "score")
 

@@ -108,7 +108,7 @@ late,1,2026-01-01T00:10:00Z,1.5,4.5,1.5,10
 	if diff := cmp.Diff("VIEW   FOUND  MISSING  EXPIRED  HIDDEN\nstats  5      2        1        2\n", stdout[:strings.Index(stdout, "\n\n")+1]); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	for _, w := range []string{"CREATE INDEX ON couriers (courier_id, at)", `for 2 of 8 rows a newer value had happened but arrived later, by arrived of source "couriers"`, "as_of: event_time"} {
+	for _, w := range []string{"CREATE INDEX ON couriers (courier_id, at)", `for 2 of 8 rows a newer value existed but had not arrived yet (by arrived of source "couriers"`, "as_of: event_time"} {
 		if !strings.Contains(stderr, w) {
 			t.Errorf("no warning of %q in\n%s", w, stderr)
 		}
@@ -176,12 +176,12 @@ func TestDatasetsThatAreRefused(t *testing.T) {
 	f(1, "courier_id,at,km\n1,"+at+",1\n", `the spine has no column "event_time", the time of each row`)
 	f(1, "courier_id,event_time\n1,"+at+"\n", `request value "km" (float64) is missing; late needs it`)
 	f(1, "courier_id,event_time,km\n1,2026-01-01,1\n", "line 2, column 3: event_time: \"2026-01-01\" has no time zone")
-	f(1, "courier_id,event_time,km\n1.5,"+at+",1\n", `line 2, column 1: courier_id: "1.5" is no int64`)
+	f(1, "courier_id,event_time,km\n1.5,"+at+",1\n", `line 2, column 1: courier_id: "1.5" is not a value of type int64`)
 	f(1, "courier_id,event_time,km\n,"+at+",1\n", `the spine's join key "courier_id" is null in row 0; drop such rows [NULL_JOIN_KEY]`)
 	f(1, "courier_id,event_time,km\n1,,1\n", `the spine's column "event_time" is null in row 0`)
-	f(1, "courier_id,event_time,km,stats__trips\n1,"+at+",1,7\n", `the spine has a column "stats__trips", which the set makes for the feature stats:trips`)
+	f(1, "courier_id,event_time,km,stats__trips\n1,"+at+",1,7\n", `the spine's column "stats__trips"`)
 	f(1, "", `no feature service "lat"; did you mean "late"?`, "--service", "lat", "--spine", filepath.Join(dir, "spine.csv"), "--out", filepath.Join(dir, "out.csv"))
-	f(2, "", "its ending tells no format that is known", "--service", "late", "--spine", filepath.Join(dir, "spine.xlsx"), "--out", filepath.Join(dir, "out.csv"))
+	f(2, "", "unknown file extension", "--service", "late", "--spine", filepath.Join(dir, "spine.xlsx"), "--out", filepath.Join(dir, "out.csv"))
 	f(1, "courier_id,event_time,km\n1,"+at+",1\n", `as_of is "yesterday"; write ingest_time or event_time`,
 		"--service", "late", "--spine", filepath.Join(dir, "spine.csv"), "--out", filepath.Join(dir, "out.csv"), "--as-of", "yesterday")
 	pipe := filepath.Join(dir, "pipe.parquet")

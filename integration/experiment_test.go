@@ -120,7 +120,7 @@ func TestExperiment(t *testing.T) {
 	if shadow := first.GetVersions()[2]; labelled != users-1 || shadow.GetLabelled() != users-1 || shadow.GetRole() != "shadow" || !shadow.GetPaired() && shadow.GetDifference() != nil {
 		t.Errorf("%d rows with labels; the shadow: %v", labelled, shadow)
 	}
-	wantWords(t, a.experiment(1, "spend", "--metric", "f1"), `no metric "f1"; there are auc, log_loss`)
+	wantWords(t, a.experiment(1, "spend", "--metric", "f1"), `no metric "f1"; choose one of auc, log_loss`)
 	wantWords(t, a.experiment(1, "spend", "--control", "3"), "version 3 is not in the traffic")
 	wantWords(t, a.experiment(1, "spned"), `no model "spned"; did you mean "spend"?`)
 

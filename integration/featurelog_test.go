@@ -105,8 +105,8 @@ func TestFeatureLog(t *testing.T) {
 	m.write("spend-1.onnx", m.file(2))
 	s.apply(m.dir)
 	checked("replay", 1, "spend  1        4     0      4")
-	checked("replay", 1, `version 1 of model "spend" has another file now, sha256 `)
-	if stdout, stderr, code := s.client("replay", "--log", t.TempDir()); code != 1 || !strings.Contains(stderr, "no files of a feature log in") {
+	checked("replay", 1, `version 1 of model "spend" now has a different file: sha256 `)
+	if stdout, stderr, code := s.client("replay", "--log", t.TempDir()); code != 1 || !strings.Contains(stderr, "no feature log files in") {
 		t.Errorf("replay of nothing: exit code %d, %s%s", code, stdout, stderr)
 	}
 	out := filepath.Join(t.TempDir(), "rebuilt.csv")

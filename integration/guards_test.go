@@ -54,7 +54,7 @@ func TestGuards(t *testing.T) {
 	cases := []struct{ model, onnx, guard, reason string }{
 		{"failing", "failing.onnx", "error_share: 0.1", "of its requests failed, and 0.00 % of the control's; the limit error_share is 0.1"},
 		{"slow", "slow.onnx", "latency_ratio: 1.5", "the 99th percentile of its time to score is "},
-		{"unknown", "spend-1.onnx", "missing_share: 0.2", "% of the rows that it read were missing and "},
+		{"unknown", "spend-1.onnx", "missing_share: 0.2", "% of the rows that it read were missing, and "},
 	}
 	for _, c := range cases {
 		defs += fmt.Sprintf(`

@@ -18,7 +18,7 @@ func TestVerify(t *testing.T) {
 		t.Errorf("without views: exit code %d, %s", code, stderr)
 	}
 	s.apply(dir)
-	if _, stderr, code := s.client("verify"); code != 1 || !strings.Contains(stderr, "was never materialized here") {
+	if _, stderr, code := s.client("verify"); code != 1 || !strings.Contains(stderr, "was never materialized on this server") {
 		t.Errorf("before a run: exit code %d, %s", code, stderr)
 	}
 	s.mustMaterialize()

@@ -48,8 +48,8 @@ func BenchmarkMaterialize(b *testing.B) {
 	}
 }
 
-// otherwise returns the definitions of a catalog with a source whose time zone
-// is another, so that its view is stored anew.
+// otherwise returns the definitions of a catalog with a source whose time zone is
+// another, so that its view is stored again.
 func otherwise(c *schema.Catalog) *schema.Definitions {
 	defs := c.Definitions
 	defs.Sources = slices.Clone(defs.Sources)

@@ -14,7 +14,7 @@ import (
 	"larder/store/record"
 )
 
-// The store takes every row that the encoder lets through, and no larger one.
+// The store accepts every row that the encoder accepts, and no larger one.
 const (
 	_ = uint(store.MaxRowBytes - record.MaxRowBytes)
 	_ = uint(record.MaxRowBytes - store.MaxRowBytes)
@@ -99,7 +99,7 @@ func (r *Runner) window(view *schema.View, t *task) (schema.Window, error) {
 	return w, nil
 }
 
-// estimate tells how many rows are to come; without it a run goes just as well.
+// estimate sets the expected number of rows. A run doesn't need it.
 func (r *Runner) estimate(ctx context.Context, view *schema.View, w schema.Window, t *task) {
 	total, err := r.Source.Estimate(ctx, view, w)
 	if err != nil {
@@ -112,8 +112,8 @@ func (r *Runner) estimate(ctx context.Context, view *schema.View, w schema.Windo
 	r.publish(t)
 }
 
-// move writes the rows of a window, and moves the watermark with the last of them;
-// when it returns nil, all are on disk.
+// move writes the rows of a window, and moves the watermark with the last of them.
+// When it returns nil, all are on disk.
 func (r *Runner) move(ctx context.Context, view *schema.View, w schema.Window, t *task) error {
 	writer := r.Store.NewWriter(view.ID, store.WriterOptions{Ties: view.Origin.CreatedTimestampColumn != ""})
 	defer writer.Close()
@@ -127,7 +127,7 @@ func (r *Runner) move(ctx context.Context, view *schema.View, w schema.Window, t
 	}
 	err := r.Source.Window(ctx, view, w, func(rec arrow.Record, bad []schema.BadRow) error {
 		if now, err := r.Catalog().View(view.Name); err != nil || now.ID != view.ID {
-			return schema.Errorf(schema.FailedPrecondition, "VIEW_CHANGED", "feature view %q changed during the run; its rows are stored anew by the next one", view.Name)
+			return schema.Errorf(schema.FailedPrecondition, "VIEW_CHANGED", "feature view %q changed during the run; the next run stores its rows again", view.Name)
 		}
 		if err := p.add(rec.NumRows()+int64(len(bad)), bad); err != nil {
 			return err
@@ -176,7 +176,7 @@ func (r *Runner) advance(view *schema.View, w schema.Window) (at store.Watermark
 	}
 	now, err := r.Catalog().View(view.Name)
 	if err != nil || now.ID != view.ID {
-		return at, false, schema.Errorf(schema.FailedPrecondition, "VIEW_CHANGED", "feature view %q changed during the run; its rows are stored anew by the next one", view.Name)
+		return at, false, schema.Errorf(schema.FailedPrecondition, "VIEW_CHANGED", "feature view %q changed during the run; the next run stores its rows again", view.Name)
 	}
 	mark, found, err := r.Store.Watermark(view.ID)
 	if err != nil {

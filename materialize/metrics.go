@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// metrics are what a runner tells Prometheus.
+// metrics are the Prometheus metrics of a runner.
 type metrics struct {
 	runs    *prometheus.CounterVec
 	rows    *prometheus.CounterVec
@@ -20,7 +20,7 @@ func newMetrics(r *Runner, registerer prometheus.Registerer) (*metrics, error) {
 			Name: "larder_materialize_runs_total", Help: "Runs that ended, by view and state.",
 		}, []string{"view", "state"}),
 		rows: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "larder_materialize_rows_total", Help: "Source rows of runs that ended, by view and by what became of them.",
+			Name: "larder_materialize_rows_total", Help: "Source rows of runs that ended, by view and outcome.",
 		}, []string{"view", "result"}),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "larder_materialize_run_seconds", Help: "How long runs took.", Buckets: prometheus.ExponentialBuckets(0.01, 4, 10),
@@ -32,7 +32,7 @@ func newMetrics(r *Runner, registerer prometheus.Registerer) (*metrics, error) {
 	return m, errors.Join(registerer.Register(m.runs), registerer.Register(m.rows), registerer.Register(m.seconds), registerer.Register(state{r}))
 }
 
-// ended counts a run that is over.
+// ended counts a finished run.
 func (m *metrics) ended(run *Run) {
 	m.runs.WithLabelValues(run.View, string(run.State)).Inc()
 	m.rows.WithLabelValues(run.View, "written").Add(float64(run.RowsWritten))
@@ -43,14 +43,14 @@ func (m *metrics) ended(run *Run) {
 	}
 }
 
-// state collects what is so at the moment of a scrape.
+// state collects the metrics that are computed at a scrape.
 type state struct{ runner *Runner }
 
 var (
-	runningDesc   = prometheus.NewDesc("larder_materialize_running", "Runs that go on.", nil, nil)
-	queuedDesc    = prometheus.NewDesc("larder_materialize_queued", "Runs that wait.", nil, nil)
+	runningDesc   = prometheus.NewDesc("larder_materialize_running", "Runs in progress.", nil, nil)
+	queuedDesc    = prometheus.NewDesc("larder_materialize_queued", "Runs waiting to start.", nil, nil)
 	watermarkDesc = prometheus.NewDesc("larder_materialize_watermark_seconds",
-		"Up to when all that could be known is answerable, in seconds since 1970, by view.", []string{"view"}, nil)
+		"Watermark: all source rows up to this time are in the online store, in seconds since 1970, by view.", []string{"view"}, nil)
 	freshnessDesc = prometheus.NewDesc("larder_materialize_freshness_seconds", "How far the watermark is behind the clock, by view.", []string{"view"}, nil)
 )
 

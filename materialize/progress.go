@@ -17,8 +17,8 @@ const (
 	judgedRows = 1000
 )
 
-// progress counts what a run has done, tells it now and then, and fails the run
-// when too many rows are bad.
+// progress counts the rows of a run, publishes the counts from time to time, and fails
+// the run when too many rows are bad.
 type progress struct {
 	runner    *Runner
 	task      *task
@@ -27,7 +27,7 @@ type progress struct {
 	published time.Time
 }
 
-// add counts rows that were read, and rows of these that turned out bad.
+// add counts rows that were read, and the bad ones among them.
 func (p *progress) add(read int64, bad []schema.BadRow) error {
 	p.runner.mu.Lock()
 	p.task.run.RowsRead += read
@@ -47,8 +47,8 @@ func (p *progress) publish() {
 	p.runner.publish(p.task)
 }
 
-// check fails when more rows are bad than the source allows: at the first where
-// it allows none, else once the share means something.
+// check fails when more rows are bad than the source allows: at the first bad row if
+// it allows none, otherwise once enough rows were read.
 func (p *progress) check(end bool) error {
 	p.runner.mu.Lock()
 	defer p.runner.mu.Unlock()
@@ -65,7 +65,7 @@ func (p *progress) check(end bool) error {
 		}
 	}
 	return schema.Errorf(schema.FailedPrecondition, "TOO_MANY_BAD_ROWS",
-		"feature view %q: %d of %d rows of source %q are bad, and it allows %s (%s); mend the rows, or let the source skip more with on_bad_row and max_bad_share",
+		"feature view %q: %d of %d rows of source %q are bad, and the source allows %s (%s); fix the rows, or skip more with on_bad_row and max_bad_share",
 		p.view.Name, run.RowsBad, run.RowsRead, p.view.Origin.Name, share(allowed), strings.Join(told, "; "))
 }
 

@@ -6,15 +6,15 @@ import (
 	"larder/schema"
 )
 
-// A Run is one materialization of one view, as it stands at one moment.
+// A Run is the state of one materialization of one view at one moment.
 type Run struct {
 	ID    string
 	View  string
 	State State
 	Mode  schema.Mode
 
-	// The window, in microseconds since 1970 UTC; From is 0 for the beginning.
-	// What only the start of the run decides is 0 until then.
+	// The window, in microseconds since 1970 UTC; From is 0 for the beginning. Values that
+	// are set when the run starts are 0 until then.
 	From, To int64
 
 	RowsRead       int64 // from the source; of these:
@@ -24,16 +24,16 @@ type Run struct {
 	RowsTotal      int64 // an estimate of the rows to read; 0 when there is none
 	Bad            []BadRows
 
-	Error          string // of a run that failed; fit to show
+	Error          string // of a failed run; safe to show
 	QueuedAt       int64  // microseconds since 1970 UTC, as are the next two
-	StartedAt      int64  // 0 when not yet
-	EndedAt        int64  // 0 when not yet
-	CatalogVersion int64  // that it ran under
+	StartedAt      int64  // 0 before that
+	EndedAt        int64  // 0 before that
+	CatalogVersion int64  // the version that it ran with
 	Scheduled      bool
 	Attempt        int // counts from 1; higher for a retry of a scheduled run
 }
 
-// Ended tells whether the run is over, one way or another.
+// Ended reports whether the run is over, with any result.
 func (r *Run) Ended() bool { return r.State == Succeeded || r.State == Failed || r.State == Cancelled }
 
 // BadRows counts the rows of a run that can't be stored for one reason.
@@ -43,7 +43,7 @@ type BadRows struct {
 	Samples []string
 }
 
-// A State is where a run stands.
+// A State is the state of a run.
 type State string
 
 // The states.
@@ -60,10 +60,10 @@ type Request struct {
 	View string
 	Mode schema.Mode // empty means incremental
 	From int64       // of a range
-	To   int64       // 0 means when the run starts; later is cut to that, but for a range
+	To   int64       // 0 means the start of the run; a later time is cut to that, except for a range
 }
 
-// samplesPerReason bounds the samples that a run keeps of each reason.
+// samplesPerReason bounds the samples that a run keeps for each reason.
 const samplesPerReason = 5
 
 // addBad counts bad rows and keeps some of their samples.

@@ -17,24 +17,24 @@ import (
 	"larder/store"
 )
 
-// A Source is where the rows of views come from.
+// A Source provides the rows of views.
 type Source interface {
-	// Window calls visit with the rows of a window, in batches, and with the bad
-	// rows met on the way. The columns of a record are the join keys, the event
-	// time, the ingest time (null where there is none), deleted, and the features,
-	// each of its declared type. An error of visit ends it and is returned.
+	// Window calls visit with the rows of a window, in batches, and with the bad rows
+	// among them. The columns of a record are the join keys, the event time, the ingest
+	// time (null where there is none), deleted, and the features, each of its declared
+	// type. An error of visit ends it and is returned.
 	Window(ctx context.Context, view *schema.View, w schema.Window, visit func(rec arrow.Record, bad []schema.BadRow) error) error
 	// Estimate returns about how many rows a window has.
 	Estimate(ctx context.Context, view *schema.View, w schema.Window) (int64, error)
 }
 
-// A Store is where the rows of views go, by number of the view.
+// A Store stores the rows of views, by number of the view.
 type Store interface {
-	// Watermark returns up to when the rows of a view are stored; false when it was
-	// never materialized.
+	// Watermark returns the time up to which the rows of a view are stored; false when it
+	// was never materialized.
 	Watermark(viewID uint32) (store.Watermark, bool, error)
-	// NewWriter returns a writer of a view's rows, which the caller closes. While
-	// another writer of the view is open it waits for that one.
+	// NewWriter returns a writer of a view's rows. The caller closes it. While another
+	// writer of the view is open, NewWriter waits.
 	NewWriter(viewID uint32, opts store.WriterOptions) store.Writer
 }
 
@@ -46,9 +46,9 @@ type Options struct {
 	Source Source
 	// Store is where rows go. Required.
 	Store Store
-	// Workers is how many runs, of different views, go on at once. Defaults to 2.
+	// Workers is how many runs, of different views, run at once. Defaults to 2.
 	Workers int
-	// Logger hears of every window. Defaults to slog.Default().
+	// Logger gets a line for every window. Defaults to slog.Default().
 	Logger *slog.Logger
 	// Registerer gets the metrics larder_materialize_*. Nil keeps none.
 	Registerer prometheus.Registerer
@@ -60,7 +60,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// The bounds on what a runner remembers.
+// The bounds on the runs that a runner remembers.
 const (
 	maxQueued = 64   // runs of one view that wait
 	maxKept   = 1000 // runs that have ended
@@ -75,20 +75,20 @@ type Runner struct {
 
 	mu       sync.Mutex
 	stopped  bool
-	queue    []*task          // in the order they start, but that views don't overlap
+	queue    []*task          // in order of start, except that runs of one view don't overlap
 	running  map[string]*task // by view
 	tasks    map[string]*task // by id
 	ended    []*task          // oldest first
-	last     map[string]*task // by view: the newest that was started
+	last     map[string]*task // by view: the newest run that was requested
 	pace     map[string]*pace // by view
 	watchers map[*watcher]struct{}
 }
 
-// A task is a run and what moves it.
+// A task is a run and the state to execute it.
 type task struct {
 	run    Run // guarded by Runner.mu
 	done   chan struct{}
-	cancel context.CancelCauseFunc // of a run that goes on; guarded by Runner.mu
+	cancel context.CancelCauseFunc // of a run in progress; guarded by Runner.mu
 }
 
 // New returns a runner.
@@ -103,8 +103,8 @@ func New(opts Options) (*Runner, error) {
 	return r, err
 }
 
-// Start queues a run and returns it. A request that is equal to one that waits
-// already joins it.
+// Start queues a run and returns it. If an equal request is already waiting, Start
+// returns that run.
 func (r *Runner) Start(req Request) (Run, error) {
 	req.Mode = cmp.Or(req.Mode, schema.Incremental)
 	if _, err := r.Catalog().View(req.View); err != nil {
@@ -116,7 +116,7 @@ func (r *Runner) Start(req Request) (Run, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.stopped {
-		return Run{}, schema.Errorf(schema.Unavailable, "STOPPING", "the server is stopping; ask again when it is back")
+		return Run{}, schema.Errorf(schema.Unavailable, "STOPPING", "the server is stopping; try again when it is back")
 	}
 	waiting := 0
 	for _, t := range r.queue {
@@ -129,7 +129,7 @@ func (r *Runner) Start(req Request) (Run, error) {
 		waiting++
 	}
 	if waiting >= maxQueued {
-		return Run{}, schema.Errorf(schema.Exhausted, "TOO_MANY_RUNS", "feature view %q: %d runs wait already; wait for some to end, or cancel some with `larder materialize --cancel RUN`", req.View, waiting)
+		return Run{}, schema.Errorf(schema.Exhausted, "TOO_MANY_RUNS", "feature view %q: %d runs are waiting already; wait for some to end, or cancel some with `larder materialize --cancel RUN`", req.View, waiting)
 	}
 	t := r.enqueue(Run{View: req.View, Mode: req.Mode, From: req.From, To: req.To, Attempt: 1})
 	return t.run.clone(), nil
@@ -146,7 +146,7 @@ func (r *Runner) enqueue(run Run) *task {
 	return t
 }
 
-// poke has Run look again for something to start.
+// poke makes Run check again for runs to start.
 func (r *Runner) poke() {
 	select {
 	case r.wake <- struct{}{}:
@@ -154,8 +154,8 @@ func (r *Runner) poke() {
 	}
 }
 
-// Get returns a run. Those that ended are forgotten after a thousand others, but
-// for the last of each view.
+// Get returns a run. Finished runs are forgotten after a thousand others, except the
+// last of each view.
 func (r *Runner) Get(id string) (Run, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -166,7 +166,7 @@ func (r *Runner) Get(id string) (Run, bool) {
 	return t.run.clone(), true
 }
 
-// Last returns the newest run of a view that was started.
+// Last returns the newest requested run of a view.
 func (r *Runner) Last(view string) (Run, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -195,8 +195,8 @@ func (r *Runner) Wait(ctx context.Context, id string) (Run, error) {
 	return t.run.clone(), nil
 }
 
-// Cancel ends a run, or keeps it from starting. What it has written stays; the
-// watermark does not move.
+// Cancel stops a run, or keeps it from starting. The rows that it has written stay;
+// the watermark does not move.
 func (r *Runner) Cancel(id string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -205,7 +205,7 @@ func (r *Runner) Cancel(id string) error {
 	case t == nil:
 		return unknownRun(id)
 	case t.run.Ended():
-		return schema.Errorf(schema.FailedPrecondition, "RUN_ENDED", "run %s has ended already: it is %s", id, t.run.State)
+		return schema.Errorf(schema.FailedPrecondition, "RUN_ENDED", "run %s has already ended: it is %s", id, t.run.State)
 	case t.cancel != nil:
 		t.cancel(errCancelled)
 	default:

@@ -130,12 +130,12 @@ func TestBadRowsPolicy(t *testing.T) {
 	}
 	half := 0.5
 	f(990, 10, nil, "")
-	f(20, 1, nil, `feature view "spend": 1 of 21 rows of source "daily" are bad, and it allows 1% (null_key: 1, such as id=null); mend the rows, or let the source skip more with on_bad_row and max_bad_share`)
+	f(20, 1, nil, `feature view "spend": 1 of 21 rows of source "daily" are bad, and the source allows 1% (null_key: 1, such as id=null); fix the rows, or skip more with on_bad_row and max_bad_share`)
 	f(20, 3, func(s *schema.Source) { s.MaxBadShare = &half }, "")
 	f(2, 3, func(s *schema.Source) { s.MaxBadShare = &half },
-		`feature view "spend": 3 of 5 rows of source "daily" are bad, and it allows 50% (out_of_range: 2, such as id=2 n=3000000000; null_key: 1, such as id=null); mend the rows, or let the source skip more with on_bad_row and max_bad_share`)
+		`feature view "spend": 3 of 5 rows of source "daily" are bad, and the source allows 50% (out_of_range: 2, such as id=2 n=3000000000; null_key: 1, such as id=null); fix the rows, or skip more with on_bad_row and max_bad_share`)
 	f(5000, 2, func(s *schema.Source) { s.OnBadRow = schema.FailBadRow },
-		`feature view "spend": 2 of 5002 rows of source "daily" are bad, and it allows none (null_key: 1, such as id=null; out_of_range: 1, such as id=2 n=3000000000); mend the rows, or let the source skip more with on_bad_row and max_bad_share`)
+		`feature view "spend": 2 of 5002 rows of source "daily" are bad, and the source allows none (null_key: 1, such as id=null; out_of_range: 1, such as id=2 n=3000000000); fix the rows, or skip more with on_bad_row and max_bad_share`)
 }
 
 // TestRowsTooLargeForTheStore are bad although the source can read them.
@@ -273,7 +273,7 @@ func TestCancel(t *testing.T) {
 func TestPanicFailsItsRunOnly(t *testing.T) {
 	w, source := newFaultyWorld(t, dailyTable+"INSERT INTO daily VALUES (1, '2025-01-01', NULL, NULL, 1)", spend())
 	source.set(func(f *faulty) { f.fail = 1 })
-	if run := w.run(materialize.Request{View: "spend"}); run.State != materialize.Failed || run.Error != "an internal error; the server's log tells it" {
+	if run := w.run(materialize.Request{View: "spend"}); run.State != materialize.Failed || run.Error != "internal error; see the server's log" {
 		t.Fatalf("%+v", run)
 	}
 	source.set(func(f *faulty) { f.fail = 0 })
@@ -295,7 +295,7 @@ func TestViewChangesDuringARun(t *testing.T) {
 		}
 	})
 	run := w.run(materialize.Request{View: "spend"})
-	if run.State != materialize.Failed || run.Error != `feature view "spend" changed during the run; its rows are stored anew by the next one` {
+	if run.State != materialize.Failed || run.Error != `feature view "spend" changed during the run; the next run stores its rows again` {
 		t.Fatalf("%+v", run)
 	}
 	source.set(func(f *faulty) { f.before = nil })
@@ -355,7 +355,7 @@ func TestMetrics(t *testing.T) {
 	w := newWorld(t, dailyTable+"INSERT INTO daily VALUES (1, '2025-01-01', NULL, NULL, 1)", spend(), nil)
 	w.run(materialize.Request{View: "spend", Mode: schema.Full, To: micros("2025-01-02T00:00:00Z")})
 	want := `
-# HELP larder_materialize_rows_total Source rows of runs that ended, by view and by what became of them.
+# HELP larder_materialize_rows_total Source rows of runs that ended, by view and outcome.
 # TYPE larder_materialize_rows_total counter
 larder_materialize_rows_total{result="bad",view="spend"} 0
 larder_materialize_rows_total{result="superseded",view="spend"} 0
@@ -363,7 +363,7 @@ larder_materialize_rows_total{result="written",view="spend"} 1
 # HELP larder_materialize_runs_total Runs that ended, by view and state.
 # TYPE larder_materialize_runs_total counter
 larder_materialize_runs_total{state="succeeded",view="spend"} 1
-# HELP larder_materialize_watermark_seconds Up to when all that could be known is answerable, in seconds since 1970, by view.
+# HELP larder_materialize_watermark_seconds Watermark: all source rows up to this time are in the online store, in seconds since 1970, by view.
 # TYPE larder_materialize_watermark_seconds gauge
 larder_materialize_watermark_seconds{view="spend"} 1.735776e+09
 `

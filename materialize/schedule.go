@@ -17,26 +17,26 @@ var (
 	errStopping  = errors.New("the server stopped during the run; the next one reads its window again")
 )
 
-// The waits between a scheduled run that failed and the next try: they double
-// from the first to the last, and each is cut by up to half at random.
+// The delays between a failed scheduled run and the next try. They double from the
+// first to the last, and each is reduced by up to half at random.
 const (
 	firstRetry = time.Second
 	lastRetry  = 5 * time.Minute
 )
 
-// pollInterval bounds how late the runner notices a new catalog's schedules.
+// pollInterval bounds the delay until the runner notices a new catalog's schedules.
 const pollInterval = time.Second
 
-// A pace is when a view with a schedule is due.
+// A pace says when a view with a schedule is due.
 type pace struct {
-	viewID  uint32    // a view that is stored anew starts anew
+	viewID  uint32    // a view that is stored again under a new id starts over
 	started time.Time // when its last run began; zero before the first
-	fails   int       // scheduled runs that failed, one after another
+	fails   int       // successive failed scheduled runs
 	retry   time.Time // when to try again after a failure
 }
 
-// Run starts the runs that are asked for and those that are due, until ctx ends.
-// It returns when all runs have stopped.
+// Run starts requested runs and due runs until ctx ends. It returns when all runs have
+// stopped.
 func (r *Runner) Run(ctx context.Context) error {
 	var workers sync.WaitGroup
 	defer workers.Wait()
@@ -65,7 +65,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	}
 }
 
-// stop cancels what waits and what runs.
+// stop cancels the waiting and the running runs.
 func (r *Runner) stop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -79,8 +79,8 @@ func (r *Runner) stop() {
 	r.queue = nil
 }
 
-// startable takes from the queue what may start now and marks it as running.
-// The caller holds mu.
+// startable takes the runs that may start now from the queue and marks them as
+// running. The caller holds mu.
 func (r *Runner) startable() []*task {
 	var start []*task
 	rest := r.queue[:0]
@@ -119,7 +119,7 @@ func (r *Runner) enqueueDue(now time.Time) {
 	}
 }
 
-// busy tells whether a run of a view goes on or waits. The caller holds mu.
+// busy reports whether a run of a view is running or waiting. The caller holds mu.
 func (r *Runner) busy(view string) bool {
 	if r.running[view] != nil {
 		return true
@@ -132,12 +132,12 @@ func (r *Runner) busy(view string) bool {
 	return false
 }
 
-// due returns when a view is to be materialized next. The caller holds mu.
+// due returns the time of the next materialization of a view. The caller holds mu.
 func (r *Runner) due(view *schema.View) time.Time {
 	p := r.pace[view.Name]
 	if p == nil || p.viewID != view.ID {
 		p = &pace{viewID: view.ID}
-		// What the server before this one did shows in the watermark.
+		// The watermark shows what the previous server did.
 		if mark, found, err := r.Store.Watermark(view.ID); err == nil && found {
 			p.started = time.UnixMicro(mark.Time)
 		}
@@ -152,8 +152,8 @@ func (r *Runner) due(view *schema.View) time.Time {
 	return p.started.Add(view.Schedule.Std())
 }
 
-// NextRun returns when a view is to be materialized next, in microseconds since
-// 1970 UTC; 0 for a view without a schedule.
+// NextRun returns the time of the next materialization of a view, in microseconds
+// since 1970 UTC; 0 for a view without a schedule.
 func (r *Runner) NextRun(name string) int64 {
 	view, err := r.Catalog().View(name)
 	if err != nil || view.Schedule == 0 {
@@ -164,8 +164,8 @@ func (r *Runner) NextRun(name string) int64 {
 	return max(r.due(view).UnixMicro(), time.Now().UnixMicro())
 }
 
-// end marks a run as over: with err or, when that is nil, as succeeded. The
-// caller holds mu.
+// end marks a run as failed with err, or as succeeded if err is nil. The caller holds
+// mu.
 func (r *Runner) end(t *task, err error) {
 	now := time.Now()
 	t.run.EndedAt, t.cancel = now.UnixMicro(), nil
@@ -197,7 +197,7 @@ func (r *Runner) end(t *task, err error) {
 	r.poke()
 }
 
-// backoff returns how long to wait after a number of failures.
+// backoff returns the delay after a number of failures.
 func backoff(fails int) time.Duration {
 	wait := lastRetry
 	if doublings := fails - 1; doublings < 16 {
@@ -206,12 +206,12 @@ func backoff(fails int) time.Duration {
 	return wait - rand.N(wait/2)
 }
 
-// tell returns what an error may show: all of an error made to be told, and of
-// any other that something unforeseen happened. The log has the rest.
+// tell returns the text of an error that is safe to show: the whole text of a public
+// error, and a general text for any other. The log has the rest.
 func tell(err error) string {
 	var said *schema.Error
 	if errors.As(err, &said) {
 		return said.Message
 	}
-	return "an internal error; the server's log tells it"
+	return "internal error; see the server's log"
 }

@@ -2,17 +2,17 @@ package materialize
 
 import "context"
 
-// A watcher holds what one reader has not heard yet: of each run only the newest
-// state, in the order that runs first changed. It is guarded by Runner.mu.
+// A watcher holds the updates that one reader has not received yet: only the newest
+// state of each run, in the order that runs first changed. It is guarded by Runner.mu.
 type watcher struct {
 	order   []string
 	pending map[string]Run
 	ready   chan struct{} // holds one token when there is something
 }
 
-// Watch returns a channel of every run whose state or progress changes. A slow
-// reader hears only the newest of each run, and holds nobody up. The channel is
-// closed when ctx ends.
+// Watch returns a channel of runs whose state or progress changes. A slow reader gets
+// only the newest state of each run, and blocks no one. The channel is closed when ctx
+// ends.
 func (r *Runner) Watch(ctx context.Context) <-chan Run {
 	w := &watcher{pending: map[string]Run{}, ready: make(chan struct{}, 1)}
 	r.mu.Lock()
@@ -61,7 +61,7 @@ func (r *Runner) next(w *watcher) (Run, bool) {
 	return run, true
 }
 
-// publish tells all watchers how a run stands. The caller holds mu.
+// publish sends the state of a run to all watchers. The caller holds mu.
 func (r *Runner) publish(t *task) {
 	for w := range r.watchers {
 		if _, waits := w.pending[t.run.ID]; !waits {

@@ -1,3 +1,3 @@
-// Package monitor has the noun of all that watches what is served: a request that was
-// scored. Package serving makes it; the feature log and others take it.
+// Package monitor defines a scored request, the type that everything that observes
+// serving shares. Package serving makes it; the feature log and others consume it.
 package monitor

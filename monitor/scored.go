@@ -12,35 +12,35 @@ import (
 	"larder/schema"
 )
 
-// A Role says what a version's scores were for.
+// A Role says how a version's scores were used.
 type Role string
 
 // The roles of a version.
 const (
-	Serve  Role = "serve"  // they were the answer
-	Shadow Role = "shadow" // nobody's: the version tries what others answer
+	Serve  Role = "serve"  // they were returned to the caller
+	Shadow Role = "shadow" // they were not returned: the version scores requests that others answer
 )
 
-// Scored is one request that was scored, or the rows of one that a version scored.
-// It shares no memory with requests that come later and must not be changed.
+// Scored is a scored request, or the rows of a request that one version scored. It
+// shares no memory with later requests and must not be changed.
 type Scored struct {
-	Plan      *schema.Plan // of a model's version
+	Plan      *schema.Plan // the plan of a model's version
 	Role      Role         // empty means Serve
 	RequestID string
-	Numbers   []int // of the rows in the request, where it has more; nil for all of them
+	Numbers   []int // the numbers of the rows in the request, if it has more rows; nil for all of them
 	At        int64 // the request's clock reading, in microseconds since 1970 UTC
 	Rows      int
 	Latency   time.Duration
 	Keys      column.Columns
-	Request   column.Columns  // values of the request and, as VIEW:FEATURE, over stored ones
+	Request   column.Columns  // values of the request and, as VIEW:FEATURE, values that override stored ones
 	Dense     []float32       // rows × features, row by row; or
-	Tensors   []column.Column // of each feature; of no type where the model has no such input
+	Tensors   []column.Column // one for each feature; without a type where the model has no such input
 	Scores    []float64
-	Statuses  []schema.Status // of each view and row: view*rows + row
-	Ages      []int64         // alike, in microseconds
+	Statuses  []schema.Status // for each view and row: view*rows + row
+	Ages      []int64         // the same, in microseconds
 }
 
-// Number returns which row of the request a row is.
+// Number returns the number of a row in the request.
 func (s *Scored) Number(row int) int {
 	if s.Numbers == nil {
 		return row
@@ -59,12 +59,12 @@ func (s *Scored) MemoryBytes() int64 {
 	return int64(n)
 }
 
-// Sampled tells whether a request of a model is observed, and the id that it is known
-// by: given, or where that is empty 16 hexadecimal digits that are drawn.
+// Sampled reports whether a request of a model is observed, and returns its id: the
+// given id, or 16 random hexadecimal digits if that is empty.
 //
-// The share Rate of all ids is observed. A given id always or never is, by the first 8
-// bytes of its SHA-256 as a number without a sign, most significant first: what is
-// asked twice under one id is observed twice or not at all, by whichever server.
+// The share Rate of all ids is observed. Whether an id is observed depends only on the
+// first 8 bytes of its SHA-256, as a big-endian unsigned number. So two requests with
+// the same id are both observed or both not, on any server.
 func Sampled(m *schema.Model, given string) (id string, sampled bool) {
 	switch {
 	case m.Log == nil:

@@ -79,7 +79,7 @@ func TestInlineRefuses(t *testing.T) {
 	}
 }
 
-// FuzzInline: whatever the model, nothing of its main graph is outside afterwards.
+// FuzzInline: for any model, all data of its main graph is inside afterwards.
 func FuzzInline(f *testing.F) {
 	w := onnxmodel.Floats("w", []int64{2}, []float32{1, 2})
 	f.Add(weighted(w, onnxmodel.Tensor{Name: "w", Elem: onnxmodel.Float, External: "w", Offset: 1, Length: 4}), []byte("12345678"))

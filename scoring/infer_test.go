@@ -176,7 +176,7 @@ func TestInferAsScoreDoes(t *testing.T) {
 	}
 }
 
-// A classifier's maps are told as the tensor that they are made from, beside the
+// A classifier's maps are returned as the tensor that they are made from, beside the
 // labels, and a tensor without dimensions stays one.
 func TestInferMapsAndScalars(t *testing.T) {
 	classes := []int64{0, 1}

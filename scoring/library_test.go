@@ -37,7 +37,7 @@ func openAndTell(path string) int {
 	return 0
 }
 
-// open returns what another process tells that opens path in the folder dir.
+// open returns the output of another process that opens path in the folder dir.
 func open(t *testing.T, dir, path string) string {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])

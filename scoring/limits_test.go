@@ -46,8 +46,8 @@ func wantExhausted(t *testing.T, err error, reason string) {
 	}
 }
 
-// TestARunThatTakesTooLongIsEnded: whoever asks has no deadline, or a later one.
-// The model goes on answering others.
+// TestARunThatTakesTooLongIsEnded: the caller has no deadline, or a later one. The
+// model goes on answering others.
 func TestARunThatTakesTooLongIsEnded(t *testing.T) {
 	const limit, muchMore = 100 * time.Millisecond, time.Minute
 	m, ended := limited(t, schema.ModelLimits{Time: schema.Duration(limit)}, hostile(loops))
@@ -162,7 +162,7 @@ func constantNodes(products int) []onnxmodel.Node {
 	return append(nodes, onnxmodel.Node{Op: "ReduceSum", In: []string{last}, Out: []string{"sum"}, Attrs: []onnxmodel.Attr{{Name: "keepdims", Value: int64(0)}}})
 }
 
-// TestALimitIsPartOfAModel: a definition with another limit is loaded anew.
+// TestALimitIsPartOfAModel: a definition with another limit is loaded again.
 func TestALimitIsPartOfAModel(t *testing.T) {
 	file := hostile(expands)
 	set := newSet(t)

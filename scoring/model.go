@@ -47,7 +47,7 @@ type Model struct {
 	trees   *trees   // scored instead of the session; nil: the session scores
 	batcher *batcher // nil: each request is scored by itself
 
-	unbatched string // why there is no batcher, when one was asked for
+	unbatched string // why there is no batcher although the definition asks for one
 
 	// holds counts the catalogs that have the model; at 0 it is unloaded.
 	holds    atomic.Int64
@@ -68,7 +68,7 @@ const longRun = 50 * time.Microsecond
 // slotsPerCore keeps the cores busy while a run that ends wakes the next.
 const slotsPerCore = 2
 
-// long tells whether a run of rows rows is a long one.
+// long reports whether a run of rows rows is a long one.
 func (m *Model) long(rows int) bool { return time.Duration(rows)*m.rowCost > longRun }
 
 // Binding returns how features feed the model.

@@ -16,7 +16,7 @@ import (
 	"larder/scoring"
 )
 
-// near tells whether two float32 scores differ by the order of adding up only.
+// near reports whether two float32 scores differ only by the order of summation.
 func near(got float64, want float32) bool {
 	if math.IsNaN(float64(want)) {
 		return math.IsNaN(got)

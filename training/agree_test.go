@@ -26,10 +26,9 @@ import (
 // leastComparisons is how many cells the test must have compared in the end.
 const leastComparisons = 100_000
 
-// TestPathsAgree: whatever the history, the training path over Postgres, by
-// look-ups and by reading histories, the serving path over a store that was
-// materialized up to a row's time, and the oracle give the same value, bit for
-// bit, and the same status.
+// TestPathsAgree: for any history, the training path over Postgres, by look-ups and by
+// reading histories, the serving path over a store that was materialized up to a row's
+// time, and the oracle give the same value, bit for bit, and the same status.
 func TestPathsAgree(t *testing.T) {
 	w := newWorld(t, propertyTables, propertyDefinitions(make([]schema.Duration, 3)))
 	compared := 0
@@ -307,7 +306,7 @@ func (h *histories) keysOf(v *schema.View, r spineRow) []any {
 	return []any{r.shop, r.id}
 }
 
-// sameBits compares values, floats by their bits but for NaN's.
+// sameBits compares values: floats by their bits, except NaN.
 func sameBits(a, b any) bool {
 	switch x := a.(type) {
 	case float64:

@@ -14,14 +14,13 @@ import (
 	"larder/schema"
 )
 
-// ChunkRows is how many rows of a spine are looked up, made to vectors and given
-// out together. A spine that comes in smaller batches is held until there are as
-// many.
+// ChunkRows is how many rows of a spine are looked up, made to vectors and given out
+// together. Smaller batches of a spine are held until there are that many rows.
 const ChunkRows = 8192
 
-// The bounds of what is read of a spine ahead of the work.
+// The bounds of the part of a spine that is read ahead.
 const (
-	maxBlockRows  = 512 << 10 // whose ways to the history are chosen together
+	maxBlockRows  = 512 << 10 // rows that share a choice of the way to the history
 	maxBlockBytes = 64 << 20
 )
 
@@ -32,7 +31,7 @@ type chunk struct {
 	times []int64
 }
 
-// A block is the chunks that are read before the work on them begins.
+// A block is a group of chunks that are read before the work on them begins.
 type block struct {
 	chunks []*chunk
 	rows   int
@@ -45,8 +44,8 @@ func (b *block) release() {
 	}
 }
 
-// A reader cuts a spine into chunks of ChunkRows rows, whatever the batches it
-// comes in, and digests it.
+// A reader splits a spine into chunks of ChunkRows rows, for any batch size, and
+// hashes it.
 type reader struct {
 	spine    array.RecordReader
 	columns  *spineColumns
@@ -56,7 +55,7 @@ type reader struct {
 	// blockRows is how many rows make a block at most.
 	blockRows int
 
-	waiting []arrow.Record // rows that make no whole chunk yet
+	waiting []arrow.Record // rows that don't make a whole chunk yet
 	held    int64
 	ended   bool
 
@@ -78,7 +77,7 @@ func (d *digest) Write(p []byte) (int, error) {
 func (s *Set) newReader(spine array.RecordReader) (*reader, error) {
 	want := arrow.NewSchema(s.schema.Fields()[:len(spine.Schema().Fields())], nil)
 	if got := arrow.NewSchema(spine.Schema().Fields(), nil); !got.Equal(want) {
-		return nil, schema.Errorf(schema.Invalid, "SPINE_SCHEMA", "the spine's columns are not those announced")
+		return nil, schema.Errorf(schema.Invalid, "SPINE_SCHEMA", "the spine's columns differ from the announced ones")
 	}
 	r := &reader{spine: spine, columns: &s.spine, time: s.req.EventTimeColumn, joinable: true, blockRows: maxBlockRows, sum: &digest{Hash: sha256.New()}}
 	for _, f := range want.Fields() {
@@ -89,12 +88,12 @@ func (s *Set) newReader(spine array.RecordReader) (*reader, error) {
 	return r, nil
 }
 
-// joinable tells whether arrays of a type can be put end to end.
+// joinable reports whether arrays of a type can be concatenated.
 func joinable(t arrow.DataType) bool {
 	return !holds(t, func(t arrow.DataType) bool { return t.ID() == arrow.EXTENSION })
 }
 
-// block reads the next rows; no chunks when there are no more.
+// block reads the next rows. It returns no chunks at the end.
 func (r *reader) block() (*block, error) {
 	b := &block{latest: schema.BeginningOfTime}
 	start := r.sum.bytes
@@ -153,7 +152,7 @@ func (r *reader) chunk() (*chunk, error) {
 	return c, nil
 }
 
-// cut takes the first n rows of those that wait.
+// cut takes the first n waiting rows.
 func (r *reader) cut(n int64) (arrow.Record, error) {
 	var parts []arrow.Record
 	for left := n; left > 0; {
@@ -175,7 +174,7 @@ func (r *reader) cut(n int64) (arrow.Record, error) {
 	return join(parts)
 }
 
-// join puts records end to end and releases them.
+// join concatenates records and releases them.
 func join(parts []arrow.Record) (arrow.Record, error) {
 	rows := int64(0)
 	for _, p := range parts {
@@ -197,12 +196,12 @@ func join(parts []arrow.Record) (arrow.Record, error) {
 	return array.NewRecord(parts[0].Schema(), columns, rows), nil
 }
 
-// close lets go of what was not used, and returns the digest of what was read.
+// close releases the unused rows, and returns the digest of the rows read.
 func (r *reader) close() string {
 	for _, rec := range r.waiting {
 		rec.Release()
 	}
 	r.waiting = nil
-	_ = r.digest.Close() // a hash takes everything
+	_ = r.digest.Close() // a hash never fails
 	return hex.EncodeToString(r.sum.Sum(nil))
 }

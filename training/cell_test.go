@@ -11,7 +11,7 @@ import (
 )
 
 // cell returns the value of a row of a vector's column in the Go form of
-// schema.ParseValue, but for times, which are microseconds; nil is null.
+// schema.ParseValue, except times, which are microseconds; nil is null.
 func cell(c *column.Column, i int) any {
 	if c.IsNull(i) {
 		return nil

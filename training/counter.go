@@ -10,7 +10,7 @@ import (
 const (
 	maxCounted   = 1024 // different values
 	maxTopValues = 10
-	maxTopBytes  = 256 // of a text; longer ones are not counted
+	maxTopBytes  = 256 // of a text; longer texts are not counted
 )
 
 // A TopValue is a value and how many rows have it.
@@ -19,9 +19,9 @@ type TopValue struct {
 	Count int64 `json:"count"`
 }
 
-// A counter counts values in bounded memory: all of them while they are few, and
-// beyond that as Misra and Gries do (Finding repeated elements, 1982), whose
-// counts are too low by no more than lost.
+// A counter counts values in bounded memory. It counts all of them while there are
+// few, and then works as Misra and Gries do (Finding repeated elements, 1982): counts
+// are too low by at most lost.
 type counter[T cmp.Ordered] struct {
 	counts map[T]int64
 	lost   int64
@@ -44,7 +44,7 @@ func (c *counter[T]) add(v T) {
 	}
 }
 
-// addText is add of a text that may lie in memory of others'.
+// addText is add for a text that may be in shared memory.
 func (c *counter[T]) addText(v T) {
 	s, text := any(v).(string)
 	if !text || len(s) > maxTopBytes {
@@ -56,7 +56,7 @@ func (c *counter[T]) addText(v T) {
 	c.add(v)
 }
 
-// top returns the commonest values, those of one count in their order.
+// top returns the most common values, sorted by value where counts are equal.
 func (c *counter[T]) top(value func(T) any) ([]TopValue, int64) {
 	all := make([]T, 0, len(c.counts))
 	for v := range c.counts {

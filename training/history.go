@@ -12,38 +12,37 @@ import (
 	"larder/store/row"
 )
 
-// errTooLarge says that a history's winners take more memory than they may.
+// errTooLarge says that a history's winners exceed their memory limit.
 var errTooLarge = errors.New("winners too large")
 
-// A history is the winners of a block's rows in one view, found by reading all
-// there is of it, in any order.
+// A history holds the winners of a block's rows in one view, found by reading the
+// whole view in any order.
 //
-// The rows of the block lie sorted by key and time. A source row can win from
-// the first time on at which it is visible, the later of its event time and its
-// ingest time. So it is kept at the first place of its key with such a time, if
-// it beats what is kept there; in the end the best of a key's places up to each
-// one wins there.
+// The rows of the block are sorted by key and time. A source row can win once it is
+// visible, that is, from the later of its event time and its ingest time. So it is
+// kept at the first place of its key with such a time, if it beats the row kept there.
+// In the end the best row of a key's places up to each place wins there.
 type history struct {
 	times  []int64          // of each place
-	places []int32          // of each row of the block: its place
-	groups []int32          // where the places of each key begin, and the end of all
+	places []int32          // for each row of the block: its place
+	groups []int32          // where the places of each key begin, and where all end
 	keys   map[string]int32 // the number of each
 	first  int64            // the number of the block's first row in the spine
 	best   []kept
-	byTime []moment // of each place, by event time alone; nil where nothing is hidden
+	byTime []moment // for each place, by event time alone; nil where nothing is hidden
 	bytes  []byte
 	limit  int64
 	bad    int64
 }
 
-// A kept is a candidate whose bytes lie in history.bytes.
+// A kept is a candidate with its bytes in history.bytes.
 type kept struct {
 	event, ingest int64
 	at, size      uint32
-	room          uint32 // bytes that may be written over
+	room          uint32 // bytes that may be overwritten
 }
 
-// A moment is the times of a source row.
+// A moment holds the times of a source row.
 type moment struct{ event, ingest int64 }
 
 var noRow = moment{schema.NoIngestTime, schema.NoIngestTime}
@@ -89,7 +88,7 @@ func newHistory(b *block, keys *row.Keys, limit int64) *history {
 	return h
 }
 
-// read reads a view's history. It tells whether the winners fit in memory.
+// read reads a view's history. It reports whether the winners fit in memory.
 func (h *history) read(ctx context.Context, w *worker, view int, latest int64) (ok bool, err error) {
 	byIngest := w.run.set.byIngest(view)
 	if byIngest {
@@ -184,7 +183,7 @@ func (h *history) sweep() {
 	h.keys = nil
 }
 
-// visit hands the winners of a chunk to the worker's batch.
+// visit passes the winners of a chunk to the worker's batch.
 func (h *history) visit(w *worker, view int, c *chunk) error {
 	for i, t := range c.times {
 		place := h.places[c.first-h.first+int64(i)]

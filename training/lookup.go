@@ -11,17 +11,17 @@ import (
 	"larder/store/row"
 )
 
-// A question is a round of look-ups. The first asks for one row each, by event
-// time alone. Where that row arrived too late, another round asks again among
-// those that had arrived; where it is a bad row, another asks for more.
+// A question is a round of look-ups. The first asks for one row each, by event time
+// alone. If that row arrived too late, another round asks again among the rows that
+// had arrived. If it is a bad row, another round asks for more rows.
 type question struct {
 	rows    []int32 // of the chunk
 	arrived bool
 	limit   int
 }
 
-// moreRows is by how much a round asks for more than the one before that met
-// nothing but bad rows.
+// moreRows is the factor by which a round asks for more rows after a round that found
+// only bad rows.
 const moreRows = 8
 
 // lookUp finds the rows that win a chunk's look-ups in a view and hands them to
@@ -45,12 +45,12 @@ func (w *worker) lookUp(ctx context.Context, view int, c *chunk, order []int32) 
 	return nil
 }
 
-// byIngest tells whether a row of a view can be hidden until it has arrived.
+// byIngest reports whether a row of a view can be hidden until it has arrived.
 func (s *Set) byIngest(view int) bool {
 	return s.req.AsOf == IngestTime && s.views[view].Origin.CreatedTimestampColumn != ""
 }
 
-// A round is the asking of one question.
+// A round asks one question.
 type round struct {
 	*worker
 	question
@@ -59,14 +59,14 @@ type round struct {
 	byIngest bool
 
 	hidden []int32 // rows of the chunk whose winner had not arrived
-	// Where bad rows were met, or more than one row was asked for: the best of
-	// each row of the question, and how many answered.
+	// If bad rows were found, or more than one row was requested: the best row for each
+	// row of the question, and the number of rows returned.
 	best  map[int32]*candidate
 	count map[int32]int
 }
 
-// A candidate is a source row that may win. Larger event times win, then larger
-// ingest times; none is the least.
+// A candidate is a source row that may win. Larger event times win, then larger ingest
+// times. A missing ingest time is the least.
 type candidate struct {
 	event, ingest int64
 	bytes         []byte
@@ -94,7 +94,7 @@ func (r *round) ask(ctx context.Context) error {
 	return nil
 }
 
-// take takes answers in.
+// take adds answers.
 func (r *round) take(a offline.Answers) error {
 	for _, i := range a.Bad {
 		r.found[r.view].bad++
@@ -113,15 +113,15 @@ func (r *round) take(a offline.Answers) error {
 	return nil
 }
 
-// encode turns answers to bytes, decides those that come alone, and tells which
-// rows could be.
+// encode encodes answers, decides look-ups with a single answer, and reports which
+// rows could be encoded.
 func (r *round) encode(rec arrow.Record, probes []int32) (read []bool, err error) {
 	read = make([]bool, rec.NumRows())
 	_, err = r.encoders[r.view].Encode(rec, func(at int, key []byte, event int64, stored []byte) error {
 		i := probes[at]
 		read[at] = true
 		if !bytes.Equal(key, r.keyOf(i)) {
-			return nil // equal to Postgres, as text with blanks at its end is
+			return nil // equal in Postgres, as text with trailing blanks is
 		}
 		header, err := row.ParseHeader(stored)
 		if err != nil {
@@ -145,7 +145,7 @@ func (r *round) keyOf(i int32) []byte {
 	return r.batch.Keys().At(r.view*len(r.chunk.times) + int(r.rows[i]))
 }
 
-// decide takes the winner of a look-up for what it is.
+// decide handles the winner of a look-up: a row, a tombstone or none.
 func (r *round) decide(i int32, x *candidate) error {
 	at := r.rows[i]
 	if r.byIngest && !r.arrived && x.ingest > r.chunk.times[at] {
@@ -155,8 +155,8 @@ func (r *round) decide(i int32, x *candidate) error {
 	return r.batch.Visit(r.view*len(r.chunk.times)+int(at), x.event, x.bytes)
 }
 
-// undecided returns the rows of the chunk for which only bad rows came, as many
-// as were asked for.
+// undecided returns the rows of the chunk that got only bad rows, as many as
+// requested.
 func (r *round) undecided() []int32 {
 	var rows []int32
 	for i, n := range r.count {

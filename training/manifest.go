@@ -9,8 +9,8 @@ import (
 	"larder/schema"
 )
 
-// A Manifest says what a training set is: enough to name it, to tell whether
-// another was built of the same, and to compare with what is served later.
+// A Manifest describes a training set: enough to name it, to see whether another set
+// was built from the same data, and to compare it with features served later.
 type Manifest struct {
 	ID              string    `json:"id"` // sorts by the time of building
 	CreatedAt       time.Time `json:"created_at"`
@@ -28,21 +28,21 @@ type Manifest struct {
 	Warnings    []string            `json:"warnings,omitempty"`
 }
 
-// ViewCounts say what became of a set's rows in one view.
+// ViewCounts count the results of a set's rows in one view.
 type ViewCounts struct {
 	View    string `json:"view"`
-	Found   int64  `json:"found"`   // a row that is fresh enough
+	Found   int64  `json:"found"`   // rows that are fresh enough
 	Missing int64  `json:"missing"` // none
-	Expired int64  `json:"expired"` // one that is older than the TTL
-	// Hidden are the rows, of any of the above, that would have got another
-	// source row by event time alone: it arrived after their time.
+	Expired int64  `json:"expired"` // rows that are older than the TTL
+	// Hidden are the rows, among all of the above, that would have got another source row
+	// by event time alone. That row arrived after their time.
 	Hidden int64 `json:"hidden"`
-	// BadRows is how often rows of the source were met that don't convert.
+	// BadRows is how often rows of the source were found that don't convert.
 	// Materialization skips them too.
 	BadRows int64 `json:"bad_rows"`
 }
 
-// A report collects what the batches of a set are like.
+// A report collects statistics of the batches of a set.
 type report struct {
 	set        *Set
 	views      []ViewCounts
@@ -65,7 +65,7 @@ func newReport(s *Set) (*report, error) {
 	return r, nil
 }
 
-// add takes a batch in.
+// add adds a batch.
 func (r *report) add(x *built) {
 	for i := range r.views {
 		v := &r.views[i]
@@ -85,10 +85,10 @@ func (r *report) add(x *built) {
 }
 
 func (r *report) missingIndex(view, statement string) {
-	r.warnings = append(r.warnings, fmt.Sprintf("feature view %q: its source has no index on its join keys and event time, so its whole history is read; make one with %s", view, statement))
+	r.warnings = append(r.warnings, fmt.Sprintf("feature view %q: its source has no index on its join keys and event time, so its whole history is read; create one with %s", view, statement))
 }
 
-// manyHidden is the share of rows from which on hidden ones are worth a warning.
+// manyHidden is the share of hidden rows that triggers a warning.
 const manyHidden = 0.05
 
 func (r *report) hidden(rows int64) {
@@ -97,7 +97,7 @@ func (r *report) hidden(rows int64) {
 			continue
 		}
 		source := r.set.views[i].Origin
-		r.warnings = append(r.warnings, fmt.Sprintf("feature view %q: for %d of %d rows a newer value had happened but arrived later, by %s of source %q, so serving could not have known it; "+
+		r.warnings = append(r.warnings, fmt.Sprintf("feature view %q: for %d of %d rows a newer value existed but had not arrived yet (by %s of source %q), so serving could not have known it; "+
 			"if that is only because the source was backfilled, build the set with as_of: event_time", v.View, v.Hidden, rows, source.CreatedTimestampColumn, source.Name))
 	}
 }
@@ -118,7 +118,7 @@ func (r *report) manifest(digest string, rows int64, now time.Time) *Manifest {
 	return m
 }
 
-// newID returns an id that no other set has: its time, and something random.
+// newID returns a unique id: the time and a random part.
 func newID(now time.Time) string {
 	var random [5]byte
 	_, _ = rand.Read(random[:]) // never fails

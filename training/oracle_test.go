@@ -20,7 +20,7 @@ type fact struct {
 	bad     bool  // can't be stored
 }
 
-// beats tells whether f wins over g, both of one key and visible.
+// beats reports whether f wins over g. Both are visible and have the same key.
 func (f *fact) beats(g *fact) bool {
 	if *f.event != *g.event {
 		return *f.event > *g.event

@@ -9,9 +9,9 @@ import (
 	"larder/store/row"
 )
 
-// What the two ways cost, in microseconds, as BenchmarkWays has it with Postgres
-// on the same two cores. A look-up through an index costs up to indexCost in the
-// units of Postgres's planner; what is beyond that is reading without an index.
+// The cost of the two ways in microseconds, measured by BenchmarkWays with Postgres on
+// the same two cores. A look-up through an index costs up to indexCost in the units of
+// Postgres's planner; a higher cost means reading without an index.
 const (
 	lookUpMicros    = 5.5
 	indexCost       = 100.0
@@ -30,22 +30,23 @@ func lookUps(n int, c offline.Cost) float64 {
 
 func readHistory(c offline.Cost) float64 { return historyFixed + historyMicros*float64(c.Rows) }
 
-// readsHistory tells whether reading a view's history is better than n look-ups.
+// readsHistory reports whether reading a view's history is cheaper than n look-ups.
 func readsHistory(n int, c offline.Cost) bool { return lookUps(n, c) > readHistory(c) }
 
-// winnerBytes is what a winner of a view takes, as far as that is known before.
+// winnerBytes is the expected size of a winner of a view.
 func winnerBytes(v *schema.View) int64 {
 	return int64(row.NewLayout(v.Layouts[v.Layout()]).FixedEnd) + variableBytes
 }
 
-// A choice is the views whose histories are read for a block.
+// A choice lists the views whose histories are read for a block.
 type choice struct {
 	views  []int
-	left   int64   // bytes that they leave of maxHistoryBytes
-	micros float64 // for all views, the others looked up
+	left   int64   // bytes of maxHistoryBytes that remain
+	micros float64 // for all views, including those that are looked up
 }
 
-// choose chooses for a block of n rows: what is worth reading, while it fits.
+// choose selects the histories that are worth reading for a block of n rows and that
+// fit in memory.
 func (r *run) choose(n int) choice {
 	out := choice{left: maxHistoryBytes}
 	for view, v := range r.set.views {
@@ -60,8 +61,8 @@ func (r *run) choose(n int) choice {
 	return out
 }
 
-// blockRows is how many rows of a spine make a block at most: where the histories
-// of the largest don't fit in memory, those of a smaller one may.
+// blockRows is the most rows of a spine in a block. If the histories for the largest
+// block don't fit in memory, those for a smaller one may.
 func (r *run) blockRows() int {
 	rows, least := maxBlockRows, math.Inf(1)
 	for n := maxBlockRows; n > 0; n -= maxBlockRows / 8 {
@@ -72,8 +73,8 @@ func (r *run) blockRows() int {
 	return rows
 }
 
-// readHistories reads the histories of the views of which a block asks for a good
-// part. The others are nil.
+// readHistories reads the histories of the views that a block needs a large part of.
+// The others are nil.
 func (r *run) readHistories(ctx context.Context, b *block) ([]*history, error) {
 	histories := make([]*history, len(r.set.views))
 	chosen := r.choose(b.rows)

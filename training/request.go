@@ -15,23 +15,24 @@ import (
 	"larder/vector"
 )
 
-// AsOf says which rows of a source a spine row at time t may see.
+// AsOf selects the rows of a source that a spine row at time t may see.
 type AsOf string
 
 // The choices.
 const (
-	// IngestTime lets rows count that had happened and had arrived by t: what
-	// serving could have known.
+	// IngestTime counts rows that had happened and had arrived by t: what serving could
+	// have known.
 	IngestTime AsOf = "ingest_time"
-	// EventTime lets rows count that had happened by t, whenever they arrived:
-	// for sources that were filled after the fact.
+	// EventTime counts rows that had happened by t, no matter when they arrived: for
+	// sources that were filled later.
 	EventTime AsOf = "event_time"
 )
 
-// DefaultEventTimeColumn is where a spine has its times unless a request says else.
+// DefaultEventTimeColumn is the column with a spine's times unless a request names
+// another.
 const DefaultEventTimeColumn = "event_time"
 
-// A Request says what a training set is to hold.
+// A Request describes a training set to build.
 type Request struct {
 	Plan *schema.Plan // of a feature service, a model or a list of features
 	// AsOf defaults to IngestTime.
@@ -41,18 +42,17 @@ type Request struct {
 	EventTimeColumn string
 	// Progress, when set, is called after each batch, from the goroutine of Run.
 	Progress func(Progress)
-	// Vectors, when set, is called with the finished vectors of some rows on their
-	// way into the set, of which first is the number in the spine of the first.
-	// Statuses and ages are there too, for whoever compares them with what is
-	// served. It is called from several goroutines at once and in no order; the
-	// batch is good until it returns. An error ends the run.
+	// Vectors, when set, is called with the finished vectors of some rows of the set.
+	// first is the number of the first row in the spine. The batch also has statuses and
+	// ages, to compare with served ones. Vectors is called from several goroutines at once
+	// and in any order. The batch is valid until Vectors returns. An error ends the run.
 	Vectors func(first int64, b *vector.Batch) error
 }
 
-// Progress is how far a set has come.
+// Progress is the progress of a set.
 type Progress struct {
 	Rows int64 `json:"rows"` // given out
-	Of   int64 `json:"of"`   // read of the spine so far
+	Of   int64 `json:"of"`   // rows of the spine read so far
 }
 
 // A Set is a training set to be built, once.
@@ -67,8 +67,8 @@ type Set struct {
 	readsHistory func(rows int, c offline.Cost) bool
 }
 
-// New returns the set of a request for spines of a schema. It checks all that
-// can be told without data, and reads nothing.
+// New returns the set of a request for spines of a schema. It checks everything that
+// can be checked without data, and reads nothing.
 func New(store *offline.Store, spine *arrow.Schema, req Request) (*Set, error) {
 	req.AsOf = cmp.Or(req.AsOf, IngestTime)
 	req.EventTimeColumn = cmp.Or(req.EventTimeColumn, DefaultEventTimeColumn)
@@ -79,8 +79,8 @@ func New(store *offline.Store, spine *arrow.Schema, req Request) (*Set, error) {
 	for i := range req.Plan.Views {
 		s.views = append(s.views, req.Plan.Views[i].View)
 	}
-	// A training set has missing values as they are: a model's wish to fail is for
-	// requests.
+	// A training set keeps missing values: a model's setting to fail on them applies only
+	// to requests.
 	plan := *req.Plan
 	plan.Model, plan.ModelVersion = nil, nil
 	var err error
@@ -106,7 +106,7 @@ func outputSchema(spine *arrow.Schema, plan *schema.Plan) (*arrow.Schema, error)
 		f := &plan.Features[i]
 		name := columnName(f.Name)
 		if spine.HasField(name) {
-			return nil, schema.Errorf(schema.Invalid, "SPINE_COLUMN", "the spine has a column %q, which the set makes for the feature %s; give the spine's another name", name, f.Name)
+			return nil, schema.Errorf(schema.Invalid, "SPINE_COLUMN", "rename the spine's column %q: the set has a column of that name for the feature %s", name, f.Name)
 		}
 		fields = append(fields, arrow.Field{Name: name, Type: arrows.Type(f.Type), Nullable: true})
 	}
@@ -117,8 +117,8 @@ func outputSchema(spine *arrow.Schema, plan *schema.Plan) (*arrow.Schema, error)
 // columnName returns the name of a feature's column: VIEW__FEATURE.
 func columnName(feature string) string { return strings.Replace(feature, ":", "__", 1) }
 
-// tryEmpty binds a batch of no rows, so that whatever a spine's columns lack is
-// told by the code that will bind the rest.
+// tryEmpty binds a batch without rows, so that the code that binds the real rows
+// reports what the spine's columns lack.
 func (s *Set) tryEmpty(spine *arrow.Schema) error {
 	empty := emptyRecord(spine)
 	defer empty.Release()
@@ -127,7 +127,7 @@ func (s *Set) tryEmpty(spine *arrow.Schema) error {
 	return s.spine.bind(batch, empty)
 }
 
-// spineError says where in a spine an error of a chunk of it is.
+// spineError adds the position in the spine to an error in a chunk.
 func spineError(first int64, err error) error {
 	var said *schema.Error
 	if !errors.As(err, &said) || first == 0 {

@@ -111,7 +111,7 @@ func (r *run) block(ctx context.Context, b *block, read int64, visit func(arrow.
 	for i := range slots {
 		slots[i] = make(chan []*built, 1)
 	}
-	// A chunk is begun when those before it but a few have been given out.
+	// A chunk is begun when all but a few of the earlier chunks were returned.
 	tokens := make(chan struct{}, len(r.workers)+2)
 	for range cap(tokens) {
 		tokens <- struct{}{}
@@ -130,7 +130,7 @@ func (r *run) block(ctx context.Context, b *block, read int64, visit func(arrow.
 		}, tokens)
 	}()
 	if err = r.giveOut(ctx, slots, tokens, done, read, visit); err != nil {
-		stop() // when all was given out, the workers end by themselves
+		stop() // when everything was returned, the workers end by themselves
 	}
 	if workErr := <-done; err == nil {
 		err = workErr
@@ -145,7 +145,7 @@ func (r *run) block(ctx context.Context, b *block, read int64, visit func(arrow.
 	return err
 }
 
-// giveOut visits batches in order until all were, or the work on them failed.
+// giveOut visits batches in order until all were visited or the work failed.
 func (r *run) giveOut(ctx context.Context, slots []chan []*built, tokens chan struct{}, done chan error, read int64, visit func(arrow.Record) error) error {
 	for _, slot := range slots {
 		var sets []*built
@@ -182,9 +182,9 @@ func releaseAll(sets []*built) {
 	}
 }
 
-// parallel calls work for 0 to n-1, begun in order, each on a worker that has
-// nothing else to do. Only the first worker is waited for: others take part as
-// soon as they get a connection. tokens, if there are any, are taken first.
+// parallel calls work for 0 to n-1, begun in order, each on an idle worker. It waits
+// only for the first worker: others take part as soon as they get a connection. It
+// takes a token first, if there are tokens.
 func (r *run) parallel(ctx context.Context, n int, work func(ctx context.Context, w *worker, i int) error, tokens chan struct{}) error {
 	var next atomic.Int64
 	g, ctx := errgroup.WithContext(ctx)
@@ -196,7 +196,7 @@ func (r *run) parallel(ctx context.Context, n int, work func(ctx context.Context
 				if r.workers[at] == nil {
 					w, err := r.newWorker(begun)
 					if err != nil {
-						return nil // the first meets what is wrong itself, if anything is
+						return nil // the first worker meets any error itself
 					}
 					r.workers[at] = w
 				}

@@ -137,7 +137,7 @@ func TestManifestStatistics(t *testing.T) {
 	}
 }
 
-// TestSpinesOfOtherTypes: whatever holds the same values makes the same set.
+// TestSpinesOfOtherTypes: columns with the same values make the same set.
 func TestSpinesOfOtherTypes(t *testing.T) {
 	w := newHourly(t)
 	mem := memory.DefaultAllocator
@@ -195,7 +195,7 @@ func TestSpinesOfOtherTypes(t *testing.T) {
 	f(categories, micros, amount, tags, 1.5, texts, int64(5001))
 }
 
-// TestSpinesThatCannotBe: what is wrong is told from the columns alone.
+// TestSpinesThatCannotBe: faults are found from the columns alone.
 func TestSpinesThatCannotBe(t *testing.T) {
 	w := newHourly(t)
 	utc := arrow.FixedWidthTypes.Timestamp_us
@@ -216,9 +216,9 @@ func TestSpinesThatCannotBe(t *testing.T) {
 	f("all", `"id"`, arrow.Field{Name: "id", Type: arrow.BinaryTypes.String}, at)
 	f("all", `"id"`, arrow.Field{Name: "id", Type: arrow.PrimitiveTypes.Float64}, at)
 	f("all", `date32 is of no use here; it must be int64`, arrow.Field{Name: "id", Type: arrow.FixedWidthTypes.Date32}, at)
-	f("all", `the spine has a column "h__n", which the set makes`, id, at, arrow.Field{Name: "h__n", Type: arrow.PrimitiveTypes.Int64})
+	f("all", `rename the spine's column "h__n"`, id, at, arrow.Field{Name: "h__n", Type: arrow.PrimitiveTypes.Int64})
 	for _, mode := range []arrow.DataType{arrow.DenseUnionOf([]arrow.Field{id}, []arrow.UnionTypeCode{0}), arrow.SparseUnionOf([]arrow.Field{id}, []arrow.UnionTypeCode{0})} {
-		f("all", `the spine's column "any" holds a union`, id, at, arrow.Field{Name: "any", Type: arrow.ListOf(mode)})
+		f("all", `leave out the spine's column "any"`, id, at, arrow.Field{Name: "any", Type: arrow.ListOf(mode)})
 	}
 	amount, tags := arrow.Field{Name: "amount", Type: arrow.PrimitiveTypes.Float64}, arrow.Field{Name: "tags", Type: arrow.ListOf(arrow.BinaryTypes.String)}
 	f("asked", `"tags"`, id, at, amount)

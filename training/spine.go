@@ -11,7 +11,8 @@ import (
 	"larder/vector"
 )
 
-// spineColumns are the columns of a spine that a set reads; the others only pass.
+// spineColumns are the columns of a spine that a set reads; the other columns are
+// passed through.
 type spineColumns struct {
 	keys    []spineColumn
 	request []spineColumn
@@ -19,7 +20,7 @@ type spineColumns struct {
 	unit    arrow.TimeUnit
 }
 
-// A spineColumn is one column and what it is read as.
+// A spineColumn is one column and the type that it is read as.
 type spineColumn struct {
 	name string
 	at   int // in the spine
@@ -33,7 +34,7 @@ func bindSpine(spine *arrow.Schema, plan *schema.Plan, eventTime string) (spineC
 	for i, f := range spine.Fields() {
 		names[i] = f.Name
 		if holds(f.Type, isUnion) {
-			return c, schema.Errorf(schema.Invalid, "SPINE_COLUMN_TYPE", "the spine's column %q holds a union, parts of which Arrow's writer can't write; leave it out, and join it to the set by an id", f.Name)
+			return c, schema.Errorf(schema.Invalid, "SPINE_COLUMN_TYPE", "leave out the spine's column %q, and join it to the set by an id: it has a union type, which Arrow's writer does not fully support", f.Name)
 		}
 	}
 	find := func(name string) (int, error) {
@@ -83,7 +84,7 @@ func bindSpine(spine *arrow.Schema, plan *schema.Plan, eventTime string) (spineC
 	return c, nil
 }
 
-// holds tells whether a type, or one within it, is of a kind.
+// holds reports whether a type, or one within it, is of a kind.
 func holds(t arrow.DataType, kind func(arrow.DataType) bool) bool {
 	if kind(t) {
 		return true
@@ -103,7 +104,7 @@ func isUnion(t arrow.DataType) bool {
 }
 
 func naiveTime(column string) error {
-	return schema.Errorf(schema.Invalid, "NAIVE_TIMESTAMP", "the spine's column %q is a timestamp without a time zone, so it names no moment; say which zone it is in: "+
+	return schema.Errorf(schema.Invalid, "NAIVE_TIMESTAMP", "the spine's column %q is a timestamp without a time zone, so its times are ambiguous; set the zone: "+
 		"in pandas df[%[1]q] = df[%[1]q].dt.tz_localize(\"UTC\"), in polars pl.col(%[1]q).dt.replace_time_zone(\"UTC\")", column)
 }
 
@@ -135,9 +136,9 @@ func readColumns(rec arrow.Record, wanted []spineColumn) (column.Columns, error)
 	return out, nil
 }
 
-// times returns the time of each row of a chunk, in microseconds; first is the
-// number of its first row. A part of a microsecond is cut: rows of a source
-// have none, so that as many of them are before it.
+// times returns the time of each row of a chunk, in microseconds; first is the number
+// of its first row. Fractions of a microsecond are cut off. Rows of a source have
+// none, so this changes no comparison.
 func (c *spineColumns) times(rec arrow.Record, name string, first int64) ([]int64, error) {
 	column := rec.Column(c.time).(*array.Timestamp)
 	times := make([]int64, column.Len())
@@ -160,7 +161,7 @@ func emptyRecord(s *arrow.Schema) arrow.Record {
 	return b.NewRecord()
 }
 
-// nullKeys tells of the first null in a join key, by its row in the spine.
+// nullKeys reports the first null in a join key, by its row in the spine.
 func (c *spineColumns) nullKeys(rec arrow.Record, first int64) error {
 	for _, k := range c.keys {
 		column := rec.Column(k.at)

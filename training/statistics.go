@@ -13,36 +13,34 @@ import (
 // quantileError is how far a quantile may be off, as a share of its value.
 const quantileError = 0.01
 
-// quantiles are those that a manifest tells.
+// quantiles are the quantiles in a manifest.
 var quantiles = []float64{0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99}
 
-// FeatureStatistics say what the values of a feature are like in a set.
+// FeatureStatistics summarize the values of a feature in a set.
 type FeatureStatistics struct {
 	Name  string `json:"name"` // of the column: VIEW__FEATURE
 	Type  string `json:"type"`
 	Count int64  `json:"count"` // rows
 	Nulls int64  `json:"nulls"` // of them
-	// Of the values before defaults took the place of some: how many rows are of
-	// each status.
+	// How many rows have each status, before defaults replaced values.
 	Present       int64 `json:"present"`
 	NullValue     int64 `json:"null_value"`
 	NotFound      int64 `json:"not_found"`
 	OutsideMaxAge int64 `json:"outside_max_age"`
-	// Of numbers that are finite. Quantiles are of 0.01, 0.05, 0.25, 0.5, 0.75,
-	// 0.95 and 0.99, each within 1 % of its value.
+	// For finite numbers. Quantiles are for 0.01, 0.05, 0.25, 0.5, 0.75, 0.95 and 0.99,
+	// each within 1 % of its value.
 	NotFinite int64     `json:"not_finite,omitempty"`
 	Mean      *float64  `json:"mean,omitempty"`
 	Min       *float64  `json:"min,omitempty"`
 	Max       *float64  `json:"max,omitempty"`
 	Quantiles []float64 `json:"quantiles,omitempty"`
-	// TopValues are the commonest of bools, integers and strings. Where there are
-	// more than 1024 different ones, counts may be too low by up to
-	// TopValuesError.
+	// TopValues are the most common bools, integers and strings. Where there are more than
+	// 1024 different ones, counts may be too low by up to TopValuesError.
 	TopValues      []TopValue `json:"top_values,omitempty"`
 	TopValuesError int64      `json:"top_values_error,omitempty"`
 }
 
-// A statistic collects what the values of a feature are like.
+// A statistic summarizes the values of a feature.
 type statistic struct {
 	rows, nulls, notFinite, count int64
 	statuses                      [5]int64
@@ -69,7 +67,7 @@ func newStatistic(t schema.Type) (*statistic, error) {
 	return s, nil
 }
 
-// add takes a column of values in.
+// add adds a column of values.
 func (s *statistic) add(a arrow.Array) {
 	s.rows += int64(a.Len())
 	s.nulls += int64(a.NullN())
@@ -117,7 +115,7 @@ func (s *statistic) addNumber(v float64) {
 	s.min, s.max = min(s.min, v), max(s.max, v)
 }
 
-// result returns what was collected of a column.
+// result returns the statistics of a column.
 func (s *statistic) result(name string, t schema.Type) FeatureStatistics {
 	f := FeatureStatistics{
 		Name: name, Type: t.String(), Count: s.rows, Nulls: s.nulls, NotFinite: s.notFinite,
@@ -130,7 +128,7 @@ func (s *statistic) result(name string, t schema.Type) FeatureStatistics {
 		}
 		f.Min, f.Max = &s.min, &s.max
 		if values, err := s.sketch.GetValuesAtQuantiles(quantiles); err == nil {
-			for _, v := range values { // a sketch's answer may lie beyond the ends
+			for _, v := range values { // a sketch's quantile may lie outside of the range
 				f.Quantiles = append(f.Quantiles, min(max(v, s.min), s.max))
 			}
 		}

@@ -17,27 +17,27 @@ import (
 	"larder/vector"
 )
 
-// A worker builds chunks, one after the other, over a connection of its own.
+// A worker builds chunks, one after the other, over its own connection.
 type worker struct {
 	run      *run
 	session  *offline.Session // nil when no view is read
 	batch    *vector.Batch
 	encoders []*record.Encoder // of each view
-	found    []tally           // of each view, in the chunk at hand
+	found    []tally           // for each view, in the current chunk
 }
 
-// A tally counts what the look-ups of a view met.
+// A tally counts the results of the look-ups of a view.
 type tally struct {
 	hidden int64 // rows whose winner by event time alone had not arrived
 	bad    int64 // rows of the source that don't compete
 }
 
-// built is a batch of the set and what is known of it.
+// built is a batch of the set and its statistics.
 type built struct {
 	rec      arrow.Record
 	tallies  []tally
-	statuses [][5]int64 // of each view: how many rows are of each status
-	values   [][5]int64 // of each feature, alike
+	statuses [][5]int64 // for each view: how many rows have each status
+	values   [][5]int64 // the same for each feature
 }
 
 func (r *run) newWorker(ctx context.Context) (*worker, error) {
@@ -86,7 +86,7 @@ func (w *worker) build(ctx context.Context, c *chunk, histories []*history) ([]*
 
 func (w *worker) vectors(ctx context.Context, c *chunk, histories []*history) (*built, error) {
 	set, b := w.run.set, w.batch
-	if ctx.Err() != nil { // which nothing else asks where histories are in memory
+	if ctx.Err() != nil { // nothing else checks it when histories are in memory
 		return nil, context.Cause(ctx)
 	}
 	if err := w.bind(c); err != nil {

@@ -1,6 +1,6 @@
-// The program peers measures Larder beside what teams use instead: features in
-// Redis, or in Postgres itself, and a model in the same Go process; and Feast's
-// Python feature server on Redis with ONNX Runtime behind it.
+// The program peers measures Larder beside common alternatives: features in Redis or
+// in Postgres itself, with a model in the same Go process; and Feast's Python feature
+// server on Redis with ONNX Runtime behind it.
 //
 // All get the rows of one private Postgres and the same model, are asked for the
 // same entities by the same client in turns, and must give the same scores before

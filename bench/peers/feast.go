@@ -49,8 +49,8 @@ online_store:
 entity_key_serialization_version: 3
 `
 
-// serveFlags are of Feast's guide, but for workers that never end: starting one
-// again after 1000 requests, as they do by default, takes seconds.
+// serveFlags follow Feast's guide, except that workers never end: starting one again
+// after 1000 requests, as they do by default, takes seconds.
 var serveFlags = []string{"--workers", "-1", "--worker-connections", "1000", "--max-requests", "0", "--registry_ttl_sec", "60", "--no-access-log"}
 
 // joinFeast fills Redis by Feast from Postgres, and starts Feast's feature server
@@ -165,7 +165,7 @@ func startHTTP(ctx context.Context, dir, name, path string, command func(port st
 	return h, nil
 }
 
-// await returns when the server answers, whatever it does.
+// await returns when the server sends any response.
 func (h *httpServer) await(ctx context.Context, path string) error {
 	const patience = 2 * time.Minute
 	ctx, cancel := context.WithTimeout(ctx, patience)

@@ -45,7 +45,7 @@ func newCommand() *cobra.Command {
 	s.scenario.Entities, s.scenario.Duration = 100_000, 5*time.Second
 	cmd := &cobra.Command{
 		Use:   "peers",
-		Short: "Measure Larder beside Redis, Postgres and Feast, which give the same scores",
+		Short: "Compare the speed of Larder with Redis, Postgres and Feast, which must give the same scores",
 		Args:  cobra.NoArgs,
 
 		SilenceUsage: true, SilenceErrors: true,
@@ -54,17 +54,17 @@ func newCommand() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&s.opts.Larder, "larder", "bin/larder", "the larder that is measured")
+	f.StringVar(&s.opts.Larder, "larder", "bin/larder", "path of the larder binary to measure")
 	f.StringVar(&s.opts.Library, "onnxruntime", os.Getenv("LARDER_ONNXRUNTIME"), "path of libonnxruntime")
-	f.StringVar(&s.redisServer, "redis-server", "redis-server", "the Redis that is started")
-	f.StringVar(&s.python, "python", ".larder/venv/peers/bin/python", "the Python that has Feast, in its virtual environment")
-	f.StringVar(&s.feastFolder, "feast", "bench/peers/feast", "the folder of what Feast is filled with and of the service that scores")
-	f.StringSliceVar(&s.only, "only", []string{redisName, postgresName, feastName}, "the peers that take part")
-	f.IntSliceVar(&s.rows, "rows", []int{1, 10, 100}, "rows of a request")
+	f.StringVar(&s.redisServer, "redis-server", "redis-server", "path of the redis-server binary to start")
+	f.StringVar(&s.python, "python", ".larder/venv/peers/bin/python", "path of the Python with Feast, in its virtual environment")
+	f.StringVar(&s.feastFolder, "feast", "bench/peers/feast", "folder with Feast's definitions and the scoring service")
+	f.StringSliceVar(&s.only, "only", []string{redisName, postgresName, feastName}, "the peers to measure")
+	f.IntSliceVar(&s.rows, "rows", []int{1, 10, 100}, "rows in a request")
 	f.IntSliceVar(&s.inFlight, "in-flight", []int{1, 32}, "requests in flight")
 	f.IntVar(&s.scenario.Entities, "entities", s.scenario.Entities, "entities in the stores")
-	f.DurationVar(&s.scenario.Duration, "duration", s.scenario.Duration, "how long everyone is loaded, for each number of rows and of requests in flight")
-	f.DurationVar(&s.deadline, "deadline", 100*time.Millisecond, "after which an answer is no success")
+	f.DurationVar(&s.scenario.Duration, "duration", s.scenario.Duration, "how long to load each peer, for each number of rows and of requests in flight")
+	f.DurationVar(&s.deadline, "deadline", 100*time.Millisecond, "a later response does not count as a success")
 	f.BoolVar(&s.asJSON, "json", false, "print JSON")
 	cmd.AddCommand(newServeCommand())
 	return cmd
@@ -76,7 +76,7 @@ func (s settings) run(ctx context.Context, out, log io.Writer) error {
 	}
 	for _, name := range s.only {
 		if !slices.Contains([]string{redisName, postgresName, feastName}, name) {
-			return fmt.Errorf("there is no peer %q; there are %s, %s and %s", name, redisName, postgresName, feastName)
+			return fmt.Errorf("there is no peer %q; choose from %s, %s and %s", name, redisName, postgresName, feastName)
 		}
 	}
 	s.opts.Progress = func(step string) { fmt.Fprintln(log, step) }

@@ -28,8 +28,8 @@ type postgresLookup struct {
 // and never compiled.
 var postgresParameters = map[string]string{"plan_cache_mode": "force_generic_plan", "jit": "off"}
 
-// maxPostgresConns: of 2, 5, 10 and 20 on two cores with 32 requests in flight, 10
-// and 20 were ahead for one row; for more rows all but 2 did alike.
+// maxPostgresConns: of 2, 5, 10 and 20 on two cores with 32 requests in flight, 10 and
+// 20 were ahead for one row; for more rows all except 2 were equally fast.
 const maxPostgresConns = 10
 
 func openPostgresLookup(ctx context.Context, dsn string, tables []table) (*postgresLookup, error) {

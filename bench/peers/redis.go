@@ -199,7 +199,7 @@ func (s settings) joinRedis(ctx context.Context, g bench.Ground, redis *redisSer
 	return []bench.Peer{{Name: redisName, Score: score, Config: []string{
 		"Redis " + infoField(info, "redis_version") + ": " + strings.Join(redis.args[2:], " ") + ", no snapshots, one thread for I/O",
 		"a hash for each entity, a field for each view with its doubles packed",
-		"rueidis on a Unix socket, which pipelines whatever is in flight; an HMGET for each row, one pipeline for each request",
+		"rueidis on a Unix socket, which pipelines all requests in flight; an HMGET for each row, one pipeline for each request",
 		sameServer,
 	}}, {Name: redisName + ", bare gRPC", Score: bare, Config: []string{
 		"the same, without that shell: no deadlines, limits, metrics and logs",

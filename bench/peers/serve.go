@@ -74,7 +74,7 @@ func newServeCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.serve(cmd.Context(), cmd.ErrOrStderr()) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.peer, "peer", "", "where features are: redis or postgres")
+	f.StringVar(&o.peer, "peer", "", "where the features are stored: redis or postgres")
 	f.StringVar(&o.address, "address", "", "a socket of Redis, or a DSN of Postgres")
 	f.StringVar(&o.definitions, "definitions", "", "definitions in JSON")
 	f.StringVar(&o.file, "model", "", "the model in ONNX")

@@ -75,7 +75,7 @@ func csvColumns(in io.Reader, types map[string]arrow.DataType) (*arrow.Schema, i
 	return arrow.NewSchema(fields, nil), rows, nil
 }
 
-// fits tells why a value is not of a type that was declared.
+// fits returns why a value is not of a declared type.
 func fits(value string, t arrow.DataType) error {
 	var err error
 	switch t := t.(type) {
@@ -93,7 +93,7 @@ func fits(value string, t arrow.DataType) error {
 		return fitsTime(value, t)
 	}
 	if err != nil {
-		return fmt.Errorf("%.40q is no %s", value, t)
+		return fmt.Errorf("%.40q is not a value of type %s", value, t)
 	}
 	return nil
 }
@@ -101,10 +101,10 @@ func fits(value string, t arrow.DataType) error {
 func fitsTime(value string, t *arrow.TimestampType) error {
 	_, zoned, err := arrow.TimestampFromStringInLocation(value, t.Unit, time.UTC)
 	if err != nil {
-		return fmt.Errorf("%.40q is no time; write it as 2026-01-31T10:00:00Z", value)
+		return fmt.Errorf("%.40q is not a time; write it as 2026-01-31T10:00:00Z", value)
 	}
 	if !zoned {
-		return fmt.Errorf("%.40q has no time zone, so it names no moment; write it as 2026-01-31T10:00:00Z, or with an offset", value)
+		return fmt.Errorf("%.40q has no time zone; write it as 2026-01-31T10:00:00Z, or with an offset", value)
 	}
 	return nil
 }
@@ -126,7 +126,7 @@ func hasZone(t arrow.DataType) bool {
 	return isTime && at.TimeZone != ""
 }
 
-// zonedTimes returns a batch with the columns that zoned says.
+// zonedTimes returns a batch with the columns of zoned.
 func zonedTimes(rec arrow.Record) arrow.Record {
 	columns := slices.Clone(rec.Columns())
 	for i, c := range columns {
@@ -162,7 +162,7 @@ const (
 
 func (g guess) with(value string) guess {
 	of := text
-	if _, err := strconv.ParseInt(value, 10, 64); err == nil && (value == "0" || value[0] != '0') { // 007 is no number
+	if _, err := strconv.ParseInt(value, 10, 64); err == nil && (value == "0" || value[0] != '0') { // 007 is not a number
 		of = whole
 	} else if _, err := strconv.ParseFloat(value, 64); err == nil && value[0] != '0' || err == nil && len(value) > 1 && value[1] == '.' {
 		of = number

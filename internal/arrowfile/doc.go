@@ -10,7 +10,7 @@
 // tables are read and written batch by batch, in memory that doesn't grow with
 // them. It refuses other endings.
 //
-// CSV says nothing about types: a reader takes those that it is told, and for
-// other columns finds the narrowest that holds all their values: int64, float64,
-// bool (true and false), else text. Times need a zone.
+// CSV has no types. A reader uses the given types. For other columns it finds the
+// narrowest type for all their values: int64, float64, bool (true and false), else
+// text. Times need a zone.
 package arrowfile

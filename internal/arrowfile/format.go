@@ -22,7 +22,8 @@ var endings = map[string]format{
 	".parquet": parquetFile, ".pq": parquetFile, ".arrow": ipcFile, ".feather": ipcFile, ".ipc": ipcFile, ".arrows": ipcStream, ".csv": csvFile,
 }
 
-// Check tells whether a path's ending is one of a file that can be read and written.
+// Check returns an error unless a path's extension is one that can be read and
+// written.
 func Check(path string) error {
 	_, err := formatOf(path)
 	return err
@@ -32,5 +33,5 @@ func formatOf(path string) (format, error) {
 	if f := endings[strings.ToLower(filepath.Ext(path))]; f != 0 {
 		return f, nil
 	}
-	return 0, fmt.Errorf("%s: its ending tells no format that is known; use .parquet, .arrow, .arrows or .csv", path)
+	return 0, fmt.Errorf("%s has an unknown file extension; use .parquet, .arrow, .arrows or .csv", path)
 }

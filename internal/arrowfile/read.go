@@ -18,14 +18,14 @@ import (
 // A Reader reads a file batch by batch. The caller closes it.
 type Reader struct {
 	array.RecordReader
-	Rows     int64             // of the whole file; -1 when only reading it tells
-	Metadata map[string]string // that whoever wrote a Parquet file put in; nil of other formats
+	Rows     int64             // of the whole file; -1 when only a full read can count them
+	Metadata map[string]string // the metadata of a Parquet file; nil for other formats
 	closers  []io.Closer
 }
 
 // Err returns why reading ended before the end.
 func (r *Reader) Err() error {
-	if err := r.RecordReader.Err(); !errors.Is(err, io.EOF) { // which Parquet's says of the end
+	if err := r.RecordReader.Err(); !errors.Is(err, io.EOF) { // Parquet's reader returns it at the end
 		return err
 	}
 	return nil
@@ -43,8 +43,8 @@ func (r *Reader) Close() error {
 	return err
 }
 
-// Open opens a file. csvTypes are the types of the columns of a CSV file that
-// are known; other formats know theirs.
+// Open opens a file. csvTypes are the known types of the columns of a CSV file; other
+// formats have their own types.
 func Open(ctx context.Context, path string, csvTypes map[string]arrow.DataType) (*Reader, error) {
 	kind, err := formatOf(path)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 // rowGroupRows is how many rows a row group of Parquet has at most.
 const rowGroupRows = 128 << 10
 
-// A Writer writes a file. It appears when Commit returns; Close without that
+// A Writer writes a file. The file appears when Commit returns. Close without Commit
 // leaves nothing.
 type Writer struct {
 	path  string
@@ -98,10 +98,10 @@ func (w *Writer) Commit() error {
 	return nil
 }
 
-// Close removes what was written, unless it was committed.
+// Close removes the file unless it was committed.
 func (w *Writer) Close() error { return w.file.Close() }
 
-// unclosed keeps a writer that closes what it writes to from doing so.
+// unclosed keeps a writer from closing its underlying file.
 type unclosed struct{ f *wholefile.File }
 
 func (u unclosed) Write(p []byte) (int, error) { return u.f.Write(p) }

@@ -15,8 +15,8 @@ func Cores() int { return cores }
 // length: those of background threads, Badger's and the collector's.
 const processorsPerCore = 4
 
-// Spare gives Go's scheduler more processors than there are cores, unless
-// GOMAXPROCS is set in the environment, so that one is left to look at the network.
+// Spare gives Go's scheduler more processors than there are cores, so that one is free
+// to poll the network. It does nothing if GOMAXPROCS is set in the environment.
 func Spare() {
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(processorsPerCore * cores)

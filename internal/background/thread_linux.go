@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// niceness is that of background threads, the lowest priority but idleness: they
-// get on when every core is wanted, if slowly.
+// niceness is the niceness of background threads, the lowest priority above idle: they
+// make slow progress even when every core is busy.
 const niceness = 19
 
 // Thread moves the goroutine that calls it to a thread of its own, of low

@@ -19,7 +19,7 @@ import (
 // in JSON, under grpc and http.
 const ServingLine = "serving"
 
-// A Process is a child that has said that it serves.
+// A Process is a child process that serves.
 type Process struct {
 	cmd    *exec.Cmd
 	GRPC   string // where it listens

@@ -16,8 +16,8 @@ type Imports struct {
 	Tests []string
 }
 
-// Check returns a sentence for each thing in found that the table doesn't
-// allow, and for each row of the table that makes no sense.
+// Check returns a sentence for each thing in found that the table doesn't allow, and
+// for each contradictory row of the table.
 func (t Table) Check(found map[string]Imports) []string {
 	faults := t.unsound()
 	for _, folder := range slices.Sorted(maps.Keys(found)) {
@@ -35,7 +35,7 @@ func (t Table) Check(found map[string]Imports) []string {
 	}
 	for _, folder := range slices.Sorted(maps.Keys(t.Packages)) {
 		if _, ok := found[folder]; !ok {
-			faults = append(faults, fmt.Sprintf("the table has %s, and no such package exists; take it out of internal/layers/table.go", folder))
+			faults = append(faults, fmt.Sprintf("remove %s from internal/layers/table.go: no such package exists", folder))
 		}
 	}
 	return faults
@@ -48,7 +48,7 @@ func (t Table) unsound() []string {
 		pkg := t.Packages[folder]
 		for _, other := range pkg.Imports {
 			if below, ok := t.Packages[other]; !ok {
-				faults = append(faults, fmt.Sprintf("the table lets %s import %s, which it doesn't hold", folder, other))
+				faults = append(faults, fmt.Sprintf("the table lets %s import %s, but it has no row for that package", folder, other))
 			} else if below.Floor > pkg.Floor || below.Floor == pkg.Floor && !inside(folder, other) && !inside(other, folder) {
 				faults = append(faults, fmt.Sprintf("the table lets %s (floor %d) import %s (floor %d); imports go down only", folder, pkg.Floor, other, below.Floor))
 			}
@@ -57,14 +57,15 @@ func (t Table) unsound() []string {
 	for _, dependency := range slices.Sorted(maps.Keys(t.Doors)) {
 		for _, folder := range t.Doors[dependency] {
 			if _, ok := t.Packages[folder]; !ok {
-				faults = append(faults, fmt.Sprintf("the table makes %s a door of %s, and doesn't hold that package", folder, dependency))
+				faults = append(faults, fmt.Sprintf("the table makes %s a door of %s, but it has no row for that package", folder, dependency))
 			}
 		}
 	}
 	return faults
 }
 
-// inside tells whether a folder lies in another: a package and those in it share a floor.
+// inside reports whether a folder lies in another: a package and those in it share a
+// floor.
 func inside(folder, other string) bool { return strings.HasPrefix(folder, other+"/") }
 
 func (t Table) code(folder string, pkg Package, path string) []string {
@@ -124,11 +125,11 @@ func (t Table) door(folder, path string) []string {
 		return nil
 	}
 	if doors == nil {
-		return []string{fmt.Sprintf("%s imports %s, a dependency that the table doesn't have; after a look at who keeps it and what it drags in, "+
+		return []string{fmt.Sprintf("%s imports %s, a dependency that is not in the table; check who maintains it and what it depends on, then "+
 			"name its doors in internal/layers/table.go", folder, path)}
 	}
 	slices.Sort(doors)
-	return []string{fmt.Sprintf("%s imports %s, which comes in through %s only; use what those offer", folder, path, strings.Join(slices.Compact(doors), ", "))}
+	return []string{fmt.Sprintf("%s imports %s, but only %s may import that; use these packages", folder, path, strings.Join(slices.Compact(doors), ", "))}
 }
 
 // local returns the folder of an import path of ours.
@@ -136,8 +137,8 @@ func local(path string) (folder string, ours bool) {
 	return strings.CutPrefix(path, Module+"/")
 }
 
-// standard tells whether a path is the standard library's or cgo's: the first
-// part of any other has a dot.
+// standard reports whether a path is the standard library's or cgo's: the first part
+// of any other has a dot.
 func standard(path string) bool {
 	first, _, _ := strings.Cut(path, "/")
 	return !strings.Contains(first, ".")

@@ -4,7 +4,7 @@
 // import that the table doesn't allow, and a dependency that comes in through
 // another door.
 //
-// It promises that what ships is what the table says, on every system: files
-// are parsed whatever their build constraints. It leaves test files more room
-// (any package on the same floor or below, any dependency), since they don't ship.
+// It promises that the shipped code matches the table on every system: files are
+// parsed regardless of their build constraints. Test files may import more (any
+// package on the same floor or below, any dependency), since they don't ship.
 package layers

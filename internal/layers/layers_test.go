@@ -86,15 +86,15 @@ func TestCheckRefuses(t *testing.T) {
 		I = map[string]layers.Imports
 	)
 	f("package util is not in the table", func(_ T, found I) { found["util"] = layers.Imports{} })
-	f("the table has gone, and no such package exists", func(table T, _ I) { table.Packages["gone"] = layers.Package{Floor: 1} })
+	f("remove gone from internal/layers/table.go", func(table T, _ I) { table.Packages["gone"] = layers.Package{Floor: 1} })
 	f("nouns imports store, and may import no package of ours", func(_ T, found I) { found["nouns"] = layers.Imports{Code: []string{"larder/store"}} })
 	f("main imports outside, and may import every package on a lower floor", func(_ T, found I) {
 		found["main"] = layers.Imports{Code: []string{"larder/outside"}}
 	})
-	f("nouns imports example.org/db, which comes in through store only", func(_ T, found I) {
+	f("nouns imports example.org/db, but only store may import that", func(_ T, found I) {
 		found["nouns"] = layers.Imports{Code: []string{"example.org/db"}}
 	})
-	f("main imports example.org/dbase, a dependency that the table doesn't have", func(_ T, found I) {
+	f("main imports example.org/dbase, a dependency that is not in the table", func(_ T, found I) {
 		found["main"] = layers.Imports{Code: []string{"example.org/dbase"}}
 	})
 	f("the tests of nouns (floor 1) import store (floor 2)", func(_ T, found I) {
@@ -106,7 +106,7 @@ func TestCheckRefuses(t *testing.T) {
 	f("imports go down only", func(table T, _ I) {
 		table.Packages["nouns"] = layers.Package{Floor: 1, Imports: []string{"store"}}
 	})
-	f("the table lets nouns import words, which it doesn't hold", func(table T, _ I) {
+	f("the table lets nouns import words, but it has no row", func(table T, _ I) {
 		table.Packages["nouns"] = layers.Package{Floor: 1, Imports: []string{"words"}}
 	})
 	f("makes words a door of example.org/x", func(table T, _ I) { table.Doors["example.org/x"] = []string{"words"} })

@@ -50,7 +50,7 @@ func Read(root string) (map[string]Imports, error) {
 	return found, err
 }
 
-// foreign tells whether the go command, too, passes a folder by.
+// foreign reports whether the go command also skips a folder.
 func foreign(path, name string) bool {
 	if name == "testdata" || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") {
 		return true

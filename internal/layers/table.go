@@ -1,6 +1,7 @@
 package layers
 
-// A Table says what may import what. Folders are relative to the module's root.
+// A Table says which packages may import which. Folders are relative to the module's
+// root.
 type Table struct {
 	Packages map[string]Package
 	// Doors names, for each dependency, the folders that may import it. A

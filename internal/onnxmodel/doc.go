@@ -7,6 +7,6 @@
 // bits, for it may add up in another order. [Model] is the format underneath, for
 // tests that need something else, or something that no exporter would write.
 //
-// A seed gives the same bytes each time. The package promises that nothing is
-// checked: what is wrong in a Model is wrong in its bytes.
+// A seed gives the same bytes each time. The package checks nothing: a fault in a
+// Model is a fault in its bytes.
 package onnxmodel

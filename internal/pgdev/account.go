@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// An account is whom Postgres runs as when we are root.
+// An account is the user that Postgres runs as when this process is root.
 type account struct {
 	name     string
 	uid, gid int
@@ -27,10 +27,10 @@ func unprivileged() (*account, error) {
 			return &account{name, uid, gid}, nil
 		}
 	}
-	return nil, errors.New("Postgres can't run as root, and there is no user postgres or nobody to run it as; run as another user")
+	return nil, errors.New("run as a user other than root: Postgres can't run as root, and there is no user postgres or nobody to run it as")
 }
 
-// ownerOf returns whom a cluster's data belongs to: Postgres runs as no other.
+// ownerOf returns the owner of a cluster's data. Postgres only runs as this user.
 func ownerOf(data string) (*account, error) {
 	info, err := os.Stat(data)
 	if err != nil {
@@ -38,7 +38,7 @@ func ownerOf(data string) (*account, error) {
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || stat.Uid == 0 {
-		return nil, fmt.Errorf("%s belongs to root, and Postgres doesn't run as root; give it to another user (chown -R), or remove it", data)
+		return nil, fmt.Errorf("give %s to another user (chown -R), or remove it: it belongs to root, and Postgres doesn't run as root", data)
 	}
 	a := &account{name: strconv.Itoa(int(stat.Uid)), uid: int(stat.Uid), gid: int(stat.Gid)}
 	if u, err := user.LookupId(a.name); err == nil {

@@ -2,7 +2,7 @@ package pgdev
 
 import "syscall"
 
-// attributes makes a process run as the account, or as whom we are when it is
+// attributes makes a process run as the account, or as the current user when it is
 // nil; Postgres ends (immediate shutdown) when the thread that started it does.
 func (a *account) attributes() *syscall.SysProcAttr {
 	attributes := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGQUIT}

@@ -4,7 +4,8 @@ package pgdev
 
 import "syscall"
 
-// attributes makes a process run as the account, or as whom we are when it is nil.
+// attributes makes a process run as the account, or as the current user when it is
+// nil.
 func (a *account) attributes() *syscall.SysProcAttr {
 	attributes := &syscall.SysProcAttr{Setpgid: true}
 	if a != nil {

@@ -21,7 +21,7 @@ var ErrNoBinaries = errors.New("no Postgres binaries (postgres, initdb) found; r
 func binaries() (string, error) {
 	if dir := os.Getenv(BinVariable); dir != "" {
 		if !complete(dir) {
-			return "", fmt.Errorf("%s is %s, which holds no postgres and initdb", BinVariable, dir)
+			return "", fmt.Errorf("%s is %s, but that folder has no postgres and initdb", BinVariable, dir)
 		}
 		return dir, nil
 	}

@@ -23,10 +23,11 @@ import (
 type Options struct {
 	// Dir is where the cluster lives; made when it isn't there. Required.
 	Dir string
-	// Fast gives up safety against a crash of the machine, though not of
-	// Postgres: what was committed outlives Kill. For tests.
+	// Fast gives up safety against a crash of the machine, but not against a crash of
+	// Postgres: committed data survives Kill. For tests.
 	Fast bool
-	// Logger is told when the cluster has to live elsewhere. Defaults to slog.Default().
+	// Logger gets a line when the cluster has to be placed elsewhere. Defaults to
+	// slog.Default().
 	Logger *slog.Logger
 }
 
@@ -40,7 +41,7 @@ type Cluster struct {
 	opts     Options
 	dir      string // absolute
 	bin      string
-	owner    *account // whom Postgres runs as; nil: whom we are
+	owner    *account // the user that Postgres runs as; nil: the current user
 	lock     *os.File // nil while stopped
 	password string
 	port     int
@@ -137,7 +138,8 @@ func (c *Cluster) initialize(ctx context.Context) error {
 	return os.Rename(filepath.Join(part, dataFolder), filepath.Join(c.dir, dataFolder))
 }
 
-// environment is what Postgres's programs see: nothing that changes what they do.
+// environment is the environment of Postgres's programs, without variables that change
+// what they do.
 func environment() []string {
 	return []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
 }
@@ -155,7 +157,7 @@ func (c *Cluster) Restart(ctx context.Context) error {
 	err := c.launch()
 	if err == nil {
 		if err = c.await(ctx); err != nil {
-			err = errors.Join(fmt.Errorf("%w; %s says more", err, filepath.Join(c.dir, logFile)), c.Stop())
+			err = errors.Join(fmt.Errorf("%w; see %s", err, filepath.Join(c.dir, logFile)), c.Stop())
 		}
 	}
 	if err != nil {
@@ -212,7 +214,7 @@ func (c *Cluster) await(ctx context.Context) error {
 		case <-c.child.exited:
 			return errEnded
 		case <-ctx.Done():
-			return fmt.Errorf("it takes no connections: %w", err)
+			return fmt.Errorf("it accepts no connections: %w", err)
 		case <-retry.C:
 		}
 	}
@@ -253,7 +255,7 @@ func (c *Cluster) Kill() error {
 	return errors.Join(err, c.letGo())
 }
 
-// freePort returns a port of the loopback that nobody listens on.
+// freePort returns a free port of the loopback.
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -22,9 +22,9 @@ const (
 	logFile      = "postgres.log"
 )
 
-// place makes the folder and decides as whom Postgres runs in it. Root's
-// Postgres runs as another user, who can't enter a folder below a closed one
-// (a clone in root's home, say); then a folder elsewhere takes its place.
+// place makes the folder and decides which user Postgres runs as in it. Root's
+// Postgres runs as another user, who can't enter a folder below a closed one (a clone
+// in root's home, say); then a folder elsewhere takes its place.
 func (c *Cluster) place() error {
 	if err := os.MkdirAll(c.dir, 0o755); err != nil {
 		return err
@@ -42,15 +42,15 @@ func (c *Cluster) place() error {
 	if err != nil || c.owner.enters(c.dir) {
 		return err
 	}
-	closed := fmt.Errorf("Postgres can't run as root, and the user %s, whom it would run as, can't enter %s: a folder above it is closed to others; "+
-		"open those (chmod o+x), put the project elsewhere, or run as a user other than root", c.owner.name, c.dir)
+	closed := fmt.Errorf("Postgres can't run as root, and the user %s that it would run as can't enter %s: a parent folder is closed to others; "+
+		"open it (chmod o+x), move the project, or run as a user other than root", c.owner.name, c.dir)
 	if made {
 		return closed
 	}
 	for _, parent := range []string{"/var/tmp", os.TempDir()} { // the first outlives a reboot
 		elsewhere := filepath.Join(parent, fmt.Sprintf("larder-postgres-%x", sha256.Sum256([]byte(c.dir)))[:32])
 		if c.claim(elsewhere) == nil && c.owner.enters(elsewhere) {
-			c.opts.Logger.Warn("the Postgres cluster lives outside the folder, which is closed to the user that it runs as",
+			c.opts.Logger.Warn("the Postgres cluster is outside the folder, because the user that Postgres runs as can't enter the folder",
 				"folder", c.dir, "instead", elsewhere, "user", c.owner.name)
 			c.dir = elsewhere
 			return nil
@@ -73,12 +73,12 @@ func (c *Cluster) claim(dir string) error {
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || !info.IsDir() || info.Mode().Perm() != 0o700 || int(stat.Uid) != c.owner.uid {
-		return fmt.Errorf("%s is not a folder of the user %s alone", dir, c.owner.name)
+		return fmt.Errorf("%s is not a private folder of the user %s", dir, c.owner.name)
 	}
 	return nil
 }
 
-// initialized tells whether the folder holds a cluster.
+// initialized reports whether the folder has a cluster.
 func (c *Cluster) initialized() bool {
 	_, err := os.Stat(filepath.Join(c.dir, dataFolder, "PG_VERSION"))
 	return err == nil
@@ -96,7 +96,7 @@ func (c *Cluster) own(paths ...string) error {
 	return err
 }
 
-// enters tells whether the account can get to a folder.
+// enters reports whether the account can enter a folder.
 func (a *account) enters(dir string) bool {
 	probe := exec.Command("/bin/sh", "-c", `cd "$1"`, "sh", dir)
 	probe.Dir = "/"
@@ -104,7 +104,7 @@ func (a *account) enters(dir string) bool {
 	return probe.Run() == nil
 }
 
-// hold locks the folder for this process; the kernel lets go of it with us.
+// hold locks the folder for this process. The kernel unlocks it when the process ends.
 func (c *Cluster) hold() error {
 	path := filepath.Join(c.dir, lockFile)
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
@@ -120,7 +120,7 @@ func (c *Cluster) hold() error {
 			return fmt.Errorf("lock %s: %w", path, err)
 		}
 		pid, _ := os.ReadFile(path) // empty in the moment before the holder writes it
-		return fmt.Errorf("the Postgres cluster in %s is in use by process %s; stop that one first", c.dir, strings.TrimSpace(string(pid)))
+		return fmt.Errorf("the Postgres cluster in %s is in use by process %s; stop that process first", c.dir, strings.TrimSpace(string(pid)))
 	}
 	if err := errors.Join(file.Truncate(0), writeAt(file, strconv.Itoa(os.Getpid()))); err != nil {
 		file.Close()
@@ -155,7 +155,7 @@ func (c *Cluster) awaitLast() error {
 	if pid == 0 {
 		return nil
 	}
-	return fmt.Errorf("the Postgres cluster in %s still runs, as process %d, and the process that started it is gone; stop it with kill -INT %d", c.dir, pid, pid)
+	return fmt.Errorf("the Postgres cluster in %s is still running as process %d, but the process that started it has ended; stop it with kill -INT %d", c.dir, pid, pid)
 }
 
 // running returns the process that runs the cluster, or 0.

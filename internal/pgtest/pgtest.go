@@ -1,6 +1,5 @@
-// Package pgtest gives tests a real Postgres: a database of its own for each
-// test, on the server that LARDER_TEST_POSTGRES names or else on a private
-// cluster of the test process.
+// Package pgtest gives each test its own database in a real Postgres: on the server
+// that LARDER_TEST_POSTGRES names, or else on a private cluster of the test process.
 package pgtest
 
 import (
@@ -85,7 +84,7 @@ func New(t testing.TB) *DB {
 	return db
 }
 
-// Cluster returns a cluster of the test's own, that it may stop and start.
+// Cluster returns a cluster that belongs to the test. The test may stop and start it.
 func Cluster(t testing.TB) *pgdev.Cluster {
 	t.Helper()
 	dir := tempDir(t)

@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 )
 
-// A File is one that is being written. It has its name when Commit returns; Close
-// without that leaves nothing.
+// A File is a file being written. It gets its name when Commit returns. Close without
+// Commit leaves nothing.
 type File struct {
 	temp *os.File // nil once committed or closed
 	path string
@@ -85,8 +85,7 @@ func (f *File) Write(p []byte) (int, error) { return f.temp.Write(p) }
 // Seek moves to where the next Write goes.
 func (f *File) Seek(offset int64, whence int) (int64, error) { return f.temp.Seek(offset, whence) }
 
-// Commit makes what was written durable and gives the file its name. After an error
-// nothing of it is left.
+// Commit makes the file durable and gives it its name. After an error nothing is left.
 func (f *File) Commit() error {
 	err := errors.Join(f.temp.Sync(), f.temp.Close())
 	if err == nil {
@@ -102,7 +101,7 @@ func (f *File) Commit() error {
 	return syncFolder(filepath.Dir(f.path))
 }
 
-// Close removes what was written, unless it was committed.
+// Close removes the file unless it was committed.
 func (f *File) Close() error {
 	if f.temp == nil {
 		return nil

@@ -119,7 +119,7 @@ func TestVerdicts(t *testing.T) {
 	})
 }
 
-// TestReportsAreTheSame in every bit, whatever the order in which rows and labels came.
+// TestReportsAreTheSame in every bit, for any order of rows and labels.
 func TestReportsAreTheSame(t *testing.T) {
 	rows, outcomes := draw(3000, map[int64]float64{1: 0.5, 2: 0.7, 3: 0.6})
 	report := func() string {

@@ -13,7 +13,7 @@ import (
 	"larder/schema"
 )
 
-// A hostile is an MLflow server that answers each path as told. Real ones are
+// A hostile is an MLflow server with a fixed answer for each path. Real ones are
 // tested against in client/python/tests.
 type hostile map[string]http.HandlerFunc
 

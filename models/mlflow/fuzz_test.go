@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// FuzzOnnxFile: whatever an MLmodel file says, the path it yields stays below it.
+// FuzzOnnxFile: for any MLmodel file, the returned path stays below its folder.
 func FuzzOnnxFile(f *testing.F) {
 	f.Add([]byte("flavors: {onnx: {data: model.onnx}}"))
 	f.Add([]byte("flavors: {onnx: {data: ../../etc/passwd}}"))

@@ -128,8 +128,7 @@ larder_traffic_tripped{model="m"} 1
 	f("missing_share", "were missing", but(func(o *traffic.Observation, x *rand.Rand) { o.Missing = x.Float64() }))
 }
 
-// TestGuardsDontTripByChance: a version that is no worse goes on for many
-// looks.
+// TestGuardsDontTripByChance: a version that is not worse continues for many looks.
 func TestGuardsDontTripByChance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		guards := all

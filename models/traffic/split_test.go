@@ -105,8 +105,8 @@ func ramped() *schema.Model {
 	return m
 }
 
-// TestRamp: a ramp's weight follows its time, and nobody leaves the version while
-// it rises.
+// TestRamp: a ramp's weight follows its time, and no unit leaves the version while it
+// rises.
 func TestRamp(t *testing.T) {
 	m := ramped()
 	s := split(m, traffic.Options{Rollouts: func() map[string]traffic.Rollout {
@@ -146,7 +146,7 @@ func TestARampThatIsNotKnown(t *testing.T) {
 	}
 }
 
-// TestATrippedRamp: its buckets go to the control, and nobody else's move.
+// TestATrippedRamp: its buckets go to the control, and no others move.
 func TestATrippedRamp(t *testing.T) {
 	m := ramped()
 	rollout := traffic.Rollout{ID: m.RolloutID(), Began: epoch}

@@ -27,12 +27,12 @@ func Files(dir, model string) ([]string, error) {
 		return err
 	})
 	if err == nil && len(files) == 0 {
-		err = fmt.Errorf("no files of a feature log in %s; a model with log: has some after its first request, on a server with --feature-log", dir)
+		err = fmt.Errorf("there are no feature log files in %s; a model gets some after its first request, if it has log: and the server has --feature-log", dir)
 	}
 	return files, err
 }
 
-// ModelOf returns the model whose requests a file has.
+// ModelOf returns the model of the requests in a file.
 func ModelOf(path string) string { return filepath.Base(filepath.Dir(path)) }
 
 // A File is a file of a log that is read batch by batch. The caller closes it.
@@ -40,7 +40,7 @@ type File struct {
 	*arrowfile.Reader
 	Model        string
 	ModelVersion int64
-	SHA256       string // of the model file that scored; empty in files from before it was written
+	SHA256       string // of the model file that scored; empty in older files without it
 }
 
 // OpenFile opens a file of a log by its path, which names the model and its version.

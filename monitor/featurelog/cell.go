@@ -8,8 +8,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 )
 
-// A cell is a value that a model is fed, ready to be compared. NaN is null: a
-// model that takes floats can't tell them apart.
+// A cell is a value that a model is fed, ready to be compared. NaN is null: a model
+// with float inputs can't distinguish them.
 type cell struct {
 	null   bool
 	bits   uint64
@@ -28,8 +28,8 @@ func boolean(v bool) cell {
 	return integer(0)
 }
 
-// A pair reads the values of a logged column and of the rebuilt one, both as what
-// the model is fed.
+// A pair reads the values of a logged column and of the rebuilt one, both as fed to
+// the model.
 type pair struct{ logged, rebuilt func(row int) cell }
 
 func newPair(logged, rebuilt arrow.Array) (pair, error) {
@@ -52,7 +52,7 @@ func newPair(logged, rebuilt arrow.Array) (pair, error) {
 		}
 	}
 	if p.rebuilt == nil {
-		return pair{}, fmt.Errorf("the log has %s, and the training set %s, which a model isn't fed as that", logged.DataType(), rebuilt.DataType())
+		return pair{}, fmt.Errorf("the log has type %s, and the training set has %s, which does not feed a model as that type", logged.DataType(), rebuilt.DataType())
 	}
 	return pair{orNull(logged, p.logged), orNull(rebuilt, p.rebuilt)}, nil
 }

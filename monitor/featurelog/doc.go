@@ -1,19 +1,18 @@
-// Package featurelog keeps what models were asked and what they saw: for each
-// row that is scored, its keys, the values of the request, the vector as the model
-// saw it, bit for bit, what was found in each view and how old it was, versions,
-// the score and how long it took.
+// Package featurelog logs the requests and inputs of models. For each scored row it
+// stores the keys, the values of the request, the vector as the model saw it, bit for
+// bit, the status and age of each view, versions, the score and the latency.
 //
 // It promises that
 //
-//   - it never delays a request: entries wait in a bounded queue, and what does
-//     not fit is dropped and counted;
-//   - a file is there whole or not at all: it is written under another name and
-//     gets its own when it is finished and on the disk. Files that a killed
+//   - it never delays a request: entries wait in a bounded queue, and entries that
+//     do not fit are dropped and counted;
+//   - a file appears whole or not at all: it is written under another name and
+//     renamed when it is finished and on disk. Files that a killed
 //     process left are removed by the next;
-//   - disk is bounded: when the log has its share, entries are dropped and counted
+//   - disk is bounded: when the log reaches its limit, entries are dropped and counted
 //     until files are moved away;
-//   - a [Table] that is slow or dead loses its own rows only, which are counted: it
-//     has a queue and a goroutine of its own, beside those of the folder.
+//   - a [Table] that is slow or dead loses only its own rows, which are counted: it
+//     has its own queue and goroutine, besides those of the folder.
 //
 // # Files
 //
@@ -35,10 +34,10 @@
 //	vector:FEATURE    what the model was fed: float32 where it takes one tensor,
 //	                  else the type of its input
 //
-// A file's metadata has larder.model_sha256 and larder.fingerprint, of the model file
-// and of the definitions. A folder belongs to one log at a time, which locks it.
+// A file's metadata has larder.model_sha256 of the model file and larder.fingerprint
+// of the definitions. A folder belongs to one log at a time, which locks it.
 //
-// The keys and the values of the request have their own names, so that a log is
-// a spine too, with log:time as the time of its rows. A [Skew] compares the vectors
-// of a log with those of the training set that was built of it.
+// The keys and the values of the request keep their names, so a log can be used as a
+// spine, with log:time as the time of its rows. A [Skew] compares the vectors of a log
+// with those of the training set that was built from it.
 package featurelog

@@ -6,10 +6,10 @@ import (
 	"larder/monitor"
 )
 
-// An entry is a request as it is written.
+// An entry is a request to write.
 type entry struct {
 	*monitor.Scored
-	overridden []string // of Request, what goes over stored values
+	overridden []string // the columns of Request that override stored values
 }
 
 func newEntry(s *monitor.Scored) *entry {

@@ -25,12 +25,12 @@ import (
 	"larder/schema"
 )
 
-// batchRows is how many rows are put into columns before they are written.
+// batchRows is how many rows are gathered into columns before they are written.
 const batchRows = 8192
 
-// A file is one that is being written.
+// A file is a file being written.
 type file struct {
-	path    string // that it will have
+	path    string // its path when finished
 	temp    *os.File
 	written countingWriter
 	out     *pqarrow.FileWriter
@@ -42,7 +42,7 @@ type file struct {
 	waiting int // rows in record
 }
 
-// vectorPrefix begins the names of the columns with what the model saw.
+// vectorPrefix begins the names of the columns of the model's inputs.
 const vectorPrefix = "vector:"
 
 // Keys of a file's metadata.
@@ -56,7 +56,7 @@ func originOf(p *schema.Plan) arrow.Metadata {
 	return arrow.NewMetadata([]string{SHA256Key, FingerprintKey}, []string{p.ModelVersion.SHA256, p.Catalog.Fingerprint})
 }
 
-// A field is how a value of an entry's row gets into the file.
+// A field writes a value of an entry's row into the file.
 type field struct {
 	name string
 	typ  arrow.DataType
@@ -74,7 +74,7 @@ func (w *countingWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// newFile begins a file of the kind that an entry goes into.
+// newFile begins a file for entries like e.
 func newFile(dir string, e *entry) (*file, error) {
 	dir = filepath.Join(dir, e.Plan.Model.Name) // letters, digits and _
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -135,7 +135,7 @@ func (f *file) flush() error {
 	return f.out.Write(rec) // a row group
 }
 
-// size returns what was written; rows that wait come on top.
+// size returns the bytes written, without the rows that wait.
 func (f *file) size() int64 { return f.written.n }
 
 // finish ends the file and gives it its name.
@@ -152,14 +152,14 @@ func (f *file) finish() (size int64, err error) {
 	return f.written.n, syncFolders(dir, filepath.Dir(dir))
 }
 
-// abandon removes what was written.
+// abandon removes the unfinished file.
 func (f *file) abandon() error {
 	_ = f.temp.Close() // it may be closed already
 	return os.Remove(f.path + unfinished)
 }
 
-// columnsOf returns the columns of entries like e: of its plan, and of its model's
-// kind of input.
+// columnsOf returns the columns of entries like e, by its plan and its model's kind of
+// input.
 func columnsOf(e *entry) []field {
 	p := e.Plan
 	var all []field
@@ -227,8 +227,8 @@ var logColumns = []field{
 	{"log:catalog_version", arrow.PrimitiveTypes.Int64, func(b array.Builder, e *entry, _ int) { b.(*array.Int64Builder).Append(e.Plan.Catalog.Version) }},
 }
 
-// appendNamed appends a value of a column of the request, as a number of the
-// type that was declared; null where the request has none.
+// appendNamed appends a value of a column of the request, converted to the declared
+// type; null where the request has none.
 func appendNamed(b array.Builder, columns *column.Columns, name string, t schema.Type, row int) {
 	at := slices.Index(columns.Names, name)
 	if at < 0 {

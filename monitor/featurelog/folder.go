@@ -13,7 +13,7 @@ import (
 	"larder/schema"
 )
 
-// unfinished is the ending of a file that is being written.
+// unfinished is the suffix of a file being written.
 const unfinished = ".unfinished"
 
 // A folder writes entries to files. One goroutine runs it.
@@ -27,9 +27,9 @@ type folder struct {
 	locked  *os.File
 	files   map[*schema.Plan]*file
 	stored  int64     // bytes of the finished files in the folder
-	full    bool      // the folder has its share
-	looked  time.Time // when it was last looked at for room
-	failing bool      // the last file could not be written, as was told
+	full    bool      // the folder has reached its limit
+	looked  time.Time // when it was last checked for room
+	failing bool      // the last file could not be written, and this was logged
 }
 
 func openFolder(dir string, opts Options, m *metrics) (*folder, error) {
@@ -69,7 +69,7 @@ func (d *folder) run(ctx context.Context) error {
 	}
 }
 
-// flush writes what waits now and finishes all files.
+// flush writes the waiting entries and finishes all files.
 func (d *folder) flush() error {
 	d.takeAll()
 	var errs []error
@@ -95,8 +95,8 @@ func (d *folder) take(e *entry) {
 	d.tell(d.write(e), e.Plan)
 }
 
-// tell logs the first of the errors in a row: when the disk is full, each entry
-// has one.
+// tell logs only the first of successive errors: when the disk is full, each entry has
+// one.
 func (d *folder) tell(err error, plan *schema.Plan) {
 	if err != nil && !d.failing {
 		d.opts.Logger.Error("the feature log can't be written", "model", plan.Model.Name, "error", err)
@@ -125,10 +125,10 @@ func (d *folder) write(e *entry) error {
 	return nil
 }
 
-// lookEvery is how often a folder that has its share is looked at for room.
+// lookEvery is how often a full folder is checked for room.
 const lookEvery = time.Second
 
-// isFull tells whether the folder has its share. Files that are moved away make
+// isFull reports whether the folder has reached its limit. Moving files away makes
 // room again.
 func (d *folder) isFull() bool {
 	open := int64(0)
@@ -140,7 +140,7 @@ func (d *folder) isFull() bool {
 	}
 	full := d.stored+open >= d.opts.MaxBytes
 	if full && !d.full {
-		d.opts.Logger.Error("the feature log is full; requests are not logged until files are moved away", "dir", d.dir, "bytes", d.stored+open, "most", d.opts.MaxBytes)
+		d.opts.Logger.Error("the feature log is full; move files away, or requests are not logged", "dir", d.dir, "bytes", d.stored+open, "most", d.opts.MaxBytes)
 	}
 	d.full = full
 	return full
@@ -155,7 +155,7 @@ func (d *folder) look() {
 				d.stored += info.Size()
 			}
 		}
-		return nil // what can't be looked at now counts next time
+		return nil // what can't be read now counts next time
 	})
 }
 

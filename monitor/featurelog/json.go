@@ -9,7 +9,7 @@ import (
 	"larder/schema"
 )
 
-// An object is a JSON object that is written member by member.
+// An object is a JSON object written member by member.
 type object []byte
 
 func (o *object) name(name string) {
@@ -60,9 +60,9 @@ func (e *entry) foundJSON(row int) (statuses, ages []byte) {
 	return s.end(), a.end()
 }
 
-// appendJSON appends the value of a row. Numbers are written so that they come back
-// in every bit, those that JSON has not as texts: "NaN", "NaN:" and the bits of one
-// that is not the usual, "Infinity" and "-Infinity". Bytes are in base64, and times
+// appendJSON appends the value of a row. Numbers are written so that every bit can be
+// read back. Numbers that JSON lacks are texts: "NaN" for the usual NaN, "NaN:" and
+// the bits for any other, "Infinity" and "-Infinity". Bytes are in base64, and times
 // in RFC 3339.
 func appendJSON(dst []byte, c *column.Column, row int) []byte {
 	if !c.Type.Elem().IsFloat() || c.IsNull(row) {

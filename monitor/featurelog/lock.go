@@ -15,8 +15,8 @@ import (
 // lockFile is locked for as long as a process writes to the folder.
 const lockFile = "lock"
 
-// lock takes the folder for this process; closing the file gives it back, and so
-// does the end of the process.
+// lock locks the folder for this process. Closing the file or ending the process
+// unlocks it.
 func lock(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
@@ -24,15 +24,15 @@ func lock(dir string) (*os.File, error) {
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			err = schema.Errorf(schema.FailedPrecondition, "LOG_IN_USE", "another server writes its feature log to %s; give each server a folder of its own with --feature-log", dir)
+			err = schema.Errorf(schema.FailedPrecondition, "LOG_IN_USE", "give each server its own folder with --feature-log: another server writes its feature log to %s", dir)
 		}
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
 }
 
-// sweep removes what a killed process left, each told to removed, and returns how
-// many bytes the finished files have.
+// sweep removes the unfinished files of a killed process, and calls removed for each.
+// It returns the bytes of the finished files.
 func sweep(dir string, removed func(path string)) (bytes int64, err error) {
 	err = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -51,7 +51,7 @@ func sweep(dir string, removed func(path string)) (bytes int64, err error) {
 	return bytes, err
 }
 
-// syncFolders makes the names in folders last, which a file's own sync does not.
+// syncFolders makes the names in folders durable, which a file's own sync does not.
 func syncFolders(dirs ...string) error {
 	for _, dir := range dirs {
 		f, err := os.Open(dir)

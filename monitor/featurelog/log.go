@@ -16,18 +16,18 @@ import (
 
 // Options tune a Log.
 type Options struct {
-	// MaxFileBytes and MaxFileAge end a file, whichever comes first. They default
-	// to 64 MiB and a minute.
+	// A file ends at MaxFileBytes or MaxFileAge, whichever comes first. They default to 64
+	// MiB and a minute.
 	MaxFileBytes int64
 	MaxFileAge   time.Duration
-	// MaxBytes bounds what lies in the folder. Defaults to 10 GiB.
+	// MaxBytes bounds the bytes in the folder. Defaults to 10 GiB.
 	MaxBytes int64
-	// Table takes the rows too. Nil: none does.
+	// Table also gets the rows. Nil: no table.
 	Table Table
 	// Keep is how long the table keeps rows. Defaults to 7 days.
 	Keep time.Duration
-	// MaxQueued bounds the entries that wait, in bytes, for the folder and for the
-	// table each. Defaults to 64 MiB.
+	// MaxQueued bounds the bytes of waiting entries, for the folder and for the table
+	// separately. Defaults to 64 MiB.
 	MaxQueued int64
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
@@ -45,16 +45,15 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// A Log writes entries to files of a folder, to a table, or to both, each with a
-// queue of its own: one that is slow loses its own entries only. It is safe for
-// concurrent use.
+// A Log writes entries to files of a folder, to a table, or to both, each with its own
+// queue: a slow one loses only its own entries. It is safe for concurrent use.
 type Log struct {
 	folder *folder // nil without one
-	table  *table  // alike
+	table  *table  // nil without one
 }
 
-// Open opens the log of a folder, which it makes when it isn't there. The folder is
-// this log's until Run ends; another process is refused meanwhile. Without a folder,
+// Open opens the log of a folder, and creates the folder if necessary. The log owns
+// the folder until Run ends; other processes are refused until then. Without a folder,
 // only the table is written.
 func Open(dir string, opts Options) (*Log, error) {
 	opts = opts.withDefaults()
@@ -72,7 +71,7 @@ func Open(dir string, opts Options) (*Log, error) {
 	return l, nil
 }
 
-// queues are those that entries are offered to.
+// queues returns the queues that get entries.
 func (l *Log) queues() (all []*queue) {
 	if l.folder != nil {
 		all = append(all, l.folder.queue)
@@ -83,7 +82,7 @@ func (l *Log) queues() (all []*queue) {
 	return all
 }
 
-// queued returns the bytes that wait.
+// queued returns the bytes of waiting entries.
 func (l *Log) queued() (bytes int64) {
 	for _, q := range l.queues() {
 		bytes += q.bytes.Load()
@@ -91,7 +90,7 @@ func (l *Log) queued() (bytes int64) {
 	return bytes
 }
 
-// Offer takes a request, or drops it where too many wait. It never waits.
+// Offer queues a request, or drops it if too many are waiting. It never blocks.
 func (l *Log) Offer(s *monitor.Scored) {
 	e := newEntry(s)
 	n := e.MemoryBytes()
@@ -103,8 +102,8 @@ func (l *Log) Offer(s *monitor.Scored) {
 	}
 }
 
-// Run writes what was offered until ctx ends, and then what waits still, and
-// finishes all files. Offers after that are kept for nobody.
+// Run writes offered requests until ctx ends. Then it writes the requests that still
+// wait and finishes all files. Later offers are not written.
 func (l *Log) Run(ctx context.Context) error {
 	var errs [2]error
 	var running sync.WaitGroup
@@ -118,8 +117,8 @@ func (l *Log) Run(ctx context.Context) error {
 	return errors.Join(errs[:]...)
 }
 
-// Flush writes what was offered before and finishes all files, so that they can be
-// read. It waits for Run to do it.
+// Flush writes all requests offered so far and finishes all files, so that they can be
+// read. It waits until Run has done so.
 func (l *Log) Flush(ctx context.Context) error {
 	var all []chan chan error
 	if l.folder != nil {

@@ -116,8 +116,8 @@ func TestRolling(t *testing.T) {
 	}
 }
 
-// TestNothingWaits: without anybody who writes, offers return at once, and what
-// doesn't fit is counted.
+// TestNothingWaits: without a writer, offers return at once, and what doesn't fit is
+// counted.
 func TestNothingWaits(t *testing.T) {
 	plan := modelPlan(t, &schema.ModelLog{Rate: 1})
 	r := opened(t, t.TempDir(), featurelog.Options{MaxQueued: 100_000})

@@ -68,7 +68,7 @@ type running struct {
 	end      func()
 }
 
-// opened is a log that nobody writes.
+// opened is a log without a writer.
 func opened(t testing.TB, dir string, opts featurelog.Options) *running {
 	t.Helper()
 	r := &running{registry: prometheus.NewRegistry()}

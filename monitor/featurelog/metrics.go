@@ -5,7 +5,7 @@ import "github.com/prometheus/client_golang/prometheus"
 // Why rows are dropped.
 const (
 	dropQueue      = "queue"       // more were offered than could be written
-	dropDisk       = "disk"        // the folder has its share
+	dropDisk       = "disk"        // the folder has reached its limit
 	dropWrite      = "write"       // a file could not be written
 	dropTableQueue = "table_queue" // more were offered than the table could take
 	dropTable      = "table"       // the table could not be written
@@ -20,10 +20,10 @@ type metrics struct {
 func newMetrics() *metrics {
 	m := &metrics{
 		rows:      prometheus.NewCounter(prometheus.CounterOpts{Name: "larder_feature_log_rows_total", Help: "Rows in finished files of the feature log."}),
-		files:     prometheus.NewCounter(prometheus.CounterOpts{Name: "larder_feature_log_files_total", Help: "Files of the feature log that were finished."}),
-		tableRows: prometheus.NewCounter(prometheus.CounterOpts{Name: "larder_feature_log_table_rows_total", Help: "Rows of the feature log that were written to its table."}),
+		files:     prometheus.NewCounter(prometheus.CounterOpts{Name: "larder_feature_log_files_total", Help: "Finished files of the feature log."}),
+		tableRows: prometheus.NewCounter(prometheus.CounterOpts{Name: "larder_feature_log_table_rows_total", Help: "Rows of the feature log written to its table."}),
 		drops: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "larder_feature_log_dropped_total", Help: "Rows that were not logged, by why: a queue or the disk's share was full, or a file or the table could not be written.",
+			Name: "larder_feature_log_dropped_total", Help: "Rows that were not logged, by cause: a queue or the disk's share was full, or a file or the table could not be written.",
 		}, []string{"reason"}),
 		dropped: map[string]prometheus.Counter{},
 	}
@@ -38,7 +38,7 @@ func (m *metrics) register(registerer prometheus.Registerer, l *Log) {
 		return
 	}
 	registerer.MustRegister(m.rows, m.files, m.tableRows, m.drops, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "larder_feature_log_queued_bytes", Help: "What waits to be written to the feature log.",
+		Name: "larder_feature_log_queued_bytes", Help: "Bytes waiting to be written to the feature log.",
 	}, func() float64 { return float64(l.queued()) }))
 }
 

@@ -8,12 +8,12 @@ import (
 // maxQueuedEntries bounds the entries that wait, however small.
 const maxQueuedEntries = 1 << 14
 
-// drainEvery is how often who writes looks at what waits. Whoever waited at the queue
-// itself would have to be woken by each request, which takes it longer than all
-// else about the log.
+// drainEvery is how often the writer polls the queue. If the writer waited on the
+// queue, each request would have to wake it, which costs more than the rest of the
+// log.
 const drainEvery = 10 * time.Millisecond
 
-// A queue holds what waits for one that writes. Any number may offer at once.
+// A queue holds entries for one writer. Any number of goroutines may offer at once.
 type queue struct {
 	entries chan *entry
 	bytes   atomic.Int64
@@ -25,7 +25,7 @@ func newQueue(most int64, dropped func(rows int)) *queue {
 	return &queue{entries: make(chan *entry, maxQueuedEntries), most: most, dropped: dropped}
 }
 
-// offer takes an entry of n bytes, or drops it. It never waits.
+// offer queues an entry of n bytes, or drops it. It never blocks.
 func (q *queue) offer(e *entry, n int64) {
 	if q.bytes.Add(n) <= q.most {
 		select {
@@ -38,5 +38,5 @@ func (q *queue) offer(e *entry, n int64) {
 	q.dropped(e.Rows)
 }
 
-// took makes room again for what an entry had.
+// took frees the room of an entry.
 func (q *queue) took(e *entry) { q.bytes.Add(-e.MemoryBytes()) }

@@ -21,16 +21,16 @@ import (
 	"larder/monitor"
 )
 
-// A Query says which rows of a log are read.
+// A Query selects the rows of a log to read.
 type Query struct {
 	Model       string
 	From, Until int64 // of the requests' clock readings, both included
-	// Sent are join keys and request values, of integers or strings, that come with the
+	// Sent names join keys and request values, integers or strings, to return with the
 	// rows as text.
 	Sent []string
 }
 
-// A Scored is a row of a log without what the model saw.
+// A Scored is a row of a log without the model's inputs.
 type Scored struct {
 	RequestID    string
 	Row          int32
@@ -38,12 +38,12 @@ type Scored struct {
 	ModelVersion int64
 	At           int64 // microseconds since 1970 UTC
 	Score        float64
-	Sent         []string // as the query names them; nil where the request brought not all
+	Sent         []string // as the query names them; nil if the request lacks one
 }
 
-// Read calls visit with the rows that a query asks for, in no order: of the table,
-// where there is one, else of the folder's files, those that are being written too.
-// What visit gets is its own until it returns.
+// Read calls visit with the rows that a query selects, in any order. It reads the
+// table if there is one, otherwise the folder's files, including those being written.
+// The rows are valid until visit returns.
 func (l *Log) Read(ctx context.Context, q Query, visit func(*Scored) error) error {
 	if err := l.Flush(ctx); err != nil {
 		return err
@@ -60,7 +60,7 @@ func (l *Log) Read(ctx context.Context, q Query, visit func(*Scored) error) erro
 	})
 }
 
-// sentJSON returns members of two objects as text; nil where they don't have all.
+// sentJSON returns members of two objects as text; nil if one is missing.
 func sentJSON(keys, request []byte, names []string) ([]string, error) {
 	var objects [2]map[string]json.RawMessage
 	for i, raw := range [][]byte{keys, request} {
@@ -90,8 +90,8 @@ func sentJSON(keys, request []byte, names []string) ([]string, error) {
 	return sent, nil
 }
 
-// read reads the finished files of a model. One that is moved away meanwhile is not
-// missed.
+// read reads the finished files of a model. A file that is moved away meanwhile is
+// skipped.
 func (d *folder) read(ctx context.Context, q Query, visit func(*Scored) error) error {
 	paths, err := filepath.Glob(filepath.Join(d.dir, q.Model, "*.parquet"))
 	if err != nil {
@@ -148,7 +148,7 @@ func readFile(ctx context.Context, path string, q Query, visit func(*Scored) err
 	return nil
 }
 
-// groupsOf returns the row groups that may have rows of the query's time.
+// groupsOf returns the row groups that may have rows in the query's time.
 func groupsOf(in *parquetfile.Reader, timeColumn int, q Query) []int {
 	groups := []int{}
 	for i := range in.NumRowGroups() {

@@ -22,8 +22,8 @@ func scoredText(s *featurelog.Scored) string {
 	return fmt.Sprintf("%q row %d %s version %d at %d score %x sent %q", s.RequestID, s.Row, s.Role, s.ModelVersion, s.At, math.Float64bits(s.Score), s.Sent)
 }
 
-// TestRead: what was offered is read from files and from the table alike, within the
-// query's time, while the log is being written.
+// TestRead: offered requests are read the same from files and from the table, within
+// the query's time, while the log is being written.
 func TestRead(t *testing.T) {
 	plan := typedPlan(t)
 	var sent []string // the columns of integers and of strings

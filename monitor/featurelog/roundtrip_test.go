@@ -98,7 +98,7 @@ func cells(c column.Column) (out []any) {
 	return out
 }
 
-// readCells are the values of a column that was read, alike.
+// readCells returns the values of a column that was read, in the same form.
 func readCells(t *testing.T, a arrow.Array) (out []any) {
 	for i := range a.Len() {
 		if a.IsNull(i) {

@@ -10,19 +10,19 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 )
 
-// A FeatureSkew is how a logged feature differs from what the training path
-// rebuilds: the consistency metrics that Chronon tells of its online and offline
+// A FeatureSkew shows how a logged feature differs from the value that the training
+// path rebuilds: the consistency metrics that Chronon reports for online and offline
 // values.
 type FeatureSkew struct {
 	Feature string `json:"feature"`
 	Rows    int64  `json:"rows"`    // that were compared
-	Sent    int64  `json:"sent"`    // that were not: the request brought the value over the stored one
+	Sent    int64  `json:"sent"`    // not compared: the request overrode the stored value
 	Equal   int64  `json:"equal"`   // in every bit, or null in both
 	Differ  int64  `json:"differ"`  // other values
 	Missing int64  `json:"missing"` // null in the log only
 	Extra   int64  `json:"extra"`   // null in the rebuilt vector only
-	// Of numbers that both have: |logged - rebuilt|, and that over the mean of their
-	// sizes, from 0 for equal numbers to 2. Infinities count in neither.
+	// For numbers that both have: |logged - rebuilt|, and that divided by the mean of
+	// their absolute values, from 0 for equal numbers to 2. Neither includes infinities.
 	MeanAbsolute float64 `json:"mean_absolute_difference"`
 	MeanRelative float64 `json:"mean_relative_difference"`
 
@@ -54,7 +54,7 @@ const maxDifferences = 3
 // built with the log as its spine.
 type Skew struct {
 	Features    []*FeatureSkew // in the order of the log
-	Differences []Difference   // the first of each feature
+	Differences []Difference   // the first ones of each feature
 
 	byName map[string]*FeatureSkew
 }
@@ -62,13 +62,13 @@ type Skew struct {
 // Add compares the rows of a batch of the training set: the log's columns, and
 // after them a column VIEW__FEATURE for each feature.
 //
-// The rebuilt value is taken to the type that the model was fed, as serving does.
+// The rebuilt value is converted to the type that the model was fed, as serving does.
 func (s *Skew) Add(rec arrow.Record) error {
 	ids, isID := columnOf(rec, "log:request_id").(*array.String)
 	numbers, isRow := columnOf(rec, "log:row").(*array.Int32)
 	sent, isList := columnOf(rec, "log:overridden").(*array.List)
 	if !isID || !isRow || !isList {
-		return errors.New("there is no log:request_id, log:row or log:overridden; the spine is no file of a feature log")
+		return errors.New("use a file of a feature log as the spine: this one lacks log:request_id, log:row or log:overridden")
 	}
 	for i, c := range rec.Columns() {
 		name, isVector := strings.CutPrefix(rec.ColumnName(i), vectorPrefix)
@@ -77,7 +77,7 @@ func (s *Skew) Add(rec arrow.Record) error {
 		}
 		rebuilt := columnOf(rec, strings.Replace(name, ":", "__", 1))
 		if rebuilt == nil {
-			return fmt.Errorf("the feature service has no %s, which the log has; revert to the definitions of log:catalog_version, or replay the log", name)
+			return fmt.Errorf("the log has %s, and the feature service does not; revert to the definitions of log:catalog_version, or replay the log", name)
 		}
 		pair, err := newPair(c, rebuilt)
 		if err != nil {
@@ -110,7 +110,7 @@ func (s *Skew) feature(name string) *FeatureSkew {
 	return f
 }
 
-// columnOf returns the column of a name, or nil.
+// columnOf returns the column with a name, or nil.
 func columnOf(rec arrow.Record, name string) arrow.Array {
 	if at := rec.Schema().FieldIndices(name); len(at) > 0 {
 		return rec.Column(at[0])
@@ -118,7 +118,7 @@ func columnOf(rec arrow.Record, name string) arrow.Array {
 	return nil
 }
 
-// overrides tells whether a request brought a feature itself.
+// overrides reports whether a request overrode a feature.
 func overrides(sent *array.List, row int, feature string) bool {
 	names := sent.ListValues().(*array.String)
 	for i, end := sent.ValueOffsets(row); i < end; i++ {
@@ -129,7 +129,7 @@ func overrides(sent *array.List, row int, feature string) bool {
 	return false
 }
 
-// compare counts a row and tells whether it is equal.
+// compare counts a row and reports whether it is equal.
 func (f *FeatureSkew) compare(logged, rebuilt cell) bool {
 	f.Rows++
 	switch {

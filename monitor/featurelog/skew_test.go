@@ -42,7 +42,7 @@ var ids = []field{
 	{"log:overridden", arrow.ListOf(arrow.BinaryTypes.String), `[[], [], [], [], ["v:n", "v:sent"]]`},
 }
 
-// TestSkew: differences, missing and extra values are told apart, and a value that
+// TestSkew: differences, missing and extra values are distinguished, and a value that
 // the request brought is not compared. The rebuilt value is rounded as serving does.
 func TestSkew(t *testing.T) {
 	rec := record(t, append(ids,
@@ -117,7 +117,7 @@ func TestSkewRefuses(t *testing.T) {
 		}
 	}
 	number := field{"vector:v:a", arrow.PrimitiveTypes.Float32, `[1, 2, 3, 4, 5]`}
-	f("is no file of a feature log", number)
-	f("the feature service has no v:a, which the log has", append(ids, number)...)
-	f("feature v:a: the log has float32, and the training set utf8", append(ids, number, field{"v__a", arrow.BinaryTypes.String, `["", "", "", "", ""]`})...)
+	f("use a file of a feature log as the spine", number)
+	f("the log has v:a, and the feature service does not", append(ids, number)...)
+	f("feature v:a: the log has type float32, and the training set has utf8", append(ids, number, field{"v__a", arrow.BinaryTypes.String, `["", "", "", "", ""]`})...)
 }

@@ -9,19 +9,19 @@ import (
 	"larder/monitor"
 )
 
-// A Table keeps rows elsewhere than in files: in Postgres. One goroutine adds to it.
+// A Table keeps rows outside of files: in Postgres. One goroutine adds to it.
 type Table interface {
 	// AppendLogged adds rows, all or none.
 	AppendLogged(ctx context.Context, rows []Row) error
-	// ReadLogged calls visit with the rows of a model whose clock readings lie between
-	// two times, both included, without what the model saw.
+	// ReadLogged calls visit with the rows of a model whose clock readings lie between two
+	// times, both included, without the model's inputs.
 	ReadLogged(ctx context.Context, model string, from, until int64, visit func(*Row) error) error
-	// DropLogged deletes some of the rows that were added before a time, and tells
+	// DropLogged deletes some of the rows that were added before a time, and reports
 	// whether there are more.
 	DropLogged(ctx context.Context, before time.Time) (more bool, err error)
 }
 
-// A Row is a row that was scored, as a table has it.
+// A Row is a scored row in a table.
 type Row struct {
 	RequestID      string
 	Row            int32 // of the request
@@ -36,15 +36,15 @@ type Row struct {
 	// JSON objects, as appendJSON writes values. Statuses and Ages are by view, the
 	// ages in microseconds.
 	Keys, Request, Statuses, Ages []byte
-	// What a model of one tensor was fed, in the order of its feature service; else
-	// Inputs is, as a JSON object by feature.
+	// The inputs of a model with one tensor, in the order of its feature service. For
+	// other models Inputs has them, as a JSON object by feature.
 	Vector []float32
 	Inputs []byte
 }
 
 const (
-	tableRows    = 2048                   // that are written at once, or those of one request
-	tableDelay   = 250 * time.Millisecond // for which rows wait for more
+	tableRows    = 2048                   // rows that are written at once, or the rows of one request
+	tableDelay   = 250 * time.Millisecond // how long rows wait for more
 	tableTimeout = 5 * time.Second        // for one write; then its rows are dropped
 	dropEvery    = time.Minute
 )
@@ -57,15 +57,15 @@ type table struct {
 	queue   *queue
 	flushes chan chan error // asked of run
 	waiting []Row
-	failing bool // the last write failed, as was told
+	failing bool // the last write failed, and this was logged
 }
 
 func newTable(opts Options, m *metrics) *table {
 	return &table{to: opts.Table, opts: opts, metrics: m, flushes: make(chan chan error), queue: newQueue(opts.MaxQueued, func(rows int) { m.drop(dropTableQueue, rows) })}
 }
 
-// run writes until ctx ends, and then what waits still, for as long as one write
-// may take.
+// run writes until ctx ends, and then writes the rows that still wait, within the
+// limit of one write.
 func (t *table) run(ctx context.Context) error {
 	dropping := make(chan struct{})
 	go func() {
@@ -76,7 +76,7 @@ func (t *table) run(ctx context.Context) error {
 	tick, look := time.NewTicker(tableDelay), time.NewTicker(drainEvery)
 	defer tick.Stop()
 	defer look.Stop()
-	// A write that has begun is finished also when ctx ends.
+	// A write that has begun is finished even when ctx ends.
 	writing := context.WithoutCancel(ctx)
 	for {
 		select {
@@ -86,7 +86,7 @@ func (t *table) run(ctx context.Context) error {
 			t.flush(writing)
 		case done := <-t.flushes:
 			t.drain(writing)
-			done <- nil // rows that were dropped are counted
+			done <- nil // dropped rows are counted
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(writing, tableTimeout)
 			defer cancel()
@@ -96,7 +96,7 @@ func (t *table) run(ctx context.Context) error {
 	}
 }
 
-// drain writes what waits now.
+// drain writes the waiting rows.
 func (t *table) drain(ctx context.Context) {
 	t.takeAll(ctx)
 	t.flush(ctx)
@@ -139,19 +139,19 @@ func (t *table) flush(ctx context.Context) {
 		t.tell(err)
 		t.metrics.drop(dropTable, len(t.waiting))
 	}
-	clear(t.waiting) // so that what they point at can go
+	clear(t.waiting) // to free what they point at
 	t.waiting = t.waiting[:0]
 }
 
-// tell logs the first of the errors in a row.
+// tell logs only the first of successive errors.
 func (t *table) tell(err error) {
 	if !t.failing {
-		t.opts.Logger.Error("the table of the feature log can't be written; rows are dropped until it can", "error", err)
+		t.opts.Logger.Error("cannot write the table of the feature log; rows are dropped until it can be written", "error", err)
 	}
 	t.failing = true
 }
 
-// dropOld deletes rows that were kept for long enough, until ctx ends.
+// dropOld deletes rows past their time to be kept, until ctx ends.
 func (t *table) dropOld(ctx context.Context) {
 	tick := time.NewTicker(min(dropEvery, t.opts.Keep))
 	defer tick.Stop()
@@ -164,7 +164,7 @@ func (t *table) dropOld(ctx context.Context) {
 			})
 		}
 		if err != nil && ctx.Err() == nil {
-			t.opts.Logger.Warn("old rows of the feature log's table can't be deleted now", "error", err)
+			t.opts.Logger.Warn("cannot delete old rows of the feature log's table now", "error", err)
 		}
 		select {
 		case <-tick.C:

@@ -7,8 +7,8 @@ import (
 	"larder/schema"
 )
 
-// arrowType returns the type of a column of values. The elements of lists may be
-// null, by the type; none is.
+// arrowType returns the type of a column of values. The type allows null elements in
+// lists, but there are none.
 func arrowType(t schema.Type) arrow.DataType {
 	if t.IsList() {
 		return arrow.ListOf(arrows.Type(t.Elem()))

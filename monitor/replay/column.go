@@ -10,7 +10,7 @@ import (
 	larderv1 "larder/api/larder/v1"
 )
 
-// columnOf returns what a feature was fed as. It may alias the values.
+// columnOf returns the column that a feature was fed as. It may alias the values.
 func columnOf(feature string, values arrow.Array) (*larderv1.Column, error) {
 	c := &larderv1.Column{Name: feature}
 	switch a := values.(type) {
@@ -35,7 +35,7 @@ func columnOf(feature string, values arrow.Array) (*larderv1.Column, error) {
 		}
 		c.Values = &larderv1.Column_Strings{Strings: &larderv1.Strings{Values: values}}
 	default:
-		return nil, fmt.Errorf("the vector of %s is %s, a type that no model takes", feature, values.DataType())
+		return nil, fmt.Errorf("the vector of %s has type %s, and models don't take that type", feature, values.DataType())
 	}
 	return c, nil
 }

@@ -31,7 +31,7 @@ type Compared struct {
 	scores []float64
 }
 
-// A RunTime is how long a run of so many rows takes: the median of those timed.
+// A RunTime is the time of a run with a number of rows: the median of the timed runs.
 type RunTime struct {
 	Rows   int     `json:"rows"`
 	Micros float64 `json:"micros"`
@@ -93,11 +93,11 @@ func (m *Compared) describe(ctx context.Context, control larderv1.ControlService
 			return nil
 		}
 	}
-	return fmt.Errorf("model %q has no version %d; larder models show %s lists them", m.Model, m.Version, m.Model)
+	return fmt.Errorf("model %q has no version %d; list its versions with larder models show %s", m.Model, m.Version, m.Model)
 }
 
-// time times runs of so many rows. The versions take turns, so that other load on
-// the machine affects both.
+// time times runs with a number of rows. The versions take turns, so that other load
+// on the machine affects both.
 func (c *Comparison) time(ctx context.Context, control larderv1.ControlServiceClient, v *Vectors, rows int) error {
 	const turns, runsOfTurn = 6, 20
 	var took [2][]float64
@@ -122,8 +122,8 @@ func (c *Comparison) time(ctx context.Context, control larderv1.ControlServiceCl
 	return nil
 }
 
-// Measure compares the quality of both on rows with a label, as Vectors.Labels
-// returns them. Without any it changes nothing.
+// Measure compares the quality of both versions on rows with a label, as
+// Vectors.Labels returns them. Without labels it changes nothing.
 func (c *Comparison) Measure(labels []float64, threshold float64) {
 	const alpha = 0.05
 	var outcomes, a, b []float64

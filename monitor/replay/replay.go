@@ -18,15 +18,15 @@ import (
 // maxDifferences is how many rows that differ a report keeps.
 const maxDifferences = 10
 
-// maxSent is how many values are sent at once, unless one request has more. Their
-// bytes are fewer than a server takes in a message.
+// maxSent is how many values are sent at once, unless one request has more. They fit
+// in a message to a server.
 const maxSent = 1 << 20
 
-// A Report says which logged rows score as they did.
+// A Report says which logged rows have the same score as before.
 type Report struct {
 	Counts      []Count      // ordered by model and version
 	Differences []Difference // the first
-	changed     []string     // versions whose model file is not the one that was logged
+	changed     []string     // versions with another model file than the logged one
 }
 
 // A Count counts the rows of a version.
@@ -36,22 +36,22 @@ type Count struct {
 	Equal, Different int64
 }
 
-// A Difference is a row whose score is another one now.
+// A Difference is a row with a different score now.
 type Difference struct {
 	File        string
 	Row         featurelog.RowID
 	Logged, Now float64
 }
 
-// Err returns why scores differ, as far as the files tell; nil when none does.
+// Err returns why scores differ, as far as the files show; nil when no score differs.
 func (r *Report) Err() error {
 	switch {
 	case len(r.Differences) == 0:
 		return nil
 	case len(r.changed) > 0:
-		return fmt.Errorf("not all logged vectors score as they did: %s", strings.Join(r.changed, "; "))
+		return fmt.Errorf("some logged vectors score differently than when they were logged: %s", strings.Join(r.changed, "; "))
 	}
-	return errors.New("not all logged vectors score as they did, though the model files are the same; check for another version of ONNX Runtime or another machine")
+	return errors.New("some logged vectors score differently than when they were logged, though the model files are the same; check for another version of ONNX Runtime or another machine")
 }
 
 // A version is a version of a model.
@@ -108,7 +108,7 @@ func (r *run) file(ctx context.Context, path string) error {
 	return f.send(ctx)
 }
 
-// compare counts the rows of a batch by whether they score as they did.
+// compare counts the rows of a batch by whether their scores are the same as before.
 func (r *run) compare(f *fileRun, b *featurelog.Batch, answer *larderv1.ScoreVectorsResponse) error {
 	if n := len(answer.GetScores()); n != int(b.NumRows()) {
 		return fmt.Errorf("the server scored %d of %d rows", n, b.NumRows())
@@ -136,12 +136,12 @@ func (r *run) compare(f *fileRun, b *featurelog.Batch, answer *larderv1.ScoreVec
 	return nil
 }
 
-// sameModel notes when the model file is not the one that was logged.
+// sameModel notes when the model file differs from the logged one.
 func (r *run) sameModel(f *fileRun, now string) {
 	if f.SHA256 == "" || f.SHA256 == now {
 		return
 	}
-	text := fmt.Sprintf("version %d of model %q has another file now, sha256 %.12s instead of %.12s", f.ModelVersion, f.Model, now, f.SHA256)
+	text := fmt.Sprintf("version %d of model %q now has a different file: sha256 %.12s instead of %.12s", f.ModelVersion, f.Model, now, f.SHA256)
 	if !slices.Contains(r.report.changed, text) {
 		r.report.changed = append(r.report.changed, text)
 	}

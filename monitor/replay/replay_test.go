@@ -145,7 +145,7 @@ func TestRun(t *testing.T) {
 	if diff := cmp.Diff(want, report.Differences); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
-	if err := report.Err(); err == nil || !strings.Contains(err.Error(), "not all logged vectors score as they did") {
+	if err := report.Err(); err == nil || !strings.Contains(err.Error(), "some logged vectors score differently than when they were logged") {
 		t.Errorf("%v", err)
 	}
 	if err := new(replay.Report).Err(); err != nil {
@@ -189,7 +189,7 @@ func TestCompare(t *testing.T) {
 	for csv, want := range map[string]string{
 		"log:request_id,label\nz,1\n":     "none of its 1 labels matches a compared row",
 		"log:request_id,label\na,maybe\n": `label "maybe" is neither true nor false`,
-		"request,label\na,1\n":            "needs a column log:request_id",
+		"request,label\na,1\n":            "add a column log:request_id",
 	} {
 		if _, err := labels(csv); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v; want %q", csv, err, want)

@@ -11,18 +11,17 @@ import (
 	"larder/monitor/featurelog"
 )
 
-// A fileRun scores the rows of one file again, each request whole: a model may
-// answer rows otherwise when they come in another batch.
+// A fileRun scores the rows of one file again, each request whole: a model may score
+// rows differently in another batch.
 type fileRun struct {
 	*run
 	*featurelog.File
 	name    string
-	last    featurelog.RowID // last row of the request that may go on
+	last    featurelog.RowID // last row of a request that may continue
 	waiting []arrow.Record   // its rows
 }
 
-// take takes the next rows, which it releases, and scores the requests that end
-// with them.
+// take takes the next rows, releases them, and scores the requests that end with them.
 func (f *fileRun) take(ctx context.Context, rec arrow.Record) error {
 	defer rec.Release()
 	b, err := featurelog.NewBatch(rec)
@@ -45,7 +44,7 @@ func (f *fileRun) take(ctx context.Context, rec arrow.Record) error {
 	return nil
 }
 
-// send scores the rows that wait.
+// send scores the waiting rows.
 func (f *fileRun) send(ctx context.Context) error {
 	defer f.release()
 	parts := f.waiting

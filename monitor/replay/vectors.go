@@ -16,17 +16,17 @@ import (
 	"larder/monitor/featurelog"
 )
 
-// Vectors are logged vectors of a model, those of the rows that were answered: a
-// shadow saw the same ones.
+// Vectors are logged vectors of a model. Rows that a shadow scored are left out,
+// because they repeat the same vectors.
 type Vectors struct {
 	columns []*larderv1.Column          // of each feature
 	rows    []featurelog.RowID          // of each row
-	asked   *larderv1.JoinLabelsRequest // what labels find the rows by
-	most    int                         // rows that are read
+	asked   *larderv1.JoinLabelsRequest // the keys or ids that labels find the rows by
+	most    int                         // the most rows to read
 }
 
-// ReadVectors reads at most so many rows of a model's log; fewer when their vectors
-// are too wide for one message.
+// ReadVectors reads at most a number of rows of a model's log; fewer when their
+// vectors are too wide for one message.
 func ReadVectors(ctx context.Context, dir, model string, most int) (*Vectors, error) {
 	files, err := featurelog.Files(dir, model)
 	if err != nil {
@@ -42,7 +42,7 @@ func ReadVectors(ctx context.Context, dir, model string, most int) (*Vectors, er
 		}
 	}
 	if len(v.rows) == 0 {
-		return nil, fmt.Errorf("the log of model %q has no row that was answered", model)
+		return nil, fmt.Errorf("the log of model %q has no successfully scored rows", model)
 	}
 	return v, nil
 }
@@ -66,7 +66,7 @@ func (v *Vectors) file(ctx context.Context, path string) error {
 	return in.Err()
 }
 
-// batch takes the rows of a batch that were answered, as many as lie together at a time.
+// batch takes the rows of a batch that were returned to callers, in contiguous runs.
 func (v *Vectors) batch(b *featurelog.Batch) error {
 	for first := 0; first < int(b.NumRows()) && len(v.rows) < v.most; {
 		end := first
@@ -101,7 +101,7 @@ func (v *Vectors) take(b *featurelog.Batch, first, end int) error {
 			v.columns = append(v.columns, &larderv1.Column{Name: feature})
 		}
 		if at >= len(v.columns) || v.columns[at].GetName() != feature || !appendColumn(v.columns[at], column) {
-			return errors.New("its vectors have other features than those of the files before; name a log of one feature service")
+			return errors.New("give a log of a single feature service: its vectors have other features than those of the earlier files")
 		}
 		at++
 	}
@@ -114,7 +114,7 @@ func (v *Vectors) take(b *featurelog.Batch, first, end int) error {
 	return nil
 }
 
-// request asks for the scores of the first rows, in runs of so many.
+// request asks for the scores of the first rows, in runs of a given size.
 func (v *Vectors) request(m Ref, rows, rowsOfRun int) *larderv1.ScoreVectorsRequest {
 	req := &larderv1.ScoreVectorsRequest{Model: m.Model, ModelVersion: m.Version, Vector: v.columns}
 	for first := 0; first < rows; first += rowsOfRun {
@@ -144,7 +144,7 @@ func (v *Vectors) Labels(ctx context.Context, control larderv1.ControlServiceCli
 		matched = matched || has
 	}
 	if !matched {
-		return nil, fmt.Errorf("%s: none of its %d labels matches a compared row; log:request_id must be the id in the feature log", path, len(found))
+		return nil, fmt.Errorf("%s: none of its %d labels matches a compared row; log:request_id must hold the ids of the feature log", path, len(found))
 	}
 	return outcomes, nil
 }
@@ -162,7 +162,7 @@ func readLabels(ctx context.Context, path string) (map[featurelog.RowID]float64,
 		ids, isID := field(rec, "log:request_id").(*array.String)
 		label := field(rec, "label")
 		if !isID || label == nil {
-			return nil, errors.New("it needs a column log:request_id of strings and a column label")
+			return nil, errors.New("add a column log:request_id of strings and a column label")
 		}
 		rows, _ := field(rec, "log:row").(*array.Int32)
 		for i := range ids.Len() {

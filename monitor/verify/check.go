@@ -13,8 +13,8 @@ import (
 	"larder/vector"
 )
 
-// The bounds of what is compared at once. A source without an index on its keys
-// is read as a whole for each block, so few and large ones are better.
+// The bounds of a block that is compared at once. A source without an index on its
+// keys is read as a whole for each block, so few large blocks are better.
 const (
 	maxBlockRows   = 256 << 10
 	maxBlockValues = 4 << 20
@@ -28,10 +28,10 @@ type checker struct {
 	view    *schema.View
 	plan    *schema.Plan // of all features of the view
 	program *vector.Program
-	mark    store.Watermark // where it stood at the beginning
+	mark    store.Watermark // the watermark at the start
 	report  *Report
 
-	// The keys that wait to be compared, and the bytes of their rows.
+	// The keys waiting to be compared, and the bytes of their rows.
 	waiting   [][]byte
 	bytes     int
 	blockRows int
@@ -57,17 +57,18 @@ func newChecker(opts Options, req Request) (*checker, error) {
 	return c, nil
 }
 
-// Watermark returns what a view is compared at. It fails when the view was never
-// materialized.
+// Watermark returns the watermark that a view is compared at. It fails when the view
+// was never materialized.
 func Watermark(from Store, view *schema.View) (store.Watermark, error) {
 	mark, found, err := from.Watermark(view.ID)
 	if err == nil && !found {
-		err = schema.Errorf(schema.FailedPrecondition, "NEVER_MATERIALIZED", "feature view %q was never materialized here, so there is nothing to compare; run `larder materialize %s`", view.Name, view.Name)
+		err = schema.Errorf(schema.FailedPrecondition, "NEVER_MATERIALIZED", "feature view %q was never materialized on this server; run `larder materialize %s` first", view.Name, view.Name)
 	}
 	return mark, err
 }
 
-// add has a key compared, which the checker keeps, with the others of its block.
+// add queues a key to be compared with the others of its block. The checker keeps the
+// key.
 func (c *checker) add(ctx context.Context, key []byte, rowBytes int) error {
 	c.waiting = append(c.waiting, key)
 	if c.bytes += rowBytes; len(c.waiting) < c.blockRows && c.bytes < maxBlockBytes {
@@ -76,7 +77,7 @@ func (c *checker) add(ctx context.Context, key []byte, rowBytes int) error {
 	return c.flush(ctx)
 }
 
-// flush compares the keys that wait.
+// flush compares the waiting keys.
 func (c *checker) flush(ctx context.Context) error {
 	keys := c.decode(c.waiting)
 	c.waiting, c.bytes = c.waiting[:0], 0
@@ -100,7 +101,7 @@ func (c *checker) flush(ctx context.Context) error {
 	return nil
 }
 
-// judge looks again at keys that differed, and says how they do.
+// judge checks again the keys that differed, and reports how they differ.
 func (c *checker) judge(ctx context.Context, keys keyValues) error {
 	if len(keys) == 0 {
 		return nil
@@ -110,7 +111,7 @@ func (c *checker) judge(ctx context.Context, keys keyValues) error {
 		return err
 	}
 	if !found {
-		return schema.Errorf(schema.FailedPrecondition, "VIEW_DROPPED", "feature view %q was dropped while it was verified", c.view.Name)
+		return schema.Errorf(schema.FailedPrecondition, "VIEW_DROPPED", "feature view %q was dropped during the check", c.view.Name)
 	}
 	served, err := c.serve(ctx, keys, mark.Time)
 	if err != nil {
@@ -120,8 +121,8 @@ func (c *checker) judge(ctx context.Context, keys keyValues) error {
 	if err != nil {
 		return err
 	}
-	// What the source answered when all of it was due: a store that has that is
-	// behind, and not wrong.
+	// The answer of the source when everything in it was due: a store with that answer is
+	// behind, but not wrong.
 	due := slices.Repeat([]int64{mark.Time - c.view.Origin.LatenessMicros()}, len(keys))
 	late, err := c.compare(ctx, served, due)
 	if err != nil {
@@ -133,8 +134,8 @@ func (c *checker) judge(ctx context.Context, keys keyValues) error {
 	}
 	c.report.add(Equal, int64(len(keys)-len(differ)))
 	for _, d := range differ {
-		// A row past the watermark is one of a run that goes on, or of a range: the
-		// rows beside it need not be there yet.
+		// A row past the watermark comes from a run in progress or from a range: the rows near
+		// it may not be there yet.
 		if !wrong[d.at] || d.moved && served.times[d.at] > mark.Time {
 			d.Kind = Stale
 		}
@@ -150,15 +151,15 @@ func (c *checker) judge(ctx context.Context, keys keyValues) error {
 	return nil
 }
 
-// decode returns the keys of a block. One that is none of the view's is extra:
-// nobody can ask for it.
+// decode returns the keys of a block. A key that is not a key of the view is extra: no
+// request can name it.
 func (c *checker) decode(encoded [][]byte) keyValues {
 	out := make(keyValues, 0, len(encoded))
 	for _, key := range encoded {
 		values, err := decodeKey(c.view.Keys, key)
 		if err != nil {
 			c.report.add(Extra, 1)
-			c.report.show(Difference{Kind: Extra, Key: err.Error(), Online: "a row under no key of the view", Source: schema.StatusNotFound.String()})
+			c.report.show(Difference{Kind: Extra, Key: err.Error(), Online: "a row whose key is not a key of the view", Source: schema.StatusNotFound.String()})
 			continue
 		}
 		out = append(out, values)
@@ -166,7 +167,7 @@ func (c *checker) decode(encoded [][]byte) keyValues {
 	return out
 }
 
-// decodeKey returns the values of a key, if a request may have them.
+// decodeKey returns the values of a key, if a request can contain them.
 func decodeKey(joinKeys []schema.JoinKey, key []byte) ([]any, error) {
 	_, values, err := row.DecodeKey(key, joinKeys)
 	if err != nil {
@@ -180,7 +181,7 @@ func decodeKey(joinKeys []schema.JoinKey, key []byte) ([]any, error) {
 	return values, nil
 }
 
-// describe returns a key as a person reads it.
+// describe returns a key as readable text.
 func describe(joinKeys []schema.JoinKey, values []any) string {
 	parts := make([]string, len(values))
 	for i, k := range joinKeys {

@@ -14,19 +14,19 @@ import (
 	"larder/vector"
 )
 
-// served is what the store answers for some keys.
+// served holds the store's answers for some keys.
 type served struct {
 	keys  keyValues
 	batch *vector.Batch
-	// times are those of the answers: the watermark, or when the row that is
-	// stored became visible, where that is later.
+	// times are the times of the answers: the watermark, or the time at which the stored
+	// row became visible if that is later.
 	times      []int64
-	unreadable map[int]error // rows that no request could be answered with
+	unreadable map[int]error // rows that can't be decoded for a request
 }
 
-// serve answers keys as a request for them is answered. The row of a key and the
-// time of its answer come from one reading, so that a row which is written
-// meanwhile is not answered at a time before its own.
+// serve answers keys as a request does. The row of a key and the time of its answer
+// come from one read, so that a row which is written meanwhile is not answered at a
+// time before its own.
 func (c *checker) serve(ctx context.Context, keys keyValues, mark int64) (*served, error) {
 	s := &served{keys: keys, batch: c.program.NewBatch(), times: slices.Repeat([]int64{mark}, len(keys)), unreadable: map[int]error{}}
 	s.batch.Reset(len(keys), 0)
@@ -59,16 +59,16 @@ func (c *checker) serve(ctx context.Context, keys keyValues, mark int64) (*serve
 	return s, s.batch.Finish()
 }
 
-// A different is a key that is not answered alike.
+// A different is a key with different answers.
 type different struct {
 	Difference
 	at       int   // of the keys
-	moved    bool  // the two answer with rows of different event times
+	moved    bool  // the two answers have rows with different event times
 	features []int // that differ
 }
 
-// compare returns the keys, in order, of which the store answers otherwise than
-// a training set that has them at the given times.
+// compare returns the keys, in order, where the store's answer differs from that of a
+// training set at the given times.
 func (c *checker) compare(ctx context.Context, s *served, times []int64) ([]different, error) {
 	spine := s.keys.spine(c.view.Keys, times)
 	defer spine.Release()
@@ -98,8 +98,8 @@ func (c *checker) compare(ctx context.Context, s *served, times []int64) ([]diff
 	return differ, nil
 }
 
-// compareRow compares the answer of the store for key i with row j of a training
-// set, which is of another time where it asks what was due.
+// compareRow compares the store's answer for key i with row j of a training set. The
+// row may be for another time, when it asks what was due.
 func (c *checker) compareRow(s *served, i int, trained *vector.Batch, j int, then int64) (different, bool) {
 	online, source := s.batch.Statuses(0)[i], trained.Statuses(0)[j]
 	onlineEvent, sourceEvent := s.times[i]-s.batch.Ages(0)[i], then-trained.Ages(0)[j]
@@ -117,7 +117,7 @@ func (c *checker) compareRow(s *served, i int, trained *vector.Batch, j int, the
 		d.Kind, d.Online, d.Source = Extra, found(online, onlineEvent), found(source, 0)
 		return d, false
 	case online != source && onlineEvent == sourceEvent && s.times[i] != then:
-		return d, true // the same row, which has expired meanwhile
+		return d, true // the same row, expired meanwhile
 	case online != source, onlineEvent != sourceEvent:
 		d.moved = onlineEvent != sourceEvent
 		d.Kind, d.Online, d.Source = Mismatched, found(online, onlineEvent), found(source, sourceEvent)
@@ -136,7 +136,7 @@ func (c *checker) compareRow(s *served, i int, trained *vector.Batch, j int, the
 	return d, len(d.features) == 0
 }
 
-// found says what was found of a key.
+// found describes the result for a key.
 func found(status schema.Status, eventTime int64) string {
 	if status == schema.StatusNotFound {
 		return status.String()

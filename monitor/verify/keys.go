@@ -14,10 +14,10 @@ import (
 
 type arrowRecord = arrow.Record
 
-// keyValues are keys to compare: of each, the values of its join keys.
+// keyValues are keys to compare: for each, the values of its join keys.
 type keyValues [][]any
 
-// of returns those keys that differ.
+// of returns the keys of some differences.
 func (k keyValues) of(differ []different) keyValues {
 	out := make(keyValues, len(differ))
 	for i, d := range differ {
@@ -58,10 +58,10 @@ func push(c *column.Column, value any) {
 	}
 }
 
-// timeColumn is the spine's column of times; no join key can be called so.
+// timeColumn is the spine's column of times. No join key can have this name.
 const timeColumn = "event time"
 
-// spine returns the keys, each at a time, as the spine of a training set.
+// spine returns the keys, each with a time, as the spine of a training set.
 func (k keyValues) spine(joinKeys []schema.JoinKey, times []int64) array.RecordReader {
 	fields := make([]arrow.Field, 0, len(joinKeys)+1)
 	for _, key := range joinKeys {

@@ -43,7 +43,7 @@ func (w *world) build(tombstone bool, set func(*row.Builder)) []byte {
 	return append([]byte(nil), b.Row()...)
 }
 
-// TestBits: values that look alike and differ in a bit, in the store.
+// TestBits: values in the store that look the same and differ in one bit.
 func TestBits(t *testing.T) {
 	w := newWorld(t, 0)
 	w.exec(`INSERT INTO spend SELECT i, 's', $1::timestamptz, $1::timestamptz, false, 1, CASE i WHEN 1 THEN 'NaN'::float8 ELSE 0 END, repeat('x', 300), ARRAY[i] FROM generate_series(1, 4) AS i`, hour(6))
@@ -92,11 +92,11 @@ func TestBroken(t *testing.T) {
 		got = append(got, fmt.Sprintf("%s %s: %s | %s", d.Kind, d.Key, d.Online, d.Source))
 	}
 	for _, want := range []string{
-		fmt.Sprintf(`extra key %x: join key "id": 4 bytes are no int64: a row under no key of the view | NOT_FOUND`, short),
+		fmt.Sprintf(`extra key %x: join key "id": 4 bytes are not a value of type int64: a row whose key is not a key of the view | NOT_FOUND`, short),
 		`mismatched id=2 shop="shop 2": a row that can't be read: `,
 		`mismatched id=3 shop="shop 0": a row that can't be read: `,
 		`missing id=4 shop="shop 1": NOT_FOUND | PRESENT, of 2026-01-05T06:00:00Z`,
-		fmt.Sprintf(`extra key %x: join key "shop" is not UTF-8: a row under no key of the view | NOT_FOUND`, w.key(5, "\xff")),
+		fmt.Sprintf(`extra key %x: join key "shop" is not UTF-8: a row whose key is not a key of the view | NOT_FOUND`, w.key(5, "\xff")),
 	} {
 		found := false
 		for _, d := range got {
@@ -108,8 +108,8 @@ func TestBroken(t *testing.T) {
 	}
 }
 
-// TestNewFeature: rows stored before a feature existed are served without it,
-// and a training set has it, until they are materialized anew.
+// TestNewFeature: rows stored before a feature existed are served without it, and a
+// training set has it, until they are materialized again.
 func TestNewFeature(t *testing.T) {
 	w := newWorld(t, 0)
 	w.insert(1, 10, 6)
@@ -134,8 +134,8 @@ func TestNewFeature(t *testing.T) {
 	w.want("equal 10")
 }
 
-// TestOneFault: whatever the history, one change to what is stored or to the
-// source is found, and nothing but it.
+// TestOneFault: for any history, one change to what is stored or to the source is
+// found, and nothing but it.
 func TestOneFault(t *testing.T) {
 	w := newWorld(t, 0)
 	rapid.Check(t, func(rt *rapid.T) {

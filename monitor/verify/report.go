@@ -1,6 +1,6 @@
 package verify
 
-// A Kind is what came of comparing a key.
+// A Kind is the result of comparing a key.
 type Kind string
 
 // The kinds.
@@ -15,10 +15,10 @@ const (
 // maxDifferences is how many keys of each kind a report shows.
 const maxDifferences = 5
 
-// A Report is what was found in a view.
+// A Report is the result for a view.
 type Report struct {
 	View     string
-	Time     int64 // the watermark that was compared at, in microseconds since 1970 UTC
+	Time     int64 // the watermark of the comparison, in microseconds since 1970 UTC
 	Keys     int64 // compared
 	Counts   map[Kind]int64
 	Features []FeatureReport // in the view's order
@@ -32,16 +32,16 @@ type FeatureReport struct {
 	Mismatched int64
 }
 
-// A Difference is one key that was not answered alike.
+// A Difference is one key with different answers.
 type Difference struct {
 	Kind    Kind
 	Key     string // as in customer_id=7
-	Feature string // the first that differs; empty when what is found of the key does
+	Feature string // the first feature that differs; empty when the statuses of the key differ
 	Online  string // the answer of the store, and of the source
 	Source  string
 }
 
-// Faults returns how many keys differ for another reason than being stale.
+// Faults returns how many keys differ, without the stale ones.
 func (r *Report) Faults() int64 {
 	return r.Counts[Mismatched] + r.Counts[Missing] + r.Counts[Extra]
 }

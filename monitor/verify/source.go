@@ -9,14 +9,14 @@ import (
 	"larder/store/row"
 )
 
-// seenKeys is how many keys of a source are remembered, so that each is looked up
-// once, however many rows it has, or seldom more often.
+// seenKeys is how many keys of a source are remembered, so that a key with many rows
+// is usually looked up only once.
 const seenKeys = 1 << 20
 
 // maxLookUp is how many keys are looked up at once.
 const maxLookUp = 32 << 10
 
-// sourceKeys finds the keys of a source that the store has no row of.
+// sourceKeys finds the keys of a source that have no row in the store.
 type sourceKeys struct {
 	*checker
 	encoder *record.Encoder
@@ -24,7 +24,7 @@ type sourceKeys struct {
 	seen    []uint64 // hashes
 	rows    int
 	keys    row.Keys
-	bytes   []int // of the row that each key was met with
+	bytes   []int // the size of the row in which each key was found
 }
 
 func newSourceKeys(c *checker) *sourceKeys {
@@ -58,7 +58,7 @@ func (s *sourceKeys) read(ctx context.Context) error {
 	return s.History.Window(ctx, s.view, w, visit)
 }
 
-// note remembers a key to be looked up, unless it was.
+// note queues a key to be looked up, unless it was looked up already.
 func (s *sourceKeys) note(key []byte, rowBytes int) {
 	hash := maphash.Bytes(s.seed, key) | 1
 	if at := hash % seenKeys; s.seen[at] != hash {
@@ -68,7 +68,7 @@ func (s *sourceKeys) note(key []byte, rowBytes int) {
 	}
 }
 
-// lookUp looks the keys up and has those compared that have no row.
+// lookUp looks up the keys and queues those without a row to be compared.
 func (s *sourceKeys) lookUp(ctx context.Context) error {
 	there := make([]bool, s.keys.Len())
 	err := s.Online.Read(ctx, &s.keys, s.keys.Len(), func(i int, _ int64, _ []byte) error {

@@ -10,11 +10,11 @@ import (
 	"larder/schema"
 )
 
-// maxText bounds a value that is shown.
+// maxText bounds the text of a value.
 const maxText = 200
 
-// texts shows two values that differ: as JSON, or the status of one that is not
-// present. Of long ones it shows where they part, and of NaNs the bits.
+// texts shows two values that differ: as JSON, or as the status of a value that is not
+// present. For long values it shows where they start to differ, and for NaNs the bits.
 func texts(a *column.Column, i int, b *column.Column, j int) (left, right string) {
 	left, right = text(a, i), text(b, j)
 	if left == right {
@@ -52,7 +52,7 @@ func bits(c *column.Column, i int) string {
 	return strings.Join(out, " ")
 }
 
-// cut shortens a text to what is around a place.
+// cut shortens a text to the part around a place.
 func cut(s string, at int) string {
 	if len(s) <= maxText {
 		return s

@@ -11,35 +11,35 @@ import (
 	"larder/store/row"
 )
 
-// A Store is what answers requests, by number of the view.
+// A Store is the store that serves requests, by number of the view.
 type Store interface {
-	// Watermark returns up to when the rows of a view are stored; false when it was
-	// never materialized.
+	// Watermark returns the time up to which the rows of a view are stored; false when it
+	// was never materialized.
 	Watermark(viewID uint32) (store.Watermark, bool, error)
 	// Read calls visit for each key that has a row, as online.Store.Read does.
 	Read(ctx context.Context, keys *row.Keys, rows int, visit func(i int, eventTime int64, row []byte) error) error
-	// EachRow calls visit for each row of a view; key and row are the store's until
-	// visit returns.
+	// EachRow calls visit for each row of a view; key and row are valid until visit
+	// returns.
 	EachRow(ctx context.Context, viewID uint32, visit func(key []byte, eventTime int64, row []byte) error) error
 }
 
-// Options say what is compared. Both are required.
+// Options name what is compared. Both are required.
 type Options struct {
 	Online  Store
 	History *offline.Store
 }
 
-// A Request says which keys.
+// A Request selects keys to compare.
 type Request struct {
 	View *schema.View
-	// Sample is how many keys of the store are compared, and how many rows of the
-	// source are looked at for keys that the store lacks. 0 means all.
+	// Sample is how many keys of the store are compared, and how many rows of the source
+	// are searched for keys that the store lacks. 0 means all.
 	Sample int
-	// Progress, when set, is told how many keys were compared so far.
+	// Progress, when set, is called with the number of keys compared so far.
 	Progress func(done int64)
 }
 
-// View compares the answers of a view.
+// View compares the answers for a view.
 func View(ctx context.Context, opts Options, req Request) (*Report, error) {
 	c, err := newChecker(opts, req)
 	if err != nil {
@@ -98,10 +98,10 @@ func (c *checker) sample(ctx context.Context) error {
 	return c.flush(ctx)
 }
 
-// errEnough ends the reading of a source.
+// errEnough ends the read of a source.
 var errEnough = errors.New("enough")
 
-// lacking looks in the source for keys that the store has no row of.
+// lacking searches the source for keys that have no row in the store.
 func (c *checker) lacking(ctx context.Context) error {
 	s := newSourceKeys(c)
 	if err := s.read(ctx); err != nil && !errors.Is(err, errEnough) {

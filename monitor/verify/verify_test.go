@@ -127,7 +127,7 @@ func TestExpired(t *testing.T) {
 func TestNeverMaterialized(t *testing.T) {
 	w := newWorld(t, 0)
 	_, err := verify.View(t.Context(), verify.Options{Online: w.online, History: w.history}, verify.Request{View: w.view})
-	if want := "feature view \"spend\" was never materialized here, so there is nothing to compare; run `larder materialize spend`"; err == nil || err.Error() != want {
+	if want := "feature view \"spend\" was never materialized on this server; run `larder materialize spend` first"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
@@ -149,8 +149,8 @@ func TestSample(t *testing.T) {
 	}
 }
 
-// TestHealthyHistories: whatever the history, a store that was materialized is
-// equal, at every watermark.
+// TestHealthyHistories: for any history, a store that was materialized is equal, at
+// every watermark.
 func TestHealthyHistories(t *testing.T) {
 	w := newWorld(t, 5*time.Hour)
 	rapid.Check(t, func(rt *rapid.T) {

@@ -6,7 +6,7 @@ type Announcement struct {
 	at     func(i int) (view uint32, entity []byte)
 	hashes []uint64 // of the entities
 	set    *hashSet
-	known  []bool // of the announced rows, those that the cache knew
+	known  []bool // whether the cache knew each announced row
 }
 
 // announced is the hash of a view's row of an entity, as commits announce it.
@@ -14,8 +14,8 @@ func announced(hash uint64, view uint32) uint64 {
 	return (hash ^ uint64(view)) * 0x9e3779b97f4a7c15
 }
 
-// Begin announces that n rows are about to change, of which at names each; what
-// it returns must stay as it is until End. No row may be in two commits at once.
+// Begin announces that n rows are about to change. at names each of them, and what it
+// returns must not change until End. No row may be in two commits at once.
 func (c *Cache) Begin(n int, at func(i int) (view uint32, entity []byte)) *Announcement {
 	a := &Announcement{cache: c, at: at, hashes: make([]uint64, n), known: make([]bool, n)}
 	all := make([]uint64, n)
@@ -37,8 +37,9 @@ func (c *Cache) Begin(n int, at func(i int) (view uint32, entity []byte)) *Annou
 	return a
 }
 
-// End says that the commit is over, well or not. For each row that the cache
-// knew, now returns what the store has; ok is false where nothing is to be kept.
+// End says that the commit has ended, with or without success. For each row that the
+// cache knew, now returns the row in the store. ok is false where the cache should not
+// keep the row.
 func (a *Announcement) End(now func(i int) (eventTime int64, stored []byte, ok bool)) {
 	c := a.cache
 	for i, hash := range a.hashes {
@@ -59,7 +60,7 @@ func (a *Announcement) End(now func(i int) (eventTime int64, stored []byte, ok b
 	a.unlist()
 }
 
-// list adds the announcement to those that are pending.
+// list adds the announcement to the pending ones.
 func (a *Announcement) list() {
 	c := a.cache
 	c.step(&c.writes)
@@ -70,7 +71,7 @@ func (a *Announcement) list() {
 	c.pending.Store(&next)
 }
 
-// unlist takes it back.
+// unlist removes it.
 func (a *Announcement) unlist() {
 	c := a.cache
 	c.step(&c.writes)

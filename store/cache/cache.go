@@ -14,24 +14,24 @@ type Cache struct {
 	writes sync.Mutex // guards changes of pending
 	// pending lists the announced rows: one set for each commit under way.
 	pending atomic.Pointer[[]*hashSet]
-	// pause is called before each step that others may see or come before, with
-	// the lock that the step takes; nil outside of tests.
+	// pause is called before each step that others may see or precede, with the lock that
+	// the step takes; nil outside of tests.
 	pause func(next lock)
 }
 
-// A lock is what a step takes.
+// A lock is the lock that a step takes.
 type lock interface {
 	TryLock() bool
 	Unlock()
 }
 
 const (
-	shardBytes    = 4 << 20 // of a cache that is large enough to have many
+	shardBytes    = 4 << 20 // in a cache that is large enough for many shards
 	mostShards    = 256
 	segmentsShard = 16
 )
 
-// New returns a cache of about size bytes; nil when it is negative.
+// New returns a cache of about size bytes; nil when size is negative.
 func New(size int64) *Cache {
 	if size < 0 {
 		return nil
@@ -59,12 +59,12 @@ func (c *Cache) step(next lock) {
 	}
 }
 
-// Epoch returns the number of commits that have ended. A reader asks for it
-// before it reads the store, and hands it to Fill or Warm afterwards.
+// Epoch returns the number of commits that have ended. A reader calls it before it
+// reads the store, and passes the result to Fill or Warm afterwards.
 func (c *Cache) Epoch() uint64 { return c.epoch.Load() }
 
-// Fill keeps what the store answered for rows of an entity, unless they may have
-// changed since epoch. It copies them.
+// Fill keeps rows of an entity as read from the store, unless they may have changed
+// since epoch. It copies them.
 func (c *Cache) Fill(epoch uint64, entity []byte, rows []Row) {
 	hash := c.hash(entity)
 	s := c.shard(hash)
@@ -77,18 +77,18 @@ func (c *Cache) Fill(epoch uint64, entity []byte, rows []Row) {
 	}
 }
 
-// Warmth is what comes of an attempt to warm the cache.
+// Warmth is the outcome of an attempt to warm the cache.
 type Warmth int
 
 // The outcomes of Warm.
 const (
 	IsWarm  Warmth = iota // or was
 	IsStale               // the rows may have changed since
-	IsFull                // something else would have to go
+	IsFull                // another page would have to be evicted
 )
 
-// Warm keeps rows that the store had at epoch of an entity that the cache doesn't
-// know, where there is room that was never used. It copies them.
+// Warm keeps the rows that the store had at epoch for an entity that the cache doesn't
+// know. It only uses room that was never used before. It copies the rows.
 func (c *Cache) Warm(epoch uint64, entity []byte, rows []Row) Warmth {
 	hash := c.hash(entity)
 	s := c.shard(hash)
@@ -109,9 +109,9 @@ func (c *Cache) Warm(epoch uint64, entity []byte, rows []Row) Warmth {
 	return IsWarm
 }
 
-// changed tells whether rows may have changed since epoch. The announcements are
-// loaded first: End moves the epoch on before it takes its announcement back, so a
-// commit that is missing from them shows in the epoch.
+// changed reports whether rows may have changed since epoch. It loads the
+// announcements first. End increments the epoch before it removes its announcement, so
+// a commit that is missing from the announcements shows in the epoch.
 func (c *Cache) changed(epoch, hash uint64, rows []Row) bool {
 	c.step(nil)
 	pending := *c.pending.Load()

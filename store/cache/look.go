@@ -2,23 +2,22 @@ package cache
 
 import "bytes"
 
-// A Look is at the rows of one entity after the other. It holds the lock of the
-// page that it is at, so that rows may alias the page until it goes on; End
-// releases it. A Look is for one goroutine, which must not fill the cache or
-// write before End.
+// A Look reads the rows of one entity after the other. It holds the lock of the
+// current page, so that rows may alias the page until the next At or End. A Look is
+// for one goroutine, which must not fill the cache or write before End.
 type Look struct {
 	cache *Cache
-	key   []byte // of the entity; nil before the first
+	key   []byte // the key of the entity; nil before the first
 	hash  uint64
 	shard *shard
 	page  page
 	slot  int // the next to look at
 }
 
-// Look returns a look that is at no entity yet.
+// Look returns a look that is not at an entity yet.
 func (c *Cache) Look() Look { return Look{cache: c} }
 
-// At goes to an entity, which must stay as it is until the next.
+// At moves to an entity. Its key must not change until the next At.
 func (l *Look) At(entity []byte) {
 	if l.shard != nil && bytes.Equal(entity, l.key) {
 		return
@@ -33,7 +32,7 @@ func (l *Look) At(entity []byte) {
 	}
 }
 
-// Row returns what the cache knows of the entity's row in a view. The row's bytes
+// Row returns what the cache knows about the entity's row in a view. The row's bytes
 // alias the cache until the next At or End.
 func (l *Look) Row(view uint32) (r Row, known bool) {
 	if l.page == nil {
@@ -47,7 +46,7 @@ func (l *Look) Row(view uint32) (r Row, known bool) {
 	return l.page.row(slot), true
 }
 
-// End releases the page. The look may go on to other entities.
+// End releases the page. The look may then move to other entities.
 func (l *Look) End() {
 	if l.shard != nil {
 		l.shard.mu.RUnlock()

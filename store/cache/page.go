@@ -7,15 +7,15 @@ import (
 	"unsafe"
 )
 
-// A page is what the cache knows of one entity: its key, without the view, and the
-// rows that it has in some views, so that a request for many views of an entity
-// finds them beside each other. Integers are little endian:
+// A page is what the cache knows about one entity: its key, without the view, and its
+// rows in some views. So a request for many views of an entity finds the rows next to
+// each other. Integers are little endian:
 //
 //	page: hash 8 | bytes 4 | key length 2 | 0 2 | visited 4 | 0 4 | key, padded to 8 | slots
 //	slot: view 4 | state 1 and row length 3 | event time 8 | row, padded to 8
 type page []byte
 
-// A Row is a row of a view, or the fact that there is none.
+// A Row is a row of a view, or says that there is none.
 type Row struct {
 	View      uint32
 	EventTime int64  // in microseconds since 1970 UTC
@@ -38,7 +38,7 @@ const (
 	lengthMask = 1<<lengthBits - 1
 )
 
-// What a slot says.
+// The states of a slot.
 const (
 	rowState     = iota // here it is
 	absentState         // there is none
@@ -88,13 +88,13 @@ func (p page) hash() uint64 { return binary.LittleEndian.Uint64(p) }
 
 func (p page) keyBytes() int { return int(binary.LittleEndian.Uint16(p[12:])) }
 
-// visited says whether the page was asked for since it was written. It may be set
-// under a lock for reading.
+// visited reports whether the page was read since it was written. It may be set under
+// a read lock.
 func (p page) visited() *atomic.Uint32 { return (*atomic.Uint32)(unsafe.Pointer(&p[16])) }
 
-// visit says that the page was asked for.
+// visit marks the page as read.
 func (p page) visit() {
-	if v := p.visited(); v.Load() == 0 { // most pages were: a write would take their line from other cores
+	if v := p.visited(); v.Load() == 0 { // most pages are marked already: a write would take the cache line from other cores
 		v.Store(1)
 	}
 }
@@ -116,12 +116,12 @@ func (p page) rowBytes(slot int) int {
 	return int(binary.LittleEndian.Uint32(p[slot+4:]) & lengthMask)
 }
 
-// next returns where the slot behind a slot begins.
+// next returns where the slot after a slot begins.
 func (p page) next(slot int) int { return slot + slotHeader + padded(p.rowBytes(slot)) }
 
-// slot returns where the slot of a view is, looking at from first and then at the
-// slots behind, and from the start; 0 when there is none. Views are mostly asked
-// for in the order in which they came.
+// slot returns where the slot of a view is; 0 when there is none. It searches the
+// slots from from on, and then from the start. Views are mostly requested in the order
+// in which they were added.
 func (p page) slot(view uint32, from int) int {
 	for at := from; at < len(p); at = p.next(at) {
 		if p.view(at) == view {
@@ -136,7 +136,8 @@ func (p page) slot(view uint32, from int) int {
 	return 0
 }
 
-// row returns what a slot says, which must not be unknown. It aliases the page.
+// row returns the row of a slot. The slot must not be unknown. The row aliases the
+// page.
 func (p page) row(slot int) Row {
 	start := slot + slotHeader
 	end := start + p.rowBytes(slot)

@@ -54,7 +54,7 @@ func (s *stage) play(choose func(n int) int, actors []func()) {
 	}
 }
 
-// free tells whether a step that takes a lock would not have to wait.
+// free reports whether a step that takes a lock would not have to wait.
 func free(l cache.Lock) bool {
 	if l == nil {
 		return true

@@ -1,7 +1,7 @@
 package cache
 
-// A hashSet is an immutable set of hashes, open addressed; 0 marks a free slot
-// and is a member of every set, which costs one fill in 2^64.
+// A hashSet is an immutable set of hashes, open addressed; 0 marks a free slot and
+// counts as a member of every set, which loses one fill in 2^64.
 type hashSet struct {
 	slots []uint64
 	mask  uint64

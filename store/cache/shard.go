@@ -2,17 +2,16 @@ package cache
 
 import "sync"
 
-// A shard is one part of the cache, with its own lock. Pages are appended to
-// segments that are used in turn. A segment that is used again loses its pages,
-// but for those that were visited since: these are carried over (the clock
-// algorithm).
+// A shard is one part of the cache, with its own lock. Pages are appended to segments
+// that are used in turn. A segment that is used again loses its pages, except the
+// pages that were read since: these are carried over (the clock algorithm).
 type shard struct {
 	mu       sync.RWMutex
-	index    map[uint64]position // by hash; two keys of one hash displace each other
+	index    map[uint64]position // by hash; two keys with the same hash displace each other
 	segments [segmentsShard]segment
 	size     int    // of a segment
-	current  int    // the segment that is appended to
-	scratch  []byte // the page that is made
+	current  int    // the segment that pages are appended to
+	scratch  []byte // the page being made
 }
 
 // A position is where a page lies: segment times size plus offset, in units of
@@ -47,7 +46,7 @@ func (s *shard) find(hash uint64, key []byte) page {
 	return p
 }
 
-// forget makes the row of a view unknown, and tells whether it was known.
+// forget makes the row of a view unknown, and reports whether it was known.
 func (s *shard) forget(hash uint64, key []byte, view uint32) bool {
 	p := s.find(hash, key)
 	if p == nil {
@@ -61,8 +60,8 @@ func (s *shard) forget(hash uint64, key []byte, view uint32) bool {
 	return true
 }
 
-// put makes rows of one key known. Where they don't have the room of those that
-// they replace, the page is written anew; one that gets too large is left out.
+// put makes rows of one key known. If they don't fit in place of the old rows, the
+// page is written again; a page that gets too large is left out.
 func (s *shard) put(hash uint64, key []byte, rows []Row) {
 	old := s.find(hash, key)
 	if old != nil && old.replaceAll(rows) {
@@ -87,7 +86,7 @@ func (s *shard) put(hash uint64, key []byte, rows []Row) {
 	s.append(next)
 }
 
-// replaceAll replaces rows in their places, and tells whether all had one.
+// replaceAll replaces rows in place, and reports whether all of them fit.
 func (p page) replaceAll(rows []Row) bool {
 	all, from := true, p.slots()
 	for i := range rows {
@@ -101,7 +100,7 @@ func (p page) replaceAll(rows []Row) bool {
 	return all
 }
 
-// appendOthers appends the slots that are known and not of the views of rows.
+// appendOthers appends the known slots of views that are not in rows.
 func (p page) appendOthers(to page, rows []Row) page {
 	for at := p.slots(); at < len(p); at = p.next(at) {
 		if p.state(at) != unknownState && !has(rows, p.view(at)) {
@@ -120,7 +119,7 @@ func has(rows []Row, view uint32) bool {
 	return false
 }
 
-// hasRoom tells whether the segment that comes next was never used.
+// hasRoom reports whether the next segment was never used.
 func (s *shard) hasRoom() bool { return s.segments[(s.current+1)%segmentsShard].data == nil }
 
 func (s *shard) append(p page) {
@@ -132,8 +131,8 @@ func (s *shard) append(p page) {
 	g.used += copy(g.data[g.used:], p)
 }
 
-// turn goes to the next segment, and keeps what was visited there: at most half,
-// so that there is room for what comes.
+// turn moves to the next segment, and keeps the pages there that were read: at most
+// half of the segment, so that there is room for new pages.
 func (s *shard) turn() {
 	s.current = (s.current + 1) % segmentsShard
 	g := &s.segments[s.current]
@@ -145,7 +144,7 @@ func (s *shard) turn() {
 		if live, found := s.index[hash]; found && live == position((s.current*s.size+at)/unit) {
 			if p.visited().Load() != 0 && g.used+n <= s.size/2 {
 				p.visited().Store(0)
-				s.append(p) // over what lay before it
+				s.append(p) // over the old contents before it
 			} else {
 				delete(s.index, hash)
 			}

@@ -8,13 +8,13 @@ import (
 	"larder/schema"
 )
 
-// The bounds of a batch; the first that is reached ends it.
+// The bounds of a batch. The first one reached ends the batch.
 const (
 	maxBatchRows  = 8192
 	maxBatchBytes = 8 << 20 // as Postgres sent them
 )
 
-// samplesPerReason is how many bad rows of a batch say what they hold.
+// samplesPerReason is how many bad rows of a batch get a sample.
 const samplesPerReason = 5
 
 // A batch collects rows until they make a record.
@@ -40,8 +40,8 @@ func newBatch(source []sourceColumn, keys int) *batch {
 	return b
 }
 
-// add appends one row, to the record or to the bad ones. It returns the column
-// of bytes that are not in the format of their type; -1 when there is none.
+// add appends one row, to the record or to the bad rows. It returns the column of
+// bytes that are not in the format of their type; -1 when there is none.
 func (b *batch) add(values [][]byte) int {
 	for i := range b.columns {
 		reason := b.source[i].null
@@ -80,7 +80,7 @@ func (b *batch) full() bool {
 
 func (b *batch) empty() bool { return b.rows == 0 && len(b.bad) == 0 }
 
-// take returns what was collected and starts anew.
+// take returns what was collected and starts again.
 func (b *batch) take() (arrow.Record, []schema.BadRow) {
 	arrays := make([]arrow.Array, len(b.columns))
 	for i := range b.columns {

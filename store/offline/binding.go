@@ -17,10 +17,10 @@ type sourceColumn struct {
 	pg     pgType           // of the source's column
 	typ    schema.Type      // declared
 	decode decoder          // one element
-	null   schema.BadReason // what a null makes of its row; empty when nulls are fine
+	null   schema.BadReason // the bad reason of a row with a null; empty when nulls are allowed
 }
 
-// A binding ties the source of a view to the columns of a record.
+// A binding maps the source of a view to the columns of a record.
 type binding struct {
 	view     *schema.View
 	columns  []sourceColumn // as in the record
@@ -43,7 +43,7 @@ func fromClause(s *schema.Source) string {
 	if s.Table != "" {
 		return tableName(s) + " AS source"
 	}
-	// A line of its own for what follows, lest the query ends in a comment.
+	// The rest starts on its own line, in case the query ends with a comment.
 	return "(" + strings.TrimRight(s.Query, "; \t\r\n") + "\n) AS source"
 }
 
@@ -60,8 +60,8 @@ func quote(name string) string {
 	return `"` + strings.ReplaceAll(strings.ReplaceAll(name, "\x00", ""), `"`, `""`) + `"`
 }
 
-// bind looks at the columns that a source has now and ties them to those that
-// the view declares. It returns every fault at once.
+// bind maps the current columns of a source to those that the view declares. It
+// returns all faults at once.
 func bind(ctx context.Context, conn *pgconn.PgConn, view *schema.View) (*binding, error) {
 	described, err := conn.Prepare(ctx, "", "SELECT * FROM "+fromClause(view.Origin), nil)
 	if err != nil {
@@ -124,7 +124,7 @@ func (f *finder) find(role, name, column string, typ schema.Type, null schema.Ba
 		return c
 	}
 	if f.twice[column] {
-		f.addf("two columns are called %q; give one another name with AS", column)
+		f.addf("two columns are named %q; rename one with AS", column)
 	}
 	if pg.array == typ.IsList() {
 		c.decode = decoderOf(pg.kind, typ.Elem(), key)

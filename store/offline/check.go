@@ -10,9 +10,9 @@ import (
 	"larder/schema"
 )
 
-// Check tells whether the source of a view can be read as declared: that its
-// table or query is there, has the columns, and has them of types that convert.
-// What is wrong is Invalid and told all at once, each fault with what would fit.
+// Check checks that the source of a view can be read as declared: its table or query
+// exists and has the columns, and their types convert. It returns all faults in one
+// error of kind Invalid, each with a type that would fit.
 func (s *Store) Check(ctx context.Context, view *schema.View) error {
 	err := s.snapshot(ctx, view, func(conn *pgconn.PgConn) error {
 		b, err := bind(ctx, conn, view)
@@ -28,14 +28,14 @@ func (s *Store) Check(ctx context.Context, view *schema.View) error {
 	return err
 }
 
-// try has Postgres plan the query of a window and evaluate its zone.
+// try makes Postgres plan the query of a window and evaluate its zone.
 func (b *binding) try(ctx context.Context, conn *pgconn.PgConn) error {
 	w := schema.Window{Mode: schema.Incremental, From: 0, To: 1, Now: 1}
 	q := b.windowQuery(w)
 	return conn.ExecParams(ctx, "EXPLAIN "+q.sql, q.values, q.oids, formats, nil).Read().Err
 }
 
-// tablesQuery lists what a source may name, as it is written in definitions.
+// tablesQuery lists the tables that a source may name, as definitions write them.
 const tablesQuery = `
 SELECT CASE WHEN pg_table_is_visible(c.oid) THEN c.relname ELSE n.nspname || '.' || c.relname END
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -45,7 +45,7 @@ func TestCheckTellsWhatWouldFit(t *testing.T) {
 	f(schema.Source{Query: "SELECT id, at, nn FROM daily", TimestampField: "at"}, idKey,
 		`source "s": Postgres says: column "nn" does not exist (Perhaps you meant to reference the column "daily.n".)`, n)
 	f(schema.Source{Query: "SELECT id, n, at, id FROM daily", TimestampField: "at"}, idKey,
-		`feature view "v": source "s": two columns are called "id"; give one another name with AS`, n)
+		`feature view "v": source "s": two columns are named "id"; rename one with AS`, n)
 	f(schema.Source{Query: "DELETE FROM daily RETURNING *", TimestampField: "at"}, idKey, `source "s": Postgres says: syntax error at or near "FROM"`, n)
 
 	f(schema.Source{Table: "daily", TimestampField: "att", CreatedTimestampColumn: "lodead", DeletedColumn: "n"}, []schema.JoinKey{{Name: "f", Type: schema.Int64}, {Name: "txt", Type: schema.Int32}},

@@ -11,13 +11,13 @@ import (
 	"larder/schema"
 )
 
-// A column collects the values of one column of a batch. Values go to plain
-// slices rather than to Arrow's builders, since those can't take back the first
-// columns of a row whose last turns out to be bad.
+// A column collects the values of one column of a batch. Values go to plain slices and
+// not to Arrow's builders, since builders can't remove the first columns of a row when
+// its last column turns out to be bad.
 type column struct {
 	typ    schema.Type
 	arrow  arrow.DataType
-	append func(c *column, raw []byte) schema.BadReason // one element, or nothing but a reason
+	append func(c *column, raw []byte) schema.BadReason // appends one element, or only returns a reason
 
 	// The elements, in the slice of their type.
 	bools []bool
@@ -33,8 +33,8 @@ type column struct {
 	nulls int
 }
 
-// add appends one value, as Postgres sent it; nil is null. It appends nothing
-// whole when it returns a reason: truncate takes back what it left.
+// add appends one value, as Postgres sent it; nil is null. When it returns a reason,
+// it may have appended a part: truncate removes that.
 func (c *column) add(raw []byte) schema.BadReason {
 	if raw == nil {
 		c.addNull()
@@ -139,7 +139,7 @@ func (c *column) lastListBytes() int {
 	return 8 * n
 }
 
-// elements returns how many elements there are: of scalars, as many as rows.
+// elements returns the number of elements. Scalars have one for each row.
 func (c *column) elements() int {
 	return len(c.bools) + len(c.i32) + len(c.i64) + len(c.f32) + len(c.f64) + len(c.ends)
 }
@@ -181,8 +181,8 @@ func (c *column) truncate(rows int) {
 	c.data = c.data[:c.startOf(len(c.ends))]
 }
 
-// take returns the column as an Arrow array and starts a new one. The array owns
-// its memory: whoever gets it may keep it.
+// take returns the column as an Arrow array and starts a new one. The array owns its
+// memory: the caller may keep it.
 func (c *column) take() arrow.Array {
 	rows := len(c.valid)
 	var validity *memory.Buffer

@@ -10,8 +10,8 @@ import (
 	"larder/schema"
 )
 
-// malformed is no fault of a row: the bytes are not in the format of their
-// type, and the whole reading is in doubt.
+// malformed is not a fault of a row: the bytes are not in the format of their type, so
+// the whole read is in doubt.
 const malformed schema.BadReason = "malformed"
 
 // postgresEpoch is 2000-01-01 in microseconds since 1970.
@@ -20,8 +20,8 @@ const postgresEpoch = 946_684_800_000_000
 // A decoder appends one element of one binary format to a column.
 type decoder = func(c *column, raw []byte) schema.BadReason
 
-// decoderOf returns what reads a kind as elements of a declared type; nil when
-// one can't be the other.
+// decoderOf returns a decoder that reads a kind as elements of a declared type; nil
+// when the kind doesn't convert to it.
 func decoderOf(k kind, elem schema.Type, key bool) decoder {
 	if !slices.Contains(kindsOf(elem, key), k) {
 		return nil
@@ -38,7 +38,7 @@ func decoderOf(k kind, elem schema.Type, key bool) decoder {
 	case schema.Bytes:
 		return appendBytes
 	}
-	return appendTimestamp // what is naive was made a timestamptz by SQL
+	return appendTimestamp // SQL converted naive times to timestamptz
 }
 
 func appendBool(c *column, raw []byte) schema.BadReason {
@@ -166,7 +166,7 @@ func stringDecoder(k kind) decoder {
 }
 
 func appendString(c *column, raw []byte) schema.BadReason {
-	if !utf8.Valid(raw) { // a database in SQL_ASCII sends what it has
+	if !utf8.Valid(raw) { // a database in SQL_ASCII sends any bytes
 		return schema.BadText
 	}
 	return appendBytes(c, raw)

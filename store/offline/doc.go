@@ -4,9 +4,9 @@
 // It promises that
 //
 //   - a window is read in one REPEATABLE READ READ ONLY transaction, so that it
-//     is the table at one moment however long the reading takes;
+//     shows the table at one moment no matter how long the read takes;
 //   - memory is bounded by the batch (8192 rows or 8 MiB, whichever comes first),
-//     whatever the size of the table: rows stream from Postgres as fast as they
+//     for a table of any size: rows stream from Postgres as fast as they
 //     are consumed and no faster;
 //   - a record has the declared types, converted here and nowhere else: what
 //     converts exactly or by correct rounding to a float is stored, and any
@@ -35,9 +35,9 @@
 //	timestamp, date                              timestamp, if the source has a time_zone
 //	one-dimensional arrays of these              lists of these
 //
-// A real, a double precision or a numeric becomes an integer only where it is
-// one. A join key is never read from a real or a double precision.
+// A real, a double precision or a numeric becomes an integer only if its value is
+// whole. A join key is never read from a real or a double precision.
 //
-// It refuses sources whose columns can't be converted: [Store.Check] tells every
-// such column at once, with what would fit.
+// It refuses sources with columns that can't be converted. [Store.Check] lists all
+// such columns at once, with the types that would fit.
 package offline

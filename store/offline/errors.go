@@ -10,16 +10,16 @@ import (
 	"larder/schema"
 )
 
-// SQLSTATEs that are told apart; the first two characters are the class.
+// SQLSTATEs that are handled separately. The first two characters are the class.
 const (
 	insufficientPrivilege = "42501"
 	undefinedTable        = "42P01"
 	undefinedSchema       = "3F000"
 )
 
-// sourceError says what a failure of Postgres means for the source of a view.
-// What Postgres says of the source's own names and expressions is for whoever
-// declared it, so that is part of the message.
+// sourceError explains a failure of Postgres for the source of a view. The text of
+// Postgres about the source's own names and expressions helps its author, so it is
+// part of the message.
 func sourceError(ctx context.Context, view *schema.View, err error) error {
 	if err == nil {
 		return nil
@@ -60,7 +60,7 @@ func refused(source string, pg *pgconn.PgError) *schema.Error {
 		e.Message = fmt.Sprintf("source %q: Postgres says: %s", source, pg.Message)
 	case class == "28" || class == "3D":
 		e.Kind, e.Reason = schema.Unavailable, "SOURCE_UNREACHABLE"
-		e.Message = fmt.Sprintf("source %q: Postgres refuses the connection; check its user, password and database", source)
+		e.Message = fmt.Sprintf("source %q: Postgres refused the connection; check the user, the password and the database", source)
 	case class == "22" || class == "42" || class == "3F":
 		e.Kind, e.Reason = schema.Invalid, "BAD_SOURCE"
 		e.Message = fmt.Sprintf("source %q: Postgres says: %s", source, pg.Message)

@@ -12,10 +12,9 @@ import (
 	"larder/store/row"
 )
 
-// History calls visit with all rows of a view whose event time is not after
-// until, whenever they arrived, and with the bad rows met on the way. It is to
-// [Session.Newest] what reading a book is to looking things up in its index:
-// better when most of it is wanted, or when there is no index.
+// History calls visit with all rows of a view with an event time at or before until,
+// no matter when they arrived, and with the bad rows among them. It is faster than
+// [Session.Newest] when most of the history is needed, or when there is no index.
 func (s *Session) History(ctx context.Context, view int, until int64, visit func(arrow.Record, []schema.BadRow) error) error {
 	b := s.moment.bindings[view]
 	err, visited := b.read(ctx, s.conn, b.historyQuery(until), visit)
@@ -33,14 +32,14 @@ func (b *binding) historyQuery(until int64) *query {
 	return q
 }
 
-// Cost is what Postgres expects of the two ways to read a view.
+// Cost is the cost that Postgres expects for the two ways to read a view.
 type Cost struct {
 	Rows int64 // of the whole history
 	// Probe is what one probe costs, in the planner's units.
 	Probe float64
 }
 
-// Cost returns what Postgres expects; it reads nothing.
+// Cost returns the cost that Postgres expects. It reads no rows.
 func (s *Session) Cost(ctx context.Context, view int) (Cost, error) {
 	b := s.moment.bindings[view]
 	rows, _, err := b.explain(ctx, s.conn, b.historyQuery(schema.EndOfTime))
@@ -58,8 +57,8 @@ func (s *Session) Cost(ctx context.Context, view int) (Cost, error) {
 	return Cost{Rows: rows, Probe: one}, nil
 }
 
-// someKey returns a key of the view: which one makes no difference to a plan
-// that has it from a function.
+// someKey returns a key of the view. Any key gives the same plan, because the planner
+// sees it as the result of a function.
 func (b *binding) someKey() []byte {
 	key := row.AppendView(nil, b.view.ID)
 	for _, k := range b.view.Keys {
@@ -77,9 +76,9 @@ func (b *binding) someKey() []byte {
 	return key
 }
 
-// indexesQuery lists a table's whole and valid B-trees: the name of the table,
-// and the columns of each in order; expressions have no name. A table without
-// any is there too; a view isn't.
+// indexesQuery lists a table's whole and valid B-trees: the name of the table, and the
+// columns of each in order; expressions have no name. Tables without an index are
+// listed too; views are not.
 const indexesQuery = `
 SELECT t.oid::regclass::text, string_agg(COALESCE(a.attname, ''), E'\x01' ORDER BY k.place)
 FROM pg_class t
@@ -93,9 +92,9 @@ GROUP BY t.oid, i.indexrelid`
 // namesQuery writes names as SQL does, in quotes where they need them.
 const namesQuery = `SELECT string_agg(quote_ident(name), ', ' ORDER BY place) FROM unnest(string_to_array($1, E'\x01')) WITH ORDINALITY AS x (name, place)`
 
-// MissingIndex returns the statement that makes the index that Newest wants: the
-// join keys in any order, then the event time. It returns nothing when there is
-// one, or when the source is no table of its own.
+// MissingIndex returns the statement that creates the index that Newest needs: the
+// join keys in any order, then the event time. It returns nothing when the index
+// exists, or when the source is not a table.
 func (s *Session) MissingIndex(ctx context.Context, view int) (string, error) {
 	b := s.moment.bindings[view]
 	if b.view.Origin.Table == "" {
@@ -124,7 +123,7 @@ func (s *Session) MissingIndex(ctx context.Context, view int) (string, error) {
 	return fmt.Sprintf("CREATE INDEX ON %s (%s)", said.Rows[0][0], names.Rows[0][0]), nil
 }
 
-// serves tells whether an index of these columns finds the newest row of a key.
+// serves reports whether an index of these columns finds the newest row of a key.
 func (b *binding) serves(columns []string) bool {
 	if len(columns) <= b.keys || columns[b.keys] != b.columns[b.event].column {
 		return false

@@ -71,8 +71,8 @@ func everything() schema.Window {
 	return schema.Window{Mode: schema.Full, From: schema.BeginningOfTime, To: now, Now: now}
 }
 
-// read returns the rows of a window by column, in the Go form of
-// schema.ParseValue but for times, which are microseconds; and the bad rows.
+// read returns the rows of a window by column, in the Go form of schema.ParseValue,
+// except times, which are microseconds; and the bad rows.
 func (w *world) read(window schema.Window) (rows [][]any, bad []schema.BadRow) {
 	w.t.Helper()
 	err := w.store.Window(context.Background(), w.view, window, func(rec arrow.Record, more []schema.BadRow) error {

@@ -11,12 +11,12 @@ import (
 	"larder/schema"
 )
 
-// A Moment is the database at one moment, for as long as it is held, and the
-// sources of some views in it. Several sessions read it at once, each over a
-// connection of its own; all see the same rows. It is safe for concurrent use.
+// A Moment is a snapshot of the database, with the sources of some views. Several
+// sessions read it at once, each over its own connection, and all see the same rows.
+// It is safe for concurrent use.
 //
-// It writes nothing, so that it works on a standby too, but it holds back the
-// vacuuming of rows that are deleted meanwhile.
+// It writes nothing, so it also works on a standby. While it is open, Postgres can't
+// vacuum rows that are deleted meanwhile.
 type Moment struct {
 	store    *Store
 	bindings []*binding
@@ -25,16 +25,15 @@ type Moment struct {
 	given    atomic.Bool
 }
 
-// begin opens a transaction that sees one moment. Reading waits for whoever takes
-// the rows, so a limit on idle transactions must not end it. Compiling a query
-// takes longer than a chunk of it runs.
+// begin opens a transaction that sees one moment. A read waits for its consumer, so a
+// limit on idle transactions must not end it. JIT is off because compiling a query
+// takes longer than running a chunk of it.
 const begin = "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 const settings = "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL jit = off"
 
-// Moment returns the database as it is now. It holds a connection until it is
-// closed. Views whose sources can't be read as declared are refused, as
-// [Store.Check] does.
+// Moment returns a snapshot of the current database. It holds a connection until it is
+// closed. It refuses sources that can't be read as declared, as [Store.Check] does.
 func (s *Store) Moment(ctx context.Context, views []*schema.View) (*Moment, error) {
 	m := &Moment{store: s}
 	held, err := s.pool.Acquire(ctx)
@@ -64,13 +63,13 @@ func (s *Store) Moment(ctx context.Context, views []*schema.View) (*Moment, erro
 	return m, nil
 }
 
-// Close lets the moment and its connection go. Its sessions must have ended.
+// Close releases the moment and its connection. Its sessions must have ended.
 func (m *Moment) Close() {
 	rollback(m.first.Conn().PgConn())
 	m.first.Release()
 }
 
-// A Session is one connection's view of a moment. It belongs to one goroutine.
+// A Session is one connection's view of a moment. Not safe for concurrent use.
 type Session struct {
 	moment *Moment
 	held   *pgxpool.Conn
@@ -78,8 +77,8 @@ type Session struct {
 	conn   *pgconn.PgConn
 }
 
-// Session returns a session of the moment. The first needs no connection but the
-// moment's; others wait until one is free.
+// Session returns a session of the moment. The first uses the moment's connection;
+// others wait until one is free.
 func (m *Moment) Session(ctx context.Context) (*Session, error) {
 	if m.given.CompareAndSwap(false, true) {
 		return &Session{moment: m, held: m.first, conn: m.first.Conn().PgConn()}, nil
@@ -105,13 +104,13 @@ func (s *Session) Close() {
 	}
 }
 
-// databaseError is sourceError for what concerns no source.
+// databaseError is sourceError for failures that don't concern a source.
 func databaseError(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
 	return &schema.Error{
 		Kind: schema.Unavailable, Reason: "SOURCE_UNREACHABLE", Err: err,
-		Message: "the Postgres of the sources can't be reached or lends no connection; check that it runs and that the address is right",
+		Message: "the Postgres of the sources can't be reached or has no free connection; check that it runs and that the address is right",
 	}
 }

@@ -12,29 +12,28 @@ import (
 	"larder/schema"
 )
 
-// Probes ask for the newest rows of a key at a time, each.
+// Each probe asks for the newest rows of a key at a time.
 type Probes struct {
 	Keys  [][]byte // as store/row encodes them
 	Times []int64  // microseconds since 1970 UTC
 	// Arrived asks only for rows whose ingest time is not after the time of the
 	// probe; rows without one have always been there.
 	Arrived bool
-	// Limit is how many rows a probe gets at most, newest first: those of the
-	// largest event times, and among them of the largest ingest times.
+	// Limit is how many rows a probe gets at most, newest first: by the largest event
+	// time, then by the largest ingest time.
 	Limit int
 }
 
 // Answers are some of the rows that probes asked for.
 type Answers struct {
 	Record arrow.Record
-	Probes []int32 // of each row of the record: which probe it answers
-	Bad    []int32 // the probes that bad rows answer, which are in no record
+	Probes []int32 // for each row of the record: the probe that it answers
+	Bad    []int32 // the probes that bad rows answer; bad rows are in no record
 }
 
-// Newest calls visit with the rows of a view that probes ask for, in batches and
-// in no order. view is an index into the views of the moment. The record is
-// released after visit returns. An error of visit ends the reading and is
-// returned as it is.
+// Newest calls visit with the rows of a view that probes ask for, in batches and in
+// any order. view is an index into the views of the moment. The record is released
+// after visit returns. An error of visit ends the reading and is returned as it is.
 func (s *Session) Newest(ctx context.Context, view int, p *Probes, visit func(Answers) error) error {
 	b := s.moment.bindings[view]
 	q, err := b.newestQuery(p)
@@ -48,12 +47,12 @@ func (s *Session) Newest(ctx context.Context, view int, p *Probes, visit func(An
 	return sourceError(ctx, b.view, err)
 }
 
-// readAnswers tells failures of the reading from those of the visitor.
+// readAnswers separates errors of the read from errors of the visitor.
 func (s *Session) readAnswers(ctx context.Context, b *binding, q *query, visit func(Answers) error) (err, visited error) {
 	reading, stop := context.WithCancelCause(ctx)
 	rows := s.conn.ExecParams(reading, q.sql, q.values, q.oids, formats, formats)
 	defer func() {
-		stop(errStopped) // else Close would read on to the end
+		stop(errStopped) // otherwise Close would read to the end
 		_, _ = rows.Close()
 	}()
 	out := newBatch(b.columns, b.keys)
@@ -95,12 +94,12 @@ func readPlace(raw []byte) int32 {
 	return int32(v - 1)
 }
 
-// newestQuery returns what answers probes: for each, a look into the source with
-// the order that decides who wins.
+// newestQuery returns the query that answers probes: for each, a lookup in the source,
+// in the order that decides which row wins.
 //
-// The probes are parameters, not rows of a temporary table: it takes the same
-// time, and needs neither a right to make tables nor a transaction that writes,
-// and any number of connections can share the work.
+// The probes are parameters, not rows of a temporary table. That takes the same time.
+// It needs no right to create tables and no writing transaction, and any number of
+// connections can share the work.
 func (b *binding) newestQuery(p *Probes) (*query, error) {
 	if len(p.Keys) != len(p.Times) {
 		return nil, errors.New("offline: probes without keys or times")
@@ -131,22 +130,22 @@ func (b *binding) newestQuery(p *Probes) (*query, error) {
 
 // malformed is the error of bytes that are not in the format of their type.
 func (b *binding) malformed(column int) error {
-	return schema.Errorf(schema.Internal, "MALFORMED_VALUE", "source %q: column %q: bytes that are no %s",
+	return schema.Errorf(schema.Internal, "MALFORMED_VALUE", "source %q: column %q: the bytes are not a value of type %s",
 		b.view.Origin.Name, b.columns[column].column, b.columns[column].pg.name)
 }
 
 // A timeColumn is a time column in a query of probes.
 type timeColumn struct {
 	sourceColumn
-	zone  string // the parameter of it
-	fixed bool   // local time is in the order of time
+	zone  string // the parameter of the zone
+	fixed bool   // local times sort as times do
 }
 
 func (b *binding) timeColumn(i int, zone string) timeColumn {
 	return timeColumn{sourceColumn: b.columns[i], zone: zone, fixed: b.fixedZone()}
 }
 
-// fixedZone tells whether the clocks of the zone of naive times never change.
+// fixedZone reports whether the zone of naive times never changes its clocks.
 func (b *binding) fixedZone() bool {
 	start, end := probeDate.In(b.location()).ZoneBounds()
 	return start.IsZero() && end.IsZero()
@@ -156,8 +155,8 @@ func (t timeColumn) exists() bool { return t.column != "" }
 
 func (t timeColumn) name() string { return "source." + quote(t.column) }
 
-// order returns what rows are ordered by: the column as it is where that gives
-// the order of time, so that an index serves.
+// order returns the expression that orders rows: the plain column if that sorts by
+// time, so that an index can be used.
 func (t timeColumn) order() string {
 	if t.pg.naive() && !t.fixed {
 		return t.expression(t.zone)
@@ -165,9 +164,9 @@ func (t timeColumn) order() string {
 	return t.name()
 }
 
-// until returns the condition that the column is at or before a time. A naive
-// column is compared with local time, first widened by more than any clock was
-// ever put back.
+// until returns the condition that the column is at or before a time. A naive column
+// is first compared with a local time, widened by more than any clock was ever set
+// back, and then exactly.
 func (t timeColumn) until(at string) string {
 	if !t.pg.naive() {
 		return t.name() + " <= " + at

@@ -8,7 +8,7 @@ import (
 	"larder/schema"
 )
 
-// The sign field of a numeric, and what it says of values without digits.
+// The values of the sign field of a numeric, including those without digits.
 const (
 	numericPositive = 0x0000
 	numericNegative = 0x4000
@@ -45,7 +45,7 @@ func readDecimal(raw []byte) (d decimal, ok bool) {
 func (d decimal) len() int        { return len(d.digits) / 2 }
 func (d decimal) digit(i int) int { return int(binary.BigEndian.Uint16(d.digits[2*i:])) }
 
-// special returns the float of a numeric that is no number.
+// special returns the float of a numeric that is not a finite number.
 func (d decimal) special() (v float64, is bool) {
 	switch d.sign {
 	case numericNaN:

@@ -13,14 +13,14 @@ import (
 	"larder/schema"
 )
 
-// pagesOver is how many rows a table has of which whole pages are picked. Of a
-// smaller one rows are: it is soon read, and pages are few.
+// pagesOver is the number of rows above which whole pages of a table are sampled. A
+// smaller table is sampled by row: it is read quickly, and has few pages.
 const pagesOver = 1_000_000
 
-// Sample calls visit with about as many rows of a window as asked for, picked at
-// random: rows of a table, or pages of one of more than a million rows. A query
-// or a view of Postgres can't be sampled: all its rows come, in the order that
-// Postgres likes, and the visitor ends it when it has enough.
+// Sample calls visit with about the requested number of rows of a window, picked at
+// random: rows of a table, or pages of a table with more than a million rows. A query
+// or a view of Postgres can't be sampled: Sample then reads all its rows, in any
+// order, and the visitor stops when it has enough.
 func (s *Store) Sample(ctx context.Context, view *schema.View, w schema.Window, rows int, visit func(arrow.Record, []schema.BadRow) error) error {
 	var visited error
 	err := s.snapshot(ctx, view, func(conn *pgconn.PgConn) error {
@@ -51,7 +51,7 @@ func (s *Store) Sample(ctx context.Context, view *schema.View, w schema.Window, 
 	return err
 }
 
-// stored tells whether the source is a table, of rows that can be picked.
+// stored reports whether the source is a table that can be sampled.
 func (b *binding) stored(ctx context.Context, conn *pgconn.PgConn) (bool, error) {
 	if b.view.Origin.Table == "" {
 		return false, nil

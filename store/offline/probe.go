@@ -14,21 +14,22 @@ import (
 	"larder/store/row"
 )
 
-// probeDate is a time within all that zones know of.
+// probeDate is a time that every zone covers.
 var probeDate = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// A keyColumn says how the values of a join key are compared with a column.
+// A keyColumn compares the values of a join key with a column.
 type keyColumn struct {
 	element uint32 // the type of the parameter's elements
 	array   uint32
 	// condition has %[1]s for the column and %[2]s for the key of the probe.
 	condition string
-	// append appends a value in Postgres's format; false when no value of the
-	// column can be it.
+	// append appends a value in Postgres's format. It returns false when no value of the
+	// column can equal it.
 	append func(dst []byte, v any) ([]byte, bool)
 }
 
-// The conditions. Whatever a column's collation calls equal, a key is its bytes.
+// The conditions. A key is its bytes, no matter what the column's collation treats as
+// equal.
 const (
 	same      = "%[1]s = %[2]s"
 	sameText  = `%[1]s = %[2]s AND %[1]s::text = %[2]s COLLATE "C"`
@@ -61,13 +62,14 @@ func keyColumnOf(t pgType) keyColumn {
 	case pgtype.TextOID, pgtype.VarcharOID, pgtype.NameOID:
 		k.condition = sameText
 	case pgtype.BPCharOID:
-		k.condition = asChar // blanks at the end tell nothing apart here; the rows' keys do
+		k.condition = asChar // trailing blanks are ignored here; the keys of the rows are compared exactly later
 	}
 	return k
 }
 
-// probeColumns makes a parameter of each join key's values. It returns the names
-// of the columns, the parameters, and what compares them with the source's.
+// probeColumns makes a parameter of each join key's values. It returns the names of
+// the columns, the parameters, and the conditions that compare them with the source's
+// columns.
 func (b *binding) probeColumns(q *query, zone string, keys [][]byte) (names, arrays, conditions []string, err error) {
 	columns := make([]keyColumn, b.keys)
 	values := make([]arrayBuilder, b.keys)
@@ -106,9 +108,9 @@ const nullSize = math.MaxUint32
 func newArray(element uint32, n int) arrayBuilder {
 	a := arrayBuilder{raw: make([]byte, 0, 20+12*n)}
 	a.raw = binary.BigEndian.AppendUint32(a.raw, 1) // dimensions
-	a.raw = binary.BigEndian.AppendUint32(a.raw, 0) // nulls, set in the end
+	a.raw = binary.BigEndian.AppendUint32(a.raw, 0) // nulls, set at the end
 	a.raw = binary.BigEndian.AppendUint32(a.raw, element)
-	a.raw = binary.BigEndian.AppendUint32(a.raw, 0) // length, set in the end
+	a.raw = binary.BigEndian.AppendUint32(a.raw, 0) // length, set at the end
 	a.raw = binary.BigEndian.AppendUint32(a.raw, 1) // lower bound
 	return a
 }
@@ -185,13 +187,13 @@ func appendTimeKey(dst []byte, v any) ([]byte, bool) {
 
 func appendBytesKey(dst []byte, v any) ([]byte, bool) { return append(dst, v.([]byte)...), true }
 
-// appendTextKey appends text; Postgres's has no zero bytes.
+// appendTextKey appends text. Text in Postgres has no zero bytes.
 func appendTextKey(dst []byte, v any) ([]byte, bool) {
 	s := v.(string)
 	return append(dst, s...), strings.IndexByte(s, 0) < 0
 }
 
-// appendUUIDKey appends a UUID, of which keys have the one form that Postgres writes.
+// appendUUIDKey appends a UUID. Keys have the form that Postgres writes.
 func appendUUIDKey(dst []byte, v any) ([]byte, bool) {
 	s := v.(string)
 	raw, err := hex.DecodeString(strings.ReplaceAll(s, "-", ""))

@@ -18,7 +18,7 @@ type query struct {
 	oids   []uint32
 }
 
-// formats says of parameters and results alike that they are binary.
+// formats says that both parameters and results are binary.
 var formats = []int16{1}
 
 // at makes a parameter of a time and returns its place in the text.
@@ -33,8 +33,8 @@ func (q *query) param(oid uint32, raw []byte) string {
 	return fmt.Sprintf("$%d", len(q.values))
 }
 
-// windowQuery returns what reads the rows of a window, in the order of the
-// binding's columns.
+// windowQuery returns the query that reads the rows of a window, with the columns of
+// the binding in order.
 func (b *binding) windowQuery(w schema.Window) *query {
 	q := &query{}
 	zone := b.zoneParam(q)
@@ -42,7 +42,7 @@ func (b *binding) windowQuery(w schema.Window) *query {
 	return q
 }
 
-// zoneParam makes a parameter of the zone, where any column needs it.
+// zoneParam makes a parameter of the zone, if any column needs it.
 func (b *binding) zoneParam(q *query) string {
 	for _, c := range b.columns {
 		if c.pg.naive() {
@@ -80,7 +80,7 @@ func (c sourceColumn) expression(zone string) string {
 		" FROM unnest(" + column + ") WITH ORDINALITY AS element (x, place) ORDER BY place) END"
 }
 
-// condition says which rows are of the window: see [schema.Window].
+// condition selects the rows of the window: see [schema.Window].
 func (b *binding) condition(q *query, zone string, w schema.Window) string {
 	event := bound{q: q, column: b.columns[b.event], zone: zone, location: b.location()}
 	ingest := event
@@ -103,8 +103,8 @@ func (b *binding) condition(q *query, zone string, w schema.Window) string {
 	return all
 }
 
-// A bound writes comparisons of one time column. They leave the column as it is
-// and convert the parameter, so that an index on the column serves.
+// A bound writes comparisons of one time column. They convert the parameter and not
+// the column, so that an index on the column can be used.
 type bound struct {
 	q        *query
 	column   sourceColumn
@@ -125,13 +125,14 @@ func (b bound) after(t int64) string {
 	return b.compare(">", t, -b.slack(t))
 }
 
-// ever is until, and also what is at no time: such a row is bad, and only who
-// reads it can tell.
+// ever is until, plus rows without a time: such a row is bad, and only a read can
+// count it.
 func (b bound) ever(t int64) string {
 	return "(" + b.until(t) + " OR " + b.name() + " IS NULL OR " + b.name() + " = 'infinity')"
 }
 
-// nullOr returns a condition that null meets too; nothing where there is no column.
+// nullOr returns a condition that also accepts null. It returns nothing where there is
+// no column.
 func (b bound) nullOr(joint, condition string) string {
 	if !b.exists() {
 		return ""
@@ -139,9 +140,9 @@ func (b bound) nullOr(joint, condition string) string {
 	return joint + "(" + condition + " OR " + b.name() + " IS NULL)"
 }
 
-// compare compares the column with a time. A naive column is first compared with
-// the local time, widened by slack where clocks were put back, for the sake of
-// an index; then exactly.
+// compare compares the column with a time. A naive column is first compared with the
+// local time, widened by slack where clocks were set back, so that an index can be
+// used. Then it is compared exactly.
 func (b bound) compare(operator string, t, slack int64) string {
 	if !b.column.pg.naive() {
 		return b.name() + " " + operator + " " + b.q.at(t)
@@ -180,7 +181,7 @@ func (b bound) slack(t int64) int64 {
 
 func (b *binding) location() *time.Location {
 	location, err := time.LoadLocation(b.zone)
-	if err != nil { // a catalog with such a zone isn't compiled
+	if err != nil { // a catalog with such a zone doesn't compile
 		return time.UTC
 	}
 	return location

@@ -18,7 +18,7 @@ const (
 	maxSampleValue = 48
 )
 
-// sample shows a bad row to a person: its key, and the value that is bad.
+// sample describes a bad row: its key, and the bad value.
 func sample(source []sourceColumn, keys, at int, values [][]byte) string {
 	var b []byte
 	for i := range keys {

@@ -13,8 +13,8 @@ import (
 	"larder/schema"
 )
 
-// cancelDelay is how long Postgres has to answer a cancelled query before its
-// connection is cut.
+// cancelDelay is how long Postgres has to end a cancelled query before its connection
+// is closed.
 const cancelDelay = 2 * time.Second
 
 // A Store reads sources in one Postgres database. It is safe for concurrent use.
@@ -66,7 +66,7 @@ func Open(ctx context.Context, dsn string, opts Options) (*Store, error) {
 // Close closes all connections, when those in use are given back.
 func (s *Store) Close() { s.pool.Close() }
 
-// snapshot runs fn in a transaction that sees one moment of the database.
+// snapshot runs fn in a transaction with a snapshot of the database.
 func (s *Store) snapshot(ctx context.Context, view *schema.View, fn func(*pgconn.PgConn) error) error {
 	held, err := s.pool.Acquire(ctx)
 	if err != nil {
@@ -84,8 +84,8 @@ func (s *Store) snapshot(ctx context.Context, view *schema.View, fn func(*pgconn
 	return sourceError(ctx, view, exec(ctx, conn, "COMMIT"))
 }
 
-// rollback ends a transaction after a failure; a connection that can't even do
-// that is closed, and the pool drops it.
+// rollback ends a transaction after a failure. If that fails too, the connection is
+// closed and the pool drops it.
 func rollback(conn *pgconn.PgConn) {
 	ctx, cancel := context.WithTimeout(context.Background(), cancelDelay)
 	defer cancel()

@@ -12,7 +12,7 @@ import (
 	"larder/schema"
 )
 
-// A kind is a binary format of Postgres: what several types share.
+// A kind is a binary format of Postgres. Several types may share it.
 type kind uint8
 
 const (
@@ -24,12 +24,12 @@ const (
 	float4
 	float8
 	numeric
-	text // as it is: text, varchar, name, json, enums
+	text // unchanged: text, varchar, name, json, enums
 	jsonb
 	uuid
 	bytea
 	timestamptz
-	timestamp // naive, as date is: SQL makes a timestamptz of it
+	timestamp // naive, like date: SQL converts it to timestamptz
 	date
 )
 
@@ -45,11 +45,11 @@ var kinds = map[uint32]kind{
 type pgType struct {
 	name  string // as Postgres writes it: character varying[]
 	kind  kind   // of its elements, when an array
-	base  uint32 // the type under a domain, alike
+	base  uint32 // the type under a domain, likewise
 	array bool
 }
 
-// naive tells whether values carry no zone.
+// naive reports whether values have no zone.
 func (t pgType) naive() bool { return t.kind == timestamp || t.kind == date }
 
 // kindsOf are the kinds that can become values of a declared type, in the
@@ -81,7 +81,7 @@ var kindNames = [...]string{
 	timestamptz: "timestamp with time zone", timestamp: "timestamp", date: "date",
 }
 
-// remedy says what would fit a column that is declared as t.
+// remedy names the types that would fit a column declared as t.
 func (t pgType) remedy(declared schema.Type, key bool) string {
 	var fits, reads []string
 	for elem := schema.Bool; elem <= schema.Timestamp; elem++ {
@@ -112,8 +112,8 @@ func (t pgType) remedy(declared schema.Type, key bool) string {
 	return said
 }
 
-// typesQuery tells of each type its name, whether it is an array, and its
-// element: the type under a domain, its category, and whether it is an enum.
+// typesQuery returns for each type its name, whether it is an array, and its element:
+// the type under a domain, its category, and whether it is an enum.
 const typesQuery = `
 SELECT t.oid::text, format_type(t.oid, NULL), (t.typcategory = 'A')::text, b.oid::text, (b.typcategory = 'S' OR b.typtype = 'e')::text
 FROM pg_type t

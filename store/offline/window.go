@@ -12,13 +12,12 @@ import (
 	"larder/schema"
 )
 
-// errStopped is why a reading was cancelled whose visitor failed.
+// errStopped is the cause when a read is cancelled because its visitor failed.
 var errStopped = errors.New("the reader stopped")
 
-// Window calls visit with the rows of a window, in batches and in no order, and
-// with the bad rows met on the way. Each record is released after visit returns;
-// a visitor that keeps it retains it. An error of visit ends the reading and is
-// returned as it is.
+// Window calls visit with the rows of a window, in batches and in any order, and with
+// the bad rows among them. Each record is released after visit returns; a visitor that
+// keeps it retains it. An error of visit ends the reading and is returned as it is.
 func (s *Store) Window(ctx context.Context, view *schema.View, w schema.Window, visit func(arrow.Record, []schema.BadRow) error) error {
 	var visited error
 	err := s.snapshot(ctx, view, func(conn *pgconn.PgConn) error {
@@ -35,7 +34,7 @@ func (s *Store) Window(ctx context.Context, view *schema.View, w schema.Window, 
 	return err
 }
 
-// Schema returns the columns of the records that Window gives of a view.
+// Schema returns the columns of the records that Window returns for a view.
 func (s *Store) Schema(ctx context.Context, view *schema.View) (*arrow.Schema, error) {
 	var columns *arrow.Schema
 	err := s.snapshot(ctx, view, func(conn *pgconn.PgConn) error {
@@ -49,13 +48,13 @@ func (s *Store) Schema(ctx context.Context, view *schema.View) (*arrow.Schema, e
 	return columns, err
 }
 
-// read runs a query. It tells failures of the reading from those of the visitor.
-// However it ends, the query has ended by then.
+// read runs a query. It separates errors of the read from errors of the visitor. In
+// any case, the query has ended when read returns.
 func (b *binding) read(ctx context.Context, conn *pgconn.PgConn, q *query, visit func(arrow.Record, []schema.BadRow) error) (err, visited error) {
 	reading, stop := context.WithCancelCause(ctx)
 	rows := conn.ExecParams(reading, q.sql, q.values, q.oids, formats, formats)
 	defer func() {
-		stop(errStopped) // else Close would read on to the end
+		stop(errStopped) // otherwise Close would read to the end
 		_, _ = rows.Close()
 	}()
 	out := newBatch(b.columns, b.keys)
@@ -95,8 +94,8 @@ func (s *Store) Estimate(ctx context.Context, view *schema.View, w schema.Window
 	return rows, err
 }
 
-// explain returns how many rows the planner of Postgres expects of a query, and
-// what it costs in the planner's units.
+// explain returns how many rows the planner of Postgres expects from a query, and its
+// cost in the planner's units.
 func (b *binding) explain(ctx context.Context, conn *pgconn.PgConn, q *query) (rows int64, cost float64, err error) {
 	result := conn.ExecParams(ctx, "EXPLAIN (FORMAT JSON) "+q.sql, q.values, q.oids, formats, nil).Read()
 	if result.Err != nil {
@@ -109,7 +108,7 @@ func (b *binding) explain(ctx context.Context, conn *pgconn.PgConn, q *query) (r
 		}
 	}
 	if len(result.Rows) == 0 || json.Unmarshal(result.Rows[0][0], &plans) != nil || len(plans) == 0 {
-		return 0, 0, fmt.Errorf("source %q: a plan that can't be read", b.view.Origin.Name)
+		return 0, 0, fmt.Errorf("source %q: the query plan can't be read", b.view.Origin.Name)
 	}
 	return int64(plans[0].Plan.Rows), plans[0].Plan.Cost, nil
 }

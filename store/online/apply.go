@@ -14,7 +14,7 @@ import (
 	"larder/store/row"
 )
 
-// apply writes those rows of a chunk that are newer than what is stored.
+// apply writes the rows of a chunk that are newer than the stored rows.
 func (w *writer) apply(c *chunk) error {
 	if len(c.rows) == 0 && c.mark == nil {
 		return nil
@@ -43,8 +43,8 @@ func (w *writer) apply(c *chunk) error {
 			return err
 		}
 	case len(c.rows) > 0:
-		// The view is known before its rows are, so that none are ever forgotten,
-		// and says that it doesn't know them.
+		// The view's entry is stored before its rows, marked as uncounted, so that no rows are
+		// ever overlooked.
 		if err := w.store.updateView(w.view.id, func(state *viewState) { state.uncounted = true }); err != nil {
 			return err
 		}
@@ -60,15 +60,15 @@ func (w *writer) apply(c *chunk) error {
 	return nil
 }
 
-// yieldEvery is how many rows are compared at a stretch, about a tenth of a
-// millisecond: then whoever waits for this goroutine's processor gets it.
+// yieldEvery is how many rows are compared before the goroutine yields its processor,
+// about a tenth of a millisecond.
 const yieldEvery = 32
 
-// leastPart is how many rows are worth a goroutine of their own.
+// leastPart is the least number of rows that are worth their own goroutine.
 const leastPart = 4 << 10
 
-// compare decides for each row of a chunk, sorted by key, whether and as which
-// version it is written.
+// compare decides for each row of a chunk, sorted by key, whether it is written, and
+// with which version.
 func (w *writer) compare(c *chunk) error {
 	w.pickNew(c)
 	parts := min(background.Cores(), len(c.rows)/leastPart+1)
@@ -107,8 +107,8 @@ func (w *writer) comparePart(c *chunk, part []chunkRow) (err error) {
 	return nil
 }
 
-// pickNew finds rows whose keys the view can't have, since it was empty when the
-// writer was made and the writer hasn't seen them. This halves the work of
+// pickNew finds rows with keys that the view can't have: the view was empty when the
+// writer was made, and the writer hasn't seen the keys. This halves the work of
 // filling a view.
 func (w *writer) pickNew(c *chunk) {
 	if w.seen == nil {
@@ -152,7 +152,7 @@ func (w *writer) compareOne(txn *badger.Txn, c *chunk, r *chunkRow) error {
 	return nil
 }
 
-// wins tells whether a row replaces the one that is stored.
+// wins reports whether a row replaces the stored one.
 func (w *writer) wins(rowBytes []byte, r *chunkRow, stored []byte, eventTime int64) (bool, error) {
 	if r.eventTime != eventTime {
 		return r.eventTime > eventTime, nil
@@ -167,7 +167,7 @@ func (w *writer) wins(rowBytes []byte, r *chunkRow, stored []byte, eventTime int
 	return r.ingest >= ingest, nil
 }
 
-// write writes the rows of a chunk, of which each key has one.
+// write writes the rows of a chunk. Each key has one row.
 func (s *Store) write(c *chunk) error {
 	if err := s.room(); err != nil {
 		return err
@@ -175,7 +175,7 @@ func (s *Store) write(c *chunk) error {
 	return s.announce(c, c.eachEntry)
 }
 
-// announce writes entries while the cache knows that the rows of a chunk change.
+// announce writes entries while the rows of a chunk are announced to the cache.
 func (s *Store) announce(c *chunk, fill func(set func(*pb.KV) error) error) (err error) {
 	if s.cache != nil {
 		announced := s.cache.Begin(len(c.rows), func(i int) (uint32, []byte) { return row.CutView(c.keyOf(&c.rows[i])) })
@@ -189,12 +189,12 @@ func (s *Store) announce(c *chunk, fill func(set func(*pb.KV) error) error) (err
 	return s.load(fill)
 }
 
-// pendingLoads is how many batches of a load Badger may have in hand.
+// pendingLoads is how many batches of a load may be pending in Badger.
 const pendingLoads = 4
 
-// load writes the entries that fill hands to set. Badger's loader keeps them in
-// their order, which its transactions don't, and takes half the time. The bytes
-// of values must stay as they are until load returns.
+// load writes the entries that fill passes to set. Badger's loader keeps their order,
+// which its transactions don't, and takes half the time. The bytes of values must stay
+// as they are until load returns.
 func (s *Store) load(fill func(set func(*pb.KV) error) error) error {
 	loader := s.db.NewKVLoader(pendingLoads)
 	err := fill(loader.Set)

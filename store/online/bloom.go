@@ -1,9 +1,8 @@
 package online
 
-// A bloom tells keys that were never added from those that may have been. A key
-// sets 8 bits of one block of 512, which lies in one line of the processor's
-// cache. It never grows: far over a hundred million bits' worth of keys it says
-// "may have been" ever more often.
+// A bloom distinguishes keys that were never added from keys that may have been. A key
+// sets 8 bits of one block of 512, which lies in one line of the processor's cache. It
+// never grows: with too many keys it says "may have been" more and more often.
 type bloom struct {
 	blocks [][8]uint64
 }
@@ -13,7 +12,7 @@ const bloomBytes = 16 << 20
 
 func newBloom() *bloom { return &bloom{make([][8]uint64, bloomBytes/64)} }
 
-// add adds a key's hash, and tells whether it may have been added before.
+// add adds a key's hash, and reports whether it may have been added before.
 func (b *bloom) add(hash uint64) (before bool) {
 	block := &b.blocks[hash>>32*uint64(len(b.blocks))>>32]
 	before = true

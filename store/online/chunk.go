@@ -16,19 +16,19 @@ import (
 type chunk struct {
 	bytes []byte // keys and rows
 	rows  []chunkRow
-	mark  *store.Watermark // the view's, once the rows are stored; nil where it doesn't move
-	done  chan<- error     // where the writer's Flush waits; nil while it doesn't
+	mark  *store.Watermark // the view's watermark once the rows are stored; nil if it doesn't move
+	done  chan<- error     // the writer's Flush waits on it; nil if none waits
 }
 
 type chunkRow struct {
 	key       int // in bytes; the row follows
 	row, end  int
 	eventTime int64
-	ingest    int64 // of rows whose ties it decides
+	ingest    int64 // the ingest time, where it decides ties
 
-	// Found when the row is compared with what is stored.
-	version uint64 // to write it as; 0: it isn't written
-	value   []byte // of an entry whose version was raised; nil otherwise
+	// Set when the row is compared with the stored one.
+	version uint64 // the version to write; 0: the row isn't written
+	value   []byte // the value of an entry with a raised version; nil otherwise
 	isNew   bool   // its key had no row
 }
 
@@ -41,7 +41,8 @@ func (c *chunk) add(key []byte, eventTime int64, rowBytes []byte, ingest int64) 
 	c.rows = append(c.rows, r)
 }
 
-// full tells whether a chunk is to be written. One that isn't can be committed.
+// full reports whether a chunk must be written. A chunk that is not full can be
+// committed.
 func (c *chunk) full() bool {
 	return len(c.rows) >= store.CommitRows || len(c.bytes) >= store.CommitBytes
 }
@@ -91,8 +92,8 @@ func (c *chunk) winners() {
 	c.rows = kept
 }
 
-// ingestOf returns the time that decides ties: the row's ingest time where the
-// source has one, the same for all rows where it hasn't.
+// ingestOf returns the time that decides ties: the row's ingest time if the source has
+// one, otherwise the same time for all rows.
 func ingestOf(ties bool, rowBytes []byte) (int64, error) {
 	if !ties {
 		return schema.NoIngestTime, nil

@@ -11,24 +11,24 @@ import (
 	"github.com/dgraph-io/badger/v4/pb"
 )
 
-// commitPrefix begins the name of a view's commit file. The file has the entries
-// of one commit, laid out as a snapshot is: once it has its name the commit has
-// happened, and Open writes what a crash kept from Badger. The entries carry
-// their versions, so writing them twice changes nothing.
+// commitPrefix begins the name of a view's commit file. The file has the entries of
+// one commit, in the layout of a snapshot. Once the file has its name the commit has
+// happened: after a crash, Open writes the entries that did not reach Badger. The
+// entries carry their versions, so writing them twice changes nothing.
 const commitPrefix = "COMMIT-"
 
 func (s *Store) commitPath(viewID uint32) string {
 	return filepath.Join(s.dir, commitPrefix+strconv.FormatUint(uint64(viewID), 10))
 }
 
-// commit writes the rows of a chunk, of which each key has one, and what is
-// stored of the view behind them: a crash leaves all or nothing.
+// commit writes the rows of a chunk, one for each key, and then the view's entry: a
+// crash leaves all or nothing.
 func (w *writer) commit(c *chunk) error {
 	s := w.store
 	if err := s.room(); err != nil {
 		return err
 	}
-	// Rows of chunks before must not be lost once the view counts them.
+	// Rows of earlier chunks must not be lost once the view counts them.
 	if w.view.uncounted() {
 		if err := s.sync(); err != nil {
 			return err
@@ -42,7 +42,7 @@ func (w *writer) commit(c *chunk) error {
 	return nil
 }
 
-// commitState commits a chunk with what is stored of the view from then on.
+// commitState commits a chunk together with the view's new entry.
 func (w *writer) commitState(c *chunk) error {
 	v := w.view
 	v.mu.Lock()
@@ -58,9 +58,9 @@ func (w *writer) commitState(c *chunk) error {
 	return nil
 }
 
-// commitWhole makes a commit happen and then writes it to Badger. The view's entry
-// is the last, as a snapshot that is saved meanwhile wants it. When it fails, the
-// store stops: whether the commit happened only Open finds out.
+// commitWhole makes a commit happen and then writes it to Badger. The view's entry is
+// the last, as a snapshot that is saved meanwhile needs it. When it fails, the store
+// stops: only Open can find out whether the commit happened.
 func (s *Store) commitWhole(viewID uint32, c *chunk, state *pb.KV) error {
 	if len(c.rows) > 0 {
 		if err := s.writeCommit(viewID, c, state); err != nil {
@@ -102,7 +102,7 @@ func (s *Store) writeCommit(viewID uint32, c *chunk, state *pb.KV) error {
 	return replaceFile(s.dir, filepath.Base(s.commitPath(viewID)), file.Bytes())
 }
 
-// redo writes the commits that a crash kept from Badger.
+// redo writes the commits that did not reach Badger before a crash.
 func (s *Store) redo() error {
 	paths, err := filepath.Glob(filepath.Join(s.dir, commitPrefix+"*"))
 	if err != nil {
@@ -150,7 +150,7 @@ func (s *Store) redoOne(path string) error {
 	return err
 }
 
-// forgetCommit sees to it that a view's commit isn't written again.
+// forgetCommit removes a view's commit file, so that the commit isn't written again.
 func (s *Store) forgetCommit(viewID uint32) error {
 	if err := os.Remove(s.commitPath(viewID)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err

@@ -10,8 +10,8 @@ import (
 	"larder/store/row"
 )
 
-// countAll counts the rows that were left uncounted by writers that were killed
-// or failed. A view that has a writer now is left to that one.
+// countAll counts the rows that killed or failed writers left uncounted. It leaves a
+// view that has a writer to that writer.
 func (s *Store) countAll(ctx context.Context) error {
 	ids, err := s.ViewIDs()
 	if err != nil {
@@ -56,8 +56,8 @@ func (s *Store) countView(ctx context.Context, v *view) error {
 	return nil
 }
 
-// keepCount says that all rows of a view are counted, as set has it. The rows are
-// made durable first: a power cut must not take any that are counted.
+// keepCount stores that all rows of a view are counted, with the counts of set. The
+// rows are made durable first: a power cut must not lose a counted row.
 func (s *Store) keepCount(v *view, set func(*viewState)) error {
 	if err := s.sync(); err != nil {
 		return err

@@ -15,16 +15,16 @@ import (
 
 const reasonDiskFull = "DISK_FULL"
 
-// room refuses to write when the disk may be too full for what writing brings
-// with it: tables of the rows that are in memory, and a copy of each table, since
-// compaction may rewrite them all before it removes any.
+// room refuses to write when the disk may be too full. A write needs room for tables
+// of the rows in memory, and for a copy of each table, since compaction may rewrite
+// all tables before it removes any.
 func (s *Store) room() error {
 	if err := s.Fault(); err != nil {
 		return err
 	}
 	if s.frozen {
 		return schema.Errorf(schema.Unavailable, reasonDiskFull,
-			"the online store in %s was opened when its disk was full, and only answers; free some space and start it again", s.dir)
+			"free some space and restart the server: the disk was full when the online store in %s was opened, so it is read-only", s.dir)
 	}
 	return roomFor(s.dir, s.opts.MinFreeBytes+tableBytes(s.db))
 }
@@ -45,7 +45,7 @@ func roomFor(dir string, least int64) error {
 	}
 	if free < least {
 		return schema.Errorf(schema.Unavailable, reasonDiskFull,
-			"the disk of %s is full: %s are free and %s must be; nothing that was stored is lost and reads go on, free some space and writes go on too", dir, inBytes(free), inBytes(least))
+			"free some space on the disk of %s: %s are free, and %s are required; no stored rows are lost, reads continue, and writes resume once there is space", dir, inBytes(free), inBytes(least))
 	}
 	return nil
 }
@@ -58,7 +58,7 @@ func freeBytes(dir string) (int64, error) {
 	return int64(st.Bavail) * int64(st.Bsize), nil
 }
 
-// allocatedBytes is what a file takes on the disk: Badger's logs are mostly
+// allocatedBytes is the space that a file takes on the disk: Badger's logs are mostly
 // holes.
 func allocatedBytes(info fs.FileInfo) int64 {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
@@ -67,8 +67,8 @@ func allocatedBytes(info fs.FileInfo) int64 {
 	return info.Size()
 }
 
-// lockFile takes the lock of an open file, which the system releases when the
-// process ends, however it ends.
+// lockFile takes the lock of an open file, which the system releases when the process
+// ends in any way.
 func lockFile(f *os.File) error {
 	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 }

@@ -37,7 +37,7 @@ func TestADiskThatFillsUp(t *testing.T) {
 	defer closed(t, s)
 	put(t, s, plainView, 1, 1, 10)
 	s.SetMinFree(math.MaxInt64 / 2)
-	refused(t, tryPut(t, s, 2, 20), "DISK_FULL", "is full", "reads go on", "free some space")
+	refused(t, tryPut(t, s, 2, 20), "DISK_FULL", "free some space", "are required", "reads continue")
 	refused(t, tryMark(s, plainView, store.Watermark{Time: 2}), "DISK_FULL")
 	refused(t, s.DropView(ctx(), plainView), "DISK_FULL")
 	holds(t, s, 1, 10)
@@ -59,12 +59,12 @@ func TestOpenOnAFullDisk(t *testing.T) {
 	full.MinFreeBytes = 2 * int64(disk.Bavail) * int64(disk.Bsize)
 	s = open(t, dir, full)
 	holds(t, s, 1, 10)
-	refused(t, tryPut(t, s, 2, 20), "DISK_FULL", dir, "only answers", "free some space and start it again")
+	refused(t, tryPut(t, s, 2, 20), "DISK_FULL", dir, "free some space and restart the server")
 	closed(t, s)
 
 	full.MinFreeBytes = math.MaxInt64 / 2
 	_, err := online.Open(dir, full)
-	refused(t, err, "DISK_FULL", dir, "is full")
+	refused(t, err, "DISK_FULL", dir, "free some space")
 
 	s = open(t, dir, small) // there is room again
 	defer closed(t, s)
@@ -132,7 +132,7 @@ func TestALimitOnFiles(t *testing.T) {
 	}
 	for _, what := range []string{"write:", "read:", "flush:", "mark:", "drop:", "fault:"} {
 		at := slices.IndexFunc(said, func(line string) bool { return strings.HasPrefix(line, what) })
-		for _, words := range []string{dir, "has stopped (truncate ", "file too large)", "nothing that was flushed is lost", "start the server again"} {
+		for _, words := range []string{dir, "stopped because a write failed (truncate ", "file too large)", "no flushed rows are lost", "restart the server"} {
 			if at < 0 || !strings.Contains(said[at], words) {
 				t.Errorf("%s doesn't say %q:\n%s", what, words, out)
 			}

@@ -14,10 +14,10 @@ import (
 // dropBatch is how many rows are deleted at a time.
 const dropBatch = 16 << 10
 
-// DropView deletes the rows and the watermark of a view that nothing reads any
-// more; it waits for the view's writer. Its number must not be written again.
-// Rows are deleted batch by batch, since Badger's own DropPrefix stops all reads
-// until it is done. When it fails it may be called again.
+// DropView deletes the rows and the watermark of a view that is no longer read. It
+// waits for the view's writer. The number of the view must not be used again. Rows are
+// deleted batch by batch, since Badger's own DropPrefix stops all reads until it is
+// done. After an error it may be called again.
 func (s *Store) DropView(ctx context.Context, viewID uint32) error {
 	v := s.view(viewID)
 	v.writer.Lock()
@@ -25,7 +25,7 @@ func (s *Store) DropView(ctx context.Context, viewID uint32) error {
 	if !v.known() {
 		return nil
 	}
-	// What is left by a drop that fails has no watermark, and isn't counted.
+	// The rest of a failed drop has no watermark, and isn't counted.
 	err := s.updateView(viewID, func(state *viewState) {
 		*state = viewState{newest: store.NoEventTime, uncounted: true}
 	})
@@ -40,7 +40,7 @@ func (s *Store) DropView(ctx context.Context, viewID uint32) error {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	// The view's own entry goes last: it is how a drop that failed is found again.
+	// The view's own entry is deleted last, so that a failed drop can be found again.
 	batch := s.db.NewManagedWriteBatch()
 	defer batch.Cancel()
 	if err := errors.Join(batch.DeleteAt(viewKey(viewID), v.version+1), batch.Flush(), s.sync()); err != nil {
@@ -72,7 +72,7 @@ func (s *Store) dropRows(ctx context.Context, viewID uint32) error {
 	return flush()
 }
 
-// gone is a key whose row is deleted, and the version above its last.
+// gone is a key to delete, and the version above its last.
 type gone struct {
 	key     []byte
 	version uint64

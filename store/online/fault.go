@@ -10,8 +10,8 @@ import (
 	"larder/schema"
 )
 
-// Fault returns why the store neither answers nor takes anything until it is
-// opened again: its files are damaged, or a write failed. Nil while it does.
+// Fault returns why the store refuses reads and writes until it is opened again: its
+// files are damaged, or a write failed. It is nil while the store works.
 func (s *Store) Fault() error {
 	if f := s.fault.Load(); f != nil {
 		return f
@@ -19,21 +19,21 @@ func (s *Store) Fault() error {
 	return nil
 }
 
-// badgerErr is what Badger puts before the error that it wraps.
+// badgerErr is the text that Badger puts before an error that it wraps.
 const badgerErr = " err: "
 
-// stop is called when a write failed that should not have. Badger may be left
-// without a log: it would panic at reads, and end the process at the next write.
+// stop is called when a write failed unexpectedly. Badger may be without a log then:
+// it would panic at reads, and end the process at the next write.
 func (s *Store) stop(err error) error {
-	// Badger tells the whole way to the cause, and much of it twice.
+	// Badger's error has the whole chain of causes, and much of it twice.
 	cause, _, _ := strings.Cut(err.Error(), "\n")
 	if at := strings.LastIndex(cause, badgerErr); at >= 0 {
 		cause = cause[at+len(badgerErr):]
 	}
 	f := schema.Errorf(schema.Unavailable, "STORE_STOPPED",
-		"the online store in %s could not write and has stopped (%v); nothing that was flushed is lost, see to the disk, its quota and the limits on files, and start the server again", s.dir, cause)
+		"the online store in %s stopped because a write failed (%v); check the disk, its quota and the limits on files, and restart the server; no flushed rows are lost", s.dir, cause)
 	if s.fault.CompareAndSwap(nil, f) {
-		s.log.Error("the online store could not write; it answers nothing until it is opened again", "dir", s.dir, "error", err)
+		s.log.Error("the online store stopped because a write failed; it serves nothing until it is opened again", "dir", s.dir, "error", err)
 	}
 	return s.Fault()
 }
@@ -56,7 +56,7 @@ func (s *Store) closedError() error {
 	return schema.Errorf(schema.Unavailable, "STORE_CLOSED", "the online store in %s is closed; the server is stopping", s.dir)
 }
 
-// panicked returns what a panic of Badger's means.
+// panicked returns the error that a panic of Badger means.
 func (s *Store) panicked(r any) error {
 	if err := s.Fault(); err != nil {
 		return err

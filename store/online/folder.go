@@ -13,7 +13,7 @@ import (
 
 const (
 	formatName  = "FORMAT"
-	partSuffix  = ".part" // of a file that is being written
+	partSuffix  = ".part" // the suffix of a file being written
 	lockName    = "LOCK"
 	sealName    = "SEAL"
 	rowsFolder  = "rows"
@@ -26,8 +26,8 @@ const (
 	remedy = `restore it with "larder snapshot load", or delete the folder: it refills from Postgres`
 )
 
-// damaged says that a folder can't be used any more, and what to do: to those who
-// run the server, not to those who send requests.
+// damaged returns an error that a folder is unusable, and what to do. It is for the
+// people who run the server, not for callers.
 func damaged(dir string, err error) *schema.Error {
 	return schema.Errorf(schema.Internal, "STORE_DAMAGED", "the online store in %s is damaged (%v); %s", dir, err, remedy)
 }
@@ -64,7 +64,7 @@ func checkFormat(dir string) error {
 		return damaged(dir, fmt.Errorf("%s doesn't name a format", formatName))
 	case n != format:
 		return schema.Errorf(schema.FailedPrecondition, "STORE_FORMAT",
-			"the online store in %s has format %d and this larder reads %d; use the larder that wrote it, or delete the folder: it refills from Postgres", dir, n, format)
+			"the online store in %s has format %d, and this larder reads %d; use the larder that wrote it, or delete the folder: it refills from Postgres", dir, n, format)
 	}
 	return nil
 }
@@ -73,7 +73,7 @@ func startFormat(dir string) error {
 	for _, name := range []string{"MANIFEST", rowsFolder, sealName} {
 		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
 			return schema.Errorf(schema.FailedPrecondition, "STORE_FOREIGN",
-				"%s holds the files of another program (%s, and no %s of an online store); give Larder a folder of its own", dir, name, formatName)
+				"give Larder its own folder: %s has files of another program (it has %s, but no %s of an online store)", dir, name, formatName)
 		}
 	}
 	if err := os.Mkdir(filepath.Join(dir, rowsFolder), 0o700); err != nil {
@@ -82,7 +82,7 @@ func startFormat(dir string) error {
 	return replaceFile(dir, formatName, []byte(formatStart+strconv.Itoa(format)+"\n"))
 }
 
-// replaceFile writes a file whole: a crash leaves the old one or the new one.
+// replaceFile replaces a file: a crash leaves the old one or the new one.
 func replaceFile(dir, name string, data []byte) (err error) {
 	part := filepath.Join(dir, name+partSuffix)
 	f, err := os.Create(part)
@@ -99,7 +99,7 @@ func replaceFile(dir, name string, data []byte) (err error) {
 	return nil
 }
 
-// syncPath makes what was written to a file, or the names in a folder, durable.
+// syncPath makes the contents of a file, or the names in a folder, durable.
 func syncPath(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -124,7 +124,7 @@ func lockFolder(dir string) (*folderLock, error) {
 			who = "process " + pid
 		}
 		return nil, errors.Join(schema.Errorf(schema.FailedPrecondition, "STORE_IN_USE",
-			"the online store in %s is in use by %s; stop that one, or give this one another folder", dir, who), f.Close())
+			"the online store in %s is in use by %s; stop that process, or give this one another folder", dir, who), f.Close())
 	}
 	err = f.Truncate(0)
 	if err == nil {

@@ -89,12 +89,12 @@ func TestADamagedFolder(t *testing.T) {
 			refused(t, err, "STORE_DAMAGED", append(words, dir, remedy)...)
 		})
 	}
-	const changed = "is gone or has another size than when the store was closed"
+	const changed = "is missing or has a different size than when the store was closed"
 	f("a table is gone", "*.sst", nil, false, changed)
 	f("a table is gone after a crash", "*.sst", nil, true, "file")
 	f("a table is cut short", "*.sst", half, false, changed)
 	f("a table is cut short after a crash", "*.sst", half, true, ".sst")
-	f("a table is empty after a crash", "*.sst", nothing, true, ".sst", "cut short")
+	f("a table is empty after a crash", "*.sst", nothing, true, ".sst", "truncated")
 	f("a table is garbage", "*.sst", garbage, false, ".sst")
 	f("the end of a table is garbage", "*.sst", lastByte, false, ".sst")
 	f("the list of tables is gone", "MANIFEST", nil, false, changed)
@@ -214,7 +214,7 @@ func TestAFolderOfAnotherFormat(t *testing.T) {
 		_, err := online.Open(dir, small)
 		refused(t, err, reason, dir, words)
 	}
-	f("larder online store, format 2\n", "STORE_FORMAT", "has format 2 and this larder reads 1")
+	f("larder online store, format 2\n", "STORE_FORMAT", "has format 2, and this larder reads 1")
 	f("larder online store, format many", "STORE_DAMAGED", "FORMAT doesn't name a format")
 	f("", "STORE_DAMAGED", "FORMAT doesn't name a format")
 }
@@ -225,7 +225,7 @@ func TestAFolderOfAnotherProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := online.Open(dir, small)
-	refused(t, err, "STORE_FOREIGN", dir, "give Larder a folder of its own")
+	refused(t, err, "STORE_FOREIGN", dir, "give Larder its own folder")
 }
 
 func TestOptionsAreChecked(t *testing.T) {

@@ -20,9 +20,9 @@ import (
 
 const manifestName = badger.ManifestFilename
 
-// inspect looks for damage that Badger would not survive, or would mend by
-// forgetting rows: it ends the process over a short table, and takes the list of
-// tables as far as it can be read.
+// inspect looks for damage that Badger would not survive, or would repair by dropping
+// rows: Badger ends the process over a truncated table, and uses the readable part of
+// a damaged list of tables.
 func inspect(dir string) error {
 	if err := checkSeal(dir); err != nil {
 		return err
@@ -64,10 +64,10 @@ func checkEmpty(rows string) error {
 	return nil
 }
 
-// removeEmptyLogs removes logs and value logs without a byte, which Badger would
-// not open. It makes a log and then gives it its size, and takes its size before
-// it removes it; a kill may come in between. Neither kind holds rows: the size of
-// a log that rows were flushed to is on the disk before they are.
+// removeEmptyLogs removes empty logs and value logs, because Badger would not open
+// them. Badger creates a log before it gives it a size, and truncates it before it
+// removes it; a kill may come in between. Neither kind has rows: the size of a log is
+// on disk before the rows that are flushed to it.
 func removeEmptyLogs(rows string) error {
 	entries, err := os.ReadDir(rows)
 	if err != nil {
@@ -88,8 +88,8 @@ func removeEmptyLogs(rows string) error {
 	return nil
 }
 
-// verify reads every block of every table there is now, and stops when ctx ends.
-// When it finds damage, nothing is read or written from then on.
+// verify reads every block of every current table, and stops when ctx ends. When it
+// finds damage, the store refuses reads and writes from then on.
 func (s *Store) verify(ctx context.Context) error {
 	for _, t := range s.db.Tables() {
 		path := table.NewFilename(t.ID, filepath.Join(s.dir, rowsFolder))
@@ -97,7 +97,7 @@ func (s *Store) verify(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		// A table that was compacted meanwhile is emptied and removed.
+		// A table that was compacted meanwhile is truncated and removed.
 		if info, statErr := os.Stat(path); err != nil && statErr == nil && info.Size() > 0 {
 			d := damaged(s.dir, fmt.Errorf("%s: %w", filepath.Base(path), err))
 			s.fault.CompareAndSwap(nil, d)
@@ -147,11 +147,11 @@ func checkTable(path string) (err error) {
 	return err
 }
 
-// readIndex reads the end of a table, from which Badger finds all else:
+// readIndex reads the end of a table, where Badger starts:
 //
 //	blocks | index | index length 4 | checksum of the index | checksum length 4
 //
-// A block ends with its own checksum and the length of that.
+// A block ends with its own checksum and the length of the checksum.
 func readIndex(f *os.File) ([]byte, error) {
 	info, err := f.Stat()
 	if err != nil {
@@ -188,7 +188,7 @@ func readIndex(f *os.File) ([]byte, error) {
 	return index, checkSum(index, sum)
 }
 
-var errCutShort = errors.New("it is cut short")
+var errCutShort = errors.New("it is truncated")
 
 // cutSized cuts bytes that are followed by their length off the end of b.
 func cutSized(b []byte) (rest, cut []byte, err error) {
@@ -206,14 +206,14 @@ func cutSized(b []byte) (rest, cut []byte, err error) {
 func checkSum(b, sum []byte) error {
 	var want pb.Checksum
 	if err := proto.Unmarshal(sum, &want); err != nil || want.GetAlgo() != pb.Checksum_CRC32C {
-		return errors.New("it has no checksum where one must be")
+		return errors.New("a checksum is missing")
 	}
 	return y.VerifyChecksum(b, &want)
 }
 
-// The seal lists the files of a store that was closed, with their sizes: a
-// table or a part of the list of tables that is gone since then is damage, and
-// not what a crash leaves.
+// The seal lists the files of a closed store with their sizes. If a table or a part of
+// the list of tables is missing since then, that is damage and not the result of a
+// crash.
 
 func writeSeal(dir string) error {
 	seal, err := listing(filepath.Join(dir, rowsFolder))
@@ -237,7 +237,7 @@ func checkSeal(dir string) error {
 	}
 	for line := range strings.Lines(string(raw)) {
 		if !slices.Contains(now, line) {
-			return fmt.Errorf("a file is gone or has another size than when the store was closed: %s bytes", strings.TrimSpace(line))
+			return fmt.Errorf("a file is missing or has a different size than when the store was closed: %s bytes", strings.TrimSpace(line))
 		}
 	}
 	return nil

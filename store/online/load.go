@@ -20,10 +20,10 @@ import (
 
 const (
 	reasonDamaged  = "SNAPSHOT_DAMAGED"
-	snapshotRemedy = "take another one, or start with an empty folder: it refills from Postgres"
+	snapshotRemedy = "use another snapshot, or start with an empty folder: it refills from Postgres"
 )
 
-var errNoSnapshot = snapshotErrorf("NO_SNAPSHOT", `this is no snapshot of Larder's; "larder snapshot save FILE" makes one`)
+var errNoSnapshot = snapshotErrorf("NO_SNAPSHOT", `the file is not a Larder snapshot; make one with "larder snapshot save FILE"`)
 
 func snapshotErrorf(reason, format string, args ...any) error {
 	return schema.Errorf(schema.Invalid, reason, format, args...)
@@ -31,19 +31,19 @@ func snapshotErrorf(reason, format string, args ...any) error {
 
 func cutShort(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return snapshotErrorf(reasonDamaged, "the snapshot is cut short; %s", snapshotRemedy)
+		return snapshotErrorf(reasonDamaged, "the snapshot is truncated; %s", snapshotRemedy)
 	}
 	return fmt.Errorf("read snapshot: %w", err)
 }
 
-// Load makes a store in dir, which must be missing or empty, from a snapshot. It
-// is made whole or not at all: a folder beside dir takes its place when it is
+// Load makes a store in dir, which must be missing or empty, from a snapshot. The
+// store appears whole or not at all: a folder beside dir replaces it when it is
 // complete.
 func Load(ctx context.Context, dir string, r io.Reader) (err error) {
 	dir = filepath.Clean(dir)
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
 		return schema.Errorf(schema.FailedPrecondition, "FOLDER_NOT_EMPTY",
-			"%s isn't empty; stop the server that uses it, move its files away, and load again", dir)
+			"stop the server that uses %s, move its files away, and load again: the folder isn't empty", dir)
 	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("load snapshot: %w", err)
 	}
@@ -54,7 +54,7 @@ func Load(ctx context.Context, dir string, r io.Reader) (err error) {
 	if err != nil {
 		return fmt.Errorf("load snapshot: %w", err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(part)) }() // gone already when all went well
+	defer func() { err = errors.Join(err, os.RemoveAll(part)) }() // already gone after a success
 	if err := fillFolder(ctx, part, r); err != nil {
 		return fmt.Errorf("load snapshot: %w", err)
 	}
@@ -91,7 +91,7 @@ func fillFolder(ctx context.Context, dir string, r io.Reader) (err error) {
 	return stream.Flush()
 }
 
-// loadBytes is how much is handed to Badger at a time.
+// loadBytes is how much is passed to Badger at a time.
 const loadBytes = 4 << 20
 
 // A loader writes the sorted entries of a snapshot straight into tables.
@@ -112,7 +112,7 @@ func (l *loader) add(ctx context.Context, e snapshotEntry) error {
 		if err != nil {
 			return snapshotErrorf(reasonDamaged, "the snapshot is damaged: %v; %s", err, snapshotRemedy)
 		}
-		state.uncounted = true // rows that were written while it was saved may be in it
+		state.uncounted = true // it may have rows that were written during the save
 		e.value = appendViewState(nil, state)
 	}
 	badger.KVToBuffer(&pb.KV{Key: e.key, Value: e.value, Version: e.version, UserMeta: []byte{e.meta}}, l.buf)

@@ -14,8 +14,7 @@ const (
 	cacheShare      = 8
 )
 
-// defaultCacheBytes is an eighth of the memory that there is, where that can be
-// found out.
+// defaultCacheBytes is an eighth of the available memory, if that is known.
 func defaultCacheBytes() int64 {
 	if have := memory("/"); have < math.MaxInt64 {
 		return max(leastCacheBytes, have/cacheShare)
@@ -23,8 +22,9 @@ func defaultCacheBytes() int64 {
 	return leastCacheBytes
 }
 
-// memory returns how many bytes of memory this process may use: what the machine
-// has, or less where a control group or GOMEMLIMIT says so. root is / but in tests.
+// memory returns how many bytes of memory this process may use: the memory of the
+// machine, or less if a control group or GOMEMLIMIT says so. root is / except in
+// tests.
 func memory(root string) int64 {
 	least := debug.SetMemoryLimit(-1)
 	groups := []string{"sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes"}

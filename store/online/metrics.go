@@ -16,16 +16,16 @@ func newMetrics(r prometheus.Registerer, s *Store) (*metrics, error) {
 	}
 	m := &metrics{
 		registerer: r,
-		reads:      counter("keys_read_total", "Keys that were looked up."),
-		hits:       counter("cache_hits_total", "Keys that were answered from the cache of rows."),
-		written:    counter("rows_written_total", "Rows that were newer than what was stored."),
-		superseded: counter("rows_superseded_total", "Rows that were not newer than what was stored, and were not written."),
+		reads:      counter("keys_read_total", "Keys looked up."),
+		hits:       counter("cache_hits_total", "Keys found in the cache of rows."),
+		written:    counter("rows_written_total", "Rows that were newer than the stored row, and were written."),
+		superseded: counter("rows_superseded_total", "Rows that were not newer than the stored row, and were not written."),
 	}
 	disk := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "larder_online_disk_bytes", Help: "Bytes that the online store takes on the disk.",
+		Name: "larder_online_disk_bytes", Help: "Bytes of the online store on disk.",
 	}, func() float64 { return float64(s.DiskBytes()) })
 	fault := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "larder_online_fault", Help: "1 when the online store answers nothing until it is opened again.",
+		Name: "larder_online_fault", Help: "1 when the online store has stopped and serves nothing until it is opened again.",
 	}, func() float64 {
 		if s.Fault() != nil {
 			return 1
@@ -33,7 +33,7 @@ func newMetrics(r prometheus.Registerer, s *Store) (*metrics, error) {
 		return 0
 	})
 	warm := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "larder_online_cache_warm", Help: "1 once the cache has all rows that it has room for, since the start.",
+		Name: "larder_online_cache_warm", Help: "1 once the cache has loaded all rows that it has room for, after a start.",
 	}, func() float64 {
 		if s.warmed.Load() {
 			return 1
@@ -53,7 +53,7 @@ func newMetrics(r prometheus.Registerer, s *Store) (*metrics, error) {
 	return m, nil
 }
 
-// unregister lets another store take the same registerer.
+// unregister lets another store use the same registerer.
 func (m *metrics) unregister() {
 	for _, c := range m.all {
 		m.registerer.Unregister(c)

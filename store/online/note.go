@@ -11,12 +11,12 @@ import (
 // MaxNoteBytes bounds a note.
 const MaxNoteBytes = 4 << 10
 
-// noteKey is of the store's own keys; what it holds is the note's bytes behind
-// how many they are, since Badger has no empty values.
+// noteKey is one of the store's own keys. Its value is the length of the note and then
+// the note, since Badger has no empty values.
 var noteKey = []byte{ownPrefix, 'n'}
 
-// Note returns what SetNote kept in this folder, or in the one that it was
-// loaded from by a snapshot; "" when there is none.
+// Note returns the note that SetNote stored in this folder, or in the folder of the
+// loaded snapshot; "" when there is none.
 func (s *Store) Note() (note string, err error) {
 	txn := s.db.NewTransactionAt(newest, false)
 	defer txn.Discard()
@@ -27,7 +27,7 @@ func (s *Store) Note() (note string, err error) {
 	if err == nil {
 		err = item.Value(func(value []byte) error {
 			if len(value) < 2 || len(value)-2 != int(binary.BigEndian.Uint16(value)) {
-				return damaged(s.dir, fmt.Errorf("a note of %d bytes", len(value)))
+				return damaged(s.dir, fmt.Errorf("a note has %d bytes", len(value)))
 			}
 			note = string(value[2:])
 			return nil
@@ -39,11 +39,11 @@ func (s *Store) Note() (note string, err error) {
 	return note, nil
 }
 
-// SetNote keeps a few bytes with the rows: what their owner wants to know when it
-// meets them again. When it returns, the note is durable.
+// SetNote stores a few bytes with the rows, for the owner of the rows to read later.
+// When it returns, the note is durable.
 func (s *Store) SetNote(note string) error {
 	if len(note) > MaxNoteBytes {
-		return fmt.Errorf("a note of %d bytes; at most %d fit", len(note), MaxNoteBytes)
+		return fmt.Errorf("a note has %d bytes (limit %d)", len(note), MaxNoteBytes)
 	}
 	if err := s.room(); err != nil {
 		return fmt.Errorf("set note: %w", err)

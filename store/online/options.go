@@ -9,11 +9,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Options configure a Store. The zero value is fit for use.
+// Options configure a Store. The zero value is ready to use.
 type Options struct {
-	// CacheBytes bounds the memory of the cache of rows in front of Badger.
-	// Negative: no cache. Defaults to an eighth of the memory that the process may
-	// use, at least 256 MiB. It is taken as rows come.
+	// CacheBytes bounds the memory of the cache of rows in front of Badger. Negative: no
+	// cache. Defaults to an eighth of the memory that the process may use, at least 256
+	// MiB. It is allocated as rows are added.
 	CacheBytes int64
 
 	// WriteBufferBytes is how many bytes of rows gather in memory before they
@@ -21,12 +21,12 @@ type Options struct {
 	// At least 8 MiB; defaults to 64 MiB.
 	WriteBufferBytes int64
 
-	// MinFreeBytes is how much of the disk must be free beside what the rows
-	// take once more: with less, writes are refused and reads go on. Badger maps
-	// its files into memory, so a disk that fills up under it kills the process;
-	// this is the room that it needs to finish what it has begun. A store that is
-	// opened with less only answers until it is opened again; with less than a
-	// quarter it isn't opened. Defaults to 10 times WriteBufferBytes.
+	// MinFreeBytes is how much of the disk must be free in addition to the current size of
+	// the rows: with less, writes are refused and reads continue. Badger maps its files
+	// into memory, so a full disk kills the process; this is the room that Badger needs to
+	// finish its current work. A store that is opened with less is read-only until it is
+	// opened again; with less than a quarter it isn't opened. Defaults to 10 times
+	// WriteBufferBytes.
 	MinFreeBytes int64
 
 	// Logger defaults to slog.Default().
@@ -39,7 +39,7 @@ type Options struct {
 const (
 	defaultWriteBufferBytes = 64 << 20
 	leastWriteBufferBytes   = 8 << 20
-	freeBuffers             = 10 // MinFreeBytes in write buffers
+	freeBuffers             = 10 // the default of MinFreeBytes, in write buffers
 )
 
 func (o Options) withDefaults() Options {
@@ -55,10 +55,10 @@ func (o Options) withDefaults() Options {
 func (o Options) validate() error {
 	var errs []error
 	if o.WriteBufferBytes < leastWriteBufferBytes || o.WriteBufferBytes > 1<<30 {
-		errs = append(errs, fmt.Errorf("a write buffer of %d bytes; it must have 8 MiB to 1 GiB", o.WriteBufferBytes))
+		errs = append(errs, fmt.Errorf("the write buffer has %d bytes; it must have 8 MiB to 1 GiB", o.WriteBufferBytes))
 	}
 	if o.MinFreeBytes < 0 {
-		errs = append(errs, fmt.Errorf("%d bytes to be left free on the disk; it must be 0 or more", o.MinFreeBytes))
+		errs = append(errs, fmt.Errorf("the least free space of the disk is %d bytes; it must be 0 or more", o.MinFreeBytes))
 	}
 	return errors.Join(errs...)
 }

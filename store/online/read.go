@@ -12,16 +12,16 @@ import (
 	"larder/store/row"
 )
 
-// checkEvery is how many keys are looked up in Badger between two looks at the
+// checkEvery is how many keys are looked up in Badger between two checks of the
 // deadline.
 const checkEvery = 64
 
-// Read calls visit for each key that has a row, tombstones included, with the
-// key's index in keys, in any order. keys holds the keys of rows entities for one
-// view after the other: key i, i+rows, i+2*rows and so on are best of one entity,
-// whose rows lie beside each other in the cache. row aliases the store until visit
-// returns, and visit must not call the store. An error of visit ends the reading
-// and is returned as it is.
+// Read calls visit for each key that has a row, tombstones included, with the key's
+// index in keys, in any order. keys holds the keys of rows entities for one view after
+// the other. Reads are fastest if the keys i, i+rows, i+2*rows and so on belong to one
+// entity, because the cache has its rows next to each other. row aliases the store
+// until visit returns, and visit must not call the store. An error of visit ends the
+// reading and is returned as it is.
 func (s *Store) Read(ctx context.Context, keys *row.Keys, rows int, visit func(i int, eventTime int64, row []byte) error) error {
 	if err := s.Fault(); err != nil {
 		return err
@@ -41,10 +41,10 @@ func (s *Store) Read(ctx context.Context, keys *row.Keys, rows int, visit func(i
 	return s.readMissed(ctx, keys, m, visit)
 }
 
-// misses are the keys that the cache doesn't know.
+// misses are the keys that are not in the cache.
 type misses struct {
-	keys   []int       // by their index, those of an entity together
-	entity []cache.Row // rows of the entity at hand, read since
+	keys   []int       // their indexes, those of an entity together
+	entity []cache.Row // rows of the current entity that were read
 }
 
 var allMisses = sync.Pool{New: func() any { return new(misses) }}
@@ -82,7 +82,7 @@ func (s *Store) readMissed(ctx context.Context, keys *row.Keys, m *misses, visit
 	visiting := false
 	defer func() {
 		if visiting {
-			return // a panic of the caller's own
+			return // the caller's own panic
 		}
 		if r := recover(); r != nil {
 			err = s.panicked(r)
@@ -156,8 +156,8 @@ func (s *Store) readOne(txn *badger.Txn, key []byte, view uint32) (c cache.Row, 
 	return c, nil
 }
 
-// readItem returns the row of an item. Rows lie in Badger's tables, never in its
-// value log, so their bytes are a copy that stays.
+// readItem returns the row of an item. Rows lie in Badger's tables, never in its value
+// log, so their bytes are a stable copy.
 func readItem(item *badger.Item) (found []byte, eventTime int64, err error) {
 	err = item.Value(func(value []byte) error {
 		found, eventTime, err = parseEntry(item, value)

@@ -14,7 +14,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 )
 
-// A snapshot is a stream of frames after a head:
+// A snapshot is a head and then a stream of frames:
 //
 //	head    "LARDERSNAP" | format 2
 //	frame   kind 1 | length 4 | CRC-32C of the payload 4 | payload
@@ -22,9 +22,9 @@ import (
 //	kind 'e'   entries: key length 4 | key | version 8 | user meta 1 | value length 4 | value ...
 //	kind 'z'   the end: number of entries 8 | SHA-256 of all bytes before this frame 32
 //
-// Numbers are big-endian. Entries come in the order of their keys, so what the
-// store keeps of views is before their rows: a watermark in a snapshot vouches
-// for rows that are in it too, also when rows were written meanwhile.
+// Numbers are big-endian. Entries come in the order of their keys, so the entries of
+// views are before the rows. So the rows that a watermark covers are always in the
+// snapshot too, even if rows were written meanwhile.
 const (
 	snapshotMagic  = "LARDERSNAP"
 	snapshotFormat = 1
@@ -32,18 +32,18 @@ const (
 	frameEntries  = 'e'
 	frameEnd      = 'z'
 	frameHeader   = 1 + 4 + 4
-	frameBytes    = 256 << 10              // a frame is written when it has as many
-	mostFrame     = frameBytes + 2*(1<<20) // one entry more fits in
+	frameBytes    = 256 << 10              // a frame is written when it has this many
+	mostFrame     = frameBytes + 2*(1<<20) // with room for one more entry
 	entryOverhead = 4 + 8 + 1 + 4
 	endBytes      = 8 + sha256.Size
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Save writes a snapshot of all rows and watermarks while the store serves.
-// Rows that are written meanwhile may be in it or not.
+// Save writes a snapshot of all rows and watermarks while the store serves. Rows that
+// are written during the save may be in it or not.
 func (s *Store) Save(ctx context.Context, w io.Writer) error {
-	// Badger's iterators end at a damaged block, and don't say so.
+	// Badger's iterators end at a damaged block without an error.
 	err := s.verify(ctx)
 	out := newSnapshotWriter(w)
 	if err == nil {
@@ -130,8 +130,8 @@ type snapshotEntry struct {
 	value   []byte
 }
 
-// readSnapshot calls visit for each entry, and checks that the snapshot is whole.
-// It has called visit for entries of a snapshot that turns out not to be.
+// readSnapshot calls visit for each entry, and checks that the snapshot is whole. If
+// the snapshot is not whole, it may already have called visit for some entries.
 func readSnapshot(r io.Reader, visit func(snapshotEntry) error) error {
 	in := bufio.NewReaderSize(r, frameBytes)
 	sum := sha256.New()
@@ -140,7 +140,7 @@ func readSnapshot(r io.Reader, visit func(snapshotEntry) error) error {
 		return errNoSnapshot
 	}
 	if n := binary.BigEndian.Uint16(head[len(snapshotMagic):]); n != snapshotFormat {
-		return snapshotErrorf("SNAPSHOT_FORMAT", "the snapshot has format %d and this larder reads %d; load it with the larder that saved it", n, snapshotFormat)
+		return snapshotErrorf("SNAPSHOT_FORMAT", "the snapshot has format %d, and this larder reads %d; load it with the larder that saved it", n, snapshotFormat)
 	}
 	sum.Write(head)
 	var entries uint64
@@ -163,13 +163,13 @@ func readSnapshot(r io.Reader, visit func(snapshotEntry) error) error {
 		case frameEnd:
 			return checkEnd(in, payload, entries, sum)
 		default:
-			return snapshotErrorf(reasonDamaged, "the snapshot is damaged: it has a part of unknown kind %q; %s", kind, snapshotRemedy)
+			return snapshotErrorf(reasonDamaged, "the snapshot is damaged: it has a part of the unknown kind %q; %s", kind, snapshotRemedy)
 		}
 	}
 }
 
-// readFrame reads a frame into buf, which grows as bytes come, not as they are
-// announced.
+// readFrame reads a frame into buf, which grows with the bytes that arrive, not with
+// the announced length.
 func readFrame(in *bufio.Reader, buf []byte) (kind byte, head [frameHeader]byte, payload []byte, err error) {
 	if _, err := io.ReadFull(in, head[:]); err != nil {
 		return 0, head, nil, cutShort(err)
@@ -232,7 +232,7 @@ func checkEnd(in *bufio.Reader, payload []byte, entries uint64, sum hash.Hash) e
 		return snapshotErrorf(reasonDamaged, "the snapshot is damaged: its parts don't add up; %s", snapshotRemedy)
 	}
 	if _, err := in.ReadByte(); err == nil {
-		return snapshotErrorf(reasonDamaged, "the snapshot is damaged: there are bytes behind its end; %s", snapshotRemedy)
+		return snapshotErrorf(reasonDamaged, "the snapshot is damaged: it has bytes after its end; %s", snapshotRemedy)
 	}
 	return nil
 }

@@ -186,14 +186,14 @@ func TestADamagedSnapshot(t *testing.T) {
 			t.Errorf("%s: %v is left behind", name, left)
 		}
 	}
-	const damaged, remedy = "SNAPSHOT_DAMAGED", "take another one, or start with an empty folder"
+	const damaged, remedy = "SNAPSHOT_DAMAGED", "use another snapshot, or start with an empty folder"
 	f("empty", nothing, "NO_SNAPSHOT", "larder snapshot save FILE")
-	f("something else", func(b []byte) []byte { return append([]byte("PK\x03\x04"), b...) }, "NO_SNAPSHOT", "no snapshot of Larder's")
-	f("a newer format", func(b []byte) []byte { b[11] = 2; return b }, "SNAPSHOT_FORMAT", "has format 2 and this larder reads 1")
-	f("half", half, damaged, "cut short", remedy)
-	f("all but a byte", func(b []byte) []byte { return b[:len(b)-1] }, damaged, "cut short", remedy)
-	f("no end", func(b []byte) []byte { return b[:len(b)-9-40] }, damaged, "cut short", remedy)
-	f("a byte more", func(b []byte) []byte { return append(b, 0) }, damaged, "bytes behind its end", remedy)
+	f("something else", func(b []byte) []byte { return append([]byte("PK\x03\x04"), b...) }, "NO_SNAPSHOT", "not a Larder snapshot")
+	f("a newer format", func(b []byte) []byte { b[11] = 2; return b }, "SNAPSHOT_FORMAT", "has format 2, and this larder reads 1")
+	f("half", half, damaged, "truncated", remedy)
+	f("all but a byte", func(b []byte) []byte { return b[:len(b)-1] }, damaged, "truncated", remedy)
+	f("no end", func(b []byte) []byte { return b[:len(b)-9-40] }, damaged, "truncated", remedy)
+	f("a byte more", func(b []byte) []byte { return append(b, 0) }, damaged, "bytes after its end", remedy)
 	f("a bit in the middle", func(b []byte) []byte { b[len(b)/2] ^= 4; return b }, damaged, "a checksum differs", remedy)
 	f("a part of another kind", func(b []byte) []byte { b[12] = 'x'; return b }, damaged, "unknown kind", remedy)
 	f("an absurd length", func(b []byte) []byte { b[13] = 0xff; return b }, damaged, "a part of", remedy)

@@ -28,33 +28,33 @@ type Store struct {
 	log     *slog.Logger
 	lock    *folderLock
 	db      *badger.DB
-	frozen  bool         // opened on a full disk: nothing is written or compacted
+	frozen  bool         // opened on a full disk: no writes and no compaction
 	cache   *cache.Cache // nil without one
 	metrics *metrics
-	fault   atomic.Pointer[schema.Error] // why nothing is read or written until the next Open
+	fault   atomic.Pointer[schema.Error] // why reads and writes are refused until the next Open
 
 	warmed atomic.Bool
 	added  atomic.Int64  // keys since the cache was warmed
 	filled chan struct{} // many were added
 
-	mu    sync.Mutex // guards views and what is stored of them
+	mu    sync.Mutex // guards views and their entries
 	views map[uint32]*view
 }
 
-// The cache takes every row and key that the store does.
+// The cache accepts every row and key that the store accepts.
 const (
 	_ = uint(cache.MaxRowBytes - store.MaxRowBytes)
 	_ = uint(cache.MaxEntityBytes - row.MaxKeyBytes)
 )
 
-// openShare is the part of MinFreeBytes without which a store isn't even opened.
+// openShare is the part of MinFreeBytes that is needed to open a store at all.
 const openShare = 4
 
-// newest reads, of every key, the entry with the largest version.
+// newest reads the entry with the largest version of every key.
 const newest = math.MaxUint64
 
-// Open opens the store in dir, which is made when it isn't there. The caller
-// closes it. Errors that the caller's user can mend are *[schema.Error].
+// Open opens the store in dir, and creates dir if necessary. The caller closes it.
+// Errors that the user can fix are *[schema.Error].
 func Open(dir string, opts Options) (s *Store, err error) {
 	opts = opts.withDefaults()
 	if err := opts.validate(); err != nil {
@@ -69,7 +69,7 @@ func Open(dir string, opts Options) (s *Store, err error) {
 			err = errors.Join(err, lock.release())
 		}
 	}()
-	// What a killed process left in its logs is made into tables now.
+	// The logs of a killed process are converted to tables now.
 	if err := roomFor(dir, opts.MinFreeBytes/openShare); err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func Open(dir string, opts Options) (s *Store, err error) {
 		return nil, err
 	}
 	if frozen {
-		opts.Logger.Warn("the disk is full; the online store only answers until it is opened again", "dir", dir)
+		opts.Logger.Warn("the disk is full; the online store is read-only until it is opened again", "dir", dir)
 	}
 	s = &Store{dir: dir, opts: opts, log: opts.Logger, lock: lock, db: db, frozen: frozen, cache: cache.New(opts.CacheBytes), filled: make(chan struct{}, 1)}
 	if err = s.redo(); err == nil {
@@ -94,8 +94,8 @@ func Open(dir string, opts Options) (s *Store, err error) {
 	return s, nil
 }
 
-// openRows opens Badger once the folder has been found whole: of much damage,
-// Badger ends the process.
+// openRows opens Badger after the folder was found intact: Badger ends the process on
+// many kinds of damage.
 func openRows(dir string, opts Options, frozen bool) (db *badger.DB, err error) {
 	rows := filepath.Join(dir, rowsFolder)
 	if err := errors.Join(inspect(dir), removeEmptyLogs(rows)); err != nil {
@@ -108,12 +108,12 @@ func openRows(dir string, opts Options, frozen bool) (db *badger.DB, err error) 
 	}()
 	settings := badgerOptions(rows, opts)
 	if frozen {
-		settings = settings.WithNumCompactors(0) // which would need room
+		settings = settings.WithNumCompactors(0) // compaction would need room
 	}
 	if db, err = badger.OpenManaged(settings); err != nil {
 		return nil, damaged(dir, err)
 	}
-	// All versions of a key but the newest may go.
+	// All versions of a key except the newest may be dropped.
 	db.SetDiscardTs(newest)
 	if err := removeSeal(dir); err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -139,14 +139,14 @@ func badgerOptions(rows string, opts Options) badger.Options {
 		// A block that was damaged on the disk reads as missing rows rather than
 		// as wrong ones; Run looks for such blocks.
 		WithChecksumVerificationMode(badgeroptions.OnBlockRead).
-		// Rows never go to the value log, which reads are slow in; it stays empty and
+		// Rows never go to the value log, because reads from it are slow; it stays empty and
 		// small.
 		WithValueThreshold(1 << 20).
 		WithValueLogFileSize(1 << 20)
 }
 
-// Close makes all that was flushed ready for the next Open and releases the
-// folder. Writers must be closed first.
+// Close prepares all flushed rows for the next Open and releases the folder. Writers
+// must be closed first.
 func (s *Store) Close() error {
 	s.metrics.unregister()
 	err := s.db.Close()
@@ -159,9 +159,10 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// Run looks once for rows that were damaged on the disk, counts those that nobody
-// counted, and fills the cache, now and when many rows have come, until ctx ends. When it finds damage, nothing is read or
-// written from then on: a row that can't be read would pass for one that was never there.
+// Run does the background work of the store until ctx ends. It checks once for rows
+// damaged on disk, counts the uncounted rows, and fills the cache, now and again after
+// many new rows. When it finds damage, the store refuses reads and writes from then on: a
+// row that can't be read would look like a missing one.
 func (s *Store) Run(ctx context.Context) error {
 	ended := make(chan struct{})
 	go func() {
@@ -176,25 +177,25 @@ func (s *Store) Run(ctx context.Context) error {
 	return nil
 }
 
-// check tells whether the rows are whole.
+// check reports whether the rows are intact.
 func (s *Store) check(ctx context.Context) bool {
 	if err := s.verify(ctx); err != nil {
 		s.log.Error("the online store is damaged; reads are refused", "dir", s.dir, "error", err)
 		return false
 	}
 	if err := s.countAll(ctx); err != nil && ctx.Err() == nil {
-		s.log.Warn("rows that a killed or failed writer left are not counted", "dir", s.dir, "error", err)
+		s.log.Warn("the row count may be too low: rows of a killed or failed writer were not counted", "dir", s.dir, "error", err)
 	}
 	return true
 }
 
-// DiskBytes returns how much of the disk the store takes.
+// DiskBytes returns how much space the store takes on disk.
 func (s *Store) DiskBytes() int64 {
 	return dirBytes(s.dir) + dirBytes(filepath.Join(s.dir, rowsFolder))
 }
 
-// dirBytes returns what the files of a folder take. Files that go meanwhile take
-// nothing.
+// dirBytes returns the size of the files of a folder. Files that are removed meanwhile
+// count 0.
 func dirBytes(dir string) int64 {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -209,8 +210,8 @@ func dirBytes(dir string) int64 {
 	return total
 }
 
-// badgerLogger passes Badger's warnings on; what it calls information is of use
-// to its own developers.
+// badgerLogger passes on Badger's warnings. Its information lines are only useful to
+// its own developers.
 type badgerLogger struct{ log *slog.Logger }
 
 func (l badgerLogger) Errorf(format string, args ...any) {

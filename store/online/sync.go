@@ -8,9 +8,8 @@ import (
 	"path/filepath"
 )
 
-// sync makes all that was written durable. Badger's own Sync covers the log that
-// is written now; logs before it, whose rows have not become a table yet, are
-// synced here.
+// sync makes all writes durable. Badger's own Sync covers only the current log.
+// Earlier logs with rows that are not in a table yet are synced here.
 func (s *Store) sync() error {
 	if err := s.db.Sync(); err != nil {
 		return fmt.Errorf("sync: %w", err)
@@ -21,7 +20,7 @@ func (s *Store) sync() error {
 		return fmt.Errorf("sync: %w", err)
 	}
 	for _, log := range logs {
-		// A log that is gone has become a table, which Badger has synced.
+		// A missing log was converted to a table, and Badger has synced that.
 		if err := syncPath(log); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("sync %s: %w", filepath.Base(log), err)
 		}

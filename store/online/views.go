@@ -14,13 +14,13 @@ import (
 	"larder/store/row"
 )
 
-// A view is what the store keeps of a view beside its rows.
+// A view is what the store keeps about a view besides its rows.
 type view struct {
 	id     uint32
-	writer sync.Mutex // held while a Writer has the view
+	writer sync.Mutex // held while the view has a Writer
 
 	mu      sync.Mutex
-	version uint64 // of the stored entry; 0 when there is none
+	version uint64 // the version of the stored entry; 0 when there is none
 	state   viewState
 }
 
@@ -28,20 +28,20 @@ type viewState struct {
 	marked    bool // watermark is set
 	watermark store.Watermark
 	newest    int64 // event time of the newest row; store.NoEventTime when there is none
-	rows      int64 // keys; tombstones are among them
-	// uncounted says that rows were written which newest and rows don't know of:
-	// a writer is at work, or the last one was killed or failed.
+	rows      int64 // number of keys, tombstones included
+	// uncounted says that newest and rows don't cover all written rows: a writer is at
+	// work, or the last one was killed or failed.
 	uncounted bool
 }
 
-// known tells whether anything is stored of a view.
+// known reports whether the store has an entry for a view.
 func (v *view) known() bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.version != 0
 }
 
-// uncounted tells whether the view has rows that newest and rows don't know of.
+// uncounted reports whether the view has rows that newest and rows don't cover.
 func (v *view) uncounted() bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -65,9 +65,9 @@ func (s *Store) NewestEventTime(viewID uint32) (int64, error) {
 	return v.state.newest, nil
 }
 
-// RowCount returns how many keys of a view have a row, tombstones included, as of
-// the last Flush. Rows that a killed or failed writer left are counted by [Store.Run],
-// or by the next writer before it writes.
+// RowCount returns how many keys of a view have a row, tombstones included, as of the
+// last Flush. [Store.Run] counts the rows of a killed or failed writer, or the next
+// writer does before it writes.
 func (s *Store) RowCount(viewID uint32) (int64, error) {
 	v := s.view(viewID)
 	v.mu.Lock()
@@ -89,9 +89,9 @@ func (s *Store) ViewIDs() ([]uint32, error) {
 	return ids, nil
 }
 
-// EachRow calls visit for each row of a view, tombstones included, in the order
-// of their keys. key and row alias the store until visit returns. Rows that are
-// written meanwhile may be among them.
+// EachRow calls visit for each row of a view, tombstones included, in the order of
+// their keys. key and row alias the store until visit returns. Rows that are written
+// meanwhile may be included.
 func (s *Store) EachRow(ctx context.Context, viewID uint32, visit func(key []byte, eventTime int64, row []byte) error) error {
 	return s.scan(ctx, row.AppendView(nil, viewID), func(item *badger.Item) error {
 		found, eventTime, err := readItem(item)
@@ -110,7 +110,7 @@ func (s *Store) scan(ctx context.Context, prefix []byte, visit func(item *badger
 	visiting := false
 	defer func() {
 		if visiting {
-			return // a panic of the caller's own
+			return // the caller's own panic
 		}
 		if r := recover(); r != nil {
 			err = s.panicked(r)
@@ -135,7 +135,7 @@ func (s *Store) scan(ctx context.Context, prefix []byte, visit func(item *badger
 	return ctx.Err()
 }
 
-// isEmpty tells whether no key has the prefix.
+// isEmpty reports whether no key has the prefix.
 func (s *Store) isEmpty(ctx context.Context, prefix []byte) (bool, error) {
 	found := errors.New("found")
 	err := s.scan(ctx, prefix, func(*badger.Item) error { return found })
@@ -145,7 +145,7 @@ func (s *Store) isEmpty(ctx context.Context, prefix []byte) (bool, error) {
 	return err == nil, err
 }
 
-// view returns what is kept of a view, known or not.
+// view returns the state of a view, known or not.
 func (s *Store) view(id uint32) *view {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -157,7 +157,7 @@ func (s *Store) view(id uint32) *view {
 	return v
 }
 
-// updateView changes what is stored of a view.
+// updateView changes the stored entry of a view.
 func (s *Store) updateView(id uint32, change func(*viewState)) error {
 	v := s.view(id)
 	v.mu.Lock()
@@ -183,11 +183,11 @@ func (s *Store) updateView(id uint32, change func(*viewState)) error {
 	return nil
 }
 
-// What is stored of a view, big-endian:
+// The entry of a view, big-endian:
 //
 //	format 1 | flags 1 | watermark 8 | catalog version 8 | newest event time 8 | rows 8
 //
-// Of the flags, 1 says that there is a watermark and 2 that rows are uncounted.
+// Flag 1 says that there is a watermark, and flag 2 that rows are uncounted.
 const (
 	ownPrefix         = 0x00
 	viewEntry         = 'v'
@@ -228,7 +228,7 @@ func parseViewState(src []byte) (viewState, error) {
 	}, nil
 }
 
-// readViews reads what is stored of all views.
+// readViews reads the entries of all views.
 func readViews(db *badger.DB) (map[uint32]*view, error) {
 	views := map[uint32]*view{}
 	txn := db.NewTransactionAt(newest, false)
@@ -238,7 +238,7 @@ func readViews(db *badger.DB) (map[uint32]*view, error) {
 	for it.Rewind(); it.Valid(); it.Next() {
 		item := it.Item()
 		if len(item.Key()) != ownKeyViewBytes {
-			return nil, fmt.Errorf("key %x is no view's", item.Key())
+			return nil, fmt.Errorf("key %x is not the key of a view", item.Key())
 		}
 		v := &view{id: binary.BigEndian.Uint32(item.Key()[2:]), version: item.Version()}
 		err := item.Value(func(value []byte) (err error) {

@@ -78,11 +78,11 @@ func TestAddRefusesWhatCantBeRead(t *testing.T) {
 		}
 	}
 	good := keyOf(plainView, 1)
-	f(keyOf(tiesView, 1), 0, rowOf(0, 1, 0), "is none of view 1")
-	f(good[:5], 0, rowOf(0, 1, 0), "is none of view 1")
-	f(append(good, make([]byte, 32<<10)...), 0, rowOf(0, 1, 0), "at most 32768 fit")
-	f(good, 0, nil, "a row of 0 bytes")
-	f(good, 0, make([]byte, store.MaxRowBytes+1), "a row of 1047553 bytes")
+	f(keyOf(tiesView, 1), 0, rowOf(0, 1, 0), "does not belong to view 1")
+	f(good[:5], 0, rowOf(0, 1, 0), "does not belong to view 1")
+	f(append(good, make([]byte, 32<<10)...), 0, rowOf(0, 1, 0), "limit 32768")
+	f(good, 0, nil, "the row has 0 bytes")
+	f(good, 0, make([]byte, store.MaxRowBytes+1), "the row has 1047553 bytes")
 	f(good, schema.BeginningOfTime-1, rowOf(0, 1, 0), "out of range")
 	f(good, schema.EndOfTime+1, rowOf(0, 1, 0), "out of range")
 }
@@ -99,19 +99,19 @@ func TestMetrics(t *testing.T) {
 		read(t, s, keyOf(plainView, 1), keyOf(plainView, 2))
 	}
 	err := testutil.GatherAndCompare(registry, strings.NewReader(`
-# HELP larder_online_cache_hits_total Keys that were answered from the cache of rows.
+# HELP larder_online_cache_hits_total Keys found in the cache of rows.
 # TYPE larder_online_cache_hits_total counter
 larder_online_cache_hits_total 4
-# HELP larder_online_fault 1 when the online store answers nothing until it is opened again.
+# HELP larder_online_fault 1 when the online store has stopped and serves nothing until it is opened again.
 # TYPE larder_online_fault gauge
 larder_online_fault 0
-# HELP larder_online_keys_read_total Keys that were looked up.
+# HELP larder_online_keys_read_total Keys looked up.
 # TYPE larder_online_keys_read_total counter
 larder_online_keys_read_total 6
-# HELP larder_online_rows_superseded_total Rows that were not newer than what was stored, and were not written.
+# HELP larder_online_rows_superseded_total Rows that were not newer than the stored row, and were not written.
 # TYPE larder_online_rows_superseded_total counter
 larder_online_rows_superseded_total 1
-# HELP larder_online_rows_written_total Rows that were newer than what was stored.
+# HELP larder_online_rows_written_total Rows that were newer than the stored row, and were written.
 # TYPE larder_online_rows_written_total counter
 larder_online_rows_written_total 1
 `), "larder_online_cache_hits_total", "larder_online_fault", "larder_online_keys_read_total", "larder_online_rows_superseded_total", "larder_online_rows_written_total")

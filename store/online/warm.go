@@ -12,14 +12,14 @@ import (
 	"larder/store/row"
 )
 
-// warmStep is how many entities are read from one state of Badger: a commit makes
-// that state stale, and what was read of it since can't be kept.
+// warmStep is how many entities are read from one state of Badger. A commit makes that
+// state stale, and rows read from it after the commit can't be kept.
 const warmStep = 4 << 10
 
-// newShare is the part of all rows that are new when the cache is warmed again.
+// newShare is the share of new rows at which the cache is warmed again.
 const newShare = 10
 
-// keepWarm warms the cache, and again whenever many rows have come, until ctx ends.
+// keepWarm warms the cache, and again after many new rows, until ctx ends.
 func (s *Store) keepWarm(ctx context.Context) {
 	for ctx.Err() == nil {
 		s.added.Store(0)
@@ -34,7 +34,7 @@ func (s *Store) keepWarm(ctx context.Context) {
 	}
 }
 
-// add counts keys that are new, and has the cache warmed when they are many.
+// add counts new keys, and has the cache warmed when there are many.
 func (s *Store) add(keys int64) {
 	if s.added.Add(keys) <= s.rows()/newShare || keys == 0 {
 		return
@@ -45,7 +45,7 @@ func (s *Store) add(keys int64) {
 	}
 }
 
-// rows returns how many keys have a row, as far as they are counted.
+// rows returns how many counted keys have a row.
 func (s *Store) rows() (n int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -58,8 +58,8 @@ func (s *Store) rows() (n int64) {
 }
 
 // warm fills the cache with the rows of the store, entity by entity in the order of
-// their keys, until it has them all or no room is left that was never used. What
-// requests have filled stays as it is.
+// their keys, until it has all of them or no unused room is left. It doesn't change
+// what requests have filled.
 func (s *Store) warm(ctx context.Context) error {
 	if s.cache == nil {
 		return nil
@@ -74,16 +74,16 @@ func (s *Store) warm(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// A warming is how far warm has come.
+// A warming is the progress of warm.
 type warming struct {
 	store *Store
-	next  []byte // the entity to go on with
+	next  []byte // the entity to continue with
 	rows  int64
 	done  bool
 	full  bool
 }
 
-// step reads the next entities. It stops where a commit has made stale what it reads.
+// step reads the next entities. It stops where a commit has made its state stale.
 func (w *warming) step(ctx context.Context) (err error) {
 	s := w.store
 	defer func() {
@@ -132,7 +132,7 @@ func (w *warming) step(ctx context.Context) (err error) {
 	return nil
 }
 
-// readEntity appends the rows of an entity, which some of the readers are at.
+// readEntity appends the rows of an entity from the readers that are at it.
 func (s *Store) readEntity(readers []*viewReader, entity []byte, rows []cache.Row) ([]cache.Row, error) {
 	for _, r := range readers {
 		if !bytes.Equal(r.entity(), entity) {
@@ -158,7 +158,7 @@ func least(readers []*viewReader) (entity []byte) {
 	return entity
 }
 
-// A viewReader goes through the newest rows of a view.
+// A viewReader iterates over the newest rows of a view.
 type viewReader struct {
 	*badger.Iterator
 	view   uint32
@@ -168,7 +168,7 @@ type viewReader struct {
 // newViewReader returns a reader that is at the first row from an entity on.
 func newViewReader(txn *badger.Txn, view uint32, from []byte) *viewReader {
 	opts := badger.DefaultIteratorOptions
-	opts.PrefetchValues = false // rows lie beside their keys
+	opts.PrefetchValues = false // rows are stored with their keys
 	opts.Prefix = row.AppendView(nil, view)
 	r := &viewReader{txn.NewIterator(opts), view, opts.Prefix}
 	r.Seek(append(opts.Prefix[:len(opts.Prefix):len(opts.Prefix)], from...))
@@ -184,7 +184,7 @@ func (r *viewReader) entity() []byte {
 	return entity
 }
 
-// skip goes on when the reader is at an entity.
+// skip moves to the next row if the reader is at an entity.
 func (r *viewReader) skip(entity []byte) {
 	if bytes.Equal(r.entity(), entity) {
 		r.Next()

@@ -13,9 +13,8 @@ import (
 	"larder/store/row"
 )
 
-// A writer is a [store.Writer]. Rows are gathered in chunks that are written by a
-// goroutine of the writer's while the next chunk fills; two chunks is all the
-// memory it takes.
+// A writer is a [store.Writer]. Rows are gathered in chunks. The writer's goroutine
+// writes a chunk while the next one fills, so its memory is two chunks.
 type writer struct {
 	store  *Store
 	view   *view
@@ -25,20 +24,20 @@ type writer struct {
 	filling *chunk
 	work    chan *chunk
 	free    chan *chunk
-	stop    context.CancelFunc // ends the counting that a writer may begin with
+	stop    context.CancelFunc // stops the counting that a writer may start with
 	stopped chan struct{}
 	err     atomic.Pointer[error] // the first
 
 	written, superseded atomic.Int64
 
-	// Of the goroutine.
+	// Owned by the goroutine.
 	inserted, newest int64  // since the last Flush
 	seen             *bloom // keys so far, when the view was empty before; nil otherwise
 	seed             maphash.Seed
 }
 
-// NewWriter returns a writer of a view's rows, which the caller closes. While
-// another writer of the view is open it waits for that one.
+// NewWriter returns a writer of a view's rows. The caller closes it. While another
+// writer of the view is open, NewWriter waits.
 func (s *Store) NewWriter(viewID uint32, opts store.WriterOptions) store.Writer {
 	w := &writer{
 		store: s, view: s.view(viewID), opts: opts, prefix: row.AppendView(nil, viewID),
@@ -73,24 +72,23 @@ func (w *writer) Add(ctx context.Context, key []byte, eventTime int64, rowBytes 
 	return w.send(ctx)
 }
 
-// check refuses what could never be read again. These are faults of the
-// caller's code: a source's bad rows are refused before they are encoded.
+// check refuses rows that could never be read again. They mean a bug in the caller:
+// the bad rows of a source are refused before they are encoded.
 func (w *writer) check(key []byte, eventTime int64, rowBytes []byte) error {
 	switch {
 	case !bytes.HasPrefix(key, w.prefix) || len(key) == len(w.prefix):
-		return fmt.Errorf("key %x is none of view %d", key, w.view.id)
+		return fmt.Errorf("key %x does not belong to view %d", key, w.view.id)
 	case len(key) > row.MaxKeyBytes:
-		return fmt.Errorf("a key of %d bytes; at most %d fit", len(key), row.MaxKeyBytes)
+		return fmt.Errorf("the key has %d bytes (limit %d)", len(key), row.MaxKeyBytes)
 	case len(rowBytes) == 0 || len(rowBytes) > store.MaxRowBytes:
-		return fmt.Errorf("key %x: a row of %d bytes; 1 to %d fit", key, len(rowBytes), store.MaxRowBytes)
+		return fmt.Errorf("key %x: the row has %d bytes; it must have 1 to %d", key, len(rowBytes), store.MaxRowBytes)
 	case eventTime < schema.BeginningOfTime || eventTime > schema.EndOfTime:
 		return fmt.Errorf("key %x: event time %d is out of range", key, eventTime)
 	}
 	return nil
 }
 
-// Flush writes all rows that were added and returns when they are durable and
-// answered.
+// Flush writes all added rows and returns when they are durable and visible to reads.
 func (w *writer) Flush(ctx context.Context) error { return w.finish(ctx, nil) }
 
 // Commit writes all rows that were added, the last chunk together with the
@@ -115,7 +113,7 @@ func (w *writer) finish(ctx context.Context, mark *store.Watermark) error {
 	}
 }
 
-// send hands the filling chunk over and takes the next.
+// send passes on the current chunk and takes the next.
 func (w *writer) send(ctx context.Context) error {
 	select {
 	case w.work <- w.filling:
@@ -139,8 +137,8 @@ func (w *writer) fail(err error) error {
 // Written returns how many rows have been written so far.
 func (w *writer) Written() int64 { return w.written.Load() }
 
-// Superseded returns how many rows have changed nothing so far: a newer row of
-// their key was there, or the very same.
+// Superseded returns how many rows changed nothing so far: their key had a newer row,
+// or the same one.
 func (w *writer) Superseded() int64 { return w.superseded.Load() }
 
 // Close discards rows that were not flushed and waits for the writer's goroutine.
@@ -151,8 +149,8 @@ func (w *writer) Close() {
 	w.view.writer.Unlock()
 }
 
-// run writes chunks until Close. It takes and returns chunks after an error too,
-// so that nobody waits for it in vain.
+// run writes chunks until Close. It takes and returns chunks after an error too, so
+// that the caller doesn't wait forever.
 func (w *writer) run(ctx context.Context) {
 	defer close(w.stopped)
 	background.Thread()
@@ -172,11 +170,11 @@ func (w *writer) run(ctx context.Context) {
 		w.free <- c
 	}
 	if w.view.uncounted() && w.err.Load() == nil {
-		_ = w.count() // else the next writer counts
+		_ = w.count() // on failure the next writer counts
 	}
 }
 
-// start looks at what the view has, until ctx ends.
+// start reads what the view has, until ctx ends.
 func (w *writer) start(ctx context.Context) error {
 	empty, err := w.store.isEmpty(ctx, w.prefix)
 	if err != nil {
@@ -188,7 +186,7 @@ func (w *writer) start(ctx context.Context) error {
 	return w.store.countView(ctx, w.view)
 }
 
-// count adds what was applied to what the store says of the view.
+// count adds the applied rows to the counts of the view.
 func (w *writer) count() error {
 	err := w.store.keepCount(w.view, func(state *viewState) {
 		state.newest, state.rows = max(state.newest, w.newest), state.rows+w.inserted
@@ -200,8 +198,8 @@ func (w *writer) count() error {
 	return err
 }
 
-// settle makes what was applied durable, as a commit is already, unless something
-// went wrong.
+// settle makes the applied rows durable unless there was an error. Commits are durable
+// already.
 func (w *writer) settle(c *chunk) error {
 	if err := w.err.Load(); err != nil {
 		return *err

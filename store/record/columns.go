@@ -8,8 +8,8 @@ import (
 	"larder/store/row"
 )
 
-// keyAppender returns what appends row i of a join key's column to a key; nil
-// when the column is not of type t.
+// keyAppender returns a function that appends row i of a join key's column to a key;
+// nil when the column is not of type t.
 func keyAppender(column arrow.Array, t schema.Type) func(dst []byte, i int) []byte {
 	switch a := column.(type) {
 	case *array.Boolean:
@@ -40,8 +40,8 @@ func keyAppender(column arrow.Array, t schema.Type) func(dst []byte, i int) []by
 	return nil
 }
 
-// setter returns what puts row i of a feature's column, which is not null, into
-// column c of the builder; nil when the column is not of type t.
+// setter returns a function that puts row i of a feature's column, which must not be
+// null, into column c of the builder; nil when the column is not of type t.
 func (e *Encoder) setter(c int, t schema.Type, column arrow.Array) func(i int) {
 	b := e.builder
 	switch a := column.(type) {

@@ -1,11 +1,11 @@
-// Package record turns record batches of a view, as a source gives them, into
-// the keys and rows that the online store keeps. Whatever reads a source does it
-// here: materialization and training sets have one conversion.
+// Package record turns record batches of a view, as a source gives them, into the keys
+// and rows that the online store keeps. Materialization and training sets both use it,
+// so there is only one conversion.
 //
 // The columns of a record are, in this order: the join keys, the event time, the
-// ingest time (null where the row or the source has none), deleted (bool), and
-// the features, each in the one Arrow type of its declared type. A record with
-// other columns is an error of whoever made it, kind Internal.
+// ingest time (null where the row or the source has none), deleted (bool), and the
+// features, each in the one Arrow type of its declared type. A record with other
+// columns is a bug in its producer, and gives an error of kind Internal.
 //
 // It refuses rows and keys that are too large to be stored, and returns them as
 // bad rows.

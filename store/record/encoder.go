@@ -14,13 +14,12 @@ import (
 const MaxRowBytes = 1<<20 - 1<<10
 
 // An Encoder turns record batches of a view into keys and rows. It works on the
-// columns as they lie in memory: no value of a row becomes an object. It belongs
-// to one goroutine at a time.
+// columns in memory and allocates no object for a value. Not safe for concurrent use.
 type Encoder struct {
 	view    *schema.View
 	builder *row.Builder
 	prefix  []byte
-	key     []byte // of the row at hand
+	key     []byte // the key of the current row
 }
 
 // The columns of a record after the join keys; the features follow.
@@ -37,7 +36,7 @@ func NewEncoder(view *schema.View) *Encoder {
 	return &Encoder{view: view, builder: row.NewBuilder(layout, view.Layout()), prefix: row.AppendView(nil, view.ID)}
 }
 
-// bound is a record whose columns have been told apart.
+// bound is a record with its columns identified.
 type bound struct {
 	keys     []func(dst []byte, i int) []byte
 	events   []arrow.Timestamp
@@ -46,17 +45,17 @@ type bound struct {
 	features []feature
 }
 
-// A feature is one column and how a value of it gets into the builder.
+// A feature is one column and the function that sets its values in the builder.
 type feature struct {
 	column arrow.Array
 	nulls  bool // whether there are any
 	set    func(i int)
 }
 
-// Encode calls add with the key, the event time and the bytes of each row of a
-// record, and with its index there. Key and bytes are the encoder's own, until
-// add returns. Rows that are too large to be stored are not added but returned.
-// An error of add ends the encoding and is returned as it is.
+// Encode calls add with the key, the event time and the bytes of each row of a record,
+// and with its index there. Key and bytes are valid until add returns. Rows that are
+// too large to store are returned and not added. An error of add ends the encoding and
+// is returned as it is.
 func (e *Encoder) Encode(rec arrow.Record, add func(i int, key []byte, eventTime int64, row []byte) error) (bad []schema.BadRow, err error) {
 	b, err := e.bind(rec)
 	if err != nil {
@@ -102,31 +101,31 @@ func (e *Encoder) row(b *bound, i int) []byte {
 func (e *Encoder) bind(rec arrow.Record) (*bound, error) {
 	keys := len(e.view.Keys)
 	if want := keys + firstFeature + len(e.view.Features); int(rec.NumCols()) != want {
-		return nil, fmt.Errorf("a record of %d columns, not %d", rec.NumCols(), want)
+		return nil, fmt.Errorf("the record has %d columns, not %d", rec.NumCols(), want)
 	}
 	b := &bound{keys: make([]func([]byte, int) []byte, keys), features: make([]feature, len(e.view.Features))}
 	for i := range keys {
 		column := rec.Column(i)
 		if b.keys[i] = keyAppender(column, e.view.Keys[i].Type); b.keys[i] == nil || column.NullN() > 0 {
-			return nil, fmt.Errorf("join key %q: a column of %s with %d nulls", e.view.Keys[i].Name, column.DataType(), column.NullN())
+			return nil, fmt.Errorf("join key %q: the column has type %s and %d nulls", e.view.Keys[i].Name, column.DataType(), column.NullN())
 		}
 	}
 	events, isTime := rec.Column(keys + eventColumn).(*array.Timestamp)
 	if !isTime || events.NullN() > 0 {
-		return nil, fmt.Errorf("the event time is no column of times without nulls")
+		return nil, fmt.Errorf("the event time is not a column of times without nulls")
 	}
 	b.events = events.TimestampValues()
 	var isBool bool
 	b.ingests, isTime = rec.Column(keys + ingestColumn).(*array.Timestamp)
 	b.deleted, isBool = rec.Column(keys + deletedColumn).(*array.Boolean)
 	if !isTime || !isBool {
-		return nil, fmt.Errorf("the ingest time and deleted are no columns of times and bools")
+		return nil, fmt.Errorf("the ingest time and deleted are not columns of times and bools")
 	}
 	for i := range b.features {
 		column := rec.Column(keys + firstFeature + i)
 		set := e.setter(i, e.view.Features[i].Type, column)
 		if set == nil {
-			return nil, fmt.Errorf("feature %q: a column of %s", e.view.Features[i].Name, column.DataType())
+			return nil, fmt.Errorf("feature %q: the column has type %s", e.view.Features[i].Name, column.DataType())
 		}
 		b.features[i] = feature{column: column, nulls: column.NullN() > 0, set: set}
 	}

@@ -17,7 +17,7 @@ type Dataset struct {
 	Manifest       []byte // training.Manifest as JSON
 }
 
-// RecordDataset keeps the record of a training set.
+// RecordDataset stores the record of a training set.
 func (r *Registry) RecordDataset(ctx context.Context, d Dataset) error {
 	if err := r.reachable(); err != nil {
 		return err
@@ -34,7 +34,7 @@ func (r *Registry) Dataset(ctx context.Context, id string) (Dataset, error) {
 		return Dataset{}, err
 	}
 	if len(found) == 0 {
-		return Dataset{}, schema.Errorf(schema.NotFound, "UNKNOWN_DATASET", "no training set %q; `larder dataset --list` shows the newest", id)
+		return Dataset{}, schema.Errorf(schema.NotFound, "UNKNOWN_DATASET", "there is no training set %q; list the newest with `larder dataset --list`", id)
 	}
 	return found[0], nil
 }

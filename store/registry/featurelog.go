@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// A LoggedRow is a row that a model version scored, as larder.feature_log has it.
+// A LoggedRow is a row of larder.feature_log: a row that a model version scored.
 type LoggedRow struct {
 	RequestID      string
 	Row            int32
@@ -20,7 +20,7 @@ type LoggedRow struct {
 	Latency        time.Duration
 	Score          float64
 	Overridden     []string
-	Keys           []byte // JSON, as the next ones
+	Keys           []byte // JSON, like the next fields
 	Request        []byte
 	Statuses       []byte
 	Ages           []byte
@@ -58,7 +58,7 @@ func (r *Registry) AppendLogged(ctx context.Context, rows []LoggedRow) error {
 
 // ReadLogged calls visit with the rows of a model in the feature log whose clock
 // readings lie between two times, in microseconds since 1970 UTC, both included. It
-// reads what tells rows, scores, and requests apart, and nothing that the model saw.
+// reads ids, keys and scores, but not the values that the model saw.
 func (r *Registry) ReadLogged(ctx context.Context, model string, from, until int64, visit func(*LoggedRow) error) error {
 	if err := r.reachable(); err != nil {
 		return err
@@ -81,8 +81,9 @@ func (r *Registry) ReadLogged(ctx context.Context, model string, from, until int
 	return unavailable(rows.Err())
 }
 
-// firstMoment is the first that a timestamptz can be, in microseconds since 1970 UTC.
-// A request may name any time as its own; the last is later than any of those.
+// firstMoment is the first time that a timestamptz can hold, in microseconds since
+// 1970 UTC. A request may claim any time; the last timestamptz is later than any of
+// those.
 var firstMoment = time.Date(-4712, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
 
 func moment(at int64) pgtype.Timestamptz {
@@ -99,8 +100,8 @@ const (
 	dropLoggedLock = 0x6c6172646572666c
 )
 
-// DropLogged deletes some rows of the feature log that were added before a time,
-// and tells whether there are more. While another server does so it deletes none.
+// DropLogged deletes some rows of the feature log that were added before a time, and
+// reports whether there are more. While another server does so it deletes none.
 func (r *Registry) DropLogged(ctx context.Context, before time.Time) (more bool, err error) {
 	if err := r.reachable(); err != nil {
 		return false, err

@@ -95,7 +95,7 @@ func TestTheLastGoodCatalogIsKept(t *testing.T) {
 		t.Errorf("without an address: %v", err)
 	}
 	_, err = without.Propose(ctx(), definitions(1))
-	refused(t, err, schema.FailedPrecondition, "started without Postgres")
+	refused(t, err, schema.FailedPrecondition, "restart the server with Postgres")
 	if err := cluster.Restart(ctx()); err != nil {
 		t.Fatal(err)
 	}
@@ -128,11 +128,11 @@ func TestAKeptCatalogThatIsDamaged(t *testing.T) {
 	}
 	f("is damaged", func(raw []byte) []byte { return raw[:len(raw)/2] })
 	f("is damaged", func([]byte) []byte { return nil })
-	f("is damaged: it holds no definitions", func([]byte) []byte { return []byte("{}") })
+	f("is damaged: it has no definitions", func([]byte) []byte { return []byte("{}") })
 	f("its fingerprint is", func(raw []byte) []byte { return bytes.Replace(raw, []byte("view_1"), []byte("view_7"), 1) })
-	f("has format 9, this larder reads 1", func(raw []byte) []byte { return bytes.Replace(raw, []byte(`"format": 1`), []byte(`"format": 9`), 1) })
+	f("has format 9, and this larder reads 1", func(raw []byte) []byte { return bytes.Replace(raw, []byte(`"format": 1`), []byte(`"format": 9`), 1) })
 	_, err = newNode(t, "", t.TempDir(), new(rows))
-	refused(t, err, schema.FailedPrecondition, "holds no catalog; give --postgres, or --dev")
+	refused(t, err, schema.FailedPrecondition, "set --postgres, or --dev")
 }
 
 // TestRowsOfOthers: rows are served with the definitions that they were written
@@ -149,12 +149,12 @@ func TestRowsOfOthers(t *testing.T) {
 	eventually(t, "note with the rows", func() bool { note, _ := stored.Note(); return strings.Contains(note, `"version":1`) })
 
 	_, err = newNode(t, database(t).DSN, t.TempDir(), stored)
-	refused(t, err, schema.FailedPrecondition, "the rows here are of another registry", "it refills from Postgres")
+	refused(t, err, schema.FailedPrecondition, "belong to another registry", "it refills from Postgres")
 	if _, err := db.Pool.Exec(ctx(), "UPDATE larder.versions SET id = 'another'"); err != nil {
 		t.Fatal(err)
 	}
 	_, err = newNode(t, db.DSN, t.TempDir(), stored)
-	refused(t, err, schema.FailedPrecondition, "of a version 1 that Postgres does not hold", "it refills from Postgres")
+	refused(t, err, schema.FailedPrecondition, "belong to version 1, which Postgres does not have", "it refills from Postgres")
 	eventually(t, "word of it on the server that runs", func() bool { return n.State().CatalogError != nil })
 	if n.Catalog().Version != 1 {
 		t.Error("it serves no longer what it served")
@@ -178,14 +178,14 @@ func TestModelFiles(t *testing.T) {
 		t.Helper()
 		refused(t, n.PutModel(ctx(), sum, size, chunks(file)), schema.Invalid, want)
 	}
-	f(`"abc" is no SHA-256`, "abc", 3, file)
-	f("a model file of 0 bytes", sum, 0, nil)
+	f(`"abc" is not a SHA-256`, "abc", 3, file)
+	f("the model file has 0 bytes", sum, 0, nil)
 	f("SHA-256 "+sum+" was announced", sum, int64(len(file)), append([]byte("x"), file[1:]...))
 	if missing, err := n.MissingModels(ctx(), []string{sum}); err != nil || len(missing) != 1 {
 		t.Errorf("missing %v (%v): none was stored yet", missing, err)
 	}
 	_, err := n.ModelFile(ctx(), sum)
-	refused(t, err, schema.FailedPrecondition, "is not in the registry; `larder apply DIR` sends it")
+	refused(t, err, schema.FailedPrecondition, "is not in the registry; send it with `larder apply DIR`")
 	for range 2 { // the second time it is there
 		if err := n.PutModel(ctx(), sum, int64(len(file)), chunks(file)); err != nil {
 			t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 	"larder/schema"
 )
 
-// maxHistory is how many versions of the definitions are looked back at.
+// maxHistory is how many versions of the definitions are searched.
 const maxHistory = 1000
 
 // PastModels are the models of one version of the definitions.
@@ -44,14 +44,14 @@ func (r *Registry) ModelHistory(ctx context.Context) ([]PastModels, error) {
 	return history, unavailable(err)
 }
 
-// Model returns the model of a name as it was then, or nil.
+// Model returns the model with a name as it was then, or nil.
 func (p *PastModels) Model(name string) *schema.Model {
 	then := schema.Definitions{Models: p.Models}
 	return then.Model(name)
 }
 
-// Followed returns what servers followed last in a source of model versions;
-// empty when nothing yet.
+// Followed returns the value that Follow stored last for a source of model versions;
+// empty when there is none.
 func (r *Registry) Followed(ctx context.Context, source string) (string, error) {
 	if err := r.reachable(); err != nil {
 		return "", err
@@ -61,7 +61,7 @@ func (r *Registry) Followed(ctx context.Context, source string) (string, error) 
 	return followed, unavailable(err)
 }
 
-// Follow notes what is followed now.
+// Follow stores what is followed now.
 func (r *Registry) Follow(ctx context.Context, source, version string) error {
 	_, err := r.pool.Exec(ctx, `INSERT INTO larder.model_sources (source, followed) VALUES ($1, $2)
 		ON CONFLICT (source) DO UPDATE SET followed = excluded.followed, at = now()`, source, version)

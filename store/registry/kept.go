@@ -26,9 +26,9 @@ type keptCatalog struct {
 	Storage     schema.Storage      `json:"storage"`
 }
 
-// Keep writes a catalog into a registry's folder, as if a server had served it:
-// a server that is started there without Postgres serves it. files holds its
-// model files by their SHA-256.
+// Keep writes a catalog into a registry's folder, as if a server had served it. A
+// server that starts there without Postgres serves it. files holds its model files by
+// their SHA-256.
 func Keep(dir string, c *schema.Catalog, files map[string][]byte) error {
 	if err := os.MkdirAll(filepath.Join(dir, modelsFolder), 0o700); err != nil {
 		return err
@@ -67,7 +67,7 @@ func (r *Registry) keep(c *schema.Catalog) error {
 	return err
 }
 
-// readKept returns the catalog that was kept; os.ErrNotExist when there is none.
+// readKept returns the kept catalog; os.ErrNotExist when there is none.
 func (r *Registry) readKept() (*schema.Catalog, error) {
 	path := filepath.Join(r.dir, catalogFile)
 	raw, err := os.ReadFile(path)
@@ -79,7 +79,7 @@ func (r *Registry) readKept() (*schema.Catalog, error) {
 		return nil, fmt.Errorf("%s is damaged: %w; remove it, and start with Postgres reachable", path, orEmpty(err))
 	}
 	if kept.Format != keptFormat {
-		return nil, fmt.Errorf("%s has format %d, this larder reads %d: use the larder that wrote it, or remove the file and start with Postgres reachable", path, kept.Format, keptFormat)
+		return nil, fmt.Errorf("%s has format %d, and this larder reads %d; use the larder that wrote it, or remove the file and start with Postgres reachable", path, kept.Format, keptFormat)
 	}
 	if got := kept.Definitions.Fingerprint(); got != kept.Fingerprint {
 		return nil, fmt.Errorf("%s is damaged: its fingerprint is %s, not %s; remove it, and start with Postgres reachable", path, got, kept.Fingerprint)
@@ -89,7 +89,7 @@ func (r *Registry) readKept() (*schema.Catalog, error) {
 
 func orEmpty(err error) error {
 	if err == nil {
-		return errors.New("it holds no definitions")
+		return errors.New("it has no definitions")
 	}
 	return err
 }

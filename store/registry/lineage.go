@@ -9,30 +9,30 @@ import (
 	"larder/schema"
 )
 
-// The reasons of the errors of rows that belong to other definitions than those
-// in Postgres: served with these, they would be somebody else's values.
+// The reasons of errors for rows that belong to other definitions than those in
+// Postgres: served with these, their values would be wrong.
 const (
 	otherRegistry = "OTHER_REGISTRY"
 	wentBack      = "REGISTRY_WENT_BACK"
 )
 
-// Rows are the stored rows of a server. They keep a note, wherever a backup
-// takes them, of the definitions that they were written with.
+// Rows are the stored rows of a server. They carry a note, also in backups, of the
+// definitions that they were written with.
 type Rows interface {
 	Note() (string, error)
 	SetNote(string) error
 }
 
-// A lineage is that note: the registry and the newest version that was served
-// over the rows.
+// A lineage is that note: the registry, and the newest version that was served with
+// the rows.
 type lineage struct {
 	Registry  string `json:"registry"`
 	Version   int64  `json:"version"`
-	VersionID string `json:"version_id"` // "" of version 0, which is nobody's
+	VersionID string `json:"version_id"` // "" for version 0
 }
 
-// inherit checks that the rows are of the registry in Postgres, and of a version
-// that it still holds, and returns their lineage as of version next.
+// inherit checks that the rows belong to the registry in Postgres, and to a version
+// that it still has. It returns their lineage as of version next.
 func (r *Registry) inherit(ctx context.Context, next int64) (lineage, error) {
 	var rows lineage
 	note, err := r.opts.Rows.Note()
@@ -41,7 +41,7 @@ func (r *Registry) inherit(ctx context.Context, next int64) (lineage, error) {
 	}
 	if note != "" {
 		if err := json.Unmarshal([]byte(note), &rows); err != nil {
-			return rows, fmt.Errorf("the note of which registry the rows are of: %w", err)
+			return rows, fmt.Errorf("read which registry the rows belong to: %w", err)
 		}
 	}
 	var found lineage
@@ -57,26 +57,26 @@ func (r *Registry) inherit(ctx context.Context, next int64) (lineage, error) {
 	case note == "":
 	case rows.Registry != found.Registry:
 		return rows, schema.Errorf(schema.FailedPrecondition, otherRegistry,
-			"the rows here are of another registry (%s; this Postgres holds %s); give another --data folder, or %s", rows.Registry, found.Registry, remedy)
+			"the rows in this data folder belong to another registry (%s; this Postgres has %s); give another --data folder, or %s", rows.Registry, found.Registry, remedy)
 	case rows.VersionID != same || rows.Version > next:
 		return rows, schema.Errorf(schema.FailedPrecondition, wentBack,
-			"the rows here are of a version %d that Postgres does not hold, as after a restored backup; %s", rows.Version, remedy)
+			"the rows in this data folder belong to version %d, which Postgres does not have (was it restored from a backup?); %s", rows.Version, remedy)
 	}
 	return found, nil
 }
 
-// bequeath notes with the rows what they are written with from now on.
+// bequeath stores with the rows the version that they are written with from now on.
 func (r *Registry) bequeath(rows lineage) {
 	note, err := json.Marshal(rows)
 	if err == nil {
 		err = r.opts.Rows.SetNote(string(note))
 	}
-	if err != nil { // the note of before still tells these rows from another registry's
-		r.opts.Logger.Warn("the version that is served can't be noted with the rows", "version", rows.Version, "error", err)
+	if err != nil { // the old note still distinguishes these rows from those of another registry
+		r.opts.Logger.Warn("cannot record the served version with the rows", "version", rows.Version, "error", err)
 	}
 }
 
-// isForeign tells whether err says that the rows are of other definitions.
+// isForeign reports whether err says that the rows belong to other definitions.
 func isForeign(err error) bool {
 	var said *schema.Error
 	return errors.As(err, &said) && (said.Reason == otherRegistry || said.Reason == wentBack)

@@ -20,16 +20,16 @@ import (
 // MaxModelBytes bounds one model file.
 const MaxModelBytes = 256 << 20
 
-// The files that no version of the definitions names go, so many at a time, when
-// nobody has asked for them for unwantedAfter: far longer than it takes from the
-// question which files are missing to the apply that names them.
+// Files that no version of the definitions names are deleted, a batch at a time, when
+// they were not requested for unwantedAfter. That is far longer than the time between
+// MissingModels and the apply that names them.
 const (
 	unwantedAfter = 24 * time.Hour
 	maxDropped    = 100
 )
 
-// MissingModels returns those of the given SHA-256 sums that aren't stored. The
-// others stay for a day at least.
+// MissingModels returns the given SHA-256 sums that aren't stored. The other files
+// stay for at least a day.
 func (r *Registry) MissingModels(ctx context.Context, sums []string) ([]string, error) {
 	if err := r.reachable(); err != nil {
 		return nil, err
@@ -48,8 +48,8 @@ func (r *Registry) MissingModels(ctx context.Context, sums []string) ([]string, 
 	return missing, unavailable(err)
 }
 
-// DropUnwantedModels deletes model files that no version of the definitions names,
-// whatever its age, and that nobody asked for in a day. It returns how many.
+// DropUnwantedModels deletes model files that no version of the definitions names, old
+// or new, and that were not requested for a day. It returns how many.
 func (r *Registry) DropUnwantedModels(ctx context.Context) (int64, error) {
 	if err := r.reachable(); err != nil {
 		return 0, err
@@ -67,17 +67,17 @@ func (r *Registry) DropUnwantedModels(ctx context.Context) (int64, error) {
 	return tag.RowsAffected(), unavailable(err)
 }
 
-// PutModel stores a model file of size bytes, which next yields piece by piece
-// until it returns nothing. It is stored whole and with the sum that it has, or not at all.
+// PutModel stores a model file of size bytes. next yields it piece by piece until it
+// returns nothing. The file is stored whole and with the right sum, or not at all.
 func (r *Registry) PutModel(ctx context.Context, sum string, size int64, next func() ([]byte, error)) error {
 	if err := r.reachable(); err != nil {
 		return err
 	}
 	if raw, err := hex.DecodeString(sum); err != nil || len(raw) != sha256.Size {
-		return schema.Errorf(schema.Invalid, "BAD_SHA256", "%q is no SHA-256: want 64 hex digits", sum)
+		return schema.Errorf(schema.Invalid, "BAD_SHA256", "%q is not a SHA-256; write 64 hex digits", sum)
 	}
 	if size <= 0 || size > MaxModelBytes {
-		return schema.Errorf(schema.Invalid, "MODEL_TOO_LARGE", "a model file of %d bytes; 1 to %d fit", size, MaxModelBytes)
+		return schema.Errorf(schema.Invalid, "MODEL_TOO_LARGE", "the model file has %d bytes; it must have 1 to %d", size, MaxModelBytes)
 	}
 	err := pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, "INSERT INTO larder.model_files (sha256, size) VALUES ($1, $2) ON CONFLICT DO NOTHING", sum, size)
@@ -93,8 +93,8 @@ func (r *Registry) PutModel(ctx context.Context, sum string, size int64, next fu
 	return unavailable(err)
 }
 
-// putChunks stores the pieces, unless the file is stored already, and checks
-// what came against what was announced.
+// putChunks stores the pieces, unless the file is stored already, and checks them
+// against the announced size and sum.
 func putChunks(ctx context.Context, tx pgx.Tx, sum string, size int64, next func() ([]byte, error), isNew bool) error {
 	hash, got := sha256.New(), int64(0)
 	for seq := 0; ; seq++ {
@@ -117,16 +117,16 @@ func putChunks(ctx context.Context, tx pgx.Tx, sum string, size int64, next func
 		}
 	}
 	if got != size {
-		return schema.Errorf(schema.Invalid, "MODEL_SIZE", "model file %s: %d bytes were announced and %d came; send it again", sum, size, got)
+		return schema.Errorf(schema.Invalid, "MODEL_SIZE", "send model file %s again: %d bytes were announced, and %d arrived", sum, size, got)
 	}
 	if have := hex.EncodeToString(hash.Sum(nil)); have != sum {
-		return schema.Errorf(schema.Invalid, "MODEL_SHA256", "model file: SHA-256 %s was announced and %s came; send it again", sum, have)
+		return schema.Errorf(schema.Invalid, "MODEL_SHA256", "send the model file again: the SHA-256 %s was announced, and %s arrived", sum, have)
 	}
 	return nil
 }
 
-// ModelFile returns the bytes of a model file, from the folder or, the first
-// time, from Postgres. They have the sum asked for.
+// ModelFile returns the bytes of a model file, from the folder or, the first time,
+// from Postgres. They have the requested sum.
 func (r *Registry) ModelFile(ctx context.Context, sum string) ([]byte, error) {
 	path := filepath.Join(r.dir, modelsFolder, sum)
 	file, err := os.ReadFile(path)
@@ -140,7 +140,7 @@ func (r *Registry) ModelFile(ctx context.Context, sum string) ([]byte, error) {
 		return nil, err
 	}
 	if err := r.keepModel(sum, file); err != nil {
-		r.opts.Logger.Error("a model file can't be kept for a start without postgres", "path", path, "error", err)
+		r.opts.Logger.Error("cannot keep a model file for a start without postgres", "path", path, "error", err)
 	}
 	return file, nil
 }
@@ -162,10 +162,10 @@ func (r *Registry) fetchModel(ctx context.Context, sum string) ([]byte, error) {
 		return nil, unavailable(err)
 	}
 	if file.Len() == 0 {
-		return nil, schema.Errorf(schema.FailedPrecondition, "MODEL_FILE_MISSING", "model file %s is not in the registry; `larder apply DIR` sends it", sum)
+		return nil, schema.Errorf(schema.FailedPrecondition, "MODEL_FILE_MISSING", "model file %s is not in the registry; send it with `larder apply DIR`", sum)
 	}
 	if have := hexSum(file.Bytes()); have != sum {
-		return nil, fmt.Errorf("model file %s is damaged in the registry: its sum is %s", sum, have)
+		return nil, fmt.Errorf("model file %s is damaged in the registry: its SHA-256 is %s", sum, have)
 	}
 	return file.Bytes(), nil
 }

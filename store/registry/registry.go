@@ -21,13 +21,13 @@ import (
 
 // Options configure a Registry.
 type Options struct {
-	// Prepare makes a catalog ready to be served, by loading its models for example, and
-	// returns what makes requests use it, which is called next. A catalog that it
-	// refuses is not published. Required.
+	// Prepare makes a catalog ready to serve, by loading its models for example. It
+	// returns a function that makes requests use the catalog, which is called next. A
+	// catalog that it refuses is not published. Required.
 	Prepare func(ctx context.Context, c *schema.Catalog) (publish func(), err error)
-	// Rows are what the catalogs are served over. Required with a DSN.
+	// Rows are the rows that the catalogs are served with. Required with a DSN.
 	Rows Rows
-	// PollInterval is how often the newest version is asked for when no
+	// PollInterval is how often the registry polls for the newest version when no
 	// notification comes. Defaults to 5 seconds.
 	PollInterval time.Duration
 	// Logger defaults to slog.Default().
@@ -56,16 +56,16 @@ type Registry struct {
 	changed chan struct{} // closed and replaced when state or the catalog changes
 }
 
-// State is how a registry stands with Postgres.
+// State is the state of a registry with respect to Postgres.
 type State struct {
 	NewestVersion int64 // in Postgres, when last seen
 	CatalogError  error // why NewestVersion isn't served; nil when it is
-	PostgresError error // fit to show; nil when Postgres answered last time
+	PostgresError error // safe to show; nil when Postgres answered last time
 }
 
-// Open returns a registry that keeps its catalog in dir, which is created. It
-// doesn't wait for Postgres, and dsn may be empty for a server that has none:
-// it then serves the catalog that dir holds.
+// Open returns a registry that keeps its catalog in dir, which is created. It doesn't
+// wait for Postgres. dsn may be empty for a server without Postgres: it then serves
+// the catalog in dir.
 func Open(dsn, dir string, opts Options) (*Registry, error) {
 	r := &Registry{dsn: dsn, dir: dir, opts: opts.withDefaults(), changed: make(chan struct{}), tripped: make(chan struct{}, 1)}
 	if err := os.MkdirAll(filepath.Join(dir, modelsFolder), 0o700); err != nil {
@@ -89,7 +89,7 @@ func Open(dsn, dir string, opts Options) (*Registry, error) {
 	return r, nil
 }
 
-// Close lets the connections go.
+// Close closes the connections.
 func (r *Registry) Close() {
 	if r.pool != nil {
 		r.pool.Close()
@@ -100,7 +100,7 @@ func (r *Registry) Close() {
 // costs one atomic load.
 func (r *Registry) Catalog() *schema.Catalog { return r.catalog.Load() }
 
-// State returns how the registry stands with Postgres.
+// State returns the state of the registry with respect to Postgres.
 func (r *Registry) State() State {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -143,7 +143,7 @@ func (r *Registry) Load(ctx context.Context) error {
 	case err == nil && kept != nil:
 	case errors.Is(err, os.ErrNotExist) && fromPostgres == nil:
 		return schema.Errorf(schema.FailedPrecondition, "NO_CATALOG",
-			"no Postgres was given and %s holds no catalog; give --postgres, or --dev for a private one", r.dir)
+			"set --postgres, or --dev for a private Postgres: %s has no catalog to serve without one", r.dir)
 	case errors.Is(err, os.ErrNotExist):
 		return fmt.Errorf("no catalog to serve: %w", fromPostgres)
 	default:
@@ -158,8 +158,8 @@ func (r *Registry) Load(ctx context.Context) error {
 	return nil
 }
 
-// Run follows Postgres until ctx ends: it is told of new versions by LISTEN and
-// also asks for them, since a notification can be lost.
+// Run follows Postgres until ctx ends. It learns about new versions by LISTEN, and
+// also polls, since a notification can be lost.
 func (r *Registry) Run(ctx context.Context) error {
 	if r.pool == nil {
 		<-ctx.Done()
@@ -177,7 +177,7 @@ func (r *Registry) Run(ctx context.Context) error {
 			return nil
 		}
 		if r.postgresFailed(err) {
-			r.opts.Logger.Warn("postgres can't be reached; serving on", "error", err)
+			r.opts.Logger.Warn("cannot reach postgres; serving continues", "error", err)
 		}
 		if time.Since(began) > longest {
 			pause = shortest
@@ -235,12 +235,12 @@ func (r *Registry) refresh(ctx context.Context) error {
 	}
 	err = r.advance(ctx, newest)
 	if r.catalogFailed(err) && err != nil {
-		r.opts.Logger.Error("the newest catalog is refused; the one before serves on", "version", newest, "error", err)
+		r.opts.Logger.Error("the newest catalog is refused; the previous one keeps serving", "version", newest, "error", err)
 	}
 	return err
 }
 
-// advance goes from the catalog that serves to version newest.
+// advance moves from the serving catalog to version newest.
 func (r *Registry) advance(ctx context.Context, newest int64) error {
 	rows, err := r.inherit(ctx, newest)
 	if err != nil {
@@ -260,7 +260,7 @@ func (r *Registry) advance(ctx context.Context, newest int64) error {
 	return nil
 }
 
-// publish swaps c in and keeps it, once Prepare has taken it.
+// publish swaps c in and keeps it, once Prepare has accepted it.
 func (r *Registry) publish(ctx context.Context, c *schema.Catalog) error {
 	var publish func()
 	err := background.Try(func() (err error) { // definitions that make it panic are refused like others that can't be served
@@ -275,18 +275,18 @@ func (r *Registry) publish(ctx context.Context, c *schema.Catalog) error {
 	if err != nil {
 		return err
 	}
-	publish() // before anybody hears of the version, who may ask for it at once
+	publish() // before anyone learns of the version and asks for it
 	r.catalog.Store(c)
 	if c.Version > 0 {
 		if err := r.keep(c); err != nil {
-			r.opts.Logger.Error("the catalog can't be kept for a start without postgres", "dir", r.dir, "error", err)
+			r.opts.Logger.Error("cannot keep the catalog for a start without postgres", "dir", r.dir, "error", err)
 		}
 	}
 	r.opts.Logger.Info("catalog published", "version", c.Version, "fingerprint", c.Fingerprint)
 	return nil
 }
 
-// postgresFailed records a failure and tells whether it is news.
+// postgresFailed records a failure and reports whether it is news.
 func (r *Registry) postgresFailed(err error) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -295,7 +295,7 @@ func (r *Registry) postgresFailed(err error) bool {
 	return news
 }
 
-// postgresAnswered records an answer and tells whether it is news.
+// postgresAnswered records a success and reports whether it is news.
 func (r *Registry) postgresAnswered(newest int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -304,8 +304,8 @@ func (r *Registry) postgresAnswered(newest int64) bool {
 	return news
 }
 
-// catalogFailed records whether the newest catalog is served, and tells whether
-// that is news.
+// catalogFailed records whether the newest catalog is served, and reports whether that
+// is news.
 func (r *Registry) catalogFailed(err error) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -21,18 +21,18 @@ import (
 
 const rolloutsFile = "rollouts.json"
 
-// keptRollouts is the JSON of rollouts.json: how ramps stand, by model.
+// keptRollouts is the JSON of rollouts.json: the state of ramps, by model.
 type keptRollouts struct {
 	Rollouts map[string]traffic.Rollout `json:"rollouts"`
-	Unsent   map[string]traffic.Rollout `json:"unsent,omitempty"` // those that tripped here and Postgres doesn't know
+	Unsent   map[string]traffic.Rollout `json:"unsent,omitempty"` // the ramps that tripped here and that Postgres doesn't know
 }
 
-// Rollouts returns how the ramps of models stand, by model. The map is not to be
-// changed. It costs one atomic load.
+// Rollouts returns the state of the ramps, by model. The caller must not change the
+// map. It costs one atomic load.
 func (r *Registry) Rollouts() map[string]traffic.Rollout { return r.rollouts.Load().Rollouts }
 
-// Trip ends the ramp of a model, of which id tells which it is. It takes effect here
-// at once, also over a restart, and everywhere as soon as Postgres knows.
+// Trip stops the ramp of a model. id identifies the ramp. It takes effect on this
+// server at once, also over a restart, and everywhere as soon as Postgres knows.
 func (r *Registry) Trip(model, id, server, reason string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -46,7 +46,7 @@ func (r *Registry) Trip(model, id, server, reason string) {
 	r.setRollouts(next)
 	select {
 	case r.tripped <- struct{}{}:
-	default: // it was told already
+	default: // it is signalled already
 	}
 }
 
@@ -59,8 +59,7 @@ func with(from map[string]traffic.Rollout, model string, rollout traffic.Rollout
 	return out
 }
 
-// setRollouts makes rollouts those that count, and keeps them. Whoever calls it has
-// locked mu.
+// setRollouts replaces the rollouts, and keeps them on disk. The caller holds mu.
 func (r *Registry) setRollouts(next *keptRollouts) {
 	if before := r.rollouts.Swap(next); reflect.DeepEqual(before, next) {
 		return
@@ -70,11 +69,11 @@ func (r *Registry) setRollouts(next *keptRollouts) {
 		err = wholefile.Write(filepath.Join(r.dir, rolloutsFile), raw, 0o600)
 	}
 	if err != nil {
-		r.opts.Logger.Error("how ramps stand can't be kept for a start without postgres", "dir", r.dir, "error", err)
+		r.opts.Logger.Error("cannot keep the state of ramps for a start without postgres", "dir", r.dir, "error", err)
 	}
 }
 
-// readKeptRollouts takes up what an earlier server in this folder knew.
+// readKeptRollouts reads the state that an earlier server kept in this folder.
 func (r *Registry) readKeptRollouts() error {
 	r.rollouts.Store(&keptRollouts{})
 	path := filepath.Join(r.dir, rolloutsFile)
@@ -87,13 +86,13 @@ func (r *Registry) readKeptRollouts() error {
 		err = json.Unmarshal(raw, kept)
 	}
 	if err != nil {
-		return fmt.Errorf("%s is damaged: %w; remove it, and look at larder models whether a ramp had tripped", path, err)
+		return fmt.Errorf("%s is damaged: %w; remove it, and check with larder models whether a ramp had tripped", path, err)
 	}
 	r.rollouts.Store(kept)
 	return nil
 }
 
-// refreshRollouts tells Postgres what tripped here and learns what it knows.
+// refreshRollouts sends local trips to Postgres and reads the state from it.
 func (r *Registry) refreshRollouts(ctx context.Context) error {
 	sent := r.rollouts.Load().Unsent
 	for model, rollout := range sent {
@@ -121,8 +120,8 @@ func (r *Registry) refreshRollouts(ctx context.Context) error {
 	return nil
 }
 
-// sendTrip tells Postgres, and so all servers, of a ramp that tripped. One that was
-// resumed or changed meanwhile is left alone.
+// sendTrip writes a tripped ramp to Postgres, and so to all servers. It leaves a ramp
+// alone that was resumed or changed meanwhile.
 func (r *Registry) sendTrip(ctx context.Context, model string, rollout traffic.Rollout) error {
 	tag, err := r.pool.Exec(ctx, `UPDATE larder.rollouts SET tripped_at = $4, tripped_by = $5, reason = $6
 		WHERE model = $1 AND id = $2 AND began = $3 AND tripped_at IS NULL`,
@@ -162,8 +161,8 @@ func (r *Registry) readRollouts(ctx context.Context) (map[string]traffic.Rollout
 	return known, err
 }
 
-// sendTrips tells Postgres of what trips here, until ctx ends. What it can't tell
-// now, refresh tells later.
+// sendTrips sends local trips to Postgres until ctx ends. If that fails, refresh sends
+// them later.
 func (r *Registry) sendTrips(ctx context.Context) {
 	for {
 		select {
@@ -171,13 +170,13 @@ func (r *Registry) sendTrips(ctx context.Context) {
 			return
 		case <-r.tripped:
 			if err := r.refreshRollouts(ctx); err != nil && ctx.Err() == nil {
-				r.opts.Logger.Warn("other servers don't hear yet that a guard tripped", "error", err)
+				r.opts.Logger.Warn("cannot notify other servers yet that a guard tripped", "error", err)
 			}
 		}
 	}
 }
 
-// Resume begins the ramp of a model anew, as a person wants who knows why it tripped.
+// Resume restarts the ramp of a model that a guard stopped.
 func (r *Registry) Resume(ctx context.Context, model string) error {
 	if err := r.reachable(); err != nil {
 		return err
@@ -188,7 +187,7 @@ func (r *Registry) Resume(ctx context.Context, model string) error {
 		return unavailable(err)
 	}
 	if tag.RowsAffected() == 0 {
-		return schema.Errorf(schema.FailedPrecondition, "NOT_TRIPPED", "model %q has no ramp that a guard has tripped; larder models lists those that have", model)
+		return schema.Errorf(schema.FailedPrecondition, "NOT_TRIPPED", "model %q has no tripped ramp; list the models that have one with larder models", model)
 	}
 	if err := r.announceRollouts(ctx); err != nil {
 		return unavailable(err)
@@ -196,8 +195,8 @@ func (r *Registry) Resume(ctx context.Context, model string) error {
 	return unavailable(r.refreshRollouts(ctx))
 }
 
-// putRollouts makes the rows those of the ramps of definitions that are applied now:
-// ramps that go on keep theirs.
+// putRollouts updates the rows to the ramps of the applied definitions. Ramps that
+// continue keep their rows.
 func putRollouts(ctx context.Context, tx pgx.Tx, defs *schema.Definitions) error {
 	models, ids := []string{}, []string{}
 	for i := range defs.Models {

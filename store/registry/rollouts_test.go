@@ -43,7 +43,7 @@ func tripped(r traffic.Rollout) bool { return r.Trip != nil }
 func runs(r traffic.Rollout) bool    { return r.Trip == nil }
 
 // TestARolloutIsTheSameEverywhere: servers agree on when a ramp began, other applies
-// change nothing of it, and another ramp begins anew.
+// change nothing of it, and another ramp starts over.
 func TestARolloutIsTheSameEverywhere(t *testing.T) {
 	db := database(t)
 	a, b := start(t, db.DSN), start(t, db.DSN)
@@ -89,7 +89,7 @@ func TestATripStays(t *testing.T) {
 		t.Errorf("%+v where it was resumed", b.Rollouts()["m"])
 	}
 	a.rollout(t, "resumed ramp", anew)
-	refused(t, b.Resume(ctx(), "m"), schema.FailedPrecondition, `model "m" has no ramp that a guard has tripped`)
+	refused(t, b.Resume(ctx(), "m"), schema.FailedPrecondition, `model "m" has no tripped ramp`)
 }
 
 // TestATripWithoutPostgres: a guard works while Postgres is away; the trip outlives

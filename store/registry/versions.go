@@ -13,7 +13,7 @@ import (
 	"larder/schema"
 )
 
-// channel is where servers hear of a new version.
+// channel is the channel that announces new versions to servers.
 const channel = "larder_versions"
 
 // applyLock is the advisory lock that one apply holds: "apply" in ASCII.
@@ -25,22 +25,22 @@ type Version struct {
 	Fingerprint string
 	AppliedBy   string
 	AppliedAt   time.Time
-	RevertsTo   int64 // the version whose definitions these are; 0 when they are its own
+	RevertsTo   int64 // the version that these definitions come from; 0 for new definitions
 }
 
 // A Proposal is a set of definitions, compared with the newest applied version.
 type Proposal struct {
 	Base      int64           // the version compared with; 0 when none was applied
-	Catalog   *schema.Catalog // what would be served, as version Base+1
+	Catalog   *schema.Catalog // would be served, as version Base+1
 	Changes   []schema.Change // none when the definitions are those of Base
 	revertsTo int64
 }
 
-// Reverts tells whether the definitions are those of an earlier version.
+// Reverts reports whether the definitions are those of an earlier version.
 func (p *Proposal) Reverts() bool { return p.revertsTo > 0 }
 
-// Newest returns the newest version and its definitions, which are the caller's
-// to change; version 0 has none.
+// Newest returns the newest version and its definitions. The caller may change them.
+// Version 0 has none.
 func (r *Registry) Newest(ctx context.Context) (int64, *schema.Definitions, error) {
 	if err := r.reachable(); err != nil {
 		return 0, nil, err
@@ -72,7 +72,7 @@ func (r *Registry) ProposeVersion(ctx context.Context, version int64) (*Proposal
 	}
 	_, defs, _, err := readVersion(ctx, r.pool, version)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, schema.Errorf(schema.NotFound, "UNKNOWN_VERSION", "no version %d was applied; `larder apply --list` shows those that were", version)
+		return nil, schema.Errorf(schema.NotFound, "UNKNOWN_VERSION", "there is no applied version %d; list the versions with `larder apply --list`", version)
 	}
 	if err != nil {
 		return nil, unavailable(err)
@@ -85,9 +85,9 @@ func (r *Registry) ProposeVersion(ctx context.Context, version int64) (*Proposal
 	return p, nil
 }
 
-// Commit makes a proposal the newest version, in one transaction, and returns
-// its number. seen is the version that the caller knows; another one applied
-// since is an error. A proposal without changes leaves all as it is.
+// Commit makes a proposal the newest version, in one transaction, and returns its
+// number. seen is the version that the caller knows; another one applied since is an
+// error. A proposal without changes changes nothing.
 func (r *Registry) Commit(ctx context.Context, p *Proposal, seen int64, by string) (int64, error) {
 	version := p.Base
 	err := pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
@@ -102,7 +102,7 @@ func (r *Registry) Commit(ctx context.Context, p *Proposal, seen int64, by strin
 		}
 		if newest != seen || newest != p.Base {
 			return schema.Errorf(schema.FailedPrecondition, "VERSION_MOVED",
-				"%s applied version %d after you looked at version %d; run larder plan again and look at what changed", who, newest, seen)
+				"%s applied version %d after you looked at version %d; run larder plan again and review the changes", who, newest, seen)
 		}
 		if len(p.Changes) == 0 {
 			return nil
@@ -210,7 +210,7 @@ func readVersion(ctx context.Context, q querier, version int64) (int64, *schema.
 // reachable refuses what needs Postgres on a server that has none.
 func (r *Registry) reachable() error {
 	if r.pool == nil {
-		return schema.Errorf(schema.FailedPrecondition, "NO_POSTGRES", "this server was started without Postgres; it serves, but it can't change")
+		return schema.Errorf(schema.FailedPrecondition, "NO_POSTGRES", "restart the server with Postgres: without it the server only serves, and can't change anything")
 	}
 	return nil
 }
@@ -224,8 +224,8 @@ func describe(err error) error {
 	return err
 }
 
-// shown returns err as everybody may see it, who asks how the server is: without
-// the address and the user that Postgres was asked with.
+// shown returns err in a form that is safe to show to anyone: without the address and
+// the user of Postgres.
 func shown(err error) error {
 	var said *schema.Error
 	if errors.As(describe(err), &said) {
@@ -237,11 +237,11 @@ func shown(err error) error {
 	}
 	return &schema.Error{
 		Kind: schema.Unavailable, Reason: "POSTGRES_UNAVAILABLE", Err: err,
-		Message: "Postgres can't be reached; check that it runs and that the address is right (the server's log tells more)",
+		Message: "Postgres can't be reached; check that it runs and that the address is right (the server's log has the cause)",
 	}
 }
 
-// unavailable says to a caller that Postgres did not answer as it should.
+// unavailable returns the error for a caller when Postgres fails.
 func unavailable(err error) error {
 	if err = describe(err); err == nil {
 		return nil
@@ -251,7 +251,7 @@ func unavailable(err error) error {
 		return err
 	}
 	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.Code[:2] != "57" { // but for 57, operator intervention: Postgres is going down
+	if errors.As(err, &pg) && pg.Code[:2] != "57" { // except 57, operator intervention: Postgres is shutting down
 		return fmt.Errorf("registry: %w", err)
 	}
 	return &schema.Error{Kind: schema.Unavailable, Reason: "POSTGRES_UNAVAILABLE", Message: "the registry's Postgres can't be reached; try again", Err: err}

@@ -48,7 +48,7 @@ func TestVersionsAreKept(t *testing.T) {
 		t.Errorf("version 3 has %d views, want those of version 1", got)
 	}
 	_, err = n.ProposeVersion(ctx(), 9)
-	refused(t, err, schema.NotFound, "no version 9 was applied", "larder apply --list")
+	refused(t, err, schema.NotFound, "no applied version 9", "larder apply --list")
 	versions, err := n.Versions(ctx(), 10)
 	if err != nil {
 		t.Fatal(err)

@@ -7,15 +7,15 @@ import (
 	"larder/schema"
 )
 
-// A Builder writes rows of one layout, one after the other, into one buffer.
-// Setting a column twice is an error of the caller: the row keeps the bytes of both.
+// A Builder writes rows of one layout, one after the other, into one buffer. Setting a
+// column twice is a bug in the caller: the row keeps the bytes of both.
 type Builder struct {
 	layout *Layout
 	number int
 	buf    []byte
 }
 
-// NewBuilder returns a builder of rows in a layout and the number that they name it by.
+// NewBuilder returns a builder of rows in a layout. The rows carry its number.
 func NewBuilder(layout *Layout, number int) *Builder {
 	b := &Builder{layout: layout, number: number}
 	b.Reset(schema.NoIngestTime, false)
@@ -97,7 +97,7 @@ func (b *Builder) SetBytes(i int, v []byte) {
 	b.buf = append(b.buf, v...)
 }
 
-// place writes where column i's n bytes will begin: at the end of the row as it is.
+// place writes where column i's n bytes will begin: at the current end of the row.
 func (b *Builder) place(i, n int) {
 	at := b.fixed(i)
 	binary.LittleEndian.PutUint32(at, uint32(len(b.buf)))

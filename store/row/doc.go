@@ -1,11 +1,11 @@
-// Package row is the byte layout of keys and rows in the online store. Each
-// carries a format byte; a format that was ever written stays readable, and its
-// golden files in testdata stay with it.
+// Package row is the byte layout of keys and rows in the online store. Each has a
+// format byte. Every format that was ever written stays readable, and its golden files
+// stay in testdata.
 //
 // # Keys
 //
-// A key sorts as its values do, and no two keys are the same bytes unless all
-// their values are the same:
+// A key sorts as its values do. Two keys have the same bytes only if all their values
+// are the same:
 //
 //	┌────────┬─────────────┬────────┬────────┬─
 //	│ format │ view number │ part 1 │ part 2 │ ...
@@ -17,8 +17,8 @@
 //	int64, timestamp  8 bytes big endian, sign bit flipped
 //	string, bytes     the bytes, each 0x00 as 0x00 0xff; then 0x00 0x01
 //
-// Parts have no type tag: the view number says what they are, and a view whose
-// key types change gets another number.
+// Parts have no type tag: the view number determines their types. A view gets a new
+// number when its key types change.
 //
 // # Rows
 //

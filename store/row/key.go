@@ -79,7 +79,7 @@ func AppendBytes(dst, v []byte) []byte {
 // [schema.ParseValue].
 func DecodeKey(key []byte, keys []schema.JoinKey) (view uint32, values []any, err error) {
 	if len(key) < PrefixBytes || key[0] != KeyFormat {
-		return 0, nil, fmt.Errorf("key %x is no key of format %d", clip(key), KeyFormat)
+		return 0, nil, fmt.Errorf("key %x is not a key of format %d", clip(key), KeyFormat)
 	}
 	view = binary.BigEndian.Uint32(key[1:])
 	rest := key[PrefixBytes:]
@@ -104,12 +104,12 @@ func decodePart(b []byte, t schema.Type) (value any, rest []byte, err error) {
 		return b[0] == 1, b[1:], nil
 	case schema.Int32:
 		if len(b) < 4 {
-			return nil, nil, fmt.Errorf("%d bytes are no int32", len(b))
+			return nil, nil, fmt.Errorf("%d bytes are not an int32", len(b))
 		}
 		return int32(binary.BigEndian.Uint32(b) ^ 1<<31), b[4:], nil
 	case schema.Int64, schema.Timestamp:
 		if len(b) < 8 {
-			return nil, nil, fmt.Errorf("%d bytes are no %s", len(b), t)
+			return nil, nil, fmt.Errorf("%d bytes are not a value of type %s", len(b), t)
 		}
 		v := int64(binary.BigEndian.Uint64(b) ^ 1<<63)
 		if t == schema.Timestamp {
@@ -123,7 +123,7 @@ func decodePart(b []byte, t schema.Type) (value any, rest []byte, err error) {
 		}
 		return text, rest, err
 	}
-	return nil, nil, fmt.Errorf("%s is no type of a key", t)
+	return nil, nil, fmt.Errorf("%s is not a type for keys", t)
 }
 
 // decodeText undoes the escaping of AppendBytes.
@@ -132,7 +132,7 @@ func decodeText(b []byte) (text, rest []byte, err error) {
 	for {
 		at := bytes.IndexByte(b, 0)
 		if at < 0 || at+1 >= len(b) {
-			return nil, nil, fmt.Errorf("text without an end")
+			return nil, nil, fmt.Errorf("text has no terminator")
 		}
 		text = append(text, b[:at]...)
 		escape := b[at+1]
@@ -143,7 +143,7 @@ func decodeText(b []byte) (text, rest []byte, err error) {
 		case 0xff:
 			text = append(text, 0)
 		default:
-			return nil, nil, fmt.Errorf("text with a stray 0x00 0x%02x", escape)
+			return nil, nil, fmt.Errorf("text contains a stray 0x00 0x%02x", escape)
 		}
 	}
 }

@@ -165,16 +165,16 @@ func TestDecodeKeyRefuses(t *testing.T) {
 	}
 	prefix := row.AppendView(nil, 1)
 	after := func(parts ...byte) []byte { return append(bytes.Clone(prefix), parts...) }
-	f(nil, nil, "is no key of format 1")
-	f([]byte{9, 0, 0, 0, 1}, nil, "is no key of format 1")
+	f(nil, nil, "is not a key of format 1")
+	f([]byte{9, 0, 0, 0, 1}, nil, "is not a key of format 1")
 	f(after(1), nil, "1 bytes too many")
 	f(after(2), []schema.Type{schema.Bool}, `join key "key_0": no bool`)
-	f(after(1, 2, 3), []schema.Type{schema.Int32}, "3 bytes are no int32")
-	f(after(1, 2, 3), []schema.Type{schema.Timestamp}, "3 bytes are no timestamp")
-	f(after('a'), []schema.Type{schema.String}, "text without an end")
-	f(after('a', 0), []schema.Type{schema.String}, "text without an end")
-	f(after('a', 0, 7), []schema.Type{schema.Bytes}, "text with a stray 0x00 0x07")
-	f(after(1), []schema.Type{schema.Float64}, "float64 is no type of a key")
+	f(after(1, 2, 3), []schema.Type{schema.Int32}, "3 bytes are not an int32")
+	f(after(1, 2, 3), []schema.Type{schema.Timestamp}, "3 bytes are not a value of type timestamp")
+	f(after('a'), []schema.Type{schema.String}, "text has no terminator")
+	f(after('a', 0), []schema.Type{schema.String}, "text has no terminator")
+	f(after('a', 0, 7), []schema.Type{schema.Bytes}, "text contains a stray 0x00 0x07")
+	f(after(1), []schema.Type{schema.Float64}, "float64 is not a type for keys")
 }
 
 func TestGoldenKeys(t *testing.T) {

@@ -17,7 +17,7 @@ const HeaderBytes = 12
 
 const flagTombstone = 1
 
-// A Header is what a row says about itself.
+// A Header describes a row.
 type Header struct {
 	Tombstone bool
 	Layout    uint16 // the number of the layout that the row was written in
@@ -30,10 +30,10 @@ func ParseHeader(row []byte) (Header, error) {
 		return Header{}, fmt.Errorf("a row of %d bytes has no header", len(row))
 	}
 	if row[0] != Format {
-		return Header{}, fmt.Errorf("a row of format %d; this larder reads %d", row[0], Format)
+		return Header{}, fmt.Errorf("the row has format %d, and this larder reads %d", row[0], Format)
 	}
 	if row[1]&^flagTombstone != 0 {
-		return Header{}, fmt.Errorf("a row with unknown flags %#x", row[1])
+		return Header{}, fmt.Errorf("the row has unknown flags %#x", row[1])
 	}
 	return Header{
 		Tombstone: row[1]&flagTombstone != 0,
@@ -80,16 +80,16 @@ func elementWidth(t schema.Type) int {
 	return 8
 }
 
-// Check tells whether row is long enough for every fixed column of the layout,
-// so that they can be read without further checks.
+// Check reports whether row is long enough for every fixed column of the layout, so
+// that they can be read without further checks.
 func (l *Layout) Check(row []byte) error {
 	if len(row) < l.FixedEnd {
-		return fmt.Errorf("a row of %d bytes is cut off; its layout takes %d", len(row), l.FixedEnd)
+		return fmt.Errorf("the row is cut off: it has %d bytes, and its layout needs %d", len(row), l.FixedEnd)
 	}
 	return nil
 }
 
-// Null tells whether column i of a row that was checked is null.
+// Null reports whether column i of a row that was checked is null.
 func Null(row []byte, i int) bool { return row[HeaderBytes+i>>3]&(1<<(i&7)) != 0 }
 
 // Variable returns the bytes of the string, bytes or list whose fixed part is at
@@ -111,19 +111,19 @@ func ListLen(t schema.Type, list []byte) (int, error) {
 		}
 		n := uint64(binary.LittleEndian.Uint32(list))
 		if 4+4*n > uint64(len(list)) {
-			return 0, fmt.Errorf("a list of %d elements in %d bytes", n, len(list))
+			return 0, fmt.Errorf("a list has %d elements in %d bytes", n, len(list))
 		}
 		return int(n), nil
 	}
 	w := elementWidth(t)
 	if len(list)%w != 0 {
-		return 0, fmt.Errorf("a list of %s in %d bytes", t, len(list))
+		return 0, fmt.Errorf("a list of %s does not fit %d bytes", t, len(list))
 	}
 	return len(list) / w, nil
 }
 
-// EachText calls visit with where each element of a list of strings or bytes
-// lies: list[start:end].
+// EachText calls visit with the bounds of each element of a list of strings or bytes:
+// list[start:end].
 func EachText(list []byte, visit func(start, end int)) error {
 	n, err := ListLen(schema.Bytes, list)
 	if err != nil {
@@ -140,7 +140,7 @@ func EachText(list []byte, visit func(start, end int)) error {
 		start = end
 	}
 	if start < len(list) {
-		return fmt.Errorf("a list with %d bytes too many", len(list)-start)
+		return fmt.Errorf("a list has %d bytes too many", len(list)-start)
 	}
 	return nil
 }

@@ -131,8 +131,8 @@ func TestParseHeaderRefuses(t *testing.T) {
 	}
 	f(nil, "a row of 0 bytes has no header")
 	f(make([]byte, 11), "a row of 11 bytes has no header")
-	f(append([]byte{2}, make([]byte, 20)...), "a row of format 2; this larder reads 1")
-	f(append([]byte{1, 0x82}, make([]byte, 20)...), "a row with unknown flags 0x82")
+	f(append([]byte{2}, make([]byte, 20)...), "the row has format 2, and this larder reads 1")
+	f(append([]byte{1, 0x82}, make([]byte, 20)...), "the row has unknown flags 0x82")
 }
 
 func TestValueRefusesBrokenRows(t *testing.T) {
@@ -151,18 +151,18 @@ func TestValueRefusesBrokenRows(t *testing.T) {
 		return func(b []byte) []byte { binary.LittleEndian.PutUint32(b[at:], v); return b }
 	}
 	at := layout.Offsets[lists]
-	f(blob, "is cut off; its layout takes 29", func(b []byte) []byte { return b[:layout.FixedEnd-1] })
+	f(blob, "its layout needs 29", func(b []byte) []byte { return b[:layout.FixedEnd-1] })
 	f(blob, `column "column_1": a value ends at byte 47 of a row of 46`, func(b []byte) []byte { return b[:len(b)-1] })
 	f(blob, "a value ends at byte", put(layout.Offsets[blob], math.MaxUint32))
 	f(lists, "a list of 1 bytes has no length", put(at+4, 1))
-	f(lists, "a list of 100 elements in 15 bytes", put(layout.FixedEnd, 100))
-	f(lists, "a list of 4294967295 elements in 15 bytes", put(layout.FixedEnd, math.MaxUint32))
+	f(lists, "a list has 100 elements in 15 bytes", put(layout.FixedEnd, 100))
+	f(lists, "a list has 4294967295 elements in 15 bytes", put(layout.FixedEnd, math.MaxUint32))
 	f(lists, "element 0 of a list is cut off", put(layout.FixedEnd+4, 9))
-	f(lists, "a list with 1 bytes too many", put(layout.FixedEnd+8, 0))
+	f(lists, "a list has 1 bytes too many", put(layout.FixedEnd+8, 0))
 	numbers := row.NewLayout(columnsOf([]schema.Type{schema.List(schema.Int64)}))
 	b := row.NewBuilder(numbers, 0)
 	b.SetInt64s(0, []int64{1})
-	if _, err := numbers.Value(put(numbers.Offsets[0]+4, 7)(b.Row()), 0); err == nil || !strings.Contains(err.Error(), "a list of int64 in 7 bytes") {
+	if _, err := numbers.Value(put(numbers.Offsets[0]+4, 7)(b.Row()), 0); err == nil || !strings.Contains(err.Error(), "a list of int64 does not fit 7 bytes") {
 		t.Fatalf("got error %v", err)
 	}
 }

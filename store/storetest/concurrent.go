@@ -13,16 +13,16 @@ import (
 
 const raceKeys, raceRounds = 200, 25
 
-// A race is readers beside a writer of each of two views.
+// A race runs readers and a writer of each of two views at once.
 type race struct {
 	*place
-	seen    [2][raceKeys]atomic.Int64 // by view: the newest event time that anybody saw
+	seen    [2][raceKeys]atomic.Int64 // by view: the newest event time that any reader saw
 	flushed [2]atomic.Int64
 }
 
-// testReadersNeverGoBack has readers read while rows are written and the store
-// does its own work: nobody sees a row that is older than one seen before, by
-// anybody, nor one older than what was flushed before the read began.
+// testReadersNeverGoBack reads while rows are written and the store does its own work.
+// No reader may see a row older than one that any reader saw before, nor one older
+// than the rows flushed before the read began.
 func testReadersNeverGoBack(p *place) {
 	r := &race{place: p}
 	ctx, stop := context.WithCancel(p.Context())
@@ -59,7 +59,7 @@ func (r *race) write(ctx context.Context, view uint32) error {
 	rng := rand.New(rand.NewPCG(uint64(view), 1))
 	for round := int64(1); round <= raceRounds; round++ {
 		for id := range int64(raceKeys) {
-			// A late row too, which must never be seen again once round was.
+			// Also a late row, which must never be seen after the row of round.
 			late := rng.Int64N(round + 1)
 			err := errors.Join(w.Add(ctx, Key(view, id), round, Row(0, round, 50)), w.Add(ctx, Key(view, id), late, Row(0, late, 40)))
 			if err != nil {

@@ -1,4 +1,4 @@
-// Package storetest holds an online store to what package store promises. The
-// tests of every store call [Run]; what only one store has, such as files that
-// can be damaged, its own tests hold.
+// Package storetest tests that an online store keeps the promises of package store.
+// The tests of every store call [Run]. Features of a single store, such as files that
+// can be damaged, are tested beside that store.
 package storetest

@@ -11,13 +11,13 @@ const (
 	tiesView  = 2 // its source has one
 )
 
-// A Fact is a row as a source has it.
+// A Fact is a row of a source.
 type Fact struct {
 	ID, EventTime, Ingest, Value int64
 	Deleted                      bool
 }
 
-// Row returns the bytes of a fact's row, of which facts have several lengths.
+// Row returns the bytes of a fact's row. Facts have rows of several lengths.
 func (f Fact) Row() []byte {
 	if f.Deleted {
 		return Tombstone(f.Ingest)
@@ -25,10 +25,10 @@ func (f Fact) Row() []byte {
 	return Row(f.Ingest, f.Value, int(f.Value%5)*7)
 }
 
-// An Oracle is newest-wins in its plainest form: the fact of each id that won.
+// An Oracle is the plainest form of newest-wins: the winning fact of each id.
 type Oracle map[int64]Fact
 
-// Add adds a fact that arrives. ties says whether ingest times decide ties.
+// Add adds an arriving fact. ties says whether ingest times decide ties.
 func (o Oracle) Add(f Fact, ties bool) {
 	old, found := o[f.ID]
 	switch {
@@ -44,10 +44,10 @@ func Key(view uint32, id int64) []byte {
 	return row.AppendInt64(row.AppendView(nil, view), id)
 }
 
-// Layout is that of the suite's rows: one value, of any width.
+// Layout is the layout of the suite's rows: one value, of any width.
 var Layout = row.NewLayout([]schema.Column{{Name: "value", Type: schema.Int64}, {Name: "filler", Type: schema.Bytes}})
 
-// Row is a row with a value and so many bytes behind it.
+// Row is a row with a value and extra bytes after it.
 func Row(ingest, value int64, filler int) []byte {
 	b := row.NewBuilder(Layout, 0)
 	b.Reset(ingest, false)
@@ -56,7 +56,7 @@ func Row(ingest, value int64, filler int) []byte {
 	return b.Row()
 }
 
-// Tombstone is a row that says that there is none.
+// Tombstone is a row that marks its key as deleted.
 func Tombstone(ingest int64) []byte {
 	b := row.NewBuilder(Layout, 0)
 	b.Reset(ingest, true)

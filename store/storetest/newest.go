@@ -10,8 +10,8 @@ import (
 	"larder/store"
 )
 
-// testWinners has facts of one key arrive in the order given: in one batch, each
-// in a batch of its own, and with the store opened again before the last.
+// testWinners writes facts of one key in the given order: in one batch, each in its
+// own batch, and with the store opened again before the last.
 func testWinners(p *place) {
 	id := int64(0)
 	f := func(name string, view uint32, want int, facts ...Fact) {
@@ -74,11 +74,11 @@ var factGen = rapid.Custom(func(t *rapid.T) Fact {
 	}
 })
 
-// testRandomHistories compares a store with the oracle after any steps.
+// testRandomHistories compares a store with the oracle after random steps.
 func testRandomHistories(p *place) {
 	first := uint32(100)
 	rapid.Check(p.T, func(rt *rapid.T) {
-		// Views of its own for each history.
+		// Each history has its own views.
 		ties, want := first, map[uint32]Oracle{first: {}, first + 1: {}, first + 2: {}}
 		first += 3
 		for range rapid.IntRange(1, 12).Draw(rt, "steps") {
@@ -113,8 +113,8 @@ func (p *place) writeHistory(rt *rapid.T, view uint32, ties bool, want Oracle) {
 	}
 }
 
-// same reads every key twice, so that a cache answers too, and counts. Views are
-// read alone or with others, in any order.
+// same reads every key twice, so that a cache is tested too, and checks the counts.
+// Views are read alone or with others, in any order.
 func (p *place) same(rt *rapid.T, want map[uint32]Oracle) {
 	const first, last = -4, 4
 	views := slices.Sorted(maps.Keys(want))

@@ -16,7 +16,8 @@ func (p *place) wantMark(view uint32, want *store.Watermark) {
 	}
 }
 
-// testWatermarks: they are a view's own, move either way, and stay.
+// testWatermarks: each view has its own watermark, which can move both ways and
+// persists.
 func testWatermarks(p *place) {
 	p.wantMark(plainView, nil)
 	w := p.NewWriter(plainView, store.WriterOptions{})
@@ -43,8 +44,8 @@ func testWatermarks(p *place) {
 	}
 }
 
-// testCommits commits nothing, and less and more than is atomic, each over the
-// rows of before; late rows and a flush come in between.
+// testCommits commits no rows, and fewer and more rows than are atomic, each over the
+// earlier rows, with late rows and a flush in between.
 func testCommits(p *place) {
 	w := p.NewWriter(plainView, store.WriterOptions{})
 	most := int64(0)
@@ -75,7 +76,7 @@ func testCommits(p *place) {
 	p.wantCount(plainView, most)
 }
 
-// wantCount checks how many rows a view has, and says that it has.
+// wantCount checks how many rows a view has, by reading and by RowCount.
 func (p *place) wantCount(view uint32, want int64) {
 	p.Helper()
 	there := int64(0)
@@ -85,7 +86,7 @@ func (p *place) wantCount(view uint32, want int64) {
 	}
 }
 
-// testDropView: a view that is dropped leaves nothing, and others as they were.
+// testDropView: a dropped view leaves nothing, and other views don't change.
 func testDropView(p *place) {
 	const rows = 20_000
 	at := store.Watermark{Time: 6}

@@ -27,7 +27,7 @@ func testNotFound(p *place) {
 	}
 }
 
-// testRead: an error of the visitor ends the reading, and so does a context.
+// testRead: an error of the visitor ends the read, and so does a cancelled context.
 func testRead(p *place) {
 	p.write(plainView, Fact{ID: 1}, Fact{ID: 2})
 	keys, stop := keysOf([][]byte{Key(plainView, 1), Key(plainView, 2)}), errors.New("enough")
@@ -47,7 +47,7 @@ func testRead(p *place) {
 	}
 }
 
-// testEachRow: all rows of one view come, tombstones too, in the order of keys.
+// testEachRow visits all rows of one view, tombstones included, in the order of keys.
 func testEachRow(p *place) {
 	p.write(plainView, Fact{ID: 3, Value: 3}, Fact{ID: -7, Deleted: true}, Fact{ID: 5, EventTime: -2}, Fact{ID: 5, EventTime: -3})
 	p.write(tiesView, Fact{ID: 4})
@@ -78,7 +78,8 @@ func testLargestRow(p *place) {
 	}
 }
 
-// testRefused: what can't be read again is refused, and the writer keeps its error.
+// testRefused: a row that couldn't be read again is refused, and the writer keeps its
+// error.
 func testRefused(p *place) {
 	f := func(key []byte, eventTime int64, row []byte) {
 		p.Helper()

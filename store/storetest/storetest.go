@@ -8,7 +8,7 @@ import (
 	"larder/store/row"
 )
 
-// A Store is an online store, with all that its consumers ask of one.
+// A Store is an online store, with all methods that its consumers need.
 type Store interface {
 	Read(ctx context.Context, keys *row.Keys, rows int, visit func(i int, eventTime int64, row []byte) error) error
 	EachRow(ctx context.Context, viewID uint32, visit func(key []byte, eventTime int64, row []byte) error) error
@@ -21,14 +21,14 @@ type Store interface {
 	Close() error
 }
 
-// A Maintainer is a store with work of its own, such as warming a cache or
-// compacting files. The suite has it done at any moment.
+// A Maintainer is a store with background work, such as warming a cache or compacting
+// files. The suite calls it at any time.
 type Maintainer interface {
 	Maintain(ctx context.Context) error
 }
 
-// Run runs the suite. open opens the store of test t: an empty one at first, and
-// after it was closed the same again.
+// Run runs the suite. open opens the store of test t: an empty one at first, and the
+// same one again after it was closed.
 func Run(t *testing.T, open func(t *testing.T) Store) {
 	for _, x := range []struct {
 		name string
@@ -55,7 +55,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 	}
 }
 
-// A place is a test's store, open.
+// A place is the open store of a test.
 type place struct {
 	*testing.T
 	Store
@@ -75,7 +75,7 @@ func (p *place) reopen() {
 	p.Store = p.open()
 }
 
-// maintain has the store do its own work, if it has any.
+// maintain makes the store do its background work, if it has any.
 func (p *place) maintain(ctx context.Context) error {
 	if m, has := p.Store.(Maintainer); has {
 		return m.Maintain(ctx)
@@ -83,13 +83,13 @@ func (p *place) maintain(ctx context.Context) error {
 	return nil
 }
 
-// An answer is what a read gives for a key.
+// An answer is the result of a read for a key.
 type answer struct {
 	eventTime int64
 	row       string
 }
 
-// read reads keys of so many rows, for one view after the other.
+// read reads keys of rows entities, for one view after the other.
 func (p *place) read(rows int, keys ...[]byte) map[string]answer {
 	p.Helper()
 	list, got := keysOf(keys), map[string]answer{}
