@@ -72,10 +72,11 @@ check: setup tools ## format, vet, lint, layers, the wire contract, generated co
 	@echo "check: mypy"
 	@cd client/python && $(PYTHON) -m mypy
 
-generate: tools ## write the Go and Python code of the .proto files again
+generate: tools ## write the Go and Python code of the .proto files, and the reasons in docs/operations.md
 	buf generate
 	@tools/setup/python.sh
 	$(PYTHON) $(PROTOC) --python_out=client/python/src --pyi_out=client/python/src
+	LARDER_WRITE_DOCS=1 go test ./cmd/larder -run TestReasonsAreInOperations
 
 # The tools are built once for each change of their versions.
 tools: $(BIN)/.stamp

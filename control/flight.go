@@ -72,7 +72,7 @@ func readCommand(raw []byte, into any, example string) error {
 		}
 	}
 	if err != nil {
-		return schema.Errorf(schema.Invalid, "BAD_COMMAND", "cannot parse the command: %v; write it as JSON, for example %s", err, example)
+		return schema.BadCommand.Errorf("cannot parse the command: %v; write it as JSON, for example %s", err, example)
 	}
 	return nil
 }
@@ -87,5 +87,5 @@ func streamError(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	}
-	return &schema.Error{Kind: schema.Invalid, Reason: "BAD_ARROW_STREAM", Message: "cannot read the request as an Arrow IPC stream; send record batches in the Arrow IPC format", Err: fmt.Errorf("arrow flight: %w", err)}
+	return schema.BadArrowStream.Wrap(fmt.Errorf("arrow flight: %w", err), "cannot read the request as an Arrow IPC stream; send record batches in the Arrow IPC format")
 }

@@ -23,7 +23,7 @@ func newBatchWriter(stream flight.DataStreamWriter, columns *arrow.Schema, messa
 func (w *batchWriter) writeBatch(rec arrow.Record) error {
 	err := w.WriteBatch(rec)
 	if errors.Is(err, arrowflight.ErrRowTooLarge) {
-		return schema.Errorf(schema.Exhausted, "ROW_TOO_LARGE", "a row is larger than a message may be (limit %d bytes); leave out large columns, or raise --max-message-bytes on the server", w.message)
+		return schema.RowTooLarge.Errorf("a row is larger than a message may be (limit %d bytes); leave out large columns, or raise --max-message-bytes on the server", w.message)
 	}
 	return err
 }

@@ -54,7 +54,7 @@ func (r *spineReader) hold() bool {
 		r.recent = r.recent[1:]
 	}
 	if len(r.recent) > 1 && r.held.bytes > spineMiB<<20 {
-		r.err = schema.Errorf(schema.Exhausted, "SPINE_ROWS_TOO_LARGE", "%d consecutive rows of the spine take more than %d MiB; leave out large columns, and join them to the training set by an id", r.held.rows, spineMiB)
+		r.err = schema.SpineRowsTooLarge.Errorf("%d consecutive rows of the spine take more than %d MiB; leave out large columns, and join them to the training set by an id", r.held.rows, spineMiB)
 	}
 	return r.err == nil
 }
@@ -106,7 +106,7 @@ func (a *allowance) Reallocate(size int, old []byte) []byte {
 
 func (a *allowance) take(size int) {
 	if size > a.left {
-		panic(schema.Errorf(schema.Exhausted, "BATCH_TOO_LARGE", "a batch of the spine takes more than %d MiB; send smaller batches", spineMiB))
+		panic(schema.BatchTooLarge.Errorf("a batch of the spine takes more than %d MiB; send smaller batches", spineMiB))
 	}
 	a.left -= max(size, 0)
 }

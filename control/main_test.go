@@ -118,7 +118,7 @@ func second[T any](_ T, err error) error { return err }
 func refused(t testing.TB, err error, kind schema.Kind, reason string, words ...string) {
 	t.Helper()
 	var said *schema.Error
-	if !errors.As(err, &said) || said.Kind != kind || said.Reason != reason {
+	if !errors.As(err, &said) || said.Kind != kind || string(said.Reason) != reason {
 		t.Fatalf("got %v, want an error of kind %s, reason %s", err, kind, reason)
 	}
 	for _, w := range words {

@@ -19,7 +19,7 @@ import (
 func (s *Server) PutModel(stream grpc.ClientStreamingServer[larderv1.PutModelRequest, larderv1.PutModelResponse]) error {
 	first, err := stream.Recv()
 	if errors.Is(err, io.EOF) {
-		return schema.Errorf(schema.Invalid, "NO_MODEL", "the request has no model file; send the file in chunks")
+		return schema.NoModel.Errorf("the request has no model file; send the file in chunks")
 	}
 	if err != nil {
 		return err

@@ -39,7 +39,7 @@ func planOf(catalog *schema.Catalog, req *larderv1.GetPlanRequest) (*schema.Plan
 	case *larderv1.GetPlanRequest_Model:
 		return catalog.ModelPlan(what.Model, req.GetModelVersion())
 	}
-	return nil, schema.Errorf(schema.Invalid, "NO_PLAN", "name a feature service, features, or a model")
+	return nil, schema.NoPlan.Errorf("name a feature service, features, or a model")
 }
 
 func field(name string, t schema.Type) *larderv1.Field {

@@ -19,7 +19,7 @@ func (s *Server) ScoreVectors(ctx context.Context, req *larderv1.ScoreVectorsReq
 	model, release := s.Model(plan)
 	defer release()
 	if model == nil {
-		return nil, schema.Errorf(schema.Unavailable, "MODEL_NOT_LOADED", "model %q is not loaded yet, because the definitions have just changed; retry", req.GetModel())
+		return nil, schema.ModelNotLoaded.Errorf("model %q is not loaded yet, because the definitions have just changed; retry", req.GetModel())
 	}
 	columns := map[string]*larderv1.Column{}
 	for _, c := range req.GetVector() {
@@ -104,6 +104,6 @@ func (v *vectors) fillInput(run *scoring.Run, i int, in scoring.Input, first int
 }
 
 func (v *vectors) short(feature int, want string) error {
-	return schema.Errorf(schema.Invalid, "BAD_VECTOR", "model %q needs %s of %s; send one for each of %d rows",
+	return schema.BadVector.Errorf("model %q needs %s of %s; send one for each of %d rows",
 		v.plan.Model.Name, want, v.plan.Features[feature].Name, v.scored)
 }

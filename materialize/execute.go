@@ -127,7 +127,7 @@ func (r *Runner) move(ctx context.Context, view *schema.View, w schema.Window, t
 	}
 	err := r.Source.Window(ctx, view, w, func(rec arrow.Record, bad []schema.BadRow) error {
 		if now, err := r.Catalog().View(view.Name); err != nil || now.ID != view.ID {
-			return schema.Errorf(schema.FailedPrecondition, "VIEW_CHANGED", "feature view %q changed during the run; the next run stores its rows again", view.Name)
+			return schema.ViewChanged.Errorf("feature view %q changed during the run; the next run stores its rows again", view.Name)
 		}
 		if err := p.add(rec.NumRows()+int64(len(bad)), bad); err != nil {
 			return err
@@ -176,7 +176,7 @@ func (r *Runner) advance(view *schema.View, w schema.Window) (at store.Watermark
 	}
 	now, err := r.Catalog().View(view.Name)
 	if err != nil || now.ID != view.ID {
-		return at, false, schema.Errorf(schema.FailedPrecondition, "VIEW_CHANGED", "feature view %q changed during the run; the next run stores its rows again", view.Name)
+		return at, false, schema.ViewChanged.Errorf("feature view %q changed during the run; the next run stores its rows again", view.Name)
 	}
 	mark, found, err := r.Store.Watermark(view.ID)
 	if err != nil {

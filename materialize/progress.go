@@ -64,8 +64,7 @@ func (p *progress) check(end bool) error {
 			told[i] += fmt.Sprintf(", such as %s", b.Samples[0])
 		}
 	}
-	return schema.Errorf(schema.FailedPrecondition, "TOO_MANY_BAD_ROWS",
-		"feature view %q: %d of %d rows of source %q are bad, and the source allows %s (%s); fix the rows, or skip more with on_bad_row and max_bad_share",
+	return schema.TooManyBadRows.Errorf("feature view %q: %d of %d rows of source %q are bad, and the source allows %s (%s); fix the rows, or skip more with on_bad_row and max_bad_share",
 		p.view.Name, run.RowsBad, run.RowsRead, p.view.Origin.Name, share(allowed), strings.Join(told, "; "))
 }
 

@@ -111,12 +111,12 @@ func (r *Runner) Start(req Request) (Run, error) {
 		return Run{}, err
 	}
 	if req.Mode == schema.Range && req.To != 0 && req.From > req.To {
-		return Run{}, schema.Errorf(schema.Invalid, "BAD_WINDOW", "the window ends before it begins; swap from and to")
+		return Run{}, schema.BadWindow.Errorf("the window ends before it begins; swap from and to")
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.stopped {
-		return Run{}, schema.Errorf(schema.Unavailable, "STOPPING", "the server is stopping; try again when it is back")
+		return Run{}, schema.Stopping.Errorf("the server is stopping; try again when it is back")
 	}
 	waiting := 0
 	for _, t := range r.queue {
@@ -129,7 +129,7 @@ func (r *Runner) Start(req Request) (Run, error) {
 		waiting++
 	}
 	if waiting >= maxQueued {
-		return Run{}, schema.Errorf(schema.Exhausted, "TOO_MANY_RUNS", "feature view %q: %d runs are waiting already; wait for some to end, or cancel some with `larder materialize --cancel RUN`", req.View, waiting)
+		return Run{}, schema.TooManyRuns.Errorf("feature view %q: %d runs are waiting already; wait for some to end, or cancel some with `larder materialize --cancel RUN`", req.View, waiting)
 	}
 	t := r.enqueue(Run{View: req.View, Mode: req.Mode, From: req.From, To: req.To, Attempt: 1})
 	return t.run.clone(), nil
@@ -205,7 +205,7 @@ func (r *Runner) Cancel(id string) error {
 	case t == nil:
 		return unknownRun(id)
 	case t.run.Ended():
-		return schema.Errorf(schema.FailedPrecondition, "RUN_ENDED", "run %s has already ended: it is %s", id, t.run.State)
+		return schema.RunEnded.Errorf("run %s has already ended: it is %s", id, t.run.State)
 	case t.cancel != nil:
 		t.cancel(errCancelled)
 	default:
@@ -216,7 +216,7 @@ func (r *Runner) Cancel(id string) error {
 }
 
 func unknownRun(id string) error {
-	return schema.Errorf(schema.NotFound, "UNKNOWN_RUN", "no run %q; `larder status` shows the newest of each view", id)
+	return schema.UnknownRun.Errorf("no run %q; `larder status` shows the newest of each view", id)
 }
 
 // forget drops the oldest runs that ended. The caller holds mu.

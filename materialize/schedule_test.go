@@ -136,7 +136,7 @@ func TestScheduleGoesOnAfterARestart(t *testing.T) {
 // TestRetries tries a scheduled run again, ever less often, shows its error, and
 // is back to the schedule once it succeeds.
 func TestRetries(t *testing.T) {
-	inBubble(t, scheduled(time.Hour), schema.Errorf(schema.Unavailable, "DOWN", "it is down"), func(t *testing.T, w *world, source *empty) {
+	inBubble(t, scheduled(time.Hour), schema.Reason("DOWN").ErrorfAs(schema.Unavailable, "it is down"), func(t *testing.T, w *world, source *empty) {
 		begin := time.Now()
 		time.Sleep(19500 * time.Millisecond)
 		// The waits are 1, 2, 4, 8 and 16 seconds, each less up to half; then the

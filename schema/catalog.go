@@ -112,7 +112,7 @@ func (c *Catalog) compileViews() error {
 		fv := &d.FeatureViews[i]
 		stored := c.Storage.view(fv.Name)
 		if stored == nil || len(stored.Layouts) == 0 || len(stored.Layouts[len(stored.Layouts)-1]) != len(fv.Features) {
-			return Errorf(Internal, "BAD_STORAGE", "feature view %q: Evolve was not called for these definitions", fv.Name)
+			return BadStorage.Errorf("feature view %q: Evolve was not called for these definitions", fv.Name)
 		}
 		v := &View{FeatureView: fv, ID: stored.ID, Layouts: stored.Layouts, Origin: sources[fv.Source], Catalog: c}
 		for _, name := range fv.Entities {
@@ -125,7 +125,7 @@ func (c *Catalog) compileViews() error {
 
 func (c *Catalog) compileModel(m *Model) error {
 	if m.Splits() && !c.services[m.FeatureService].takes(m.SplitBy) {
-		return Errorf(Invalid, "SPLIT_BY_UNREAD", "model %q is split by %q, but no expression in feature service %q reads it; add it to the request of the service", m.Name, m.SplitBy, m.FeatureService)
+		return SplitByUnread.Errorf("model %q is split by %q, but no expression in feature service %q reads it; add it to the request of the service", m.Name, m.SplitBy, m.FeatureService)
 	}
 	sm := &servedModel{model: m, serve: m.Served(), versions: map[int64]*Plan{}}
 	for i := range m.Versions {
@@ -148,7 +148,7 @@ func (c *Catalog) View(name string) (*View, error) {
 	if v := c.views[name]; v != nil {
 		return v, nil
 	}
-	return nil, Errorf(NotFound, "UNKNOWN_FEATURE_VIEW", "no feature view %q; %s", name, Nearest(name, names(c.views)))
+	return nil, UnknownFeatureView.Errorf("no feature view %q; %s", name, Nearest(name, names(c.views)))
 }
 
 // Views returns all views, in the order of the definitions.
@@ -165,7 +165,7 @@ func (c *Catalog) ServicePlan(name string) (*Plan, error) {
 	if p := c.services[name]; p != nil {
 		return p, nil
 	}
-	return nil, Errorf(NotFound, "UNKNOWN_FEATURE_SERVICE", "no feature service %q; %s", name, Nearest(name, names(c.services)))
+	return nil, UnknownFeatureService.Errorf("no feature service %q; %s", name, Nearest(name, names(c.services)))
 }
 
 // ServicePlans returns the plan of every feature service, in the order of the
@@ -183,7 +183,7 @@ func (c *Catalog) ServicePlans() []*Plan {
 func (c *Catalog) ModelPlan(name string, version int64) (*Plan, error) {
 	m := c.models[name]
 	if m == nil {
-		return nil, Errorf(NotFound, "UNKNOWN_MODEL", "no model %q; %s", name, Nearest(name, names(c.models)))
+		return nil, UnknownModel.Errorf("no model %q; %s", name, Nearest(name, names(c.models)))
 	}
 	if version == 0 {
 		version = m.serve
@@ -192,13 +192,13 @@ func (c *Catalog) ModelPlan(name string, version int64) (*Plan, error) {
 		return p, nil
 	}
 	if len(m.model.Versions) == 0 {
-		return nil, Errorf(NotFound, "UNKNOWN_MODEL_VERSION", "model %q has no version yet; it waits for its alias %q in MLflow; larder models show %[1]s shows why", name, m.model.MLflow.Alias)
+		return nil, UnknownModelVersion.Errorf("model %q has no version yet; it waits for its alias %q in MLflow; larder models show %[1]s shows why", name, m.model.MLflow.Alias)
 	}
 	have := make([]string, len(m.model.Versions))
 	for i, v := range m.model.Versions {
 		have[i] = fmt.Sprint(v.Version)
 	}
-	return nil, Errorf(NotFound, "UNKNOWN_MODEL_VERSION", "model %q has no version %d; it has %s", name, version, strings.Join(have, ", "))
+	return nil, UnknownModelVersion.Errorf("model %q has no version %d; it has %s", name, version, strings.Join(have, ", "))
 }
 
 // ModelPlans returns the plan of every version of every model, in the order of
@@ -224,10 +224,10 @@ func (c *Catalog) Serves(p *Plan) bool {
 // VIEW:*. The catalog doesn't keep it; a caller that uses one list often may.
 func (c *Catalog) FeaturesPlan(refs []string) (*Plan, error) {
 	if len(refs) == 0 {
-		return nil, Errorf(Invalid, "NO_FEATURES", "the request names no features; name a feature service, or features as VIEW:FEATURE")
+		return nil, NoFeatures.Errorf("the request names no features; name a feature service, or features as VIEW:FEATURE")
 	}
 	if len(refs) > MaxFeatures {
-		return nil, Errorf(Invalid, "TOO_MANY_FEATURES", "the request names %d features; ask for at most %d", len(refs), MaxFeatures)
+		return nil, TooManyFeatures.Errorf("the request names %d features; ask for at most %d", len(refs), MaxFeatures)
 	}
 	return c.plan(refs, nil)
 }

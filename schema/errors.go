@@ -28,7 +28,7 @@ func (k Kind) String() string { return kindNames[k] }
 // message that names the thing and says what to do.
 type Error struct {
 	Kind    Kind
-	Reason  string // UPPER_SNAKE_CASE, stable; the reason of gRPC's ErrorInfo
+	Reason  Reason
 	Message string // safe to send
 	Err     error  // the cause; logged, never sent
 }
@@ -41,11 +41,6 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
-
-// Errorf returns an [Error] without a cause.
-func Errorf(kind Kind, reason, format string, args ...any) *Error {
-	return &Error{Kind: kind, Reason: reason, Message: fmt.Sprintf(format, args...)}
-}
 
 // A Problem is one fault in a set of definitions.
 type Problem struct {

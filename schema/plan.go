@@ -111,7 +111,7 @@ func (c *Catalog) plan(refs []string, request []Feature) (*Plan, error) {
 		}
 	}
 	if len(b.Features) > MaxFeatures {
-		return nil, Errorf(Invalid, "TOO_MANY_FEATURES", "the request names %d features; ask for at most %d", len(b.Features), MaxFeatures)
+		return nil, TooManyFeatures.Errorf("the request names %d features; ask for at most %d", len(b.Features), MaxFeatures)
 	}
 	for number := range b.Features {
 		if err := b.compute(number); err != nil {
@@ -131,7 +131,7 @@ type planner struct {
 func (b *planner) add(ref string) error {
 	owner, name, found := strings.Cut(ref, ":")
 	if !found {
-		return Errorf(Invalid, "BAD_REFERENCE", "%q is not a reference to a feature; write VIEW:FEATURE or VIEW:*", ref)
+		return BadReference.Errorf("%q is not a reference to a feature; write VIEW:FEATURE or VIEW:*", ref)
 	}
 	what, existing, err := b.existing(owner)
 	if err != nil {
@@ -140,13 +140,13 @@ func (b *planner) add(ref string) error {
 	names := existing
 	if name != "*" {
 		if names = []string{name}; !slices.Contains(existing, name) {
-			return Errorf(NotFound, "UNKNOWN_FEATURE", what+"; %s", name, Nearest(name, existing))
+			return UnknownFeature.Errorf(what+"; %s", name, Nearest(name, existing))
 		}
 	}
 	for _, name := range names {
 		full := owner + ":" + name
 		if _, twice := b.numbers[full]; twice {
-			return Errorf(Invalid, "DUPLICATE_FEATURE", "the request names feature %s twice; remove one", full)
+			return DuplicateFeature.Errorf("the request names feature %s twice; remove one", full)
 		}
 		b.numbers[full] = len(b.Features)
 		f, err := b.feature(owner, name, len(b.Features))
@@ -241,7 +241,7 @@ func (b *planner) input(in Input) (int, error) {
 		if at < 0 {
 			b.Request = append(b.Request, in.Declared)
 		} else if x := b.Request[at]; x.Type != in.Declared.Type || !sameDefault(x, in.Declared) {
-			return 0, Errorf(Invalid, "REQUEST_VALUES", "request value %q has two types or defaults among these features; ask for them in separate requests", in.Name)
+			return 0, RequestValues.Errorf("request value %q has two types or defaults among these features; ask for them in separate requests", in.Name)
 		}
 	}
 	if number, found := b.numbers[in.String()]; found {
@@ -271,7 +271,7 @@ func (p *Plan) view(v *View) (int, error) {
 			at = len(p.Keys)
 			p.Keys = append(p.Keys, k)
 		} else if p.Keys[at].Type != k.Type {
-			return 0, Errorf(Invalid, "JOIN_KEY_TYPES", "join key %q is %s in feature view %q but %s in another view; ask for them in separate requests",
+			return 0, JoinKeyTypes.Errorf("join key %q is %s in feature view %q but %s in another view; ask for them in separate requests",
 				k.Name, k.Type, v.Name, p.Keys[at].Type)
 		}
 		pv.KeyColumns = append(pv.KeyColumns, at)

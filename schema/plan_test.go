@@ -75,7 +75,7 @@ func TestPlansThatAreRefused(t *testing.T) {
 	f := func(err error, kind schema.Kind, reason, message string) {
 		t.Helper()
 		said, ok := err.(*schema.Error)
-		if !ok || said.Kind != kind || said.Reason != reason || said.Message != message {
+		if !ok || said.Kind != kind || string(said.Reason) != reason || said.Message != message {
 			t.Errorf("got  %v\nwant %s [%s]", err, message, reason)
 		}
 	}

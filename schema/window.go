@@ -81,13 +81,13 @@ type BadReason string
 
 // The reasons.
 const (
-	NullKey        BadReason = "null_key"          // a join key is null
-	NullEventTime  BadReason = "null_event_time"   // the event time is null
-	TimeOutOfRange BadReason = "time_out_of_range" // infinity, or past EndOfTime
-	OutOfRange     BadReason = "out_of_range"      // a number that its feature's type can't hold
-	NotANumber     BadReason = "not_a_number"      // NaN or infinity where the type has none
-	TooLarge       BadReason = "too_large"         // a value over MaxValueBytes, or a key over 32 KiB
-	BadText        BadReason = "bad_text"          // text that can't be read as its feature's type
-	NullElement    BadReason = "null_element"      // a null inside a list
-	BadShape       BadReason = "bad_shape"         // an array of more than one dimension
+	NullKey    BadReason = "null_key"          // a join key is null
+	NullTime   BadReason = "null_event_time"   // the event time is null
+	TimeRange  BadReason = "time_out_of_range" // infinity, or past EndOfTime
+	OutOfRange BadReason = "out_of_range"      // a number that its feature's type can't hold
+	NotANumber BadReason = "not_a_number"      // NaN or infinity where the type has none
+	TooLarge   BadReason = "too_large"         // a value over MaxValueBytes, or a key over 32 KiB
+	BadText    BadReason = "bad_text"          // text that can't be read as its feature's type
+	NullInList BadReason = "null_element"      // a null inside a list
+	BadShape   BadReason = "bad_shape"         // an array of more than one dimension
 )

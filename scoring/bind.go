@@ -43,7 +43,7 @@ func Bind(sig *Signature, plan *schema.Plan) (*Binding, error) {
 	b := &Binding{features: len(plan.Features), narrow: narrow}
 	faults := b.bindInputs(sig, plan)
 	if len(faults) > 0 {
-		return nil, schema.Errorf(schema.Invalid, "MODEL_INPUTS", "%s", strings.Join(faults, "\n"))
+		return nil, schema.ModelInputs.Errorf("%s", strings.Join(faults, "\n"))
 	}
 	if err := b.chooseOutput(sig, plan); err != nil {
 		return nil, err

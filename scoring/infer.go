@@ -107,7 +107,7 @@ func (m *InferModel) order(inputs []Array) ([]Array, error) {
 }
 
 func badInput(format string, args ...any) *schema.Error {
-	return schema.Errorf(schema.Invalid, "BAD_INPUT", format, args...)
+	return schema.BadInput.Errorf(format, args...)
 }
 
 // fault says why an array does not fit an input; "" when it fits.
@@ -147,10 +147,10 @@ func (m *InferModel) wanted(outputs []string) ([]int, error) {
 	for _, name := range outputs {
 		at := slices.IndexFunc(m.outputs, func(o inferOutput) bool { return o.Name == name })
 		if at < 0 {
-			return nil, schema.Errorf(schema.Invalid, "UNKNOWN_OUTPUT", "%s has no output %q; %s", m, printable(name), schema.Nearest(printable(name), names(m.Outputs())))
+			return nil, schema.UnknownOutput.Errorf("%s has no output %q; %s", m, printable(name), schema.Nearest(printable(name), names(m.Outputs())))
 		}
 		if slices.Contains(wanted, at) {
-			return nil, schema.Errorf(schema.Invalid, "UNKNOWN_OUTPUT", "output %q of %s is requested twice", name, m)
+			return nil, schema.UnknownOutput.Errorf("output %q of %s is requested twice", name, m)
 		}
 		wanted = append(wanted, at)
 	}
@@ -256,7 +256,7 @@ func (m *InferModel) run(ctx context.Context, session *ort.DynamicAdvancedSessio
 		return err
 	}
 	// The model has passed its trial, so these inputs must be what it can't take.
-	return schema.Errorf(schema.Invalid, "MODEL_FAILS", "%s fails on these inputs: %s", m, clipError(failed))
+	return schema.ModelFails.Errorf("%s fails on these inputs: %s", m, clipError(failed))
 }
 
 // A fed is the tensors of one run, and the memory under them.

@@ -84,11 +84,11 @@ func checkFile(model []byte) error {
 }
 
 func bad(format string, args ...any) *schema.Error {
-	return schema.Errorf(schema.Invalid, "BAD_MODEL_FILE", format, args...)
+	return schema.BadModelFile.Errorf(format, args...)
 }
 
 func noProtobuf(err error) error {
-	return &schema.Error{Kind: schema.Invalid, Reason: "BAD_MODEL_FILE", Message: "the file is not an ONNX model, or only a part of one", Err: err}
+	return schema.BadModelFile.Wrap(err, "the file is not an ONNX model, or only a part of one")
 }
 
 // An inspector walks a model.

@@ -1,7 +1,6 @@
 package scoring
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -83,7 +82,7 @@ func isFile(path string) bool {
 }
 
 func noLibrary(cause error, format string, args ...any) *schema.Error {
-	return &schema.Error{Kind: schema.FailedPrecondition, Reason: "NO_ONNXRUNTIME", Message: fmt.Sprintf(format, args...), Err: cause}
+	return schema.NoONNXRuntime.Wrap(cause, format, args...)
 }
 
 // loadError explains why a library that was found could not be loaded.

@@ -75,10 +75,7 @@ func (m *Model) runError(ctx context.Context, rows int, began time.Time, err err
 		return m.overTime(rows)
 	case outOfMemory(err):
 		m.metrics.ended.WithLabelValues(m.plain, endedByMemory).Inc()
-		return &schema.Error{
-			Kind: schema.Exhausted, Reason: "MODEL_MEMORY", Err: err,
-			Message: fmt.Sprintf("%s: a run of %d rows was stopped because it asked for more memory than its limit; send fewer rows, or raise limits: {memory: ...}", m, rows),
-		}
+		return schema.ModelMemory.Wrap(err, "%s: a run of %d rows was stopped because it asked for more memory than its limit; send fewer rows, or raise limits: {memory: ...}", m, rows)
 	}
 	return fmt.Errorf("score with %s: %w", m, err)
 }
@@ -86,7 +83,7 @@ func (m *Model) runError(ctx context.Context, rows int, began time.Time, err err
 // overTime counts a run that exceeded its time limit, and returns its error.
 func (m *Model) overTime(rows int) error {
 	m.metrics.ended.WithLabelValues(m.plain, endedByTime).Inc()
-	return schema.Errorf(schema.Exhausted, "MODEL_TIME", "%s: a run of %d rows was stopped because it took longer than its limit of %s; send fewer rows, or raise limits: {time: ...}",
+	return schema.ModelTime.Errorf("%s: a run of %d rows was stopped because it took longer than its limit of %s; send fewer rows, or raise limits: {time: ...}",
 		m, rows, m.runTime)
 }
 

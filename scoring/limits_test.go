@@ -41,7 +41,7 @@ func scoreTwo(ctx context.Context, t *testing.T, m *scoring.Model, first float32
 func wantExhausted(t *testing.T, err error, reason string) {
 	t.Helper()
 	var refusal *schema.Error
-	if !errors.As(err, &refusal) || refusal.Kind != schema.Exhausted || refusal.Reason != reason {
+	if !errors.As(err, &refusal) || refusal.Kind != schema.Exhausted || string(refusal.Reason) != reason {
 		t.Errorf("%v; want an error of kind exhausted and reason %s", err, reason)
 	}
 }

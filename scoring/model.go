@@ -215,7 +215,7 @@ func clipError(err error) string {
 // released: the caller holds its Models until then.
 func (m *Model) Acquire(rows int) (*Run, error) {
 	if rows < 1 || rows > MaxRows {
-		return nil, schema.Errorf(schema.Invalid, "ROWS", "%s: %d rows; a run has 1 to %d", m.name, rows, MaxRows)
+		return nil, schema.Rows.Errorf("%s: %d rows; a run has 1 to %d", m.name, rows, MaxRows)
 	}
 	r := m.takeIdle(rows)
 	if r == nil {

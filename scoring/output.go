@@ -35,7 +35,7 @@ func (b *Binding) chooseOutput(sig *Signature, plan *schema.Plan) error {
 }
 
 func noOutput(format string, args ...any) *schema.Error {
-	return schema.Errorf(schema.Invalid, "MODEL_OUTPUT", format, args...)
+	return schema.ModelOutput.Errorf(format, args...)
 }
 
 // pickOutput returns the output that holds the score, and why.

@@ -260,7 +260,7 @@ func (r *Run) setAllStrings(p *piece, first int) error {
 func (r *Run) setStrings(i int, v ort.Value, all []string) error {
 	for _, s := range all {
 		if strings.IndexByte(s, 0) >= 0 {
-			return schema.Errorf(schema.Invalid, "BAD_STRING", "input %q of %s: the string %q has a zero byte, which a model can't take",
+			return schema.BadString.Errorf("input %q of %s: the string %q has a zero byte, which a model can't take",
 				r.model.binding.Inputs[i].Name, r.model, printable(s))
 		}
 	}

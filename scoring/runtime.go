@@ -32,7 +32,7 @@ const noTelemetry = "ORT_DISABLE_TELEMETRY"
 // name the command that fixes them.
 func Open(opts Options) (*Runtime, error) {
 	if ort.IsInitialized() {
-		return nil, schema.Errorf(schema.Internal, "ONNXRUNTIME_OPEN", "ONNX Runtime is already open in this process")
+		return nil, schema.ONNXRuntimeOpen.Errorf("ONNX Runtime is already open in this process")
 	}
 	path, searched, err := findLibrary(opts.Library)
 	if err != nil {

@@ -148,6 +148,6 @@ func noProvider(skipped []Skipped) error {
 	for i, s := range skipped {
 		all[i] = s.String()
 	}
-	return schema.Errorf(schema.FailedPrecondition, "NO_PROVIDER", "none of the listed providers can run the model; give ONNX Runtime's library for the device "+
+	return schema.NoProvider.Errorf("none of the listed providers can run the model; give ONNX Runtime's library for the device "+
 		"with --onnxruntime, or end the list with {name: cpu}. %s", strings.Join(all, "; "))
 }

@@ -97,7 +97,7 @@ func (s *Set) Prepare(ctx context.Context, cat *schema.Catalog, fetch func(ctx c
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return nil, schema.Errorf(schema.Unavailable, "MODELS_CLOSED", "the server is stopping and has closed its models; try another server")
+		return nil, schema.ModelsClosed.Errorf("the server is stopping and has closed its models; try another server")
 	}
 	s.forget()
 	all := &Models{byPlan: map[*schema.Plan]*Model{}}
@@ -150,7 +150,7 @@ func (s *Set) load(ctx context.Context, p *schema.Plan, fetch func(context.Conte
 func (s *Set) check(ctx context.Context, p *schema.Plan, file []byte) (*Model, error) {
 	sum := sha256.Sum256(file)
 	if got := hex.EncodeToString(sum[:]); got != p.ModelVersion.SHA256 {
-		return nil, schema.Errorf(schema.Invalid, "MODEL_SHA256", "the model file has the SHA-256 %s, but %s is declared; the file was changed or damaged", got, p.ModelVersion.SHA256)
+		return nil, schema.ModelSHA256.Errorf("the model file has the SHA-256 %s, but %s is declared; the file was changed or damaged", got, p.ModelVersion.SHA256)
 	}
 	return s.loadModel(ctx, p, file)
 }

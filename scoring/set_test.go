@@ -38,7 +38,7 @@ func scoreOne(t testing.TB, m *scoring.Model) float64 {
 func wantReason(t testing.TB, err error, reason string) {
 	t.Helper()
 	var said *schema.Error
-	if !errors.As(err, &said) || said.Reason != reason {
+	if !errors.As(err, &said) || string(said.Reason) != reason {
 		t.Fatalf("got %v, want an error of reason %s", err, reason)
 	}
 }

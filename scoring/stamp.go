@@ -86,7 +86,7 @@ func (s Stamp) CheckFeatures(p *schema.Plan) error {
 	if slices.Equal(have, s.Features) {
 		return nil
 	}
-	return schema.Errorf(schema.Invalid, "MODEL_STAMP", "the model's stamp does not fit feature service %q: %s; "+
+	return schema.ModelStamp.Errorf("the model's stamp does not fit feature service %q: %s; "+
 		"apply the model to the service that it was trained on, or train it on this one", p.Service.Name, difference(s.Features, have))
 }
 
@@ -112,6 +112,6 @@ func (s Stamp) CheckFingerprint(p *schema.Plan) error {
 		return nil
 	}
 	const shown = 12
-	return schema.Errorf(schema.Invalid, "MODEL_STAMP", "the model was trained on other definitions of feature service %q: its stamp has the fingerprint %s, and the applied definitions have %s. "+
+	return schema.ModelStamp.Errorf("the model was trained on other definitions of feature service %q: its stamp has the fingerprint %s, and the applied definitions have %s. "+
 		"A source, a type, a default, a TTL or an expression changed; build a training set with the applied definitions and train the model again", p.Service.Name, printable(s.Fingerprint[:min(len(s.Fingerprint), shown)]), have[:shown])
 }

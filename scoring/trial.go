@@ -32,7 +32,7 @@ func (m *Model) warmUp(ctx context.Context) error {
 	}
 	m.rowCost = time.Since(began) / several
 	if !alike(alone[0], among[0]) {
-		return schema.Errorf(schema.Invalid, "ROWS_MIX", "the score of a row depends on the rows beside it: %v alone, %v among %d rows; "+
+		return schema.RowsMix.Errorf("the score of a row depends on the rows beside it: %v alone, %v among %d rows; "+
 			"export the model in inference mode, with the batch as its first dimension", alone[0], among[0], several)
 	}
 	for _, score := range among {
@@ -40,7 +40,7 @@ func (m *Model) warmUp(ctx context.Context) error {
 			return nil
 		}
 	}
-	return schema.Errorf(schema.Invalid, "NOT_FINITE", "the model scores %v for each of %d different rows without a null; its weights may be broken", among[0], several)
+	return schema.NotFinite.Errorf("the model scores %v for each of %d different rows without a null; its weights may be broken", among[0], several)
 }
 
 // alike reports whether two scores of one row differ by no more than a different order
@@ -106,7 +106,7 @@ func trialError(ctx context.Context, rows int, err error) error {
 	if ended := ctx.Err(); ended != nil {
 		return fmt.Errorf("a trial run of %d rows did not end in time: %w", rows, ended)
 	}
-	return schema.Errorf(schema.Invalid, "MODEL_FAILS", "the model fails on a trial run of %d rows: %s", rows, clipError(err))
+	return schema.ModelFails.Errorf("the model fails on a trial run of %d rows: %s", rows, clipError(err))
 }
 
 // learnOutput runs the model once with two rows to see the shape of its output, which

@@ -42,7 +42,7 @@ func (g *Generation) ForFeatures(a *Ask, references []string) (err error) {
 // which version scores.
 func (g *Generation) ForModel(a *Ask, name string, version int64) error {
 	if name == "" {
-		return schema.Errorf(schema.Invalid, "NO_MODEL", "the request names no model; say which to score with")
+		return schema.NoModel.Errorf("the request names no model; say which to score with")
 	}
 	plan, err := g.catalog.ModelPlan(name, version)
 	if err != nil {
@@ -69,7 +69,7 @@ func (a *Ask) clock(now time.Time) (int64, error) {
 		return now.UnixMicro(), nil
 	}
 	if at := *a.At; at < schema.BeginningOfTime || at > schema.EndOfTime {
-		return 0, schema.Errorf(schema.Invalid, "TIME_OUT_OF_RANGE", "at is %d; it is microseconds since 1970 UTC, in the years -4713 to 9999", at)
+		return 0, schema.TimeOutOfRange.Errorf("at is %d; it is microseconds since 1970 UTC, in the years -4713 to 9999", at)
 	}
 	return *a.At, nil
 }
@@ -86,9 +86,9 @@ func (a *Ask) rows(most int) (int, error) {
 	rows := columns.Values[0].Len()
 	switch {
 	case rows == 0 && columns.Values[0].Type.Valid():
-		return 0, schema.Errorf(schema.Invalid, "NO_ROWS", "%q has no values; a request has 1 to %d rows", columns.Names[0], most)
+		return 0, schema.NoRows.Errorf("%q has no values; a request has 1 to %d rows", columns.Names[0], most)
 	case rows > most:
-		return 0, schema.Errorf(schema.Exhausted, "TOO_MANY_ROWS", "the request has %d rows; at most %d fit, split it", rows, most)
+		return 0, schema.TooManyRows.Errorf("the request has %d rows; at most %d fit, split it", rows, most)
 	}
 	return rows, nil
 }
@@ -100,9 +100,9 @@ const maxRequestID = 128
 func (a *Ask) checkRequestID() error {
 	switch id := a.RequestID; {
 	case len(id) > maxRequestID:
-		return schema.Errorf(schema.Invalid, "BAD_REQUEST_ID", "the request_id has %d bytes; at most %d fit", len(id), maxRequestID)
+		return schema.BadRequestID.Errorf("the request_id has %d bytes; at most %d fit", len(id), maxRequestID)
 	case strings.IndexByte(id, 0) >= 0:
-		return schema.Errorf(schema.Invalid, "BAD_REQUEST_ID", "the request_id %q has a zero byte, which Postgres can't keep", id)
+		return schema.BadRequestID.Errorf("the request_id %q has a zero byte, which Postgres can't keep", id)
 	}
 	return nil
 }

@@ -83,7 +83,7 @@ func (g *Generation) forFeatures(ask *Ask, req *larderv1.GetFeaturesRequest) err
 	case *larderv1.GetFeaturesRequest_Features:
 		return g.ForFeatures(ask, what.Features.GetReferences())
 	}
-	return schema.Errorf(schema.Invalid, "NO_FEATURES", "the request names neither a feature service nor features; say which to read")
+	return schema.NoFeatures.Errorf("the request names neither a feature service nor features; say which to read")
 }
 
 // take takes the columns of a gRPC request, which the ask then aliases.

@@ -15,7 +15,7 @@ func (s *Server) HTTPHandler() *grpcserver.Mux {
 	mux.HandleFunc("POST /v1/features", answering(s.postFeatures))
 	mux.HandleFunc("POST /v1/score", answering(s.postScore))
 	mux.HandleFunc("/", answering(func(r *http.Request) ([]byte, error) {
-		return nil, schema.Errorf(schema.NotFound, "UNKNOWN_PATH", "there is no %s %s; there are POST /v1/features and POST /v1/score", r.Method, r.URL.Path)
+		return nil, schema.UnknownPath.Errorf("there is no %s %s; there are POST /v1/features and POST /v1/score", r.Method, r.URL.Path)
 	}))
 	return mux
 }
@@ -91,13 +91,13 @@ func (s *Server) postScore(r *http.Request) ([]byte, error) {
 func (g *Generation) forJSON(ask *Ask, req *jsonRequest) error {
 	switch {
 	case req.service != "" && req.features != nil:
-		return schema.Errorf(schema.Invalid, "NO_FEATURES", "the request names both a feature_service and features; say one of them")
+		return schema.NoFeatures.Errorf("the request names both a feature_service and features; say one of them")
 	case req.service != "":
 		return g.ForService(ask, req.service)
 	case req.features != nil:
 		return g.ForFeatures(ask, req.features)
 	}
-	return schema.Errorf(schema.Invalid, "NO_FEATURES", `the request names neither a feature_service nor features; write "feature_service": "NAME"`)
+	return schema.NoFeatures.Errorf(`the request names neither a feature_service nor features; write "feature_service": "NAME"`)
 }
 
 // serveJSON reads the values of a request and answers it.

@@ -43,7 +43,7 @@ func readJSON(r *http.Request, fields map[string]field) error {
 	for _, m := range members {
 		f, known := fields[m.name]
 		if !known {
-			return schema.Errorf(schema.Invalid, "UNKNOWN_FIELD", "the request has no field %q; %s", m.name, schema.Nearest(m.name, slices.Collect(maps.Keys(fields))))
+			return schema.UnknownField.Errorf("the request has no field %q; %s", m.name, schema.Nearest(m.name, slices.Collect(maps.Keys(fields))))
 		}
 		if string(m.raw) == "null" {
 			return badJSON("%q is null; leave it out, or give %s", m.name, f.want)
@@ -70,7 +70,7 @@ func notJSON(body []byte) error {
 }
 
 func badJSON(format string, args ...any) error {
-	return schema.Errorf(schema.Invalid, "BAD_JSON", format, args...)
+	return schema.BadJSON.Errorf(format, args...)
 }
 
 // errNotObject says that a value is JSON, but not an object.

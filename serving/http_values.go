@@ -29,7 +29,7 @@ func takeMembers(dst *column.Columns, noun string, members []member, typeOf func
 			}
 			var err error
 			if values, err = parseColumn(t, items); err != nil {
-				return schema.Errorf(schema.Invalid, "BAD_VALUE", "%s %q, %v", noun, m.name, err)
+				return schema.BadValue.Errorf("%s %q, %v", noun, m.name, err)
 			}
 		}
 		dst.Add(m.name, values)

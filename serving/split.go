@@ -116,14 +116,14 @@ func (r *route) key(ask *Ask) (*column.Column, error) {
 		return nil, nil
 	}
 	if at < 0 {
-		return nil, schema.Errorf(schema.Invalid, "NO_SPLIT_VALUE", "the traffic of model %q is split by %q; send it with the request, or ask for a model_version", plan.Model.Name, by)
+		return nil, schema.NoSplitValue.Errorf("the traffic of model %q is split by %q; send it with the request, or ask for a model_version", plan.Model.Name, by)
 	}
 	key := &from.Values[at]
 	if t := key.Type; t != schema.String && !t.IsInteger() {
-		return nil, schema.Errorf(schema.Invalid, "SPLIT_VALUE_TYPE", "the traffic of model %q is split by %q; send it as integers or strings, or ask for a model_version", plan.Model.Name, by)
+		return nil, schema.SplitValueType.Errorf("the traffic of model %q is split by %q; send it as integers or strings, or ask for a model_version", plan.Model.Name, by)
 	}
 	if row := slices.Index(key.Valid, false); row >= 0 {
-		return nil, schema.Errorf(schema.Invalid, "NO_SPLIT_VALUE", "%q is null in row %d, and the traffic of model %q is split by it; send a value, or ask for a model_version", by, row, plan.Model.Name)
+		return nil, schema.NoSplitValue.Errorf("%q is null in row %d, and the traffic of model %q is split by it; send a value, or ask for a model_version", by, row, plan.Model.Name)
 	}
 	return key, nil
 }

@@ -77,7 +77,7 @@ func (d *digest) Write(p []byte) (int, error) {
 func (s *Set) newReader(spine array.RecordReader) (*reader, error) {
 	want := arrow.NewSchema(s.schema.Fields()[:len(spine.Schema().Fields())], nil)
 	if got := arrow.NewSchema(spine.Schema().Fields(), nil); !got.Equal(want) {
-		return nil, schema.Errorf(schema.Invalid, "SPINE_SCHEMA", "the spine's columns differ from the announced ones")
+		return nil, schema.SpineSchema.Errorf("the spine's columns differ from the announced ones")
 	}
 	r := &reader{spine: spine, columns: &s.spine, time: s.req.EventTimeColumn, joinable: true, blockRows: maxBlockRows, sum: &digest{Hash: sha256.New()}}
 	for _, f := range want.Fields() {

@@ -73,7 +73,7 @@ func New(store *offline.Store, spine *arrow.Schema, req Request) (*Set, error) {
 	req.AsOf = cmp.Or(req.AsOf, IngestTime)
 	req.EventTimeColumn = cmp.Or(req.EventTimeColumn, DefaultEventTimeColumn)
 	if req.AsOf != IngestTime && req.AsOf != EventTime {
-		return nil, schema.Errorf(schema.Invalid, "BAD_AS_OF", "as_of is %q; write %s or %s", req.AsOf, IngestTime, EventTime)
+		return nil, schema.BadAsOf.Errorf("as_of is %q; write %s or %s", req.AsOf, IngestTime, EventTime)
 	}
 	s := &Set{store: store, req: req, readsHistory: readsHistory}
 	for i := range req.Plan.Views {
@@ -106,7 +106,7 @@ func outputSchema(spine *arrow.Schema, plan *schema.Plan) (*arrow.Schema, error)
 		f := &plan.Features[i]
 		name := columnName(f.Name)
 		if spine.HasField(name) {
-			return nil, schema.Errorf(schema.Invalid, "SPINE_COLUMN", "rename the spine's column %q: the set has a column of that name for the feature %s", name, f.Name)
+			return nil, schema.SpineColumn.Errorf("rename the spine's column %q: the set has a column of that name for the feature %s", name, f.Name)
 		}
 		fields = append(fields, arrow.Field{Name: name, Type: arrows.Type(f.Type), Nullable: true})
 	}

@@ -34,7 +34,7 @@ func bindSpine(spine *arrow.Schema, plan *schema.Plan, eventTime string) (spineC
 	for i, f := range spine.Fields() {
 		names[i] = f.Name
 		if holds(f.Type, isUnion) {
-			return c, schema.Errorf(schema.Invalid, "SPINE_COLUMN_TYPE", "leave out the spine's column %q, and join it to the set by an id: it has a union type, which Arrow's writer does not fully support", f.Name)
+			return c, schema.SpineColumnType.Errorf("leave out the spine's column %q, and join it to the set by an id: it has a union type, which Arrow's writer does not fully support", f.Name)
 		}
 	}
 	find := func(name string) (int, error) {
@@ -44,20 +44,20 @@ func bindSpine(spine *arrow.Schema, plan *schema.Plan, eventTime string) (spineC
 		case 1:
 			return at[0], nil
 		}
-		return -1, schema.Errorf(schema.Invalid, "SPINE_COLUMN", "the spine has two columns %q; drop or rename one", name)
+		return -1, schema.SpineColumn.Errorf("the spine has two columns %q; drop or rename one", name)
 	}
 	at, err := find(eventTime)
 	switch {
 	case err != nil:
 		return c, err
 	case at < 0:
-		return c, schema.Errorf(schema.Invalid, "MISSING_EVENT_TIME", "the spine has no column %q, the time of each row; %s, or name another as event_time_column", eventTime, schema.Nearest(eventTime, names))
+		return c, schema.MissingEventTime.Errorf("the spine has no column %q, the time of each row; %s, or name another as event_time_column", eventTime, schema.Nearest(eventTime, names))
 	}
 	c.time, c.unit = at, 0
 	{
 		t, isTime := spine.Field(at).Type.(*arrow.TimestampType)
 		if !isTime {
-			return c, schema.Errorf(schema.Invalid, "EVENT_TIME_TYPE", "the spine's column %q is %s; it must be a timestamp with a time zone", eventTime, spine.Field(at).Type)
+			return c, schema.EventTimeType.Errorf("the spine's column %q is %s; it must be a timestamp with a time zone", eventTime, spine.Field(at).Type)
 		}
 		if t.TimeZone == "" {
 			return c, naiveTime(eventTime)
@@ -69,7 +69,7 @@ func bindSpine(spine *arrow.Schema, plan *schema.Plan, eventTime string) (spineC
 			return c, err
 		}
 		if at < 0 {
-			return c, schema.Errorf(schema.Invalid, "MISSING_JOIN_KEY", "the spine has no column %q (%s), a join key that %s needs; %s", k.Name, k.Type, plan.Name(), schema.Nearest(k.Name, names))
+			return c, schema.MissingJoinKey.Errorf("the spine has no column %q (%s), a join key that %s needs; %s", k.Name, k.Type, plan.Name(), schema.Nearest(k.Name, names))
 		}
 		c.keys = append(c.keys, spineColumn{k.Name, at, k.Type})
 	}
@@ -104,7 +104,7 @@ func isUnion(t arrow.DataType) bool {
 }
 
 func naiveTime(column string) error {
-	return schema.Errorf(schema.Invalid, "NAIVE_TIMESTAMP", "the spine's column %q is a timestamp without a time zone, so its times are ambiguous; set the zone: "+
+	return schema.NaiveTimestamp.Errorf("the spine's column %q is a timestamp without a time zone, so its times are ambiguous; set the zone: "+
 		"in pandas df[%[1]q] = df[%[1]q].dt.tz_localize(\"UTC\"), in polars pl.col(%[1]q).dt.replace_time_zone(\"UTC\")", column)
 }
 
@@ -129,7 +129,7 @@ func readColumns(rec arrow.Record, wanted []spineColumn) (column.Columns, error)
 	for _, w := range wanted {
 		column, err := arrows.Read(rec.Column(w.at), w.want)
 		if err != nil {
-			return out, schema.Errorf(schema.Invalid, "SPINE_COLUMN_TYPE", "the spine's column %q: %v; it must be %s", w.name, err, w.want)
+			return out, schema.SpineColumnType.Errorf("the spine's column %q: %v; it must be %s", w.name, err, w.want)
 		}
 		out.Names, out.Values = append(out.Names, w.name), append(out.Values, column)
 	}
@@ -144,11 +144,11 @@ func (c *spineColumns) times(rec arrow.Record, name string, first int64) ([]int6
 	times := make([]int64, column.Len())
 	for i, t := range column.TimestampValues() {
 		if column.IsNull(i) {
-			return nil, schema.Errorf(schema.Invalid, "NULL_EVENT_TIME", "the spine's column %q is null in row %d; every row needs its time", name, first+int64(i))
+			return nil, schema.NullEventTime.Errorf("the spine's column %q is null in row %d; every row needs its time", name, first+int64(i))
 		}
 		micros, fits := arrows.Micros(int64(t), c.unit)
 		if !fits || micros < schema.BeginningOfTime || micros > schema.EndOfTime {
-			return nil, schema.Errorf(schema.Invalid, "EVENT_TIME_RANGE", "the spine's column %q has a time before 4714 BC or after the year 9999 in row %d", name, first+int64(i))
+			return nil, schema.EventTimeRange.Errorf("the spine's column %q has a time before 4714 BC or after the year 9999 in row %d", name, first+int64(i))
 		}
 		times[i] = micros
 	}
@@ -170,7 +170,7 @@ func (c *spineColumns) nullKeys(rec arrow.Record, first int64) error {
 		}
 		for i := range column.Len() {
 			if column.IsNull(i) {
-				return schema.Errorf(schema.Invalid, "NULL_JOIN_KEY", "the spine's join key %q is null in row %d; drop such rows", k.name, first+int64(i))
+				return schema.NullJoinKey.Errorf("the spine's join key %q is null in row %d; drop such rows", k.name, first+int64(i))
 			}
 		}
 	}

@@ -64,7 +64,7 @@ func (w *worker) close() {
 func (w *worker) build(ctx context.Context, c *chunk, histories []*history) ([]*built, error) {
 	set, err := w.vectors(ctx, c, histories)
 	var said *schema.Error
-	if n := len(c.times); errors.As(err, &said) && said.Reason == "VALUES_TOO_LARGE" && n > 1 {
+	if n := len(c.times); errors.As(err, &said) && said.Reason == schema.ValuesTooLarge && n > 1 {
 		var both []*built
 		for _, part := range [][2]int{{0, n / 2}, {n / 2, n}} {
 			half := &chunk{first: c.first + int64(part[0]), rec: c.rec.NewSlice(int64(part[0]), int64(part[1])), times: c.times[part[0]:part[1]]}

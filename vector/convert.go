@@ -18,22 +18,22 @@ type value struct {
 // check reports whether c is a column of rows values.
 func (v value) check(c *column.Column, rows int) error {
 	if !c.Type.Valid() {
-		return schema.Errorf(schema.Invalid, "NO_VALUES", "%s %q comes without values; it is %s", v.noun, v.name, v.want)
+		return schema.NoValues.Errorf("%s %q comes without values; it is %s", v.noun, v.name, v.want)
 	}
 	if n := c.Len(); n != rows {
-		return schema.Errorf(schema.Invalid, "ROW_COUNT", "%s %q has %d values; the request has %d rows", v.noun, v.name, n, rows)
+		return schema.RowCount.Errorf("%s %q has %d values; the request has %d rows", v.noun, v.name, n, rows)
 	}
 	if c.Valid != nil && len(c.Valid) != rows {
-		return schema.Errorf(schema.Invalid, "ROW_COUNT", "%s %q says of %d values whether they are null; the request has %d rows", v.noun, v.name, len(c.Valid), rows)
+		return schema.RowCount.Errorf("%s %q says of %d values whether they are null; the request has %d rows", v.noun, v.name, len(c.Valid), rows)
 	}
 	if !c.EndsFit() {
-		return schema.Errorf(schema.Invalid, "BAD_LIST_ENDS", "%s %q: the ends of its lists must not go down, and the last must be the number of elements, %d", v.noun, v.name, c.Elements())
+		return schema.BadListEnds.Errorf("%s %q: the ends of its lists must not go down, and the last must be the number of elements, %d", v.noun, v.name, c.Elements())
 	}
 	return nil
 }
 
 func (v value) wrongType(c *column.Column) error {
-	return schema.Errorf(schema.Invalid, "VALUE_TYPE", "%s %q is %s; the request sends %s", v.noun, v.name, v.want, c.Type)
+	return schema.ValueType.Errorf("%s %q is %s; the request sends %s", v.noun, v.name, v.want, c.Type)
 }
 
 // convert returns c as a column of the type wanted: itself, or with each number
@@ -52,7 +52,7 @@ func (v value) convert(c *column.Column) (*column.Column, error) {
 	out.Resize(c.Elements())
 	for i := range c.Elements() {
 		if !convertNumber(out, c, i) {
-			return nil, schema.Errorf(schema.Invalid, "VALUE_RANGE", "%s %q is %s; %s in row %d does not fit", v.noun, v.name, v.want, number(c, i), rowOf(c, i))
+			return nil, schema.ValueRange.Errorf("%s %q is %s; %s in row %d does not fit", v.noun, v.name, v.want, number(c, i), rowOf(c, i))
 		}
 	}
 	return out, nil
@@ -120,7 +120,7 @@ func isExact(f float64, v int64) bool { return f < 1<<63 && int64(f) == v }
 func (v value) checkTexts(c *column.Column) error {
 	for i, s := range c.Strings {
 		if !utf8.ValidString(s) {
-			return schema.Errorf(schema.Invalid, "BAD_UTF8", "%s %q is not UTF-8 in row %d; bytes are type bytes", v.noun, v.name, rowOf(c, i))
+			return schema.BadUTF8.Errorf("%s %q is not UTF-8 in row %d; bytes are type bytes", v.noun, v.name, rowOf(c, i))
 		}
 		if len(s) > schema.MaxValueBytes {
 			return v.tooLarge(c, i, len(s))
@@ -135,5 +135,5 @@ func (v value) checkTexts(c *column.Column) error {
 }
 
 func (v value) tooLarge(c *column.Column, i, n int) error {
-	return schema.Errorf(schema.Invalid, "VALUE_TOO_LARGE", "%s %q has %d bytes in row %d; at most %d fit", v.noun, v.name, n, rowOf(c, i), schema.MaxValueBytes)
+	return schema.ValueTooLarge.Errorf("%s %q has %d bytes in row %d; at most %d fit", v.noun, v.name, n, rowOf(c, i), schema.MaxValueBytes)
 }

@@ -76,7 +76,7 @@ func CheckExpressions(c *schema.Catalog) error {
 	if len(faults) == 0 {
 		return nil
 	}
-	return schema.Errorf(schema.Invalid, "BAD_EXPRESSION", "%s", strings.Join(faults, "\n"))
+	return schema.BadExpression.Errorf("%s", strings.Join(faults, "\n"))
 }
 
 // compileExpression compiles the expression of a feature. columns are where its

@@ -122,12 +122,12 @@ func (b *Batch) missingError() error {
 	f := &plan.Features[m.feature]
 	failing := fmt.Sprintf("model %q asks to fail when a value is missing: %s is %s in row %d", plan.Model.Name, f.Name, m.status, m.row)
 	if b.given[m.feature] != nil {
-		return schema.Errorf(schema.Invalid, "MISSING_FEATURE", "%s of the request; send a value", failing)
+		return schema.MissingFeature.ErrorfAs(schema.Invalid, "%s of the request; send a value", failing)
 	}
 	if f.Expr != nil {
-		return schema.Errorf(schema.FailedPrecondition, "MISSING_FEATURE", "%s; its expression has no value there", failing)
+		return schema.MissingFeature.Errorf("%s; its expression has no value there", failing)
 	}
-	return schema.Errorf(schema.FailedPrecondition, "MISSING_FEATURE", "%s (%s)", failing, b.describeKey(f.View, m.row))
+	return schema.MissingFeature.Errorf("%s (%s)", failing, b.describeKey(f.View, m.row))
 }
 
 // describeKey returns the key of a row in a view, as a person reads it.

@@ -15,10 +15,10 @@ func (b *Batch) BindKeys(entities column.Columns) error {
 	for i, name := range entities.Names {
 		at := slices.IndexFunc(plan.Keys, func(k schema.JoinKey) bool { return k.Name == name })
 		if at < 0 {
-			return schema.Errorf(schema.Invalid, "UNKNOWN_JOIN_KEY", "%s takes no join key %q; %s", plan.Name(), name, schema.Nearest(name, keyNames(plan.Keys)))
+			return schema.UnknownJoinKey.Errorf("%s takes no join key %q; %s", plan.Name(), name, schema.Nearest(name, keyNames(plan.Keys)))
 		}
 		if b.entities[at] != nil {
-			return schema.Errorf(schema.Invalid, "DUPLICATE_COLUMN", "join key %q comes twice", name)
+			return schema.DuplicateColumn.Errorf("join key %q comes twice", name)
 		}
 		c, err := b.bindKey(plan.Keys[at], &entities.Values[i])
 		if err != nil {
@@ -28,7 +28,7 @@ func (b *Batch) BindKeys(entities column.Columns) error {
 	}
 	for i, k := range plan.Keys {
 		if b.entities[i] == nil {
-			return schema.Errorf(schema.Invalid, "MISSING_JOIN_KEY", "join key %q (%s) is missing; %s needs it", k.Name, k.Type, plan.Name())
+			return schema.MissingJoinKey.Errorf("join key %q (%s) is missing; %s needs it", k.Name, k.Type, plan.Name())
 		}
 	}
 	for v := range plan.Views {
@@ -57,7 +57,7 @@ func (b *Batch) bindKey(k schema.JoinKey, c *column.Column) (*column.Column, err
 		return nil, v.wrongType(c)
 	}
 	if at := slices.Index(c.Valid, false); at >= 0 {
-		return nil, schema.Errorf(schema.Invalid, "NULL_JOIN_KEY", "join key %q is null in row %d; every row needs its key", k.Name, at)
+		return nil, schema.NullJoinKey.Errorf("join key %q is null in row %d; every row needs its key", k.Name, at)
 	}
 	return v.convert(c)
 }
@@ -67,7 +67,7 @@ func (b *Batch) appendKeys(v *schema.PlanView) error {
 	for r := range b.rows {
 		b.keys.Append(func(dst []byte) []byte { return b.appendKey(dst, v, r) })
 		if n := len(b.keys.At(b.keys.Len() - 1)); n > row.MaxKeyBytes {
-			return schema.Errorf(schema.Invalid, "KEY_TOO_LARGE", "the key of row %d in feature view %q takes %d bytes; at most %d fit", r, v.Name, n, row.MaxKeyBytes)
+			return schema.KeyTooLarge.Errorf("the key of row %d in feature view %q takes %d bytes; at most %d fit", r, v.Name, n, row.MaxKeyBytes)
 		}
 	}
 	return nil

@@ -283,7 +283,7 @@ var sameNaN = cmp.Options{
 func wantError(t testing.TB, err error, kind schema.Kind, reason, message string) {
 	t.Helper()
 	var e *schema.Error
-	if !errors.As(err, &e) || e.Kind != kind || e.Reason != reason || !strings.Contains(e.Error(), message) {
+	if !errors.As(err, &e) || e.Kind != kind || string(e.Reason) != reason || !strings.Contains(e.Error(), message) {
 		t.Fatalf("got error %v; want %s %s: %s", describe(err), kind, reason, message)
 	}
 }

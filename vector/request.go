@@ -13,7 +13,7 @@ func (b *Batch) BindRequest(values column.Columns) error {
 	for i, name := range values.Names {
 		at, known := p.request[name]
 		if !known {
-			return schema.Errorf(schema.Invalid, "UNKNOWN_REQUEST_VALUE", "%s takes no value %q; %s", p.plan.Name(), name, schema.Nearest(name, p.requestNames()))
+			return schema.UnknownRequestValue.Errorf("%s takes no value %q; %s", p.plan.Name(), name, schema.Nearest(name, p.requestNames()))
 		}
 		v := value{noun: "request value", name: name}
 		if at < 0 {
@@ -32,13 +32,13 @@ func (b *Batch) BindRequest(values column.Columns) error {
 			continue // declared, but no feature of the vector
 		}
 		if b.given[at] != nil {
-			return schema.Errorf(schema.Invalid, "DUPLICATE_COLUMN", "request value %q comes twice", name)
+			return schema.DuplicateColumn.Errorf("request value %q comes twice", name)
 		}
 		b.given[at] = c
 	}
 	for i, f := range p.features {
 		if f.Request >= 0 && b.given[i] == nil {
-			return schema.Errorf(schema.Invalid, "MISSING_REQUEST_VALUE", "request value %q (%s) is missing; %s needs it", p.plan.Request[f.Request].Name, f.Type, p.plan.Name())
+			return schema.MissingRequestValue.Errorf("request value %q (%s) is missing; %s needs it", p.plan.Request[f.Request].Name, f.Type, p.plan.Name())
 		}
 	}
 	return nil

@@ -112,12 +112,9 @@ func (b *Batch) takeTexts(v *viewProgram, l *layoutProgram, r int, stored []byte
 }
 
 func valuesTooLarge() error {
-	return schema.Errorf(schema.Exhausted, "VALUES_TOO_LARGE", "the strings, bytes and lists of these rows take more than %d MiB; ask for fewer rows or features", MaxTextBytes>>20)
+	return schema.ValuesTooLarge.Errorf("the strings, bytes and lists of these rows take more than %d MiB; ask for fewer rows or features", MaxTextBytes>>20)
 }
 
 func (v *viewProgram) corrupt(err error) error {
-	return &schema.Error{
-		Kind: schema.Internal, Reason: "CORRUPT_ROW", Err: err,
-		Message: fmt.Sprintf("feature view %q holds a row that can't be read; materialize it again with --full", v.view.Name),
-	}
+	return schema.CorruptRow.Wrap(err, "feature view %q holds a row that can't be read; materialize it again with --full", v.view.Name)
 }

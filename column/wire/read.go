@@ -19,7 +19,7 @@ func Read(dst *column.Columns, noun string, columns []*larderv1.Column) error {
 			}
 		}
 		if len(c.GetLists().GetElements().GetNulls()) > 0 {
-			return schema.Errorf(schema.Invalid, "NULL_ELEMENT", "%s %q has nulls among the elements of its lists; leave them out", noun, c.GetName())
+			return schema.NullElement.Errorf("%s %q has nulls among the elements of its lists; leave them out", noun, c.GetName())
 		}
 		dst.Add(c.GetName(), v)
 	}
@@ -66,7 +66,7 @@ func validRows(noun, name string, nulls []uint32, rows int) ([]bool, error) {
 	next := uint32(0)
 	for _, row := range nulls {
 		if row < next || int(row) >= rows {
-			return nil, schema.Errorf(schema.Invalid, "BAD_NULLS", "%s %q says that row %d is null; nulls are rows from 0 to %d, ascending", noun, name, row, rows-1)
+			return nil, schema.BadNulls.Errorf("%s %q says that row %d is null; nulls are rows from 0 to %d, ascending", noun, name, row, rows-1)
 		}
 		valid[row], next = false, row+1
 	}

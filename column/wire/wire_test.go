@@ -67,7 +67,7 @@ func TestReadRefuses(t *testing.T) {
 		t.Helper()
 		var dst column.Columns
 		var said *schema.Error
-		if err := wire.Read(&dst, "join key", []*larderv1.Column{c}); !errors.As(err, &said) || said.Reason != reason || said.Kind != schema.Invalid {
+		if err := wire.Read(&dst, "join key", []*larderv1.Column{c}); !errors.As(err, &said) || string(said.Reason) != reason || said.Kind != schema.Invalid {
 			t.Errorf("%v: %v; want %s", c, err, reason)
 		}
 	}

@@ -82,9 +82,9 @@ func (c *Checker) newTrial(ctx context.Context, req ExperimentRequest) (*trial, 
 	case c.Offline == nil:
 		return nil, errNoPostgres()
 	case c.FeatureLog == nil:
-		return nil, schema.Errorf(schema.FailedPrecondition, "NO_FEATURE_LOG", "this server keeps no feature log; start it with --feature-log-table or --feature-log DIR")
+		return nil, schema.NoFeatureLog.Errorf("this server keeps no feature log; start it with --feature-log-table or --feature-log DIR")
 	case model.Labels == nil:
-		return nil, schema.Errorf(schema.FailedPrecondition, "NO_LABELS", "model %q has no labels; add labels: to its definition", model.Name)
+		return nil, schema.NoLabels.Errorf("model %q has no labels; add labels: to its definition", model.Name)
 	}
 	t := &trial{checker: c, model: model, labels: catalog.LabelsView(model), now: time.Now()}
 	t.since, t.until = schema.BeginningOfTime, t.now.UnixMicro()
@@ -100,7 +100,7 @@ func (c *Checker) newTrial(ctx context.Context, req ExperimentRequest) (*trial, 
 		return nil, err
 	}
 	if t.since > t.until {
-		return nil, schema.Errorf(schema.Invalid, "BAD_TIME", "the time range starts at %s but ends before that, at %s; choose an earlier start or a later end", shownTime(t.since), shownTime(t.until))
+		return nil, schema.BadTime.Errorf("the time range starts at %s but ends before that, at %s; choose an earlier start or a later end", shownTime(t.since), shownTime(t.until))
 	}
 	t.data = experiment.NewData(experiment.Options{Within: model.Labels.Within.Micros()})
 	return t, nil
@@ -116,11 +116,11 @@ func (t *trial) ask(req ExperimentRequest, catalog *schema.Catalog) error {
 	}
 	metric, err := experiment.ParseMetric(cmp.Or(req.Metric, experiment.AUC), threshold, t.values())
 	if err != nil {
-		return schema.Errorf(schema.Invalid, "UNKNOWN_METRIC", "model %q: %v", t.model.Name, err)
+		return schema.UnknownMetric.Errorf("model %q: %v", t.model.Name, err)
 	}
 	t.question = experiment.Question{Metric: metric, Alpha: cmp.Or(req.Alpha, defaultAlpha), Control: cmp.Or(req.Control, t.model.Served())}
 	if a := t.question.Alpha; !(a > 0 && a < 0.5) {
-		return schema.Errorf(schema.Invalid, "BAD_ALPHA", "alpha is %v; use a number above 0 and below 0.5, such as 0.05", a)
+		return schema.BadAlpha.Errorf("alpha is %v; use a number above 0 and below 0.5, such as 0.05", a)
 	}
 	if err := definitions.HasVersion(t.model, t.question.Control); err != nil {
 		return err
@@ -162,7 +162,7 @@ func (t *trial) split(catalog *schema.Catalog) error {
 	split := router.Splits(catalog)[t.model.Name]
 	control := slices.IndexFunc(split.Arms, func(a traffic.Arm) bool { return a.Version == t.question.Control })
 	if control < 0 {
-		return schema.Errorf(schema.Invalid, "BAD_CONTROL", "version %d is not in the traffic of model %q; choose a control that is", t.question.Control, t.model.Name)
+		return schema.BadControl.Errorf("version %d is not in the traffic of model %q; choose a control that is", t.question.Control, t.model.Name)
 	}
 	for i, buckets := range split.Weights(t.now) {
 		t.question.Weights = append(t.question.Weights, experiment.Weight{Version: split.Arms[i].Version, Share: float64(buckets) / (traffic.Buckets / 100)})
@@ -250,7 +250,7 @@ func (t *trial) readLog(ctx context.Context, progress func(rows, labels int) err
 			row.Unit, row.Keys = strings.Join(r.Sent[:len(t.unit)], "\x1f"), r.Sent[len(t.unit):]
 		}
 		if err := t.data.Add(&row); err != nil {
-			return schema.Errorf(schema.Exhausted, "TOO_MANY_ROWS", "model %q: %v", t.model.Name, err)
+			return schema.TooManyRows.Errorf("model %q: %v", t.model.Name, err)
 		}
 		if t.data.Rows()%progressRows == 0 {
 			return progress(t.data.Rows(), 0)

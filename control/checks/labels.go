@@ -48,7 +48,7 @@ func (c *Checker) JoinLabels(ctx context.Context, name string, names []string, l
 	for i, r := range logged {
 		rows[i] = experiment.Row{Request: r.RequestID, Number: r.Row, At: r.At, Keys: pick(names, r.Sent, model.Labels.Keys)}
 		if err := t.data.Add(&rows[i]); err != nil {
-			return nil, schema.Errorf(schema.Exhausted, "TOO_MANY_ROWS", "model %q: %v", model.Name, err)
+			return nil, schema.TooManyRows.Errorf("model %q: %v", model.Name, err)
 		}
 		t.since, t.until = min(t.since, r.At), max(t.until, r.At)
 	}
@@ -106,7 +106,7 @@ func (t *trial) addLabels(rec arrow.Record) error {
 			o.Arrived = int64(arrived.Value(i))
 		}
 		if o.Label != 0 && o.Label != 1 && !math.IsNaN(o.Label) {
-			return schema.Errorf(schema.Invalid, "BAD_LABEL", "the labels of model %q: column %q has %v; a label must be true or false, 1 or 0", t.model.Name, t.model.Labels.Label.Name, o.Label)
+			return schema.BadLabel.Errorf("the labels of model %q: column %q has %v; a label must be true or false, 1 or 0", t.model.Name, t.model.Labels.Label.Name, o.Label)
 		}
 		if byRequest {
 			o.Request = keyText(rec.Column(0), i)

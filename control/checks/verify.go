@@ -35,7 +35,7 @@ func (c *Checker) Verify(ctx context.Context, req VerifyRequest, progress func([
 		return nil, err
 	}
 	if req.Sample < 0 || req.Sample > maxSample {
-		return nil, schema.Errorf(schema.Invalid, "BAD_SAMPLE", "cannot verify a sample of %d keys; use 0 for all keys, or 1 to %d", req.Sample, maxSample)
+		return nil, schema.BadSample.Errorf("cannot verify a sample of %d keys; use 0 for all keys, or 1 to %d", req.Sample, maxSample)
 	}
 	all := make([]Verification, len(views))
 	for i, v := range views {
@@ -82,7 +82,7 @@ func (c *Checker) viewsToVerify(req VerifyRequest) ([]*schema.View, error) {
 	}
 	if name := req.Service; name != "" {
 		if len(views) > 0 {
-			return nil, schema.Errorf(schema.Invalid, "BAD_REQUEST", "name feature views or a feature service, not both")
+			return nil, schema.BadRequest.Errorf("name feature views or a feature service, not both")
 		}
 		plan, err := catalog.ServicePlan(name)
 		if err != nil {
@@ -95,7 +95,7 @@ func (c *Checker) viewsToVerify(req VerifyRequest) ([]*schema.View, error) {
 		views = catalog.Views()
 	}
 	if len(views) == 0 {
-		return nil, schema.Errorf(schema.FailedPrecondition, "NO_FEATURE_VIEWS", "there are no feature views to verify; larder apply DIR adds some")
+		return nil, schema.NoFeatureViews.Errorf("there are no feature views to verify; larder apply DIR adds some")
 	}
 	return views, nil
 }
@@ -120,7 +120,7 @@ func (c *Checker) verify(ctx context.Context, v *schema.View, sample int, progre
 }
 
 func errNoPostgres() error {
-	return schema.Errorf(schema.FailedPrecondition, "NO_POSTGRES", "this server runs without Postgres and has no history to read; start it with --postgres")
+	return schema.NoPostgres.Errorf("this server runs without Postgres and has no history to read; start it with --postgres")
 }
 
 // VerifyOnSchedule verifies a sample of every materialized view, once per VerifyEvery,
@@ -149,7 +149,7 @@ func (c *Checker) verifyView(ctx context.Context, v *schema.View) {
 	report, err := c.verify(ctx, v, c.VerifySample, func(int64) error { return nil })
 	var said *schema.Error
 	switch {
-	case ctx.Err() != nil, errors.As(err, &said) && said.Reason == "NEVER_MATERIALIZED":
+	case ctx.Err() != nil, errors.As(err, &said) && said.Reason == schema.NeverMaterialized:
 	case err != nil:
 		c.Logger.Error("cannot verify a view", "view", v.Name, "error", err)
 	case report.Faults() > 0:

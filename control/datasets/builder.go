@@ -56,12 +56,12 @@ func (b *Builder) Enter() (leave func(), err error) {
 	case b.slots <- struct{}{}:
 		return func() { <-b.slots }, nil
 	default:
-		return nil, schema.Errorf(schema.Exhausted, "TOO_MANY_SETS", "too many training sets are being built (limit %d); retry when one is done", maxSets)
+		return nil, schema.TooManySets.Errorf("too many training sets are being built (limit %d); retry when one is done", maxSets)
 	}
 }
 
 func noPostgres() error {
-	return schema.Errorf(schema.FailedPrecondition, "NO_POSTGRES", "this server runs without Postgres and has no history to read; start it with --postgres")
+	return schema.NoPostgres.Errorf("this server runs without Postgres and has no history to read; start it with --postgres")
 }
 
 // Set returns the training set of a spine with these columns. It has not run yet.
@@ -108,7 +108,7 @@ func (b *Builder) Reading(name string, from, to *time.Time) (*Reading, error) {
 		w.To = to.UnixMicro()
 	}
 	if w.From > w.To {
-		return nil, schema.Errorf(schema.Invalid, "BAD_WINDOW", "the window ends before it begins; swap from and to")
+		return nil, schema.BadWindow.Errorf("the window ends before it begins; swap from and to")
 	}
 	return &Reading{b.History, view, w}, nil
 }

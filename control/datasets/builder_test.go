@@ -14,7 +14,7 @@ func reasonOf(err error) string {
 	if !errors.As(err, &said) {
 		return ""
 	}
-	return said.Reason
+	return string(said.Reason)
 }
 
 func TestSlotsAreFew(t *testing.T) {

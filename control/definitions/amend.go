@@ -16,7 +16,7 @@ func (e *Editor) Amend(ctx context.Context, by string, change func(*schema.Defin
 	for range maxAmends - 1 {
 		done, err := e.amendOnce(ctx, by, change)
 		var said *schema.Error
-		if !errors.As(err, &said) || said.Reason != "VERSION_MOVED" {
+		if !errors.As(err, &said) || said.Reason != schema.VersionMoved {
 			return done, err
 		}
 	}
@@ -58,13 +58,13 @@ func FindModel(defs *schema.Definitions, name string) (*schema.Model, error) {
 	for i := range defs.Models {
 		names[i] = defs.Models[i].Name
 	}
-	return nil, schema.Errorf(schema.NotFound, "UNKNOWN_MODEL", "no model %q; %s", name, schema.Nearest(name, names))
+	return nil, schema.UnknownModel.Errorf("no model %q; %s", name, schema.Nearest(name, names))
 }
 
 // HasVersion returns an error when a model does not have a version.
 func HasVersion(m *schema.Model, version int64) error {
 	if m.Version(version) == nil {
-		return schema.Errorf(schema.NotFound, "UNKNOWN_MODEL_VERSION", "model %q has no version %d; larder models show %[1]s lists its versions", m.Name, version)
+		return schema.UnknownModelVersion.Errorf("model %q has no version %d; larder models show %[1]s lists its versions", m.Name, version)
 	}
 	return nil
 }

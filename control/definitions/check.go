@@ -41,11 +41,11 @@ func (e *Editor) checkModels(ctx context.Context, next *registry.Proposal) ([]Re
 		}
 		reports = append(reports, Report{p, binding})
 	}
-	return reports, joinFaults("BAD_MODEL", faults)
+	return reports, joinFaults(schema.BadModel, faults)
 }
 
 func missingModels(sums []string) error {
-	return schema.Errorf(schema.FailedPrecondition, "MODEL_FILE_MISSING", "the registry has no model files with SHA-256 %s; `larder apply DIR` sends them", strings.Join(sums, ", "))
+	return schema.ModelFileMissing.Errorf("the registry has no model files with SHA-256 %s; `larder apply DIR` sends them", strings.Join(sums, ", "))
 }
 
 // checkModel refuses a model that can't be scored or that was trained on other
@@ -101,7 +101,7 @@ func (e *Editor) checkSources(ctx context.Context, next *schema.Catalog) error {
 			faults = append(faults, err)
 		}
 	}
-	return joinFaults("BAD_SOURCE", faults)
+	return joinFaults(schema.BadSource, faults)
 }
 
 func sameLabels(a, b *schema.View) bool {
@@ -110,7 +110,7 @@ func sameLabels(a, b *schema.View) bool {
 
 // joinFaults combines faults that the caller can fix into one error. If any other
 // error is among them, it returns that error alone.
-func joinFaults(reason string, faults []error) error {
+func joinFaults(reason schema.Reason, faults []error) error {
 	if len(faults) == 0 {
 		return nil
 	}
@@ -122,5 +122,5 @@ func joinFaults(reason string, faults []error) error {
 		}
 		lines[i] = strings.Replace(err.Error(), said.Error(), said.Message, 1)
 	}
-	return schema.Errorf(schema.Invalid, reason, "%s", strings.Join(lines, "\n"))
+	return reason.Errorf("%s", strings.Join(lines, "\n"))
 }

@@ -3,7 +3,6 @@ package definitions
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -143,10 +142,7 @@ func (e *Editor) commit(ctx context.Context, p *registry.Proposal, seen int64, b
 	wait, cancel := context.WithTimeoutCause(ctx, awaitTimeout, errors.New("the server is still loading it"))
 	defer cancel()
 	if err := e.Registry.Await(wait, version); err != nil {
-		return nil, &schema.Error{
-			Kind: schema.FailedPrecondition, Reason: "NOT_SERVED", Err: err,
-			Message: fmt.Sprintf("version %d was applied, but this server does not serve it; larder status shows why", version),
-		}
+		return nil, schema.NotServed.Wrap(err, "version %d was applied, but this server does not serve it; larder status shows why", version)
 	}
 	return &Applied{Version: version, Changes: p.Changes, Reports: reports}, nil
 }

@@ -17,7 +17,7 @@ func ReadJSON(raw []byte) (*schema.Definitions, error) {
 	strict := json.NewDecoder(bytes.NewReader(raw))
 	strict.DisallowUnknownFields() // a newer client may send fields that this server would silently drop
 	if err := strict.Decode(defs); err != nil {
-		return nil, schema.Errorf(schema.Invalid, "BAD_DEFINITIONS", "cannot parse the definitions as JSON: %v", err)
+		return nil, schema.BadDefinitions.Errorf("cannot parse the definitions as JSON: %v", err)
 	}
 	return defs, nil
 }
@@ -34,7 +34,7 @@ func ReadFiles(files []definitions.File, models map[string]string) (*schema.Defi
 	if errors.As(err, &faults) {
 		message = firstFaults(faults)
 	}
-	return nil, &schema.Error{Kind: schema.Invalid, Reason: "BAD_DEFINITIONS", Message: message}
+	return nil, schema.BadDefinitions.Errorf("%s", message)
 }
 
 // maxFaultBytes bounds the text about faults of definitions: gRPC sends an error in a

@@ -44,7 +44,7 @@ func keepPushedVersions(defs *schema.Definitions, was *schema.Model) (note strin
 		}
 		named := m.Version(v.Version)
 		if named.SHA256 != v.SHA256 {
-			return "", schema.Errorf(schema.FailedPrecondition, "VERSION_TAKEN", "model %q: version %d already came from %s with another file (SHA-256 %.12s…, not %.12s…); give the version in the folder another number",
+			return "", schema.VersionTaken.Errorf("model %q: version %d already came from %s with another file (SHA-256 %.12s…, not %.12s…); give the version in the folder another number",
 				was.Name, v.Version, origin(v), v.SHA256, named.SHA256)
 		}
 		named.From = v.From

@@ -39,7 +39,7 @@ func (e *Editor) Push(ctx context.Context, p Push) (*Pushed, error) {
 		return nil, err
 	}
 	if len(missing) > 0 {
-		return nil, schema.Errorf(schema.FailedPrecondition, "MODEL_FILE_MISSING", "the registry has no model file %q; store it with PutModel first", p.SHA256)
+		return nil, schema.ModelFileMissing.Errorf("the registry has no model file %q; store it with PutModel first", p.SHA256)
 	}
 	file, err := e.Registry.ModelFile(ctx, p.SHA256)
 	if err != nil {
@@ -81,7 +81,7 @@ func (e *Editor) Push(ctx context.Context, p Push) (*Pushed, error) {
 func pushedModel(defs *schema.Definitions, name, service, stampedService string) (*schema.Model, error) {
 	if m := defs.Model(name); m != nil {
 		if service != "" && service != m.FeatureService {
-			return nil, schema.Errorf(schema.Invalid, "OTHER_FEATURE_SERVICE", "model %q reads feature service %q, not %q; push the file as another model, or leave out the feature service",
+			return nil, schema.OtherFeatureService.Errorf("model %q reads feature service %q, not %q; push the file as another model, or leave out the feature service",
 				m.Name, m.FeatureService, service)
 		}
 		return m, nil
@@ -90,7 +90,7 @@ func pushedModel(defs *schema.Definitions, name, service, stampedService string)
 		service = stampedService
 	}
 	if service == "" {
-		return nil, schema.Errorf(schema.Invalid, "NO_FEATURE_SERVICE", "name the feature service that new model %q reads; its file has no stamp that names one", name)
+		return nil, schema.NoFeatureService.Errorf("name the feature service that new model %q reads; its file has no stamp that names one", name)
 	}
 	defs.Models = append(defs.Models, schema.Model{Name: name, FeatureService: service})
 	return &defs.Models[len(defs.Models)-1], nil
@@ -105,7 +105,7 @@ func (e *Editor) checkDataset(ctx context.Context, id, service string) error {
 		return err
 	}
 	if d.FeatureService != service {
-		return schema.Errorf(schema.Invalid, "OTHER_FEATURE_SERVICE", "training set %s was built for feature service %q, but the model reads %q; name a training set of that service", id, d.FeatureService, service)
+		return schema.OtherFeatureService.Errorf("training set %s was built for feature service %q, but the model reads %q; name a training set of that service", id, d.FeatureService, service)
 	}
 	return nil
 }

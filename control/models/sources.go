@@ -179,6 +179,6 @@ func (e *Editor) bring(ctx context.Context, a arrival, file []byte) error {
 }
 
 func versionTaken(a arrival, had *schema.ModelVersion) error {
-	return schema.Errorf(schema.FailedPrecondition, "VERSION_TAKEN", "version %d of model %q already has another file (SHA-256 %.12s…) than in %s (%.12s…); give the new file another number",
+	return schema.VersionTaken.Errorf("version %d of model %q already has another file (SHA-256 %.12s…) than in %s (%.12s…); give the new file another number",
 		a.version.Version, a.model, had.SHA256, a.by, a.version.SHA256)
 }

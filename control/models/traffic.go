@@ -75,7 +75,7 @@ func newRamp(m *schema.Model, set *Ramp) (*schema.Ramp, error) {
 			g.MinRequests = int(value)
 		default:
 			known := []string{"error_share", "latency_ratio", "score_distance", "missing_share", "window", "min_requests"}
-			return nil, schema.Errorf(schema.Invalid, "UNKNOWN_GUARD", "no guard %q; %s", name, schema.Nearest(name, known))
+			return nil, schema.UnknownGuard.Errorf("no guard %q; %s", name, schema.Nearest(name, known))
 		}
 	}
 	r.Guards = g

@@ -20,7 +20,7 @@ func reasonOf(err error) string {
 	if !errors.As(err, &said) {
 		return ""
 	}
-	return said.Reason
+	return string(said.Reason)
 }
 
 // TestSetTrafficLeavesWhatIsNotSaid: weights end a ramp; the rest stays.

@@ -52,7 +52,7 @@ func (e *Editor) Retire(ctx context.Context, model string, version int64, by str
 
 func retire(m *schema.Model, version int64) error {
 	inUse := func(how, remedy string) error {
-		return schema.Errorf(schema.FailedPrecondition, "VERSION_IN_USE", "version %d of model %q %s; %s, then retire it", version, m.Name, how, remedy)
+		return schema.VersionInUse.Errorf("version %d of model %q %s; %s, then retire it", version, m.Name, how, remedy)
 	}
 	inTraffic := func(w schema.VersionWeight) bool { return w.Version == version }
 	switch {
@@ -84,7 +84,7 @@ func (e *Editor) Rollback(ctx context.Context, model, by string) (*Rollback, err
 	out.Applied, err = e.Definitions.AmendModel(ctx, model, by, func(m *schema.Model) error {
 		before := servedBefore(history, m)
 		if before == nil {
-			return schema.Errorf(schema.FailedPrecondition, "NOTHING_BEFORE", "cannot roll back model %q: no version that it still has was served before version %d; choose one with larder models promote %[1]s VERSION", m.Name, m.Served())
+			return schema.NothingBefore.Errorf("cannot roll back model %q: no version that it still has was served before version %d; choose one with larder models promote %[1]s VERSION", m.Name, m.Served())
 		}
 		then := before.Model(m.Name)
 		out.AsOf, out.ModelVersion = before.Version.Version, then.Served()

@@ -61,13 +61,13 @@ func (r *Recorder) Start(req Request) (ids []string, err error) {
 // requests checks a request and names its views one by one.
 func (r *Recorder) requests(req Request) ([]materialize.Request, error) {
 	if r.Runner == nil {
-		return nil, schema.Errorf(schema.FailedPrecondition, "NO_POSTGRES", "this server runs without Postgres and has nothing to materialize from; start it with --postgres")
+		return nil, schema.NoPostgres.Errorf("this server runs without Postgres and has nothing to materialize from; start it with --postgres")
 	}
 	if req.Full && req.From != nil {
-		return nil, schema.Errorf(schema.Invalid, "BAD_WINDOW", "a full run starts at the beginning; leave out either from or full")
+		return nil, schema.BadWindow.Errorf("a full run starts at the beginning; leave out either from or full")
 	}
 	if req.From != nil && req.To != nil && *req.From > *req.To {
-		return nil, schema.Errorf(schema.Invalid, "BAD_WINDOW", "the window ends before it begins; swap from and to")
+		return nil, schema.BadWindow.Errorf("the window ends before it begins; swap from and to")
 	}
 	template := materialize.Request{Mode: schema.Incremental, From: valueOf(req.From), To: valueOf(req.To)}
 	switch {
@@ -111,7 +111,7 @@ func (r *Recorder) names(asked []string) ([]string, error) {
 		names = append(names, v.Name)
 	}
 	if len(names) == 0 {
-		return nil, schema.Errorf(schema.FailedPrecondition, "NO_FEATURE_VIEWS", "there are no feature views yet; `larder apply DIR` adds some")
+		return nil, schema.NoFeatureViews.Errorf("there are no feature views yet; `larder apply DIR` adds some")
 	}
 	return names, nil
 }
@@ -143,7 +143,7 @@ func (r *Recorder) Run(ctx context.Context, id string) (Run, error) {
 		return Run{}, err
 	}
 	if recorded == nil {
-		return Run{}, schema.Errorf(schema.NotFound, "UNKNOWN_RUN", "no run %q; `larder status` shows the newest run of each view", id)
+		return Run{}, schema.UnknownRun.Errorf("no run %q; `larder status` shows the newest run of each view", id)
 	}
 	return read(*recorded)
 }
@@ -151,7 +151,7 @@ func (r *Recorder) Run(ctx context.Context, id string) (Run, error) {
 // Cancel cancels a run of this server and returns it when it has ended.
 func (r *Recorder) Cancel(ctx context.Context, id string) (Run, error) {
 	if r.Runner == nil {
-		return Run{}, schema.Errorf(schema.FailedPrecondition, "NO_POSTGRES", "this server runs without Postgres and has no runs; cancel the run on the server that started it")
+		return Run{}, schema.NoPostgres.Errorf("this server runs without Postgres and has no runs; cancel the run on the server that started it")
 	}
 	if err := r.Runner.Cancel(id); err != nil {
 		return Run{}, err

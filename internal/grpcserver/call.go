@@ -29,12 +29,12 @@ func (s *Server) admit(ctx context.Context, info *tap.Info) (context.Context, er
 }
 
 func (s *Server) refuse(f *failure) *failure {
-	s.metrics.refused.WithLabelValues(f.reason).Inc()
+	s.metrics.refused.WithLabelValues(string(f.reason)).Inc()
 	return f
 }
 
 func (s *Server) tooMany() *failure {
-	return failureOf(schema.Errorf(schema.Exhausted, reasonInFlight, "too many requests in flight (limit %d); retry or raise --max-in-flight", s.opts.MaxInFlight))
+	return failureOf(schema.TooManyInFlight.Errorf("too many requests in flight (limit %d); retry or raise --max-in-flight", s.opts.MaxInFlight))
 }
 
 // enter counts a request as in flight, unless too many are. leave undoes that.

@@ -18,16 +18,13 @@ import (
 // errorDomain is the domain of ErrorInfo: it says who defines the reason.
 const errorDomain = "larder"
 
-// Reasons of errors that the shell itself returns.
+// Reasons of what the shell answers by itself, with codes that no kind of error has.
 const (
-	reasonInternal        = "INTERNAL"
-	reasonDeadline        = "DEADLINE_EXCEEDED"
-	reasonCancelled       = "CANCELLED"
-	reasonUnauthenticated = "UNAUTHENTICATED"
-	reasonForbidden       = "PERMISSION_DENIED"
-	reasonInFlight        = "TOO_MANY_IN_FLIGHT"
-	reasonMessageSize     = "MESSAGE_TOO_LARGE"
-	reasonDefinitions     = "BAD_DEFINITIONS"
+	reasonInternal        schema.Reason = "INTERNAL"
+	reasonDeadline        schema.Reason = "DEADLINE_EXCEEDED"
+	reasonCancelled       schema.Reason = "CANCELLED"
+	reasonUnauthenticated schema.Reason = "UNAUTHENTICATED"
+	reasonForbidden       schema.Reason = "PERMISSION_DENIED"
 )
 
 // clientClosedRequest is the status that nginx logs when the caller has gone. HTTP
@@ -47,11 +44,22 @@ var answers = [...]struct {
 	schema.Unavailable:        {codes.Unavailable, http.StatusServiceUnavailable},
 }
 
+// StatusOf returns the gRPC code and the HTTP status of errors of a reason of package
+// schema.
+func StatusOf(r schema.Reason) (codes.Code, int) { return statusOf(r.Kind(), r) }
+
+func statusOf(k schema.Kind, r schema.Reason) (codes.Code, int) {
+	if r == schema.MessageTooLarge {
+		return answers[k].grpc, http.StatusRequestEntityTooLarge
+	}
+	return answers[k].grpc, answers[k].http
+}
+
 // A failure is an error as it goes to the caller and to the log.
 type failure struct {
 	code      codes.Code
 	http      int
-	reason    string
+	reason    schema.Reason
 	message   string // safe to send
 	requestID string // set when the fault is ours; the text stays in the log
 	cause     error
@@ -67,15 +75,11 @@ func failureOf(err error) *failure {
 	case errors.As(err, &made):
 		return made
 	case errors.As(err, &said) && said.Kind != schema.Internal:
-		a := answers[said.Kind]
-		f := &failure{code: a.grpc, http: a.http, reason: said.Reason, message: publicText(err, said), cause: err}
-		if said.Reason == reasonMessageSize {
-			f.http = http.StatusRequestEntityTooLarge
-		}
-		return f
+		code, status := statusOf(said.Kind, said.Reason)
+		return &failure{code: code, http: status, reason: said.Reason, message: publicText(err, said), cause: err}
 	case errors.As(err, &problems):
 		a := answers[schema.Invalid]
-		return &failure{code: a.grpc, http: a.http, reason: reasonDefinitions, message: problems.Error(), cause: err}
+		return &failure{code: a.grpc, http: a.http, reason: schema.BadDefinitions, message: problems.Error(), cause: err}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &failure{
 			code: codes.DeadlineExceeded, http: http.StatusGatewayTimeout, reason: reasonDeadline, cause: err,
@@ -116,7 +120,7 @@ func (f *failure) status() error {
 		return f.sent.Err()
 	}
 	// gRPC can't encode a message that isn't UTF-8.
-	st, err := status.New(f.code, strings.ToValidUTF8(f.message, "?")).WithDetails(&errdetails.ErrorInfo{Reason: f.reason, Domain: errorDomain})
+	st, err := status.New(f.code, strings.ToValidUTF8(f.message, "?")).WithDetails(&errdetails.ErrorInfo{Reason: string(f.reason), Domain: errorDomain})
 	if err != nil {
 		return status.Error(f.code, f.message)
 	}

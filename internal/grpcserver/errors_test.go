@@ -32,11 +32,11 @@ func TestErrors(t *testing.T) {
 			t.Errorf("HTTP\ngot  %d %+v\nwant %d {%s %s %s}", status, e, httpStatus, httpCode, reason, message)
 		}
 	}
-	f(schema.Errorf(schema.Invalid, "BAD", "bad"), "InvalidArgument", "INVALID_ARGUMENT", 400, "BAD", "bad")
-	f(schema.Errorf(schema.NotFound, "NONE", "none"), "NotFound", "NOT_FOUND", 404, "NONE", "none")
-	f(schema.Errorf(schema.FailedPrecondition, "STATE", "state"), "FailedPrecondition", "FAILED_PRECONDITION", 409, "STATE", "state")
-	f(schema.Errorf(schema.Exhausted, "MANY", "many"), "ResourceExhausted", "RESOURCE_EXHAUSTED", 429, "MANY", "many")
-	f(schema.Errorf(schema.Unavailable, "LATER", "later"), "Unavailable", "UNAVAILABLE", 503, "LATER", "later")
+	f(schema.Reason("BAD").ErrorfAs(schema.Invalid, "bad"), "InvalidArgument", "INVALID_ARGUMENT", 400, "BAD", "bad")
+	f(schema.Reason("NONE").ErrorfAs(schema.NotFound, "none"), "NotFound", "NOT_FOUND", 404, "NONE", "none")
+	f(schema.Reason("STATE").ErrorfAs(schema.FailedPrecondition, "state"), "FailedPrecondition", "FAILED_PRECONDITION", 409, "STATE", "state")
+	f(schema.Reason("MANY").ErrorfAs(schema.Exhausted, "many"), "ResourceExhausted", "RESOURCE_EXHAUSTED", 429, "MANY", "many")
+	f(schema.Reason("LATER").ErrorfAs(schema.Unavailable, "later"), "Unavailable", "UNAVAILABLE", 503, "LATER", "later")
 
 	// What an error is wrapped in is said, its cause isn't.
 	secret := &schema.Error{Kind: schema.Invalid, Reason: "BAD", Message: "bad", Err: errors.New("secret")}

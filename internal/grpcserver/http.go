@@ -192,7 +192,7 @@ func (f *failure) write(w http.ResponseWriter, plain bool) {
 			Message string `json:"message"`
 		} `json:"error"`
 	}
-	body.Error.Code, body.Error.Reason, body.Error.Message = code.Code(f.code).String(), f.reason, f.message
+	body.Error.Code, body.Error.Reason, body.Error.Message = code.Code(f.code).String(), string(f.reason), f.message
 	f.send(w, body)
 }
 
@@ -211,7 +211,7 @@ func WriteJSON(w http.ResponseWriter, body []byte) {
 		r.fail(errNoPermit)
 		return
 	case ok && len(body) > r.maxBytes:
-		r.fail(schema.Errorf(schema.Exhausted, reasonMessageSize, "the response has %d bytes (limit %d); ask for fewer rows or features at once, or raise --max-message-bytes", len(body), r.maxBytes))
+		r.fail(schema.MessageTooLarge.Errorf("the response has %d bytes (limit %d); ask for fewer rows or features at once, or raise --max-message-bytes", len(body), r.maxBytes))
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -223,10 +223,10 @@ func ReadBody(r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(r.Body)
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
-		return nil, schema.Errorf(schema.Exhausted, reasonMessageSize, "the request is larger than %d bytes; send fewer rows at once, or raise --max-message-bytes", tooLarge.Limit)
+		return nil, schema.MessageTooLarge.Errorf("the request is larger than %d bytes; send fewer rows at once, or raise --max-message-bytes", tooLarge.Limit)
 	}
 	if err != nil {
-		return nil, &schema.Error{Kind: schema.Invalid, Reason: "BAD_BODY", Message: "the request body ended early; send all the bytes of its Content-Length", Err: err}
+		return nil, schema.BadBody.Wrap(err, "the request body ended early; send all the bytes of its Content-Length")
 	}
 	return body, nil
 }

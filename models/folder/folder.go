@@ -128,7 +128,7 @@ func (f *Folder) folders(in string, form *regexp.Regexp, most int) ([]string, er
 // Read returns the bytes of a file. It fails if the file changed since it was listed.
 func (f *Folder) Read(file File) ([]byte, error) {
 	if file.Size <= 0 || file.Size > MaxModelBytes {
-		return nil, schema.Errorf(schema.Invalid, "MODEL_TOO_LARGE", "%s has %d bytes; a model file must have 1 to %d", file.path(), file.Size, MaxModelBytes)
+		return nil, schema.ModelTooLarge.Errorf("%s has %d bytes; a model file must have 1 to %d", file.path(), file.Size, MaxModelBytes)
 	}
 	in, err := f.root.Open(file.path())
 	if err != nil {
@@ -144,7 +144,7 @@ func (f *Folder) Read(file File) ([]byte, error) {
 		return nil, err
 	}
 	if int64(len(raw)) != file.Size || !info.ModTime().Equal(file.ModTime) {
-		return nil, schema.Errorf(schema.Unavailable, "MODEL_CHANGING", "wait until %s is completely written; it is still changing", file.path())
+		return nil, schema.ModelChanging.Errorf("wait until %s is completely written; it is still changing", file.path())
 	}
 	return raw, nil
 }

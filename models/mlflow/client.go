@@ -42,10 +42,10 @@ type Client struct {
 func New(uri string, credentials Credentials) (*Client, error) {
 	base, err := url.Parse(uri)
 	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
-		return nil, schema.Errorf(schema.Invalid, "BAD_TRACKING_URI", "write the address of MLflow as https://HOST:PORT; got %q", uri)
+		return nil, schema.BadTrackingURI.Errorf("write the address of MLflow as https://HOST:PORT; got %q", uri)
 	}
 	if base.User != nil {
-		return nil, schema.Errorf(schema.Invalid, "BAD_TRACKING_URI", "take the credentials out of the address of MLflow; set the variables MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN")
+		return nil, schema.BadTrackingURI.Errorf("take the credentials out of the address of MLflow; set the variables MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN")
 	}
 	return &Client{base: base, credentials: credentials, http: &http.Client{CheckRedirect: sameHost}}, nil
 }
@@ -70,7 +70,7 @@ func (c *Client) call(ctx context.Context, what string, query url.Values, out an
 		return err
 	}
 	if err := json.Unmarshal(raw, out); err != nil {
-		return schema.Errorf(schema.Unavailable, "MLFLOW_ANSWER", "check that MLflow is the server at that address: its response to %s does not match the MLflow API: %v", what, err)
+		return schema.MLflowAnswer.Errorf("check that MLflow is the server at that address: its response to %s does not match the MLflow API: %v", what, err)
 	}
 	return nil
 }
@@ -99,7 +99,7 @@ func (c *Client) get(ctx context.Context, at *url.URL, limit int64) ([]byte, err
 	case resp.StatusCode != http.StatusOK:
 		return nil, refusal(resp.StatusCode, raw)
 	case int64(len(raw)) > limit:
-		return nil, schema.Errorf(schema.Invalid, "MLFLOW_TOO_LARGE", "MLflow's %s has over %d bytes, which is the limit", shortPath(at), limit)
+		return nil, schema.MLflowTooLarge.Errorf("MLflow's %s has over %d bytes, which is the limit", shortPath(at), limit)
 	}
 	return raw, nil
 }
@@ -111,7 +111,7 @@ func unreachable(err error) error {
 	if errors.As(err, &at) { // its text has the whole address
 		err = at.Err
 	}
-	return &schema.Error{Kind: schema.Unavailable, Reason: "MLFLOW_UNREACHABLE", Message: fmt.Sprintf("MLflow can't be reached: %v", err), Err: err}
+	return schema.MLflowUnreachable.Wrap(err, "MLflow can't be reached: %v", err)
 }
 
 // refusal returns the error that MLflow reports, if its text is short.
@@ -132,5 +132,5 @@ func refusal(code int, raw []byte) error {
 	case code >= http.StatusInternalServerError:
 		kind = schema.Unavailable
 	}
-	return schema.Errorf(kind, "MLFLOW_REFUSES", "MLflow says %d: %.300s", code, said.Message)
+	return schema.MLflowRefuses.ErrorfAs(kind, "MLflow says %d: %.300s", code, said.Message)
 }

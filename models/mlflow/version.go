@@ -40,10 +40,10 @@ func (c *Client) Alias(ctx context.Context, model, alias string) (*Version, erro
 	v := answer.Version
 	number, err := strconv.ParseInt(v.Version, 10, 64)
 	if err != nil || number <= 0 {
-		return nil, schema.Errorf(schema.Unavailable, "MLFLOW_ANSWER", "MLflow returned the version %q of model %q, which is not a number", v.Version, model)
+		return nil, schema.MLflowAnswer.Errorf("MLflow returned the version %q of model %q, which is not a number", v.Version, model)
 	}
 	if v.Status != "READY" {
-		return nil, schema.Errorf(schema.FailedPrecondition, "MLFLOW_NOT_READY", "version %d of model %q in MLflow is %s, not READY %s", number, model, v.Status, v.Message)
+		return nil, schema.MLflowNotReady.Errorf("version %d of model %q in MLflow is %s, not READY %s", number, model, v.Status, v.Message)
 	}
 	out := &Version{Model: model, Number: number, RunID: v.RunID, Tags: map[string]string{}}
 	for _, tag := range v.Tags {
@@ -105,7 +105,7 @@ func (c *Client) ONNX(ctx context.Context, v *Version) (file []byte, beside func
 	file, err = get(name, maxFileBytes)
 	return file, func(other string) ([]byte, error) {
 		if !isLocal(other) {
-			return nil, schema.Errorf(schema.Invalid, "MLFLOW_ARTIFACTS", "the ONNX file of version %d of model %q in MLflow has weights in %.200q, which is not a path below its folder", v.Number, v.Model, other)
+			return nil, schema.MLflowArtifacts.ErrorfAs(schema.Invalid, "the ONNX file of version %d of model %q in MLflow has weights in %.200q, which is not a path below its folder", v.Number, v.Model, other)
 		}
 		return get(path.Join(path.Dir(name), other), maxFileBytes)
 	}, err
@@ -122,12 +122,12 @@ func (c *Client) artifacts(ctx context.Context, v *Version) (*url.URL, error) {
 	}
 	at, err := url.Parse(answer.URI)
 	if err != nil || at.Scheme != "mlflow-artifacts" {
-		return nil, schema.Errorf(schema.FailedPrecondition, "MLFLOW_ARTIFACTS", "version %d of model %q in MLflow has its files at %.200s; Larder reads only files that the tracking server serves itself (mlflow-artifacts:, mlflow server --serve-artifacts)",
+		return nil, schema.MLflowArtifacts.Errorf("version %d of model %q in MLflow has its files at %.200s; Larder reads only files that the tracking server serves itself (mlflow-artifacts:, mlflow server --serve-artifacts)",
 			v.Number, v.Model, answer.URI)
 	}
 	below := strings.TrimPrefix(at.Path, "/")
 	if !isLocal(below) {
-		return nil, schema.Errorf(schema.Invalid, "MLFLOW_ARTIFACTS", "version %d of model %q in MLflow has its files at %.200q, which is not a path below its artifacts", v.Number, v.Model, answer.URI)
+		return nil, schema.MLflowArtifacts.ErrorfAs(schema.Invalid, "version %d of model %q in MLflow has its files at %.200q, which is not a path below its artifacts", v.Number, v.Model, answer.URI)
 	}
 	return c.base.JoinPath("api/2.0/mlflow-artifacts/artifacts", below), nil
 }
@@ -145,14 +145,14 @@ func onnxFile(raw []byte) (string, error) {
 		} `yaml:"flavors"`
 	}
 	if err := yaml.Unmarshal(raw, &described); err != nil {
-		return "", schema.Errorf(schema.Invalid, "MLFLOW_MLMODEL", "the model's MLmodel file can't be read")
+		return "", schema.MLflowMLmodel.Errorf("the model's MLmodel file can't be read")
 	}
 	flavor, found := described.Flavors["onnx"]
 	if !found {
-		return "", schema.Errorf(schema.FailedPrecondition, "MLFLOW_NO_ONNX", "the model has no ONNX flavour; log it with mlflow.onnx.log_model")
+		return "", schema.MLflowNoONNX.Errorf("the model has no ONNX flavour; log it with mlflow.onnx.log_model")
 	}
 	if !isLocal(flavor.Data) {
-		return "", schema.Errorf(schema.Invalid, "MLFLOW_MLMODEL", "the MLmodel file names the ONNX file %.200q, which is not a path below its folder", flavor.Data)
+		return "", schema.MLflowMLmodel.Errorf("the MLmodel file names the ONNX file %.200q, which is not a path below its folder", flavor.Data)
 	}
 	return flavor.Data, nil
 }

@@ -24,7 +24,7 @@ func lock(dir string) (*os.File, error) {
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			err = schema.Errorf(schema.FailedPrecondition, "LOG_IN_USE", "give each server its own folder with --feature-log: another server writes its feature log to %s", dir)
+			err = schema.LogInUse.Errorf("give each server its own folder with --feature-log: another server writes its feature log to %s", dir)
 		}
 		return nil, errors.Join(err, f.Close())
 	}

@@ -62,7 +62,7 @@ func newChecker(opts Options, req Request) (*checker, error) {
 func Watermark(from Store, view *schema.View) (store.Watermark, error) {
 	mark, found, err := from.Watermark(view.ID)
 	if err == nil && !found {
-		err = schema.Errorf(schema.FailedPrecondition, "NEVER_MATERIALIZED", "feature view %q was never materialized on this server; run `larder materialize %s` first", view.Name, view.Name)
+		err = schema.NeverMaterialized.Errorf("feature view %q was never materialized on this server; run `larder materialize %s` first", view.Name, view.Name)
 	}
 	return mark, err
 }
@@ -111,7 +111,7 @@ func (c *checker) judge(ctx context.Context, keys keyValues) error {
 		return err
 	}
 	if !found {
-		return schema.Errorf(schema.FailedPrecondition, "VIEW_DROPPED", "feature view %q was dropped during the check", c.view.Name)
+		return schema.ViewDropped.Errorf("feature view %q was dropped during the check", c.view.Name)
 	}
 	served, err := c.serve(ctx, keys, mark.Time)
 	if err != nil {

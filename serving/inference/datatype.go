@@ -81,7 +81,7 @@ func elemOfType(t schema.Type) scoring.Elem {
 }
 
 func badInput(format string, args ...any) *schema.Error {
-	return schema.Errorf(schema.Invalid, "BAD_INPUT", format, args...)
+	return schema.BadInput.Errorf(format, args...)
 }
 
 // clip shortens what a caller calls something, for a message.

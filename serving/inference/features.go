@@ -60,10 +60,10 @@ func wantedOutputs(plan *schema.Plan, req *request) ([]string, error) {
 	}
 	for i, name := range req.outputs {
 		if !slices.Contains(existing, name) {
-			return nil, schema.Errorf(schema.Invalid, "UNKNOWN_OUTPUT", "%q has no output %q; %s", req.model, clip(name), schema.Nearest(clip(name), existing))
+			return nil, schema.UnknownOutput.Errorf("%q has no output %q; %s", req.model, clip(name), schema.Nearest(clip(name), existing))
 		}
 		if slices.Contains(req.outputs[:i], name) {
-			return nil, schema.Errorf(schema.Invalid, "UNKNOWN_OUTPUT", "output %q of %q is asked for twice", name, req.model)
+			return nil, schema.UnknownOutput.Errorf("output %q of %q is asked for twice", name, req.model)
 		}
 	}
 	return req.outputs, nil

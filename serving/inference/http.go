@@ -29,7 +29,7 @@ func (s *Server) HTTPHandler() *grpcserver.Mux {
 	mux.HandleFunc("POST /v2/repository/models/{model}/load", answering(s.postLoad))
 	mux.HandleFunc("POST /v2/repository/models/{model}/unload", answering(s.postUnload))
 	mux.HandleFunc("/", answering(func(r *http.Request) ([]byte, error) {
-		return nil, schema.Errorf(schema.NotFound, "UNKNOWN_PATH", "there is no %s %s; see docs/inference-protocol.md for what there is", r.Method, clip(r.URL.Path))
+		return nil, schema.UnknownPath.Errorf("there is no %s %s; see docs/inference-protocol.md for what there is", r.Method, clip(r.URL.Path))
 	}))
 	return mux
 }
@@ -47,7 +47,7 @@ func answering(answer func(*http.Request) ([]byte, error)) http.HandlerFunc {
 
 func (s *Server) getReady(*http.Request) ([]byte, error) {
 	if s.opts.Ready() != nil {
-		return nil, schema.Errorf(schema.Unavailable, "NOT_READY", "the server is not ready")
+		return nil, schema.NotReady.Errorf("the server is not ready")
 	}
 	return nil, nil
 }
@@ -158,5 +158,5 @@ func jsonOf(m proto.Message, err error) ([]byte, error) {
 }
 
 func badJSON(format string, args ...any) error {
-	return schema.Errorf(schema.Invalid, "BAD_JSON", format, args...)
+	return schema.BadJSON.Errorf(format, args...)
 }

@@ -32,7 +32,7 @@ func (s *Server) inferHTTP(w http.ResponseWriter, r *http.Request) error {
 	length := len(body)
 	if said := r.Header.Get(headerLength); said != "" {
 		if length, err = strconv.Atoi(said); err != nil || length < 0 || length > len(body) {
-			return schema.Errorf(schema.Invalid, "BAD_HEADER", "%s is %q; it is the number of bytes of JSON, at most the %d of the body", headerLength, clip(said), len(body))
+			return schema.BadHeader.Errorf("%s is %q; it is the number of bytes of JSON, at most the %d of the body", headerLength, clip(said), len(body))
 		}
 	}
 	req, form, err := parseInfer(body[:length], body[length:])
@@ -63,7 +63,7 @@ func (s *Server) readBody(r *http.Request) ([]byte, error) {
 	case "gzip", "deflate":
 		return unpack(body, packing, s.opts.MaxMessageBytes)
 	default:
-		return nil, schema.Errorf(schema.Invalid, "BAD_ENCODING", "the body has the Content-Encoding %q; it may be gzip or deflate", clip(packing))
+		return nil, schema.BadEncoding.Errorf("the body has the Content-Encoding %q; it may be gzip or deflate", clip(packing))
 	}
 }
 
@@ -81,10 +81,10 @@ func unpack(body []byte, packing string, most int) ([]byte, error) {
 		out, err = io.ReadAll(io.LimitReader(unpacked, int64(most)+1))
 	}
 	if err != nil {
-		return nil, &schema.Error{Kind: schema.Invalid, Reason: "BAD_ENCODING", Message: "the body is not the " + packing + " that its Content-Encoding says", Err: err}
+		return nil, schema.BadEncoding.Wrap(err, "the body is not the %s that its Content-Encoding says", packing)
 	}
 	if len(out) > most {
-		return nil, schema.Errorf(schema.Exhausted, "MESSAGE_TOO_LARGE", "the body has more than %d bytes when unpacked (the limit); send fewer rows at once, or raise --max-message-bytes", most)
+		return nil, schema.MessageTooLarge.Errorf("the body has more than %d bytes when unpacked (the limit); send fewer rows at once, or raise --max-message-bytes", most)
 	}
 	return out, nil
 }
@@ -100,7 +100,7 @@ func (s *Server) writeBody(w http.ResponseWriter, r *http.Request, head, raw []b
 	body := append(head, raw...)
 	if len(body) > s.opts.MaxMessageBytes {
 		w.Header().Del(headerLength)
-		return schema.Errorf(schema.Exhausted, "MESSAGE_TOO_LARGE", "the answer has %d bytes and may have %d; ask for fewer rows or outputs at once, or raise the limit", len(body), s.opts.MaxMessageBytes)
+		return schema.MessageTooLarge.Errorf("the answer has %d bytes and may have %d; ask for fewer rows or outputs at once, or raise the limit", len(body), s.opts.MaxMessageBytes)
 	}
 	if packing := wantedPacking(r.Header.Get("Accept-Encoding")); packing != "" && len(body) >= leastPacked {
 		body = pack(body, packing)

@@ -30,7 +30,7 @@ func parseVersion(version string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(version, 10, 64)
 	if err != nil || n < 1 {
-		return 0, schema.Errorf(schema.Invalid, "BAD_VERSION", "%q is not a model version; write a whole number from 1, or leave it empty for the version that serves", clip(version))
+		return 0, schema.BadVersion.Errorf("%q is not a model version; write a whole number from 1, or leave it empty for the version that serves", clip(version))
 	}
 	return n, nil
 }
@@ -48,7 +48,7 @@ func (s *Server) infer(ctx context.Context, req *request) (*answer, error) {
 	}
 	for i := range req.inputs {
 		if rows := req.inputs[i].Dims[0]; rows > int64(s.opts.MaxRows) {
-			return nil, schema.Errorf(schema.Exhausted, "TOO_MANY_ROWS", "the request has %d rows; at most %d fit, split it", rows, s.opts.MaxRows)
+			return nil, schema.TooManyRows.Errorf("the request has %d rows; at most %d fit, split it", rows, s.opts.MaxRows)
 		}
 	}
 	model, err := s.opts.Models.Model(ctx, g.Model(plan), plan)

@@ -180,7 +180,7 @@ func appendLiteral(a *scoring.Array, literal []byte) error {
 // they are null.
 func appendData(dst []byte, a *scoring.Array) ([]byte, error) {
 	if !hasTyped(a) {
-		return nil, schema.Errorf(schema.Invalid, "BINARY_ONLY", "output %q is %s, which JSON has no numbers for; ask for it with the parameter binary_data: true", a.Name, a.Elem)
+		return nil, schema.BinaryOnly.Errorf("output %q is %s, which JSON has no numbers for; ask for it with the parameter binary_data: true", a.Name, a.Elem)
 	}
 	dst = append(dst, '[')
 	size := a.Elem.Size()
@@ -206,7 +206,7 @@ func appendData(dst []byte, a *scoring.Array) ([]byte, error) {
 			dst = append(dst, ',')
 		}
 		if !utf8.ValidString(s) {
-			return nil, schema.Errorf(schema.Invalid, "BINARY_ONLY", "output %q has bytes that are not UTF-8; ask for it with the parameter binary_data: true", a.Name)
+			return nil, schema.BinaryOnly.Errorf("output %q has bytes that are not UTF-8; ask for it with the parameter binary_data: true", a.Name)
 		}
 		quoted, err := json.Marshal(s)
 		if err != nil {

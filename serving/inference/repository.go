@@ -35,7 +35,7 @@ func checkRepository(name string) error {
 	if name == "" {
 		return nil
 	}
-	return schema.Errorf(schema.NotFound, "UNKNOWN_REPOSITORY", "no repository %q; leave the name empty, since there is one repository, without a name", clip(name))
+	return schema.UnknownRepository.Errorf("no repository %q; leave the name empty, since there is one repository, without a name", clip(name))
 }
 
 // RepositoryModelLoad does nothing for a model that there is: it is loaded, for a
@@ -45,7 +45,7 @@ func (s *Server) RepositoryModelLoad(_ context.Context, req *inferencev2.Reposit
 		return nil, err
 	}
 	if len(req.GetParameters()) > 0 {
-		return nil, schema.Errorf(schema.Invalid, "LOAD_PARAMETERS", "a model is loaded as its definition says; send no parameters, and bring another file by larder models push")
+		return nil, schema.LoadParameters.Errorf("a model is loaded as its definition says; send no parameters, and bring another file by larder models push")
 	}
 	if err := s.inRepository(req.GetModelName()); err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func (s *Server) RepositoryModelUnload(_ context.Context, req *inferencev2.Repos
 	if err := s.inRepository(req.GetModelName()); err != nil {
 		return nil, err
 	}
-	return nil, schema.Errorf(schema.FailedPrecondition, "MODEL_DEFINED", "%q is loaded for as long as the definitions have it; "+
+	return nil, schema.ModelDefined.Errorf("%q is loaded for as long as the definitions have it; "+
 		"take a version out by larder models retire, or the model out of the definitions and larder apply", clip(req.GetModelName()))
 }
 
@@ -72,7 +72,7 @@ func (s *Server) inRepository(model string) error {
 	_, _, err := planOf(g, model, "")
 	var said *schema.Error
 	if errors.As(err, &said) && said.Kind == schema.NotFound {
-		return schema.Errorf(schema.NotFound, said.Reason, "%s. Models come from definitions only: larder apply, or larder models push", said.Message)
+		return said.Reason.Errorf("%s. Models come from definitions only: larder apply, or larder models push", said.Message)
 	}
 	return err
 }

@@ -152,7 +152,7 @@ func parseName(model, version string) (name, error) {
 	n := name{}
 	n.model, n.features = strings.CutSuffix(model, featuresSuffix)
 	if model == "" {
-		return n, schema.Errorf(schema.Invalid, "NO_MODEL", "the request names no model; say which to run")
+		return n, schema.NoModel.Errorf("the request names no model; say which to run")
 	}
 	var err error
 	n.version, err = parseVersion(version)
@@ -172,7 +172,7 @@ func planOf(g *serving.Generation, model, version string) (*schema.Plan, name, e
 // ready returns why a model can't be asked.
 func (s *Server) ready(model, version string) error {
 	if err := s.opts.Ready(); err != nil {
-		return schema.Errorf(schema.Unavailable, "NOT_READY", "the server is not ready")
+		return schema.NotReady.Errorf("the server is not ready")
 	}
 	g := s.opts.Serving.Hold()
 	defer g.Release()

@@ -85,7 +85,7 @@ func bind(ctx context.Context, conn *pgconn.PgConn, view *schema.View) (*binding
 		b.columns = append(b.columns, f.find("join key", key.Name, key.Name, key.Type, schema.NullKey))
 	}
 	b.event = len(b.columns)
-	b.columns = append(b.columns, f.find("timestamp_field", eventTime, s.TimestampField, schema.Timestamp, schema.NullEventTime))
+	b.columns = append(b.columns, f.find("timestamp_field", eventTime, s.TimestampField, schema.Timestamp, schema.NullTime))
 	b.ingest = len(b.columns)
 	b.columns = append(b.columns, f.find("created_timestamp_column", ingestTime, s.CreatedTimestampColumn, schema.Timestamp, ""))
 	b.deletion = len(b.columns)
@@ -94,7 +94,7 @@ func bind(ctx context.Context, conn *pgconn.PgConn, view *schema.View) (*binding
 		b.columns = append(b.columns, f.find("feature", feature.Name, feature.Name, feature.Type, ""))
 	}
 	if len(f.faults) > 0 {
-		return nil, schema.Errorf(schema.Invalid, "BAD_SOURCE", "%s", strings.Join(f.faults, "\n"))
+		return nil, schema.BadSource.Errorf("%s", strings.Join(f.faults, "\n"))
 	}
 	return b, nil
 }

@@ -54,6 +54,6 @@ func (s *Store) noTable(ctx context.Context, view *schema.View) error {
 	if err != nil {
 		return fmt.Errorf("list tables: %w", err)
 	}
-	return schema.Errorf(schema.Invalid, "BAD_SOURCE", "source %q: no table %s; %s",
+	return schema.BadSource.Errorf("source %q: no table %s; %s",
 		view.Origin.Name, view.Origin.Table, schema.Nearest(view.Origin.Table, tables))
 }

@@ -102,7 +102,7 @@ func (c *column) addList(raw []byte) schema.BadReason {
 			size := int32(binary.BigEndian.Uint32(rest))
 			rest = rest[4:]
 			if size == -1 {
-				return schema.NullElement
+				return schema.NullInList
 			}
 			if size < 0 || int(size) > len(rest) {
 				return malformed

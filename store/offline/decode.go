@@ -207,7 +207,7 @@ func appendTimestamp(c *column, raw []byte) schema.BadReason {
 	v := int64(binary.BigEndian.Uint64(raw))
 	// Infinities are the extremes of int64; sums stay clear of overflow.
 	if v > schema.EndOfTime-postgresEpoch || v < schema.BeginningOfTime-postgresEpoch {
-		return schema.TimeOutOfRange
+		return schema.TimeRange
 	}
 	c.i64 = append(c.i64, v+postgresEpoch)
 	return ""

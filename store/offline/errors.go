@@ -38,38 +38,25 @@ func sourceError(ctx context.Context, view *schema.View, err error) error {
 	case errors.As(err, &pg):
 		return refused(name, pg)
 	case errors.As(err, &connect), pgconn.SafeToRetry(err), pgconn.Timeout(err):
-		return &schema.Error{
-			Kind: schema.Unavailable, Reason: "SOURCE_UNREACHABLE", Err: err,
-			Message: fmt.Sprintf("source %q: Postgres can't be reached; check that it runs and that the address is right", name),
-		}
+		return schema.SourceUnreachable.Wrap(err, "source %q: Postgres can't be reached; check that it runs and that the address is right", name)
 	}
-	return &schema.Error{
-		Kind: schema.Unavailable, Reason: "SOURCE_LOST", Err: err,
-		Message: fmt.Sprintf("source %q: the connection to Postgres was lost", name),
-	}
+	return schema.SourceLost.Wrap(err, "source %q: the connection to Postgres was lost", name)
 }
 
 func refused(source string, pg *pgconn.PgError) *schema.Error {
-	e := &schema.Error{Err: pg}
+	said := fmt.Sprintf("source %q: Postgres says: %s", source, pg.Message)
 	switch class := pg.Code[:min(2, len(pg.Code))]; {
 	case pg.Code == insufficientPrivilege:
-		e.Kind, e.Reason = schema.FailedPrecondition, "SOURCE_FORBIDDEN"
-		e.Message = fmt.Sprintf("source %q: %s; grant SELECT on it to the user that larder connects as", source, pg.Message)
+		return schema.SourceForbidden.Wrap(pg, "source %q: %s; grant SELECT on it to the user that larder connects as", source, pg.Message)
 	case class == "08" || class == "53" || class == "57" || class == "58" || class == "40":
-		e.Kind, e.Reason = schema.Unavailable, "SOURCE_UNAVAILABLE"
-		e.Message = fmt.Sprintf("source %q: Postgres says: %s", source, pg.Message)
+		return schema.SourceUnavailable.Wrap(pg, "%s", said)
 	case class == "28" || class == "3D":
-		e.Kind, e.Reason = schema.Unavailable, "SOURCE_UNREACHABLE"
-		e.Message = fmt.Sprintf("source %q: Postgres refused the connection; check the user, the password and the database", source)
+		return schema.SourceUnreachable.Wrap(pg, "source %q: Postgres refused the connection; check the user, the password and the database", source)
 	case class == "22" || class == "42" || class == "3F":
-		e.Kind, e.Reason = schema.Invalid, "BAD_SOURCE"
-		e.Message = fmt.Sprintf("source %q: Postgres says: %s", source, pg.Message)
 		if pg.Hint != "" {
-			e.Message += " (" + pg.Hint + ")"
+			said += " (" + pg.Hint + ")"
 		}
-	default:
-		e.Kind, e.Reason = schema.FailedPrecondition, "SOURCE_FAILED"
-		e.Message = fmt.Sprintf("source %q: Postgres says: %s", source, pg.Message)
+		return schema.BadSource.Wrap(pg, "%s", said)
 	}
-	return e
+	return schema.SourceFailed.Wrap(pg, "%s", said)
 }

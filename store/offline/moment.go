@@ -109,8 +109,6 @@ func databaseError(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
-	return &schema.Error{
-		Kind: schema.Unavailable, Reason: "SOURCE_UNREACHABLE", Err: err,
-		Message: "the Postgres of the sources can't be reached or has no free connection; check that it runs and that the address is right",
-	}
+	return schema.SourceUnreachable.Wrap(err,
+		"the Postgres of the sources can't be reached or has no free connection; check that it runs and that the address is right")
 }

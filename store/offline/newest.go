@@ -130,7 +130,7 @@ func (b *binding) newestQuery(p *Probes) (*query, error) {
 
 // malformed is the error of bytes that are not in the format of their type.
 func (b *binding) malformed(column int) error {
-	return schema.Errorf(schema.Internal, "MALFORMED_VALUE", "source %q: column %q: the bytes are not a value of type %s",
+	return schema.MalformedValue.Errorf("source %q: column %q: the bytes are not a value of type %s",
 		b.view.Origin.Name, b.columns[column].column, b.columns[column].pg.name)
 }
 

@@ -41,10 +41,7 @@ func Open(ctx context.Context, dsn string, opts Options) (*Store, error) {
 	opts = opts.withDefaults()
 	config, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
-		return nil, &schema.Error{
-			Kind: schema.Invalid, Reason: "BAD_DSN", Err: err,
-			Message: "the address of Postgres can't be read; write it as postgres://USER@HOST:PORT/DATABASE",
-		}
+		return nil, schema.BadDSN.Wrap(err, "the address of Postgres can't be read; write it as postgres://USER@HOST:PORT/DATABASE")
 	}
 	config.MaxConns = int32(opts.MaxConns)
 	config.MinConns, config.MinIdleConns = 0, 0

@@ -134,10 +134,10 @@ func TestBadRows(t *testing.T) {
 		sample string
 	}{
 		{"id = NULL", schema.NullKey, `id=null`},
-		{"at = NULL", schema.NullEventTime, `id=%d at=null`},
-		{"at = 'infinity'", schema.TimeOutOfRange, `id=%d at=infinity`},
-		{"at = '-infinity'", schema.TimeOutOfRange, `id=%d at=-infinity`},
-		{"loaded = 'infinity'", schema.TimeOutOfRange, `id=%d loaded=infinity`},
+		{"at = NULL", schema.NullTime, `id=%d at=null`},
+		{"at = 'infinity'", schema.TimeRange, `id=%d at=infinity`},
+		{"at = '-infinity'", schema.TimeRange, `id=%d at=-infinity`},
+		{"loaded = 'infinity'", schema.TimeRange, `id=%d loaded=infinity`},
 		{"i32 = 2147483648", schema.OutOfRange, `id=%d i32=2147483648`},
 		{"i64 = 9223372036854775808", schema.OutOfRange, `id=%d i64=9223372036854775808`},
 		{"i64 = -9223372036854775809", schema.OutOfRange, `id=%d i64=-9223372036854775809`},
@@ -149,11 +149,11 @@ func TestBadRows(t *testing.T) {
 		{"whole = 'Infinity'", schema.NotANumber, `id=%d whole=+Inf`},
 		{"whole = 9223372036854775808", schema.OutOfRange, `id=%d whole=9.223372036854776e+18`},
 		{"t = repeat('x', " + long + ")", schema.TooLarge, `id=%d t="` + strings.Repeat("x", 48) + `"`},
-		{"list = ARRAY[1, NULL]", schema.NullElement, `id=%d list=bigint[] of 36 bytes`},
+		{"list = ARRAY[1, NULL]", schema.NullInList, `id=%d list=bigint[] of 36 bytes`},
 		{"list = ARRAY[[1,2],[3,4]]", schema.BadShape, `id=%d list=bigint[] of 76 bytes`},
 		{"list = array_fill(1, ARRAY[140000])", schema.TooLarge, `id=%d list=bigint[] of 1680020 bytes`},
-		{"seen = 'infinity'", schema.TimeOutOfRange, `id=%d seen=infinity`},
-		{"seen = '12000-01-01'", schema.TimeOutOfRange, `id=%d seen=after the year 9999`},
+		{"seen = 'infinity'", schema.TimeRange, `id=%d seen=infinity`},
+		{"seen = '12000-01-01'", schema.TimeRange, `id=%d seen=after the year 9999`},
 	}
 	w := newWorld(t, `CREATE TABLE f (id bigint, at timestamptz, loaded timestamptz, i32 bigint, i64 numeric, f32 double precision,
 			whole double precision, t text, list bigint[], seen timestamptz);

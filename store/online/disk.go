@@ -13,8 +13,6 @@ import (
 	"larder/schema"
 )
 
-const reasonDiskFull = "DISK_FULL"
-
 // room refuses to write when the disk may be too full. A write needs room for tables
 // of the rows in memory, and for a copy of each table, since compaction may rewrite
 // all tables before it removes any.
@@ -23,8 +21,7 @@ func (s *Store) room() error {
 		return err
 	}
 	if s.frozen {
-		return schema.Errorf(schema.Unavailable, reasonDiskFull,
-			"free some space and restart the server: the disk was full when the online store in %s was opened, so it is read-only", s.dir)
+		return schema.DiskFull.Errorf("free some space and restart the server: the disk was full when the online store in %s was opened, so it is read-only", s.dir)
 	}
 	return roomFor(s.dir, s.opts.MinFreeBytes+tableBytes(s.db))
 }
@@ -44,8 +41,7 @@ func roomFor(dir string, least int64) error {
 		return fmt.Errorf("free space of %s: %w", dir, err)
 	}
 	if free < least {
-		return schema.Errorf(schema.Unavailable, reasonDiskFull,
-			"free some space on the disk of %s: %s are free, and %s are required; no stored rows are lost, reads continue, and writes resume once there is space", dir, inBytes(free), inBytes(least))
+		return schema.DiskFull.Errorf("free some space on the disk of %s: %s are free, and %s are required; no stored rows are lost, reads continue, and writes resume once there is space", dir, inBytes(free), inBytes(least))
 	}
 	return nil
 }

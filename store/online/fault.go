@@ -30,8 +30,7 @@ func (s *Store) stop(err error) error {
 	if at := strings.LastIndex(cause, badgerErr); at >= 0 {
 		cause = cause[at+len(badgerErr):]
 	}
-	f := schema.Errorf(schema.Unavailable, "STORE_STOPPED",
-		"the online store in %s stopped because a write failed (%v); check the disk, its quota and the limits on files, and restart the server; no flushed rows are lost", s.dir, cause)
+	f := schema.StoreStopped.Errorf("the online store in %s stopped because a write failed (%v); check the disk, its quota and the limits on files, and restart the server; no flushed rows are lost", s.dir, cause)
 	if s.fault.CompareAndSwap(nil, f) {
 		s.log.Error("the online store stopped because a write failed; it serves nothing until it is opened again", "dir", s.dir, "error", err)
 	}
@@ -53,7 +52,7 @@ func (s *Store) writeError(err error) error {
 }
 
 func (s *Store) closedError() error {
-	return schema.Errorf(schema.Unavailable, "STORE_CLOSED", "the online store in %s is closed; the server is stopping", s.dir)
+	return schema.StoreClosed.Errorf("the online store in %s is closed; the server is stopping", s.dir)
 }
 
 // panicked returns the error that a panic of Badger means.

@@ -29,7 +29,7 @@ const (
 // damaged returns an error that a folder is unusable, and what to do. It is for the
 // people who run the server, not for callers.
 func damaged(dir string, err error) *schema.Error {
-	return schema.Errorf(schema.Internal, "STORE_DAMAGED", "the online store in %s is damaged (%v); %s", dir, err, remedy)
+	return schema.StoreDamaged.Errorf("the online store in %s is damaged (%v); %s", dir, err, remedy)
 }
 
 // openFolder locks dir for this process; it makes the folder when it is new and
@@ -63,8 +63,7 @@ func checkFormat(dir string) error {
 	case !found || err != nil:
 		return damaged(dir, fmt.Errorf("%s doesn't name a format", formatName))
 	case n != format:
-		return schema.Errorf(schema.FailedPrecondition, "STORE_FORMAT",
-			"the online store in %s has format %d, and this larder reads %d; use the larder that wrote it, or delete the folder: it refills from Postgres", dir, n, format)
+		return schema.StoreFormat.Errorf("the online store in %s has format %d, and this larder reads %d; use the larder that wrote it, or delete the folder: it refills from Postgres", dir, n, format)
 	}
 	return nil
 }
@@ -72,8 +71,7 @@ func checkFormat(dir string) error {
 func startFormat(dir string) error {
 	for _, name := range []string{"MANIFEST", rowsFolder, sealName} {
 		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
-			return schema.Errorf(schema.FailedPrecondition, "STORE_FOREIGN",
-				"give Larder its own folder: %s has files of another program (it has %s, but no %s of an online store)", dir, name, formatName)
+			return schema.StoreForeign.Errorf("give Larder its own folder: %s has files of another program (it has %s, but no %s of an online store)", dir, name, formatName)
 		}
 	}
 	if err := os.Mkdir(filepath.Join(dir, rowsFolder), 0o700); err != nil {
@@ -123,8 +121,7 @@ func lockFolder(dir string) (*folderLock, error) {
 		if pid := strings.TrimSpace(string(owner)); readErr == nil && pid != "" {
 			who = "process " + pid
 		}
-		return nil, errors.Join(schema.Errorf(schema.FailedPrecondition, "STORE_IN_USE",
-			"the online store in %s is in use by %s; stop that process, or give this one another folder", dir, who), f.Close())
+		return nil, errors.Join(schema.StoreInUse.Errorf("the online store in %s is in use by %s; stop that process, or give this one another folder", dir, who), f.Close())
 	}
 	err = f.Truncate(0)
 	if err == nil {

@@ -18,20 +18,13 @@ import (
 	"larder/store/row"
 )
 
-const (
-	reasonDamaged  = "SNAPSHOT_DAMAGED"
-	snapshotRemedy = "use another snapshot, or start with an empty folder: it refills from Postgres"
-)
+const snapshotRemedy = "use another snapshot, or start with an empty folder: it refills from Postgres"
 
-var errNoSnapshot = snapshotErrorf("NO_SNAPSHOT", `the file is not a Larder snapshot; make one with "larder snapshot save FILE"`)
-
-func snapshotErrorf(reason, format string, args ...any) error {
-	return schema.Errorf(schema.Invalid, reason, format, args...)
-}
+var errNoSnapshot = schema.NoSnapshot.Errorf(`the file is not a Larder snapshot; make one with "larder snapshot save FILE"`)
 
 func cutShort(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return snapshotErrorf(reasonDamaged, "the snapshot is truncated; %s", snapshotRemedy)
+		return schema.SnapshotDamaged.Errorf("the snapshot is truncated; %s", snapshotRemedy)
 	}
 	return fmt.Errorf("read snapshot: %w", err)
 }
@@ -42,8 +35,7 @@ func cutShort(err error) error {
 func Load(ctx context.Context, dir string, r io.Reader) (err error) {
 	dir = filepath.Clean(dir)
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
-		return schema.Errorf(schema.FailedPrecondition, "FOLDER_NOT_EMPTY",
-			"stop the server that uses %s, move its files away, and load again: the folder isn't empty", dir)
+		return schema.FolderNotEmpty.Errorf("stop the server that uses %s, move its files away, and load again: the folder isn't empty", dir)
 	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("load snapshot: %w", err)
 	}
@@ -104,13 +96,13 @@ type loader struct {
 
 func (l *loader) add(ctx context.Context, e snapshotEntry) error {
 	if len(e.key) > row.MaxKeyBytes || len(e.value) > store.MaxRowBytes+eventTimeBytes || string(e.key) <= string(l.last) {
-		return snapshotErrorf(reasonDamaged, "the snapshot is damaged: its entries are out of order or too large; %s", snapshotRemedy)
+		return schema.SnapshotDamaged.Errorf("the snapshot is damaged: its entries are out of order or too large; %s", snapshotRemedy)
 	}
 	l.last = append(l.last[:0], e.key...)
 	if bytes.HasPrefix(e.key, []byte{ownPrefix, viewEntry}) {
 		state, err := parseViewState(e.value)
 		if err != nil {
-			return snapshotErrorf(reasonDamaged, "the snapshot is damaged: %v; %s", err, snapshotRemedy)
+			return schema.SnapshotDamaged.Errorf("the snapshot is damaged: %v; %s", err, snapshotRemedy)
 		}
 		state.uncounted = true // it may have rows that were written during the save
 		e.value = appendViewState(nil, state)

@@ -151,7 +151,7 @@ func refused(t testing.TB, err error, reason string, words ...string) {
 	if !errors.As(err, &e) {
 		t.Fatalf("error %v has no kind; want reason %s", err, reason)
 	}
-	if e.Reason != reason {
+	if string(e.Reason) != reason {
 		t.Errorf("reason %s of %v; want %s", e.Reason, err, reason)
 	}
 	for _, w := range words {

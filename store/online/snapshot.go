@@ -12,6 +12,8 @@ import (
 	"math"
 
 	"github.com/dgraph-io/badger/v4"
+
+	"larder/schema"
 )
 
 // A snapshot is a head and then a stream of frames:
@@ -140,7 +142,7 @@ func readSnapshot(r io.Reader, visit func(snapshotEntry) error) error {
 		return errNoSnapshot
 	}
 	if n := binary.BigEndian.Uint16(head[len(snapshotMagic):]); n != snapshotFormat {
-		return snapshotErrorf("SNAPSHOT_FORMAT", "the snapshot has format %d, and this larder reads %d; load it with the larder that saved it", n, snapshotFormat)
+		return schema.SnapshotFormat.Errorf("the snapshot has format %d, and this larder reads %d; load it with the larder that saved it", n, snapshotFormat)
 	}
 	sum.Write(head)
 	var entries uint64
@@ -163,7 +165,7 @@ func readSnapshot(r io.Reader, visit func(snapshotEntry) error) error {
 		case frameEnd:
 			return checkEnd(in, payload, entries, sum)
 		default:
-			return snapshotErrorf(reasonDamaged, "the snapshot is damaged: it has a part of the unknown kind %q; %s", kind, snapshotRemedy)
+			return schema.SnapshotDamaged.Errorf("the snapshot is damaged: it has a part of the unknown kind %q; %s", kind, snapshotRemedy)
 		}
 	}
 }
@@ -176,7 +178,7 @@ func readFrame(in *bufio.Reader, buf []byte) (kind byte, head [frameHeader]byte,
 	}
 	n := binary.BigEndian.Uint32(head[1:])
 	if n > mostFrame {
-		return 0, head, nil, snapshotErrorf(reasonDamaged, "the snapshot is damaged: it has a part of %d bytes; %s", n, snapshotRemedy)
+		return 0, head, nil, schema.SnapshotDamaged.Errorf("the snapshot is damaged: it has a part of %d bytes; %s", n, snapshotRemedy)
 	}
 	if cap(buf) < int(n) {
 		buf = make([]byte, n)
@@ -186,13 +188,13 @@ func readFrame(in *bufio.Reader, buf []byte) (kind byte, head [frameHeader]byte,
 		return 0, head, nil, cutShort(err)
 	}
 	if crc32.Checksum(payload, castagnoli) != binary.BigEndian.Uint32(head[5:]) {
-		return 0, head, nil, snapshotErrorf(reasonDamaged, "the snapshot is damaged: a checksum differs; %s", snapshotRemedy)
+		return 0, head, nil, schema.SnapshotDamaged.Errorf("the snapshot is damaged: a checksum differs; %s", snapshotRemedy)
 	}
 	return head[0], head, payload, nil
 }
 
 func eachEntry(b []byte, visit func(snapshotEntry) error) (n uint64, err error) {
-	short := snapshotErrorf(reasonDamaged, "the snapshot is damaged: an entry ends early; %s", snapshotRemedy)
+	short := schema.SnapshotDamaged.Errorf("the snapshot is damaged: an entry ends early; %s", snapshotRemedy)
 	take := func(n uint32) ([]byte, bool) {
 		if uint64(n) > uint64(len(b)) {
 			return nil, false
@@ -229,10 +231,10 @@ func eachEntry(b []byte, visit func(snapshotEntry) error) (n uint64, err error) 
 
 func checkEnd(in *bufio.Reader, payload []byte, entries uint64, sum hash.Hash) error {
 	if len(payload) != endBytes || binary.BigEndian.Uint64(payload) != entries || string(payload[8:]) != string(sum.Sum(nil)) {
-		return snapshotErrorf(reasonDamaged, "the snapshot is damaged: its parts don't add up; %s", snapshotRemedy)
+		return schema.SnapshotDamaged.Errorf("the snapshot is damaged: its parts don't add up; %s", snapshotRemedy)
 	}
 	if _, err := in.ReadByte(); err == nil {
-		return snapshotErrorf(reasonDamaged, "the snapshot is damaged: it has bytes after its end; %s", snapshotRemedy)
+		return schema.SnapshotDamaged.Errorf("the snapshot is damaged: it has bytes after its end; %s", snapshotRemedy)
 	}
 	return nil
 }

@@ -59,7 +59,7 @@ type feature struct {
 func (e *Encoder) Encode(rec arrow.Record, add func(i int, key []byte, eventTime int64, row []byte) error) (bad []schema.BadRow, err error) {
 	b, err := e.bind(rec)
 	if err != nil {
-		return nil, schema.Errorf(schema.Internal, "BAD_RECORD", "feature view %q: %v", e.view.Name, err)
+		return nil, schema.BadRecord.Errorf("feature view %q: %v", e.view.Name, err)
 	}
 	for i := range int(rec.NumRows()) {
 		e.key = append(e.key[:0], e.prefix...)

@@ -34,7 +34,7 @@ func (r *Registry) Dataset(ctx context.Context, id string) (Dataset, error) {
 		return Dataset{}, err
 	}
 	if len(found) == 0 {
-		return Dataset{}, schema.Errorf(schema.NotFound, "UNKNOWN_DATASET", "there is no training set %q; list the newest with `larder dataset --list`", id)
+		return Dataset{}, schema.UnknownDataset.Errorf("there is no training set %q; list the newest with `larder dataset --list`", id)
 	}
 	return found[0], nil
 }

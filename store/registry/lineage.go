@@ -9,13 +9,6 @@ import (
 	"larder/schema"
 )
 
-// The reasons of errors for rows that belong to other definitions than those in
-// Postgres: served with these, their values would be wrong.
-const (
-	otherRegistry = "OTHER_REGISTRY"
-	wentBack      = "REGISTRY_WENT_BACK"
-)
-
 // Rows are the stored rows of a server. They carry a note, also in backups, of the
 // definitions that they were written with.
 type Rows interface {
@@ -56,11 +49,9 @@ func (r *Registry) inherit(ctx context.Context, next int64) (lineage, error) {
 	switch {
 	case note == "":
 	case rows.Registry != found.Registry:
-		return rows, schema.Errorf(schema.FailedPrecondition, otherRegistry,
-			"the rows in this data folder belong to another registry (%s; this Postgres has %s); give another --data folder, or %s", rows.Registry, found.Registry, remedy)
+		return rows, schema.OtherRegistry.Errorf("the rows in this data folder belong to another registry (%s; this Postgres has %s); give another --data folder, or %s", rows.Registry, found.Registry, remedy)
 	case rows.VersionID != same || rows.Version > next:
-		return rows, schema.Errorf(schema.FailedPrecondition, wentBack,
-			"the rows in this data folder belong to version %d, which Postgres does not have (was it restored from a backup?); %s", rows.Version, remedy)
+		return rows, schema.RegistryWentBack.Errorf("the rows in this data folder belong to version %d, which Postgres does not have (was it restored from a backup?); %s", rows.Version, remedy)
 	}
 	return found, nil
 }
@@ -79,5 +70,5 @@ func (r *Registry) bequeath(rows lineage) {
 // isForeign reports whether err says that the rows belong to other definitions.
 func isForeign(err error) bool {
 	var said *schema.Error
-	return errors.As(err, &said) && (said.Reason == otherRegistry || said.Reason == wentBack)
+	return errors.As(err, &said) && (said.Reason == schema.OtherRegistry || said.Reason == schema.RegistryWentBack)
 }

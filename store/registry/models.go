@@ -74,10 +74,10 @@ func (r *Registry) PutModel(ctx context.Context, sum string, size int64, next fu
 		return err
 	}
 	if raw, err := hex.DecodeString(sum); err != nil || len(raw) != sha256.Size {
-		return schema.Errorf(schema.Invalid, "BAD_SHA256", "%q is not a SHA-256; write 64 hex digits", sum)
+		return schema.BadSHA256.Errorf("%q is not a SHA-256; write 64 hex digits", sum)
 	}
 	if size <= 0 || size > MaxModelBytes {
-		return schema.Errorf(schema.Invalid, "MODEL_TOO_LARGE", "the model file has %d bytes; it must have 1 to %d", size, MaxModelBytes)
+		return schema.ModelTooLarge.Errorf("the model file has %d bytes; it must have 1 to %d", size, MaxModelBytes)
 	}
 	err := pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, "INSERT INTO larder.model_files (sha256, size) VALUES ($1, $2) ON CONFLICT DO NOTHING", sum, size)
@@ -117,10 +117,10 @@ func putChunks(ctx context.Context, tx pgx.Tx, sum string, size int64, next func
 		}
 	}
 	if got != size {
-		return schema.Errorf(schema.Invalid, "MODEL_SIZE", "send model file %s again: %d bytes were announced, and %d arrived", sum, size, got)
+		return schema.ModelSize.Errorf("send model file %s again: %d bytes were announced, and %d arrived", sum, size, got)
 	}
 	if have := hex.EncodeToString(hash.Sum(nil)); have != sum {
-		return schema.Errorf(schema.Invalid, "MODEL_SHA256", "send the model file again: the SHA-256 %s was announced, and %s arrived", sum, have)
+		return schema.ModelSHA256.Errorf("send the model file again: the SHA-256 %s was announced, and %s arrived", sum, have)
 	}
 	return nil
 }
@@ -162,7 +162,7 @@ func (r *Registry) fetchModel(ctx context.Context, sum string) ([]byte, error) {
 		return nil, unavailable(err)
 	}
 	if file.Len() == 0 {
-		return nil, schema.Errorf(schema.FailedPrecondition, "MODEL_FILE_MISSING", "model file %s is not in the registry; send it with `larder apply DIR`", sum)
+		return nil, schema.ModelFileMissing.Errorf("model file %s is not in the registry; send it with `larder apply DIR`", sum)
 	}
 	if have := hexSum(file.Bytes()); have != sum {
 		return nil, fmt.Errorf("model file %s is damaged in the registry: its SHA-256 is %s", sum, have)

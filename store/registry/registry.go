@@ -79,7 +79,7 @@ func Open(dsn, dir string, opts Options) (*Registry, error) {
 	}
 	config, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
-		return nil, &schema.Error{Kind: schema.Invalid, Reason: "BAD_DSN", Message: "the Postgres address can't be read; write postgres://USER@HOST:PORT/DATABASE", Err: err}
+		return nil, schema.BadDSN.Wrap(err, "the Postgres address can't be read; write postgres://USER@HOST:PORT/DATABASE")
 	}
 	config.MaxConns = 4
 	config.ConnConfig.ConnectTimeout = 5 * time.Second
@@ -142,8 +142,7 @@ func (r *Registry) Load(ctx context.Context) error {
 	switch {
 	case err == nil && kept != nil:
 	case errors.Is(err, os.ErrNotExist) && fromPostgres == nil:
-		return schema.Errorf(schema.FailedPrecondition, "NO_CATALOG",
-			"set --postgres, or --dev for a private Postgres: %s has no catalog to serve without one", r.dir)
+		return schema.NoCatalog.Errorf("set --postgres, or --dev for a private Postgres: %s has no catalog to serve without one", r.dir)
 	case errors.Is(err, os.ErrNotExist):
 		return fmt.Errorf("no catalog to serve: %w", fromPostgres)
 	default:

@@ -187,7 +187,7 @@ func (r *Registry) Resume(ctx context.Context, model string) error {
 		return unavailable(err)
 	}
 	if tag.RowsAffected() == 0 {
-		return schema.Errorf(schema.FailedPrecondition, "NOT_TRIPPED", "model %q has no tripped ramp; list the models that have one with larder models", model)
+		return schema.NotTripped.Errorf("model %q has no tripped ramp; list the models that have one with larder models", model)
 	}
 	if err := r.announceRollouts(ctx); err != nil {
 		return unavailable(err)

@@ -60,7 +60,7 @@ func (r *Registry) Propose(ctx context.Context, defs *schema.Definitions) (*Prop
 	}
 	next, err := schema.Compile(base+1, defs, storage.Evolve(defs))
 	if err != nil {
-		return nil, &schema.Error{Kind: schema.Invalid, Reason: "BAD_DEFINITIONS", Message: err.Error()}
+		return nil, schema.BadDefinitions.Errorf("%s", err)
 	}
 	return &Proposal{Base: base, Catalog: next, Changes: schema.Diff(before, defs, storage)}, nil
 }
@@ -72,7 +72,7 @@ func (r *Registry) ProposeVersion(ctx context.Context, version int64) (*Proposal
 	}
 	_, defs, _, err := readVersion(ctx, r.pool, version)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, schema.Errorf(schema.NotFound, "UNKNOWN_VERSION", "there is no applied version %d; list the versions with `larder apply --list`", version)
+		return nil, schema.UnknownVersion.Errorf("there is no applied version %d; list the versions with `larder apply --list`", version)
 	}
 	if err != nil {
 		return nil, unavailable(err)
@@ -101,8 +101,7 @@ func (r *Registry) Commit(ctx context.Context, p *Proposal, seen int64, by strin
 			return err
 		}
 		if newest != seen || newest != p.Base {
-			return schema.Errorf(schema.FailedPrecondition, "VERSION_MOVED",
-				"%s applied version %d after you looked at version %d; run larder plan again and review the changes", who, newest, seen)
+			return schema.VersionMoved.Errorf("%s applied version %d after you looked at version %d; run larder plan again and review the changes", who, newest, seen)
 		}
 		if len(p.Changes) == 0 {
 			return nil
@@ -210,7 +209,7 @@ func readVersion(ctx context.Context, q querier, version int64) (int64, *schema.
 // reachable refuses what needs Postgres on a server that has none.
 func (r *Registry) reachable() error {
 	if r.pool == nil {
-		return schema.Errorf(schema.FailedPrecondition, "NO_POSTGRES", "restart the server with Postgres: without it the server only serves, and can't change anything")
+		return schema.NoPostgres.Errorf("restart the server with Postgres: without it the server only serves, and can't change anything")
 	}
 	return nil
 }
@@ -219,7 +218,7 @@ func (r *Registry) reachable() error {
 func describe(err error) error {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.Code == "42P01" { // undefined_table
-		return &schema.Error{Kind: schema.FailedPrecondition, Reason: "NOT_MIGRATED", Message: "the database has no larder tables; run `larder migrate`", Err: err}
+		return schema.NotMigrated.Wrap(err, "the database has no larder tables; run `larder migrate`")
 	}
 	return err
 }
@@ -233,12 +232,9 @@ func shown(err error) error {
 	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
-		return &schema.Error{Kind: schema.Unavailable, Reason: "POSTGRES_UNAVAILABLE", Message: "Postgres says: " + pg.Message, Err: err}
+		return schema.PostgresUnavailable.Wrap(err, "Postgres says: %s", pg.Message)
 	}
-	return &schema.Error{
-		Kind: schema.Unavailable, Reason: "POSTGRES_UNAVAILABLE", Err: err,
-		Message: "Postgres can't be reached; check that it runs and that the address is right (the server's log has the cause)",
-	}
+	return schema.PostgresUnavailable.Wrap(err, "Postgres can't be reached; check that it runs and that the address is right (the server's log has the cause)")
 }
 
 // unavailable returns the error for a caller when Postgres fails.
@@ -254,5 +250,5 @@ func unavailable(err error) error {
 	if errors.As(err, &pg) && pg.Code[:2] != "57" { // except 57, operator intervention: Postgres is shutting down
 		return fmt.Errorf("registry: %w", err)
 	}
-	return &schema.Error{Kind: schema.Unavailable, Reason: "POSTGRES_UNAVAILABLE", Message: "the registry's Postgres can't be reached; try again", Err: err}
+	return schema.PostgresUnavailable.Wrap(err, "the registry's Postgres can't be reached; try again")
 }
