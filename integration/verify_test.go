@@ -8,8 +8,8 @@ import (
 	"larder/internal/pgtest"
 )
 
-// TestVerify: a healthy store is equal, and planted faults are told, with exit
-// code 1; the schedule counts them too.
+// TestVerify: a healthy store is equal. Planted faults are reported with exit code 1,
+// and the schedule counts them too.
 func TestVerify(t *testing.T) {
 	db := pgtest.New(t)
 	dir := spend(t, db.DSN, 1000)
