@@ -47,7 +47,7 @@ func TestVerify(t *testing.T) {
 		t.Errorf("exit code %d, %v\n%s", code, err, stdout)
 	}
 	eventually(t, "the schedule's count and log of faults", func() bool {
-		return strings.Contains(s.httpText("/metrics"), `larder_verify_keys_total{result="mismatched",view="spend"}`) && strings.Contains(s.logText(), "the store and the source differ")
+		return strings.Contains(s.httpText("/metrics"), `larder_verify_keys_total{result="mismatched",view="spend"}`) && strings.Contains(s.logText(), "the online store differs from the source")
 	})
 	f := func(want string, args ...string) {
 		t.Helper()
