@@ -37,8 +37,8 @@ func TestFilesArePlannedAndApplied(t *testing.T) {
 	}
 }
 
-// TestFaultsOfFilesHaveTheirPlace: file, line and column, as those of a folder at
-// hand, and no more of them than an error can carry.
+// TestFaultsOfFilesHaveTheirPlace: faults have file, line and column, as for a local
+// folder, and there are no more of them than an error can carry.
 func TestFaultsOfFilesHaveTheirPlace(t *testing.T) {
 	n := start(t)
 	f := func(files *larderv1.DefinitionFiles, words ...string) {
@@ -51,7 +51,7 @@ func TestFaultsOfFilesHaveTheirPlace(t *testing.T) {
 	f(definitionsOf("entities:\n  - {name: user, join_kees: []}\n", nil), "defs/all.yaml:2:18: ", "join_kees")
 	f(definitionsOf(base+model(1, "models/none.onnx"), map[string][]byte{"models/m-1.onnx": network(1)}),
 		"defs/all.yaml:8:", "no file models/none.onnx in the folder", "models/m-1.onnx")
-	f(definitionsOf(base+model(1, "../m.onnx"), nil), "leaves the definitions folder")
+	f(definitionsOf(base+model(1, "../m.onnx"), nil), `"../m.onnx"`)
 	f(&larderv1.DefinitionFiles{}, "no file *.yaml")
 	f(definitionsOf(strings.Repeat("- x\n", 4000), nil), "defs/all.yaml:1:")
 	_, err := n.Plan(ctx(), &larderv1.PlanRequest{Files: definitionsOf("entities: ["+strings.Repeat("{nome: x}, ", 900)+"]", nil)})
@@ -93,8 +93,7 @@ func TestVersionsAreListedNewestFirst(t *testing.T) {
 	}
 }
 
-// TestGetPlan: what a service reads, with the fingerprint of what decides its
-// values.
+// TestGetPlan: the plan has what a service reads and the fingerprint of its values.
 func TestGetPlan(t *testing.T) {
 	n := start(t)
 	n.mustApply(definitionsOf(base, nil))

@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 
 func ctx() context.Context { return context.Background() }
 
-// A node is a control plane and what it stands on.
+// A node is a control plane and what it needs.
 type node struct {
 	*control.Server
 	t        testing.TB
@@ -47,7 +47,7 @@ type node struct {
 	serving  atomic.Pointer[scoring.Models]
 }
 
-// publish makes the models of a catalog those that serve. Nobody runs the ones before.
+// publish makes the models of a catalog serve. No request uses the old ones.
 func (n *node) publish(models *scoring.Models) {
 	if before := n.serving.Swap(models); before != nil {
 		before.Release()
@@ -58,8 +58,8 @@ func (n *node) model(plan *schema.Plan) (*scoring.Model, func()) {
 	return n.serving.Load().Model(plan), func() {}
 }
 
-// start returns the control plane of a server on an empty database that has a
-// table facts, and on the sources of model versions that are given.
+// start returns the control plane of a server with the given sources of model versions,
+// on an empty database that has a table facts.
 func start(t testing.TB, sources ...models.Sources) *node {
 	t.Helper()
 	db := pgtest.New(t)
@@ -152,7 +152,7 @@ func sum(file []byte) string {
 	return hex.EncodeToString(s[:])
 }
 
-// network is a model of two features; another seed is another file.
+// network is a model of two features; each seed makes another file.
 func network(seed uint64, metadata ...string) []byte {
 	file := onnxmodel.MLP(onnxmodel.MLPOptions{Features: 2, Hidden: []int{2}, Seed: seed})
 	for i := 0; i < len(metadata); i += 2 {
@@ -173,7 +173,7 @@ func (n *node) store(file []byte) string {
 	return sum(file)
 }
 
-// apply applies a folder on top of what it was planned against.
+// apply applies a folder on top of the version that it was planned against.
 func (n *node) apply(files *larderv1.DefinitionFiles) (*larderv1.ApplyResponse, error) {
 	n.t.Helper()
 	plan, err := n.Plan(ctx(), &larderv1.PlanRequest{Files: files})

@@ -55,8 +55,8 @@ func TestPushedModelsBecomeVersions(t *testing.T) {
 	f(&larderv1.PushModelRequest{Sha256: two, Serve: true}, 2, 5, "both serves 2 of 1 2 3")
 }
 
-// TestPushAnswersItsDefinition: what a team adds to its files, so that the next
-// apply of these changes nothing.
+// TestPushAnswersItsDefinition: a push returns what a team should add to its files, so
+// that the next apply changes nothing.
 func TestPushAnswersItsDefinition(t *testing.T) {
 	n := start(t)
 	n.mustApply(definitionsOf(base, nil))
@@ -115,8 +115,8 @@ func TestPushesAtOnceAllLand(t *testing.T) {
 	}
 }
 
-// TestStampsAreHeldAgainstTheService: the order of features always, their
-// definitions when a version is new.
+// TestStampsAreHeldAgainstTheService: the order of features is always checked, their
+// definitions only when a version is new.
 func TestStampsAreHeldAgainstTheService(t *testing.T) {
 	n := start(t)
 	n.mustApply(definitionsOf(base, nil))

@@ -14,7 +14,7 @@ import (
 	"larder/schema"
 )
 
-// follow runs the control plane, and returns a wait for what a model is to be.
+// follow runs the control plane and returns a function that waits for a model's state.
 func (n *node) follow() (await func(want string, fault string)) {
 	n.t.Helper()
 	running, stop := context.WithCancel(ctx())
@@ -43,7 +43,7 @@ func (n *node) follow() (await func(want string, fault string)) {
 	}
 }
 
-// TestFilesOfTheModelRepositoryBecomeVersions: once, and as they are.
+// TestFilesOfTheModelRepositoryBecomeVersions: each file once, unchanged.
 func TestFilesOfTheModelRepositoryBecomeVersions(t *testing.T) {
 	dir := t.TempDir()
 	write := func(version string, file []byte) {

@@ -63,8 +63,8 @@ func (n *node) resume() {
 	}
 }
 
-// TestTrafficIsSet: shares, a ramp and shadows are set by command, each leaving what
-// it doesn't name; a promotion ends them.
+// TestTrafficIsSet: commands set weights, a ramp and shadows, and leave unchanged what
+// they don't name. A promotion ends the split.
 func TestTrafficIsSet(t *testing.T) {
 	n := start(t)
 	n.mustApply(definitionsOf(base, nil))
@@ -78,7 +78,7 @@ func TestTrafficIsSet(t *testing.T) {
 			t.Errorf("%s; want %s", got, want)
 		}
 	}
-	refused(t, n.setTraffic(&larderv1.SetTrafficRequest{Weights: weights("2=95 3=5")}), schema.Invalid, "BAD_DEFINITIONS", "is split by nothing")
+	refused(t, n.setTraffic(&larderv1.SetTrafficRequest{Weights: weights("2=95 3=5")}), schema.Invalid, "BAD_DEFINITIONS", "split_by", "user_id")
 	f("2 serves; by user_id, salt m: 2=95 3=5; shadows []", &larderv1.SetTrafficRequest{Weights: weights("2=95 3=5"), SplitBy: "user_id"})
 	f("2 serves; by user_id, salt spring: 2=90 3=10; shadows []", &larderv1.SetTrafficRequest{Weights: weights("2=90 3=10"), Salt: "spring"})
 	ramp := &larderv1.RampSettings{ModelVersion: 3, To: 50, Over: 3600e6, Guards: map[string]float64{"error_share": 0.01, "latency_ratio": 2, "window": 60, "min_requests": 100}}

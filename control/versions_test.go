@@ -47,7 +47,7 @@ func TestPromoteAndRollBack(t *testing.T) {
 		n.expect(fmt.Sprintf("both serves %d of 1 2 3", want))
 	}
 	back(2, 5)
-	back(3, 6) // what served before is what was rolled back
+	back(3, 6) // the version that was rolled back served before
 	n.promote(3)
 	n.expect("both serves 3 of 1 2 3")
 	_, err = n.PromoteModel(ctx(), &larderv1.PromoteModelRequest{Model: "m", ModelVersion: 4})
@@ -56,7 +56,7 @@ func TestPromoteAndRollBack(t *testing.T) {
 	refused(t, err, schema.NotFound, "UNKNOWN_MODEL", `no model "n"; there is only m`)
 }
 
-// TestPromoteEndsTheTraffic: and a rollback brings it back as it was.
+// TestPromoteEndsTheTraffic: a rollback restores the traffic.
 func TestPromoteEndsTheTraffic(t *testing.T) {
 	n := pushedThree(t)
 	split := base + `models: [{name: m, feature_service: both, traffic: [{version: 2, weight: 90}, {version: 3, weight: 10}], split_by: user_id, shadow: [1], log: {rate: 1},
@@ -101,8 +101,8 @@ func TestRetire(t *testing.T) {
 	n.expect("no model")
 }
 
-// TestAFolderKeepsWhatWasPushed: an apply of a folder loses no version that it
-// never had, and says so.
+// TestAFolderKeepsWhatWasPushed: applying a folder keeps pushed versions that it doesn't
+// have, and reports them in notes.
 func TestAFolderKeepsWhatWasPushed(t *testing.T) {
 	n := start(t)
 	own := network(9)

@@ -14,8 +14,8 @@ import (
 	"larder/internal/pgtest"
 )
 
-// TestAppliesThatAreRefused reads what a person is told about definitions that
-// can't be served, and that nothing is applied.
+// TestAppliesThatAreRefused checks the messages about definitions that can't be served,
+// and that nothing is applied.
 func TestAppliesThatAreRefused(t *testing.T) {
 	db := pgtest.New(t)
 	m := newScored(t, db.DSN)
@@ -68,7 +68,7 @@ func TestAppliesThatAreRefused(t *testing.T) {
 	f(model("serve: 1, versions: [{version: 1, onnx: string.onnx}]"), `model "spend" version 1`, "string", "float64")
 	f(model("serve: 1, versions: [{version: 1, onnx: spend-1.onnx, output: scoer}]"), `"scoer"`, "score")
 
-	// Several faults of several files come at once, each with its place.
+	// Faults in several files are reported at once, each with its place.
 	if err := os.WriteFile(filepath.Join(m.dir, "more.yaml"), []byte("entities:\n  - name: shop\n    join_kyes: []\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}

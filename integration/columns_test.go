@@ -11,7 +11,7 @@ import (
 	larderv1 "larder/api/larder/v1"
 )
 
-// textColumn makes a column of a type from text; a value of null is a null.
+// textColumn makes a column of a type from text; the text null makes a null.
 func textColumn(t testing.TB, name, typ string, values []string) *larderv1.Column {
 	t.Helper()
 	c := &larderv1.Column{Name: name}
@@ -49,7 +49,7 @@ func each[T any](t testing.TB, values []string, parse func(string) (T, error)) [
 	return out
 }
 
-// cell prints the value of a row of a column.
+// cell prints the value in one row of a column.
 func cell(c *larderv1.Column, row int) string {
 	if slices.Contains(c.GetNulls(), uint32(row)) {
 		return "null"

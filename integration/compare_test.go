@@ -76,7 +76,7 @@ func TestModelsAreCompared(t *testing.T) {
 	s.models(2, []string{"compare", "spend", "spend@2", "--log", log}, "NAME@VERSION")
 }
 
-// labelsOf returns labels of the one request of a log: of every other row true.
+// labelsOf returns labels for the only request of a log; every other row is true.
 func labelsOf(t *testing.T, log string, rows int) string {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join(log, "spend", "*.parquet"))

@@ -15,7 +15,7 @@ import (
 	"larder/internal/pgtest"
 )
 
-// slowCouriers are couriers whose history takes hours to read.
+// slowCouriers are couriers with a history that takes hours to read.
 type slowCouriers struct {
 	*server
 	db *pgtest.DB
@@ -31,7 +31,7 @@ func newSlowCouriers(t *testing.T) *slowCouriers {
 	return &slowCouriers{s, db}
 }
 
-// queries is how many queries of the history run.
+// queries returns how many queries of the history are running.
 func (s *slowCouriers) queries() (n int) {
 	s.t.Helper()
 	err := s.db.Pool.QueryRow(s.t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE state <> 'idle' AND pid <> pg_backend_pid() AND query LIKE '%slow%'").Scan(&n)
@@ -46,7 +46,7 @@ func (s *slowCouriers) underWay() {
 	eventually(s.t, "a query under way", func() bool { return s.queries() > 0 })
 }
 
-// freed waits until no query is left, and there is a place for another set.
+// freed waits until no query is running and another set may start.
 func (s *slowCouriers) freed() {
 	s.t.Helper()
 	eventually(s.t, "the end of the query", func() bool { return s.queries() == 0 })
@@ -61,8 +61,8 @@ func (s *slowCouriers) freed() {
 	})
 }
 
-// TestFlightIsCancelled: a reading, or a set, whose client goes away leaves no
-// query behind, nor a place taken.
+// TestFlightIsCancelled: when the client of a reading or a set goes away, its query
+// ends and its slot is free again.
 func TestFlightIsCancelled(t *testing.T) {
 	s := newSlowCouriers(t)
 	f := func(call func(context.Context) error) {
@@ -92,7 +92,7 @@ func TestFlightIsCancelled(t *testing.T) {
 	})
 }
 
-// TestInterruptedDataset: a command that is interrupted leaves no file either.
+// TestInterruptedDataset: an interrupted command leaves no file either.
 func TestInterruptedDataset(t *testing.T) {
 	s := newSlowCouriers(t)
 	dir := t.TempDir()

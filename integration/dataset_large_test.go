@@ -27,8 +27,8 @@ import (
 
 // A courierSpine makes spines for the service late, with more columns.
 type courierSpine struct {
-	floats int // columns of them
-	text   int // bytes of a text column, 0: without
+	floats int // number of float columns
+	text   int // bytes of a text column; 0: no text column
 }
 
 func (c courierSpine) schema() *arrow.Schema {
@@ -44,7 +44,7 @@ func (c courierSpine) schema() *arrow.Schema {
 	return arrow.NewSchema(fields, nil)
 }
 
-// batch has rows of courier 1, each with its number as km.
+// batch has rows of courier 1; km is the row number.
 func (c courierSpine) batch(first, rows int) arrow.Record {
 	b := array.NewRecordBuilder(memory.DefaultAllocator, c.schema())
 	defer b.Release()
@@ -63,7 +63,7 @@ func (c courierSpine) batch(first, rows int) arrow.Record {
 	return b.NewRecord()
 }
 
-// exchange sends a spine in batches and counts the rows of its set.
+// exchange sends a spine in batches and counts the rows of the training set.
 func (s *server) exchange(ctx context.Context, c courierSpine, batches, batchRows int, options ...ipc.Option) (rows int64, err error) {
 	s.t.Helper()
 	ctx, stop := context.WithCancel(ctx)
@@ -81,7 +81,7 @@ func (s *server) exchange(ctx context.Context, c courierSpine, batches, batchRow
 		defer rec.Release()
 		for range batches {
 			if out.Write(rec) != nil {
-				return // the answer says why
+				return // the response says why
 			}
 		}
 		_ = stream.CloseSend()
@@ -109,7 +109,7 @@ func (s *server) exchange(ctx context.Context, c courierSpine, batches, batchRow
 	}
 }
 
-// peakMemory is the most memory that a server's process had so far, in bytes.
+// peakMemory returns the peak memory of a server's process so far, in bytes.
 func (s *server) peakMemory() int {
 	s.t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
@@ -138,9 +138,9 @@ func TestMemoryOfLargeDatasets(t *testing.T) {
 	}
 	megabytes := 150
 	if raceEnabled {
-		megabytes = 80 // which takes as long
+		megabytes = 80 // takes as long
 	}
-	build(megabytes) // the collector finds its pace
+	build(megabytes) // lets the garbage collector settle
 	small, large := build(megabytes), build(3*megabytes)
 	t.Logf("%d MiB for %d MB, %d MiB for %d MB", small>>20, megabytes, large>>20, 3*megabytes)
 	if large > small*4/3 {
@@ -148,7 +148,7 @@ func TestMemoryOfLargeDatasets(t *testing.T) {
 	}
 }
 
-// TestWideDatasets: sets whose batches take more than a message may, both ways.
+// TestWideDatasets: sets with batches larger than a message, in both directions.
 func TestWideDatasets(t *testing.T) {
 	const features, floats, rows = 270, 240, 9_000
 	db := pgtest.New(t)
@@ -237,7 +237,7 @@ func readParquet(t testing.TB, path string) arrow.Table {
 	return table
 }
 
-// TestSpinesThatAreTooLarge: a few bytes may claim to be many.
+// TestSpinesThatAreTooLarge: a few compressed bytes can unpack to a large batch.
 func TestSpinesThatAreTooLarge(t *testing.T) {
 	s, _ := newCouriers(t)
 	f := func(want string, c courierSpine, batches, batchRows int, options ...ipc.Option) {

@@ -23,8 +23,8 @@ import (
 	"larder/internal/pgtest"
 )
 
-// couriers has the history of two couriers: a row a day, which arrives ten
-// minutes later, and a correction of the second day's that arrives on the third.
+// couriers has the history of two couriers: one row a day, which arrives ten minutes
+// later, and a correction of the second day that arrives on the third.
 const couriers = `
 CREATE TABLE couriers (courier_id bigint, at timestamptz, arrived timestamptz, trips int, rating float8);
 INSERT INTO couriers VALUES
@@ -61,7 +61,7 @@ func writeFile(t *testing.T, dir, name, text string) string {
 	return path
 }
 
-// TestDataset: a training set by the command, through each format, to the letter.
+// TestDataset builds a training set with the command, in each format, and compares every byte.
 func TestDataset(t *testing.T) {
 	s, _ := newCouriers(t)
 	dir := t.TempDir()
@@ -123,7 +123,7 @@ late,1,2026-01-01T00:10:00Z,1.5,4.5,1.5,10
 	s.datasetManifest(t, stdout[strings.LastIndex(stdout, " ")+1:])
 }
 
-// datasetManifest checks what the registry keeps of the set of TestDataset.
+// datasetManifest checks the registry's record of the set of TestDataset.
 func (s *server) datasetManifest(t *testing.T, id string) {
 	t.Helper()
 	id = strings.TrimSpace(id)
@@ -250,8 +250,8 @@ func TestFlightRows(t *testing.T) {
 	refused(`{"view": "stats", "from": "2026-01-02T00:00:00Z", "to": "2026-01-01T00:00:00Z"}`, "the window ends before it begins")
 }
 
-// TestFlightStreamsThatAreNone: whatever is sent as an Arrow stream, the caller
-// is told, and the server goes on.
+// TestFlightStreamsThatAreNone: if what is sent is not an Arrow stream, the caller gets
+// an error and the server keeps running.
 func TestFlightStreamsThatAreNone(t *testing.T) {
 	s, _ := newCouriers(t)
 	client := flight.NewClientFromConn(s.conn, nil)
@@ -264,7 +264,7 @@ func TestFlightStreamsThatAreNone(t *testing.T) {
 		}
 		for _, m := range messages {
 			if err := stream.Send(m); err != nil {
-				break // the answer says why
+				break // the response says why
 			}
 		}
 		_ = stream.CloseSend()

@@ -11,8 +11,8 @@ import (
 	"larder/internal/pgtest"
 )
 
-// judged writes definitions in which versions 1 and 2, whose scores have opposite
-// signs, share the users, version 3 tries, and labels are found as said.
+// judged writes definitions with labels. Versions 1 and 2 split the users and have
+// scores of opposite signs; version 3 is a shadow.
 func (m *scored) judged(labels string) {
 	m.t.Helper()
 	m.ramped()
@@ -50,9 +50,9 @@ func wantWords(t *testing.T, text string, words ...string) {
 	}
 }
 
-// TestExperiment: two servers answer, a shadow tries, labels come later, and each
-// server tells the same verdict from the log's table and from labels found by request
-// or by keys; another, with a folder only, tells what itself answered.
+// TestExperiment: two servers answer, a shadow scores too, and labels arrive later. Each
+// server reports the same verdict from the log's table, with labels found by request or
+// by keys. A server that logs only to a folder reports only what it answered itself.
 func TestExperiment(t *testing.T) {
 	const users = 1600
 	db := pgtest.New(t)
@@ -101,8 +101,8 @@ func TestExperiment(t *testing.T) {
 	})
 	wantWords(t, a.experiment(0, "spend"), "version 2 can't be compared yet", "0 labels were read")
 
-	// The more they spend, the more often it is fraud; one label is taken back, one
-	// corrected, one of nobody.
+	// The more a user spends, the more often it is fraud. One label is deleted, one is
+	// corrected, and one matches no logged row.
 	exec(fmt.Sprintf(`INSERT INTO outcomes SELECT 'order ' || (i - (i - 1) %% %d), (i - 1) %% %[1]d, i, now(), now(), false, i * 7919 %% 1000 < i / 2, i / 10.0 FROM generate_series(1, %d) AS i`, rows, users))
 	exec(`INSERT INTO outcomes SELECT request_id, n, user_id, known_at, written_at + interval '1 microsecond', user_id = 1, NOT fraud, loss FROM outcomes WHERE user_id IN (1, 2)`)
 	exec(`INSERT INTO outcomes VALUES ('nobody', 0, 9999, now(), now(), false, true, 1), (NULL, 0, NULL, now(), now(), false, true, 1)`)
@@ -138,7 +138,7 @@ func TestExperiment(t *testing.T) {
 	if cut := verdicts(text); verdicts(byKeys) != cut {
 		t.Errorf("by keys\n%s\nby request\n%s", byKeys, text)
 	}
-	c := startServer(t, db.DSN, "--feature-log-table") // which takes its first figures at once
+	c := startServer(t, db.DSN, "--feature-log-table") // it updates its metrics at once
 	eventually(t, "figures as metrics", func() bool {
 		text := c.httpText("/metrics")
 		return strings.Contains(text, `larder_experiment_labelled_rows{model="spend",role="shadow",version="3"} 1599`) &&
@@ -150,13 +150,13 @@ func TestExperiment(t *testing.T) {
 	wantWords(t, a.experiment(0, "spend"), "can't be compared yet")
 }
 
-// verdicts are what a report says after its table.
+// verdicts returns the lines of a report after its table.
 func verdicts(report string) string {
 	_, after, _ := strings.Cut(report, "\n\nversion")
 	return after
 }
 
-// sansTime cuts the first line of a report, which has the time.
+// sansTime removes the first line of a report, which has the time.
 func sansTime(report string) string {
 	_, after, _ := strings.Cut(report, "\n")
 	return after

@@ -16,7 +16,7 @@ import (
 	"larder/internal/pgtest"
 )
 
-// eventually calls ask until it says yes, and fails the test after a minute.
+// eventually calls ask until it returns true, and fails the test after a minute.
 func eventually(t testing.TB, what string, ask func() bool) {
 	t.Helper()
 	deadline := time.After(time.Minute)
@@ -98,7 +98,7 @@ func TestPostgresStopsAndStartsWhileServing(t *testing.T) {
 	if code := s.terminate(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
-	s.start() // from the catalog that it kept
+	s.start() // from the catalog in its data folder
 	s.wantAmount(8)
 	if err := cluster.Restart(t.Context()); err != nil {
 		t.Fatal(err)
@@ -215,8 +215,8 @@ func (s *server) run(id string) *larderv1.Run {
 	return answer.GetRun()
 }
 
-// runRows is how many rows make a run that takes a second or more, so that
-// something can happen in the middle of it.
+// runRows is the number of rows for which a run takes a second or more, so that a test
+// can interrupt it.
 func runRows() int64 {
 	if raceEnabled {
 		return 250_000
@@ -224,7 +224,7 @@ func runRows() int64 {
 	return 1_000_000
 }
 
-// awaitRows waits until a run has read so many rows, or has ended.
+// awaitRows waits until a run has read at least n rows or has ended.
 func (s *server) awaitRows(id string, rows int64) {
 	s.t.Helper()
 	eventually(s.t, "progress", func() bool {

@@ -16,8 +16,8 @@ import (
 	"larder/internal/pgtest"
 )
 
-// TestFeatureLog: what is scored is logged as it was answered, a server that is
-// killed leaves whole files only, and a log is a spine.
+// TestFeatureLog: the log has the scores that were returned, a killed server leaves only
+// complete files, and a log works as a spine.
 func TestFeatureLog(t *testing.T) {
 	db := pgtest.New(t)
 	m := newScored(t, db.DSN)

@@ -10,8 +10,8 @@ import (
 	"larder/internal/pgtest"
 )
 
-// ofAmount is a model of the feature amount whose nodes make score of amount32, the
-// amount as a float.
+// ofAmount is a model of the feature amount. nodes compute score from amount32, the
+// amount as a float32.
 func ofAmount(nodes []onnxmodel.Node, initializers ...onnxmodel.Tensor) string {
 	cast := onnxmodel.Node{Op: "Cast", In: []string{"amount"}, Out: []string{"amount32"}, Attrs: []onnxmodel.Attr{{Name: "to", Value: int64(onnxmodel.Float)}}}
 	m := onnxmodel.Model{Graph: onnxmodel.Graph{
@@ -22,7 +22,7 @@ func ofAmount(nodes []onnxmodel.Node, initializers ...onnxmodel.Tensor) string {
 	return string(m.Encode())
 }
 
-// failing fails where the amount is over 20: it looks it up in a list of 21.
+// failing fails when the amount is above 20: it looks it up in a list of 21.
 func failing() string {
 	return ofAmount([]onnxmodel.Node{
 		{Op: "Cast", In: []string{"amount32"}, Out: []string{"place"}, Attrs: []onnxmodel.Attr{{Name: "to", Value: int64(onnxmodel.Int64)}}},
@@ -42,9 +42,8 @@ func slow() string {
 		onnxmodel.Floats("square", []int64{width, width}, make([]float32, width*width)), onnxmodel.Floats("narrow", []int64{width, 1}, make([]float32, width)))
 }
 
-// TestGuards: a version that fails, one that is slow, and one that gets customers of whom
-// nothing is known lose their traffic for these reasons, which are told, and don't get it
-// back by a restart.
+// TestGuards: a version that fails, one that is slow, and one that gets unknown customers
+// lose their traffic. The reason is reported, and a restart doesn't give the traffic back.
 func TestGuards(t *testing.T) {
 	db := pgtest.New(t)
 	m := newScored(t, db.DSN)
@@ -81,7 +80,7 @@ func TestGuards(t *testing.T) {
 		}
 		return answer.GetModels()[0].GetTraffic().GetRamp()
 	}
-	// Users over 100 are in no row: of them, those of the control are asked for once.
+	// Users above 100 have no row. The control's users among them are requested once.
 	unknown := map[int64]bool{} // whether they are of version 2
 	for _, c := range cases {
 		for user := int64(1); ramp(c.model).GetTrippedAt() == 0; user = user%100 + 1 {

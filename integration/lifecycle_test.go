@@ -19,7 +19,7 @@ import (
 	"larder/internal/pgtest"
 )
 
-// TestApplyGoesBackAndRefusesWhatIsStale goes through three versions, then back.
+// TestApplyGoesBackAndRefusesWhatIsStale applies three versions, then reverts.
 func TestApplyGoesBackAndRefusesWhatIsStale(t *testing.T) {
 	db := pgtest.New(t)
 	m := newScored(t, db.DSN)
@@ -51,7 +51,7 @@ func TestApplyGoesBackAndRefusesWhatIsStale(t *testing.T) {
 		t.Errorf("three versions:\n%s", stdout)
 	}
 
-	// A base that is no longer the newest is how a concurrent apply looks.
+	// A base that is no longer the newest simulates a concurrent apply.
 	_, err = s.control.Apply(t.Context(), &larderv1.ApplyRequest{
 		What: &larderv1.ApplyRequest_Definitions{Definitions: []byte(`{}`)}, BaseVersion: 1, AppliedBy: "test",
 	})
@@ -60,9 +60,9 @@ func TestApplyGoesBackAndRefusesWhatIsStale(t *testing.T) {
 	}
 }
 
-// TestACatalogThatCantBeServedIsRefused takes a model's bytes out of the
-// registry in the moment of an apply: a server that never had them reports it
-// and serves what it served, until they are back.
+// TestACatalogThatCantBeServedIsRefused removes a model's bytes from the registry during
+// an apply. A server that never had them reports it and keeps serving the old version
+// until they are back.
 func TestACatalogThatCantBeServedIsRefused(t *testing.T) {
 	db := pgtest.New(t)
 	m := newScored(t, db.DSN)
@@ -103,9 +103,9 @@ func TestACatalogThatCantBeServedIsRefused(t *testing.T) {
 	eventually(t, "catalog 2 on the other server", func() bool { return other.catalogVersion() >= 2 })
 }
 
-// TestFullDisk starts a server that wants more space left than there is: what is
-// stored is served, what would need space is refused in plain words, and all
-// goes on when the space is back.
+// TestFullDisk starts a server that requires more free space than there is. It serves
+// stored rows and refuses what needs space with a clear message. When the space is
+// back, everything works again.
 func TestFullDisk(t *testing.T) {
 	db := pgtest.New(t)
 	s := startServer(t, db.DSN)
@@ -136,7 +136,7 @@ func TestFullDisk(t *testing.T) {
 	s.wantAmount(9)
 }
 
-// wantPipe checks that a pipe is still one: that no command renamed a file onto it.
+// wantPipe checks that a pipe is still a pipe: no command renamed a file onto it.
 func wantPipe(t *testing.T, path string) {
 	t.Helper()
 	if at, err := os.Lstat(path); err != nil || at.Mode()&fs.ModeNamedPipe == 0 {
@@ -170,7 +170,7 @@ func TestSnapshot(t *testing.T) {
 		}
 	}
 	load(1, "stop the server that uses it", file, s.data)
-	if _, err := db.Pool.Exec(t.Context(), "TRUNCATE spend"); err != nil { // what is served must come from the file
+	if _, err := db.Pool.Exec(t.Context(), "TRUNCATE spend"); err != nil { // served rows must come from the snapshot file
 		t.Fatal(err)
 	}
 	if code := s.terminate(); code != 0 {
@@ -199,7 +199,7 @@ func TestSnapshot(t *testing.T) {
 	s.wantAllAmounts(rows)
 }
 
-// TestHTTP asks over JSON what the gRPC tests ask.
+// TestHTTP sends the requests of the gRPC tests over HTTP.
 func TestHTTP(t *testing.T) {
 	db := pgtest.New(t)
 	m := newScored(t, db.DSN)
@@ -259,7 +259,7 @@ func TestDevStartsItsOwnPostgres(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(data) })
-	if err := os.Chmod(data, 0o755); err != nil { // Postgres runs as somebody else when we are root
+	if err := os.Chmod(data, 0o755); err != nil { // Postgres runs as another user when we are root
 		t.Fatal(err)
 	}
 	s := startServerIn(t, data, "--dev")
@@ -281,9 +281,9 @@ func TestDevStartsItsOwnPostgres(t *testing.T) {
 	}
 }
 
-// TestPostgresFromABackup puts Postgres back to before an apply and applies
-// something else, which gets the same number: a server whose rows are of the
-// lost version must not answer for the new one, whether it runs or is started.
+// TestPostgresFromABackup restores Postgres to before an apply and applies something
+// else, which gets the same version number. A server with rows of the lost version must
+// not answer for the new one, whether it kept running or was restarted.
 func TestPostgresFromABackup(t *testing.T) {
 	const said = "a version 1 that Postgres does not hold, as after a restored backup"
 	db := pgtest.New(t)

@@ -19,8 +19,8 @@ import (
 	"larder/internal/pgtest"
 )
 
-// scored is the folder of spend with a model of two versions, whose scores
-// score tells; serve writes its definitions anew with another version served.
+// scored is the folder of spend with a model of two versions. score returns their
+// scores; serve rewrites the definitions to serve another version.
 type scored struct {
 	t      testing.TB
 	dir    string
@@ -73,7 +73,7 @@ func (m *scored) score(version, user int64) float64 {
 	return float64(m.models[version-1].Score([]any{float64(user)}))
 }
 
-// check returns what is wrong with an answer for users 1 to n.
+// check returns what is wrong with a response for users 1 to n.
 func (m *scored) check(answer *larderv1.GetFeaturesAndScoreResponse, n int) error {
 	version := answer.GetModelVersion()
 	if version < 1 || int(version) > len(m.models) || len(answer.GetScores()) != n {
@@ -102,7 +102,7 @@ func TestModelIsSwappedUnderLoad(t *testing.T) {
 	db := pgtest.New(t)
 	m := newScored(t, db.DSN)
 	s := startServer(t, db.DSN)
-	other := startServer(t, db.DSN) // learns of each swap from the database
+	other := startServer(t, db.DSN) // it reads each swap from the database
 	s.apply(m.dir)
 	s.mustMaterialize()
 	eventually(t, "first catalog on the other server", func() bool { return other.catalogVersion() == 1 })
@@ -120,9 +120,9 @@ func TestModelIsSwappedUnderLoad(t *testing.T) {
 	}
 }
 
-// load has four callers score on servers until it is stopped: no request may fail,
-// no answer mix versions, and no caller see an older catalog after a newer one. It
-// returns how many answers each model version gave.
+// load makes four callers score on servers until it is stopped. No request may fail, no
+// response may mix versions, and no caller may see an older catalog after a newer one.
+// It returns how many responses each model version gave.
 func (m *scored) load(rows int, servers ...*server) (stop func() [3]int64) {
 	load, ctx := errgroup.WithContext(context.Background())
 	var done atomic.Bool

@@ -32,8 +32,8 @@ on_demand_views:
       - {name: high, type: float64, default: 0, expr: "context.ratio > 2.0 ? 1.0 : 0.0"}
 `
 
-// TestOnDemandFeatures applies on-demand views, and gets and scores them over
-// gRPC and HTTP. Neither service asks for spend:amount, which expressions read.
+// TestOnDemandFeatures applies on-demand views, and gets and scores them over gRPC and
+// HTTP. Expressions read spend:amount, but neither service lists it.
 func TestOnDemandFeatures(t *testing.T) {
 	db := pgtest.New(t)
 	dir := spend(t, db.DSN, 10)
@@ -96,7 +96,7 @@ models: [{name: high, feature_service: high, versions: [{version: 1, onnx: model
 	}
 }
 
-// TestExpressionsThatAreRefused: larder plan and larder apply say what is wrong.
+// TestExpressionsThatAreRefused: larder plan and larder apply report what is wrong.
 func TestExpressionsThatAreRefused(t *testing.T) {
 	db := pgtest.New(t)
 	dir := spend(t, db.DSN, 10)
@@ -120,7 +120,7 @@ func TestExpressionsThatAreRefused(t *testing.T) {
 	s.apply(dir)
 }
 
-// postJSON returns the answer to a request over HTTP.
+// postJSON returns the response to a request over HTTP.
 func (s *server) postJSON(path, body string) map[string]any {
 	s.t.Helper()
 	answer, err := http.Post("http://"+s.http+path, "application/json", strings.NewReader(body))

@@ -8,8 +8,8 @@ import (
 	"larder/internal/pgtest"
 )
 
-// models runs larder models and checks that it says all of these words; code is
-// how it ends.
+// models runs larder models and checks its exit code and that it prints all of these
+// words.
 func (s *server) models(code int, args []string, words ...string) {
 	s.t.Helper()
 	stdout, stderr, got := s.client(append([]string{"models"}, args...)...)
@@ -23,8 +23,8 @@ func (s *server) models(code int, args []string, words ...string) {
 	}
 }
 
-// TestModelsArePushedUnderLoad pushes, promotes, rolls back and retires by command
-// while callers score on two servers: no request fails, and every answer has the
+// TestModelsArePushedUnderLoad pushes, promotes, rolls back and retires with commands
+// while callers score on two servers. No request fails, and every response has the
 // scores of the version that it names.
 func TestModelsArePushedUnderLoad(t *testing.T) {
 	const rows = 20
@@ -65,13 +65,13 @@ func TestModelsArePushedUnderLoad(t *testing.T) {
 	}
 }
 
-// TestApplyOfAFolderKeepsPushedVersions, and both plan and apply say so.
+// TestApplyOfAFolderKeepsPushedVersions: both plan and apply print a note about it.
 func TestApplyOfAFolderKeepsPushedVersions(t *testing.T) {
 	db := pgtest.New(t)
 	m := newScored(t, db.DSN)
 	s := startServer(t, db.DSN)
 	s.apply(m.dir)
-	m.write("third.onnx", m.file(3)) // which no definition names
+	m.write("third.onnx", m.file(3)) // no definition names it
 	s.models(0, []string{"push", "spend", filepath.Join(m.dir, "third.onnx")}, "version 3")
 	for _, command := range []string{"plan", "apply"} {
 		stdout, stderr, code := s.client(command, m.dir)

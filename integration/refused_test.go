@@ -60,7 +60,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 	f("too large", &larderv1.GetFeaturesRequest{What: service, Entities: []*larderv1.Column{int64Column("user_id", big...)}},
 		codes.ResourceExhausted, "65536")
 	if _, err := s.control.Materialize(t.Context(), &larderv1.MaterializeRequest{FeatureViews: []string{"spned"}}); err != nil {
-		t.Error(err) // a stream says it with its first message
+		t.Error(err) // a stream reports it with its first message
 	}
 	if _, err := s.materialize(t.Context(), &larderv1.MaterializeRequest{FeatureViews: []string{"spned"}}); status.Code(err) != codes.NotFound {
 		t.Errorf("an unknown view to materialize: %v", err)

@@ -50,7 +50,7 @@ func TestScripts(t *testing.T) {
 // A command is one line of a script with the indented lines below it.
 type command struct {
 	name    string
-	words   []string          // without =
+	words   []string          // words without =
 	options map[string]string // KEY=VALUE words
 	order   []string          // the keys of options, as written
 	rows    []string
@@ -109,11 +109,11 @@ type script struct {
 	t        *testing.T
 	db       *pgtest.DB
 	server   *server
-	dir      string // of definitions
+	dir      string // folder of the definitions
 	entities map[string][]column
 	views    map[string]*view
 	services map[string][]string
-	dirty    bool // definitions changed since they were applied
+	dirty    bool // definitions changed since the last apply
 	out      strings.Builder
 }
 
@@ -201,8 +201,8 @@ func (s *script) defineView(c command) {
 	s.createTable(v)
 }
 
-// keys returns the join keys of a view; an entity that no command declared has
-// one, int64, of its own name.
+// keys returns the join keys of a view. An entity that no command declared has one
+// int64 key with the entity's name.
 func (s *script) keys(v *view) []column {
 	var out []column
 	for _, e := range v.entities {
@@ -310,7 +310,7 @@ func (s *script) mustApply(c command) {
 	}
 }
 
-// applyDefinitions writes the definitions, in JSON, which is YAML, and applies them.
+// applyDefinitions writes the definitions as JSON, which is valid YAML, and applies them.
 func (s *script) applyDefinitions() (stdout, stderr string, code int) {
 	s.t.Helper()
 	raw, err := json.MarshalIndent(s.definitions(), "", "  ")
@@ -379,7 +379,7 @@ func features(columns []column) []object {
 	return out
 }
 
-// get reads rows and prints them. What the server refuses is printed instead.
+// get reads rows and prints them, or prints the server's error.
 func (s *script) get(c command) {
 	s.t.Helper()
 	s.mustApply(c)
@@ -421,8 +421,8 @@ func (s *script) get(c command) {
 
 func statusName(s larderv1.Status) string { return strings.TrimPrefix(s.String(), "STATUS_") }
 
-// entityColumns turns rows of KEY=VALUE into columns of the types that the
-// entities declare; an undeclared key goes as a string.
+// entityColumns turns rows of KEY=VALUE into columns with the declared types of the
+// entities. An undeclared key is sent as a string.
 func (s *script) entityColumns(rows []string) []*larderv1.Column {
 	s.t.Helper()
 	types := map[string]string{}

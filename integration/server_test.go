@@ -62,14 +62,14 @@ type server struct {
 	control larderv1.ControlServiceClient
 }
 
-// startServer starts larder serve on a data folder of its own.
+// startServer starts larder serve on a new data folder.
 func startServer(t testing.TB, dsn string, args ...string) *server {
 	t.Helper()
 	return startServerIn(t, t.TempDir(), append([]string{"--postgres", dsn}, args...)...)
 }
 
-// startServerIn starts larder serve on a data folder. A process that still runs
-// when the test ends is killed, and its log shown if the test failed.
+// startServerIn starts larder serve on a data folder. When the test ends, it kills the
+// process if it is still running, and prints the server's log if the test failed.
 func startServerIn(t testing.TB, data string, args ...string) *server {
 	t.Helper()
 	s := &server{t: t, data: data}
@@ -152,7 +152,7 @@ func (s *server) terminate() int {
 	return s.cmd.ProcessState.ExitCode()
 }
 
-// kill sends SIGKILL to a server that runs.
+// kill sends SIGKILL to a running server.
 func (s *server) kill() {
 	if s.cmd == nil || s.cmd.Process == nil {
 		return
@@ -195,7 +195,7 @@ func (s *server) apply(dir string) {
 	}
 }
 
-// materialize runs views and waits.
+// materialize materializes views and waits.
 func (s *server) materialize(ctx context.Context, req *larderv1.MaterializeRequest) ([]*larderv1.Run, error) {
 	stream, err := s.control.Materialize(ctx, req)
 	if err != nil {

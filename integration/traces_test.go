@@ -12,8 +12,8 @@ import (
 	"larder/internal/pgtest"
 )
 
-// TestTraces: with the OTEL_ variables, the spans of requests reach a collector,
-// and one that is gone neither holds the server up nor changes its exit code.
+// TestTraces: with the OTEL_ variables, the spans of requests reach a collector. A
+// collector that is gone neither delays the server nor changes its exit code.
 func TestTraces(t *testing.T) {
 	var mu sync.Mutex
 	var sent bytes.Buffer

@@ -15,8 +15,8 @@ import (
 	"larder/internal/pgtest"
 )
 
-// ramped writes definitions in which version 2, whose scores have the other sign,
-// has half of the users and a ramp that is guarded.
+// ramped writes definitions in which version 2 has half of the users and a ramp with
+// guards. Its scores have the opposite sign of version 1's.
 func (m *scored) ramped() {
 	m.t.Helper()
 	for seed := uint64(2); m.score(1, 50)*m.score(2, 50) >= 0; seed++ {
@@ -35,13 +35,13 @@ models:
 `)
 }
 
-// An answered is what one request had.
+// An answered is the response to one request.
 type answered struct {
 	at      time.Time
 	version int64
 }
 
-// callers score users until they are told to stop, and note which version did.
+// callers score users until they are stopped, and record which version scored each.
 type callers struct {
 	group errgroup.Group
 	stop  context.CancelFunc
@@ -74,7 +74,7 @@ func (m *scored) call(servers ...*server) *callers {
 	return c
 }
 
-// last returns when a version answered last on a server.
+// last returns when a version last answered on a server.
 func (c *callers) last(s *server, version int64) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -96,9 +96,10 @@ func (s *server) spendStatus() *larderv1.TrafficStatus {
 	return answer.GetModels()[0].GetTraffic()
 }
 
-// TestARampIsRolledBack: a version whose scores are not like the control's loses its
-// traffic within a second on both servers, of which one judged it; no request fails;
-// and it stays so, also over a restart, until a person resumes the ramp.
+// TestARampIsRolledBack: a version with scores unlike the control's loses its traffic
+// within a second on both servers, although only one server judged it. No request fails.
+// The traffic stays with the control, even after a restart, until a person resumes the
+// ramp.
 func TestARampIsRolledBack(t *testing.T) {
 	db := pgtest.New(t)
 	m := newScored(t, db.DSN)
@@ -158,7 +159,7 @@ func TestARampIsRolledBack(t *testing.T) {
 		}
 	}
 	f(b, 0, 1)
-	f(b, 2, 2) // a caller may pin what tripped
+	f(b, 2, 2) // a caller may still request the tripped version
 	if stdout, stderr, code := a.client("models", "resume", "spend"); code != 0 {
 		t.Fatalf("exit code %d\n%s\n%s", code, stdout, stderr)
 	}

@@ -8,8 +8,8 @@ import (
 	"larder/internal/pgtest"
 )
 
-// TestVerify: a healthy store is equal, and planted faults are told, with exit
-// code 1; the schedule counts them too.
+// TestVerify: a healthy store is equal. Planted faults are reported with exit code 1,
+// and the schedule counts them too.
 func TestVerify(t *testing.T) {
 	db := pgtest.New(t)
 	dir := spend(t, db.DSN, 1000)
@@ -47,7 +47,7 @@ func TestVerify(t *testing.T) {
 		t.Errorf("exit code %d, %v\n%s", code, err, stdout)
 	}
 	eventually(t, "the schedule's count and log of faults", func() bool {
-		return strings.Contains(s.httpText("/metrics"), `larder_verify_keys_total{result="mismatched",view="spend"}`) && strings.Contains(s.logText(), "the store and the source differ")
+		return strings.Contains(s.httpText("/metrics"), `larder_verify_keys_total{result="mismatched",view="spend"}`) && strings.Contains(s.logText(), "the online store differs from the source")
 	})
 	f := func(want string, args ...string) {
 		t.Helper()

@@ -21,8 +21,8 @@ feature_views: [{name: w, entities: [shop], source: w, features: [{name: narrow,
 feature_services: [{name: w, features: ["w:*"]}]
 `
 
-// TestIntegerWidths: a value of another width is converted when it fits, and
-// refused or counted when it doesn't, in the source and in the request.
+// TestIntegerWidths: an integer of another width is converted if it fits. If it doesn't,
+// a request is refused, and a source row counts as bad.
 func TestIntegerWidths(t *testing.T) {
 	db := pgtest.New(t)
 	conn, err := pgx.Connect(t.Context(), db.DSN)
@@ -69,12 +69,12 @@ func TestIntegerWidths(t *testing.T) {
 			}
 		}
 	}
-	_, err = ask(int64Column("shop_id", 1<<32+1)) // 1, were it cut to 32 bits
+	_, err = ask(int64Column("shop_id", 1<<32+1)) // it would be 1 if it were cut to 32 bits
 	if status.Code(err) != codes.InvalidArgument || !strings.Contains(err.Error(), "4294967297") || !strings.Contains(err.Error(), "int32") {
 		t.Errorf("a key that does not fit: %v", err)
 	}
 
-	// One bad row of four is more than a share of 0.2: the run fails.
+	// One bad row of four is a share above 0.2, so the run fails.
 	s.apply(definitionsFolder(t, strings.ReplaceAll(widthsYAML, "%s", "0.2")))
 	runs, err = s.materialize(t.Context(), &larderv1.MaterializeRequest{Full: true})
 	if err != nil || runs[0].GetState() != larderv1.Run_STATE_FAILED || !strings.Contains(runs[0].GetError(), "max_bad_share") {

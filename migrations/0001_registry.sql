@@ -8,11 +8,11 @@ CREATE TABLE larder.registry (
 );
 INSERT INTO larder.registry DEFAULT VALUES;
 
--- One row is one version of the definitions, as it was applied. The newest
+-- One row is one applied version of the definitions. The newest
 -- version is the one that servers serve. Rows are never changed.
 CREATE TABLE larder.versions (
     version     bigint PRIMARY KEY CHECK (version > 0),
-    id          text        NOT NULL DEFAULT gen_random_uuid()::text, -- tells it from one of that number in a restored backup
+    id          text        NOT NULL DEFAULT gen_random_uuid()::text, -- distinguishes it from a version of the same number in a restored backup
     definitions text        NOT NULL, -- JSON; text, so that the fingerprint can be checked
     storage     text        NOT NULL, -- JSON: how the rows of each view are stored
     fingerprint text        NOT NULL,
@@ -35,7 +35,7 @@ CREATE TABLE larder.model_chunks (
     data   bytea NOT NULL,
     PRIMARY KEY (sha256, seq)
 );
--- Model files hardly compress; out of line and as they are, they read fastest.
+-- Model files hardly compress; they read fastest stored out of line and uncompressed.
 ALTER TABLE larder.model_chunks ALTER COLUMN data SET STORAGE EXTERNAL;
 
 -- One row is one materialization of one view on one server.

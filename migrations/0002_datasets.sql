@@ -1,7 +1,7 @@
 -- +goose Up
 
--- One row is one training set that was built: what a model can say that it was
--- trained on. Rows are never changed.
+-- One row is one training set that was built. A model version can name it as the set
+-- that it was trained on. Rows are never changed.
 CREATE TABLE larder.datasets (
     id              text PRIMARY KEY,
     created_at      timestamptz NOT NULL,

@@ -1,6 +1,6 @@
-// Package migrations brings Larder's own Postgres schema, called larder, up to
-// date: numbered SQL files that only go up, embedded in the binary and applied
-// under an advisory lock, so that servers which start together don't collide.
+// Package migrations brings Larder's own Postgres schema, named larder, up to date. The
+// migrations are numbered SQL files, up only, embedded in the binary. They are applied
+// under an advisory lock, so that servers that start together don't collide.
 package migrations
 
 import (
@@ -17,11 +17,11 @@ import (
 //go:embed *.sql
 var files embed.FS
 
-// lockID is the advisory lock that migrating holds: "larder" in ASCII.
+// lockID is the key of the advisory lock: "larder" in ASCII.
 const lockID = 0x6c6172646572
 
-// Up applies what is missing and returns the names of the files it applied. A
-// schema made by a newer Larder is left alone and reported as an error.
+// Up applies the missing migrations and returns the names of their files. If a newer
+// Larder made the schema, Up returns an error and changes nothing.
 func Up(ctx context.Context, dsn string) ([]string, error) {
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
@@ -37,7 +37,7 @@ func Up(ctx context.Context, dsn string) ([]string, error) {
 	if _, err := lock.ExecContext(ctx, "SELECT pg_advisory_lock($1)", lockID); err != nil {
 		return nil, fmt.Errorf("migrate: take the lock: %w", err)
 	}
-	// Closing the connection lets the lock go, whatever happens.
+	// Closing the connection releases the lock even if this fails.
 	defer lock.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", lockID)
 	if _, err := lock.ExecContext(ctx, "CREATE SCHEMA IF NOT EXISTS larder"); err != nil {
 		return nil, fmt.Errorf("migrate: create schema larder: %w", err)
@@ -57,7 +57,7 @@ func apply(ctx context.Context, db *sql.DB) ([]string, error) {
 		return nil, fmt.Errorf("migrate: read the version: %w", err)
 	}
 	if have > newest {
-		return nil, fmt.Errorf("migrate: the database is at migration %d, this larder knows %d: use the newer larder that made it", have, newest)
+		return nil, fmt.Errorf("migrate: the database is at migration %d, but this larder only knows %d; use the newer larder that migrated it", have, newest)
 	}
 	results, err := provider.Up(ctx)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"larder/schema"
 )
 
-// TestDiff: what each change of a definition is called, and what it means.
+// TestDiff: the text of each change of a definition, and its effect.
 func TestDiff(t *testing.T) {
 	f := func(want []string, oldnew ...string) {
 		t.Helper()
@@ -80,7 +80,7 @@ func TestDiff(t *testing.T) {
 		`{"name": "terminal", "join_keys": [{"name": "terminal_id", "type": "string"}]}, {"name": "customer", "join_keys": [{"name": "customer_id", "type": "int64"}]}`)
 }
 
-// TestDiffOfAFeatureThatReturns: rows may still hold what it was.
+// TestDiffOfAFeatureThatReturns: stored rows may still hold its old values.
 func TestDiffOfAFeatureThatReturns(t *testing.T) {
 	with, without := read(t, base), read(t, changed(t, dropMean, "]"))
 	changes := schema.Diff(without, with, schema.Storage{}.Evolve(with).Evolve(without))

@@ -4,8 +4,7 @@ import (
 	"testing"
 )
 
-// TestPlanFingerprint: it changes with what decides a value of the plan, and with
-// nothing else.
+// TestPlanFingerprint: it changes only with what decides a value of the plan.
 func TestPlanFingerprint(t *testing.T) {
 	fingerprint := func(text string) string {
 		t.Helper()
@@ -38,8 +37,8 @@ func TestPlanFingerprint(t *testing.T) {
 	f(false, `["spend:*", "pair:seen", "request:amount"]`, `["spend:*", "pair:seen"]`)
 }
 
-// TestPlanFingerprintOfExpressions: an on-demand feature is its expression and what
-// that reads, whether the vector has it or not.
+// TestPlanFingerprintOfExpressions: the fingerprint covers an on-demand feature's
+// expression and what it reads, even if the vector doesn't have those inputs.
 func TestPlanFingerprintOfExpressions(t *testing.T) {
 	const onDemand = `"on_demand_views": [{"name": "ratio", "sources": ["spend"], "features": [
 		{"name": "of_mean", "type": "float64", "expr": "spend.mean / 2.0"}]}],

@@ -8,7 +8,7 @@ import (
 	"larder/schema"
 )
 
-// base, the JSON form of definitions, is what the tests change by replacing text.
+// base is definitions in JSON; the tests change it by replacing text.
 const base = `{
 "entities": [
   {"name": "customer", "join_keys": [{"name": "customer_id", "type": "int64"}]},
@@ -29,10 +29,10 @@ const base = `{
     {"version": 2, "onnx": "two.onnx", "sha256": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"}]}]
 }`
 
-// dropMean is what to replace with ] to take the second feature of spend away.
+// dropMean is the text to replace with ] to remove the second feature of spend.
 const dropMean = ",\n    {\"name\": \"mean\", \"type\": \"float64\"}]"
 
-// changed is base with pairs of texts replaced, each of which must be there.
+// changed is base with pairs of texts replaced; each old text must be in base.
 func changed(t *testing.T, oldnew ...string) string {
 	t.Helper()
 	text := base

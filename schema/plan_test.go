@@ -34,8 +34,7 @@ func TestServicePlan(t *testing.T) {
 	}
 }
 
-// TestFeaturesPlanKeepsTheOrderAskedFor: also of one view's features in turns
-// with another's.
+// TestFeaturesPlanKeepsTheOrderAskedFor: also when the features of two views alternate.
 func TestFeaturesPlanKeepsTheOrderAskedFor(t *testing.T) {
 	p, err := catalog(t, base).FeaturesPlan([]string{"spend:mean", "pair:*", "spend:n"})
 	if err != nil {
@@ -93,7 +92,7 @@ func TestPlansThatAreRefused(t *testing.T) {
 	f(features("request:amount"), schema.NotFound, "UNKNOWN_FEATURE", `no request value "amount" is declared; there are none`)
 }
 
-// TestFingerprint: equal definitions have equal ones, whatever file they came from.
+// TestFingerprint: equal definitions have equal fingerprints, even from different files.
 func TestFingerprint(t *testing.T) {
 	f := func(same bool, oldnew ...string) {
 		t.Helper()

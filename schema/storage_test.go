@@ -10,9 +10,9 @@ import (
 	"larder/schema"
 )
 
-// TestStorageReadsOldRows: whatever the history of the definitions, a number in
-// the online store is of one view and one key for ever, a column that a layout
-// has is read under the same name and type, and the newest layout is the view's.
+// TestStorageReadsOldRows: for every history of definitions, a number in the online
+// store always means the same view and key, a column of a layout keeps its name and
+// type, and the newest layout is the view's.
 func TestStorageReadsOldRows(t *testing.T) {
 	types := []schema.Type{schema.Int32, schema.Int64, schema.String}
 	draw := rapid.Custom(func(t *rapid.T) *schema.Definitions {
@@ -31,10 +31,10 @@ func TestStorageReadsOldRows(t *testing.T) {
 	})
 	rapid.Check(t, func(t *rapid.T) {
 		var storage schema.Storage
-		means := map[uint32]string{}                   // what a number stands for
-		columns := map[uint32]map[string]schema.Type{} // what its rows have held
+		means := map[uint32]string{}                   // the meaning of each number
+		columns := map[uint32]map[string]schema.Type{} // the columns of its rows so far
 		layouts := map[string][]schema.Column{}        // by number and index
-		retired, last := map[uint32]bool{}, []uint32{} // numbers that no view has any more
+		retired, last := map[uint32]bool{}, []uint32{} // numbers that no view uses any more
 		for range rapid.IntRange(1, 12).Draw(t, "versions") {
 			defs := draw.Draw(t, "definitions")
 			storage = storage.Evolve(defs)
@@ -80,7 +80,7 @@ func TestStorageReadsOldRows(t *testing.T) {
 	})
 }
 
-// TestStorageKeepsRows: what must not make a view start anew does not.
+// TestStorageKeepsRows: harmless changes keep the rows of a view.
 func TestStorageKeepsRows(t *testing.T) {
 	before := schema.Storage{}.Evolve(read(t, base))
 	f := func(layouts int, oldnew ...string) {
@@ -98,8 +98,8 @@ func TestStorageKeepsRows(t *testing.T) {
 	f(2, `{"name": "n", "type": "int64", "default": 0},`, "", `{"name": "mean", "type": "float64"}`, `{"name": "mean", "type": "float64"}, {"name": "n", "type": "int64", "default": 0}`)
 }
 
-// TestTooManyLayouts: a view that was reshaped for years starts anew rather than
-// growing its catalog for ever.
+// TestTooManyLayouts: after too many layouts a view starts from scratch, so that the
+// catalog doesn't grow without limit.
 func TestTooManyLayouts(t *testing.T) {
 	defs := []*schema.Definitions{read(t, base), read(t, changed(t, dropMean, "]"))}
 	storage := schema.Storage{}.Evolve(defs[0])

@@ -7,7 +7,7 @@ import (
 	"larder/schema"
 )
 
-// splitting is a model of three versions, two of which answer.
+// splitting is a model with three versions; two of them serve.
 func splitting() *schema.Definitions {
 	sum := strings.Repeat("ab", 32)
 	return &schema.Definitions{
@@ -39,8 +39,8 @@ func TestTheControlServes(t *testing.T) {
 	}
 }
 
-// TestARampIsTheSame: guards, salts and owners may change under a ramp; its
-// numbers and files make another.
+// TestARampIsTheSame: a ramp stays the same when guards, salts or owners change. It is
+// another ramp when its numbers or files change.
 func TestARampIsTheSame(t *testing.T) {
 	f := func(same bool, change func(*schema.Model)) {
 		t.Helper()
@@ -79,8 +79,8 @@ func TestEffectsOfTraffic(t *testing.T) {
 	f("ramp: the ramp restarts, unless only its guards change", func(m *schema.Model) { m.Ramp.To = 60 })
 }
 
-// TestSplitByWhatRequestsBring: a request value that no expression reads can't be
-// sent, so nothing can be split by it.
+// TestSplitByWhatRequestsBring: requests can't send a value that no expression reads,
+// so traffic can't be split by it.
 func TestSplitByWhatRequestsBring(t *testing.T) {
 	defs := splitting()
 	defs.OnDemandViews = []schema.OnDemandView{{

@@ -38,7 +38,7 @@ func values(t schema.Type) *rapid.Generator[any] {
 	return rapid.Map(rapid.SliceOfN(values(t.Elem()), 0, 4), func(v []any) any { return v })
 }
 
-// TestValueRoundTrip: what AppendValue writes, ParseValue reads, of every type.
+// TestValueRoundTrip: ParseValue reads what AppendValue writes, for every type.
 func TestValueRoundTrip(t *testing.T) {
 	for _, name := range schema.TypeNames() {
 		typ, err := schema.ParseType(name)

@@ -33,7 +33,7 @@ func TestPickNeedsEveryName(t *testing.T) {
 	}
 }
 
-// TestSameRequests: what a change of a model means for figures over time.
+// TestSameRequests: which changes of a model start its figures again.
 func TestSameRequests(t *testing.T) {
 	model := func(change func(*schema.Model)) *schema.Model {
 		m := &schema.Model{
@@ -49,7 +49,7 @@ func TestSameRequests(t *testing.T) {
 		}
 	}
 	f(true, func(*schema.Model) {})
-	f(true, func(m *schema.Model) { m.Versions = m.Versions[:2] }) // one that scored nothing
+	f(true, func(m *schema.Model) { m.Versions = m.Versions[:2] }) // the removed version scored nothing
 	f(false, func(m *schema.Model) { m.Serve = 3 })
 	f(false, func(m *schema.Model) { m.Shadow = nil })
 	f(false, func(m *schema.Model) { m.FeatureService = "t" })

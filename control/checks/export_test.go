@@ -1,6 +1,6 @@
 package checks
 
-// What tests look at.
+// Internals for tests.
 var (
 	Pick         = pick
 	SameRequests = sameRequests

@@ -1,6 +1,6 @@
 package models
 
-// What tests look at.
+// Internals for tests.
 var (
 	SetTraffic = setTraffic
 	ServeAlone = serveAlone

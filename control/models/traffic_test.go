@@ -23,7 +23,7 @@ func reasonOf(err error) string {
 	return string(said.Reason)
 }
 
-// TestSetTrafficLeavesWhatIsNotSaid: weights end a ramp; the rest stays.
+// TestSetTrafficLeavesWhatIsNotSaid: weights end a ramp; everything else stays.
 func TestSetTrafficLeavesWhatIsNotSaid(t *testing.T) {
 	m := three()
 	f := func(change models.Traffic, want schema.Model) {

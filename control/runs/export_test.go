@@ -1,6 +1,6 @@
 package runs
 
-// What tests look at.
+// Internals for tests.
 var (
 	RowOf = rowOf
 	Read  = read

@@ -11,7 +11,7 @@ import (
 	"larder/schema"
 )
 
-// TestARecordedRunIsReadBack: each field that a message has.
+// TestARecordedRunIsReadBack: each field of the message is read back.
 func TestARecordedRunIsReadBack(t *testing.T) {
 	for _, state := range []materialize.State{materialize.Queued, materialize.Running, materialize.Succeeded, materialize.Failed, materialize.Cancelled} {
 		want := runs.Run{Server: "here", Run: materialize.Run{
@@ -43,7 +43,7 @@ func TestWithoutPostgresThereAreNoRuns(t *testing.T) {
 		t.Errorf("Start: %v", err)
 	}
 	if _, err := r.Cancel(t.Context(), "x"); err == nil {
-		t.Error("a run is cancelled where there is none")
+		t.Error("a server without runs cancelled one")
 	}
 	if _, found, next := r.Last("v"); found || next != 0 {
 		t.Error("a view has a run where there is none")

@@ -23,7 +23,7 @@ type Config struct {
 	Start time.Time
 }
 
-// withDefaults fills in what is zero; now decides the default of Start.
+// withDefaults replaces zero fields; now decides the default of Start.
 func (c Config) withDefaults(now time.Time) Config {
 	c.Seed = cmp.Or(c.Seed, 1)
 	c.Customers = cmp.Or(c.Customers, 5_000)

@@ -6,21 +6,21 @@
 // Learning for Credit Card Fraud Detection - Practical Handbook", Université
 // Libre de Bruxelles, 2022, chapter 3, "Simulated dataset",
 // https://github.com/Fraud-Detection-Handbook/fraud-detection-handbook).
-// Customers and terminals lie on a square of 100 by 100; each customer has a
-// rate and a size of purchases and buys at the terminals within reach. Three
-// scenarios make fraud: very high amounts, compromised terminals for four
-// weeks, and stolen card data for two. Two things differ from the book: a thief
-// makes each transaction of a stolen card with probability one third, where
-// the book draws exactly a third of them at the end of the two weeks, and a
-// card that is stolen twice at once has its amounts multiplied once.
+// Customers and terminals lie on a square of 100 by 100. Each customer has a rate and
+// a size of purchases, and buys at the terminals within reach. Three scenarios make
+// fraud: very high amounts, terminals that are compromised for four weeks, and card
+// data that is stolen for two. Two things differ from the book. A thief makes each
+// transaction of a stolen card with probability one third; the book draws exactly a
+// third of them at the end of the two weeks. If a card is stolen twice at the same
+// time, its amounts are multiplied only once.
 //
-// [Simulate] promises the same transactions for the same [Config], run after run
-// and whatever the date. [Load] puts them into the schema "fraud" of a Postgres
-// database, with the feature tables that sql/ makes of them, and replaces what
-// was there in one transaction: readers see all of the old or all of the new. [Definitions] holds what `larder apply` reads, the trained model
-// included; train.py makes that model.
+// [Simulate] promises the same transactions for the same [Config] on every run and on
+// every date. [Load] writes them to the schema "fraud" of a Postgres database, with the
+// feature tables that sql/ derives from them. It replaces the schema in one
+// transaction, so readers see either all of the old data or all of the new.
+// [Definitions] holds what `larder apply` reads, including the trained model; train.py
+// trains that model.
 //
-// It is an example and no benchmark of models: its features are kept as of the
-// start of each day, so a model sees nothing of the day that it scores but the
-// amount.
+// It is an example, not a benchmark of models. Its features are as of the start of
+// each day, so the amount is all that a model sees of the day that it scores.
 package fraud

@@ -22,7 +22,7 @@ func shellBlocks(page string) string {
 	return out.String()
 }
 
-// freeAddr returns an address that nobody listens on.
+// freeAddr returns an address that no process listens on.
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -33,8 +33,8 @@ func freeAddr(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// TestExperimentRunsAsPrinted: the commands of experiment.md, one after the other, say
-// what the page says of it, but for figures that depend on what the shadow had no time for.
+// TestExperimentRunsAsPrinted: the commands of experiment.md print what the page shows,
+// except figures that depend on which rows the shadow had no time to score.
 func TestExperimentRunsAsPrinted(t *testing.T) {
 	page, err := os.ReadFile("experiment.md")
 	if err != nil {
@@ -67,7 +67,7 @@ func TestExperimentRunsAsPrinted(t *testing.T) {
 			said = said[:strings.IndexAny(said, ":")]
 		}
 		if !strings.Contains(out, said) {
-			t.Errorf("%q is on the page, but was not said:\n%s", said, out)
+			t.Errorf("%q is on the page but was not printed:\n%s", said, out)
 		}
 	}
 	if n := strings.Count(out, "\nmodel fraud by "); n != 3 {

@@ -27,9 +27,9 @@ type daily struct {
 
 var windows = [3]int{1, 7, 30}
 
-// oracle makes the rows of one feature table by looking at every transaction for
-// every value. key and value say what a row is of and what its means are of,
-// known after how many days a value may be used.
+// oracle makes the rows of one feature table by scanning every transaction for every
+// value. key returns the key of a row, value what its means average, and known is after
+// how many days a value may be used.
 func oracle(c fraud.Config, all []fraud.Transaction, key func(fraud.Transaction) int64, value func(fraud.Transaction) float64, known int) []daily {
 	byKey := map[int64][]fraud.Transaction{}
 	for _, x := range all {
@@ -125,7 +125,7 @@ func TestFeatureTablesAreWhatEveryTransactionSays(t *testing.T) {
 	}
 }
 
-// A training row must hold what was known when its day began, and nothing later.
+// A training row must hold only what was known when its day began.
 func TestTrainingRowsAreThoseOfTheStartOfTheDay(t *testing.T) {
 	conn := loaded(t, pgtest.New(t), small)
 	type key struct {

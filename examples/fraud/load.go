@@ -13,7 +13,7 @@ import (
 //go:embed sql
 var sqlFiles embed.FS
 
-// Loaded says what [Load] made.
+// Loaded says what [Load] loaded.
 type Loaded struct {
 	Transactions int64
 	Frauds       int64
@@ -25,8 +25,8 @@ type Loaded struct {
 // tableFile makes the table that transactions are copied into.
 const tableFile = "1_transactions.sql"
 
-// derived are the files that make the rest of it, with what each counts for in
-// progress: as long as copying that many days takes.
+// derived are the files that make the other tables. The weight of each in the progress
+// is the number of days that could be copied in the same time.
 var derived = []struct {
 	file string
 	days int64
@@ -38,8 +38,8 @@ var derived = []struct {
 	{"6_outcomes.sql", 20},
 }
 
-// prepare empties the schema, and lets this transaction sort and hash a table's
-// worth in memory; compiling these queries costs more than it saves.
+// prepare empties the schema. It gives this transaction enough memory to sort and hash
+// a whole table, and turns off JIT, which costs these queries more than it saves.
 const prepare = `
 	SET LOCAL work_mem = '256MB';
 	SET LOCAL maintenance_work_mem = '256MB';
@@ -47,9 +47,9 @@ const prepare = `
 	DROP SCHEMA IF EXISTS fraud CASCADE;
 	CREATE SCHEMA fraud`
 
-// Load simulates c and replaces the schema "fraud" of conn's database by it, in
-// one transaction. It calls progress, where that isn't nil, with how much is done
-// of a total that doesn't change.
+// Load simulates c and replaces the schema "fraud" of conn's database with the result,
+// in one transaction. If progress is not nil, Load calls it with how much is done and
+// with a total that doesn't change.
 func Load(ctx context.Context, conn *pgx.Conn, c Config, progress func(done, total int64)) (Loaded, error) {
 	c = c.withDefaults(time.Now())
 	if err := c.validate(); err != nil {
@@ -119,7 +119,7 @@ func runFile(ctx context.Context, tx pgx.Tx, file string) error {
 
 func copyDay(ctx context.Context, tx pgx.Tx, today []Transaction) error {
 	columns := []string{"transaction_id", "event_time", "customer_id", "terminal_id", "amount", "is_fraud", "scenario"}
-	values := make([]any, len(columns)) // pgx encodes a row before it asks for the next
+	values := make([]any, len(columns)) // reused: pgx encodes a row before it asks for the next
 	_, err := tx.CopyFrom(ctx, pgx.Identifier{"fraud", "transactions"}, columns,
 		pgx.CopyFromSlice(len(today), func(i int) ([]any, error) {
 			t := &today[i]
@@ -130,8 +130,8 @@ func copyDay(ctx context.Context, tx pgx.Tx, today []Transaction) error {
 	return err
 }
 
-// Day returns the transactions of the day that is so many days before the last that
-// conn's database has, in the order of time.
+// Day returns the transactions of the day that is the given number of days before the
+// last day in conn's database, in time order.
 func Day(ctx context.Context, conn *pgx.Conn, before int) ([]Transaction, error) {
 	const ofDay = `
 		WITH day AS (SELECT date_trunc('day', max(event_time), 'UTC') - make_interval(days => $1) AS begins FROM fraud.transactions)

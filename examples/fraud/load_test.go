@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// small has enough fraud, and customers and terminals who begin late.
+// small has enough fraud, and customers and terminals that start late.
 var small = fraud.Config{Customers: 50, Terminals: 500, Days: 45, Start: monday}
 
 func loaded(t *testing.T, db *pgtest.DB, c fraud.Config) *pgx.Conn {
@@ -24,7 +24,7 @@ func loaded(t *testing.T, db *pgtest.DB, c fraud.Config) *pgx.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close(context.Background()) })
-	// Nothing may depend on the zone of the session.
+	// The result must not depend on the time zone of the session.
 	if _, err := conn.Exec(t.Context(), "SET TIME ZONE 'America/Santiago'"); err != nil {
 		t.Fatal(err)
 	}

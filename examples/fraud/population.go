@@ -5,10 +5,10 @@ import (
 	"slices"
 )
 
-// What the book's simulator draws customers and terminals from.
+// The parameters of the book's simulator.
 const (
-	gridSide       = 100.0 // of the square that all lie in
-	reach          = 5.0   // from a customer to the terminals that it may use
+	gridSide       = 100.0 // side of the square with all customers and terminals
+	reach          = 5.0   // largest distance from a customer to a terminal that it uses
 	minMeanAmount  = 5.0
 	maxMeanAmount  = 100.0
 	maxDailyRate   = 4.0
@@ -18,14 +18,14 @@ const (
 	hackedDays     = 28 // and for how long
 	thiefShare     = 1.0 / 3
 	thiefFactor    = 5
-	highAmount     = 220.0 // above which any amount is fraud
+	highAmount     = 220.0 // every amount above this is fraud
 	secondsPerDay  = 86_400
 	purchaseMean   = secondsPerDay / 2 // time of day
 	purchaseSpread = 20_000.0
 )
 
-// Streams of random numbers: each purpose has its own, so that none depends on
-// how much another one drew. Day d has stream firstDayStream+d.
+// Streams of random numbers. Each purpose has its own, so that it doesn't depend on how
+// many numbers another one drew. Day d has stream firstDayStream+d.
 const (
 	populationStream = iota
 	crimeStream
@@ -45,8 +45,8 @@ type customer struct {
 
 type point struct{ x, y float64 }
 
-// Products are converted before they are added, here and wherever figures are
-// drawn: it forbids fused multiply-add, which rounds otherwise than amd64 does.
+// Products are converted before they are added, here and in the other draws: the
+// conversion forbids fused multiply-add, which rounds differently than amd64 does.
 func (p point) near(q point) bool {
 	dx, dy := p.x-q.x, p.y-q.y
 	return float64(dx*dx)+float64(dy*dy) < reach*reach
@@ -74,7 +74,7 @@ func population(c Config) []customer {
 	return customers
 }
 
-// crimes holds who falls victim on each day.
+// crimes holds the victims of each day.
 type crimes struct {
 	terminals [][]int // by day, those compromised from then on
 	customers [][]int // by day, those whose card data is stolen on it
@@ -90,7 +90,7 @@ func drawCrimes(c Config) crimes {
 	return v
 }
 
-// sample draws k different numbers below n, or all where there are no more.
+// sample draws k different numbers below n; all of them when k is n or more.
 func sample(r *rand.Rand, n, k int) []int {
 	var chosen []int
 	for len(chosen) < min(n, k) {
@@ -101,8 +101,8 @@ func sample(r *rand.Rand, n, k int) []int {
 	return chosen
 }
 
-// victims reports who of n suffers on day d from what was drawn on it or in the
-// days before it, as long as that lasts.
+// victims reports which of n are victims on day d: those drawn on day d, or on an
+// earlier day when the crime still lasts.
 func victims(drawn [][]int, n, d, lasts int) []bool {
 	suffers := make([]bool, n)
 	for _, ids := range drawn[max(0, d-lasts+1) : d+1] {

@@ -6,8 +6,8 @@ import (
 	larderv1 "larder/api/larder/v1"
 )
 
-// ScoreRequest asks how likely a transaction is to be fraud, as of its time. The
-// request is called by the transaction's id, as its outcome is.
+// ScoreRequest asks how likely a transaction is to be fraud, as of its time. The id of
+// the request is the transaction's id, like the id of its outcome.
 func ScoreRequest(t Transaction) *larderv1.GetFeaturesAndScoreRequest {
 	at := t.Time.UnixMicro()
 	key := func(name string, id int64) *larderv1.Column {

@@ -25,17 +25,17 @@ func (t Transaction) IsFraud() bool { return t.Scenario != Honest }
 // A Scenario says why a transaction is fraud, by the book's numbers.
 type Scenario int16
 
-// The scenarios. Where several hold, the largest number stands.
+// The scenarios. If several apply, the largest number counts.
 const (
 	Honest         Scenario = iota
-	HighAmount              // more than anybody spends
-	HackedTerminal          // all that passes a compromised terminal
-	StolenCard              // a thief's share of a customer's transactions
+	HighAmount              // more than any customer spends
+	HackedTerminal          // every transaction at a compromised terminal
+	StolenCard              // transactions of a customer that a thief makes
 )
 
-// Simulate yields the transactions of each day, in time order. A day's slice is
-// the caller's until the next day is asked for. It panics on a Config that
-// [Load] refuses.
+// Simulate yields the transactions of each day, in time order. The slice of a day is
+// valid until the next day is requested. Simulate panics on a Config that [Load]
+// refuses.
 func Simulate(c Config) iter.Seq[[]Transaction] {
 	c = c.withDefaults(time.Now())
 	if err := c.validate(); err != nil {
@@ -91,8 +91,8 @@ func (s *simulation) simulate(d int) {
 	}
 }
 
-// buy draws one transaction, or none: one that falls on another day is lost, and
-// so is one of a customer with no terminal within reach.
+// buy draws one transaction, or none: it drops a transaction that falls on another day
+// and one of a customer with no terminal within reach.
 func (c *customer) buy(r *rand.Rand, midnight time.Time) (Transaction, bool) {
 	second := int(purchaseMean + float64(r.NormFloat64()*purchaseSpread))
 	if second <= 0 || second >= secondsPerDay || len(c.terminals) == 0 {
@@ -111,8 +111,8 @@ func (c *customer) buy(r *rand.Rand, midnight time.Time) (Transaction, bool) {
 
 func cents(amount float64) float64 { return math.Round(amount*100) / 100 }
 
-// poisson counts the events of a time unit at that rate: the waits between them
-// are exponential. It needs no math.Exp, whose last bit differs by machine.
+// poisson draws the number of events in a time unit at the given rate, by adding
+// exponential waits. It doesn't use math.Exp, because its last bit differs by machine.
 func poisson(r *rand.Rand, rate float64) int {
 	n := 0
 	for wait := r.ExpFloat64(); wait < rate; wait += r.ExpFloat64() {

@@ -14,8 +14,8 @@ import (
 
 var monday = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// The digest is what keeps the committed model and the simulator together: a
-// change here asks for a new model.
+// The digest ties the committed model to the simulator: if it changes, train a new
+// model.
 func TestSimulateGivesTheSameTransactionsEverywhere(t *testing.T) {
 	f := func(c fraud.Config, want string) {
 		t.Helper()

@@ -50,7 +50,7 @@ HELD_OUT_DAYS = range(158, 180)
 
 
 def apply_features(client):
-    """Applies the definitions but for the model, which is yet to be trained."""
+    """Applies the definitions without the model, which is not trained yet."""
     definitions = yaml.safe_load(YAML_FILE.read_text())
     del definitions["models"]
     with tempfile.TemporaryDirectory() as folder:

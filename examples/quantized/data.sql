@@ -6,7 +6,7 @@ SELECT account_id, now() - interval '1 hour' AS event_time, x[1] AS x0, x[2] AS 
 FROM generate_series(1, 5000) AS account_id,
     LATERAL (
         SELECT array_agg((sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random()))::real) AS x
-        FROM generate_series(1, 8) WHERE account_id > 0 -- draws anew for each account
+        FROM generate_series(1, 8) WHERE account_id > 0 -- makes Postgres draw again for each account
     ) AS drawn;
 CREATE TABLE quantized.outcomes AS
 SELECT account_id, random() < 1 / (1 + exp(-(2 * sin(2 * x0) + x1 * x2 - x3 * x3 / 2 + x4))) AS label

@@ -24,7 +24,7 @@ import (
 	"larder/internal/grpcserver"
 )
 
-// A doorman is an Access that notes what it is asked, and refuses one name.
+// A doorman is an Access that records the checks and refuses one name.
 type doorman struct {
 	refuses string
 	mu      sync.Mutex
@@ -48,7 +48,7 @@ func (d *doorman) Authorize(c grpcserver.Caller, right grpcserver.Right, on grpc
 	return nil
 }
 
-// took returns what was asked since it was last called.
+// took returns the checks since its last call.
 func (d *doorman) took() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -81,7 +81,7 @@ func (p plane) StreamFeaturesAndScore(stream grpc.BidiStreamingServer[larderv1.S
 	}
 }
 
-// A Flight that asks for a permit when its ticket is of a view.
+// A Flight that calls Permit when its ticket names a view.
 type flights struct{ flight.BaseFlightServer }
 
 func (flights) DoGet(ticket *flight.Ticket, stream flight.FlightService_DoGetServer) error {
@@ -93,7 +93,7 @@ func (flights) DoGet(ticket *flight.Ticket, stream flight.FlightService_DoGetSer
 	return stream.Send(&flight.FlightData{AppMetadata: []byte("rows")})
 }
 
-// guarded starts a server of every service behind a doorman.
+// guarded starts a server with every service behind a doorman.
 func guarded(t *testing.T, d *doorman) (*grpc.ClientConn, string, chan string) {
 	t.Helper()
 	server, err := grpcserver.New(grpcserver.Options{Access: d, Logger: slog.New(slog.DiscardHandler)})
@@ -151,7 +151,7 @@ func as(t *testing.T, caller string) context.Context {
 	return metadata.AppendToOutgoingContext(t.Context(), "authorization", caller)
 }
 
-// TestTheTableOfRPCsIsComplete walks the descriptors of all services that there are.
+// TestTheTableOfRPCsIsComplete walks the descriptors of all services.
 func TestTheTableOfRPCsIsComplete(t *testing.T) {
 	server, err := grpcserver.New(grpcserver.Options{})
 	check(t, err)
@@ -235,7 +235,7 @@ func TestStreamsAreAuthorizedMessageByMessage(t *testing.T) {
 	}
 }
 
-// TestAHandlerThatAsksForNoPermitIsNotHeard: what only a handler can name, it must.
+// TestAHandlerThatAsksForNoPermitIsNotHeard: a late handler must call Permit.
 func TestAHandlerThatAsksForNoPermitIsNotHeard(t *testing.T) {
 	d := &doorman{refuses: "secret"}
 	conn, web, _ := guarded(t, d)
@@ -274,7 +274,7 @@ func TestAHandlerThatAsksForNoPermitIsNotHeard(t *testing.T) {
 	h("GET", "/secrets", "", 403) // not in the table
 }
 
-// An unknown service is registered, and refused.
+// An unknown service is registered and refused.
 func TestWhatIsNotInTheTableIsRefused(t *testing.T) {
 	server, err := grpcserver.New(grpcserver.Options{Logger: slog.New(slog.DiscardHandler)})
 	check(t, err)
@@ -309,7 +309,7 @@ func TestWhatIsNotInTheTableIsRefused(t *testing.T) {
 	check(t, <-ended)
 }
 
-// TestAuthorizingAllocatesNothing on the way of a request.
+// TestAuthorizingAllocatesNothing checks that authorizing a request doesn't allocate.
 func TestAuthorizingAllocatesNothing(t *testing.T) {
 	open, err := grpcserver.New(grpcserver.Options{})
 	check(t, err)
@@ -328,5 +328,5 @@ func TestAuthorizingAllocatesNothing(t *testing.T) {
 		}
 	}
 	f(open, 0)
-	f(token, 2) // the context that knows the caller, and the token's bytes
+	f(token, 2) // the context that holds the caller, and the token's bytes
 }

@@ -12,8 +12,8 @@ import (
 	"larder/internal/grpcserver"
 )
 
-// BenchmarkShell is an echo over loopback, bare and in the shell: what the shell
-// costs is the difference.
+// BenchmarkShell is an echo over loopback, bare and in the shell. The difference is the
+// cost of the shell.
 func BenchmarkShell(b *testing.B) {
 	b.Run("bare", func(b *testing.B) {
 		l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -10,7 +10,7 @@ import (
 	"larder/internal/grpcserver"
 )
 
-// TestDeadline: a context without a timer is over when one with a timer would be, for
+// TestDeadline: a context without a timer ends when one with a timer would, for
 // callers of Err, waiters on Done, AfterFunc callbacks and derived contexts.
 func TestDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -45,7 +45,7 @@ func TestDeadline(t *testing.T) {
 	})
 }
 
-// TestDeadlineEnds with the call, whether somebody waited or not, and with the caller.
+// TestDeadlineEnds with the call, with or without a waiter, and with the caller.
 func TestDeadlineEnds(t *testing.T) {
 	late, end := grpcserver.NewDeadline(t.Context(), time.Hour)
 	waited := late.Done()

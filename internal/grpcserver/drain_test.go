@@ -13,8 +13,8 @@ import (
 	"larder/internal/grpcserver"
 )
 
-// TestDrain stops a server with requests in flight: it says that it stops, takes
-// requests during the delay, and finishes all that it has begun.
+// TestDrain stops a server with requests in flight. The server reports that it stops,
+// accepts requests during the delay, and finishes all running requests.
 func TestDrain(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
 	s := start(t, grpcserver.Options{DrainDelay: 2 * time.Second}, func(context.Context) error {
@@ -101,8 +101,8 @@ func TestDrainUnderLoad(t *testing.T) {
 	}
 }
 
-// TestDrainCutsOffWhatTakesTooLong leaves a request in flight that only the end
-// of its connection ends.
+// TestDrainCutsOffWhatTakesTooLong leaves a request in flight that ends only when its
+// connection is closed.
 func TestDrainCutsOffWhatTakesTooLong(t *testing.T) {
 	entered := make(chan struct{}, 1)
 	s := start(t, grpcserver.Options{DrainTimeout: time.Millisecond}, func(ctx context.Context) error {

@@ -38,7 +38,7 @@ func TestErrors(t *testing.T) {
 	f(schema.Reason("MANY").ErrorfAs(schema.Exhausted, "many"), "ResourceExhausted", "RESOURCE_EXHAUSTED", 429, "MANY", "many")
 	f(schema.Reason("LATER").ErrorfAs(schema.Unavailable, "later"), "Unavailable", "UNAVAILABLE", 503, "LATER", "later")
 
-	// What an error is wrapped in is said, its cause isn't.
+	// The wrapping text of an error is sent; its cause is not.
 	secret := &schema.Error{Kind: schema.Invalid, Reason: "BAD", Message: "bad", Err: errors.New("secret")}
 	f(fmt.Errorf("model %q: %w", "m", secret), "InvalidArgument", "INVALID_ARGUMENT", 400, "BAD", `model "m": bad`)
 	f(errors.Join(errors.New("secret"), secret), "InvalidArgument", "INVALID_ARGUMENT", 400, "BAD", "bad")
@@ -49,7 +49,7 @@ func TestErrors(t *testing.T) {
 	f(context.Canceled, "Canceled", "CANCELLED", 499, "CANCELLED", "the caller cancelled the request")
 }
 
-// The text of a fault of ours is in the log, under the id that the caller gets.
+// The text of an internal error is in the log, under the id that the caller gets.
 func TestInternalErrorsStayInTheLog(t *testing.T) {
 	var next atomic.Pointer[error]
 	s := start(t, grpcserver.Options{}, func(context.Context) error { return *next.Load() })

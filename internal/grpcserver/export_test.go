@@ -14,7 +14,7 @@ func NewDeadline(ctx context.Context, timeout time.Duration) (context.Context, f
 	return d, d.end
 }
 
-func init() { // the echo of the tests, which is not served
+func init() { // the echo service of the tests; larder does not serve it
 	rpcRules["/larder.v1.EchoService/Echo"] = &rule{right: Operate}
 	httpRules["POST /echo"] = &rule{right: Operate}
 }

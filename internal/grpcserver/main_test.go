@@ -110,7 +110,7 @@ func handler(answer func(context.Context) error) *grpcserver.Mux {
 	return mux
 }
 
-// repeats returns how often a request wants its body back: once, or ?times=N.
+// repeats returns how often to repeat the request's body: once, or ?times=N.
 func repeats(r *http.Request) int {
 	n, err := strconv.Atoi(r.URL.Query().Get("times"))
 	if err != nil {
@@ -131,7 +131,7 @@ func (s *shell) echo(ctx context.Context) error {
 	return err
 }
 
-// ask sends an HTTP request and returns the status and the answer.
+// ask sends an HTTP request and returns the status and the body.
 func (s *shell) ask(method, path, body string, header ...string) (int, string) {
 	s.t.Helper()
 	req, err := http.NewRequest(method, s.http+path, strings.NewReader(body))

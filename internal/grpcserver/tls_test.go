@@ -62,7 +62,7 @@ func TestTLS(t *testing.T) {
 	check(<-ended)
 }
 
-// certificate writes a certificate for the loopback, signed by itself, and its key.
+// certificate writes a self-signed certificate for the loopback address, and its key.
 func certificate(t *testing.T) (certFile, keyFile string, roots *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

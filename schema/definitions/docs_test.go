@@ -22,7 +22,7 @@ func reference(t *testing.T) string {
 	return string(page)
 }
 
-// TestReferenceCanBeApplied: the examples of docs/definitions.md are one folder
+// TestReferenceCanBeApplied: the examples of docs/definitions.md together are a folder
 // without a fault.
 func TestReferenceCanBeApplied(t *testing.T) {
 	dir := t.TempDir()

@@ -14,14 +14,14 @@ import (
 
 var update = flag.Bool("update", false, "write the current messages to testdata/faults")
 
-// The files of testdata/faults hold cases: a definition file, a line ----, and
-// what is said of it; a line ==== parts two cases.
+// The files of testdata/faults hold cases: a definition file, a line ----, and its
+// messages. A line ==== separates two cases.
 const (
 	caseEnd   = "====\n"
 	saidBegin = "----\n"
 )
 
-// TestFaults: what is said of every fault, to the letter and the column.
+// TestFaults compares the exact message and place of every fault.
 func TestFaults(t *testing.T) {
 	files, err := filepath.Glob("testdata/faults/*.txt")
 	if err != nil || len(files) == 0 {

@@ -12,8 +12,8 @@ import (
 	"larder/schema/definitions"
 )
 
-// TestParseFolderSaysWhatLoadSays: a folder that is sent is read as one that is
-// at hand, to the word.
+// TestParseFolderSaysWhatLoadSays: ParseFolder returns the same definitions and messages
+// as Load.
 func TestParseFolderSaysWhatLoadSays(t *testing.T) {
 	const abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" // SHA-256 of abc
 	f := func(text string) {

@@ -15,8 +15,8 @@ import (
 	"larder/schema/definitions"
 )
 
-// FuzzParse: whatever a file holds, it is read or refused with places in it;
-// and what is read survives the way through the registry, which keeps JSON.
+// FuzzParse: every file is either read or refused with places in it. What is read
+// survives the round trip through the registry, which stores JSON.
 func FuzzParse(f *testing.F) {
 	f.Add(good)
 	files, err := filepath.Glob("testdata/faults/*.txt")
@@ -56,7 +56,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// wantPlaces checks that each fault names a line and a column and says something.
+// wantPlaces checks that each fault has a line, a column and a message.
 func wantPlaces(t *testing.T, err error, lines int) {
 	t.Helper()
 	var faults definitions.Errors

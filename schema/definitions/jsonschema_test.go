@@ -45,7 +45,7 @@ func valueOf(t *testing.T, text string) (any, bool) {
 	return value, err == nil
 }
 
-// TestEditorsTakeWhatIsRead: what Parse reads, the JSON Schema takes.
+// TestEditorsTakeWhatIsRead: the JSON Schema accepts what Parse accepts.
 func TestEditorsTakeWhatIsRead(t *testing.T) {
 	s := compiled(t)
 	read := []string{strings.Replace(good, ".nan", "0.5", 1), loaded} // JSON has no NaN
@@ -64,9 +64,8 @@ func TestEditorsTakeWhatIsRead(t *testing.T) {
 	}
 }
 
-// TestEditorsSeeWhatIsRefused: faults that a file shows by itself, such as
-// unknown keys, types and forms, are faults to the JSON Schema too. References
-// and what depends on other values it can't see.
+// TestEditorsSeeWhatIsRefused: the JSON Schema refuses faults that don't depend on other
+// values, such as unknown keys, types and forms. It can't check references.
 func TestEditorsSeeWhatIsRefused(t *testing.T) {
 	s := compiled(t)
 	seen := []string{
@@ -98,11 +97,11 @@ func TestEditorsSeeWhatIsRefused(t *testing.T) {
 		}
 	}
 	if checked < 30 {
-		t.Errorf("%d faults were looked at; the list of what is said is out of date", checked)
+		t.Errorf("%d faults were checked; the list of messages is out of date", checked)
 	}
 }
 
-// TestEveryKeyIsDescribed: an editor has a sentence to show for each key.
+// TestEveryKeyIsDescribed: the JSON Schema has a sentence for each key.
 func TestEveryKeyIsDescribed(t *testing.T) {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(definitions.JSONSchema()))
 	if err != nil {

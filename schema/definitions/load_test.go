@@ -12,7 +12,7 @@ import (
 	"larder/schema/definitions"
 )
 
-// write makes a file, and the folders that it lies in.
+// write makes a file and its folders.
 func write(t *testing.T, dir, name, text string) {
 	t.Helper()
 	path := filepath.Join(dir, name)
@@ -24,7 +24,7 @@ func write(t *testing.T, dir, name, text string) {
 	}
 }
 
-// loaded is a folder's definitions but for the model's.
+// loaded is the definitions of a folder without the model.
 const loaded = `entities: [{name: a, join_keys: [{name: k, type: int64}]}]
 sources: [{name: s, table: t, timestamp_field: at}]
 feature_views: [{name: v, entities: [a], source: s, features: [{name: f, type: int64}]}]
@@ -54,8 +54,8 @@ func TestLoadReadsFoldersAndSumsModels(t *testing.T) {
 	}
 }
 
-// TestLoadReportsAllFilesAtOnce: one error per fault, in the order of files and
-// lines, a reference into another file among them.
+// TestLoadReportsAllFilesAtOnce: one error per fault, in the order of files and lines,
+// including a reference into another file.
 func TestLoadReportsAllFilesAtOnce(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "a.yaml", strings.Replace(loaded, "source: s,", "source: ss,", 1))

@@ -9,7 +9,7 @@ import (
 	"larder/schema/definitions"
 )
 
-// good is a whole set of definitions that uses every field.
+// good is a complete set of definitions that uses every field.
 const good = `# Card transactions.
 entities:
   - name: customer

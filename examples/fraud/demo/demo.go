@@ -1,6 +1,6 @@
-// Package demo runs Larder's main job on simulated card transactions: it starts
-// a private Postgres and a server, and then does with the larder command what a
-// user would, saying each command before it runs.
+// Package demo runs Larder's main job on simulated card transactions. It starts a
+// private Postgres and a server, and then runs the larder commands that a user would
+// run. It prints each command before running it.
 package demo
 
 import (
@@ -23,15 +23,15 @@ import (
 	"larder/internal/pgdev"
 )
 
-// Options say where and how the demo runs. All are required, but for Data.
+// Options say where and how the demo runs. All except Data are required.
 type Options struct {
 	Larder  string       // path of the larder binary
-	Dir     string       // where everything is kept
-	Data    fraud.Config // what is simulated; zero is half a year of 5,000 customers
+	Dir     string       // the folder for everything
+	Data    fraud.Config // what to simulate; zero means half a year of 5,000 customers
 	Out     io.Writer
-	Loading func(done, total int64) // is told how far loading is
-	Loaded  func()                  // and when it has ended
-	Stay    bool                    // go on serving until ctx ends
+	Loading func(done, total int64) // called with the progress of loading
+	Loaded  func()                  // called when loading has ended
+	Stay    bool                    // keep serving until ctx ends
 }
 
 // A Report is what the demo measured.
@@ -79,7 +79,7 @@ func Run(ctx context.Context, opts Options) error {
 		return err
 	}
 	if !d.Stay {
-		fmt.Fprintln(d.Out, "\nThe server stops here; on a terminal it would go on serving.")
+		fmt.Fprintln(d.Out, "\nThe server stops now; on a terminal it would keep serving.")
 		return nil
 	}
 	fmt.Fprintln(d.Out, "\nServing until Ctrl-C.")
@@ -115,8 +115,8 @@ func (d *demo) load(ctx context.Context, dsn string) error {
 	return nil
 }
 
-// serve starts a server on the usual ports or, when one is taken, on free ones. Its
-// feature log begins anew.
+// serve starts a server on the usual ports or, if one is taken, on free ports. Its
+// feature log starts empty.
 func (d *demo) serve(ctx context.Context, dsn string) (*launch.Process, error) {
 	if err := os.RemoveAll(d.log()); err != nil {
 		return nil, err
@@ -155,8 +155,8 @@ func (d *demo) fill(ctx context.Context, addr string) error {
 	return d.materialized(ctx, addr)
 }
 
-// check shows that what was served is what a model is trained on: rows against their
-// source, logged vectors scored again, and vectors against a training set's.
+// check shows that serving and training see the same data. It compares rows with their
+// source, scores logged vectors again, and compares vectors with a training set.
 func (d *demo) check(ctx context.Context, addr string) error {
 	if err := d.run(ctx, "verify", "--all", "--addr", addr); err != nil {
 		return err
@@ -170,7 +170,7 @@ func (d *demo) check(ctx context.Context, addr string) error {
 // log is the folder of the feature log.
 func (d *demo) log() string { return filepath.Join(d.home, "log") }
 
-// run runs a larder command as a user would, and says so.
+// run prints a larder command and runs it as a user would.
 func (d *demo) run(ctx context.Context, args ...string) error {
 	fmt.Fprintf(d.Out, "\n$ larder %s\n", strings.Join(args, " "))
 	cmd := exec.CommandContext(ctx, d.Larder, args...)
@@ -207,7 +207,7 @@ func (d *demo) materialized(ctx context.Context, addr string) error {
 	return nil
 }
 
-// report prints the figures, writes them down, and shows what to try.
+// report prints the figures, writes them to a file, and shows commands to try.
 func (d *demo) report(server *launch.Process) error {
 	f := d.figures
 	fmt.Fprintf(d.Out, `

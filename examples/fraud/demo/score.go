@@ -13,11 +13,11 @@ import (
 	"larder/examples/fraud"
 )
 
-// inFlight is how many requests the demo has under way at once.
+// inFlight is how many requests the demo runs at once.
 const inFlight = 4
 
-// score scores every transaction of the last day, each by a request that reads
-// the store as of the transaction's time, and compares with what was fraud.
+// score scores every transaction of the last day, each with a request that reads the
+// store as of the transaction's time, and compares the scores with the true labels.
 func (d *demo) score(ctx context.Context, dsn, addr string) error {
 	pg, err := pgx.Connect(ctx, dsn)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Command fraudload loads the fraud example into a Postgres database, for
-// train.py and for looking around.
+// Command fraudload loads the fraud example into a Postgres database, for train.py and
+// for exploring.
 //
 //	go run ./examples/fraud/fraudload [-days N] postgres://USER:PASSWORD@HOST:PORT/DATABASE
 package main

@@ -1,7 +1,7 @@
-// Command fraudscore lives through the last days of the fraud example: for each, it has
-// a server read what is known at midnight, and scores the day's transactions, each as of
-// its time. The server has the definitions of the example and a store that begins before
-// these days.
+// Command fraudscore replays the last days of the fraud example. For each day it
+// materializes what was known at midnight on a server, and then scores the transactions
+// of the day, each as of its time. The server must have the definitions of the example
+// and a store that was last materialized before these days.
 //
 //	go run ./examples/fraud/fraudscore -days 14 postgres://USER:PASSWORD@HOST:PORT/DATABASE
 package main
@@ -27,7 +27,7 @@ import (
 )
 
 func main() {
-	days := flag.Int("days", 14, "how many of the last days")
+	days := flag.Int("days", 14, "how many of the last days to score")
 	addr := flag.String("addr", cmp.Or(os.Getenv(larder.AddrVariable), larder.DefaultAddr), "gRPC address of the server; defaults to LARDER_ADDR")
 	flag.Usage = func() {
 		fmt.Fprintln(os.Stderr, "usage: fraudscore [-days N] [-addr HOST:PORT] postgres://USER:PASSWORD@HOST:PORT/DATABASE")
@@ -76,7 +76,7 @@ func run(ctx context.Context, dsn, addr string, days int) error {
 	return nil
 }
 
-// materialize has the server read what was known at a time.
+// materialize makes the server read what was known at a time.
 func materialize(ctx context.Context, client *larder.Client, at time.Time) error {
 	to := at.UnixMicro()
 	runs, err := client.Materialize(ctx, &larderv1.MaterializeRequest{To: &to}, nil)
@@ -91,10 +91,10 @@ func materialize(ctx context.Context, client *larder.Client, at time.Time) error
 	return nil
 }
 
-// inFlight is how many requests are under way at once.
+// inFlight is how many requests run at once.
 const inFlight = 8
 
-// scoreDay scores transactions, and prints which version scored how many.
+// scoreDay scores transactions and prints how many each version scored.
 func scoreDay(ctx context.Context, client *larder.Client, midnight time.Time, transactions []fraud.Transaction) error {
 	var versions [inFlight]map[int64]int
 	g, ctx := errgroup.WithContext(ctx)
