@@ -169,8 +169,8 @@ func TestSnapshot(t *testing.T) {
 			t.Errorf("snapshot load %s: exit code %d, %s; want %d with %q", file, got, stderr, code, message)
 		}
 	}
-	load(1, "stop the server that uses it", file, s.data)
-	if _, err := db.Pool.Exec(t.Context(), "TRUNCATE spend"); err != nil { // served rows must come from the snapshot file
+	load(1, "stop the server that uses ", file, s.data)
+	if _, err := db.Pool.Exec(t.Context(), "TRUNCATE spend"); err != nil { // what is served must come from the file
 		t.Fatal(err)
 	}
 	if code := s.terminate(); code != 0 {
@@ -186,7 +186,7 @@ func TestSnapshot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	load(1, "cut short", cut, t.TempDir())
+	load(1, "truncated", cut, t.TempDir())
 
 	fresh := t.TempDir()
 	load(0, "", file, fresh)
@@ -285,7 +285,7 @@ func TestDevStartsItsOwnPostgres(t *testing.T) {
 // else, which gets the same version number. A server with rows of the lost version must
 // not answer for the new one, whether it kept running or was restarted.
 func TestPostgresFromABackup(t *testing.T) {
-	const said = "a version 1 that Postgres does not hold, as after a restored backup"
+	const said = "belong to version 1, which Postgres does not have"
 	db := pgtest.New(t)
 	dir := spend(t, db.DSN, 100)
 	s := startServer(t, db.DSN)

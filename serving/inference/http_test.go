@@ -136,7 +136,7 @@ func TestInferRefuses(t *testing.T) {
 	f(400, "is not the deflate", good, "Content-Encoding", "deflate")
 	bomb := packed(t, "gzip", make([]byte, 17<<20))
 	f(413, "more than 16777216 bytes", string(bomb), "Content-Encoding", "gzip")
-	f(413, "more than 16777216 bytes", strings.Repeat(" ", 16<<20+1))
+	f(413, "larger than 16777216 bytes", strings.Repeat(" ", 16<<20+1))
 }
 
 func packed(t *testing.T, how string, body []byte) []byte {
