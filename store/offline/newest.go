@@ -12,7 +12,7 @@ import (
 	"larder/schema"
 )
 
-// Each probe asks for the newest rows of a key at a time.
+// Probes each ask for the newest rows of a key at a time.
 type Probes struct {
 	Keys  [][]byte // as store/row encodes them
 	Times []int64  // microseconds since 1970 UTC
