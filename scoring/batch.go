@@ -72,7 +72,7 @@ func (m *Model) batch(ctx context.Context, asked *schema.Batching) error {
 func newBatcher(m *Model, b *schema.Batching, most int) *batcher {
 	return &batcher{
 		model: m, maxRows: b.MaxBatch, delay: b.MaxDelay.Std(), most: most,
-		batches: m.metrics.batches.WithLabelValues(m.plain), requests: m.metrics.batched.WithLabelValues(m.plain),
+		batches: m.metrics.batches.WithLabelValues(m.name), requests: m.metrics.batched.WithLabelValues(m.name),
 	}
 }
 

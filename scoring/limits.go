@@ -74,7 +74,7 @@ func (m *Model) runError(ctx context.Context, rows int, began time.Time, err err
 	case time.Since(began) >= m.runTime:
 		return m.overTime(rows)
 	case outOfMemory(err):
-		m.metrics.ended.WithLabelValues(m.plain, endedByMemory).Inc()
+		m.metrics.ended.WithLabelValues(m.name, endedByMemory).Inc()
 		return schema.ModelMemory.Wrap(err, "%s: a run of %d rows was stopped because it asked for more memory than its limit; send fewer rows, or raise limits: {memory: ...}", m, rows)
 	}
 	return fmt.Errorf("score with %s: %w", m, err)
@@ -82,7 +82,7 @@ func (m *Model) runError(ctx context.Context, rows int, began time.Time, err err
 
 // overTime counts a run that exceeded its time limit, and returns its error.
 func (m *Model) overTime(rows int) error {
-	m.metrics.ended.WithLabelValues(m.plain, endedByTime).Inc()
+	m.metrics.ended.WithLabelValues(m.name, endedByTime).Inc()
 	return schema.ModelTime.Errorf("%s: a run of %d rows was stopped because it took longer than its limit of %s; send fewer rows, or raise limits: {time: ...}",
 		m, rows, m.runTime)
 }

@@ -29,8 +29,8 @@ const maxIdleBytes = 64 << 20
 // A Model is one version of a model, loaded. It has one session, which any number
 // of runs use at once. Safe for concurrent use.
 type Model struct {
-	name    string // for errors: model "fraud" version 3
-	plain   string // fraud
+	title   string // model "fraud" version 3
+	name    string // fraud
 	binding *Binding
 	session *ort.DynamicAdvancedSession
 	width   int // columns of the output tensor
@@ -92,7 +92,7 @@ func (m *Model) Provider() (name string, skipped []Skipped) { return m.provider,
 func (m *Model) Batching() (on bool, reason string) { return m.batcher != nil, m.unbatched }
 
 // String names the model in messages: model "fraud" version 3.
-func (m *Model) String() string { return m.name }
+func (m *Model) String() string { return m.title }
 
 func planName(p *schema.Plan) string {
 	return fmt.Sprintf("model %q version %d", p.Model.Name, p.ModelVersion.Version)
@@ -106,7 +106,7 @@ func (s *Set) loadModel(ctx context.Context, plan *schema.Plan, file []byte) (*M
 		return nil, err
 	}
 	m := &Model{
-		name: planName(plan), plain: plan.Model.Name, slots: s.slots, metrics: s.metrics,
+		title: planName(plan), name: plan.Model.Name, slots: s.slots, metrics: s.metrics,
 		runTime: plan.Model.RunTime(), chunk: chunkRows, unloaded: make(chan struct{}), logger: slog.New(slog.DiscardHandler),
 	}
 	if sig.mixing {
@@ -215,7 +215,7 @@ func clipError(err error) string {
 // released: the caller holds its Models until then.
 func (m *Model) Acquire(rows int) (*Run, error) {
 	if rows < 1 || rows > MaxRows {
-		return nil, schema.Rows.Errorf("%s: %d rows; a run has 1 to %d", m.name, rows, MaxRows)
+		return nil, schema.Rows.Errorf("%s: %d rows; a run has 1 to %d", m.title, rows, MaxRows)
 	}
 	r := m.takeIdle(rows)
 	if r == nil {
@@ -278,7 +278,7 @@ func (m *Model) release() {
 	}
 	m.giveUp()
 	close(m.unloaded)
-	m.logger.Info("model unloaded", "model", m.name)
+	m.logger.Info("model unloaded", "model", m.title)
 }
 
 // giveUp frees what is no longer used: the idle runs and the session.

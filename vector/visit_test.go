@@ -154,13 +154,13 @@ func TestCorruptRows(t *testing.T) {
 		wantError(t, err, schema.Internal, "CORRUPT_ROW", `feature view "spend" holds a row that can't be read; materialize it again with --full: `+want)
 	}
 	f("a row of 0 bytes has no header", func([]byte) []byte { return nil })
-	f("a row of format 9", func(s []byte) []byte { s[0] = 9; return s })
-	f("a row with unknown flags 0x80", func(s []byte) []byte { s[1] = 0x80; return s })
+	f("the row has format 9", func(s []byte) []byte { s[0] = 9; return s })
+	f("the row has unknown flags 0x80", func(s []byte) []byte { s[1] = 0x80; return s })
 	f("a row of layout 1; 1 are known", func(s []byte) []byte { s[2] = 1; return s })
 	f("a row of layout 65535; 1 are known", func(s []byte) []byte { s[2], s[3] = 0xff, 0xff; return s })
-	f("a row of 20 bytes is cut off", func(s []byte) []byte { return s[:20] })
+	f("the row is cut off: it has 20 bytes", func(s []byte) []byte { return s[:20] })
 	f("a value ends at byte", func(s []byte) []byte { return s[:len(s)-1] })
-	f("a list of 15 elements", func(s []byte) []byte { s[len(s)-14] = 15; return s })
+	f("a list has 15 elements", func(s []byte) []byte { s[len(s)-14] = 15; return s })
 	f("element 0 of a list is cut off", func(s []byte) []byte { s[len(s)-10] = 15; return s })
 }
 

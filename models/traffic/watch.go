@@ -16,15 +16,15 @@ type Observation struct {
 	Failed  bool          // if true, there is no latency, score or share
 }
 
-// A window holds the newest observations of one version.
-type window struct {
+// observations are the newest observations of one version.
+type observations struct {
 	mu   sync.Mutex
 	ring [schema.MaxGuardRequests]Observation
 	next int
 	n    int
 }
 
-func (w *window) add(o Observation) {
+func (w *observations) add(o Observation) {
 	w.mu.Lock()
 	w.ring[w.next] = o
 	w.next = (w.next + 1) % len(w.ring)
@@ -33,7 +33,7 @@ func (w *window) add(o Observation) {
 }
 
 // since appends the observations that are not older than a time.
-func (w *window) since(dst []Observation, oldest time.Time) []Observation {
+func (w *observations) since(dst []Observation, oldest time.Time) []Observation {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i := range w.n {
@@ -44,7 +44,7 @@ func (w *window) since(dst []Observation, oldest time.Time) []Observation {
 	return dst
 }
 
-func (w *window) clear() {
+func (w *observations) clear() {
 	w.mu.Lock()
 	w.next, w.n = 0, 0
 	w.mu.Unlock()
@@ -52,7 +52,7 @@ func (w *window) clear() {
 
 // A watch holds the observations of a ramp's two versions.
 type watch struct {
-	control, challenger window
+	control, challenger observations
 
 	began                 time.Time // the start of the observed rollout
 	controls, challengers []Observation

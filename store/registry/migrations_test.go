@@ -45,7 +45,7 @@ func TestADatabaseOfANewerLarderIsLeftAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := migrations.Up(t.Context(), db.DSN)
-	if err == nil || !strings.Contains(err.Error(), "the database is at migration 999, this larder knows") || !strings.Contains(err.Error(), "use the newer larder that made it") {
+	if err == nil || !strings.Contains(err.Error(), "migration 999") || !strings.Contains(err.Error(), "use the newer larder") {
 		t.Errorf("%v", err)
 	}
 }

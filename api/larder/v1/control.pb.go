@@ -1209,7 +1209,7 @@ type RollbackModelResponse struct {
 	ModelVersion int64     `protobuf:"varint,1,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
 	Version      int64     `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
 	Changes      []*Change `protobuf:"bytes,3,rep,name=changes,proto3" json:"changes,omitempty"`
-	// The version of the definitions whose choice it is.
+	// The version of the definitions that chose it.
 	AsOfVersion   int64 `protobuf:"varint,4,opt,name=as_of_version,json=asOfVersion,proto3" json:"as_of_version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1570,7 +1570,7 @@ type Version struct {
 	AppliedBy   string                 `protobuf:"bytes,3,opt,name=applied_by,json=appliedBy,proto3" json:"applied_by,omitempty"`
 	// Microseconds since 1970 UTC.
 	AppliedAt int64 `protobuf:"varint,4,opt,name=applied_at,json=appliedAt,proto3" json:"applied_at,omitempty"`
-	// The earlier version whose definitions these are, when it went back; else 0.
+	// The earlier version that these definitions come from, after a rollback; else 0.
 	RevertsTo     int64 `protobuf:"varint,5,opt,name=reverts_to,json=revertsTo,proto3" json:"reverts_to,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1645,7 +1645,7 @@ type MaterializeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Which views; none means all.
 	FeatureViews []string `protobuf:"bytes,1,rep,name=feature_views,json=featureViews,proto3" json:"feature_views,omitempty"`
-	// From the beginning, whatever the watermark says.
+	// From the beginning, regardless of the watermark.
 	Full bool `protobuf:"varint,2,opt,name=full,proto3" json:"full,omitempty"`
 	// Only rows with an event time in [from, to], in microseconds since 1970 UTC.
 	// With to alone: an incremental run up to that time.
@@ -2572,7 +2572,7 @@ type ModelStatus struct {
 	Source *ModelSource `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"`
 	// How several versions share what is asked; absent when one answers.
 	Traffic *TrafficStatus `protobuf:"bytes,6,opt,name=traffic,proto3" json:"traffic,omitempty"`
-	// The versions that score what is logged and answer nobody.
+	// The versions that score logged requests and whose scores no caller gets.
 	Shadow        []int64 `protobuf:"varint,7,rep,packed,name=shadow,proto3" json:"shadow,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3876,7 +3876,7 @@ type ViewVerification struct {
 	KeysTotal int64 `protobuf:"varint,5,opt,name=keys_total,json=keysTotal,proto3" json:"keys_total,omitempty"`
 	// Of the keys: the same answer; another; the source has a row and the store
 	// none; the other way round; the store has what was due, and the source
-	// something newer, which is no fault.
+	// something newer, which is not a fault.
 	Equal      int64 `protobuf:"varint,6,opt,name=equal,proto3" json:"equal,omitempty"`
 	Mismatched int64 `protobuf:"varint,7,opt,name=mismatched,proto3" json:"mismatched,omitempty"`
 	Missing    int64 `protobuf:"varint,8,opt,name=missing,proto3" json:"missing,omitempty"`
@@ -4056,7 +4056,7 @@ func (x *FeatureVerification) GetMismatched() int64 {
 	return 0
 }
 
-// A Difference is one key that was not answered alike.
+// A Difference is one key with different answers.
 type Difference struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// mismatched, missing, extra or stale.
@@ -4597,7 +4597,7 @@ type GetExperimentRequest struct {
 	// auc, log_loss, brier, calibration, accuracy, precision, recall, or mean: and the
 	// name of a value of the labels. Empty means auc.
 	Metric string `protobuf:"bytes,2,opt,name=metric,proto3" json:"metric,omitempty"`
-	// The score from which on a decision is yes; absent: that of the labels.
+	// Scores at or above this count as positive. Absent: the threshold of the labels.
 	Threshold *float64 `protobuf:"fixed64,3,opt,name=threshold,proto3,oneof" json:"threshold,omitempty"`
 	// The version that others are compared with; 0 means the first of the traffic, or
 	// the one that serves.

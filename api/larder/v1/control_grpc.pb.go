@@ -77,11 +77,11 @@ type ControlServiceClient interface {
 	// SetTraffic shares what is asked of a model among its versions, in the newest
 	// definitions.
 	SetTraffic(ctx context.Context, in *SetTrafficRequest, opts ...grpc.CallOption) (*SetTrafficResponse, error)
-	// ResumeRamp begins a ramp anew that a guard had ended.
+	// ResumeRamp restarts a ramp that a guard stopped.
 	ResumeRamp(ctx context.Context, in *ResumeRampRequest, opts ...grpc.CallOption) (*ResumeRampResponse, error)
 	// ListVersions lists the versions of the definitions, newest first.
 	ListVersions(ctx context.Context, in *ListVersionsRequest, opts ...grpc.CallOption) (*ListVersionsResponse, error)
-	// Materialize starts a run for each view and, unless told not to wait,
+	// Materialize starts a run for each view and, unless asked not to wait,
 	// reports their progress until all have ended.
 	Materialize(ctx context.Context, in *MaterializeRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[MaterializeResponse], error)
 	// GetRun returns one run.
@@ -447,11 +447,11 @@ type ControlServiceServer interface {
 	// SetTraffic shares what is asked of a model among its versions, in the newest
 	// definitions.
 	SetTraffic(context.Context, *SetTrafficRequest) (*SetTrafficResponse, error)
-	// ResumeRamp begins a ramp anew that a guard had ended.
+	// ResumeRamp restarts a ramp that a guard stopped.
 	ResumeRamp(context.Context, *ResumeRampRequest) (*ResumeRampResponse, error)
 	// ListVersions lists the versions of the definitions, newest first.
 	ListVersions(context.Context, *ListVersionsRequest) (*ListVersionsResponse, error)
-	// Materialize starts a run for each view and, unless told not to wait,
+	// Materialize starts a run for each view and, unless asked not to wait,
 	// reports their progress until all have ended.
 	Materialize(*MaterializeRequest, grpc.ServerStreamingServer[MaterializeResponse]) error
 	// GetRun returns one run.

@@ -31,7 +31,7 @@ type GetFeaturesRequest struct {
 	//	*GetFeaturesRequest_Features
 	What isGetFeaturesRequest_What `protobuf_oneof:"what"`
 	// A column per join key, all of one length: the number of rows, from 1 to
-	// what the server is set to (10,000 unless told otherwise).
+	// what the server is set to (10,000 by default).
 	Entities []*Column `protobuf:"bytes,3,rep,name=entities,proto3" json:"entities,omitempty"`
 	// Values that the service takes from the request, by their name; and values
 	// that override a stored feature, by VIEW:FEATURE. As long as the columns of
