@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"larder/internal/wholefile"
 )
 
 // A section of a page is what lies between the lines <!-- larder bench: NAME --> and
@@ -31,7 +33,7 @@ func Write(path, section, text string) error {
 	if !found {
 		return fmt.Errorf("%s has no line %s after %s", path, strings.TrimSpace(end), strings.TrimSpace(begin))
 	}
-	return os.WriteFile(path, []byte(string(before)+begin+text+end+string(after)), 0o644)
+	return wholefile.Write(path, []byte(string(before)+begin+text+end+string(after)), 0o644)
 }
 
 // machine describes the machine, the time and the commit of figures.
@@ -78,7 +80,7 @@ func WriteScenarios(path, commit string, reports []*Report) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(folder, "rows.svg"), []byte(plotRows(reports)), 0o644); err != nil {
+	if err := wholefile.Write(filepath.Join(folder, "rows.svg"), []byte(plotRows(reports)), 0o644); err != nil {
 		return err
 	}
 	fmt.Fprintf(&out, "\n![latency by the rows of a request](%s/rows.svg)\n\n", filepath.Base(folder))

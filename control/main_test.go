@@ -60,7 +60,7 @@ func (n *node) model(plan *schema.Plan) (*scoring.Model, func()) {
 
 // start returns the control plane of a server with the given sources of model versions,
 // on an empty database that has a table facts.
-func start(t testing.TB, sources ...models.Sources) *node {
+func start(t testing.TB, sources ...models.VersionSources) *node {
 	t.Helper()
 	db := pgtest.New(t)
 	must(t, second(migrations.Up(ctx(), db.DSN)))
@@ -96,10 +96,10 @@ func start(t testing.TB, sources ...models.Sources) *node {
 		n.registry.Close()
 	})
 	options := control.Options{
-		Registry: n.registry, Offline: history, History: history, Online: rows, Models: models, Model: n.model, Name: "test", Version: "test", Logger: quiet,
+		Registry: n.registry, Offline: history, Bulk: history, Online: rows, Models: models, Model: n.model, Name: "test", Version: "test", Logger: quiet,
 	}
 	if len(sources) > 0 {
-		options.Sources = sources[0]
+		options.VersionSources = sources[0]
 	}
 	n.Server = control.New(options)
 	return n

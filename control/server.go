@@ -29,7 +29,7 @@ import (
 type Options struct {
 	Registry *registry.Registry
 	Offline  *offline.Store // nil on a server without Postgres
-	History  *offline.Store // a separate pool of connections for training sets; nil on a server without Postgres
+	Bulk     *offline.Store // a separate pool of connections for training sets; nil on a server without Postgres
 	Online   *online.Store
 	Runner   *materialize.Runner // nil on a server without Postgres
 	Models   *scoring.Set
@@ -45,7 +45,7 @@ type Options struct {
 	VerifyEvery  time.Duration // how often views are verified; 0: only when asked
 	VerifySample int           // how many keys of each view are verified then
 
-	Sources models.Sources // where model versions come from; may be empty
+	VersionSources models.VersionSources // where model versions come from; may be empty
 
 	FeatureLog *featurelog.Log // nil when nothing is logged
 
@@ -88,13 +88,13 @@ func newParts(opts Options) Parts {
 	return Parts{
 		Definitions: editor,
 		Models: models.New(models.Options{
-			Definitions: editor, Registry: opts.Registry, Offline: opts.Offline, Model: opts.Model, Sources: opts.Sources,
+			Definitions: editor, Registry: opts.Registry, Offline: opts.Offline, Model: opts.Model, VersionSources: opts.VersionSources,
 			Logger: opts.Logger, Registerer: opts.Registerer,
 		}),
 		Runs:     runs.New(runs.Options{Registry: opts.Registry, Runner: opts.Runner, Server: opts.Name, Logger: opts.Logger}),
-		Datasets: datasets.New(datasets.Options{Registry: opts.Registry, History: opts.History}),
+		Datasets: datasets.New(datasets.Options{Registry: opts.Registry, Offline: opts.Bulk}),
 		Checks: checks.New(checks.Options{
-			Registry: opts.Registry, Offline: opts.Offline, History: opts.History, Online: opts.Online, FeatureLog: opts.FeatureLog,
+			Registry: opts.Registry, Offline: opts.Offline, Bulk: opts.Bulk, Online: opts.Online, FeatureLog: opts.FeatureLog,
 			VerifyEvery: opts.VerifyEvery, VerifySample: opts.VerifySample, Logger: opts.Logger, Registerer: opts.Registerer,
 		}),
 	}

@@ -56,7 +56,7 @@ func TestFilesOfTheModelRepositoryBecomeVersions(t *testing.T) {
 	repository, err := folder.Open(dir)
 	must(t, err)
 	t.Cleanup(func() { must(t, repository.Close()) })
-	n := start(t, models.Sources{Repository: repository, Every: 20 * time.Millisecond})
+	n := start(t, models.VersionSources{Repository: repository, Every: 20 * time.Millisecond})
 	n.mustApply(definitionsOf(base, nil))
 	await := n.follow()
 	write("2", network(2, "larder.feature_service", "both", "larder.features", `["v:a","v:b"]`, "larder.fingerprint", n.fingerprint("both")))

@@ -90,14 +90,14 @@ type node struct {
 	cluster  *pgdev.Cluster // with --dev
 	online   *online.Store
 	offline  *offline.Store // nil without Postgres
-	history  *offline.Store // the same database, for training sets
+	bulk     *offline.Store // the same database, for training sets
 	runtime  *scoring.Runtime
 	models   *scoring.Set
 	tensors  *scoring.InferSet
 	registry *registry.Registry
 	runner   *materialize.Runner
-	features *featurelog.Log // nil when nothing is logged
-	sources  models.Sources  // of model versions
+	features *featurelog.Log       // nil when nothing is logged
+	sources  models.VersionSources // of model versions
 	traffic  *traffic.Router
 	shadows  *serving.Shadows // nil when nothing is logged
 	serving  *serving.Server
@@ -187,7 +187,7 @@ func (n *node) openPostgres(ctx context.Context) error {
 	if n.offline, err = offline.Open(ctx, n.cfg.Postgres, offline.Options{}); err != nil {
 		return err
 	}
-	if n.history, err = offline.Open(ctx, n.cfg.Postgres, offline.Options{MaxConns: datasets.MaxConns}); err != nil {
+	if n.bulk, err = offline.Open(ctx, n.cfg.Postgres, offline.Options{MaxConns: datasets.MaxConns}); err != nil {
 		return err
 	}
 	const patience = 10 * time.Second
@@ -243,9 +243,9 @@ func (n *node) run(ctx context.Context) error {
 		}
 	}
 	n.control = control.New(control.Options{
-		Registry: n.registry, Offline: n.offline, History: n.history, Online: n.online, Runner: n.runner, Models: n.models, Model: n.serving.Model,
+		Registry: n.registry, Offline: n.offline, Bulk: n.bulk, Online: n.online, Runner: n.runner, Models: n.models, Model: n.serving.Model,
 		Name: n.cfg.Name, Version: version, DataDir: n.cfg.Data, MaxMessageBytes: n.cfg.MaxMessage, Logger: n.log, Registerer: n.metrics,
-		VerifyEvery: n.cfg.VerifyEvery, VerifySample: n.cfg.VerifySample, Sources: n.sources, FeatureLog: n.features,
+		VerifyEvery: n.cfg.VerifyEvery, VerifySample: n.cfg.VerifySample, VersionSources: n.sources, FeatureLog: n.features,
 	})
 	n.register(shell)
 	endLog := n.logFeatures()
@@ -332,8 +332,8 @@ func (n *node) close() error {
 	if n.offline != nil {
 		n.offline.Close()
 	}
-	if n.history != nil {
-		n.history.Close()
+	if n.bulk != nil {
+		n.bulk.Close()
 	}
 	if n.online != nil {
 		err = errors.Join(err, n.online.Close())

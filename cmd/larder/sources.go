@@ -10,8 +10,8 @@ import (
 
 // openSources opens where versions of models come from by themselves. Credentials
 // for MLflow come from the variables that its own clients read.
-func openSources(cfg settings) (models.Sources, error) {
-	sources := models.Sources{Every: cfg.ModelPoll}
+func openSources(cfg settings) (models.VersionSources, error) {
+	sources := models.VersionSources{Every: cfg.ModelPoll}
 	var err error
 	if cfg.MLflow != "" {
 		sources.MLflow, err = mlflow.New(cfg.MLflow, mlflow.Credentials{

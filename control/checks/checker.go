@@ -16,7 +16,7 @@ import (
 type Options struct {
 	Registry   *registry.Registry
 	Offline    *offline.Store // for labels; nil on a server without Postgres
-	History    *offline.Store // for rows of the history; nil on a server without Postgres
+	Bulk       *offline.Store // for rows of the history; nil on a server without Postgres
 	Online     *online.Store
 	FeatureLog *featurelog.Log // nil when nothing is logged
 

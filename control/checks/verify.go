@@ -68,7 +68,7 @@ const maxSample = 1_000_000
 
 // viewsToVerify returns the views that a request names.
 func (c *Checker) viewsToVerify(req VerifyRequest) ([]*schema.View, error) {
-	if c.History == nil {
+	if c.Bulk == nil {
 		return nil, errNoPostgres()
 	}
 	catalog := c.Registry.Catalog()
@@ -105,7 +105,7 @@ func (c *Checker) verify(ctx context.Context, v *schema.View, sample int, progre
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	report, err := background.Do(ctx, func(ctx context.Context) (*verify.Report, error) {
-		return verify.View(ctx, verify.Options{Online: c.Online, History: c.History}, verify.Request{
+		return verify.View(ctx, verify.Options{Online: c.Online, Offline: c.Bulk}, verify.Request{
 			View: v, Sample: sample, Progress: func(n int64) {
 				if err := progress(n); err != nil {
 					stop(err)
@@ -126,7 +126,7 @@ func errNoPostgres() error {
 // VerifyOnSchedule verifies a sample of every materialized view, once per VerifyEvery,
 // until ctx ends.
 func (c *Checker) VerifyOnSchedule(ctx context.Context) error {
-	if c.VerifyEvery == 0 || c.History == nil {
+	if c.VerifyEvery == 0 || c.Bulk == nil {
 		<-ctx.Done()
 		return nil
 	}

@@ -22,7 +22,7 @@ const MaxConns = 3 * maxSets
 // Options configure a Builder.
 type Options struct {
 	Registry *registry.Registry
-	History  *offline.Store // nil on a server without Postgres
+	Offline  *offline.Store // nil on a server without Postgres
 }
 
 // A Builder builds training sets. It is safe for concurrent use.
@@ -49,7 +49,7 @@ type Request struct {
 // Enter takes a slot. Every set and every reading needs one. Enter returns an error
 // when all slots are taken.
 func (b *Builder) Enter() (leave func(), err error) {
-	if b.History == nil {
+	if b.Offline == nil {
 		return nil, noPostgres()
 	}
 	select {
@@ -70,7 +70,7 @@ func (b *Builder) Set(spine *arrow.Schema, req Request) (*training.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	return training.New(b.History, spine, training.Request{Plan: plan, AsOf: req.AsOf, EventTimeColumn: req.EventTimeColumn, Progress: req.Progress})
+	return training.New(b.Offline, spine, training.Request{Plan: plan, AsOf: req.AsOf, EventTimeColumn: req.EventTimeColumn, Progress: req.Progress})
 }
 
 // A Reading reads the source rows of a view that have an event time in a window and
@@ -83,7 +83,7 @@ type Reading struct {
 
 // HasHistory returns an error on a server without Postgres.
 func (b *Builder) HasHistory() error {
-	if b.History == nil {
+	if b.Offline == nil {
 		return noPostgres()
 	}
 	return nil
@@ -92,7 +92,7 @@ func (b *Builder) HasHistory() error {
 // Reading returns the reading of a view's rows in [from, to]. A nil from is the
 // beginning of time; a nil to is now.
 func (b *Builder) Reading(name string, from, to *time.Time) (*Reading, error) {
-	if b.History == nil {
+	if b.Offline == nil {
 		return nil, noPostgres()
 	}
 	view, err := b.Registry.Catalog().View(name)
@@ -110,7 +110,7 @@ func (b *Builder) Reading(name string, from, to *time.Time) (*Reading, error) {
 	if w.From > w.To {
 		return nil, schema.BadWindow.Errorf("the window ends before it begins; swap from and to")
 	}
-	return &Reading{b.History, view, w}, nil
+	return &Reading{b.Offline, view, w}, nil
 }
 
 // Columns returns the columns of the rows.

@@ -18,7 +18,7 @@ func reasonOf(err error) string {
 }
 
 func TestSlotsAreFew(t *testing.T) {
-	b := datasets.New(datasets.Options{History: new(offline.Store)})
+	b := datasets.New(datasets.Options{Offline: new(offline.Store)})
 	var leaves []func()
 	for range datasets.MaxConns {
 		leave, err := b.Enter()

@@ -22,10 +22,10 @@ type Options struct {
 	Offline     *offline.Store // nil on a server without Postgres
 	// Model returns the model of a plan of the catalog that serves, and a function that
 	// releases it. The model is nil when it is not loaded.
-	Model      func(*schema.Plan) (m *scoring.Model, release func())
-	Sources    Sources // may be empty
-	Logger     *slog.Logger
-	Registerer prometheus.Registerer
+	Model          func(*schema.Plan) (m *scoring.Model, release func())
+	VersionSources VersionSources // may be empty
+	Logger         *slog.Logger
+	Registerer     prometheus.Registerer
 }
 
 // An Editor changes models. It is safe for concurrent use.
@@ -37,7 +37,7 @@ type Editor struct {
 
 // New returns an Editor.
 func New(opts Options) *Editor {
-	opts.Sources.Every = cmp.Or(opts.Sources.Every, 10*time.Second)
+	opts.VersionSources.Every = cmp.Or(opts.VersionSources.Every, 10*time.Second)
 	faults := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "larder_control_model_source_faults_total", Help: "Checks of MLflow or the model repository that found a model version that cannot be imported.",
 	}, []string{"model"})

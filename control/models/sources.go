@@ -13,8 +13,8 @@ import (
 	"larder/scoring"
 )
 
-// Sources are the places that model versions are imported from.
-type Sources struct {
+// VersionSources are the places that model versions are imported from.
+type VersionSources struct {
 	MLflow     *mlflow.Client // nil: aliases are not followed
 	Repository *folder.Folder // nil: no repository
 	Every      time.Duration  // how often each is checked; defaults to 10 seconds
@@ -92,17 +92,17 @@ func lasts(err error) bool {
 
 // Follow imports versions from the sources until ctx ends.
 func (e *Editor) Follow(ctx context.Context) error {
-	if e.Sources.MLflow == nil && e.Sources.Repository == nil || e.Offline == nil {
+	if e.VersionSources.MLflow == nil && e.VersionSources.Repository == nil || e.Offline == nil {
 		return nil
 	}
-	tick := time.NewTicker(e.Sources.Every)
+	tick := time.NewTicker(e.VersionSources.Every)
 	defer tick.Stop()
-	files := repositoryFiles{folder: e.Sources.Repository, decided: map[folder.File]decision{}}
+	files := repositoryFiles{folder: e.VersionSources.Repository, decided: map[folder.File]decision{}}
 	for {
-		if e.Sources.MLflow != nil {
+		if e.VersionSources.MLflow != nil {
 			e.followAliases(ctx)
 		}
-		if e.Sources.Repository != nil {
+		if e.VersionSources.Repository != nil {
 			e.takeFiles(ctx, &files)
 		}
 		select {

@@ -30,7 +30,7 @@ func (e *Editor) followAliases(ctx context.Context) {
 // since it was last followed. What a person did since then stays: followAlias doesn't
 // undo a rollback.
 func (e *Editor) followAlias(ctx context.Context, m *schema.Model, source string) (int64, error) {
-	v, err := e.Sources.MLflow.Alias(ctx, m.MLflowModel(), m.MLflow.Alias)
+	v, err := e.VersionSources.MLflow.Alias(ctx, m.MLflowModel(), m.MLflow.Alias)
 	if err != nil {
 		return 0, err
 	}
@@ -48,7 +48,7 @@ func (e *Editor) followAlias(ctx context.Context, m *schema.Model, source string
 	if err != nil {
 		return v.Number, err
 	}
-	file, beside, err := e.Sources.MLflow.ONNX(ctx, v)
+	file, beside, err := e.VersionSources.MLflow.ONNX(ctx, v)
 	if err != nil {
 		return v.Number, err
 	}
@@ -70,7 +70,7 @@ func (e *Editor) describe(ctx context.Context, v *mlflow.Version) (schema.ModelV
 	if v.RunID == "" {
 		return out, nil
 	}
-	metrics, err := e.Sources.MLflow.Metrics(ctx, v.RunID)
+	metrics, err := e.VersionSources.MLflow.Metrics(ctx, v.RunID)
 	if err == nil && len(metrics) > 0 {
 		out.Metrics = few(metrics, func(name string, _ float64) bool { return len(name) <= schema.MaxVersionNoteBytes })
 	}

@@ -105,8 +105,8 @@ var House = Table{
 		}},
 
 		"bench": {Floor: 8, Imports: []string{
-			"api/larder/v1", "client/go", "internal/launch", "internal/onnxmodel", "internal/pgdev", "schema", "store", "store/online",
-			"store/registry", "store/row",
+			"api/larder/v1", "client/go", "internal/launch", "internal/onnxmodel", "internal/pgdev", "internal/wholefile", "schema",
+			"store", "store/online", "store/registry", "store/row",
 		}},
 
 		"cmd/larder": {Floor: 9, All: true},

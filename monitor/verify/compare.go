@@ -74,7 +74,7 @@ func (c *checker) compare(ctx context.Context, s *served, times []int64) ([]diff
 	defer spine.Release()
 	var mu sync.Mutex
 	var differ []different
-	set, err := training.New(c.History, spine.Schema(), training.Request{Plan: c.plan, EventTimeColumn: timeColumn, Vectors: func(first int64, trained *vector.Batch) error {
+	set, err := training.New(c.Offline, spine.Schema(), training.Request{Plan: c.plan, EventTimeColumn: timeColumn, Vectors: func(first int64, trained *vector.Batch) error {
 		var found []different
 		for i := range trained.Rows() {
 			at := int(first) + i

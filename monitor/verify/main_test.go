@@ -124,7 +124,7 @@ func (w *world) run(req materialize.Request) {
 
 func (w *world) verify(sample int) *verify.Report {
 	w.t.Helper()
-	r, err := verify.View(w.t.Context(), verify.Options{Online: w.online, History: w.history}, verify.Request{View: w.view, Sample: sample})
+	r, err := verify.View(w.t.Context(), verify.Options{Online: w.online, Offline: w.history}, verify.Request{View: w.view, Sample: sample})
 	if err != nil {
 		w.t.Fatal(err)
 	}

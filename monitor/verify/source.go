@@ -53,9 +53,9 @@ func (s *sourceKeys) read(ctx context.Context) error {
 		return nil
 	}
 	if s.req.Sample > 0 {
-		return s.History.Sample(ctx, s.view, w, s.req.Sample, visit)
+		return s.Offline.Sample(ctx, s.view, w, s.req.Sample, visit)
 	}
-	return s.History.Window(ctx, s.view, w, visit)
+	return s.Offline.Window(ctx, s.view, w, visit)
 }
 
 // note queues a key to be looked up, unless it was looked up already.

@@ -26,7 +26,7 @@ type Store interface {
 // Options name what is compared. Both are required.
 type Options struct {
 	Online  Store
-	History *offline.Store
+	Offline *offline.Store
 }
 
 // A Request selects keys to compare.

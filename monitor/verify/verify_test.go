@@ -126,7 +126,7 @@ func TestExpired(t *testing.T) {
 
 func TestNeverMaterialized(t *testing.T) {
 	w := newWorld(t, 0)
-	_, err := verify.View(t.Context(), verify.Options{Online: w.online, History: w.history}, verify.Request{View: w.view})
+	_, err := verify.View(t.Context(), verify.Options{Online: w.online, Offline: w.history}, verify.Request{View: w.view})
 	if want := "feature view \"spend\" was never materialized on this server; run `larder materialize spend` first"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
