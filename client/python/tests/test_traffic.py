@@ -8,7 +8,7 @@ import larder
 import pytest
 from conftest import ROOT
 
-VECTORS = json.loads((ROOT / "traffic" / "testdata" / "buckets.json").read_text())
+VECTORS = json.loads((ROOT / "models" / "traffic" / "testdata" / "buckets.json").read_text())
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=range(len(VECTORS)))
