@@ -135,7 +135,7 @@ def test_stamps_that_do_not_fit(client: larder.Client) -> None:
     first = "feature 1 is stats:trips in the model and stats:rating in the service"
     with pytest.raises(larder.InvalidArgumentError, match=first):
         client.push_model("misplaced", stamped, feature_service="turned")
-    with pytest.raises(larder.InvalidArgumentError, match="name the one that it reads") as refused:
+    with pytest.raises(larder.InvalidArgumentError, match="name the feature service that new model") as refused:
         client.push_model("nameless", weights(1, 0, 2))
     assert refused.value.reason == "NO_FEATURE_SERVICE"
 
