@@ -88,6 +88,7 @@ func (b *Batch) Reset(rows int, now int64) {
 	clear(b.given)
 	b.dense, b.tensors, b.columns, b.inputsOnly = nil, nil, nil, false
 	clear(b.ownColumns)
+	b.fresh = column.Column{}                       // the last request's values are its own
 	clear(b.inputs.Strings[:cap(b.inputs.Strings)]) // of the last request's text
 	clear(b.inputs.Bytes[:cap(b.inputs.Bytes)])
 	clear(b.failed)

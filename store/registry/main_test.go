@@ -63,10 +63,16 @@ func database(t testing.TB) *pgtest.DB {
 // newNode opens a registry and loads its first catalog.
 func newNode(t testing.TB, dsn, dir string, stored *rows) (*node, error) {
 	t.Helper()
+	return newPollingNode(t, dsn, dir, stored, 50*time.Millisecond)
+}
+
+// newPollingNode is newNode with a registry that asks Postgres at an interval.
+func newPollingNode(t testing.TB, dsn, dir string, stored *rows, interval time.Duration) (*node, error) {
+	t.Helper()
 	n := &node{rows: stored}
 	var err error
 	n.Registry, err = registry.Open(dsn, dir, registry.Options{
-		Rows: stored, PollInterval: 50 * time.Millisecond,
+		Rows: stored, PollInterval: interval,
 		Prepare: func(_ context.Context, c *schema.Catalog) (func(), error) {
 			n.mu.Lock()
 			defer n.mu.Unlock()
@@ -90,7 +96,12 @@ func newNode(t testing.TB, dsn, dir string, stored *rows) (*node, error) {
 // start is newNode for those that load, and follows Postgres until the test ends.
 func start(t testing.TB, dsn string) *node {
 	t.Helper()
-	n, err := newNode(t, dsn, t.TempDir(), new(rows))
+	return startPolling(t, dsn, 50*time.Millisecond)
+}
+
+func startPolling(t testing.TB, dsn string, interval time.Duration) *node {
+	t.Helper()
+	n, err := newPollingNode(t, dsn, t.TempDir(), new(rows), interval)
 	if err != nil {
 		t.Fatal(err)
 	}

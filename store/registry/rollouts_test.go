@@ -62,11 +62,11 @@ func TestARolloutIsTheSameEverywhere(t *testing.T) {
 	eventually(t, "end of the ramp", func() bool { return len(a.Rollouts()) == 0 && len(b.Rollouts()) == 0 })
 }
 
-// TestATripStays: a ramp that trips on one server is tripped there at once, then on
-// the others, after a restart too, and until a person resumes it.
+// TestATripStays: a ramp that trips on one server is tripped there at once, on the
+// others by a notification, after a restart too, and until a person resumes it.
 func TestATripStays(t *testing.T) {
 	db := database(t)
-	a, b := start(t, db.DSN), start(t, db.DSN)
+	a, b := start(t, db.DSN), startPolling(t, db.DSN, time.Hour)
 	a.await(t, a.apply(t, ramped(1, 50), "ann"))
 	began := b.rollout(t, "ramp", runs)
 	a.rollout(t, "ramp", runs)
