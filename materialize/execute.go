@@ -39,6 +39,9 @@ func (r *Runner) execute(ctx context.Context, t *task) {
 	r.mu.Unlock()
 	log := r.Logger.With("view", run.View, "run", run.ID, "mode", string(run.Mode), "rows", run.RowsRead, "written", run.RowsWritten,
 		"superseded", run.RowsSuperseded, "bad", run.RowsBad, "took", time.Duration(run.EndedAt-run.StartedAt)*time.Microsecond)
+	for _, warning := range run.Warnings {
+		log.Warn("a materialization is in doubt", "warning", warning)
+	}
 	switch run.State {
 	case Succeeded:
 		log.Info("view materialized")
@@ -51,35 +54,40 @@ func (r *Runner) execute(ctx context.Context, t *task) {
 
 // materialize does the work of a run.
 func (r *Runner) materialize(ctx context.Context, t *task) error {
-	catalog := r.Catalog()
-	view, err := catalog.View(t.run.View)
+	view, err := r.Catalog().View(t.run.View)
 	if err != nil {
 		return err
 	}
-	w, err := r.window(view, t)
-	if err != nil {
-		return err
+	return r.move(ctx, view, t)
+}
+
+// open chooses the rows that a run reads, once the clock of the source is known. It
+// reports false when there are none.
+func (r *Runner) open(ctx context.Context, view *schema.View, t *task, now int64) (w schema.Window, wanted bool, err error) {
+	if w, err = r.window(view, t, now); err != nil {
+		return w, false, err
 	}
 	r.mu.Lock()
-	t.run.From, t.run.To, t.run.CatalogVersion = w.From, w.To, catalog.Version
+	t.run.From, t.run.To, t.run.CatalogVersion = w.From, w.To, view.Catalog.Version
 	if w.From == schema.BeginningOfTime {
 		t.run.From = 0
 	}
 	r.publish(t)
 	r.mu.Unlock()
 	if w.Mode != schema.Range && w.From >= w.To {
-		return nil // a watermark at or past the end: nothing is missing
+		return w, false, nil // the watermark is at the end: nothing is missing
 	}
 	r.estimate(ctx, view, w, t)
-	return r.move(ctx, view, w, t)
+	return w, true, nil
 }
 
-// window decides which rows a run reads.
-func (r *Runner) window(view *schema.View, t *task) (schema.Window, error) {
+// window decides which rows a run reads. now is the source's clock: rows get their
+// times there, so a wrong clock of this machine neither skips rows nor moves the
+// watermark past them.
+func (r *Runner) window(view *schema.View, t *task, now int64) (schema.Window, error) {
 	r.mu.Lock()
 	mode, from, to := t.run.Mode, t.run.From, t.run.To
 	r.mu.Unlock()
-	now := time.Now().UnixMicro()
 	w := schema.Window{Mode: mode, From: schema.BeginningOfTime, To: to, Now: now}
 	if to == 0 || to > now && mode != schema.Range {
 		w.To = now
@@ -89,10 +97,13 @@ func (r *Runner) window(view *schema.View, t *task) (schema.Window, error) {
 		w.From = from
 	case schema.Incremental:
 		mark, found, err := r.Store.Watermark(view.ID)
-		if err != nil {
+		switch {
+		case err != nil:
 			return w, fmt.Errorf("read the watermark of %q: %w", view.Name, err)
-		}
-		if found {
+		case found && mark.Time > now:
+			r.warn(t, "the watermark was %s ahead of Postgres's clock; runs may have skipped rows, so this one reads all of them again and sets the watermark back",
+				(time.Duration(mark.Time-now) * time.Microsecond).Round(time.Millisecond))
+		case found:
 			w.From = mark.Time
 		}
 	}
@@ -112,9 +123,17 @@ func (r *Runner) estimate(ctx context.Context, view *schema.View, w schema.Windo
 	r.publish(t)
 }
 
-// move writes the rows of a window, and moves the watermark with the last of them.
-// When it returns nil, all are on disk.
-func (r *Runner) move(ctx context.Context, view *schema.View, w schema.Window, t *task) error {
+// warn adds a warning to a run.
+func (r *Runner) warn(t *task, format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t.run.Warnings = append(t.run.Warnings, fmt.Sprintf(format, args...))
+	r.publish(t)
+}
+
+// move writes the rows of a run's window, and moves the watermark with the last of
+// them. When it returns nil, all are on disk.
+func (r *Runner) move(ctx context.Context, view *schema.View, t *task) error {
 	writer := r.Store.NewWriter(view.ID, store.WriterOptions{Ties: view.Origin.CreatedTimestampColumn != ""})
 	defer writer.Close()
 	p := &progress{runner: r, task: t, view: view, writer: writer}
@@ -125,7 +144,13 @@ func (r *Runner) move(ctx context.Context, view *schema.View, w schema.Window, t
 		}
 		return nil
 	}
-	err := r.Source.Window(ctx, view, w, func(rec arrow.Record, bad []schema.BadRow) error {
+	var w schema.Window
+	wanted := false
+	choose := func(now int64) (_ schema.Window, _ bool, err error) {
+		w, wanted, err = r.open(ctx, view, t, now)
+		return w, wanted, err
+	}
+	err := r.Source.Read(ctx, view, choose, func(rec arrow.Record, bad []schema.BadRow) error {
 		if now, err := r.Catalog().View(view.Name); err != nil || now.ID != view.ID {
 			return schema.ViewChanged.Errorf("feature view %q changed during the run; the next run stores its rows again", view.Name)
 		}
@@ -138,7 +163,7 @@ func (r *Runner) move(ctx context.Context, view *schema.View, w schema.Window, t
 		}
 		return p.add(0, bad)
 	})
-	if err != nil {
+	if err != nil || !wanted {
 		return err
 	}
 	if err := p.check(true); err != nil {
@@ -148,11 +173,28 @@ func (r *Runner) move(ctx context.Context, view *schema.View, w schema.Window, t
 		return err
 	}
 	p.publish()
-	return nil
+	return r.checkEmpty(ctx, view, w, t)
+}
+
+// checkEmpty warns of a run that read nothing from the beginning of time on, while the
+// source has rows.
+func (r *Runner) checkEmpty(ctx context.Context, view *schema.View, w schema.Window, t *task) error {
+	r.mu.Lock()
+	read := t.run.RowsRead
+	r.mu.Unlock()
+	if read > 0 || w.From != schema.BeginningOfTime {
+		return nil
+	}
+	later, err := r.Source.HasLater(ctx, view, w.To)
+	if err == nil && later {
+		r.warn(t, "no row was read: the event times of source %q are all in the future of Postgres's clock; is its timestamp_field computed with clock_timestamp(), or is it local time without its time_zone?", view.Origin.Name)
+	}
+	return err
 }
 
 // finish makes the rows of a window durable and, except for a range, moves the
-// watermark of the view to the window's end, but never back.
+// watermark of the view to the window's end. It moves it back only from a time that
+// the source's clock has not reached.
 func (r *Runner) finish(ctx context.Context, view *schema.View, w schema.Window, writer store.Writer) error {
 	at, moves, err := r.advance(view, w)
 	switch {
@@ -182,5 +224,6 @@ func (r *Runner) advance(view *schema.View, w schema.Window) (at store.Watermark
 	if err != nil {
 		return at, false, fmt.Errorf("read the watermark of %q: %w", view.Name, err)
 	}
-	return store.Watermark{Time: w.To, CatalogVersion: view.Catalog.Version}, !found || mark.Time < w.To, nil
+	moves = !found || mark.Time < w.To || mark.Time > w.Now
+	return store.Watermark{Time: w.To, CatalogVersion: view.Catalog.Version}, moves, nil
 }

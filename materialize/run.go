@@ -24,11 +24,12 @@ type Run struct {
 	RowsTotal      int64 // an estimate of the rows to read; 0 when there is none
 	Bad            []BadRows
 
-	Error          string // of a failed run; safe to show
-	QueuedAt       int64  // microseconds since 1970 UTC, as are the next two
-	StartedAt      int64  // 0 before that
-	EndedAt        int64  // 0 before that
-	CatalogVersion int64  // the version that it ran with
+	Error          string   // of a failed run; safe to show
+	Warnings       []string // what is probably wrong although the run went on; safe to show
+	QueuedAt       int64    // microseconds since 1970 UTC, as are the next two
+	StartedAt      int64    // 0 before that
+	EndedAt        int64    // 0 before that
+	CatalogVersion int64    // the version that it ran with
 	Scheduled      bool
 	Attempt        int // counts from 1; higher for a retry of a scheduled run
 }
@@ -86,6 +87,7 @@ func (r *Run) addBad(bad []schema.BadRow) {
 // clone returns a copy that shares nothing that changes.
 func (r *Run) clone() Run {
 	c := *r
+	c.Warnings = slices.Clone(r.Warnings)
 	c.Bad = slices.Clone(r.Bad)
 	for i := range c.Bad {
 		c.Bad[i].Samples = slices.Clone(c.Bad[i].Samples)

@@ -19,13 +19,18 @@ import (
 
 // A Source provides the rows of views.
 type Source interface {
-	// Window calls visit with the rows of a window, in batches, and with the bad rows
-	// among them. The columns of a record are the join keys, the event time, the ingest
-	// time (null where there is none), deleted, and the features, each of its declared
-	// type. An error of visit ends it and is returned.
-	Window(ctx context.Context, view *schema.View, w schema.Window, visit func(rec arrow.Record, bad []schema.BadRow) error) error
+	// Read takes a snapshot of a view's source, calls choose with the source's clock at
+	// that snapshot, in microseconds since 1970 UTC, and then visit with the rows of the
+	// window that choose returned, in batches, and with the bad rows among them. When
+	// choose returns false, nothing is read. The columns of a record are the join keys, the
+	// event time, the ingest time (null where there is none), deleted, and the features,
+	// each of its declared type. An error of choose or visit ends it and is returned.
+	Read(ctx context.Context, view *schema.View, choose func(now int64) (w schema.Window, wanted bool, err error),
+		visit func(rec arrow.Record, bad []schema.BadRow) error) error
 	// Estimate returns about how many rows a window has.
 	Estimate(ctx context.Context, view *schema.View, w schema.Window) (int64, error)
+	// HasLater reports whether a view's source has rows that become visible after a time.
+	HasLater(ctx context.Context, view *schema.View, after int64) (bool, error)
 }
 
 // A Store stores the rows of views, by number of the view.

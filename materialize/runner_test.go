@@ -99,6 +99,45 @@ func TestWatermarkNeverGoesBack(t *testing.T) {
 	}
 }
 
+// TestClockOfTheSource: windows end at the source's clock. When that was ahead for a
+// while, the first run after it was set right reads all rows again, says so, and sets
+// the watermark back.
+func TestClockOfTheSource(t *testing.T) {
+	w, source := newFaultyWorld(t, dailyTable+"INSERT INTO daily VALUES (1, '2025-01-01', '2025-01-01', NULL, 1)", spend())
+	ahead := (2 * time.Hour).Microseconds()
+	source.set(func(f *faulty) { f.clock = ahead })
+	wrong := w.run(materialize.Request{View: "spend"})
+	if mark, _, err := w.online.Watermark(w.view("spend").ID); err != nil || mark.Time < wrong.StartedAt+ahead {
+		t.Fatalf("the watermark is %d, %v: not of the source's clock", mark.Time, err)
+	}
+	w.exec("INSERT INTO daily VALUES (2, now(), now(), NULL, 2)")
+	source.set(func(f *faulty) { f.clock = 0 })
+	right := w.run(materialize.Request{View: "spend"})
+	if right.State != materialize.Succeeded || right.RowsRead != 2 || right.From != 0 || len(right.Warnings) != 1 {
+		t.Fatalf("%+v", right)
+	}
+	if mark, _, err := w.online.Watermark(w.view("spend").ID); err != nil || mark.Time != right.To {
+		t.Fatalf("the watermark is %d, %v; want %d", mark.Time, err, right.To)
+	}
+	w.exec("INSERT INTO daily VALUES (3, now(), now(), NULL, 3)")
+	after := w.run(materialize.Request{View: "spend"})
+	if _, stored := w.rows("spend")[int64(3)]; !stored || len(after.Warnings) != 0 {
+		t.Fatalf("%+v", after)
+	}
+}
+
+// TestOnlyRowsOfTheFuture: a run that reads nothing says so when the source has rows.
+func TestOnlyRowsOfTheFuture(t *testing.T) {
+	w := newWorld(t, dailyTable, spend(), nil)
+	if run := w.run(materialize.Request{View: "spend"}); run.State != materialize.Succeeded || len(run.Warnings) != 0 {
+		t.Fatalf("%+v", run)
+	}
+	w.exec("INSERT INTO daily VALUES (1, now() + interval '9 hours', NULL, NULL, 1)")
+	if run := w.run(materialize.Request{View: "spend", Mode: schema.Full}); run.State != materialize.Succeeded || run.RowsRead != 0 || len(run.Warnings) != 1 {
+		t.Fatalf("%+v", run)
+	}
+}
+
 // TestBadRowsPolicy reads what a person reads when rows are bad.
 func TestBadRowsPolicy(t *testing.T) {
 	f := func(good, bad int, change func(*schema.Source), want string) {

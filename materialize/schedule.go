@@ -139,7 +139,8 @@ func (r *Runner) due(view *schema.View) time.Time {
 		p = &pace{viewID: view.ID}
 		// The watermark shows what the previous server did.
 		if mark, found, err := r.Store.Watermark(view.ID); err == nil && found {
-			p.started = time.UnixMicro(mark.Time)
+			now := time.Now()
+			p.started = now.Add(min(0, time.UnixMicro(mark.Time).Sub(now))) // a watermark ahead of the clock doesn't delay the next run
 		}
 		r.pace[view.Name] = p
 	}

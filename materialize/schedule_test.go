@@ -24,7 +24,11 @@ type empty struct {
 	windows []schema.Window
 }
 
-func (e *empty) Window(ctx context.Context, _ *schema.View, w schema.Window, _ func(arrow.Record, []schema.BadRow) error) error {
+func (e *empty) Read(ctx context.Context, _ *schema.View, choose func(int64) (schema.Window, bool, error), _ func(arrow.Record, []schema.BadRow) error) error {
+	w, wanted, err := choose(time.Now().UnixMicro())
+	if err != nil || !wanted {
+		return err
+	}
 	e.mu.Lock()
 	e.started, e.windows = append(e.started, time.Now()), append(e.windows, w)
 	takes, fails := e.takes, e.fails
@@ -40,6 +44,8 @@ func (e *empty) Window(ctx context.Context, _ *schema.View, w schema.Window, _ f
 func (e *empty) Estimate(context.Context, *schema.View, schema.Window) (int64, error) {
 	return 0, errors.New("no estimate")
 }
+
+func (e *empty) HasLater(context.Context, *schema.View, int64) (bool, error) { return false, nil }
 
 // starts returns when windows were opened since the last call, as seconds since then.
 func (e *empty) starts(since time.Time) (seconds []float64) {

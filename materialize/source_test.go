@@ -22,14 +22,15 @@ type faulty struct {
 	with    error                     // what it then returns; nil panics
 	before  func(ctx context.Context) // called at the start of each window
 	after   func()                    // called when all of a window has been read
+	clock   int64                     // how far its clock is ahead, in microseconds
 	windows []schema.Window
 }
 
 var errBroken = errors.New("the source broke down")
 
-func (f *faulty) Window(ctx context.Context, view *schema.View, w schema.Window, visit func(arrow.Record, []schema.BadRow) error) error {
+func (f *faulty) Read(ctx context.Context, view *schema.View, choose func(int64) (schema.Window, bool, error), visit func(arrow.Record, []schema.BadRow) error) error {
 	f.mu.Lock()
-	f.windows = append(f.windows, w)
+	clock := f.clock
 	chunk, fail, with, before, after := f.chunk, f.fail, f.with, f.before, f.after
 	f.mu.Unlock()
 	if before != nil {
@@ -45,7 +46,15 @@ func (f *faulty) Window(ctx context.Context, view *schema.View, w schema.Window,
 		}
 		return visit(rec, bad)
 	}
-	err := f.Source.Window(ctx, view, w, func(rec arrow.Record, bad []schema.BadRow) error {
+	observed := func(now int64) (w schema.Window, wanted bool, err error) {
+		if w, wanted, err = choose(now + clock); wanted {
+			f.mu.Lock()
+			f.windows = append(f.windows, w)
+			f.mu.Unlock()
+		}
+		return w, wanted, err
+	}
+	err := f.Source.Read(ctx, view, observed, func(rec arrow.Record, bad []schema.BadRow) error {
 		if chunk == 0 {
 			return pass(rec, bad)
 		}

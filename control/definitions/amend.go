@@ -35,6 +35,9 @@ func (e *Editor) amendOnce(ctx context.Context, by string, change func(*schema.D
 	if err != nil {
 		return nil, err
 	}
+	if _, err := e.checkSources(ctx, p.Catalog, changedSources); err != nil {
+		return nil, err
+	}
 	return e.commit(ctx, p, base, by)
 }
 

@@ -77,31 +77,43 @@ func (e *Editor) knows(p *schema.Plan) bool {
 	return err == nil && old.ModelVersion.SHA256 == p.ModelVersion.SHA256 && old.Service.Name == p.Service.Name
 }
 
-// checkSources checks the source of each view, and of each model's labels, that is
-// new or changed.
-func (e *Editor) checkSources(ctx context.Context, next *schema.Catalog) error {
+// Which sources checkSources checks.
+type which int
+
+const (
+	changedSources which = iota // of views, and of models' labels, that are new or changed
+	allSources                  // a table may have changed under definitions that did not
+)
+
+// checkSources checks the sources of views and of models' labels. The notes tell of
+// what is probably a mistake.
+func (e *Editor) checkSources(ctx context.Context, next *schema.Catalog, which which) (notes []string, err error) {
 	serving := e.Registry.Catalog()
 	var faults []error
-	for _, v := range next.Views() {
-		if old, err := serving.View(v.Name); err == nil && old.ID == v.ID &&
-			reflect.DeepEqual(old.FeatureView, v.FeatureView) && reflect.DeepEqual(old.Origin, v.Origin) {
-			continue
-		}
-		if err := e.Offline.Check(ctx, v); err != nil {
+	check := func(v *schema.View) {
+		found, err := e.Offline.Check(ctx, v)
+		if notes = append(notes, found...); err != nil {
 			faults = append(faults, err)
+		}
+	}
+	for _, v := range next.Views() {
+		if old, err := serving.View(v.Name); which == allSources || err != nil || !sameSource(old, v) {
+			check(v)
 		}
 	}
 	for i := range next.Definitions.Models {
 		m := &next.Definitions.Models[i]
 		v := next.LabelsView(m)
-		if v == nil || sameLabels(v, serving.LabelsView(cmp.Or(serving.Definitions.Model(m.Name), &schema.Model{}))) {
+		if v == nil || which == changedSources && sameLabels(v, serving.LabelsView(cmp.Or(serving.Definitions.Model(m.Name), &schema.Model{}))) {
 			continue
 		}
-		if err := e.Offline.Check(ctx, v); err != nil {
-			faults = append(faults, err)
-		}
+		check(v)
 	}
-	return joinFaults(schema.BadSource, faults)
+	return notes, joinFaults(schema.BadSource, faults)
+}
+
+func sameSource(a, b *schema.View) bool {
+	return a.ID == b.ID && reflect.DeepEqual(a.FeatureView, b.FeatureView) && reflect.DeepEqual(a.Origin, b.Origin)
 }
 
 func sameLabels(a, b *schema.View) bool {

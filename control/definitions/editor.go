@@ -63,9 +63,11 @@ func (e *Editor) Plan(ctx context.Context, defs *schema.Definitions) (*Plan, err
 	if err != nil {
 		return nil, err
 	}
-	if err := e.checkSources(ctx, p.Catalog); err != nil {
+	found, err := e.checkSources(ctx, p.Catalog, allSources)
+	if err != nil {
 		return nil, err
 	}
+	notes = append(notes, found...)
 	missing, err := e.Registry.MissingModels(ctx, modelSums(p.Catalog))
 	if err != nil {
 		return nil, err
@@ -80,11 +82,15 @@ func (e *Editor) Apply(ctx context.Context, defs *schema.Definitions, seen int64
 	if err != nil {
 		return nil, err
 	}
+	found, err := e.checkSources(ctx, p.Catalog, allSources)
+	if err != nil {
+		return nil, err
+	}
 	done, err := e.commit(ctx, p, seen, by)
 	if err != nil {
 		return nil, err
 	}
-	done.Notes = notes
+	done.Notes = append(notes, found...)
 	return done, nil
 }
 
@@ -97,6 +103,9 @@ func (e *Editor) Revert(ctx context.Context, to, seen int64, by string) (*Applie
 	}
 	if seen == 0 {
 		seen = p.Base
+	}
+	if _, err := e.checkSources(ctx, p.Catalog, changedSources); err != nil {
+		return nil, err
 	}
 	return e.commit(ctx, p, seen, by)
 }
@@ -124,13 +133,9 @@ func (e *Editor) propose(ctx context.Context, defs *schema.Definitions) (*regist
 	return p, vector.CheckExpressions(p.Catalog)
 }
 
-// commit checks the sources and models of a proposal, makes it the newest version and
-// waits until this server serves it. It returns an error if the newest version is not
-// seen.
+// commit checks the models of a proposal, makes it the newest version and waits until
+// this server serves it. It returns an error if the newest version is not seen.
 func (e *Editor) commit(ctx context.Context, p *registry.Proposal, seen int64, by string) (*Applied, error) {
-	if err := e.checkSources(ctx, p.Catalog); err != nil {
-		return nil, err
-	}
 	reports, err := e.checkModels(ctx, p)
 	if err != nil {
 		return nil, err

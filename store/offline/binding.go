@@ -67,6 +67,9 @@ func bind(ctx context.Context, conn *pgconn.PgConn, view *schema.View) (*binding
 	if err != nil {
 		return nil, err
 	}
+	if n := len(described.ParamOIDs); n > 0 {
+		return nil, schema.BadSource.Errorf("feature view %q: source %q: its query has the parameter $%d, and Larder passes it no values; write the value into the query", view.Name, view.Origin.Name, n)
+	}
 	types, err := resolve(ctx, conn, described.Fields)
 	if err != nil {
 		return nil, err

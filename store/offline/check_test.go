@@ -3,6 +3,7 @@ package offline_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -14,11 +15,11 @@ import (
 // TestCheckTellsWhatWouldFit reads the messages that a person gets who applies
 // definitions that don't fit their source.
 func TestCheckTellsWhatWouldFit(t *testing.T) {
-	w := newWorld(t, `CREATE TABLE daily (id bigint, at timestamptz, naive timestamp, day date, loaded timestamptz, txt text, n numeric, f real, xs int[], price money, gone boolean);
+	w := newWorld(t, `CREATE TABLE daily (id bigint, big bigint, at timestamptz, naive timestamp, day date, loaded timestamptz, txt text, n numeric, f real, xs int[], price money, gone boolean);
 		CREATE TABLE monthly (id bigint); CREATE SCHEMA nowhere; CREATE TABLE nowhere.daily (id bigint)`, schema.Source{Table: "daily", TimestampField: "at"}, idKey, schema.Feature{Name: "n", Type: schema.Float64})
 	f := func(source schema.Source, keys []schema.JoinKey, want string, features ...schema.Feature) {
 		t.Helper()
-		err := w.store.Check(t.Context(), view(t, source, keys, features...))
+		_, err := w.store.Check(t.Context(), view(t, source, keys, features...))
 		if want == "" {
 			if err != nil {
 				t.Errorf("refused: %v", err)
@@ -46,6 +47,10 @@ func TestCheckTellsWhatWouldFit(t *testing.T) {
 		`source "s": Postgres says: column "nn" does not exist (Perhaps you meant to reference the column "daily.n".)`, n)
 	f(schema.Source{Query: "SELECT id, n, at, id FROM daily", TimestampField: "at"}, idKey,
 		`feature view "v": source "s": two columns are named "id"; rename one with AS`, n)
+	f(schema.Source{Query: "SELECT id, n, at FROM daily WHERE n > $1", TimestampField: "at"}, idKey,
+		`feature view "v": source "s": its query has the parameter $1, and Larder passes it no values; write the value into the query`, n)
+	f(daily, idKey, `feature view "v": source "s": column "big", the feature, is bigint and can't be read as float32: float32 is read from smallint, integer, numeric, real, double precision; bigint can be declared as int32, int64, float64`,
+		schema.Feature{Name: "big", Type: schema.Float32})
 	f(schema.Source{Query: "DELETE FROM daily RETURNING *", TimestampField: "at"}, idKey, `source "s": Postgres says: syntax error at or near "FROM"`, n)
 
 	f(schema.Source{Table: "daily", TimestampField: "att", CreatedTimestampColumn: "lodead", DeletedColumn: "n"}, []schema.JoinKey{{Name: "f", Type: schema.Int64}, {Name: "txt", Type: schema.Int32}},
@@ -63,12 +68,35 @@ feature view "v": source "s": column "day", the feature, is date, which has no t
 		schema.Feature{Name: "day", Type: schema.Timestamp})
 }
 
+// TestEventTimeFromTheClock: a source that dates its rows with the clock can be read,
+// and a note says why it should not be.
+func TestEventTimeFromTheClock(t *testing.T) {
+	w := newWorld(t, `CREATE TABLE daily (id bigint, at timestamptz, n numeric); CREATE VIEW fresh AS SELECT id, clock_timestamp() AS at, n FROM daily`,
+		schema.Source{Table: "daily", TimestampField: "at"}, idKey, schema.Feature{Name: "n", Type: schema.Float64})
+	f := func(source schema.Source, want string) {
+		t.Helper()
+		source.TimeZone = "UTC"
+		notes, err := w.store.Check(t.Context(), view(t, source, idKey, schema.Feature{Name: "n", Type: schema.Float64}))
+		switch {
+		case err != nil:
+			t.Error(err)
+		case want == "" && len(notes) > 0, want != "" && (len(notes) != 1 || !strings.Contains(notes[0], want)):
+			t.Errorf("%v %v: got %q, want %q", source.Table, source.Query, notes, want)
+		}
+	}
+	f(schema.Source{Table: "daily", TimestampField: "at"}, "")
+	f(schema.Source{Table: "fresh", TimestampField: "at"}, "clock_timestamp()")
+	f(schema.Source{Query: "SELECT id, n, now() AS at FROM daily", TimestampField: "at"}, "now()")
+	f(schema.Source{Query: "SELECT id, n, CURRENT_DATE - 1 AS at FROM daily", TimestampField: "at"}, "CURRENT_DATE")
+	f(schema.Source{Query: "SELECT id, n, at FROM daily WHERE at < now()", TimestampField: "at"}, "")
+}
+
 // TestForbiddenTable reads a table through a view whose owner may not.
 func TestForbiddenTable(t *testing.T) {
 	w := newWorld(t, `CREATE TABLE secret (id bigint, at timestamptz, n int); CREATE VIEW guarded AS SELECT * FROM secret;
 		ALTER VIEW guarded OWNER TO pg_monitor`,
 		schema.Source{Table: "guarded", TimestampField: "at"}, idKey, schema.Feature{Name: "n", Type: schema.Int64})
-	err := w.store.Check(t.Context(), w.view)
+	_, err := w.store.Check(t.Context(), w.view)
 	var said *schema.Error
 	want := `source "s": permission denied for table secret; grant SELECT on it to the user that larder connects as`
 	if !errors.As(err, &said) || said.Kind != schema.FailedPrecondition || said.Message != want {

@@ -26,7 +26,8 @@
 //
 //	Postgres                                     declared
 //	boolean                                      bool
-//	smallint, integer, bigint                    int32, int64, float32, float64
+//	smallint, integer                            int32, int64, float32, float64
+//	bigint                                       int32, int64, float64
 //	real, double precision, numeric              int32, int64, float32, float64
 //	text, varchar, char, name, citext, an enum   string
 //	uuid, json, jsonb                            string

@@ -74,10 +74,20 @@ func (c sourceColumn) expression(zone string) string {
 	case !c.pg.naive():
 		return column
 	case !c.pg.array:
-		return "(" + column + "::timestamp AT TIME ZONE " + zone + ")"
+		return zoned(column, zone)
 	}
-	return "CASE WHEN " + column + " IS NOT NULL THEN ARRAY(SELECT x::timestamp AT TIME ZONE " + zone +
+	return "CASE WHEN " + column + " IS NOT NULL THEN ARRAY(SELECT " + zoned("x", zone) +
 		" FROM unnest(" + column + ") WITH ORDINALITY AS element (x, place) ORDER BY place) END"
+}
+
+// zoned returns a naive time or a date as timestamptz. Postgres fails a query on a
+// date that timestamps don't reach, or on a time that the zone moves out of their
+// range; such values become others that no event time can have, so that their rows
+// are bad.
+func zoned(value, zone string) string {
+	return "(CASE WHEN " + value + " < '4714-11-26 BC' THEN timestamp '-infinity' WHEN " +
+		value + " > '10000-01-03' AND " + value + " < 'infinity' THEN timestamp '10000-01-03' ELSE " +
+		value + "::timestamp END AT TIME ZONE " + zone + ")"
 }
 
 // condition selects the rows of the window: see [schema.Window].
@@ -125,10 +135,21 @@ func (b bound) after(t int64) string {
 	return b.compare(">", t, -b.slack(t))
 }
 
-// ever is until, plus rows without a time: such a row is bad, and only a read can
-// count it.
+// ever is until, plus rows without a time, or with one past the end of time: such a
+// row is bad, and only a read can count it.
 func (b bound) ever(t int64) string {
-	return "(" + b.until(t) + " OR " + b.name() + " IS NULL OR " + b.name() + " = 'infinity')"
+	return "(" + b.until(t) + " OR " + b.name() + " IS NULL OR " + b.name() + " > " + b.endOfTime() + ")"
+}
+
+// endOfTime returns [schema.EndOfTime] as SQL of the column's type.
+func (b bound) endOfTime() string {
+	switch b.column.pg.kind {
+	case date:
+		return "date '9999-12-31'"
+	case timestamp:
+		return "timestamp '9999-12-31 23:59:59.999999'"
+	}
+	return b.q.at(schema.EndOfTime)
 }
 
 // nullOr returns a condition that also accepts null. It returns nothing where there is

@@ -63,7 +63,9 @@ func kindsOf(elem schema.Type, key bool) []kind {
 			return []kind{int2, int4, int8, numeric}
 		}
 		return []kind{int2, int4, int8, numeric, float4, float8}
-	case schema.Float32, schema.Float64:
+	case schema.Float32: // it has 24 bits, far too few for a bigint
+		return []kind{int2, int4, numeric, float4, float8}
+	case schema.Float64:
 		return []kind{int2, int4, int8, numeric, float4, float8}
 	case schema.String:
 		return []kind{text, uuid, jsonb}

@@ -105,7 +105,7 @@ func TestEveryType(t *testing.T) {
 		Query:          "SELECT 1::bigint AS id, '2025-01-01 00:00:00+00'::timestamptz AS at, " + strings.Join(columns, ", ") + " -- a comment",
 		TimestampField: "at", TimeZone: "Europe/Berlin",
 	}, idKey, features...)
-	if err := w.store.Check(t.Context(), w.view); err != nil {
+	if _, err := w.store.Check(t.Context(), w.view); err != nil {
 		t.Fatal(err)
 	}
 	rows, bad := w.read(everything())
@@ -194,5 +194,35 @@ func TestBadRows(t *testing.T) {
 	}
 	if len(bad) != len(tests) {
 		t.Errorf("%d bad rows, want %d", len(bad), len(tests))
+	}
+}
+
+// TestTimesBeyondTheRange: one row with a time that Postgres holds and timestamps with
+// a zone don't is a bad row, and the others are read.
+func TestTimesBeyondTheRange(t *testing.T) {
+	for _, typ := range []string{"date", "timestamp", "timestamptz"} {
+		for _, far := range []string{"5000000-01-01", "294276-12-31", "10000-01-05", "4714-11-24 BC", "infinity", "-infinity"} {
+			if typ != "date" && far == "5000000-01-01" {
+				continue // only a date
+			}
+			for _, column := range []string{"at", "seen", "list"} {
+				if far == "4714-11-24 BC" && typ == "timestamptz" {
+					continue // in range
+				}
+				value := "'" + far + "'"
+				if column == "list" {
+					value = "'{2025-01-01," + far + "}'"
+				}
+				w := newWorld(t, `CREATE TABLE f (id bigint, at `+typ+`, seen `+typ+`, list `+typ+`[]);
+					INSERT INTO f SELECT g, '2025-01-01', '2025-01-02', '{2025-01-03}' FROM generate_series(1, 5) g;
+					UPDATE f SET `+column+` = `+value+` WHERE id = 3`,
+					schema.Source{Table: "f", TimestampField: "at", TimeZone: "Asia/Tokyo"}, idKey,
+					schema.Feature{Name: "seen", Type: schema.Timestamp}, schema.Feature{Name: "list", Type: schema.List(schema.Timestamp)})
+				rows, bad := w.read(everything())
+				if len(rows) != 4 || len(bad) != 1 || bad[0].Reason != schema.TimeRange {
+					t.Errorf("%s %s in %s: %d rows, bad %v", typ, far, column, len(rows), bad)
+				}
+			}
+		}
 	}
 }

@@ -2,6 +2,7 @@ package offline
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,12 +16,34 @@ import (
 // errStopped is the cause when a read is cancelled because its visitor failed.
 var errStopped = errors.New("the reader stopped")
 
-// Window calls visit with the rows of a window, in batches and in any order, and with
-// the bad rows among them. Each record is released after visit returns; a visitor that
-// keeps it retains it. An error of visit ends the reading and is returned as it is.
+// Window is [Store.Read] of a window that was chosen before.
 func (s *Store) Window(ctx context.Context, view *schema.View, w schema.Window, visit func(arrow.Record, []schema.BadRow) error) error {
+	return s.Read(ctx, view, func(int64) (schema.Window, bool, error) { return w, true, nil }, visit)
+}
+
+// Read takes a snapshot of a view's source, calls choose with Postgres's clock at that
+// snapshot, in microseconds since 1970 UTC, and then calls visit with the rows of the
+// window that choose returned, in batches and in any order, and with the bad rows among
+// them. When choose returns false, nothing is read. Each record is released after visit
+// returns; a visitor that keeps it retains it. An error of choose or visit ends the
+// reading and is returned as it is.
+//
+// Rows that are committed after the snapshot have later times than the clock that
+// choose gets, unless their writers set earlier ones; see [schema.Source.LatenessMicros].
+func (s *Store) Read(ctx context.Context, view *schema.View, choose func(now int64) (w schema.Window, wanted bool, err error),
+	visit func(arrow.Record, []schema.BadRow) error,
+) error {
 	var visited error
 	err := s.snapshot(ctx, view, func(conn *pgconn.PgConn) error {
+		now, err := clock(ctx, conn)
+		if err != nil {
+			return err
+		}
+		w, wanted, err := choose(now)
+		if err != nil || !wanted {
+			visited = err
+			return err
+		}
 		b, err := bind(ctx, conn, view)
 		if err != nil {
 			return err
@@ -32,6 +55,19 @@ func (s *Store) Window(ctx context.Context, view *schema.View, w schema.Window, 
 		return visited
 	}
 	return err
+}
+
+// clock returns Postgres's clock when the transaction began, in microseconds since
+// 1970 UTC. The snapshot of the transaction is taken later.
+func clock(ctx context.Context, conn *pgconn.PgConn) (int64, error) {
+	result := conn.ExecParams(ctx, "SELECT now()", nil, nil, nil, formats).Read()
+	if result.Err != nil {
+		return 0, result.Err
+	}
+	if len(result.Rows) != 1 || len(result.Rows[0][0]) != 8 {
+		return 0, errors.New("Postgres's clock can't be read")
+	}
+	return int64(binary.BigEndian.Uint64(result.Rows[0][0])) + postgresEpoch, nil
 }
 
 // Schema returns the columns of the records that Window returns for a view.
@@ -92,6 +128,30 @@ func (s *Store) Estimate(ctx context.Context, view *schema.View, w schema.Window
 		return err
 	})
 	return rows, err
+}
+
+// HasLater reports whether a view's source has rows with an event time or ingest time
+// after a time, in microseconds since 1970 UTC.
+func (s *Store) HasLater(ctx context.Context, view *schema.View, after int64) (bool, error) {
+	later := false
+	err := s.snapshot(ctx, view, func(conn *pgconn.PgConn) error {
+		b, err := bind(ctx, conn, view)
+		if err != nil {
+			return err
+		}
+		q := &query{}
+		zone := b.zoneParam(q)
+		event := bound{q: q, column: b.columns[b.event], zone: zone, location: b.location()}
+		ingest := event
+		ingest.column = b.columns[b.ingest]
+		q.sql = "SELECT EXISTS (SELECT FROM " + fromClause(view.Origin) + "\nWHERE " + event.after(after) + " OR " + ingest.after(after) + ")"
+		result := conn.ExecParams(ctx, q.sql, q.values, q.oids, formats, formats).Read()
+		if result.Err == nil && len(result.Rows) == 1 {
+			later = len(result.Rows[0][0]) == 1 && result.Rows[0][0][0] != 0
+		}
+		return result.Err
+	})
+	return later, err
 }
 
 // explain returns how many rows the planner of Postgres expects from a query, and its

@@ -1796,7 +1796,9 @@ type Run struct {
 	// The version of the definitions it ran under.
 	CatalogVersion int64 `protobuf:"varint,17,opt,name=catalog_version,json=catalogVersion,proto3" json:"catalog_version,omitempty"`
 	// Counts from 1; higher for a retry of a failed scheduled run.
-	Attempt       int32 `protobuf:"varint,18,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	Attempt int32 `protobuf:"varint,18,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	// What is probably wrong although the run went on.
+	Warnings      []string `protobuf:"bytes,19,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1955,6 +1957,13 @@ func (x *Run) GetAttempt() int32 {
 		return x.Attempt
 	}
 	return 0
+}
+
+func (x *Run) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
 }
 
 // BadRows counts the source rows that could not be stored for one reason.
@@ -5562,7 +5571,7 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x05_fromB\x05\n" +
 	"\x03_to\"9\n" +
 	"\x13MaterializeResponse\x12\"\n" +
-	"\x04runs\x18\x01 \x03(\v2\x0e.larder.v1.RunR\x04runs\"\x91\x05\n" +
+	"\x04runs\x18\x01 \x03(\v2\x0e.larder.v1.RunR\x04runs\"\xad\x05\n" +
 	"\x03Run\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\ffeature_view\x18\x02 \x01(\tR\vfeatureView\x12*\n" +
@@ -5584,7 +5593,8 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\bended_at\x18\x0f \x01(\x03R\aendedAt\x12\x16\n" +
 	"\x06server\x18\x10 \x01(\tR\x06server\x12'\n" +
 	"\x0fcatalog_version\x18\x11 \x01(\x03R\x0ecatalogVersion\x12\x18\n" +
-	"\aattempt\x18\x12 \x01(\x05R\aattempt\"\x7f\n" +
+	"\aattempt\x18\x12 \x01(\x05R\aattempt\x12\x1a\n" +
+	"\bwarnings\x18\x13 \x03(\tR\bwarnings\"\x7f\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fSTATE_QUEUED\x10\x01\x12\x11\n" +

@@ -300,7 +300,7 @@ class MaterializeResponse(_message.Message):
     def __init__(self, runs: _Optional[_Iterable[_Union[Run, _Mapping]]] = ...) -> None: ...
 
 class Run(_message.Message):
-    __slots__ = ("id", "feature_view", "state", "mode", "to", "rows_read", "rows_written", "rows_superseded", "rows_bad", "rows_total", "bad", "error", "started_at", "ended_at", "server", "catalog_version", "attempt")
+    __slots__ = ("id", "feature_view", "state", "mode", "to", "rows_read", "rows_written", "rows_superseded", "rows_bad", "rows_total", "bad", "error", "started_at", "ended_at", "server", "catalog_version", "attempt", "warnings")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Run.State]
@@ -333,6 +333,7 @@ class Run(_message.Message):
     SERVER_FIELD_NUMBER: _ClassVar[int]
     CATALOG_VERSION_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
     id: str
     feature_view: str
     state: Run.State
@@ -350,7 +351,8 @@ class Run(_message.Message):
     server: str
     catalog_version: int
     attempt: int
-    def __init__(self, id: _Optional[str] = ..., feature_view: _Optional[str] = ..., state: _Optional[_Union[Run.State, str]] = ..., mode: _Optional[str] = ..., to: _Optional[int] = ..., rows_read: _Optional[int] = ..., rows_written: _Optional[int] = ..., rows_superseded: _Optional[int] = ..., rows_bad: _Optional[int] = ..., rows_total: _Optional[int] = ..., bad: _Optional[_Iterable[_Union[BadRows, _Mapping]]] = ..., error: _Optional[str] = ..., started_at: _Optional[int] = ..., ended_at: _Optional[int] = ..., server: _Optional[str] = ..., catalog_version: _Optional[int] = ..., attempt: _Optional[int] = ..., **kwargs) -> None: ...
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[str] = ..., feature_view: _Optional[str] = ..., state: _Optional[_Union[Run.State, str]] = ..., mode: _Optional[str] = ..., to: _Optional[int] = ..., rows_read: _Optional[int] = ..., rows_written: _Optional[int] = ..., rows_superseded: _Optional[int] = ..., rows_bad: _Optional[int] = ..., rows_total: _Optional[int] = ..., bad: _Optional[_Iterable[_Union[BadRows, _Mapping]]] = ..., error: _Optional[str] = ..., started_at: _Optional[int] = ..., ended_at: _Optional[int] = ..., server: _Optional[str] = ..., catalog_version: _Optional[int] = ..., attempt: _Optional[int] = ..., warnings: _Optional[_Iterable[str]] = ..., **kwargs) -> None: ...
 
 class BadRows(_message.Message):
     __slots__ = ("reason", "count", "samples")
