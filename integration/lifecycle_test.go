@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -252,8 +253,9 @@ func TestHTTP(t *testing.T) {
 	}
 }
 
-// TestDevStartsItsOwnPostgres runs serve --dev in an empty folder, twice.
-func TestDevStartsItsOwnPostgres(t *testing.T) {
+// devFolder returns a data folder for a server with --dev.
+func devFolder(t *testing.T) string {
+	t.Helper()
 	data, err := os.MkdirTemp("", "larder-dev-*")
 	if err != nil {
 		t.Fatal(err)
@@ -262,6 +264,12 @@ func TestDevStartsItsOwnPostgres(t *testing.T) {
 	if err := os.Chmod(data, 0o755); err != nil { // Postgres runs as another user when we are root
 		t.Fatal(err)
 	}
+	return data
+}
+
+// TestDevStartsItsOwnPostgres runs serve --dev in an empty folder, twice.
+func TestDevStartsItsOwnPostgres(t *testing.T) {
+	data := devFolder(t)
 	s := startServerIn(t, data, "--dev")
 	s.apply(definitionsFolder(t, "entities: [{name: user, join_keys: [{name: user_id, type: int64}]}]"))
 	for range 2 {
@@ -278,6 +286,39 @@ func TestDevStartsItsOwnPostgres(t *testing.T) {
 	}
 	if _, stderr, code := runLarder(t, "serve", "--dev", "--postgres", "postgres://nobody@127.0.0.1:1/none", "--data", data); code != 2 || !strings.Contains(stderr, "leave out --postgres") {
 		t.Errorf("--dev with --postgres: exit code %d, %s", code, stderr)
+	}
+}
+
+// TestUsersOfDevCantReachItsRegistry: who uses the address that --dev prints can make
+// tables of any name, and a source reads them; Larder's own tables of the same names
+// are out of reach.
+func TestUsersOfDevCantReachItsRegistry(t *testing.T) {
+	s := startServerIn(t, devFolder(t), "--dev")
+	_, after, _ := strings.Cut(s.logText(), `"dsn":"`)
+	address, _, _ := strings.Cut(after, `"`)
+	db, err := pgx.Connect(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close(t.Context())
+	if _, err := db.Exec(t.Context(), `DROP TABLE IF EXISTS versions; CREATE TABLE versions (id bigint, at timestamptz, n bigint);
+		CREATE TABLE runs AS SELECT 1::bigint AS id, now() - interval '1 hour' AS at, 7::bigint AS n`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec(t.Context(), "DROP TABLE larder.versions"); err == nil || !strings.Contains(err.Error(), "permission denied") {
+		t.Errorf("a user reached the registry: %v", err)
+	}
+	s.apply(definitionsFolder(t, `
+entities: [{name: e, join_keys: [{name: id, type: int64}]}]
+sources: [{name: s, table: runs, timestamp_field: at}]
+feature_views: [{name: v, entities: [e], source: s, features: [{name: n, type: int64}]}]
+feature_services: [{name: svc, features: ["v:*"]}]`))
+	s.mustMaterialize()
+	if out, stderr, code := s.client("get", "svc", "id=1"); code != 0 || !strings.Contains(out, "7") {
+		t.Errorf("exit code %d\n%s%s", code, out, stderr)
+	}
+	if code := s.terminate(); code != 0 {
+		t.Fatalf("exit code %d", code)
 	}
 }
 

@@ -16,6 +16,11 @@ type Definitions struct {
 	Models          []Model          `json:"models,omitempty"`
 }
 
+// IsEmpty reports whether nothing is defined.
+func (d *Definitions) IsEmpty() bool {
+	return len(d.Entities)+len(d.Sources)+len(d.FeatureViews)+len(d.OnDemandViews)+len(d.FeatureServices)+len(d.Models) == 0
+}
+
 // An Entity is a thing with a key, such as a customer.
 type Entity struct {
 	Name        string            `json:"name"`

@@ -178,7 +178,11 @@ func (n *node) openPostgres(ctx context.Context) error {
 			return err
 		}
 		n.cfg.Postgres = n.cluster.DSN()
-		n.log.Info("private postgres started", "dsn", n.cfg.Postgres)
+		dsn, err := n.cluster.UserDSN(ctx)
+		if err != nil {
+			return err
+		}
+		n.log.Info("private postgres started", "dsn", dsn)
 	}
 	if n.cfg.Postgres == "" {
 		return nil

@@ -117,6 +117,9 @@ func (e *Editor) Versions(ctx context.Context, limit int) ([]registry.Version, e
 
 // proposeFolder is propose for a whole folder. It keeps what was pushed.
 func (e *Editor) proposeFolder(ctx context.Context, defs *schema.Definitions) (*registry.Proposal, []string, error) {
+	if defs.IsEmpty() {
+		return nil, nil, schema.BadDefinitions.Errorf("the definitions are empty: applying them would delete everything; send at least one entity")
+	}
 	notes, err := e.keepPushed(ctx, defs)
 	if err != nil {
 		return nil, nil, err

@@ -29,6 +29,8 @@ func TestDefinitionsThatCantBeReadAreRefused(t *testing.T) {
 	f(err, "all.yaml:2:18", "keys")
 	_, err = definitions.ReadFiles(nil, nil)
 	f(err, "no file *.yaml")
+	_, err = definitions.ReadFiles([]files.File{{Name: "all.yaml", Data: []byte("# nothing\n")}}, nil)
+	f(err, "define nothing")
 	defs, err := definitions.ReadFiles([]files.File{{Name: "all.yaml", Data: []byte("entities: [{name: user, join_keys: [{name: id, type: int64}]}]\n")}}, nil)
 	if err != nil || len(defs.Entities) != 1 {
 		t.Errorf("%v, %v", defs, err)

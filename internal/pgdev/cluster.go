@@ -88,12 +88,14 @@ func Start(ctx context.Context, opts Options) (*Cluster, error) {
 // or another when root's Postgres can't enter that.
 func (c *Cluster) Dir() string { return c.dir }
 
-// DSN returns the address of the cluster's database.
+// DSN returns the address of the cluster's database for the superuser.
 func (c *Cluster) DSN() string { return c.dsn(database) }
 
-func (c *Cluster) dsn(database string) string {
+func (c *Cluster) dsn(database string) string { return c.address(superuser, c.password, database) }
+
+func (c *Cluster) address(user, password, database string) string {
 	u := url.URL{
-		Scheme: "postgres", User: url.UserPassword(superuser, c.password), Path: "/" + database,
+		Scheme: "postgres", User: url.UserPassword(user, password), Path: "/" + database,
 		Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(c.port)), RawQuery: "sslmode=disable",
 	}
 	return u.String()

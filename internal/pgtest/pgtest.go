@@ -70,6 +70,10 @@ func New(t testing.TB) *DB {
 	if _, err := admin.Exec(ctx, "CREATE DATABASE "+name); err != nil {
 		t.Fatal(err)
 	}
+	// The user's name is also that of Larder's schema, which "$user" would put first.
+	if _, err := admin.Exec(ctx, "ALTER DATABASE "+name+" SET search_path = public"); err != nil {
+		t.Fatal(err)
+	}
 	db := &DB{DSN: withDatabase(t, server, name)}
 	if db.Pool, err = pgxpool.New(ctx, db.DSN); err != nil {
 		t.Fatal(err)

@@ -38,7 +38,17 @@ func ParseFolder(files []File, models map[string]string) (*schema.Definitions, e
 			return "", fs.ErrNotExist
 		},
 	})
-	return r.finish()
+	return r.finishFolder("")
+}
+
+// finishFolder is finish for a folder, which must define something: files that were
+// emptied by mistake must not delete all that is defined.
+func (r *reader) finishFolder(where string) (*schema.Definitions, error) {
+	defs, err := r.finish()
+	if err == nil && defs.IsEmpty() {
+		return nil, fmt.Errorf("no definitions%s: its files define nothing (are they all comments?)", where)
+	}
+	return defs, err
 }
 
 // A modelFolder is the folder of the model files.

@@ -58,7 +58,7 @@ func Load(dir string) (*schema.Definitions, error) {
 		where: root.Name(), files: names.onnx,
 		sum: func(name string) (string, error) { return fileSum(root, name) },
 	})
-	return r.finish()
+	return r.finishFolder(" in " + dir)
 }
 
 // ModelFiles returns the path of each model file of definitions that were

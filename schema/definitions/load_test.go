@@ -89,6 +89,7 @@ func TestLoadRefusesFolders(t *testing.T) {
 	f("no folder DIR/defs; name the one that holds the definitions", func(string) {})
 	f("DIR/defs is a file; name the folder that holds the definitions", func(dir string) { write(t, dir, "defs", "") })
 	f("no definitions in DIR/defs: the folder has no file *.yaml or *.yml", func(dir string) { write(t, dir, "defs/README.md", "") })
+	f("no definitions in DIR/defs: its files define nothing (are they all comments?)", func(dir string) { write(t, dir, "defs/all.yaml", "# entities: []\n") })
 	f(fmt.Sprintf("DIR/defs has %d definition files; use at most %d", definitions.MaxFiles+1, definitions.MaxFiles), func(dir string) {
 		for i := range definitions.MaxFiles + 1 {
 			write(t, dir, fmt.Sprintf("defs/%d.yaml", i), "")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -50,6 +51,7 @@ func Open(ctx context.Context, dsn string, opts Options) (*Store, error) {
 	if conn.RuntimeParams["application_name"] == "" {
 		conn.RuntimeParams["application_name"] = "larder"
 	}
+	config.AfterConnect = func(ctx context.Context, c *pgx.Conn) error { return exec(ctx, c.PgConn(), hideOwnTables) }
 	conn.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: cancelDelay}
 	}
@@ -59,6 +61,12 @@ func Open(ctx context.Context, dsn string, opts Options) (*Store, error) {
 	}
 	return &Store{pool: pool}, nil
 }
+
+// hideOwnTables removes Larder's own schema from the search path. For a user named
+// larder, Postgres's default is "$user", public: without this, a source whose table is
+// runs or versions would be Larder's own table.
+const hideOwnTables = `SELECT set_config('search_path', coalesce(nullif(array_to_string(array_remove(current_schemas(false), 'larder'), ', '), ''), 'public'), false)
+	WHERE current_user = 'larder'`
 
 // Close closes all connections, when those in use are given back.
 func (s *Store) Close() { s.pool.Close() }

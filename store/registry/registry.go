@@ -50,6 +50,7 @@ type Registry struct {
 	catalog  atomic.Pointer[schema.Catalog]
 	rollouts atomic.Pointer[keptRollouts]
 	tripped  chan struct{} // holds one while a trip is to be sent
+	damaged  error         // why the kept rollouts can't be read; nil once Postgres has told them
 
 	mu      sync.Mutex
 	state   State
@@ -71,10 +72,11 @@ func Open(dsn, dir string, opts Options) (*Registry, error) {
 	if err := os.MkdirAll(filepath.Join(dir, modelsFolder), 0o700); err != nil {
 		return nil, fmt.Errorf("open registry: %w", err)
 	}
-	if err := r.readKeptRollouts(); err != nil {
-		return nil, fmt.Errorf("open registry: %w", err)
-	}
+	r.damaged = r.readKeptRollouts()
 	if dsn == "" {
+		if r.damaged != nil {
+			return nil, fmt.Errorf("open registry: %w", r.damaged)
+		}
 		return r, nil
 	}
 	config, err := pgxpool.ParseConfig(dsn)
@@ -137,6 +139,9 @@ func (r *Registry) Load(ctx context.Context) error {
 		if fromPostgres == nil || isForeign(fromPostgres) {
 			return fromPostgres
 		}
+	}
+	if r.damaged != nil { // a ramp that tripped must not go on
+		return errors.Join(fromPostgres, r.damaged)
 	}
 	kept, err := r.readKept()
 	switch {
@@ -231,6 +236,10 @@ func (r *Registry) refresh(ctx context.Context) error {
 	if err := r.refreshRollouts(ctx); err != nil {
 		r.postgresFailed(err)
 		return err
+	}
+	if r.damaged != nil {
+		r.opts.Logger.Warn("the kept state of ramps is damaged; the state in Postgres replaces it, without trips that it has not been told", "error", r.damaged)
+		r.damaged = nil
 	}
 	err = r.advance(ctx, newest)
 	if r.catalogFailed(err) && err != nil {

@@ -61,7 +61,7 @@ func with(from map[string]traffic.Rollout, model string, rollout traffic.Rollout
 
 // setRollouts replaces the rollouts, and keeps them on disk. The caller holds mu.
 func (r *Registry) setRollouts(next *keptRollouts) {
-	if before := r.rollouts.Swap(next); reflect.DeepEqual(before, next) {
+	if before := r.rollouts.Swap(next); r.damaged == nil && reflect.DeepEqual(before, next) {
 		return
 	}
 	raw, err := json.MarshalIndent(next, "", "  ")

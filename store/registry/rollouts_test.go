@@ -138,6 +138,25 @@ func TestKeptRolloutsThatAreDamaged(t *testing.T) {
 	}
 }
 
+// TestPostgresReplacesKeptRolloutsThatAreDamaged: a server whose file is damaged starts
+// when Postgres has the state, and writes a whole file.
+func TestPostgresReplacesKeptRolloutsThatAreDamaged(t *testing.T) {
+	db, dir := database(t), t.TempDir()
+	path := filepath.Join(dir, "rollouts.json")
+	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newNode(t, "postgres://nobody@127.0.0.1:1/none", dir, new(rows)); err == nil || !strings.Contains(err.Error(), "rollouts.json is damaged") {
+		t.Errorf("without Postgres: %v", err)
+	}
+	if _, err := newNode(t, db.DSN, dir, new(rows)); err != nil {
+		t.Fatal(err)
+	}
+	if raw, err := os.ReadFile(path); err != nil || !json.Valid(raw) {
+		t.Errorf("%q, %v", raw, err)
+	}
+}
+
 // TestBucketsInSQL: larder.bucket has the published vectors.
 func TestBucketsInSQL(t *testing.T) {
 	db := database(t)

@@ -7,15 +7,16 @@ from pathlib import Path
 import larder
 import pytest
 
-from conftest import DAY, Server, serve
+from conftest import DAY, fill, serve
 
 
-def test_token(binary: Path, applied: Server, tmp_path: Path) -> None:
+def test_token(binary: Path, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("sesame\n")
-    options = ["--postgres", applied.dsn, "--token-file", str(tmp_path / "token")]
     spine = {"courier_id": [1], "event_time": [DAY], "km": [1.0]}
-    with serve(binary, tmp_path / "data", *options) as guarded:
+    with serve(binary, tmp_path / "data", "--dev", "--token-file", str(tmp_path / "token")) as guarded:
+        fill(guarded.dsn)
         with larder.Client(guarded.addr, token="sesame") as client:
+            client.apply(folder)
             assert client.training_set(spine, service="late_v1").manifest["rows"] == 1
         with larder.Client(guarded.addr) as stranger, pytest.raises(larder.UnauthenticatedError, match="token"):
             stranger.status()
