@@ -131,7 +131,7 @@ func ReadGround(definitions string) (*schema.Catalog, error) {
 	if err := json.Unmarshal(raw, defs); err != nil {
 		return nil, fmt.Errorf("%s: %w", definitions, err)
 	}
-	return schema.Compile(1, defs, schema.Storage{}.Evolve(defs))
+	return schema.Compile(1, defs, schema.Storage{}.Evolve(defs, 0))
 }
 
 // stand measures all systems under one load.

@@ -122,7 +122,7 @@ func (v *served) untilWarm(ctx context.Context) error {
 func fill(ctx context.Context, s Scenario, opts Options, dir string) error {
 	opts.Progress(fmt.Sprintf("filling a store with %d rows", s.Entities*s.Views))
 	defs, model := s.definitions()
-	catalog, err := schema.Compile(1, defs, schema.Storage{}.Evolve(defs))
+	catalog, err := schema.Compile(1, defs, schema.Storage{}.Evolve(defs, 0))
 	if err != nil {
 		return err
 	}

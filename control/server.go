@@ -36,8 +36,9 @@ type Options struct {
 	// Model returns the model of a plan of the catalog that serves, and a function that
 	// releases it. The model is nil when it is not loaded.
 	Model   func(*schema.Plan) (m *scoring.Model, release func())
-	Name    string // the server's name in the record of runs
-	Version string // of the program
+	Awaited func() []string // what the server waits for before it is ready; may be nil
+	Name    string          // the server's name in the record of runs
+	Version string          // of the program
 	DataDir string
 
 	MaxMessageBytes int // the largest gRPC message; defaults to 16 MiB

@@ -7,6 +7,7 @@ import (
 	larderv1 "larder/api/larder/v1"
 	"larder/control/runs"
 	"larder/schema"
+	"larder/store/registry"
 )
 
 // GetStatus returns the state of this server and of each of its views. It works
@@ -18,6 +19,11 @@ func (s *Server) GetStatus(ctx context.Context, _ *larderv1.GetStatusRequest) (*
 		RegistryVersion: state.NewestVersion, CatalogError: errorText(state.CatalogError), PostgresError: errorText(state.PostgresError),
 		StartedAt: s.started.UnixMicro(), DataDir: s.DataDir, DataBytes: s.Online.DiskBytes(),
 	}
+	out.Building, out.ClockAhead = s.buildingMessage(state.Building), state.ClockAhead.Microseconds()
+	if s.Awaited != nil {
+		out.Awaited = s.Awaited()
+	}
+	now -= out.GetClockAhead() // freshness is a difference of times of Postgres
 	recorded := map[string]runs.Run{}
 	if s.Offline != nil && state.PostgresError == nil {
 		recorded = s.parts.Runs.Recorded(ctx)
@@ -42,7 +48,7 @@ func (s *Server) viewStatus(v *schema.View, now int64) (*larderv1.ViewStatus, er
 		return nil, err
 	}
 	if found {
-		out.Watermark, out.Freshness = mark.Time, max(0, now-mark.Time)
+		out.Watermark, out.Freshness = mark.Time, now-mark.Time
 	}
 	if out.NewestEventTime, err = s.Online.NewestEventTime(v.ID); err != nil {
 		return nil, err
@@ -55,6 +61,21 @@ func (s *Server) viewStatus(v *schema.View, now int64) (*larderv1.ViewStatus, er
 		out.LastRun = run.Message()
 	}
 	return out, nil
+}
+
+func (s *Server) buildingMessage(b *registry.Building) *larderv1.Building {
+	if b == nil {
+		return nil
+	}
+	out := &larderv1.Building{Version: b.Version, Since: b.Since.UnixMicro(), Until: b.Until.UnixMicro()}
+	for _, view := range b.Views {
+		message := &larderv1.BuildingView{FeatureView: view}
+		if run, found := s.parts.Runs.LastBuilding(view); found {
+			message.Run = run.Message()
+		}
+		out.Views = append(out.Views, message)
+	}
+	return out
 }
 
 func errorText(err error) string {

@@ -54,7 +54,13 @@ func (r *Runner) execute(ctx context.Context, t *task) {
 
 // materialize does the work of a run.
 func (r *Runner) materialize(ctx context.Context, t *task) error {
-	view, err := r.Catalog().View(t.run.View)
+	catalog := r.Catalog()
+	if t.run.Building {
+		if catalog = r.Building(); catalog == nil {
+			return changed(t.run.View)
+		}
+	}
+	view, err := catalog.View(t.run.View)
 	if err != nil {
 		return err
 	}
@@ -151,8 +157,8 @@ func (r *Runner) move(ctx context.Context, view *schema.View, t *task) error {
 		return w, wanted, err
 	}
 	err := r.Source.Read(ctx, view, choose, func(rec arrow.Record, bad []schema.BadRow) error {
-		if now, err := r.Catalog().View(view.Name); err != nil || now.ID != view.ID {
-			return schema.ViewChanged.Errorf("feature view %q changed during the run; the next run stores its rows again", view.Name)
+		if !r.wants(view) {
+			return changed(view.Name)
 		}
 		if err := p.add(rec.NumRows()+int64(len(bad)), bad); err != nil {
 			return err
@@ -174,6 +180,24 @@ func (r *Runner) move(ctx context.Context, view *schema.View, t *task) error {
 	}
 	p.publish()
 	return r.checkEmpty(ctx, view, w, t)
+}
+
+// wants reports whether the rows of a view are stored where the serving or the next
+// catalog reads them.
+func (r *Runner) wants(view *schema.View) bool {
+	for _, c := range []*schema.Catalog{r.Building(), r.Catalog()} { // in this order: a catalog becomes the serving one before it stops being the next
+		if c == nil {
+			continue
+		}
+		if now, err := c.View(view.Name); err == nil && now.ID == view.ID {
+			return true
+		}
+	}
+	return false
+}
+
+func changed(view string) error {
+	return schema.ViewChanged.Errorf("feature view %q changed during the run; the next run stores its rows again", view)
 }
 
 // checkEmpty warns of a run that read nothing from the beginning of time on, while the
@@ -216,9 +240,8 @@ func (r *Runner) advance(view *schema.View, w schema.Window) (at store.Watermark
 	if w.Mode == schema.Range {
 		return at, false, nil
 	}
-	now, err := r.Catalog().View(view.Name)
-	if err != nil || now.ID != view.ID {
-		return at, false, schema.ViewChanged.Errorf("feature view %q changed during the run; the next run stores its rows again", view.Name)
+	if !r.wants(view) {
+		return at, false, changed(view.Name)
 	}
 	mark, found, err := r.Store.Watermark(view.ID)
 	if err != nil {

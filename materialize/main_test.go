@@ -96,7 +96,7 @@ func (w *world) apply(defs *schema.Definitions) {
 	if last := w.catalog.Load(); last != nil {
 		version, storage = last.Version+1, last.Storage
 	}
-	catalog, err := schema.Compile(version, defs, storage.Evolve(defs))
+	catalog, err := schema.Compile(version, defs, storage.Evolve(defs, 0))
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -31,11 +31,21 @@ type Run struct {
 	EndedAt        int64    // 0 before that
 	CatalogVersion int64    // the version that it ran with
 	Scheduled      bool
-	Attempt        int // counts from 1; higher for a retry of a scheduled run
+	Building       bool // stores rows beside those that are served, for the next catalog
+	Attempt        int  // counts from 1; higher for a retry of a scheduled run
 }
 
 // Ended reports whether the run is over, with any result.
 func (r *Run) Ended() bool { return r.State == Succeeded || r.State == Failed || r.State == Cancelled }
+
+// A slot is what runs one run at a time: a view, or the rows that are stored beside it
+// for the next catalog.
+type slot struct {
+	view     string
+	building bool
+}
+
+func (r *Run) slot() slot { return slot{r.View, r.Building} }
 
 // BadRows counts the rows of a run that can't be stored for one reason.
 type BadRows struct {

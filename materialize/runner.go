@@ -47,6 +47,11 @@ type Store interface {
 type Options struct {
 	// Catalog returns the catalog that serves now. Required.
 	Catalog func() *schema.Catalog
+	// Building returns the catalog that will serve once the views are filled that it stores
+	// anew; nil when there is none. Nil is always none.
+	Building func() *schema.Catalog
+	// Unfilled returns the views of next that are to be filled. Required with Building.
+	Unfilled func(serving, next *schema.Catalog) ([]string, error)
 	// Source is where rows come from. Required.
 	Source Source
 	// Store is where rows go. Required.
@@ -61,6 +66,9 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	o.Workers = cmp.Or(o.Workers, 2)
+	if o.Building == nil {
+		o.Building = func() *schema.Catalog { return nil }
+	}
 	o.Logger = cmp.Or(o.Logger, slog.Default())
 	return o
 }
@@ -80,12 +88,12 @@ type Runner struct {
 
 	mu       sync.Mutex
 	stopped  bool
-	queue    []*task          // in order of start, except that runs of one view don't overlap
-	running  map[string]*task // by view
+	queue    []*task // in order of start, except that runs of one view don't overlap
+	running  map[slot]*task
 	tasks    map[string]*task // by id
 	ended    []*task          // oldest first
-	last     map[string]*task // by view: the newest run that was requested
-	pace     map[string]*pace // by view
+	last     map[slot]*task   // the newest run that was requested
+	pace     map[slot]*pace
 	watchers map[*watcher]struct{}
 }
 
@@ -100,7 +108,7 @@ type task struct {
 func New(opts Options) (*Runner, error) {
 	r := &Runner{
 		Options: opts.withDefaults(), wake: make(chan struct{}, 1),
-		running: map[string]*task{}, tasks: map[string]*task{}, last: map[string]*task{}, pace: map[string]*pace{},
+		running: map[slot]*task{}, tasks: map[string]*task{}, last: map[slot]*task{}, pace: map[slot]*pace{},
 		watchers: map[*watcher]struct{}{},
 	}
 	var err error
@@ -125,7 +133,7 @@ func (r *Runner) Start(req Request) (Run, error) {
 	}
 	waiting := 0
 	for _, t := range r.queue {
-		if t.run.View != req.View {
+		if t.run.slot() != (slot{view: req.View}) {
 			continue
 		}
 		if t.run.Mode == req.Mode && t.run.From == req.From && t.run.To == req.To {
@@ -172,10 +180,15 @@ func (r *Runner) Get(id string) (Run, bool) {
 }
 
 // Last returns the newest requested run of a view.
-func (r *Runner) Last(view string) (Run, bool) {
+func (r *Runner) Last(view string) (Run, bool) { return r.newest(slot{view: view}) }
+
+// LastBuilding returns the newest run that stored a view's rows for the next catalog.
+func (r *Runner) LastBuilding(view string) (Run, bool) { return r.newest(slot{view, true}) }
+
+func (r *Runner) newest(s slot) (Run, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	t := r.last[view]
+	t := r.last[s]
 	if t == nil {
 		return Run{}, false
 	}
@@ -229,7 +242,7 @@ func (r *Runner) forget() {
 	for len(r.ended) > maxKept {
 		t := r.ended[0]
 		r.ended = r.ended[1:]
-		if r.last[t.run.View] != t {
+		if r.last[t.run.slot()] != t {
 			delete(r.tasks, t.run.ID)
 		}
 	}

@@ -85,14 +85,14 @@ func (r *Runner) startable() []*task {
 	var start []*task
 	rest := r.queue[:0]
 	for _, t := range r.queue {
-		if len(r.running) >= r.Workers || r.running[t.run.View] != nil {
+		if len(r.running) >= r.Workers || r.running[t.run.slot()] != nil {
 			rest = append(rest, t)
 			continue
 		}
 		now := time.Now()
 		t.run.State, t.run.StartedAt = Running, now.UnixMicro()
-		r.running[t.run.View], r.last[t.run.View] = t, t
-		if p := r.pace[t.run.View]; p != nil && t.run.Mode != schema.Range {
+		r.running[t.run.slot()], r.last[t.run.slot()] = t, t
+		if p := r.pace[t.run.slot()]; p != nil && t.run.Mode != schema.Range {
 			p.started = now
 		}
 		start = append(start, t)
@@ -103,29 +103,62 @@ func (r *Runner) startable() []*task {
 	return start
 }
 
-// enqueueDue queues a run of each view that is due. The caller holds mu.
+// enqueueDue queues a run of each view that is due, and of each view that the next
+// catalog waits for. The caller holds mu.
 func (r *Runner) enqueueDue(now time.Time) {
 	catalog := r.Catalog()
 	for _, view := range catalog.Views() {
-		if view.Schedule == 0 || r.busy(view.Name) || r.due(view).After(now) {
+		s := slot{view: view.Name}
+		if view.Schedule == 0 || r.busy(s) || r.due(s, view).After(now) {
 			continue
 		}
-		r.enqueue(Run{View: view.Name, Mode: schema.Incremental, Scheduled: true, Attempt: r.pace[view.Name].fails + 1})
+		r.enqueue(Run{View: view.Name, Mode: schema.Incremental, Scheduled: true, Attempt: r.pace[s].fails + 1})
 	}
-	for name := range r.pace {
-		if _, err := catalog.View(name); err != nil {
-			delete(r.pace, name)
+	next := r.Building()
+	if next != nil {
+		r.enqueueBuilding(catalog, next, now)
+	}
+	for s := range r.pace {
+		in := catalog
+		if s.building {
+			in = next
+		}
+		if in == nil {
+			delete(r.pace, s)
+		} else if _, err := in.View(s.view); err != nil {
+			delete(r.pace, s)
 		}
 	}
 }
 
-// busy reports whether a run of a view is running or waiting. The caller holds mu.
-func (r *Runner) busy(view string) bool {
-	if r.running[view] != nil {
+// enqueueBuilding queues a run of each view that next waits for. The caller holds mu.
+func (r *Runner) enqueueBuilding(serving, next *schema.Catalog, now time.Time) {
+	unfilled, err := r.Unfilled(serving, next)
+	if err != nil {
+		r.Logger.Error("cannot find which views the next catalog waits for", "error", err)
+		return
+	}
+	for _, name := range unfilled {
+		view, err := next.View(name)
+		s := slot{name, true}
+		if err != nil || r.busy(s) {
+			continue
+		}
+		p := r.paceOf(s, view)
+		if p.fails > 0 && p.retry.After(now) {
+			continue
+		}
+		r.enqueue(Run{View: name, Mode: schema.Incremental, Scheduled: true, Building: true, Attempt: p.fails + 1})
+	}
+}
+
+// busy reports whether a slot has a run that is running or waiting. The caller holds mu.
+func (r *Runner) busy(s slot) bool {
+	if r.running[s] != nil {
 		return true
 	}
 	for _, t := range r.queue {
-		if t.run.View == view {
+		if t.run.slot() == s {
 			return true
 		}
 	}
@@ -133,17 +166,8 @@ func (r *Runner) busy(view string) bool {
 }
 
 // due returns the time of the next materialization of a view. The caller holds mu.
-func (r *Runner) due(view *schema.View) time.Time {
-	p := r.pace[view.Name]
-	if p == nil || p.viewID != view.ID {
-		p = &pace{viewID: view.ID}
-		// The watermark shows what the previous server did.
-		if mark, found, err := r.Store.Watermark(view.ID); err == nil && found {
-			now := time.Now()
-			p.started = now.Add(min(0, time.UnixMicro(mark.Time).Sub(now))) // a watermark ahead of the clock doesn't delay the next run
-		}
-		r.pace[view.Name] = p
-	}
+func (r *Runner) due(s slot, view *schema.View) time.Time {
+	p := r.paceOf(s, view)
 	switch {
 	case p.fails > 0:
 		return p.retry
@@ -151,6 +175,21 @@ func (r *Runner) due(view *schema.View) time.Time {
 		return time.Time{}
 	}
 	return p.started.Add(view.Schedule.Std())
+}
+
+// paceOf returns the pace of a slot. The caller holds mu.
+func (r *Runner) paceOf(s slot, view *schema.View) *pace {
+	if p := r.pace[s]; p != nil && p.viewID == view.ID {
+		return p
+	}
+	p := &pace{viewID: view.ID}
+	// The watermark shows what the previous server did.
+	if mark, found, err := r.Store.Watermark(view.ID); err == nil && found {
+		now := time.Now()
+		p.started = now.Add(min(0, time.UnixMicro(mark.Time).Sub(now))) // a watermark ahead of the clock doesn't delay the next run
+	}
+	r.pace[s] = p
+	return p
 }
 
 // NextRun returns the time of the next materialization of a view, in microseconds
@@ -162,7 +201,7 @@ func (r *Runner) NextRun(name string) int64 {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return max(r.due(view).UnixMicro(), time.Now().UnixMicro())
+	return max(r.due(slot{view: name}, view).UnixMicro(), time.Now().UnixMicro())
 }
 
 // end marks a run as failed with err, or as succeeded if err is nil. The caller holds
@@ -178,7 +217,7 @@ func (r *Runner) end(t *task, err error) {
 	default:
 		t.run.State, t.run.Error = Failed, tell(err)
 	}
-	if p := r.pace[t.run.View]; p != nil {
+	if p := r.pace[t.run.slot()]; p != nil {
 		switch {
 		case t.run.State == Succeeded && t.run.Mode != schema.Range:
 			p.fails = 0
@@ -187,8 +226,8 @@ func (r *Runner) end(t *task, err error) {
 			p.retry = now.Add(backoff(p.fails))
 		}
 	}
-	if r.running[t.run.View] == t {
-		delete(r.running, t.run.View)
+	if r.running[t.run.slot()] == t {
+		delete(r.running, t.run.slot())
 	}
 	r.metrics.ended(&t.run)
 	r.ended = append(r.ended, t)

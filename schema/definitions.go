@@ -3,6 +3,7 @@ package schema
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 )
 
 // Definitions holds everything that a team declares, in the order of the files. Its
@@ -83,10 +84,24 @@ type FeatureView struct {
 	Source      string            `json:"source"`
 	TTL         Duration          `json:"ttl,omitempty"`      // age past which a row counts as missing; 0 means never
 	Schedule    Duration          `json:"schedule,omitempty"` // how often to materialize; 0 means only on request
+	KeepOld     *Duration         `json:"keep_old,omitempty"` // how long rows stay when a change needs new ones; see [FeatureView.KeptOld]
 	Features    []Feature         `json:"features"`
 	Description string            `json:"description,omitempty"`
 	Owner       string            `json:"owner,omitempty"`
 	Tags        map[string]string `json:"tags,omitempty"`
+}
+
+// DefaultKeepOld is how long the rows of a view stay that a change of the view, or its
+// removal, has put out of use.
+const DefaultKeepOld = Duration(time.Hour)
+
+// KeptOld returns how long rows that are out of use stay. Until then, going back to the
+// definitions before finds them.
+func (v *FeatureView) KeptOld() Duration {
+	if v.KeepOld == nil {
+		return DefaultKeepOld
+	}
+	return *v.KeepOld
 }
 
 // A Feature is one typed column of a view, or one value of a request.

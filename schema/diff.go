@@ -9,17 +9,19 @@ import (
 )
 
 // Diff returns the changes that turn before into after, field by field. They are
-// grouped by noun, in the order of after, with removals last. storage is how the views
-// of before are stored; it shows which stored rows can still be read.
+// grouped by noun, in the order of after, with removals last. storage and next are how
+// the views of before and after are stored; they show which rows can still be read.
 //
 // The order of definitions of one noun doesn't matter, so moving one is not a change.
-func Diff(before, after *Definitions, storage Storage) []Change {
-	d := differ{after: after, storage: storage, services: map[string]*FeatureService{}, anew: map[string]bool{}}
-	next := storage.Evolve(after)
+func Diff(before, after *Definitions, storage, next Storage) []Change {
+	d := differ{before: before, after: after, storage: storage, services: map[string]*FeatureService{}, anew: map[string]bool{}, back: map[string]bool{}}
 	for _, v := range next.Views {
 		if old := storage.view(v.View); old != nil && old.ID != v.ID {
 			d.anew[v.View] = true
 		}
+	}
+	for _, v := range storage.TakesBack(next) {
+		d.back[v.View] = true
 	}
 	for i := range before.FeatureServices {
 		d.services[before.FeatureServices[i].Name] = &before.FeatureServices[i]
@@ -35,10 +37,12 @@ func Diff(before, after *Definitions, storage Storage) []Change {
 }
 
 type differ struct {
+	before   *Definitions
 	after    *Definitions
 	storage  Storage
 	services map[string]*FeatureService // of before
 	anew     map[string]bool            // views in both; their stored rows can't be read any more
+	back     map[string]bool            // views whose rows of before are still kept
 	changes  []Change
 }
 

@@ -14,8 +14,9 @@ func TestDiff(t *testing.T) {
 	f := func(want []string, oldnew ...string) {
 		t.Helper()
 		before, after := read(t, base), read(t, changed(t, oldnew...))
+		storage := schema.Storage{}.Evolve(before, 0)
 		var got []string
-		for _, c := range schema.Diff(before, after, schema.Storage{}.Evolve(before)) {
+		for _, c := range schema.Diff(before, after, storage, storage.Evolve(after, 0)) {
 			line := fmt.Sprintf("%c %s %s", "?+-~"[c.Action], c.Noun, c.Name)
 			if c.Field != "" {
 				line += fmt.Sprintf(" %s: %s -> %s", c.Field, c.Before, c.After)
@@ -36,7 +37,7 @@ func TestDiff(t *testing.T) {
 	f(nil)
 	f([]string{
 		"+ feature view more (NOT_FOUND until it is materialized)",
-		"- feature view pair (its rows are deleted)",
+		"- feature view pair (its rows are kept for 1h and then deleted)",
 		`- feature service fraud_v1 features.pair:seen: "pair:seen" ->  (` + retrain + ")",
 	}, `"pair", "entities"`, `"more", "entities"`, `"pair:seen", `, "")
 	f([]string{"~ feature view spend ttl: \"30d\" -> \"7d\" (applies to stored rows at once)"}, `"30d"`, `"7d"`)
@@ -45,7 +46,7 @@ func TestDiff(t *testing.T) {
 	f([]string{"~ feature view spend features.n.default: 0 -> 7 (answers change at once)"}, `"default": 0`, `"default": 7`)
 	f([]string{"- feature view spend features.n.default: 0 ->  (answers change at once)"}, `, "default": 0`, "")
 	f([]string{"+ feature view spend features.n.description:  -> \"count\""}, `, "default": 0`, `, "default": 0, "description": "count"`)
-	f([]string{"~ feature view spend features.n.type: \"int64\" -> \"int32\" (the view is materialized again from scratch: NOT_FOUND until then)"}, `"n", "type": "int64"`, `"n", "type": "int32"`)
+	f([]string{"~ feature view spend features.n.type: \"int64\" -> \"int32\" (feature view spend is filled again beside its old rows, which answer until then; model fraud scores from them; then all changes of this version take effect at once)"}, `"n", "type": "int64"`, `"n", "type": "int32"`)
 	f([]string{
 		`+ feature view spend features.most:  -> {"name":"most","type":"float64"} (null in stored rows until they are materialized again; ` + reread + ")",
 		`~ feature service fraud_v1 features.spend:*: ["n","mean"] -> ["n","most","mean"] (` + retrain + ")",
@@ -54,15 +55,15 @@ func TestDiff(t *testing.T) {
 		`- feature view spend features.mean: {"name":"mean","type":"float64"} ->  (its stored values are no longer read)`,
 		`~ feature service fraud_v1 features.spend:*: ["n","mean"] -> ["n"] (` + retrain + ")",
 	}, dropMean, "]")
-	f([]string{"~ entity customer join_keys.customer_id.type: \"int64\" -> \"string\" (feature views spend, pair are materialized again from scratch: NOT_FOUND until then)"},
+	f([]string{"~ entity customer join_keys.customer_id.type: \"int64\" -> \"string\" (feature views spend, pair are filled again beside their old rows, which answer until then; model fraud scores from them; then all changes of this version take effect at once)"},
 		`"customer_id", "type": "int64"`, `"customer_id", "type": "string"`)
-	f([]string{"~ entity terminal join_keys.terminal_id.type: \"string\" -> \"int64\" (feature view pair is materialized again from scratch: NOT_FOUND until then)"},
+	f([]string{"~ entity terminal join_keys.terminal_id.type: \"string\" -> \"int64\" (feature view pair is filled again beside its old rows, which answer until then; model fraud scores from them; then all changes of this version take effect at once)"},
 		`"terminal_id", "type": "string"`, `"terminal_id", "type": "int64"`)
 	f([]string{"~ source daily table: \"daily\" -> \"hourly\" (stored rows stay until their keys are materialized again; " + reread + ")"}, `"table": "daily"`, `"table": "hourly"`)
-	f([]string{"~ source daily created_timestamp_column: \"arrived\" -> \"loaded\" (feature view spend is materialized again from scratch: NOT_FOUND until then)"},
+	f([]string{"~ source daily created_timestamp_column: \"arrived\" -> \"loaded\" (feature view spend is filled again beside its old rows, which answer until then; model fraud scores from them; then all changes of this version take effect at once)"},
 		`"arrived"`, `"loaded"`)
 	f([]string{"+ source daily lateness:  -> \"1h\""}, `"arrived"`, `"arrived", "lateness": "1h"`)
-	f([]string{"~ feature view pair entities: [\"customer\",\"terminal\"] -> [\"terminal\",\"customer\"] (the view is materialized again from scratch: NOT_FOUND until then)"},
+	f([]string{"~ feature view pair entities: [\"customer\",\"terminal\"] -> [\"terminal\",\"customer\"] (feature view pair is filled again beside its old rows, which answer until then; model fraud scores from them; then all changes of this version take effect at once)"},
 		`["customer", "terminal"]`, `["terminal", "customer"]`)
 	f([]string{`~ feature service fraud_v1 features: ["spend:*","pair:seen","request:amount"] -> ["pair:seen","spend:*","request:amount"] (the order of the vector changes: models trained on the old order must be retrained)`},
 		`"spend:*", "pair:seen"`, `"pair:seen", "spend:*"`)
@@ -83,7 +84,8 @@ func TestDiff(t *testing.T) {
 // TestDiffOfAFeatureThatReturns: stored rows may still hold its old values.
 func TestDiffOfAFeatureThatReturns(t *testing.T) {
 	with, without := read(t, base), read(t, changed(t, dropMean, "]"))
-	changes := schema.Diff(without, with, schema.Storage{}.Evolve(with).Evolve(without))
+	storage := schema.Storage{}.Evolve(with, 0).Evolve(without, 0)
+	changes := schema.Diff(without, with, storage, storage.Evolve(with, 0))
 	const want = "rows stored while the view had this feature return its old values; larder materialize --full spend reads all rows again"
 	if len(changes) == 0 || changes[0].Field != "features.mean" || changes[0].Effect != want {
 		t.Errorf("%+v", changes)

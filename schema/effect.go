@@ -8,7 +8,6 @@ import (
 
 // Effects that several changes share.
 const (
-	viewAnew      = "the view is materialized again from scratch: NOT_FOUND until then"
 	vectorChanges = "the vector changes: models trained on the old one must be retrained"
 	orderChanges  = "the order of the vector changes: models trained on the old order must be retrained"
 	answersChange = "answers change at once"
@@ -64,7 +63,10 @@ func rereadEffect(views string) string {
 func (d *differ) viewEffect(c Change, path []string) string {
 	if len(path) == 0 {
 		if c.Action == Remove {
-			return "its rows are deleted"
+			return d.removedRows(c.Name)
+		}
+		if d.back[c.Name] {
+			return "the rows that it had are still kept and answer at once; they are as old as its last materialization"
 		}
 		return "NOT_FOUND until it is materialized"
 	}
@@ -73,11 +75,11 @@ func (d *differ) viewEffect(c Change, path []string) string {
 		return "applies to stored rows at once"
 	case "entities":
 		if d.anew[c.Name] {
-			return viewAnew
+			return d.viewsAnew(func(v *FeatureView) bool { return v.Name == c.Name })
 		}
 	case "source":
 		if d.anew[c.Name] {
-			return viewAnew
+			return d.viewsAnew(func(v *FeatureView) bool { return v.Name == c.Name })
 		}
 		return rereadEffect(c.Name)
 	case "features":
@@ -97,7 +99,7 @@ func (d *differ) viewFeatureEffect(c Change, path []string) string {
 	case len(path) > 2:
 		return "" // a tag
 	case d.anew[c.Name]:
-		return viewAnew
+		return d.viewsAnew(func(v *FeatureView) bool { return v.Name == c.Name })
 	case len(path) == 1 && c.Action == Remove:
 		return "its stored values are no longer read"
 	case len(path) == 1 && c.Action == Add:
@@ -179,16 +181,57 @@ func (d *differ) modelEffect(c Change, path []string) string {
 	return ""
 }
 
-// viewsAnew names the views that must be materialized again, among those that which picks.
+// viewsAnew tells what happens to the views, among those that which picks, whose rows
+// can't be read any more.
 func (d *differ) viewsAnew(which func(*FeatureView) bool) string {
 	views := d.viewNames(func(v *FeatureView) bool { return d.anew[v.Name] && which(v) })
-	switch len(views) {
-	case 0:
+	if len(views) == 0 {
 		return ""
-	case 1:
-		return fmt.Sprintf("feature view %s is materialized again from scratch: NOT_FOUND until then", views[0])
 	}
-	return fmt.Sprintf("feature views %s are materialized again from scratch: NOT_FOUND until then", strings.Join(views, ", "))
+	said := fmt.Sprintf("feature view %s is filled again beside its old rows, which answer until then", views[0])
+	if len(views) > 1 {
+		said = fmt.Sprintf("feature views %s are filled again beside their old rows, which answer until then", strings.Join(views, ", "))
+	}
+	switch models := d.readers(views); len(models) {
+	case 0:
+	case 1:
+		said += fmt.Sprintf("; model %s scores from them", models[0])
+	default:
+		said += fmt.Sprintf("; models %s score from them", strings.Join(models, ", "))
+	}
+	return said + "; then all changes of this version take effect at once"
+}
+
+// readers returns the models that read any of the views now.
+func (d *differ) readers(views []string) []string {
+	read := map[string]bool{} // names of views and on-demand views
+	for _, v := range views {
+		read[v] = true
+	}
+	for i := range d.before.OnDemandViews {
+		v := &d.before.OnDemandViews[i]
+		read[v.Name] = read[v.Name] || slices.ContainsFunc(v.Sources, func(source string) bool { return read[source] })
+	}
+	var models []string
+	for i := range d.before.Models {
+		m := &d.before.Models[i]
+		service := d.services[m.FeatureService]
+		if service != nil && slices.ContainsFunc(service.Features, func(reference string) bool {
+			view, _, _ := strings.Cut(reference, ":")
+			return read[view]
+		}) {
+			models = append(models, m.Name)
+		}
+	}
+	return models
+}
+
+// removedRows tells what happens to the rows of a view that is removed.
+func (d *differ) removedRows(view string) string {
+	if old := d.storage.view(view); old != nil && old.KeepOld > 0 {
+		return fmt.Sprintf("its rows are kept for %s and then deleted", old.KeepOld)
+	}
+	return "its rows are deleted"
 }
 
 func (d *differ) viewNames(which func(*FeatureView) bool) []string {

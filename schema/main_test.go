@@ -60,7 +60,7 @@ func read(t testing.TB, text string) *schema.Definitions {
 func catalog(t testing.TB, text string) *schema.Catalog {
 	t.Helper()
 	defs := read(t, text)
-	c, err := schema.Compile(7, defs, schema.Storage{}.Evolve(defs))
+	c, err := schema.Compile(7, defs, schema.Storage{}.Evolve(defs, 0))
 	if err != nil {
 		t.Fatal(err)
 	}

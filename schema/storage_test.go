@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -34,16 +35,19 @@ func TestStorageReadsOldRows(t *testing.T) {
 		means := map[uint32]string{}                   // the meaning of each number
 		columns := map[uint32]map[string]schema.Type{} // the columns of its rows so far
 		layouts := map[string][]schema.Column{}        // by number and index
-		retired, last := map[uint32]bool{}, []uint32{} // numbers that no view uses any more
+		until, last := map[uint32]int64{}, []uint32{}  // until when the rows of numbers are kept that no view uses
+		clock := int64(1_700_000_000_000_000)
 		for range rapid.IntRange(1, 12).Draw(t, "versions") {
 			defs := draw.Draw(t, "definitions")
-			storage = storage.Evolve(defs)
+			clock += rapid.Int64Range(1, 2*schema.DefaultKeepOld.Micros()).Draw(t, "later")
+			storage = storage.Evolve(defs, clock)
 			now := []uint32{}
 			for i, v := range storage.Views {
 				now = append(now, v.ID)
-				if retired[v.ID] {
-					t.Fatalf("number %d is used again", v.ID)
+				if end, retired := until[v.ID]; retired && end <= clock {
+					t.Fatalf("number %d is used again although its rows may be gone", v.ID)
 				}
+				delete(until, v.ID)
 				meaning := fmt.Sprint(v.View, defs.Entities[0].JoinKeys[0].Type, defs.Sources[0].TimestampField)
 				if means[v.ID] == "" {
 					means[v.ID], columns[v.ID] = meaning, map[string]schema.Type{}
@@ -72,20 +76,25 @@ func TestStorageReadsOldRows(t *testing.T) {
 			}
 			for _, id := range last {
 				if !slices.Contains(now, id) {
-					retired[id] = true
+					until[id] = clock + schema.DefaultKeepOld.Micros()
 				}
 			}
 			last = now
+			for _, old := range storage.Retired {
+				if until[old.ID] != old.KeepUntil {
+					t.Fatalf("number %d is kept until %d, want %d", old.ID, old.KeepUntil, until[old.ID])
+				}
+			}
 		}
 	})
 }
 
 // TestStorageKeepsRows: harmless changes keep the rows of a view.
 func TestStorageKeepsRows(t *testing.T) {
-	before := schema.Storage{}.Evolve(read(t, base))
+	before := schema.Storage{}.Evolve(read(t, base), 0)
 	f := func(layouts int, oldnew ...string) {
 		t.Helper()
-		after := before.Evolve(read(t, changed(t, oldnew...)))
+		after := before.Evolve(read(t, changed(t, oldnew...)), 0)
 		if after.Views[0].ID != before.Views[0].ID || len(after.Views[0].Layouts) != layouts {
 			t.Errorf("%q: number %d with %d layouts, want %d with %d", oldnew, after.Views[0].ID, len(after.Views[0].Layouts), before.Views[0].ID, layouts)
 		}
@@ -102,16 +111,36 @@ func TestStorageKeepsRows(t *testing.T) {
 // catalog doesn't grow without limit.
 func TestTooManyLayouts(t *testing.T) {
 	defs := []*schema.Definitions{read(t, base), read(t, changed(t, dropMean, "]"))}
-	storage := schema.Storage{}.Evolve(defs[0])
+	storage := schema.Storage{}.Evolve(defs[0], 0)
 	first := storage.Views[0].ID
 	for i := 1; i < schema.MaxLayouts; i++ {
-		storage = storage.Evolve(defs[i%2])
+		storage = storage.Evolve(defs[i%2], 0)
 	}
 	if v := storage.Views[0]; v.ID != first || len(v.Layouts) != schema.MaxLayouts {
 		t.Fatalf("number %d with %d layouts", v.ID, len(v.Layouts))
 	}
-	storage = storage.Evolve(defs[0])
+	storage = storage.Evolve(defs[0], 0)
 	if v := storage.Views[0]; v.ID == first || len(v.Layouts) != 1 {
 		t.Errorf("number %d with %d layouts", v.ID, len(v.Layouts))
 	}
+}
+
+// TestStorageTakesRowsBack: going back to the definitions before finds their rows while
+// they are kept.
+func TestStorageTakesRowsBack(t *testing.T) {
+	before, after := read(t, base), read(t, changed(t, `"n", "type": "int64"`, `"n", "type": "int32"`))
+	first := schema.Storage{}.Evolve(before, 0)
+	second := first.Evolve(after, 0)
+	f := func(later time.Duration, want uint32, taken int) {
+		t.Helper()
+		third := second.Evolve(before, later.Microseconds())
+		if third.Views[0].ID != want || len(second.TakesBack(third)) != taken {
+			t.Errorf("after %s: number %d, want %d; took back %v", later, third.Views[0].ID, want, second.TakesBack(third))
+		}
+	}
+	if first.Views[0].ID == second.Views[0].ID {
+		t.Fatal("the change kept the rows")
+	}
+	f(59*time.Minute, first.Views[0].ID, 1)
+	f(time.Hour, second.NextID, 0)
 }

@@ -26,7 +26,7 @@ func splitting() *schema.Definitions {
 
 func TestTheControlServes(t *testing.T) {
 	defs := splitting()
-	c, err := schema.Compile(1, defs, schema.Storage{}.Evolve(defs))
+	c, err := schema.Compile(1, defs, schema.Storage{}.Evolve(defs, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,9 +63,9 @@ func TestEffectsOfTraffic(t *testing.T) {
 		t.Helper()
 		before, after := splitting(), splitting()
 		change(&after.Models[0])
-		storage := schema.Storage{}.Evolve(before)
+		storage := schema.Storage{}.Evolve(before, 0)
 		var said []string
-		for _, c := range schema.Diff(before, after, storage) {
+		for _, c := range schema.Diff(before, after, storage, storage.Evolve(after, 0)) {
 			said = append(said, c.Field+": "+c.Effect)
 		}
 		if got := strings.Join(said, "; "); got != want {
@@ -89,12 +89,12 @@ func TestSplitByWhatRequestsBring(t *testing.T) {
 	}}
 	defs.FeatureServices[0].Features = append(defs.FeatureServices[0].Features, "o:twice")
 	defs.Models[0].SplitBy = "channel"
-	_, err := schema.Compile(1, defs, schema.Storage{}.Evolve(defs))
+	_, err := schema.Compile(1, defs, schema.Storage{}.Evolve(defs, 0))
 	if err == nil || !strings.Contains(err.Error(), "add it to the request of the service") {
 		t.Errorf("%v", err)
 	}
 	defs.FeatureServices[0].Request = []schema.Feature{{Name: "channel", Type: schema.String}}
-	if _, err := schema.Compile(1, defs, schema.Storage{}.Evolve(defs)); err != nil {
+	if _, err := schema.Compile(1, defs, schema.Storage{}.Evolve(defs, 0)); err != nil {
 		t.Error(err)
 	}
 }

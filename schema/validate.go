@@ -18,6 +18,7 @@ const (
 	MaxFeatures        = 4_096  // of a view and of a service
 	MaxJoinKeys        = 16     // of a view
 	MinSchedule        = Duration(time.Second)
+	MaxKeepOld         = Duration(30 * 24 * time.Hour)
 	requestRef         = "request"
 	defaultMaxBadShare = 0.01
 )
@@ -199,6 +200,9 @@ func (v *validator) view(path string, view *FeatureView) {
 	}
 	if view.Schedule != 0 && view.Schedule < MinSchedule {
 		v.addf(path+".schedule", "feature view %q: schedule must be %[3]s or longer, not %[2]s", view.Name, view.Schedule, MinSchedule)
+	}
+	if view.KeepOld != nil && *view.KeepOld > MaxKeepOld {
+		v.addf(path+".keep_old", "feature view %q: keep_old must be %[3]s or shorter, not %[2]s", view.Name, *view.KeepOld, MaxKeepOld)
 	}
 	v.features(path+".features", fmt.Sprintf("feature view %q", view.Name), view.Features)
 	for i, f := range view.Features {

@@ -74,7 +74,7 @@ func compileAs(t testing.TB, features []schema.Feature, as schema.Model) *schema
 		FeatureServices: []schema.FeatureService{{Name: "all", Features: []string{"v:*"}}},
 		Models:          []schema.Model{as},
 	}
-	cat, err := schema.Compile(1, defs, schema.Storage{}.Evolve(defs))
+	cat, err := schema.Compile(1, defs, schema.Storage{}.Evolve(defs, 0))
 	if err != nil {
 		t.Fatal(err)
 	}

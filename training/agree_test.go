@@ -68,7 +68,7 @@ func drawHistories(rt *rapid.T, w *world) *histories {
 		ttls[i] *= schema.Duration(time.Microsecond)
 	}
 	defs := propertyDefinitions(ttls)
-	catalog, err := schema.Compile(1, defs, schema.Storage{}.Evolve(defs))
+	catalog, err := schema.Compile(1, defs, schema.Storage{}.Evolve(defs, 0))
 	if err != nil {
 		rt.Fatal(err)
 	}

@@ -30,7 +30,7 @@ func newWorld(t testing.TB, sql string, defs *schema.Definitions) *world {
 	w := &world{t: t, db: pgtest.New(t)}
 	w.exec(sql)
 	var err error
-	if w.catalog, err = schema.Compile(1, defs, schema.Storage{}.Evolve(defs)); err != nil {
+	if w.catalog, err = schema.Compile(1, defs, schema.Storage{}.Evolve(defs, 0)); err != nil {
 		t.Fatal(err)
 	}
 	if w.store, err = offline.Open(t.Context(), w.db.DSN, offline.Options{}); err != nil {

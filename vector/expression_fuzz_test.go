@@ -20,7 +20,7 @@ func FuzzExpression(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, expr string) {
 		defs := costly(t, expr)
-		catalog, err := schema.Compile(1, defs, schema.Storage{}.Evolve(defs))
+		catalog, err := schema.Compile(1, defs, schema.Storage{}.Evolve(defs, 0))
 		if err != nil {
 			return // too long, or empty
 		}

@@ -29,7 +29,7 @@ func compile(t fatal, versions ...*schema.Definitions) *schema.Catalog {
 	t.Helper()
 	var storage schema.Storage
 	for _, defs := range versions {
-		storage = storage.Evolve(defs)
+		storage = storage.Evolve(defs, 0)
 	}
 	catalog, err := schema.Compile(int64(len(versions)), versions[len(versions)-1], storage)
 	if err != nil {

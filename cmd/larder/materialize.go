@@ -129,6 +129,9 @@ func printRuns(w io.Writer, runs []*larderv1.Run) {
 			}
 			fmt.Fprintln(w)
 		}
+		for _, warning := range r.GetWarnings() {
+			fmt.Fprintf(w, "%s: %s\n", r.GetFeatureView(), warning)
+		}
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 	"larder/control"
 	"larder/control/datasets"
 	"larder/control/models"
+	"larder/control/readiness"
 	"larder/internal/background"
 	"larder/internal/grpcserver"
 	"larder/internal/pgdev"
@@ -102,6 +103,7 @@ type node struct {
 	shadows  *serving.Shadows // nil when nothing is logged
 	serving  *serving.Server
 	control  *control.Server
+	rows     *readiness.Gate // nil when the server is ready as soon as it has its catalog
 
 	inference *inference.Server
 }
@@ -147,7 +149,7 @@ func (n *node) open(ctx context.Context) error {
 	}
 	catalog := n.registry.Catalog
 	if n.offline != nil {
-		n.runner, err = materialize.New(materialize.Options{Catalog: catalog, Source: n.offline, Store: n.online, Logger: n.log, Registerer: n.metrics})
+		n.runner, err = materialize.New(materialize.Options{Catalog: catalog, Building: n.registry.Building, Unfilled: n.unfilled, Source: n.offline, Store: n.online, Logger: n.log, Registerer: n.metrics})
 		if err != nil {
 			return err
 		}
@@ -213,10 +215,37 @@ func (n *node) openRegistry() (err error) {
 			g, err := n.serving.Prepare(ctx, c)
 			return func() { n.serving.Publish(g) }, err
 		},
-		Rows:   n.online,
-		Logger: n.log,
+		Unfilled: n.unfilled, SwitchAfter: n.cfg.SwitchAfter,
+		Rows: n.online, Logger: n.log,
 	})
 	return err
+}
+
+// unfilled returns the views of next that store fewer rows than those of serving.
+func (n *node) unfilled(serving, next *schema.Catalog) ([]string, error) {
+	if n.offline == nil {
+		return nil, nil // nothing fills them
+	}
+	return registry.Unfilled(serving, next, func(viewID uint32) (int64, bool, error) {
+		mark, found, err := n.online.Watermark(viewID)
+		return mark.Time, found, err
+	})
+}
+
+// awaited returns what the server waits for before it is ready.
+func (n *node) awaited() []string {
+	if n.rows == nil {
+		return nil
+	}
+	return n.rows.Awaited()
+}
+
+// ready returns why requests can't be answered yet, or not any more.
+func (n *node) ready() error {
+	if err := n.online.Fault(); err != nil || n.rows == nil {
+		return err
+	}
+	return n.rows.Ready()
 }
 
 // run serves until ctx ends or a part fails.
@@ -230,7 +259,7 @@ func (n *node) run(ctx context.Context) error {
 		return err
 	}
 	n.inference = inference.New(inference.Options{
-		Serving: n.serving, Models: n.tensors, Ready: n.online.Fault, Version: version,
+		Serving: n.serving, Models: n.tensors, Ready: n.ready, Version: version,
 		MaxRows: n.cfg.MaxRows, MaxMessageBytes: n.cfg.MaxMessage,
 	})
 	grpcListener, err := net.Listen("tcp", n.cfg.GRPCAddr)
@@ -246,8 +275,13 @@ func (n *node) run(ctx context.Context) error {
 			return err
 		}
 	}
+	if n.cfg.ReadyWhen == readyFilled {
+		n.rows = readiness.New(readiness.Options{
+			Registry: n.registry, Online: n.online, Runner: n.runner, Server: n.cfg.Name, After: n.cfg.ReadyAfter, Logger: n.log,
+		})
+	}
 	n.control = control.New(control.Options{
-		Registry: n.registry, Offline: n.offline, Bulk: n.bulk, Online: n.online, Runner: n.runner, Models: n.models, Model: n.serving.Model,
+		Registry: n.registry, Offline: n.offline, Bulk: n.bulk, Online: n.online, Runner: n.runner, Models: n.models, Model: n.serving.Model, Awaited: n.awaited,
 		Name: n.cfg.Name, Version: version, DataDir: n.cfg.Data, MaxMessageBytes: n.cfg.MaxMessage, Logger: n.log, Registerer: n.metrics,
 		VerifyEvery: n.cfg.VerifyEvery, VerifySample: n.cfg.VerifySample, VersionSources: n.sources, FeatureLog: n.features,
 	})
@@ -260,6 +294,9 @@ func (n *node) run(ctx context.Context) error {
 	g.Go(func() error { return n.online.Run(ctx) })
 	g.Go(func() error { return n.control.Run(ctx) })
 	g.Go(func() error { return background.Keep(ctx, n.log, "guards of ramps", n.traffic.Run) })
+	if n.rows != nil {
+		g.Go(func() error { return background.Keep(ctx, n.log, "readiness", n.rows.Run) })
+	}
 	if n.shadows != nil {
 		g.Go(func() error { return n.shadows.Run(ctx) })
 	}
@@ -295,7 +332,7 @@ func (n *node) shellOptions() (grpcserver.Options, error) {
 		Logger: n.log, Registerer: n.metrics, Gatherer: n.metrics, Token: token, CertFile: n.cfg.TLSCert, KeyFile: n.cfg.TLSKey,
 		MaxMessageBytes: n.cfg.MaxMessage, MaxInFlight: n.cfg.MaxInFlight, DefaultTimeout: n.cfg.Timeout,
 		DrainDelay: n.cfg.DrainDelay, DrainTimeout: n.cfg.DrainTimeout, Tracing: tracingWanted(),
-		Ready: n.online.Fault,
+		Ready: n.ready,
 	}, nil
 }
 

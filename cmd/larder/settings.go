@@ -44,6 +44,9 @@ type settings struct {
 	LogBytes     int64         `flag:"feature-log-bytes" help:"most disk for the feature log; when it is full, requests are not logged until files are moved away"`
 	LogTable     bool          `flag:"feature-log-table" help:"also write the vectors of models with log: to the Postgres table larder.feature_log"`
 	LogKeep      time.Duration `flag:"feature-log-keep" help:"how long the table keeps rows"`
+	ReadyWhen    string        `flag:"ready-when" help:"when /readyz says ready: filled (the rows of scheduled and once materialized views are there) or catalog (the definitions are)"`
+	ReadyAfter   time.Duration `flag:"ready-after" help:"how long at most to wait for the rows before the server is ready"`
+	SwitchAfter  time.Duration `flag:"switch-after" help:"how long at most definitions wait for the rows of changed views, while the version before serves"`
 	VerifyEvery  time.Duration `flag:"verify-every" help:"how often to compare a sample of every view with the source, as larder verify does; 0: never"`
 	VerifySample int           `flag:"verify-sample" help:"keys of each view in that sample"`
 	MLflow       string        `flag:"mlflow-tracking-uri" help:"address of an MLflow server that models follow by alias; empty: none"`
@@ -54,9 +57,16 @@ type settings struct {
 	Pprof        bool          `flag:"pprof" help:"serve profiles at /debug/pprof on the HTTP port"`
 }
 
+// The values of --ready-when.
+const (
+	readyFilled  = "filled"
+	readyCatalog = "catalog"
+)
+
 func defaultSettings() settings {
 	return settings{
 		Data: "larder-data", GRPCAddr: "127.0.0.1:6570", HTTPAddr: "127.0.0.1:6571",
+		ReadyWhen: readyFilled, ReadyAfter: 10 * time.Minute, SwitchAfter: time.Hour,
 		MaxRows: 10_000, MaxMessage: 16 << 20, MaxInFlight: 1024, Timeout: time.Minute,
 		DrainTimeout: 10 * time.Second, LogBytes: 10 << 30, LogKeep: 7 * 24 * time.Hour, VerifySample: 1000, ModelPoll: 10 * time.Second, LogLevel: "info", LogFormat: "text",
 	}
@@ -120,7 +130,7 @@ func (s *settings) validate() error {
 		flag  string
 		value time.Duration
 		least time.Duration
-	}{{"timeout", s.Timeout, time.Millisecond}, {"drain-delay", s.DrainDelay, 0}, {"drain-timeout", s.DrainTimeout, 0}, {"verify-every", s.VerifyEvery, 0}, {"model-poll", s.ModelPoll, 100 * time.Millisecond}} {
+	}{{"timeout", s.Timeout, time.Millisecond}, {"drain-delay", s.DrainDelay, 0}, {"drain-timeout", s.DrainTimeout, 0}, {"verify-every", s.VerifyEvery, 0}, {"ready-after", s.ReadyAfter, 0}, {"switch-after", s.SwitchAfter, time.Millisecond}, {"model-poll", s.ModelPoll, 100 * time.Millisecond}} {
 		if d.value < d.least || d.value > 24*time.Hour {
 			errs = append(errs, fmt.Errorf("--%s is %s; it can be %s to 24h", d.flag, d.value, d.least))
 		}
@@ -130,6 +140,9 @@ func (s *settings) validate() error {
 	}
 	if f := s.LogFormat; f != "text" && f != "json" {
 		errs = append(errs, fmt.Errorf("--log-format is %q; it can be text or json", f))
+	}
+	if r := s.ReadyWhen; r != readyFilled && r != readyCatalog {
+		errs = append(errs, fmt.Errorf("--ready-when is %q; it can be %s or %s", r, readyFilled, readyCatalog))
 	}
 	if (s.TLSCert == "") != (s.TLSKey == "") {
 		errs = append(errs, errors.New("--tls-cert and --tls-key go together; give both or neither"))

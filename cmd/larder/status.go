@@ -51,6 +51,16 @@ func printStatus(w io.Writer, s *larderv1.GetStatusResponse) error {
 	if s.GetPostgresError() != "" {
 		fmt.Fprintln(w, s.GetPostgresError())
 	}
+	for _, awaited := range s.GetAwaited() {
+		fmt.Fprintf(w, "not ready yet: %s\n", awaited)
+	}
+	switch ahead := s.GetClockAhead(); {
+	case ahead > 0:
+		fmt.Fprintf(w, "the clock of this server is %s ahead of Postgres's; set the clocks by NTP\n", span(ahead))
+	case ahead < 0:
+		fmt.Fprintf(w, "the clock of this server is %s behind Postgres's; set the clocks by NTP\n", span(-ahead))
+	}
+	printBuilding(w, s.GetBuilding())
 	if len(s.GetViews()) == 0 {
 		fmt.Fprintln(w, "no feature views yet; add some with larder apply DIR")
 		return nil
@@ -59,8 +69,12 @@ func printStatus(w io.Writer, s *larderv1.GetStatusResponse) error {
 	var rows [][]string
 	for _, v := range s.GetViews() {
 		fresh, schedule, last := "-", "-", "-"
-		if v.GetWatermark() != 0 {
-			fresh = span(v.GetFreshness())
+		switch f := v.GetFreshness(); {
+		case v.GetWatermark() == 0:
+		case f < 0:
+			fresh = span(-f) + " ahead"
+		default:
+			fresh = span(f)
 		}
 		if v.GetSchedule() != 0 {
 			schedule = span(v.GetSchedule())
@@ -77,6 +91,30 @@ func printStatus(w io.Writer, s *larderv1.GetStatusResponse) error {
 		if text := v.GetLastRun().GetError(); text != "" {
 			fmt.Fprintf(w, "\n%s: %s\n", v.GetFeatureView(), text)
 		}
+		for _, warning := range v.GetLastRun().GetWarnings() {
+			fmt.Fprintf(w, "\n%s: %s\n", v.GetFeatureView(), warning)
+		}
 	}
 	return nil
+}
+
+// printBuilding shows how far the views are that the next version waits for.
+func printBuilding(w io.Writer, b *larderv1.Building) {
+	if b == nil {
+		return
+	}
+	fmt.Fprintf(w, "version %d is being built since %s, and is served when these views are filled, at the latest at %s:\n", b.GetVersion(), moment(b.GetSince()), moment(b.GetUntil()))
+	for _, v := range b.GetViews() {
+		run := v.GetRun()
+		switch {
+		case run == nil:
+			fmt.Fprintf(w, "    %s: waiting\n", v.GetFeatureView())
+		case run.GetError() != "":
+			fmt.Fprintf(w, "    %s: %s: %s\n", v.GetFeatureView(), runState(run), run.GetError())
+		case run.GetRowsTotal() > 0:
+			fmt.Fprintf(w, "    %s: %s, %d of about %d rows read\n", v.GetFeatureView(), runState(run), run.GetRowsRead(), max(run.GetRowsTotal(), run.GetRowsRead()))
+		default:
+			fmt.Fprintf(w, "    %s: %s, %d rows read\n", v.GetFeatureView(), runState(run), run.GetRowsRead())
+		}
+	}
 }

@@ -3,7 +3,9 @@ package definitions
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,7 +52,7 @@ type Applied struct {
 	Version int64
 	Changes []schema.Change
 	Reports []Report // one per version of each model
-	Notes   []string // as in a [Plan]
+	Notes   []string // as in a [Plan], and what serves until the version does
 }
 
 // awaitTimeout bounds how long a change waits for its own server to serve it.
@@ -90,7 +92,7 @@ func (e *Editor) Apply(ctx context.Context, defs *schema.Definitions, seen int64
 	if err != nil {
 		return nil, err
 	}
-	done.Notes = append(notes, found...)
+	done.Notes = slices.Concat(notes, found, done.Notes)
 	return done, nil
 }
 
@@ -152,7 +154,19 @@ func (e *Editor) commit(ctx context.Context, p *registry.Proposal, seen int64, b
 	if err := e.Registry.Await(wait, version); err != nil {
 		return nil, schema.NotServed.Wrap(err, "version %d was applied, but this server does not serve it; larder status shows why", version)
 	}
-	return &Applied{Version: version, Changes: p.Changes, Reports: reports}, nil
+	done := &Applied{Version: version, Changes: p.Changes, Reports: reports}
+	if b := e.Registry.State().Building; b != nil && b.Version == version {
+		done.Notes = []string{fmt.Sprintf("version %d serves until %s filled beside the old rows, and at most until %s; larder status shows how far that is",
+			e.Registry.Catalog().Version, areFilled(b.Views), b.Until.UTC().Format(time.RFC3339))}
+	}
+	return done, nil
+}
+
+func areFilled(views []string) string {
+	if len(views) == 1 {
+		return "feature view " + views[0] + " is"
+	}
+	return "feature views " + strings.Join(views, ", ") + " are"
 }
 
 // shownName returns the name of who applies, shortened and made valid UTF-8.

@@ -3,19 +3,29 @@ package definitions
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"larder/schema"
 )
 
-// sweepAfter is how long the rows of a view are kept after its last catalog has gone.
-// It is far longer than any request on an older catalog takes.
-const sweepAfter = time.Minute
+// sweepInterval is how often rows are looked for that nothing uses. They are deleted at
+// the second look at the earliest: far longer than any request on an older catalog takes.
+const sweepInterval = time.Minute
 
-// Sweep deletes the rows of views that are in no catalog, until ctx ends. It deletes
-// nothing while nothing has been applied to the registry.
+// sweepSlack is how much longer rows stay than the registry promises, so that no version
+// can take them back while they are deleted.
+const sweepSlack = time.Minute
+
+// Sweep deletes the rows of views that no catalog uses and that the registry doesn't
+// keep any more, until ctx ends. It deletes nothing while nothing has been applied to
+// the registry, and nothing without Postgres, which knows what is kept.
 func (e *Editor) Sweep(ctx context.Context) error {
-	tick := time.NewTicker(sweepAfter)
+	if e.Offline == nil {
+		<-ctx.Done()
+		return nil
+	}
+	tick := time.NewTicker(sweepInterval)
 	defer tick.Stop()
 	gone := map[uint32]bool{} // views that were missing one tick ago
 	for {
@@ -24,11 +34,7 @@ func (e *Editor) Sweep(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		catalog := e.Registry.Catalog()
-		if catalog.Version == 0 {
-			continue
-		}
-		goneNow, err := e.goneViews(catalog)
+		goneNow, err := e.goneViews(ctx)
 		for id := range goneNow {
 			if !gone[id] {
 				continue
@@ -47,16 +53,40 @@ func (e *Editor) Sweep(ctx context.Context) error {
 	}
 }
 
-func (e *Editor) goneViews(catalog *schema.Catalog) (map[uint32]bool, error) {
+// goneViews returns the views in the store whose rows nothing uses or keeps.
+func (e *Editor) goneViews(ctx context.Context) (map[uint32]bool, error) {
+	catalogs := []*schema.Catalog{e.Registry.Building(), e.Registry.Catalog()} // in this order: a catalog becomes the serving one before it stops being the next
+	if catalogs[1].Version == 0 {
+		return nil, nil
+	}
 	ids, err := e.Online.ViewIDs()
+	if err != nil {
+		return nil, err
+	}
 	gone := map[uint32]bool{}
 	for _, id := range ids {
 		gone[id] = true
 	}
-	for _, v := range catalog.Views() {
-		delete(gone, v.ID)
+	for _, c := range catalogs {
+		if c != nil {
+			for _, v := range c.Views() {
+				delete(gone, v.ID)
+			}
+		}
 	}
-	return gone, err
+	if len(gone) == 0 {
+		return nil, nil
+	}
+	until, now, err := e.Registry.StoredViews(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for id, end := range until {
+		if end == math.MaxInt64 || end+sweepSlack.Microseconds() > now {
+			delete(gone, id)
+		}
+	}
+	return gone, nil
 }
 
 // SweepModels deletes model files that no version of the definitions uses, a few

@@ -29,7 +29,7 @@ func (r Run) Message() *larderv1.Run {
 		Id: r.ID, FeatureView: r.View, State: states[r.State], Mode: string(r.Mode), From: r.From, To: r.To,
 		RowsRead: r.RowsRead, RowsWritten: r.RowsWritten, RowsSuperseded: r.RowsSuperseded, RowsBad: r.RowsBad, RowsTotal: r.RowsTotal,
 		Error: r.Error, StartedAt: r.StartedAt, EndedAt: r.EndedAt, Server: r.Server, CatalogVersion: r.CatalogVersion, Attempt: int32(r.Attempt),
-		Warnings: r.Warnings,
+		Warnings: r.Warnings, Building: r.Building,
 	}
 	for _, b := range r.Bad {
 		out.Bad = append(out.Bad, &larderv1.BadRows{Reason: string(b.Reason), Count: b.Count, Samples: b.Samples})
@@ -43,7 +43,7 @@ func runOf(m *larderv1.Run) Run {
 		ID: m.GetId(), View: m.GetFeatureView(), Mode: schema.Mode(m.GetMode()), From: m.GetFrom(), To: m.GetTo(),
 		RowsRead: m.GetRowsRead(), RowsWritten: m.GetRowsWritten(), RowsSuperseded: m.GetRowsSuperseded(), RowsBad: m.GetRowsBad(), RowsTotal: m.GetRowsTotal(),
 		Error: m.GetError(), StartedAt: m.GetStartedAt(), EndedAt: m.GetEndedAt(), CatalogVersion: m.GetCatalogVersion(), Attempt: int(m.GetAttempt()),
-		Warnings: m.GetWarnings(),
+		Warnings: m.GetWarnings(), Building: m.GetBuilding(),
 	}}
 	for state, number := range states {
 		if number == m.GetState() {

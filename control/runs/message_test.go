@@ -17,7 +17,7 @@ func TestARecordedRunIsReadBack(t *testing.T) {
 		want := runs.Run{Server: "here", Run: materialize.Run{
 			ID: "r", View: "v", State: state, Mode: schema.Range, From: 1, To: 2, RowsRead: 3, RowsWritten: 4, RowsSuperseded: 5, RowsBad: 6, RowsTotal: 7,
 			Bad:   []materialize.BadRows{{Reason: "null_key", Count: 6, Samples: []string{"a"}}},
-			Error: "e", StartedAt: 8, EndedAt: 9, CatalogVersion: 10, Attempt: 11, Warnings: []string{"w"},
+			Error: "e", StartedAt: 8, EndedAt: 9, CatalogVersion: 10, Attempt: 11, Warnings: []string{"w"}, Building: true,
 		}}
 		row, err := runs.RowOf(want)
 		if err != nil {

@@ -170,6 +170,15 @@ func (r *Recorder) Last(view string) (last Run, found bool, next int64) {
 	return Run{run, r.Server}, found, r.Runner.NextRun(view)
 }
 
+// LastBuilding returns the newest run that stores a view's rows for the next catalog.
+func (r *Recorder) LastBuilding(view string) (Run, bool) {
+	if r.Runner == nil {
+		return Run{}, false
+	}
+	run, found := r.Runner.LastBuilding(view)
+	return Run{run, r.Server}, found
+}
+
 // Recorded returns the newest recorded run of each view. If it can't read the record,
 // it logs the error and returns no runs.
 func (r *Recorder) Recorded(ctx context.Context) map[string]Run {

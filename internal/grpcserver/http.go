@@ -84,11 +84,21 @@ func (s *Server) Handler(handler *Mux) http.Handler {
 }
 
 func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
-	if !s.ready.Load() || s.opts.Ready() != nil {
-		http.Error(w, "not ready", http.StatusServiceUnavailable)
+	err := s.opts.Ready()
+	if !s.ready.Load() || err != nil {
+		http.Error(w, notReady(err), http.StatusServiceUnavailable)
 		return
 	}
 	fmt.Fprintln(w, "ready")
+}
+
+// notReady returns what anyone may know about why a server is not ready.
+func notReady(err error) string {
+	var said *schema.Error
+	if errors.As(err, &said) && said.Reason == schema.NotReady {
+		return said.Message
+	}
+	return "not ready"
 }
 
 // admitHTTP is the shell of one HTTP request from an authenticated caller.

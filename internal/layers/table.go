@@ -81,6 +81,7 @@ var House = Table{
 			"column", "column/arrows", "schema", "store", "store/offline", "store/record", "store/row", "training", "vector",
 		}},
 
+		"control/readiness": {Floor: 5, Imports: []string{"materialize", "schema", "store", "store/registry"}},
 		"control/checks": {Floor: 6, Imports: []string{
 			"control/definitions", "internal/background", "models/experiment", "models/traffic", "monitor", "monitor/featurelog",
 			"monitor/verify", "schema", "store/offline", "store/online", "store/registry",

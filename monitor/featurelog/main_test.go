@@ -32,7 +32,7 @@ func modelPlan(t testing.TB, log *schema.ModelLog) *schema.Plan {
 		}},
 		Models: []schema.Model{{Name: "fraud", FeatureService: "fraud_v1", Log: log, Versions: []schema.ModelVersion{{Version: 3, ONNX: "fraud.onnx", SHA256: strings.Repeat("0a", 32)}}}},
 	}
-	catalog, err := schema.Compile(5, defs, schema.Storage{}.Evolve(defs))
+	catalog, err := schema.Compile(5, defs, schema.Storage{}.Evolve(defs, 0))
 	if err != nil {
 		t.Fatal(err)
 	}

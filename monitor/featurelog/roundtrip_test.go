@@ -39,7 +39,7 @@ func typedPlan(t testing.TB) *schema.Plan {
 		FeatureServices: []schema.FeatureService{service},
 		Models:          []schema.Model{{Name: "typed", FeatureService: "all", Versions: []schema.ModelVersion{{Version: 1, ONNX: "m.onnx", SHA256: strings.Repeat("0a", 32)}}}},
 	}
-	catalog, err := schema.Compile(1, defs, schema.Storage{}.Evolve(defs))
+	catalog, err := schema.Compile(1, defs, schema.Storage{}.Evolve(defs, 0))
 	if err != nil {
 		t.Fatal(err)
 	}

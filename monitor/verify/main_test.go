@@ -45,7 +45,7 @@ func newWorld(t testing.TB, ttl time.Duration) *world {
 			},
 		}},
 	}
-	catalog, err := schema.Compile(1, defs, schema.Storage{}.Evolve(defs))
+	catalog, err := schema.Compile(1, defs, schema.Storage{}.Evolve(defs, 0))
 	if err != nil {
 		t.Fatal(err)
 	}

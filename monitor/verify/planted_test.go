@@ -118,7 +118,7 @@ func TestNewFeature(t *testing.T) {
 	storage := w.view.Catalog.Storage
 	defs := w.view.Catalog.Definitions
 	defs.FeatureViews[0].Features = append(defs.FeatureViews[0].Features[:4:4], schema.Feature{Name: "y", Type: schema.Int32, Default: int32(5)})
-	catalog, err := schema.Compile(2, &defs, storage.Evolve(&defs))
+	catalog, err := schema.Compile(2, &defs, storage.Evolve(&defs, 0))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,6 +56,7 @@ var ownDescriptions = map[reflect.Type]map[string]string{
 		"source":   "The name of a source.",
 		"ttl":      "Age past which a row counts as missing, as in 30s, 15m, 12h or 90d; 0 means never.",
 		"schedule": "How often the server materializes the view; if it is not given, only on request.",
+		"keep_old": "How long rows stay that a change of the view, or its removal, has put out of use; defaults to 1h. Until then, going back finds them.",
 		"features": "Columns of the source.",
 	},
 	reflect.TypeFor[schema.OnDemandView](): {

@@ -90,7 +90,7 @@ func TestParseReadsEveryField(t *testing.T) {
 	if v := defs.Models[0].Versions[0]; *v.Column != 1 || v.Output != "probabilities" || v.Version != 1 {
 		t.Errorf("version %+v", v)
 	}
-	if _, err := schema.Compile(1, defs, schema.Storage{}.Evolve(defs)); err != nil {
+	if _, err := schema.Compile(1, defs, schema.Storage{}.Evolve(defs, 0)); err != nil {
 		t.Error(err)
 	}
 }

@@ -211,7 +211,7 @@ func (s *shop) version(n int64, m onnxmodel.Model) schema.ModelVersion {
 
 func (s *shop) compile(version int64, defs *schema.Definitions) *schema.Catalog {
 	s.t.Helper()
-	cat, err := schema.Compile(version, defs, schema.Storage{}.Evolve(defs))
+	cat, err := schema.Compile(version, defs, schema.Storage{}.Evolve(defs, 0))
 	s.check(err)
 	return cat
 }

@@ -53,7 +53,7 @@ func view(t testing.TB, source schema.Source, keys []schema.JoinKey, features ..
 		Sources:      []schema.Source{source},
 		FeatureViews: []schema.FeatureView{{Name: "v", Entities: []string{"e"}, Source: "s", Features: features}},
 	}
-	catalog, err := schema.Compile(1, defs, schema.Storage{}.Evolve(defs))
+	catalog, err := schema.Compile(1, defs, schema.Storage{}.Evolve(defs, 0))
 	if err != nil {
 		t.Fatal(err)
 	}

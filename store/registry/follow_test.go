@@ -104,7 +104,7 @@ func TestTheLastGoodCatalogIsKept(t *testing.T) {
 }
 
 func TestAKeptCatalogThatIsDamaged(t *testing.T) {
-	c, err := schema.Compile(4, definitions(2), schema.Storage{}.Evolve(definitions(2)))
+	c, err := schema.Compile(4, definitions(2), schema.Storage{}.Evolve(definitions(2), 0))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,12 @@ type Options struct {
 	// returns a function that makes requests use the catalog, which is called next. A
 	// catalog that it refuses is not published. Required.
 	Prepare func(ctx context.Context, c *schema.Catalog) (publish func(), err error)
+	// Unfilled returns the views of next whose rows are still to be stored beside those
+	// that serving reads; next is served when there are none. Nil means that a version is
+	// served at once.
+	Unfilled func(serving, next *schema.Catalog) ([]string, error)
+	// SwitchAfter bounds how long a version waits for its views. Defaults to an hour.
+	SwitchAfter time.Duration
 	// Rows are the rows that the catalogs are served with. Required with a DSN.
 	Rows Rows
 	// PollInterval is how often the registry polls for the newest version when no
@@ -36,6 +42,7 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	o.PollInterval = cmp.Or(o.PollInterval, 5*time.Second)
+	o.SwitchAfter = cmp.Or(o.SwitchAfter, time.Hour)
 	o.Logger = cmp.Or(o.Logger, slog.Default())
 	return o
 }
@@ -48,6 +55,7 @@ type Registry struct {
 	opts Options
 
 	catalog  atomic.Pointer[schema.Catalog]
+	building atomic.Pointer[schema.Catalog] // nil when the newest version serves
 	rollouts atomic.Pointer[keptRollouts]
 	tripped  chan struct{} // holds one while a trip is to be sent
 	damaged  error         // why the kept rollouts can't be read; nil once Postgres has told them
@@ -62,6 +70,10 @@ type State struct {
 	NewestVersion int64 // in Postgres, when last seen
 	CatalogError  error // why NewestVersion isn't served; nil when it is
 	PostgresError error // safe to show; nil when Postgres answered last time
+	Building      *Building
+	// ClockAhead is by how much this machine's clock is ahead of Postgres's; 0 when they
+	// agree within a second.
+	ClockAhead time.Duration
 }
 
 // Open returns a registry that keeps its catalog in dir, which is created. It doesn't
@@ -109,14 +121,17 @@ func (r *Registry) State() State {
 	return r.state
 }
 
-// Await waits until version or a later one is served. It returns the reason
-// when that version is refused.
+// Await waits until version or a later one is served, or is being built. It returns the
+// reason when that version is refused.
 func (r *Registry) Await(ctx context.Context, version int64) error {
 	for {
 		r.mu.Lock()
 		state, changed := r.state, r.changed
 		r.mu.Unlock()
 		if c := r.Catalog(); c != nil && c.Version >= version {
+			return nil
+		}
+		if state.Building != nil && state.Building.Version >= version {
 			return nil
 		}
 		if state.NewestVersion >= version && state.CatalogError != nil {
@@ -214,7 +229,11 @@ func (r *Registry) follow(ctx context.Context) error {
 		if err := r.refresh(ctx); err != nil && r.State().PostgresError != nil {
 			return err
 		}
-		wait, cancel := context.WithTimeout(ctx, r.opts.PollInterval)
+		poll := r.opts.PollInterval
+		if r.Building() != nil {
+			poll = min(poll, buildPoll)
+		}
+		wait, cancel := context.WithTimeout(ctx, poll)
 		_, err := conn.WaitForNotification(wait)
 		cancel()
 		if err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
@@ -225,10 +244,13 @@ func (r *Registry) follow(ctx context.Context) error {
 
 // refresh publishes the newest version in Postgres unless it serves already.
 func (r *Registry) refresh(ctx context.Context) error {
-	newest, err := r.newest(ctx)
+	newest, ahead, err := r.newest(ctx)
 	if err != nil {
 		r.postgresFailed(err)
 		return err
+	}
+	if r.clocksDiffer(ahead) {
+		r.opts.Logger.Warn("the clock of this machine is not that of Postgres: rows expire too early or too late, and ramps are at another stage; set the clocks by NTP", "ahead", ahead)
 	}
 	if r.postgresAnswered(newest) {
 		r.opts.Logger.Info("postgres answers again")
@@ -257,11 +279,16 @@ func (r *Registry) advance(ctx context.Context, newest int64) error {
 	if c := r.Catalog(); c != nil && c.Version == newest {
 		return nil
 	}
-	next, err := r.compileVersion(ctx, newest)
+	next, err := r.next(ctx, newest)
 	if err != nil {
 		return err
 	}
-	if err := r.publish(ctx, next); err != nil {
+	if waits, err := r.build(ctx, next); waits || err != nil {
+		return err
+	}
+	err = r.publish(ctx, next)
+	r.setBuilding(nil, nil)
+	if err != nil {
 		return err
 	}
 	r.bequeath(rows)
@@ -300,6 +327,16 @@ func (r *Registry) postgresFailed(err error) bool {
 	defer r.mu.Unlock()
 	news := r.state.PostgresError == nil
 	r.state.PostgresError = shown(err)
+	return news
+}
+
+// clocksDiffer records by how much this machine's clock is ahead, and reports whether
+// it is news that it is.
+func (r *Registry) clocksDiffer(ahead time.Duration) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	news := r.state.ClockAhead == 0 && ahead != 0
+	r.state.ClockAhead = ahead
 	return news
 }
 

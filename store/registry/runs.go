@@ -67,3 +67,25 @@ func (r *Registry) RunByID(ctx context.Context, id string) (*Run, error) {
 	}
 	return &runs[0], nil
 }
+
+// Materialized returns for each view the servers that have ever materialized it and
+// whose record is kept.
+func (r *Registry) Materialized(ctx context.Context) (map[string][]string, error) {
+	if err := r.reachable(); err != nil {
+		return nil, err
+	}
+	rows, err := r.pool.Query(ctx, "SELECT DISTINCT feature_view, server FROM larder.runs WHERE state = 'STATE_SUCCEEDED'")
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	type pair struct{ View, Server string }
+	pairs, err := pgx.CollectRows(rows, pgx.RowToStructByPos[pair])
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	servers := map[string][]string{}
+	for _, p := range pairs {
+		servers[p.View] = append(servers[p.View], p.Server)
+	}
+	return servers, nil
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -34,6 +35,7 @@ type Proposal struct {
 	Catalog   *schema.Catalog // would be served, as version Base+1
 	Changes   []schema.Change // none when the definitions are those of Base
 	revertsTo int64
+	takenBack []schema.RetiredView // whose rows are in use again
 }
 
 // Reverts reports whether the definitions are those of an earlier version.
@@ -54,15 +56,20 @@ func (r *Registry) Propose(ctx context.Context, defs *schema.Definitions) (*Prop
 	if err := r.reachable(); err != nil {
 		return nil, err
 	}
+	var now time.Time
+	if err := r.pool.QueryRow(ctx, "SELECT now()").Scan(&now); err != nil {
+		return nil, unavailable(err)
+	}
 	base, before, storage, err := readVersion(ctx, r.pool, newestVersion)
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	next, err := schema.Compile(base+1, defs, storage.Evolve(defs))
+	stored := storage.Evolve(defs, now.UnixMicro())
+	next, err := schema.Compile(base+1, defs, stored)
 	if err != nil {
 		return nil, schema.BadDefinitions.Errorf("%s", err)
 	}
-	return &Proposal{Base: base, Catalog: next, Changes: schema.Diff(before, defs, storage)}, nil
+	return &Proposal{Base: base, Catalog: next, Changes: schema.Diff(before, defs, storage, stored), takenBack: storage.TakesBack(stored)}, nil
 }
 
 // ProposeVersion compares the definitions of an earlier version with the newest.
@@ -106,6 +113,9 @@ func (r *Registry) Commit(ctx context.Context, p *Proposal, seen int64, by strin
 		if len(p.Changes) == 0 {
 			return nil
 		}
+		if err := stillKept(ctx, tx, p.takenBack); err != nil {
+			return err
+		}
 		if version, err = insertVersion(ctx, tx, p, by); err != nil {
 			return err
 		}
@@ -123,6 +133,48 @@ func (r *Registry) Commit(ctx context.Context, p *Proposal, seen int64, by strin
 		return 0, unavailable(err)
 	}
 	return version, nil
+}
+
+// stillKept refuses a proposal that takes rows back which servers may delete now.
+func stillKept(ctx context.Context, tx pgx.Tx, views []schema.RetiredView) error {
+	if len(views) == 0 {
+		return nil
+	}
+	var now time.Time
+	if err := tx.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&now); err != nil {
+		return err
+	}
+	for _, v := range views {
+		if v.KeepUntil <= now.UnixMicro() {
+			return schema.VersionMoved.Errorf("the old rows of feature view %q are not kept any more; run larder plan again and review the changes", v.View)
+		}
+	}
+	return nil
+}
+
+// StoredViews returns until when, in microseconds since 1970 UTC, the rows of each view
+// of the newest version are kept: for ever, or until the given time for those that are
+// out of use; and Postgres's clock. A view that is missing is not kept.
+func (r *Registry) StoredViews(ctx context.Context) (until map[uint32]int64, now int64, err error) {
+	if err := r.reachable(); err != nil {
+		return nil, 0, err
+	}
+	_, _, storage, err := readVersion(ctx, r.pool, newestVersion)
+	if err != nil {
+		return nil, 0, unavailable(err)
+	}
+	var clock time.Time
+	if err := r.pool.QueryRow(ctx, "SELECT now()").Scan(&clock); err != nil {
+		return nil, 0, unavailable(err)
+	}
+	until = map[uint32]int64{}
+	for _, v := range storage.Views {
+		until[v.ID] = math.MaxInt64
+	}
+	for _, v := range storage.Retired {
+		until[v.ID] = v.KeepUntil
+	}
+	return until, clock.UnixMicro(), nil
 }
 
 func insertVersion(ctx context.Context, tx pgx.Tx, p *Proposal, by string) (int64, error) {
@@ -160,10 +212,26 @@ func (r *Registry) Versions(ctx context.Context, limit int) ([]Version, error) {
 	return versions, nil
 }
 
-// newest returns the number of the newest version; 0 when none was applied.
-func (r *Registry) newest(ctx context.Context) (version int64, err error) {
-	err = r.pool.QueryRow(ctx, "SELECT coalesce(max(version), 0) FROM larder.versions").Scan(&version)
-	return version, describe(err)
+// sameClock is how far two clocks may be apart and still be called the same: each
+// Postgres is seen through a network and a scheduler.
+const sameClock = time.Second
+
+// newest returns the number of the newest version, 0 when none was applied, and by how
+// much this machine's clock is ahead of Postgres's, 0 when they are the same.
+func (r *Registry) newest(ctx context.Context) (version int64, ahead time.Duration, err error) {
+	asked := time.Now()
+	var clock time.Time
+	err = r.pool.QueryRow(ctx, "SELECT coalesce(max(version), 0), clock_timestamp() FROM larder.versions").Scan(&version, &clock)
+	if err != nil {
+		return 0, 0, describe(err)
+	}
+	// Postgres read its clock between the question and the answer.
+	if answered := time.Now(); clock.Before(asked.Add(-sameClock)) {
+		ahead = asked.Sub(clock)
+	} else if clock.After(answered.Add(sameClock)) {
+		ahead = answered.Sub(clock)
+	}
+	return version, ahead, nil
 }
 
 // compileVersion returns the catalog of a version; version 0 is the empty one.

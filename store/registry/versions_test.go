@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"larder/schema"
 	"larder/store/registry"
@@ -68,23 +69,54 @@ func TestVersionsAreKept(t *testing.T) {
 	}
 }
 
-// A view that comes back is another view: its rows of then are not its rows now.
-func TestAViewThatComesBackIsStoredAnew(t *testing.T) {
-	n := start(t, database(t).DSN)
-	seen := map[uint32]bool{}
-	for i, views := range []int{1, 0, 1, 0, 1} {
+// A view that comes back has the rows that it had, while they are kept; after that it is
+// another view: its rows of then are not its rows now.
+func TestAViewThatComesBack(t *testing.T) {
+	db := database(t)
+	n := start(t, db.DSN)
+	id := func(views int) uint32 {
+		t.Helper()
 		n.await(t, n.apply(t, definitions(views), "ann"))
-		if views == 0 {
-			continue
-		}
 		v, err := n.Catalog().View("view_0")
+		if views == 0 {
+			return 0
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		if seen[v.ID] {
-			t.Errorf("version %d: view id %d was used before", i+1, v.ID)
+		return v.ID
+	}
+	first := id(1)
+	id(0)
+	until, now, err := n.StoredViews(ctx())
+	if err != nil || len(until) != 1 || until[first] < now+int64(59*time.Minute/time.Microsecond) {
+		t.Errorf("kept until %v, now %d, %v", until, now, err)
+	}
+	if again := id(1); again != first {
+		t.Errorf("view id %d after %d within the hour", again, first)
+	}
+	id(0)
+	expire := func() {
+		t.Helper()
+		if _, err := db.Pool.Exec(ctx(), `UPDATE larder.versions SET storage = regexp_replace(storage::text, '"keep_until": *[0-9]+', '"keep_until": 1')::json`); err != nil {
+			t.Fatal(err)
 		}
-		seen[v.ID] = true
+	}
+	expire()
+	later := id(1)
+	if later == first {
+		t.Errorf("view id %d after its rows may be gone", later)
+	}
+
+	// The rows expire between the look and the commit.
+	id(0)
+	p, err := n.Propose(ctx(), definitions(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Expire()
+	if _, err := n.Commit(ctx(), p, p.Base, "ann"); err == nil || !strings.Contains(err.Error(), "not kept any more") {
+		t.Errorf("rows that may be gone are taken back: %v", err)
 	}
 }
 

@@ -1798,7 +1798,9 @@ type Run struct {
 	// Counts from 1; higher for a retry of a failed scheduled run.
 	Attempt int32 `protobuf:"varint,18,opt,name=attempt,proto3" json:"attempt,omitempty"`
 	// What is probably wrong although the run went on.
-	Warnings      []string `protobuf:"bytes,19,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	Warnings []string `protobuf:"bytes,19,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// The rows are stored beside those that are served, for the next version.
+	Building      bool `protobuf:"varint,20,opt,name=building,proto3" json:"building,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1964,6 +1966,13 @@ func (x *Run) GetWarnings() []string {
 		return x.Warnings
 	}
 	return nil
+}
+
+func (x *Run) GetBuilding() bool {
+	if x != nil {
+		return x.Building
+	}
+	return false
 }
 
 // BadRows counts the source rows that could not be stored for one reason.
@@ -2261,8 +2270,16 @@ type GetStatusResponse struct {
 	// Microseconds since 1970 UTC.
 	StartedAt int64 `protobuf:"varint,9,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
 	// The folder of the online store, and its size in bytes.
-	DataDir       string `protobuf:"bytes,10,opt,name=data_dir,json=dataDir,proto3" json:"data_dir,omitempty"`
-	DataBytes     int64  `protobuf:"varint,11,opt,name=data_bytes,json=dataBytes,proto3" json:"data_bytes,omitempty"`
+	DataDir   string `protobuf:"bytes,10,opt,name=data_dir,json=dataDir,proto3" json:"data_dir,omitempty"`
+	DataBytes int64  `protobuf:"varint,11,opt,name=data_bytes,json=dataBytes,proto3" json:"data_bytes,omitempty"`
+	// The version whose views are being filled before it is served; absent when
+	// there is none.
+	Building *Building `protobuf:"bytes,12,opt,name=building,proto3" json:"building,omitempty"`
+	// What the server waits for before it is ready; none when it is.
+	Awaited []string `protobuf:"bytes,13,rep,name=awaited,proto3" json:"awaited,omitempty"`
+	// By how much this server's clock is ahead of Postgres's, in microseconds;
+	// negative when it is behind, 0 when they agree within a second.
+	ClockAhead    int64 `protobuf:"varint,14,opt,name=clock_ahead,json=clockAhead,proto3" json:"clock_ahead,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2374,6 +2391,149 @@ func (x *GetStatusResponse) GetDataBytes() int64 {
 	return 0
 }
 
+func (x *GetStatusResponse) GetBuilding() *Building {
+	if x != nil {
+		return x.Building
+	}
+	return nil
+}
+
+func (x *GetStatusResponse) GetAwaited() []string {
+	if x != nil {
+		return x.Awaited
+	}
+	return nil
+}
+
+func (x *GetStatusResponse) GetClockAhead() int64 {
+	if x != nil {
+		return x.ClockAhead
+	}
+	return 0
+}
+
+type Building struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Version int64                  `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	// Microseconds since 1970 UTC. At until the version is served in any case.
+	Since         int64           `protobuf:"varint,2,opt,name=since,proto3" json:"since,omitempty"`
+	Until         int64           `protobuf:"varint,3,opt,name=until,proto3" json:"until,omitempty"`
+	Views         []*BuildingView `protobuf:"bytes,4,rep,name=views,proto3" json:"views,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Building) Reset() {
+	*x = Building{}
+	mi := &file_larder_v1_control_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Building) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Building) ProtoMessage() {}
+
+func (x *Building) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Building.ProtoReflect.Descriptor instead.
+func (*Building) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *Building) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Building) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+func (x *Building) GetUntil() int64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
+func (x *Building) GetViews() []*BuildingView {
+	if x != nil {
+		return x.Views
+	}
+	return nil
+}
+
+type BuildingView struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	FeatureView string                 `protobuf:"bytes,1,opt,name=feature_view,json=featureView,proto3" json:"feature_view,omitempty"`
+	// The newest run that fills it; absent before the first.
+	Run           *Run `protobuf:"bytes,2,opt,name=run,proto3" json:"run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BuildingView) Reset() {
+	*x = BuildingView{}
+	mi := &file_larder_v1_control_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BuildingView) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BuildingView) ProtoMessage() {}
+
+func (x *BuildingView) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BuildingView.ProtoReflect.Descriptor instead.
+func (*BuildingView) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *BuildingView) GetFeatureView() string {
+	if x != nil {
+		return x.FeatureView
+	}
+	return ""
+}
+
+func (x *BuildingView) GetRun() *Run {
+	if x != nil {
+		return x.Run
+	}
+	return nil
+}
+
 type ViewStatus struct {
 	state       protoimpl.MessageState `protogen:"open.v1"`
 	FeatureView string                 `protobuf:"bytes,1,opt,name=feature_view,json=featureView,proto3" json:"feature_view,omitempty"`
@@ -2397,7 +2557,7 @@ type ViewStatus struct {
 
 func (x *ViewStatus) Reset() {
 	*x = ViewStatus{}
-	mi := &file_larder_v1_control_proto_msgTypes[33]
+	mi := &file_larder_v1_control_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2409,7 +2569,7 @@ func (x *ViewStatus) String() string {
 func (*ViewStatus) ProtoMessage() {}
 
 func (x *ViewStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[33]
+	mi := &file_larder_v1_control_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2422,7 +2582,7 @@ func (x *ViewStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ViewStatus.ProtoReflect.Descriptor instead.
 func (*ViewStatus) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{33}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ViewStatus) GetFeatureView() string {
@@ -2491,7 +2651,7 @@ type ListModelsRequest struct {
 
 func (x *ListModelsRequest) Reset() {
 	*x = ListModelsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[34]
+	mi := &file_larder_v1_control_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2503,7 +2663,7 @@ func (x *ListModelsRequest) String() string {
 func (*ListModelsRequest) ProtoMessage() {}
 
 func (x *ListModelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[34]
+	mi := &file_larder_v1_control_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2516,7 +2676,7 @@ func (x *ListModelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListModelsRequest.ProtoReflect.Descriptor instead.
 func (*ListModelsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{34}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ListModelsRequest) GetModel() string {
@@ -2535,7 +2695,7 @@ type ListModelsResponse struct {
 
 func (x *ListModelsResponse) Reset() {
 	*x = ListModelsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[35]
+	mi := &file_larder_v1_control_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2547,7 +2707,7 @@ func (x *ListModelsResponse) String() string {
 func (*ListModelsResponse) ProtoMessage() {}
 
 func (x *ListModelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[35]
+	mi := &file_larder_v1_control_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2560,7 +2720,7 @@ func (x *ListModelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListModelsResponse.ProtoReflect.Descriptor instead.
 func (*ListModelsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{35}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ListModelsResponse) GetModels() []*ModelStatus {
@@ -2589,7 +2749,7 @@ type ModelStatus struct {
 
 func (x *ModelStatus) Reset() {
 	*x = ModelStatus{}
-	mi := &file_larder_v1_control_proto_msgTypes[36]
+	mi := &file_larder_v1_control_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2601,7 +2761,7 @@ func (x *ModelStatus) String() string {
 func (*ModelStatus) ProtoMessage() {}
 
 func (x *ModelStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[36]
+	mi := &file_larder_v1_control_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2614,7 +2774,7 @@ func (x *ModelStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelStatus.ProtoReflect.Descriptor instead.
 func (*ModelStatus) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{36}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ModelStatus) GetModel() string {
@@ -2682,7 +2842,7 @@ type TrafficStatus struct {
 
 func (x *TrafficStatus) Reset() {
 	*x = TrafficStatus{}
-	mi := &file_larder_v1_control_proto_msgTypes[37]
+	mi := &file_larder_v1_control_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2694,7 +2854,7 @@ func (x *TrafficStatus) String() string {
 func (*TrafficStatus) ProtoMessage() {}
 
 func (x *TrafficStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[37]
+	mi := &file_larder_v1_control_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2707,7 +2867,7 @@ func (x *TrafficStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrafficStatus.ProtoReflect.Descriptor instead.
 func (*TrafficStatus) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{37}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *TrafficStatus) GetSplitBy() string {
@@ -2750,7 +2910,7 @@ type VersionWeight struct {
 
 func (x *VersionWeight) Reset() {
 	*x = VersionWeight{}
-	mi := &file_larder_v1_control_proto_msgTypes[38]
+	mi := &file_larder_v1_control_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2762,7 +2922,7 @@ func (x *VersionWeight) String() string {
 func (*VersionWeight) ProtoMessage() {}
 
 func (x *VersionWeight) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[38]
+	mi := &file_larder_v1_control_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2775,7 +2935,7 @@ func (x *VersionWeight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VersionWeight.ProtoReflect.Descriptor instead.
 func (*VersionWeight) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{38}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *VersionWeight) GetModelVersion() int64 {
@@ -2813,7 +2973,7 @@ type RampStatus struct {
 
 func (x *RampStatus) Reset() {
 	*x = RampStatus{}
-	mi := &file_larder_v1_control_proto_msgTypes[39]
+	mi := &file_larder_v1_control_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2825,7 +2985,7 @@ func (x *RampStatus) String() string {
 func (*RampStatus) ProtoMessage() {}
 
 func (x *RampStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[39]
+	mi := &file_larder_v1_control_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2838,7 +2998,7 @@ func (x *RampStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RampStatus.ProtoReflect.Descriptor instead.
 func (*RampStatus) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{39}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *RampStatus) GetModelVersion() int64 {
@@ -2914,7 +3074,7 @@ type ModelSource struct {
 
 func (x *ModelSource) Reset() {
 	*x = ModelSource{}
-	mi := &file_larder_v1_control_proto_msgTypes[40]
+	mi := &file_larder_v1_control_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2926,7 +3086,7 @@ func (x *ModelSource) String() string {
 func (*ModelSource) ProtoMessage() {}
 
 func (x *ModelSource) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[40]
+	mi := &file_larder_v1_control_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2939,7 +3099,7 @@ func (x *ModelSource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelSource.ProtoReflect.Descriptor instead.
 func (*ModelSource) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{40}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ModelSource) GetSource() string {
@@ -2991,7 +3151,7 @@ type SetTrafficRequest struct {
 
 func (x *SetTrafficRequest) Reset() {
 	*x = SetTrafficRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[41]
+	mi := &file_larder_v1_control_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3003,7 +3163,7 @@ func (x *SetTrafficRequest) String() string {
 func (*SetTrafficRequest) ProtoMessage() {}
 
 func (x *SetTrafficRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[41]
+	mi := &file_larder_v1_control_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3016,7 +3176,7 @@ func (x *SetTrafficRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetTrafficRequest.ProtoReflect.Descriptor instead.
 func (*SetTrafficRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{41}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *SetTrafficRequest) GetModel() string {
@@ -3084,7 +3244,7 @@ type RampSettings struct {
 
 func (x *RampSettings) Reset() {
 	*x = RampSettings{}
-	mi := &file_larder_v1_control_proto_msgTypes[42]
+	mi := &file_larder_v1_control_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3096,7 +3256,7 @@ func (x *RampSettings) String() string {
 func (*RampSettings) ProtoMessage() {}
 
 func (x *RampSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[42]
+	mi := &file_larder_v1_control_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3109,7 +3269,7 @@ func (x *RampSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RampSettings.ProtoReflect.Descriptor instead.
 func (*RampSettings) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{42}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *RampSettings) GetModelVersion() int64 {
@@ -3149,7 +3309,7 @@ type ShadowSettings struct {
 
 func (x *ShadowSettings) Reset() {
 	*x = ShadowSettings{}
-	mi := &file_larder_v1_control_proto_msgTypes[43]
+	mi := &file_larder_v1_control_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3161,7 +3321,7 @@ func (x *ShadowSettings) String() string {
 func (*ShadowSettings) ProtoMessage() {}
 
 func (x *ShadowSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[43]
+	mi := &file_larder_v1_control_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3174,7 +3334,7 @@ func (x *ShadowSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShadowSettings.ProtoReflect.Descriptor instead.
 func (*ShadowSettings) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{43}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ShadowSettings) GetModelVersions() []int64 {
@@ -3195,7 +3355,7 @@ type SetTrafficResponse struct {
 
 func (x *SetTrafficResponse) Reset() {
 	*x = SetTrafficResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[44]
+	mi := &file_larder_v1_control_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3207,7 +3367,7 @@ func (x *SetTrafficResponse) String() string {
 func (*SetTrafficResponse) ProtoMessage() {}
 
 func (x *SetTrafficResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[44]
+	mi := &file_larder_v1_control_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3220,7 +3380,7 @@ func (x *SetTrafficResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetTrafficResponse.ProtoReflect.Descriptor instead.
 func (*SetTrafficResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{44}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *SetTrafficResponse) GetVersion() int64 {
@@ -3246,7 +3406,7 @@ type ResumeRampRequest struct {
 
 func (x *ResumeRampRequest) Reset() {
 	*x = ResumeRampRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[45]
+	mi := &file_larder_v1_control_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3258,7 +3418,7 @@ func (x *ResumeRampRequest) String() string {
 func (*ResumeRampRequest) ProtoMessage() {}
 
 func (x *ResumeRampRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[45]
+	mi := &file_larder_v1_control_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3271,7 +3431,7 @@ func (x *ResumeRampRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeRampRequest.ProtoReflect.Descriptor instead.
 func (*ResumeRampRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{45}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ResumeRampRequest) GetModel() string {
@@ -3289,7 +3449,7 @@ type ResumeRampResponse struct {
 
 func (x *ResumeRampResponse) Reset() {
 	*x = ResumeRampResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[46]
+	mi := &file_larder_v1_control_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3301,7 +3461,7 @@ func (x *ResumeRampResponse) String() string {
 func (*ResumeRampResponse) ProtoMessage() {}
 
 func (x *ResumeRampResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[46]
+	mi := &file_larder_v1_control_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3314,7 +3474,7 @@ func (x *ResumeRampResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeRampResponse.ProtoReflect.Descriptor instead.
 func (*ResumeRampResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{46}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{48}
 }
 
 type ModelVersionStatus struct {
@@ -3355,7 +3515,7 @@ type ModelVersionStatus struct {
 
 func (x *ModelVersionStatus) Reset() {
 	*x = ModelVersionStatus{}
-	mi := &file_larder_v1_control_proto_msgTypes[47]
+	mi := &file_larder_v1_control_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3367,7 +3527,7 @@ func (x *ModelVersionStatus) String() string {
 func (*ModelVersionStatus) ProtoMessage() {}
 
 func (x *ModelVersionStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[47]
+	mi := &file_larder_v1_control_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3380,7 +3540,7 @@ func (x *ModelVersionStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelVersionStatus.ProtoReflect.Descriptor instead.
 func (*ModelVersionStatus) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{47}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ModelVersionStatus) GetModelVersion() int64 {
@@ -3532,7 +3692,7 @@ type GetPlanRequest struct {
 
 func (x *GetPlanRequest) Reset() {
 	*x = GetPlanRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[48]
+	mi := &file_larder_v1_control_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3544,7 +3704,7 @@ func (x *GetPlanRequest) String() string {
 func (*GetPlanRequest) ProtoMessage() {}
 
 func (x *GetPlanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[48]
+	mi := &file_larder_v1_control_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3557,7 +3717,7 @@ func (x *GetPlanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPlanRequest.ProtoReflect.Descriptor instead.
 func (*GetPlanRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{48}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *GetPlanRequest) GetWhat() isGetPlanRequest_What {
@@ -3642,7 +3802,7 @@ type GetPlanResponse struct {
 
 func (x *GetPlanResponse) Reset() {
 	*x = GetPlanResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[49]
+	mi := &file_larder_v1_control_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3654,7 +3814,7 @@ func (x *GetPlanResponse) String() string {
 func (*GetPlanResponse) ProtoMessage() {}
 
 func (x *GetPlanResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[49]
+	mi := &file_larder_v1_control_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3667,7 +3827,7 @@ func (x *GetPlanResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPlanResponse.ProtoReflect.Descriptor instead.
 func (*GetPlanResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{49}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *GetPlanResponse) GetKeys() []*Field {
@@ -3724,7 +3884,7 @@ type Field struct {
 
 func (x *Field) Reset() {
 	*x = Field{}
-	mi := &file_larder_v1_control_proto_msgTypes[50]
+	mi := &file_larder_v1_control_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3736,7 +3896,7 @@ func (x *Field) String() string {
 func (*Field) ProtoMessage() {}
 
 func (x *Field) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[50]
+	mi := &file_larder_v1_control_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3749,7 +3909,7 @@ func (x *Field) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Field.ProtoReflect.Descriptor instead.
 func (*Field) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{50}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Field) GetName() string {
@@ -3779,7 +3939,7 @@ type VerifyRequest struct {
 
 func (x *VerifyRequest) Reset() {
 	*x = VerifyRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[51]
+	mi := &file_larder_v1_control_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3791,7 +3951,7 @@ func (x *VerifyRequest) String() string {
 func (*VerifyRequest) ProtoMessage() {}
 
 func (x *VerifyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[51]
+	mi := &file_larder_v1_control_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3804,7 +3964,7 @@ func (x *VerifyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyRequest.ProtoReflect.Descriptor instead.
 func (*VerifyRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{51}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *VerifyRequest) GetFeatureViews() []string {
@@ -3838,7 +3998,7 @@ type VerifyResponse struct {
 
 func (x *VerifyResponse) Reset() {
 	*x = VerifyResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[52]
+	mi := &file_larder_v1_control_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3850,7 +4010,7 @@ func (x *VerifyResponse) String() string {
 func (*VerifyResponse) ProtoMessage() {}
 
 func (x *VerifyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[52]
+	mi := &file_larder_v1_control_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3863,7 +4023,7 @@ func (x *VerifyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyResponse.ProtoReflect.Descriptor instead.
 func (*VerifyResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{52}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *VerifyResponse) GetViews() []*ViewVerification {
@@ -3901,7 +4061,7 @@ type ViewVerification struct {
 
 func (x *ViewVerification) Reset() {
 	*x = ViewVerification{}
-	mi := &file_larder_v1_control_proto_msgTypes[53]
+	mi := &file_larder_v1_control_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3913,7 +4073,7 @@ func (x *ViewVerification) String() string {
 func (*ViewVerification) ProtoMessage() {}
 
 func (x *ViewVerification) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[53]
+	mi := &file_larder_v1_control_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3926,7 +4086,7 @@ func (x *ViewVerification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ViewVerification.ProtoReflect.Descriptor instead.
 func (*ViewVerification) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{53}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *ViewVerification) GetFeatureView() string {
@@ -4023,7 +4183,7 @@ type FeatureVerification struct {
 
 func (x *FeatureVerification) Reset() {
 	*x = FeatureVerification{}
-	mi := &file_larder_v1_control_proto_msgTypes[54]
+	mi := &file_larder_v1_control_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4035,7 +4195,7 @@ func (x *FeatureVerification) String() string {
 func (*FeatureVerification) ProtoMessage() {}
 
 func (x *FeatureVerification) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[54]
+	mi := &file_larder_v1_control_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4048,7 +4208,7 @@ func (x *FeatureVerification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeatureVerification.ProtoReflect.Descriptor instead.
 func (*FeatureVerification) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{54}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *FeatureVerification) GetFeature() string {
@@ -4083,7 +4243,7 @@ type Difference struct {
 
 func (x *Difference) Reset() {
 	*x = Difference{}
-	mi := &file_larder_v1_control_proto_msgTypes[55]
+	mi := &file_larder_v1_control_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4095,7 +4255,7 @@ func (x *Difference) String() string {
 func (*Difference) ProtoMessage() {}
 
 func (x *Difference) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[55]
+	mi := &file_larder_v1_control_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4108,7 +4268,7 @@ func (x *Difference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Difference.ProtoReflect.Descriptor instead.
 func (*Difference) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{55}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Difference) GetKind() string {
@@ -4162,7 +4322,7 @@ type ScoreVectorsRequest struct {
 
 func (x *ScoreVectorsRequest) Reset() {
 	*x = ScoreVectorsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[56]
+	mi := &file_larder_v1_control_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4174,7 +4334,7 @@ func (x *ScoreVectorsRequest) String() string {
 func (*ScoreVectorsRequest) ProtoMessage() {}
 
 func (x *ScoreVectorsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[56]
+	mi := &file_larder_v1_control_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4187,7 +4347,7 @@ func (x *ScoreVectorsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScoreVectorsRequest.ProtoReflect.Descriptor instead.
 func (*ScoreVectorsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{56}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *ScoreVectorsRequest) GetModel() string {
@@ -4231,7 +4391,7 @@ type ScoreVectorsResponse struct {
 
 func (x *ScoreVectorsResponse) Reset() {
 	*x = ScoreVectorsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[57]
+	mi := &file_larder_v1_control_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4243,7 +4403,7 @@ func (x *ScoreVectorsResponse) String() string {
 func (*ScoreVectorsResponse) ProtoMessage() {}
 
 func (x *ScoreVectorsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[57]
+	mi := &file_larder_v1_control_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4256,7 +4416,7 @@ func (x *ScoreVectorsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScoreVectorsResponse.ProtoReflect.Descriptor instead.
 func (*ScoreVectorsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{57}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *ScoreVectorsResponse) GetScores() []float64 {
@@ -4288,7 +4448,7 @@ type FlushFeatureLogRequest struct {
 
 func (x *FlushFeatureLogRequest) Reset() {
 	*x = FlushFeatureLogRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[58]
+	mi := &file_larder_v1_control_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4300,7 +4460,7 @@ func (x *FlushFeatureLogRequest) String() string {
 func (*FlushFeatureLogRequest) ProtoMessage() {}
 
 func (x *FlushFeatureLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[58]
+	mi := &file_larder_v1_control_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4313,7 +4473,7 @@ func (x *FlushFeatureLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushFeatureLogRequest.ProtoReflect.Descriptor instead.
 func (*FlushFeatureLogRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{58}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{60}
 }
 
 type FlushFeatureLogResponse struct {
@@ -4324,7 +4484,7 @@ type FlushFeatureLogResponse struct {
 
 func (x *FlushFeatureLogResponse) Reset() {
 	*x = FlushFeatureLogResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[59]
+	mi := &file_larder_v1_control_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4336,7 +4496,7 @@ func (x *FlushFeatureLogResponse) String() string {
 func (*FlushFeatureLogResponse) ProtoMessage() {}
 
 func (x *FlushFeatureLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[59]
+	mi := &file_larder_v1_control_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4349,7 +4509,7 @@ func (x *FlushFeatureLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushFeatureLogResponse.ProtoReflect.Descriptor instead.
 func (*FlushFeatureLogResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{59}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{61}
 }
 
 type GetDatasetRequest struct {
@@ -4361,7 +4521,7 @@ type GetDatasetRequest struct {
 
 func (x *GetDatasetRequest) Reset() {
 	*x = GetDatasetRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[60]
+	mi := &file_larder_v1_control_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4373,7 +4533,7 @@ func (x *GetDatasetRequest) String() string {
 func (*GetDatasetRequest) ProtoMessage() {}
 
 func (x *GetDatasetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[60]
+	mi := &file_larder_v1_control_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4386,7 +4546,7 @@ func (x *GetDatasetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDatasetRequest.ProtoReflect.Descriptor instead.
 func (*GetDatasetRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{60}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *GetDatasetRequest) GetId() string {
@@ -4405,7 +4565,7 @@ type GetDatasetResponse struct {
 
 func (x *GetDatasetResponse) Reset() {
 	*x = GetDatasetResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[61]
+	mi := &file_larder_v1_control_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4417,7 +4577,7 @@ func (x *GetDatasetResponse) String() string {
 func (*GetDatasetResponse) ProtoMessage() {}
 
 func (x *GetDatasetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[61]
+	mi := &file_larder_v1_control_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4430,7 +4590,7 @@ func (x *GetDatasetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDatasetResponse.ProtoReflect.Descriptor instead.
 func (*GetDatasetResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{61}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *GetDatasetResponse) GetDataset() *Dataset {
@@ -4450,7 +4610,7 @@ type ListDatasetsRequest struct {
 
 func (x *ListDatasetsRequest) Reset() {
 	*x = ListDatasetsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[62]
+	mi := &file_larder_v1_control_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4462,7 +4622,7 @@ func (x *ListDatasetsRequest) String() string {
 func (*ListDatasetsRequest) ProtoMessage() {}
 
 func (x *ListDatasetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[62]
+	mi := &file_larder_v1_control_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4475,7 +4635,7 @@ func (x *ListDatasetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDatasetsRequest.ProtoReflect.Descriptor instead.
 func (*ListDatasetsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{62}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *ListDatasetsRequest) GetLimit() int32 {
@@ -4494,7 +4654,7 @@ type ListDatasetsResponse struct {
 
 func (x *ListDatasetsResponse) Reset() {
 	*x = ListDatasetsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[63]
+	mi := &file_larder_v1_control_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4506,7 +4666,7 @@ func (x *ListDatasetsResponse) String() string {
 func (*ListDatasetsResponse) ProtoMessage() {}
 
 func (x *ListDatasetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[63]
+	mi := &file_larder_v1_control_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4519,7 +4679,7 @@ func (x *ListDatasetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDatasetsResponse.ProtoReflect.Descriptor instead.
 func (*ListDatasetsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{63}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *ListDatasetsResponse) GetDatasets() []*Dataset {
@@ -4544,7 +4704,7 @@ type Dataset struct {
 
 func (x *Dataset) Reset() {
 	*x = Dataset{}
-	mi := &file_larder_v1_control_proto_msgTypes[64]
+	mi := &file_larder_v1_control_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4556,7 +4716,7 @@ func (x *Dataset) String() string {
 func (*Dataset) ProtoMessage() {}
 
 func (x *Dataset) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[64]
+	mi := &file_larder_v1_control_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4569,7 +4729,7 @@ func (x *Dataset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dataset.ProtoReflect.Descriptor instead.
 func (*Dataset) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{64}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *Dataset) GetId() string {
@@ -4623,7 +4783,7 @@ type GetExperimentRequest struct {
 
 func (x *GetExperimentRequest) Reset() {
 	*x = GetExperimentRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[65]
+	mi := &file_larder_v1_control_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4635,7 +4795,7 @@ func (x *GetExperimentRequest) String() string {
 func (*GetExperimentRequest) ProtoMessage() {}
 
 func (x *GetExperimentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[65]
+	mi := &file_larder_v1_control_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4648,7 +4808,7 @@ func (x *GetExperimentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExperimentRequest.ProtoReflect.Descriptor instead.
 func (*GetExperimentRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{65}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *GetExperimentRequest) GetModel() string {
@@ -4713,7 +4873,7 @@ type GetExperimentResponse struct {
 
 func (x *GetExperimentResponse) Reset() {
 	*x = GetExperimentResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[66]
+	mi := &file_larder_v1_control_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4725,7 +4885,7 @@ func (x *GetExperimentResponse) String() string {
 func (*GetExperimentResponse) ProtoMessage() {}
 
 func (x *GetExperimentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[66]
+	mi := &file_larder_v1_control_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4738,7 +4898,7 @@ func (x *GetExperimentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExperimentResponse.ProtoReflect.Descriptor instead.
 func (*GetExperimentResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{66}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *GetExperimentResponse) GetRows() int64 {
@@ -4789,7 +4949,7 @@ type ExperimentReport struct {
 
 func (x *ExperimentReport) Reset() {
 	*x = ExperimentReport{}
-	mi := &file_larder_v1_control_proto_msgTypes[67]
+	mi := &file_larder_v1_control_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4801,7 +4961,7 @@ func (x *ExperimentReport) String() string {
 func (*ExperimentReport) ProtoMessage() {}
 
 func (x *ExperimentReport) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[67]
+	mi := &file_larder_v1_control_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4814,7 +4974,7 @@ func (x *ExperimentReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExperimentReport.ProtoReflect.Descriptor instead.
 func (*ExperimentReport) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{67}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *ExperimentReport) GetModel() string {
@@ -4931,7 +5091,7 @@ type ExperimentVersion struct {
 
 func (x *ExperimentVersion) Reset() {
 	*x = ExperimentVersion{}
-	mi := &file_larder_v1_control_proto_msgTypes[68]
+	mi := &file_larder_v1_control_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4943,7 +5103,7 @@ func (x *ExperimentVersion) String() string {
 func (*ExperimentVersion) ProtoMessage() {}
 
 func (x *ExperimentVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[68]
+	mi := &file_larder_v1_control_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4956,7 +5116,7 @@ func (x *ExperimentVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExperimentVersion.ProtoReflect.Descriptor instead.
 func (*ExperimentVersion) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{68}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *ExperimentVersion) GetModelVersion() int64 {
@@ -5062,7 +5222,7 @@ type Estimate struct {
 
 func (x *Estimate) Reset() {
 	*x = Estimate{}
-	mi := &file_larder_v1_control_proto_msgTypes[69]
+	mi := &file_larder_v1_control_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5074,7 +5234,7 @@ func (x *Estimate) String() string {
 func (*Estimate) ProtoMessage() {}
 
 func (x *Estimate) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[69]
+	mi := &file_larder_v1_control_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5087,7 +5247,7 @@ func (x *Estimate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Estimate.ProtoReflect.Descriptor instead.
 func (*Estimate) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{69}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *Estimate) GetValue() float64 {
@@ -5123,7 +5283,7 @@ type SampleRatio struct {
 
 func (x *SampleRatio) Reset() {
 	*x = SampleRatio{}
-	mi := &file_larder_v1_control_proto_msgTypes[70]
+	mi := &file_larder_v1_control_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5135,7 +5295,7 @@ func (x *SampleRatio) String() string {
 func (*SampleRatio) ProtoMessage() {}
 
 func (x *SampleRatio) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[70]
+	mi := &file_larder_v1_control_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5148,7 +5308,7 @@ func (x *SampleRatio) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SampleRatio.ProtoReflect.Descriptor instead.
 func (*SampleRatio) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{70}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *SampleRatio) GetChiSquared() float64 {
@@ -5184,7 +5344,7 @@ type JoinLabelsRequest struct {
 
 func (x *JoinLabelsRequest) Reset() {
 	*x = JoinLabelsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[71]
+	mi := &file_larder_v1_control_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5196,7 +5356,7 @@ func (x *JoinLabelsRequest) String() string {
 func (*JoinLabelsRequest) ProtoMessage() {}
 
 func (x *JoinLabelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[71]
+	mi := &file_larder_v1_control_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5209,7 +5369,7 @@ func (x *JoinLabelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinLabelsRequest.ProtoReflect.Descriptor instead.
 func (*JoinLabelsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{71}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *JoinLabelsRequest) GetModel() string {
@@ -5248,7 +5408,7 @@ type LoggedRow struct {
 
 func (x *LoggedRow) Reset() {
 	*x = LoggedRow{}
-	mi := &file_larder_v1_control_proto_msgTypes[72]
+	mi := &file_larder_v1_control_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5260,7 +5420,7 @@ func (x *LoggedRow) String() string {
 func (*LoggedRow) ProtoMessage() {}
 
 func (x *LoggedRow) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[72]
+	mi := &file_larder_v1_control_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5273,7 +5433,7 @@ func (x *LoggedRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoggedRow.ProtoReflect.Descriptor instead.
 func (*LoggedRow) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{72}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *LoggedRow) GetRequestId() string {
@@ -5315,7 +5475,7 @@ type JoinLabelsResponse struct {
 
 func (x *JoinLabelsResponse) Reset() {
 	*x = JoinLabelsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[73]
+	mi := &file_larder_v1_control_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5327,7 +5487,7 @@ func (x *JoinLabelsResponse) String() string {
 func (*JoinLabelsResponse) ProtoMessage() {}
 
 func (x *JoinLabelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[73]
+	mi := &file_larder_v1_control_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5340,7 +5500,7 @@ func (x *JoinLabelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinLabelsResponse.ProtoReflect.Descriptor instead.
 func (*JoinLabelsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{73}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *JoinLabelsResponse) GetLabels() []float64 {
@@ -5358,7 +5518,7 @@ type SaveSnapshotRequest struct {
 
 func (x *SaveSnapshotRequest) Reset() {
 	*x = SaveSnapshotRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[74]
+	mi := &file_larder_v1_control_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5370,7 +5530,7 @@ func (x *SaveSnapshotRequest) String() string {
 func (*SaveSnapshotRequest) ProtoMessage() {}
 
 func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[74]
+	mi := &file_larder_v1_control_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5383,7 +5543,7 @@ func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{74}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{76}
 }
 
 type SaveSnapshotResponse struct {
@@ -5396,7 +5556,7 @@ type SaveSnapshotResponse struct {
 
 func (x *SaveSnapshotResponse) Reset() {
 	*x = SaveSnapshotResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[75]
+	mi := &file_larder_v1_control_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5408,7 +5568,7 @@ func (x *SaveSnapshotResponse) String() string {
 func (*SaveSnapshotResponse) ProtoMessage() {}
 
 func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[75]
+	mi := &file_larder_v1_control_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5421,7 +5581,7 @@ func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{75}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *SaveSnapshotResponse) GetChunk() []byte {
@@ -5571,7 +5731,7 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x05_fromB\x05\n" +
 	"\x03_to\"9\n" +
 	"\x13MaterializeResponse\x12\"\n" +
-	"\x04runs\x18\x01 \x03(\v2\x0e.larder.v1.RunR\x04runs\"\xad\x05\n" +
+	"\x04runs\x18\x01 \x03(\v2\x0e.larder.v1.RunR\x04runs\"\xc9\x05\n" +
 	"\x03Run\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\ffeature_view\x18\x02 \x01(\tR\vfeatureView\x12*\n" +
@@ -5594,7 +5754,8 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x06server\x18\x10 \x01(\tR\x06server\x12'\n" +
 	"\x0fcatalog_version\x18\x11 \x01(\x03R\x0ecatalogVersion\x12\x18\n" +
 	"\aattempt\x18\x12 \x01(\x05R\aattempt\x12\x1a\n" +
-	"\bwarnings\x18\x13 \x03(\tR\bwarnings\"\x7f\n" +
+	"\bwarnings\x18\x13 \x03(\tR\bwarnings\x12\x1a\n" +
+	"\bbuilding\x18\x14 \x01(\bR\bbuilding\"\x7f\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fSTATE_QUEUED\x10\x01\x12\x11\n" +
@@ -5614,7 +5775,7 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"5\n" +
 	"\x11CancelRunResponse\x12 \n" +
 	"\x03run\x18\x01 \x01(\v2\x0e.larder.v1.RunR\x03run\"\x12\n" +
-	"\x10GetStatusRequest\"\x9a\x03\n" +
+	"\x10GetStatusRequest\"\x86\x04\n" +
 	"\x11GetStatusResponse\x12%\n" +
 	"\x0eserver_version\x18\x01 \x01(\tR\rserverVersion\x12\x16\n" +
 	"\x06server\x18\x02 \x01(\tR\x06server\x12'\n" +
@@ -5629,7 +5790,19 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\bdata_dir\x18\n" +
 	" \x01(\tR\adataDir\x12\x1d\n" +
 	"\n" +
-	"data_bytes\x18\v \x01(\x03R\tdataBytes\"\x92\x02\n" +
+	"data_bytes\x18\v \x01(\x03R\tdataBytes\x12/\n" +
+	"\bbuilding\x18\f \x01(\v2\x13.larder.v1.BuildingR\bbuilding\x12\x18\n" +
+	"\aawaited\x18\r \x03(\tR\aawaited\x12\x1f\n" +
+	"\vclock_ahead\x18\x0e \x01(\x03R\n" +
+	"clockAhead\"\x7f\n" +
+	"\bBuilding\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x03R\aversion\x12\x14\n" +
+	"\x05since\x18\x02 \x01(\x03R\x05since\x12\x14\n" +
+	"\x05until\x18\x03 \x01(\x03R\x05until\x12-\n" +
+	"\x05views\x18\x04 \x03(\v2\x17.larder.v1.BuildingViewR\x05views\"S\n" +
+	"\fBuildingView\x12!\n" +
+	"\ffeature_view\x18\x01 \x01(\tR\vfeatureView\x12 \n" +
+	"\x03run\x18\x02 \x01(\v2\x0e.larder.v1.RunR\x03run\"\x92\x02\n" +
 	"\n" +
 	"ViewStatus\x12!\n" +
 	"\ffeature_view\x18\x01 \x01(\tR\vfeatureView\x12\x1c\n" +
@@ -5927,7 +6100,7 @@ func file_larder_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_larder_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 82)
+var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 84)
 var file_larder_v1_control_proto_goTypes = []any{
 	(Change_Action)(0),              // 0: larder.v1.Change.Action
 	(Run_State)(0),                  // 1: larder.v1.Run.State
@@ -5964,69 +6137,71 @@ var file_larder_v1_control_proto_goTypes = []any{
 	(*CancelRunResponse)(nil),       // 32: larder.v1.CancelRunResponse
 	(*GetStatusRequest)(nil),        // 33: larder.v1.GetStatusRequest
 	(*GetStatusResponse)(nil),       // 34: larder.v1.GetStatusResponse
-	(*ViewStatus)(nil),              // 35: larder.v1.ViewStatus
-	(*ListModelsRequest)(nil),       // 36: larder.v1.ListModelsRequest
-	(*ListModelsResponse)(nil),      // 37: larder.v1.ListModelsResponse
-	(*ModelStatus)(nil),             // 38: larder.v1.ModelStatus
-	(*TrafficStatus)(nil),           // 39: larder.v1.TrafficStatus
-	(*VersionWeight)(nil),           // 40: larder.v1.VersionWeight
-	(*RampStatus)(nil),              // 41: larder.v1.RampStatus
-	(*ModelSource)(nil),             // 42: larder.v1.ModelSource
-	(*SetTrafficRequest)(nil),       // 43: larder.v1.SetTrafficRequest
-	(*RampSettings)(nil),            // 44: larder.v1.RampSettings
-	(*ShadowSettings)(nil),          // 45: larder.v1.ShadowSettings
-	(*SetTrafficResponse)(nil),      // 46: larder.v1.SetTrafficResponse
-	(*ResumeRampRequest)(nil),       // 47: larder.v1.ResumeRampRequest
-	(*ResumeRampResponse)(nil),      // 48: larder.v1.ResumeRampResponse
-	(*ModelVersionStatus)(nil),      // 49: larder.v1.ModelVersionStatus
-	(*GetPlanRequest)(nil),          // 50: larder.v1.GetPlanRequest
-	(*GetPlanResponse)(nil),         // 51: larder.v1.GetPlanResponse
-	(*Field)(nil),                   // 52: larder.v1.Field
-	(*VerifyRequest)(nil),           // 53: larder.v1.VerifyRequest
-	(*VerifyResponse)(nil),          // 54: larder.v1.VerifyResponse
-	(*ViewVerification)(nil),        // 55: larder.v1.ViewVerification
-	(*FeatureVerification)(nil),     // 56: larder.v1.FeatureVerification
-	(*Difference)(nil),              // 57: larder.v1.Difference
-	(*ScoreVectorsRequest)(nil),     // 58: larder.v1.ScoreVectorsRequest
-	(*ScoreVectorsResponse)(nil),    // 59: larder.v1.ScoreVectorsResponse
-	(*FlushFeatureLogRequest)(nil),  // 60: larder.v1.FlushFeatureLogRequest
-	(*FlushFeatureLogResponse)(nil), // 61: larder.v1.FlushFeatureLogResponse
-	(*GetDatasetRequest)(nil),       // 62: larder.v1.GetDatasetRequest
-	(*GetDatasetResponse)(nil),      // 63: larder.v1.GetDatasetResponse
-	(*ListDatasetsRequest)(nil),     // 64: larder.v1.ListDatasetsRequest
-	(*ListDatasetsResponse)(nil),    // 65: larder.v1.ListDatasetsResponse
-	(*Dataset)(nil),                 // 66: larder.v1.Dataset
-	(*GetExperimentRequest)(nil),    // 67: larder.v1.GetExperimentRequest
-	(*GetExperimentResponse)(nil),   // 68: larder.v1.GetExperimentResponse
-	(*ExperimentReport)(nil),        // 69: larder.v1.ExperimentReport
-	(*ExperimentVersion)(nil),       // 70: larder.v1.ExperimentVersion
-	(*Estimate)(nil),                // 71: larder.v1.Estimate
-	(*SampleRatio)(nil),             // 72: larder.v1.SampleRatio
-	(*JoinLabelsRequest)(nil),       // 73: larder.v1.JoinLabelsRequest
-	(*LoggedRow)(nil),               // 74: larder.v1.LoggedRow
-	(*JoinLabelsResponse)(nil),      // 75: larder.v1.JoinLabelsResponse
-	(*SaveSnapshotRequest)(nil),     // 76: larder.v1.SaveSnapshotRequest
-	(*SaveSnapshotResponse)(nil),    // 77: larder.v1.SaveSnapshotResponse
-	nil,                             // 78: larder.v1.DefinitionFiles.ModelsEntry
-	nil,                             // 79: larder.v1.PushModelRequest.MetricsEntry
-	nil,                             // 80: larder.v1.PushModelRequest.TagsEntry
-	nil,                             // 81: larder.v1.RampSettings.GuardsEntry
-	nil,                             // 82: larder.v1.ModelVersionStatus.MetricsEntry
-	nil,                             // 83: larder.v1.ModelVersionStatus.TagsEntry
-	(*FeatureList)(nil),             // 84: larder.v1.FeatureList
-	(*Column)(nil),                  // 85: larder.v1.Column
+	(*Building)(nil),                // 35: larder.v1.Building
+	(*BuildingView)(nil),            // 36: larder.v1.BuildingView
+	(*ViewStatus)(nil),              // 37: larder.v1.ViewStatus
+	(*ListModelsRequest)(nil),       // 38: larder.v1.ListModelsRequest
+	(*ListModelsResponse)(nil),      // 39: larder.v1.ListModelsResponse
+	(*ModelStatus)(nil),             // 40: larder.v1.ModelStatus
+	(*TrafficStatus)(nil),           // 41: larder.v1.TrafficStatus
+	(*VersionWeight)(nil),           // 42: larder.v1.VersionWeight
+	(*RampStatus)(nil),              // 43: larder.v1.RampStatus
+	(*ModelSource)(nil),             // 44: larder.v1.ModelSource
+	(*SetTrafficRequest)(nil),       // 45: larder.v1.SetTrafficRequest
+	(*RampSettings)(nil),            // 46: larder.v1.RampSettings
+	(*ShadowSettings)(nil),          // 47: larder.v1.ShadowSettings
+	(*SetTrafficResponse)(nil),      // 48: larder.v1.SetTrafficResponse
+	(*ResumeRampRequest)(nil),       // 49: larder.v1.ResumeRampRequest
+	(*ResumeRampResponse)(nil),      // 50: larder.v1.ResumeRampResponse
+	(*ModelVersionStatus)(nil),      // 51: larder.v1.ModelVersionStatus
+	(*GetPlanRequest)(nil),          // 52: larder.v1.GetPlanRequest
+	(*GetPlanResponse)(nil),         // 53: larder.v1.GetPlanResponse
+	(*Field)(nil),                   // 54: larder.v1.Field
+	(*VerifyRequest)(nil),           // 55: larder.v1.VerifyRequest
+	(*VerifyResponse)(nil),          // 56: larder.v1.VerifyResponse
+	(*ViewVerification)(nil),        // 57: larder.v1.ViewVerification
+	(*FeatureVerification)(nil),     // 58: larder.v1.FeatureVerification
+	(*Difference)(nil),              // 59: larder.v1.Difference
+	(*ScoreVectorsRequest)(nil),     // 60: larder.v1.ScoreVectorsRequest
+	(*ScoreVectorsResponse)(nil),    // 61: larder.v1.ScoreVectorsResponse
+	(*FlushFeatureLogRequest)(nil),  // 62: larder.v1.FlushFeatureLogRequest
+	(*FlushFeatureLogResponse)(nil), // 63: larder.v1.FlushFeatureLogResponse
+	(*GetDatasetRequest)(nil),       // 64: larder.v1.GetDatasetRequest
+	(*GetDatasetResponse)(nil),      // 65: larder.v1.GetDatasetResponse
+	(*ListDatasetsRequest)(nil),     // 66: larder.v1.ListDatasetsRequest
+	(*ListDatasetsResponse)(nil),    // 67: larder.v1.ListDatasetsResponse
+	(*Dataset)(nil),                 // 68: larder.v1.Dataset
+	(*GetExperimentRequest)(nil),    // 69: larder.v1.GetExperimentRequest
+	(*GetExperimentResponse)(nil),   // 70: larder.v1.GetExperimentResponse
+	(*ExperimentReport)(nil),        // 71: larder.v1.ExperimentReport
+	(*ExperimentVersion)(nil),       // 72: larder.v1.ExperimentVersion
+	(*Estimate)(nil),                // 73: larder.v1.Estimate
+	(*SampleRatio)(nil),             // 74: larder.v1.SampleRatio
+	(*JoinLabelsRequest)(nil),       // 75: larder.v1.JoinLabelsRequest
+	(*LoggedRow)(nil),               // 76: larder.v1.LoggedRow
+	(*JoinLabelsResponse)(nil),      // 77: larder.v1.JoinLabelsResponse
+	(*SaveSnapshotRequest)(nil),     // 78: larder.v1.SaveSnapshotRequest
+	(*SaveSnapshotResponse)(nil),    // 79: larder.v1.SaveSnapshotResponse
+	nil,                             // 80: larder.v1.DefinitionFiles.ModelsEntry
+	nil,                             // 81: larder.v1.PushModelRequest.MetricsEntry
+	nil,                             // 82: larder.v1.PushModelRequest.TagsEntry
+	nil,                             // 83: larder.v1.RampSettings.GuardsEntry
+	nil,                             // 84: larder.v1.ModelVersionStatus.MetricsEntry
+	nil,                             // 85: larder.v1.ModelVersionStatus.TagsEntry
+	(*FeatureList)(nil),             // 86: larder.v1.FeatureList
+	(*Column)(nil),                  // 87: larder.v1.Column
 }
 var file_larder_v1_control_proto_depIdxs = []int32{
 	3,  // 0: larder.v1.PlanRequest.files:type_name -> larder.v1.DefinitionFiles
 	4,  // 1: larder.v1.DefinitionFiles.files:type_name -> larder.v1.DefinitionFile
-	78, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
+	80, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
 	6,  // 3: larder.v1.PlanResponse.changes:type_name -> larder.v1.Change
 	0,  // 4: larder.v1.Change.action:type_name -> larder.v1.Change.Action
 	3,  // 5: larder.v1.ApplyRequest.files:type_name -> larder.v1.DefinitionFiles
 	6,  // 6: larder.v1.ApplyResponse.changes:type_name -> larder.v1.Change
 	9,  // 7: larder.v1.ApplyResponse.models:type_name -> larder.v1.ModelReport
-	79, // 8: larder.v1.PushModelRequest.metrics:type_name -> larder.v1.PushModelRequest.MetricsEntry
-	80, // 9: larder.v1.PushModelRequest.tags:type_name -> larder.v1.PushModelRequest.TagsEntry
+	81, // 8: larder.v1.PushModelRequest.metrics:type_name -> larder.v1.PushModelRequest.MetricsEntry
+	82, // 9: larder.v1.PushModelRequest.tags:type_name -> larder.v1.PushModelRequest.TagsEntry
 	6,  // 10: larder.v1.PushModelResponse.changes:type_name -> larder.v1.Change
 	9,  // 11: larder.v1.PushModelResponse.report:type_name -> larder.v1.ModelReport
 	6,  // 12: larder.v1.PromoteModelResponse.changes:type_name -> larder.v1.Change
@@ -6038,93 +6213,96 @@ var file_larder_v1_control_proto_depIdxs = []int32{
 	28, // 18: larder.v1.Run.bad:type_name -> larder.v1.BadRows
 	27, // 19: larder.v1.GetRunResponse.run:type_name -> larder.v1.Run
 	27, // 20: larder.v1.CancelRunResponse.run:type_name -> larder.v1.Run
-	35, // 21: larder.v1.GetStatusResponse.views:type_name -> larder.v1.ViewStatus
-	27, // 22: larder.v1.ViewStatus.last_run:type_name -> larder.v1.Run
-	38, // 23: larder.v1.ListModelsResponse.models:type_name -> larder.v1.ModelStatus
-	49, // 24: larder.v1.ModelStatus.versions:type_name -> larder.v1.ModelVersionStatus
-	42, // 25: larder.v1.ModelStatus.source:type_name -> larder.v1.ModelSource
-	39, // 26: larder.v1.ModelStatus.traffic:type_name -> larder.v1.TrafficStatus
-	40, // 27: larder.v1.TrafficStatus.weights:type_name -> larder.v1.VersionWeight
-	41, // 28: larder.v1.TrafficStatus.ramp:type_name -> larder.v1.RampStatus
-	40, // 29: larder.v1.SetTrafficRequest.weights:type_name -> larder.v1.VersionWeight
-	44, // 30: larder.v1.SetTrafficRequest.ramp:type_name -> larder.v1.RampSettings
-	45, // 31: larder.v1.SetTrafficRequest.shadow:type_name -> larder.v1.ShadowSettings
-	81, // 32: larder.v1.RampSettings.guards:type_name -> larder.v1.RampSettings.GuardsEntry
-	6,  // 33: larder.v1.SetTrafficResponse.changes:type_name -> larder.v1.Change
-	9,  // 34: larder.v1.ModelVersionStatus.report:type_name -> larder.v1.ModelReport
-	82, // 35: larder.v1.ModelVersionStatus.metrics:type_name -> larder.v1.ModelVersionStatus.MetricsEntry
-	83, // 36: larder.v1.ModelVersionStatus.tags:type_name -> larder.v1.ModelVersionStatus.TagsEntry
-	84, // 37: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
-	52, // 38: larder.v1.GetPlanResponse.keys:type_name -> larder.v1.Field
-	52, // 39: larder.v1.GetPlanResponse.request:type_name -> larder.v1.Field
-	52, // 40: larder.v1.GetPlanResponse.features:type_name -> larder.v1.Field
-	55, // 41: larder.v1.VerifyResponse.views:type_name -> larder.v1.ViewVerification
-	56, // 42: larder.v1.ViewVerification.features:type_name -> larder.v1.FeatureVerification
-	57, // 43: larder.v1.ViewVerification.differences:type_name -> larder.v1.Difference
-	85, // 44: larder.v1.ScoreVectorsRequest.vector:type_name -> larder.v1.Column
-	66, // 45: larder.v1.GetDatasetResponse.dataset:type_name -> larder.v1.Dataset
-	66, // 46: larder.v1.ListDatasetsResponse.datasets:type_name -> larder.v1.Dataset
-	69, // 47: larder.v1.GetExperimentResponse.report:type_name -> larder.v1.ExperimentReport
-	70, // 48: larder.v1.ExperimentReport.versions:type_name -> larder.v1.ExperimentVersion
-	72, // 49: larder.v1.ExperimentReport.sample_ratio:type_name -> larder.v1.SampleRatio
-	71, // 50: larder.v1.ExperimentVersion.figure:type_name -> larder.v1.Estimate
-	71, // 51: larder.v1.ExperimentVersion.difference:type_name -> larder.v1.Estimate
-	74, // 52: larder.v1.JoinLabelsRequest.rows:type_name -> larder.v1.LoggedRow
-	2,  // 53: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
-	7,  // 54: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
-	10, // 55: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
-	20, // 56: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
-	12, // 57: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
-	14, // 58: larder.v1.ControlService.PromoteModel:input_type -> larder.v1.PromoteModelRequest
-	16, // 59: larder.v1.ControlService.RollbackModel:input_type -> larder.v1.RollbackModelRequest
-	18, // 60: larder.v1.ControlService.RetireModel:input_type -> larder.v1.RetireModelRequest
-	43, // 61: larder.v1.ControlService.SetTraffic:input_type -> larder.v1.SetTrafficRequest
-	47, // 62: larder.v1.ControlService.ResumeRamp:input_type -> larder.v1.ResumeRampRequest
-	22, // 63: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
-	25, // 64: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
-	29, // 65: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
-	31, // 66: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
-	33, // 67: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
-	36, // 68: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
-	50, // 69: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
-	53, // 70: larder.v1.ControlService.Verify:input_type -> larder.v1.VerifyRequest
-	58, // 71: larder.v1.ControlService.ScoreVectors:input_type -> larder.v1.ScoreVectorsRequest
-	60, // 72: larder.v1.ControlService.FlushFeatureLog:input_type -> larder.v1.FlushFeatureLogRequest
-	67, // 73: larder.v1.ControlService.GetExperiment:input_type -> larder.v1.GetExperimentRequest
-	73, // 74: larder.v1.ControlService.JoinLabels:input_type -> larder.v1.JoinLabelsRequest
-	62, // 75: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
-	64, // 76: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
-	76, // 77: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
-	5,  // 78: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
-	8,  // 79: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
-	11, // 80: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
-	21, // 81: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
-	13, // 82: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
-	15, // 83: larder.v1.ControlService.PromoteModel:output_type -> larder.v1.PromoteModelResponse
-	17, // 84: larder.v1.ControlService.RollbackModel:output_type -> larder.v1.RollbackModelResponse
-	19, // 85: larder.v1.ControlService.RetireModel:output_type -> larder.v1.RetireModelResponse
-	46, // 86: larder.v1.ControlService.SetTraffic:output_type -> larder.v1.SetTrafficResponse
-	48, // 87: larder.v1.ControlService.ResumeRamp:output_type -> larder.v1.ResumeRampResponse
-	23, // 88: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
-	26, // 89: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
-	30, // 90: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
-	32, // 91: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
-	34, // 92: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
-	37, // 93: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
-	51, // 94: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
-	54, // 95: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
-	59, // 96: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
-	61, // 97: larder.v1.ControlService.FlushFeatureLog:output_type -> larder.v1.FlushFeatureLogResponse
-	68, // 98: larder.v1.ControlService.GetExperiment:output_type -> larder.v1.GetExperimentResponse
-	75, // 99: larder.v1.ControlService.JoinLabels:output_type -> larder.v1.JoinLabelsResponse
-	63, // 100: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
-	65, // 101: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
-	77, // 102: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
-	78, // [78:103] is the sub-list for method output_type
-	53, // [53:78] is the sub-list for method input_type
-	53, // [53:53] is the sub-list for extension type_name
-	53, // [53:53] is the sub-list for extension extendee
-	0,  // [0:53] is the sub-list for field type_name
+	37, // 21: larder.v1.GetStatusResponse.views:type_name -> larder.v1.ViewStatus
+	35, // 22: larder.v1.GetStatusResponse.building:type_name -> larder.v1.Building
+	36, // 23: larder.v1.Building.views:type_name -> larder.v1.BuildingView
+	27, // 24: larder.v1.BuildingView.run:type_name -> larder.v1.Run
+	27, // 25: larder.v1.ViewStatus.last_run:type_name -> larder.v1.Run
+	40, // 26: larder.v1.ListModelsResponse.models:type_name -> larder.v1.ModelStatus
+	51, // 27: larder.v1.ModelStatus.versions:type_name -> larder.v1.ModelVersionStatus
+	44, // 28: larder.v1.ModelStatus.source:type_name -> larder.v1.ModelSource
+	41, // 29: larder.v1.ModelStatus.traffic:type_name -> larder.v1.TrafficStatus
+	42, // 30: larder.v1.TrafficStatus.weights:type_name -> larder.v1.VersionWeight
+	43, // 31: larder.v1.TrafficStatus.ramp:type_name -> larder.v1.RampStatus
+	42, // 32: larder.v1.SetTrafficRequest.weights:type_name -> larder.v1.VersionWeight
+	46, // 33: larder.v1.SetTrafficRequest.ramp:type_name -> larder.v1.RampSettings
+	47, // 34: larder.v1.SetTrafficRequest.shadow:type_name -> larder.v1.ShadowSettings
+	83, // 35: larder.v1.RampSettings.guards:type_name -> larder.v1.RampSettings.GuardsEntry
+	6,  // 36: larder.v1.SetTrafficResponse.changes:type_name -> larder.v1.Change
+	9,  // 37: larder.v1.ModelVersionStatus.report:type_name -> larder.v1.ModelReport
+	84, // 38: larder.v1.ModelVersionStatus.metrics:type_name -> larder.v1.ModelVersionStatus.MetricsEntry
+	85, // 39: larder.v1.ModelVersionStatus.tags:type_name -> larder.v1.ModelVersionStatus.TagsEntry
+	86, // 40: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
+	54, // 41: larder.v1.GetPlanResponse.keys:type_name -> larder.v1.Field
+	54, // 42: larder.v1.GetPlanResponse.request:type_name -> larder.v1.Field
+	54, // 43: larder.v1.GetPlanResponse.features:type_name -> larder.v1.Field
+	57, // 44: larder.v1.VerifyResponse.views:type_name -> larder.v1.ViewVerification
+	58, // 45: larder.v1.ViewVerification.features:type_name -> larder.v1.FeatureVerification
+	59, // 46: larder.v1.ViewVerification.differences:type_name -> larder.v1.Difference
+	87, // 47: larder.v1.ScoreVectorsRequest.vector:type_name -> larder.v1.Column
+	68, // 48: larder.v1.GetDatasetResponse.dataset:type_name -> larder.v1.Dataset
+	68, // 49: larder.v1.ListDatasetsResponse.datasets:type_name -> larder.v1.Dataset
+	71, // 50: larder.v1.GetExperimentResponse.report:type_name -> larder.v1.ExperimentReport
+	72, // 51: larder.v1.ExperimentReport.versions:type_name -> larder.v1.ExperimentVersion
+	74, // 52: larder.v1.ExperimentReport.sample_ratio:type_name -> larder.v1.SampleRatio
+	73, // 53: larder.v1.ExperimentVersion.figure:type_name -> larder.v1.Estimate
+	73, // 54: larder.v1.ExperimentVersion.difference:type_name -> larder.v1.Estimate
+	76, // 55: larder.v1.JoinLabelsRequest.rows:type_name -> larder.v1.LoggedRow
+	2,  // 56: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
+	7,  // 57: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
+	10, // 58: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
+	20, // 59: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
+	12, // 60: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
+	14, // 61: larder.v1.ControlService.PromoteModel:input_type -> larder.v1.PromoteModelRequest
+	16, // 62: larder.v1.ControlService.RollbackModel:input_type -> larder.v1.RollbackModelRequest
+	18, // 63: larder.v1.ControlService.RetireModel:input_type -> larder.v1.RetireModelRequest
+	45, // 64: larder.v1.ControlService.SetTraffic:input_type -> larder.v1.SetTrafficRequest
+	49, // 65: larder.v1.ControlService.ResumeRamp:input_type -> larder.v1.ResumeRampRequest
+	22, // 66: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
+	25, // 67: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
+	29, // 68: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
+	31, // 69: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
+	33, // 70: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
+	38, // 71: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
+	52, // 72: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
+	55, // 73: larder.v1.ControlService.Verify:input_type -> larder.v1.VerifyRequest
+	60, // 74: larder.v1.ControlService.ScoreVectors:input_type -> larder.v1.ScoreVectorsRequest
+	62, // 75: larder.v1.ControlService.FlushFeatureLog:input_type -> larder.v1.FlushFeatureLogRequest
+	69, // 76: larder.v1.ControlService.GetExperiment:input_type -> larder.v1.GetExperimentRequest
+	75, // 77: larder.v1.ControlService.JoinLabels:input_type -> larder.v1.JoinLabelsRequest
+	64, // 78: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
+	66, // 79: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
+	78, // 80: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
+	5,  // 81: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
+	8,  // 82: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
+	11, // 83: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
+	21, // 84: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
+	13, // 85: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
+	15, // 86: larder.v1.ControlService.PromoteModel:output_type -> larder.v1.PromoteModelResponse
+	17, // 87: larder.v1.ControlService.RollbackModel:output_type -> larder.v1.RollbackModelResponse
+	19, // 88: larder.v1.ControlService.RetireModel:output_type -> larder.v1.RetireModelResponse
+	48, // 89: larder.v1.ControlService.SetTraffic:output_type -> larder.v1.SetTrafficResponse
+	50, // 90: larder.v1.ControlService.ResumeRamp:output_type -> larder.v1.ResumeRampResponse
+	23, // 91: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
+	26, // 92: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
+	30, // 93: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
+	32, // 94: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
+	34, // 95: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
+	39, // 96: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
+	53, // 97: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
+	56, // 98: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
+	61, // 99: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
+	63, // 100: larder.v1.ControlService.FlushFeatureLog:output_type -> larder.v1.FlushFeatureLogResponse
+	70, // 101: larder.v1.ControlService.GetExperiment:output_type -> larder.v1.GetExperimentResponse
+	77, // 102: larder.v1.ControlService.JoinLabels:output_type -> larder.v1.JoinLabelsResponse
+	65, // 103: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
+	67, // 104: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
+	79, // 105: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
+	81, // [81:106] is the sub-list for method output_type
+	56, // [56:81] is the sub-list for method input_type
+	56, // [56:56] is the sub-list for extension type_name
+	56, // [56:56] is the sub-list for extension extendee
+	0,  // [0:56] is the sub-list for field type_name
 }
 
 func init() { file_larder_v1_control_proto_init() }
@@ -6141,21 +6319,21 @@ func file_larder_v1_control_proto_init() {
 	}
 	file_larder_v1_control_proto_msgTypes[10].OneofWrappers = []any{}
 	file_larder_v1_control_proto_msgTypes[23].OneofWrappers = []any{}
-	file_larder_v1_control_proto_msgTypes[48].OneofWrappers = []any{
+	file_larder_v1_control_proto_msgTypes[50].OneofWrappers = []any{
 		(*GetPlanRequest_FeatureService)(nil),
 		(*GetPlanRequest_Features)(nil),
 		(*GetPlanRequest_Model)(nil),
 	}
-	file_larder_v1_control_proto_msgTypes[65].OneofWrappers = []any{}
-	file_larder_v1_control_proto_msgTypes[68].OneofWrappers = []any{}
-	file_larder_v1_control_proto_msgTypes[69].OneofWrappers = []any{}
+	file_larder_v1_control_proto_msgTypes[67].OneofWrappers = []any{}
+	file_larder_v1_control_proto_msgTypes[70].OneofWrappers = []any{}
+	file_larder_v1_control_proto_msgTypes[71].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_larder_v1_control_proto_rawDesc), len(file_larder_v1_control_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   82,
+			NumMessages:   84,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -300,7 +300,7 @@ class MaterializeResponse(_message.Message):
     def __init__(self, runs: _Optional[_Iterable[_Union[Run, _Mapping]]] = ...) -> None: ...
 
 class Run(_message.Message):
-    __slots__ = ("id", "feature_view", "state", "mode", "to", "rows_read", "rows_written", "rows_superseded", "rows_bad", "rows_total", "bad", "error", "started_at", "ended_at", "server", "catalog_version", "attempt", "warnings")
+    __slots__ = ("id", "feature_view", "state", "mode", "to", "rows_read", "rows_written", "rows_superseded", "rows_bad", "rows_total", "bad", "error", "started_at", "ended_at", "server", "catalog_version", "attempt", "warnings", "building")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Run.State]
@@ -334,6 +334,7 @@ class Run(_message.Message):
     CATALOG_VERSION_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    BUILDING_FIELD_NUMBER: _ClassVar[int]
     id: str
     feature_view: str
     state: Run.State
@@ -352,7 +353,8 @@ class Run(_message.Message):
     catalog_version: int
     attempt: int
     warnings: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, id: _Optional[str] = ..., feature_view: _Optional[str] = ..., state: _Optional[_Union[Run.State, str]] = ..., mode: _Optional[str] = ..., to: _Optional[int] = ..., rows_read: _Optional[int] = ..., rows_written: _Optional[int] = ..., rows_superseded: _Optional[int] = ..., rows_bad: _Optional[int] = ..., rows_total: _Optional[int] = ..., bad: _Optional[_Iterable[_Union[BadRows, _Mapping]]] = ..., error: _Optional[str] = ..., started_at: _Optional[int] = ..., ended_at: _Optional[int] = ..., server: _Optional[str] = ..., catalog_version: _Optional[int] = ..., attempt: _Optional[int] = ..., warnings: _Optional[_Iterable[str]] = ..., **kwargs) -> None: ...
+    building: bool
+    def __init__(self, id: _Optional[str] = ..., feature_view: _Optional[str] = ..., state: _Optional[_Union[Run.State, str]] = ..., mode: _Optional[str] = ..., to: _Optional[int] = ..., rows_read: _Optional[int] = ..., rows_written: _Optional[int] = ..., rows_superseded: _Optional[int] = ..., rows_bad: _Optional[int] = ..., rows_total: _Optional[int] = ..., bad: _Optional[_Iterable[_Union[BadRows, _Mapping]]] = ..., error: _Optional[str] = ..., started_at: _Optional[int] = ..., ended_at: _Optional[int] = ..., server: _Optional[str] = ..., catalog_version: _Optional[int] = ..., attempt: _Optional[int] = ..., warnings: _Optional[_Iterable[str]] = ..., building: bool = ..., **kwargs) -> None: ...
 
 class BadRows(_message.Message):
     __slots__ = ("reason", "count", "samples")
@@ -393,7 +395,7 @@ class GetStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetStatusResponse(_message.Message):
-    __slots__ = ("server_version", "server", "catalog_version", "fingerprint", "registry_version", "catalog_error", "postgres_error", "views", "started_at", "data_dir", "data_bytes")
+    __slots__ = ("server_version", "server", "catalog_version", "fingerprint", "registry_version", "catalog_error", "postgres_error", "views", "started_at", "data_dir", "data_bytes", "building", "awaited", "clock_ahead")
     SERVER_VERSION_FIELD_NUMBER: _ClassVar[int]
     SERVER_FIELD_NUMBER: _ClassVar[int]
     CATALOG_VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -405,6 +407,9 @@ class GetStatusResponse(_message.Message):
     STARTED_AT_FIELD_NUMBER: _ClassVar[int]
     DATA_DIR_FIELD_NUMBER: _ClassVar[int]
     DATA_BYTES_FIELD_NUMBER: _ClassVar[int]
+    BUILDING_FIELD_NUMBER: _ClassVar[int]
+    AWAITED_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_AHEAD_FIELD_NUMBER: _ClassVar[int]
     server_version: str
     server: str
     catalog_version: int
@@ -416,7 +421,30 @@ class GetStatusResponse(_message.Message):
     started_at: int
     data_dir: str
     data_bytes: int
-    def __init__(self, server_version: _Optional[str] = ..., server: _Optional[str] = ..., catalog_version: _Optional[int] = ..., fingerprint: _Optional[str] = ..., registry_version: _Optional[int] = ..., catalog_error: _Optional[str] = ..., postgres_error: _Optional[str] = ..., views: _Optional[_Iterable[_Union[ViewStatus, _Mapping]]] = ..., started_at: _Optional[int] = ..., data_dir: _Optional[str] = ..., data_bytes: _Optional[int] = ...) -> None: ...
+    building: Building
+    awaited: _containers.RepeatedScalarFieldContainer[str]
+    clock_ahead: int
+    def __init__(self, server_version: _Optional[str] = ..., server: _Optional[str] = ..., catalog_version: _Optional[int] = ..., fingerprint: _Optional[str] = ..., registry_version: _Optional[int] = ..., catalog_error: _Optional[str] = ..., postgres_error: _Optional[str] = ..., views: _Optional[_Iterable[_Union[ViewStatus, _Mapping]]] = ..., started_at: _Optional[int] = ..., data_dir: _Optional[str] = ..., data_bytes: _Optional[int] = ..., building: _Optional[_Union[Building, _Mapping]] = ..., awaited: _Optional[_Iterable[str]] = ..., clock_ahead: _Optional[int] = ...) -> None: ...
+
+class Building(_message.Message):
+    __slots__ = ("version", "since", "until", "views")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    VIEWS_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    since: int
+    until: int
+    views: _containers.RepeatedCompositeFieldContainer[BuildingView]
+    def __init__(self, version: _Optional[int] = ..., since: _Optional[int] = ..., until: _Optional[int] = ..., views: _Optional[_Iterable[_Union[BuildingView, _Mapping]]] = ...) -> None: ...
+
+class BuildingView(_message.Message):
+    __slots__ = ("feature_view", "run")
+    FEATURE_VIEW_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    feature_view: str
+    run: Run
+    def __init__(self, feature_view: _Optional[str] = ..., run: _Optional[_Union[Run, _Mapping]] = ...) -> None: ...
 
 class ViewStatus(_message.Message):
     __slots__ = ("feature_view", "watermark", "freshness", "newest_event_time", "rows", "schedule", "next_run_at", "last_run")
