@@ -10,9 +10,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/ipc"
-	"github.com/apache/arrow/go/v17/arrow/memory"
-	"github.com/apache/arrow/go/v17/parquet/file"
-	"github.com/apache/arrow/go/v17/parquet/pqarrow"
+
+	"larder/internal/arrowfile/parquetfile"
 )
 
 // A Reader reads a file batch by batch. The caller closes it.
@@ -21,14 +20,6 @@ type Reader struct {
 	Rows     int64             // of the whole file; -1 when only a full read can count them
 	Metadata map[string]string // the metadata of a Parquet file; nil for other formats
 	closers  []io.Closer
-}
-
-// Err returns why reading ended before the end.
-func (r *Reader) Err() error {
-	if err := r.RecordReader.Err(); !errors.Is(err, io.EOF) { // Parquet's reader returns it at the end
-		return err
-	}
-	return nil
 }
 
 // Close releases what the reader holds.
@@ -73,21 +64,16 @@ func Open(ctx context.Context, path string, csvTypes map[string]arrow.DataType) 
 }
 
 func (r *Reader) parquet(ctx context.Context, f *os.File) error {
-	in, err := file.NewParquetReader(f)
+	info, err := f.Stat()
 	if err != nil {
 		return err
 	}
-	r.closers = append([]io.Closer{in}, r.closers[:0]...) // which closes f
-	r.Rows, r.Metadata = in.NumRows(), map[string]string{}
-	written := in.MetaData().KeyValueMetadata()
-	for i, key := range written.Keys() {
-		r.Metadata[key] = written[i].GetValue()
-	}
-	rows, err := pqarrow.NewFileReader(in, pqarrow.ArrowReadProperties{BatchSize: batchRows}, memory.DefaultAllocator)
+	in, err := parquetfile.Open(f, info.Size())
 	if err != nil {
 		return err
 	}
-	r.RecordReader, err = rows.GetRecordReader(ctx, nil, nil)
+	r.Rows, r.Metadata = in.Rows, in.Metadata
+	r.RecordReader, err = in.Read(ctx, nil, nil)
 	return err
 }
 

@@ -5,19 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/memory"
-	parquetfile "github.com/apache/arrow/go/v17/parquet/file"
-	"github.com/apache/arrow/go/v17/parquet/metadata"
-	"github.com/apache/arrow/go/v17/parquet/pqarrow"
 
+	"larder/internal/arrowfile/parquetfile"
 	"larder/monitor"
 )
 
@@ -109,57 +106,43 @@ func (d *folder) read(ctx context.Context, q Query, visit func(*Scored) error) e
 var scoredColumns = []string{"log:time", "log:request_id", "log:row", "log:role", "log:score", "log:model_version"}
 
 func readFile(ctx context.Context, path string, q Query, visit func(*Scored) error) error {
-	in, err := parquetfile.OpenParquetFile(path, false)
+	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	defer in.Close()
-	names := slices.Concat(scoredColumns, q.Sent)
-	var columns []int
-	for _, name := range names {
-		if at := in.MetaData().Schema.ColumnIndexByName(name); at >= 0 {
-			columns = append(columns, at)
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	in, err := parquetfile.Open(f, info.Size())
+	if err != nil {
+		return err
+	}
+	for _, name := range scoredColumns {
+		if !in.Schema.HasField(name) {
+			return errNoLog
 		}
 	}
-	if len(columns) < len(scoredColumns) {
-		return errNoLog
-	}
-	reader, err := pqarrow.NewFileReader(in, pqarrow.ArrowReadProperties{BatchSize: batchRows}, memory.DefaultAllocator)
+	records, err := in.Read(ctx, slices.Concat(scoredColumns, q.Sent), groupsOf(in, q))
 	if err != nil {
 		return err
 	}
-	groups := groupsOf(in, columns[0], q)
-	if len(groups) == 0 {
-		return nil
-	}
-	records, err := reader.GetRecordReader(ctx, columns, groups)
-	if err != nil {
-		return err
-	}
-	defer records.Release()
 	for records.Next() {
 		if err := readRecord(records.Record(), q, visit); err != nil {
 			return err
 		}
 	}
-	if err := records.Err(); err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	return nil
+	return records.Err()
 }
 
 // groupsOf returns the row groups that may have rows in the query's time.
-func groupsOf(in *parquetfile.Reader, timeColumn int, q Query) []int {
+func groupsOf(in *parquetfile.File, q Query) []int {
 	groups := []int{}
-	for i := range in.NumRowGroups() {
-		chunk, err := in.MetaData().RowGroup(i).ColumnChunk(timeColumn)
-		if err == nil {
-			stats, _ := chunk.Statistics()
-			if times, known := stats.(*metadata.Int64Statistics); known && times.HasMinMax() && (times.Max() < q.From || times.Min() > q.Until) {
-				continue
-			}
+	for i := range in.Groups() {
+		if least, greatest, known := in.Int64Range(i, scoredColumns[0]); !known || greatest >= q.From && least <= q.Until {
+			groups = append(groups, i)
 		}
-		groups = append(groups, i)
 	}
 	return groups
 }
