@@ -40,15 +40,16 @@ type Scored struct {
 
 // Read calls visit with the rows that a query selects, in any order. It reads the
 // table if there is one, otherwise the folder's files, including those being written.
-// The rows are valid until visit returns.
-func (l *Log) Read(ctx context.Context, q Query, visit func(*Scored) error) error {
+// The rows are valid until visit returns. Files that can't be read to their end don't
+// keep it from reading the others; Read returns what is missing of them.
+func (l *Log) Read(ctx context.Context, q Query, visit func(*Scored) error) ([]Damage, error) {
 	if err := l.Flush(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	if l.table == nil {
 		return l.folder.read(ctx, q, visit)
 	}
-	return l.table.to.ReadLogged(ctx, q.Model, q.From, q.Until, func(r *Row) error {
+	return nil, l.table.to.ReadLogged(ctx, q.Model, q.From, q.Until, func(r *Row) error {
 		sent, err := sentJSON(r.Keys, r.Request, q.Sent)
 		if err != nil {
 			return fmt.Errorf("request %q: %w", r.RequestID, err)
@@ -89,51 +90,67 @@ func sentJSON(keys, request []byte, names []string) ([]string, error) {
 
 // read reads the finished files of a model. A file that is moved away meanwhile is
 // skipped.
-func (d *folder) read(ctx context.Context, q Query, visit func(*Scored) error) error {
+func (d *folder) read(ctx context.Context, q Query, visit func(*Scored) error) ([]Damage, error) {
 	paths, err := filepath.Glob(filepath.Join(d.dir, q.Model, "*.parquet"))
 	if err != nil {
-		return err
+		return nil, err
 	}
+	var damaged []Damage
 	for _, path := range paths {
-		if err := readFile(ctx, path, q, visit); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s: %w", filepath.Base(path), err)
+		var stop error // the visitor's
+		left, err := readFile(ctx, path, q, func(s *Scored) error {
+			stop = visit(s)
+			return stop
+		})
+		switch {
+		case stop != nil:
+			return damaged, stop
+		case ctx.Err() != nil:
+			return damaged, ctx.Err()
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			damaged = append(damaged, Damage{Path: filepath.Join(q.Model, filepath.Base(path)), Err: err, Rows: left})
 		}
 	}
-	return nil
+	return damaged, nil
 }
 
 // The columns that every query reads.
 var scoredColumns = []string{"log:time", "log:request_id", "log:row", "log:role", "log:score", "log:model_version"}
 
-func readFile(ctx context.Context, path string, q Query, visit func(*Scored) error) error {
+// readFile reads a file, and returns how many of its rows it didn't; -1 when the
+// file doesn't say.
+func readFile(ctx context.Context, path string, q Query, visit func(*Scored) error) (left int64, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return err
+		return -1, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return err
+		return -1, err
 	}
 	in, err := parquetfile.Open(f, info.Size())
 	if err != nil {
-		return err
+		return -1, err
 	}
-	for _, name := range scoredColumns {
-		if !in.Schema.HasField(name) {
-			return errNoLog
-		}
+	if err := checkColumns(in.Schema); err != nil {
+		return in.Rows, err
 	}
-	records, err := in.Read(ctx, slices.Concat(scoredColumns, q.Sent), groupsOf(in, q))
+	groups := groupsOf(in, q)
+	for _, g := range groups {
+		left += in.GroupRows(g)
+	}
+	records, err := in.Read(ctx, slices.Concat(scoredColumns, q.Sent), groups)
 	if err != nil {
-		return err
+		return left, err
 	}
 	for records.Next() {
 		if err := readRecord(records.Record(), q, visit); err != nil {
-			return err
+			return left, err
 		}
+		left -= records.Record().NumRows()
 	}
-	return records.Err()
+	return left, records.Err()
 }
 
 // groupsOf returns the row groups that may have rows in the query's time.
