@@ -9,7 +9,6 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/ipc"
 
 	"larder/internal/arrowfile/parquetfile"
 )
@@ -52,7 +51,7 @@ func Open(ctx context.Context, path string, csvTypes map[string]arrow.DataType) 
 	case ipcFile:
 		err = r.ipc(f)
 	case ipcStream:
-		r.RecordReader, err = ipc.NewReader(f)
+		err = r.stream(f)
 	case csvFile:
 		err = r.csv(f, csvTypes)
 	}
@@ -75,37 +74,4 @@ func (r *Reader) parquet(ctx context.Context, f *os.File) error {
 	r.Rows, r.Metadata = in.Rows, in.Metadata
 	r.RecordReader, err = in.Read(ctx, nil, nil)
 	return err
-}
-
-func (r *Reader) ipc(f *os.File) error {
-	in, err := ipc.NewFileReader(f)
-	if err != nil {
-		return err
-	}
-	r.closers = append([]io.Closer{in}, r.closers...)
-	r.RecordReader = &fileBatches{file: in}
-	return nil
-}
-
-// fileBatches makes a reader of an IPC file, whose batches can be read in any order.
-type fileBatches struct {
-	file *ipc.FileReader
-	next int
-	rec  arrow.Record
-	err  error
-}
-
-func (b *fileBatches) Retain()               {}
-func (b *fileBatches) Release()              {}
-func (b *fileBatches) Schema() *arrow.Schema { return b.file.Schema() }
-func (b *fileBatches) Record() arrow.Record  { return b.rec }
-func (b *fileBatches) Err() error            { return b.err }
-
-func (b *fileBatches) Next() bool {
-	if b.err != nil || b.next >= b.file.NumRecords() {
-		return false
-	}
-	b.rec, b.err = b.file.Record(b.next)
-	b.next++
-	return b.err == nil
 }

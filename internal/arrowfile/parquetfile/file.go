@@ -16,7 +16,7 @@ import (
 	"github.com/apache/arrow-go/v18/parquet/pqarrow"
 	"github.com/apache/arrow/go/v17/arrow"
 
-	"larder/internal/background"
+	"larder/internal/arrowcheck"
 )
 
 const (
@@ -43,7 +43,7 @@ type source struct{ *io.SectionReader }
 // Open reads the footer of a file and checks it. The file stays the caller's.
 func Open(in io.ReaderAt, size int64) (*File, error) {
 	f := &File{in: in, Metadata: map[string]string{}}
-	err := background.Try(func() error {
+	err := arrowcheck.Try(func() error {
 		if err := registerCodecs(); err != nil {
 			return err
 		}
@@ -52,16 +52,7 @@ func Open(in io.ReaderAt, size int64) (*File, error) {
 		}
 		return f.open(size)
 	})
-	return f, readable(err)
-}
-
-// readable makes an error of a panic of the library, without its stack.
-func readable(err error) error {
-	var p *background.Panic
-	if errors.As(err, &p) {
-		return fmt.Errorf("it can't be decoded: %v", p.Value)
-	}
-	return err
+	return f, err
 }
 
 func (f *File) readFooter(size int64) error {
@@ -205,7 +196,7 @@ func (f *File) GroupRows(group int) int64 { return f.meta.RowGroups[group].NumRo
 // Int64Range returns the least and greatest value of a column of integers or times in
 // a row group, if the footer has them.
 func (f *File) Int64Range(group int, column string) (least, greatest int64, known bool) {
-	_ = background.Try(func() error {
+	_ = arrowcheck.Try(func() error {
 		c, err := f.meta.RowGroup(group).ColumnChunk(f.meta.Schema.ColumnIndexByName(column))
 		if err != nil {
 			return err

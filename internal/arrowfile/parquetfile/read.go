@@ -12,7 +12,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 
-	"larder/internal/background"
+	"larder/internal/arrowcheck"
 )
 
 // batchRows is how many rows are read at once.
@@ -45,7 +45,7 @@ func (f *File) Read(ctx context.Context, columns []string, groups []int) (*Reade
 			r.groups = append(r.groups, g)
 		}
 	}
-	err := background.Try(func() error {
+	err := arrowcheck.Try(func() error {
 		if err := r.selectColumns(columns); err != nil {
 			return err
 		}
@@ -56,7 +56,7 @@ func (f *File) Read(ctx context.Context, columns []string, groups []int) (*Reade
 		r.schema, err = schema17(selected)
 		return err
 	})
-	return r, readable(err)
+	return r, err
 }
 
 // selectColumns finds the leaves of columns.
@@ -125,7 +125,7 @@ func (r *Reader) begin(group int) error {
 		if err := r.ctx.Err(); err != nil {
 			return err
 		}
-		err := background.Try(func() error {
+		err := arrowcheck.Try(func() error {
 			meta, err := r.file.meta.RowGroup(group).ColumnChunk(leaf)
 			if err != nil {
 				return err
@@ -136,15 +136,15 @@ func (r *Reader) begin(group int) error {
 			return err
 		})
 		if err != nil {
-			return r.file.columnError(group, leaf, readable(err))
+			return r.file.columnError(group, leaf, err)
 		}
 	}
-	err := background.Try(func() (err error) {
+	err := arrowcheck.Try(func() (err error) {
 		r.fields, _, err = r.file.reader.GetFieldReaders(r.ctx, r.leaves, []int{group})
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("row group %d: %w", group, readable(err))
+		return fmt.Errorf("row group %d: %w", group, err)
 	}
 	return nil
 }
@@ -154,16 +154,19 @@ func (r *Reader) batch() error {
 	n := min(r.left, batchRows)
 	columns := make([]arrow.Array, len(r.fields))
 	for i, field := range r.fields {
-		err := background.Try(func() (err error) {
+		err := arrowcheck.Try(func() (err error) {
 			columns[i], err = r.column(field, n, r.schema.Field(i).Type)
 			return err
 		})
 		if err != nil {
-			return r.fieldError(i, readable(err))
+			return r.fieldError(i, err)
 		}
 	}
 	r.left -= n
 	r.record = array.NewRecord(r.schema, columns, n)
+	if err := arrowcheck.Record(r.record); err != nil {
+		return fmt.Errorf("row group %d: %w", r.group, err)
+	}
 	return nil
 }
 
