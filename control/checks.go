@@ -103,7 +103,7 @@ func experimentMessage(e *checks.Experiment) *larderv1.ExperimentReport {
 	r := e.Report
 	out := &larderv1.ExperimentReport{
 		Model: e.Model, Metric: e.Question.Metric.Name, Threshold: e.Question.Metric.Threshold, Alpha: e.Question.Alpha, Since: e.Since, Until: e.Until,
-		Unit: strings.Join(e.Unit, ", "), Labels: int64(r.Outcomes), LabelsUnknown: int64(r.Unknown), Notes: e.Notes,
+		Unit: strings.Join(e.Unit, ", "), Labels: int64(r.Outcomes), LabelsUnknown: int64(r.Unknown), Notes: e.Notes, Missing: e.Missing,
 	}
 	if r.Ratio != nil {
 		out.SampleRatio = &larderv1.SampleRatio{ChiSquared: r.Ratio.ChiSquared, PValue: r.Ratio.P, Mismatch: r.Ratio.Mismatch()}

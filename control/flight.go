@@ -8,8 +8,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/apache/arrow/go/v17/arrow/flight"
-	flightv1 "github.com/apache/arrow/go/v17/arrow/flight/gen/flight"
+	flightv1 "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
 
@@ -27,7 +26,7 @@ import (
 //
 // It is safe for concurrent use.
 type Flight struct {
-	flight.BaseFlightServer
+	flightv1.UnimplementedFlightServiceServer
 	sets    *datasets.Builder
 	message int // the most bytes of a message
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/flight"
 
 	"larder/internal/arrowflight"
 	"larder/schema"
@@ -16,7 +15,7 @@ type batchWriter struct {
 	message int // the most bytes of a message
 }
 
-func newBatchWriter(stream flight.DataStreamWriter, columns *arrow.Schema, message int) *batchWriter {
+func newBatchWriter(stream arrowflight.Sender, columns *arrow.Schema, message int) *batchWriter {
 	return &batchWriter{Writer: arrowflight.NewWriter(stream, columns, message), message: message}
 }
 

@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"time"
 
+	flightv1 "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/flight"
-	"github.com/apache/arrow/go/v17/arrow/memory"
 
 	"larder/control/datasets"
+	"larder/internal/arrowflight"
 	"larder/internal/grpcserver"
 	"larder/schema"
 )
@@ -25,13 +25,13 @@ type RowsCommand struct {
 const exampleRows = `{"view": "customer_spend", "from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z"}`
 
 // GetFlightInfo returns the schema of a view's rows and the ticket that reads them.
-func (f *Flight) GetFlightInfo(ctx context.Context, d *flight.FlightDescriptor) (*flight.FlightInfo, error) {
+func (f *Flight) GetFlightInfo(ctx context.Context, d *flightv1.FlightDescriptor) (*flightv1.FlightInfo, error) {
 	if len(d.GetCmd()) == 0 && len(d.GetPath()) == 1 {
 		raw, err := json.Marshal(RowsCommand{View: d.GetPath()[0]})
 		if err != nil {
 			return nil, err
 		}
-		d = &flight.FlightDescriptor{Type: flight.DescriptorCMD, Cmd: raw}
+		d = &flightv1.FlightDescriptor{Type: flightv1.FlightDescriptor_CMD, Cmd: raw}
 	}
 	reading, err := f.reading(ctx, d.GetCmd())
 	if err != nil {
@@ -41,10 +41,10 @@ func (f *Flight) GetFlightInfo(ctx context.Context, d *flight.FlightDescriptor) 
 	if err != nil {
 		return nil, err
 	}
-	return &flight.FlightInfo{
-		Schema:           flight.SerializeSchema(columns, memory.DefaultAllocator),
+	return &flightv1.FlightInfo{
+		Schema:           arrowflight.SchemaBytes(columns),
 		FlightDescriptor: d,
-		Endpoint:         []*flight.FlightEndpoint{{Ticket: &flight.Ticket{Ticket: d.GetCmd()}}},
+		Endpoint:         []*flightv1.FlightEndpoint{{Ticket: &flightv1.Ticket{Ticket: d.GetCmd()}}},
 		TotalRecords:     -1,
 		TotalBytes:       -1,
 	}, nil
@@ -52,7 +52,7 @@ func (f *Flight) GetFlightInfo(ctx context.Context, d *flight.FlightDescriptor) 
 
 // DoGet returns the rows of a view. It leaves out rows that materialization would
 // skip as bad. The last message has no batch; it counts the rows that were left out.
-func (f *Flight) DoGet(ticket *flight.Ticket, stream flight.FlightService_DoGetServer) error {
+func (f *Flight) DoGet(ticket *flightv1.Ticket, stream flightv1.FlightService_DoGetServer) error {
 	reading, err := f.reading(stream.Context(), ticket.GetTicket())
 	if err != nil {
 		return err

@@ -1,9 +1,9 @@
 package control
 
 import (
+	flightv1 "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/flight"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
 	"larder/control/datasets"
@@ -29,7 +29,7 @@ const exampleSet = `{"service": "fraud_v1", "as_of": "ingest_time", "event_time_
 //
 // A client must read while it writes. If it doesn't, the server stops building the
 // set, and then stops reading the spine.
-func (f *Flight) DoExchange(stream flight.FlightService_DoExchangeServer) error {
+func (f *Flight) DoExchange(stream flightv1.FlightService_DoExchangeServer) error {
 	leave, err := f.sets.Enter()
 	if err != nil {
 		return err
@@ -38,7 +38,7 @@ func (f *Flight) DoExchange(stream flight.FlightService_DoExchangeServer) error 
 	return streamError(stream.Context(), f.exchange(stream))
 }
 
-func (f *Flight) exchange(stream flight.FlightService_DoExchangeServer) error {
+func (f *Flight) exchange(stream flightv1.FlightService_DoExchangeServer) error {
 	spine, err := newSpineReader(stream)
 	if err != nil {
 		return err

@@ -4,10 +4,10 @@ import (
 	"errors"
 
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/flight"
 	"github.com/apache/arrow/go/v17/arrow/ipc"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
+	"larder/internal/arrowflight"
 	"larder/schema"
 	"larder/training"
 )
@@ -19,7 +19,7 @@ const spineMiB = 256
 
 // A spineReader reads a spine batch by batch, in bounded memory.
 type spineReader struct {
-	*flight.Reader
+	*arrowflight.Reader
 	memory *allowance
 	recent []batchSize // the newest batches, of training.ChunkRows rows and more
 	held   batchSize   // their sum
@@ -28,9 +28,9 @@ type spineReader struct {
 
 type batchSize struct{ rows, bytes int64 }
 
-func newSpineReader(stream flight.DataStreamReader) (*spineReader, error) {
+func newSpineReader(stream arrowflight.Receiver) (*spineReader, error) {
 	memory := &allowance{Allocator: memory.DefaultAllocator, left: spineMiB << 20}
-	in, err := flight.NewRecordReader(stream, ipc.WithAllocator(memory))
+	in, err := arrowflight.NewReader(stream, ipc.WithAllocator(memory))
 	return &spineReader{Reader: in, memory: memory}, err
 }
 

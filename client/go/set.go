@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"math"
 
+	flightv1 "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/flight"
 	"golang.org/x/sync/errgroup"
 
 	"larder/internal/arrowflight"
@@ -44,7 +44,7 @@ func (c *Client) BuildSet(ctx context.Context, command SetCommand, spine array.R
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	stream, err := flight.NewFlightServiceClient(c.conn).DoExchange(ctx)
+	stream, err := flightv1.NewFlightServiceClient(c.conn).DoExchange(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -73,9 +73,9 @@ func (c *Client) BuildSet(ctx context.Context, command SetCommand, spine array.R
 
 // sendSpine writes a spine to its end. It ignores errors of the stream: the
 // receiver knows why the stream ended.
-func sendSpine(stream flight.FlightService_DoExchangeClient, command []byte, spine array.RecordReader) error {
+func sendSpine(stream flightv1.FlightService_DoExchangeClient, command []byte, spine array.RecordReader) error {
 	out := arrowflight.NewWriter(stream, spine.Schema(), math.MaxInt)
-	out.SetFlightDescriptor(&flight.FlightDescriptor{Type: flight.DescriptorCMD, Cmd: command})
+	out.SetFlightDescriptor(&flightv1.FlightDescriptor{Type: flightv1.FlightDescriptor_CMD, Cmd: command})
 	for spine.Next() {
 		if err := out.WriteBatch(spine.Record()); err != nil {
 			return nil //nolint:nilerr // see above
@@ -89,8 +89,8 @@ func sendSpine(stream flight.FlightService_DoExchangeClient, command []byte, spi
 	return nil
 }
 
-func receiveSet(stream flight.FlightService_DoExchangeClient, sink SetSink, manifest *[]byte) error {
-	in, err := flight.NewRecordReader(batches{stream, func(m setMessage) {
+func receiveSet(stream flightv1.FlightService_DoExchangeClient, sink SetSink, manifest *[]byte) error {
+	in, err := arrowflight.NewReader(batches{stream, func(m setMessage) {
 		if m.Progress != nil && sink.Progress != nil {
 			sink.Progress(m.Progress.Rows, m.Progress.Of)
 		}
@@ -124,11 +124,11 @@ type setMessage struct {
 
 // batches reads the messages of a stream that have a batch, and passes the others on.
 type batches struct {
-	stream flight.FlightService_DoExchangeClient
+	stream flightv1.FlightService_DoExchangeClient
 	other  func(setMessage)
 }
 
-func (b batches) Recv() (*flight.FlightData, error) {
+func (b batches) Recv() (*flightv1.FlightData, error) {
 	for {
 		data, err := b.stream.Recv()
 		if err != nil || len(data.GetDataHeader()) > 0 {

@@ -13,6 +13,7 @@ import (
 
 	larderv1 "larder/api/larder/v1"
 	"larder/models/experiment"
+	"larder/monitor/featurelog"
 	"larder/monitor/replay"
 )
 
@@ -65,9 +66,11 @@ definition or from a file.`,
 			}
 			r.Measure(outcomes, threshold)
 			if c.json {
-				return printComparisonJSON(cmd.OutOrStdout(), r)
+				err = printComparisonJSON(cmd.OutOrStdout(), r)
+			} else {
+				err = printComparison(cmd.OutOrStdout(), r, threshold)
 			}
-			return printComparison(cmd.OutOrStdout(), r, threshold)
+			return errors.Join(err, featurelog.Damaged(vectors.Damaged))
 		})
 	}
 	return cmd

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -29,7 +30,8 @@ exist. Without --since, only requests since the last traffic change count.
 
 Metrics: auc, log_loss, brier, calibration, accuracy, precision, recall, and mean: with
 the name of a value of the labels. The exit code is 1 when versions don't have their
-shares of the traffic: then the comparison means nothing.`,
+shares of the traffic: then the comparison means nothing. It is 1 too when a file of
+the feature log is damaged: then the report leaves its missing rows out.`,
 		Example: `  larder experiment fraud
   larder experiment fraud --metric recall --threshold 0.3
   larder experiment fraud --metric mean:loss --since 2026-11-01T00:00:00Z --json`,
@@ -68,10 +70,18 @@ shares of the traffic: then the comparison means nothing.`,
 			if err == nil && report.GetSampleRatio().GetMismatch() {
 				err = errors.New("the versions don't have their shares of the traffic; look for requests to one of them that fail, time out or aren't logged")
 			}
-			return err
+			return errors.Join(err, missingRows(report))
 		})
 	}
 	return cmd
+}
+
+// missingRows is an error when the report leaves rows of damaged files out.
+func missingRows(r *larderv1.ExperimentReport) error {
+	if len(r.GetMissing()) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d files of the server's feature log can't be read to their end, and the report is of the other rows; restore them from a backup or move them away:\n  %s", len(r.GetMissing()), strings.Join(r.GetMissing(), "\n  "))
 }
 
 // followExperiment shows how far the server is, and returns what it found.

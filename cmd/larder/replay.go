@@ -21,7 +21,8 @@ func newReplayCommand() *cobra.Command {
 		Short: "Score logged vectors again and expect the same bits",
 		Long: `Have the server score the vectors of a feature log again, each request as it was,
 and compare the scores bit for bit. The exit code is 1 when a score differs: then
-the model file, ONNX Runtime or the machine has changed.`,
+the model file, ONNX Runtime or the machine has changed. It is 1 too when a file of
+the log is damaged; the rows before the damage and the other files are compared.`,
 		Example: `  larder replay --log /var/lib/larder/log
   larder replay --log /var/lib/larder/log --model fraud`,
 		Args: wrongArgs(cobra.NoArgs),
@@ -44,7 +45,7 @@ the model file, ONNX Runtime or the machine has changed.`,
 			if err != nil {
 				return err
 			}
-			return errors.Join(printReplay(cmd.OutOrStdout(), report), report.Err())
+			return errors.Join(printReplay(cmd.OutOrStdout(), report), report.Err(), featurelog.Damaged(report.Damaged))
 		})
 	}
 	return cmd

@@ -14,7 +14,6 @@ import (
 
 	larderv1 "larder/api/larder/v1"
 	larder "larder/client/go"
-	"larder/internal/arrowfile"
 	"larder/monitor/featurelog"
 	"larder/training"
 )
@@ -29,7 +28,8 @@ time of its request, and compare them with what the model saw: for each feature,
 how many values differ, are missing or are extra, and by how much.
 
 A value that was materialized only after its request differs. The exit code is 1
-when any value differs.`,
+when any value differs, or when a file of the log is damaged; the rows before the
+damage and the other files are compared.`,
 		Example: `  larder skew --log /var/lib/larder/log
   larder skew --log /var/lib/larder/log --model fraud --json`,
 		Args: wrongArgs(cobra.NoArgs),
@@ -61,17 +61,18 @@ when any value differs.`,
 		} else {
 			err = s.print(cmd.OutOrStdout())
 		}
-		return errors.Join(err, s.found())
+		return errors.Join(err, s.found(), featurelog.Damaged(s.damaged))
 	}
 	return cmd
 }
 
 // skews are those of the models of a log.
 type skews struct {
-	server *larder.Client
-	bar    *progress
-	done   int64
-	models []*modelSkew
+	server  *larder.Client
+	bar     *progress
+	done    int64
+	models  []*modelSkew
+	damaged []featurelog.Damage
 }
 
 type modelSkew struct {
@@ -107,18 +108,22 @@ func (s *skews) files(ctx context.Context, paths []string) error {
 }
 
 func (s *skews) file(ctx context.Context, path string, m *modelSkew) error {
-	in, err := arrowfile.Open(ctx, path, nil)
-	if err != nil {
-		return err
+	in, damage := featurelog.OpenFile(ctx, path)
+	if damage != nil {
+		s.damaged = append(s.damaged, *damage)
+		return ctx.Err()
 	}
 	defer in.Close()
 	command := larder.SetCommand{Service: m.service, AsOf: string(training.IngestTime), EventTimeColumn: "log:time"}
-	_, err = s.server.BuildSet(ctx, command, in, larder.SetSink{
+	_, err := s.server.BuildSet(ctx, command, in, larder.SetSink{
 		Begin:    func(*arrow.Schema) error { return nil },
 		Write:    m.Add,
 		Progress: func(rows, of int64) { s.bar.set(s.done+rows, s.done+max(of, in.Rows)) },
 	})
 	s.done += in.Rows
+	if damage := in.Damage(); damage != nil {
+		s.damaged = append(s.damaged, *damage)
+	}
 	return err
 }
 

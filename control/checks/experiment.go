@@ -38,6 +38,7 @@ type Experiment struct {
 	Unit         []string // the columns that name the unit
 	Rows         int      // read from the log
 	Notes        []string
+	Missing      []string // files of the log that can't be read to their end, why, and how many rows
 	Report       *experiment.Report
 }
 
@@ -53,7 +54,7 @@ func (c *Checker) Experiment(ctx context.Context, req ExperimentRequest, progres
 		return nil, err
 	}
 	return &Experiment{
-		Model: t.model.Name, Question: t.question, Since: t.since, Until: t.until, Unit: t.unit, Rows: t.data.Rows(), Notes: t.notes, Report: report,
+		Model: t.model.Name, Question: t.question, Since: t.since, Until: t.until, Unit: t.unit, Rows: t.data.Rows(), Notes: t.notes, Missing: t.missing(), Report: report,
 	}, nil
 }
 
@@ -67,6 +68,7 @@ type trial struct {
 	now          time.Time
 	unit         []string // the columns that name the unit
 	notes        []string
+	damaged      []featurelog.Damage
 	data         *experiment.Data
 	badLabels    int // label rows that can't be read
 	firstBad     string
@@ -242,7 +244,7 @@ const progressRows = 10_000
 func (t *trial) readLog(ctx context.Context, progress func(rows, labels int) error) error {
 	keys := t.model.Labels.Keys
 	q := featurelog.Query{Model: t.model.Name, From: t.since, Until: t.until, Sent: slices.Concat(t.unit, keys)}
-	return t.checker.FeatureLog.Read(ctx, q, func(r *featurelog.Scored) error {
+	damaged, err := t.checker.FeatureLog.Read(ctx, q, func(r *featurelog.Scored) error {
 		row := experiment.Row{Version: r.ModelVersion, Shadow: r.Role == monitor.Shadow, Request: r.RequestID, Number: r.Row, At: r.At, Score: r.Score}
 		if r.Sent == nil { // logged before the definitions named all these columns
 			row.Unit = "request " + r.RequestID
@@ -257,4 +259,14 @@ func (t *trial) readLog(ctx context.Context, progress func(rows, labels int) err
 		}
 		return ctx.Err()
 	})
+	t.damaged = damaged
+	return err
+}
+
+// missing says what is missing of the log.
+func (t *trial) missing() (texts []string) {
+	for _, d := range t.damaged {
+		texts = append(texts, d.String())
+	}
+	return texts
 }

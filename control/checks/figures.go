@@ -16,6 +16,7 @@ type figures struct {
 	figure   *prometheus.GaugeVec // by model, version, role and metric
 	rows     *prometheus.GaugeVec // by model, version and role
 	labelled *prometheus.GaugeVec // by model, version and role
+	damaged  *prometheus.GaugeVec // by model
 	failures *prometheus.CounterVec
 }
 
@@ -27,17 +28,20 @@ func newFigures(registerer prometheus.Registerer) *figures {
 		figure:   gauge("larder_experiment_figure", "A metric of a model version over the window of its labels, by the name that larder experiment uses.", "metric"),
 		rows:     gauge("larder_experiment_rows", "Logged rows that a model version scored in the window of its labels."),
 		labelled: gauge("larder_experiment_labelled_rows", "Logged rows with a label that a model version scored in the window of its labels."),
+		damaged: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "larder_experiment_damaged_files", Help: "Files of a model's feature log that the last scheduled update of its larder_experiment metrics could not read to their end.",
+		}, []string{"model"}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "larder_experiment_failures_total", Help: "Scheduled updates of the larder_experiment metrics of a model that failed.",
 		}, []string{"model"}),
 	}
-	registerer.MustRegister(f.figure, f.rows, f.labelled, f.failures)
+	registerer.MustRegister(f.figure, f.rows, f.labelled, f.damaged, f.failures)
 	return f
 }
 
 // forget deletes the figures of a model.
 func (f *figures) forget(model string) {
-	for _, gauge := range []*prometheus.GaugeVec{f.figure, f.rows, f.labelled} {
+	for _, gauge := range []*prometheus.GaugeVec{f.figure, f.rows, f.labelled, f.damaged} {
 		gauge.DeletePartialMatch(prometheus.Labels{"model": model})
 	}
 }
@@ -107,6 +111,10 @@ func (c *Checker) takeFiguresOf(ctx context.Context, m *schema.Model) error {
 		return err
 	}
 	c.figures.forget(m.Name)
+	c.figures.damaged.WithLabelValues(m.Name).Set(float64(len(t.damaged)))
+	for _, d := range t.damaged {
+		c.Logger.Warn("a file of the feature log is damaged; the experiment metrics leave its missing rows out", "model", m.Name, "file", d.Path, "rows", d.Rows, "error", d.Err)
+	}
 	for _, name := range t.metrics() {
 		question := t.question
 		if question.Metric, err = experiment.ParseMetric(name, m.Labels.DecidesAt(), t.values()); err != nil {

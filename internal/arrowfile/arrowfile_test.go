@@ -207,3 +207,44 @@ func TestFilesThatAreRefused(t *testing.T) {
 		t.Errorf("a file that isn't there: %v", err)
 	}
 }
+
+// TestCutShort: a file that ends early is refused, wherever it ends.
+func TestCutShort(t *testing.T) {
+	for _, name := range []string{"a.parquet", "a.arrow", "a.arrows"} {
+		path := filepath.Join(t.TempDir(), name)
+		rec := batch(t, 0, 30)
+		w, err := arrowfile.Create(path, rec.Schema())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := w.Write(rec); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		if _, rows, err := rowsOf(path); err != nil || len(rows) != 60 {
+			t.Fatalf("%s: %d rows, %v", name, len(rows), err)
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for size := range data {
+			if err := os.WriteFile(path, data[:size], 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, rows, err := rowsOf(path); err == nil {
+				t.Fatalf("%s: %d of %d bytes are read as %d rows", name, size, len(data), len(rows))
+			}
+		}
+		if err := os.WriteFile(path, append(data, 0), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := rowsOf(path); err == nil {
+			t.Errorf("%s: a byte after its end is not noticed", name)
+		}
+	}
+}

@@ -9,10 +9,8 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/ipc"
-	"github.com/apache/arrow/go/v17/arrow/memory"
-	"github.com/apache/arrow/go/v17/parquet/file"
-	"github.com/apache/arrow/go/v17/parquet/pqarrow"
+
+	"larder/internal/arrowfile/parquetfile"
 )
 
 // A Reader reads a file batch by batch. The caller closes it.
@@ -21,14 +19,6 @@ type Reader struct {
 	Rows     int64             // of the whole file; -1 when only a full read can count them
 	Metadata map[string]string // the metadata of a Parquet file; nil for other formats
 	closers  []io.Closer
-}
-
-// Err returns why reading ended before the end.
-func (r *Reader) Err() error {
-	if err := r.RecordReader.Err(); !errors.Is(err, io.EOF) { // Parquet's reader returns it at the end
-		return err
-	}
-	return nil
 }
 
 // Close releases what the reader holds.
@@ -61,7 +51,7 @@ func Open(ctx context.Context, path string, csvTypes map[string]arrow.DataType) 
 	case ipcFile:
 		err = r.ipc(f)
 	case ipcStream:
-		r.RecordReader, err = ipc.NewReader(f)
+		err = r.stream(f)
 	case csvFile:
 		err = r.csv(f, csvTypes)
 	}
@@ -73,53 +63,15 @@ func Open(ctx context.Context, path string, csvTypes map[string]arrow.DataType) 
 }
 
 func (r *Reader) parquet(ctx context.Context, f *os.File) error {
-	in, err := file.NewParquetReader(f)
+	info, err := f.Stat()
 	if err != nil {
 		return err
 	}
-	r.closers = append([]io.Closer{in}, r.closers[:0]...) // which closes f
-	r.Rows, r.Metadata = in.NumRows(), map[string]string{}
-	written := in.MetaData().KeyValueMetadata()
-	for i, key := range written.Keys() {
-		r.Metadata[key] = written[i].GetValue()
-	}
-	rows, err := pqarrow.NewFileReader(in, pqarrow.ArrowReadProperties{BatchSize: batchRows}, memory.DefaultAllocator)
+	in, err := parquetfile.Open(f, info.Size())
 	if err != nil {
 		return err
 	}
-	r.RecordReader, err = rows.GetRecordReader(ctx, nil, nil)
+	r.Rows, r.Metadata = in.Rows, in.Metadata
+	r.RecordReader, err = in.Read(ctx, nil, nil)
 	return err
-}
-
-func (r *Reader) ipc(f *os.File) error {
-	in, err := ipc.NewFileReader(f)
-	if err != nil {
-		return err
-	}
-	r.closers = append([]io.Closer{in}, r.closers...)
-	r.RecordReader = &fileBatches{file: in}
-	return nil
-}
-
-// fileBatches makes a reader of an IPC file, whose batches can be read in any order.
-type fileBatches struct {
-	file *ipc.FileReader
-	next int
-	rec  arrow.Record
-	err  error
-}
-
-func (b *fileBatches) Retain()               {}
-func (b *fileBatches) Release()              {}
-func (b *fileBatches) Schema() *arrow.Schema { return b.file.Schema() }
-func (b *fileBatches) Record() arrow.Record  { return b.rec }
-func (b *fileBatches) Err() error            { return b.err }
-
-func (b *fileBatches) Next() bool {
-	if b.err != nil || b.next >= b.file.NumRecords() {
-		return false
-	}
-	b.rec, b.err = b.file.Record(b.next)
-	b.next++
-	return b.err == nil
 }

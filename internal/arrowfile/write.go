@@ -7,10 +7,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/csv"
 	"github.com/apache/arrow/go/v17/arrow/ipc"
-	"github.com/apache/arrow/go/v17/parquet"
-	"github.com/apache/arrow/go/v17/parquet/compress"
-	"github.com/apache/arrow/go/v17/parquet/pqarrow"
 
+	"larder/internal/arrowfile/parquetfile"
 	"larder/internal/wholefile"
 )
 
@@ -46,18 +44,11 @@ func Create(path string, columns *arrow.Schema) (*Writer, error) {
 func (w *Writer) begin(kind format, columns *arrow.Schema) error {
 	switch kind {
 	case parquetFile:
-		properties := []parquet.WriterProperty{parquet.WithCompression(compress.Codecs.Zstd), parquet.WithMaxRowGroupLength(rowGroupRows)}
-		for _, f := range columns.Fields() {
-			if f.Type.ID() == arrow.FLOAT32 || f.Type.ID() == arrow.FLOAT64 { // a dictionary would make every NaN the same one
-				properties = append(properties, parquet.WithDictionaryFor(f.Name, false))
-			}
-		}
-		out, err := pqarrow.NewFileWriter(columns, unclosed{w.file}, parquet.NewWriterProperties(properties...),
-			pqarrow.NewArrowWriterProperties(pqarrow.WithStoreSchema()))
+		out, err := parquetfile.NewWriter(w.file, columns, parquetfile.Options{GroupRows: rowGroupRows})
 		if err != nil {
 			return err
 		}
-		w.write, w.end = out.WriteBuffered, out.Close
+		w.write, w.end = out.Write, out.Close
 	case ipcFile:
 		out, err := ipc.NewFileWriter(w.file, ipc.WithSchema(columns))
 		if err != nil {
@@ -100,8 +91,3 @@ func (w *Writer) Commit() error {
 
 // Close removes the file unless it was committed.
 func (w *Writer) Close() error { return w.file.Close() }
-
-// unclosed keeps a writer from closing its underlying file.
-type unclosed struct{ f *wholefile.File }
-
-func (u unclosed) Write(p []byte) (int, error) { return u.f.Write(p) }

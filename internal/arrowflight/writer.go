@@ -4,8 +4,8 @@ import (
 	"errors"
 	"math"
 
+	flightv1 "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/flight"
 	"github.com/apache/arrow/go/v17/arrow/ipc"
 )
 
@@ -21,16 +21,28 @@ var errTooLarge = errors.New("a batch is larger than a message may be")
 // A Writer writes record batches, each in as many messages as it needs. Not safe
 // for concurrent use.
 type Writer struct {
-	*flight.Writer
-	bodies  *bodies
-	message int
+	*ipc.Writer
+	payloads *payloads
+	bodies   *bodies
+	message  int
 }
 
 // NewWriter returns a writer of batches with the given columns. A message of one
 // row has at most message bytes; one of several rows has at most batchBytes.
-func NewWriter(stream flight.DataStreamWriter, columns *arrow.Schema, message int) *Writer {
-	b := &bodies{DataStreamWriter: stream}
-	return &Writer{Writer: flight.NewRecordWriter(b, ipc.WithSchema(columns)), bodies: b, message: message}
+func NewWriter(stream Sender, columns *arrow.Schema, message int) *Writer {
+	b := &bodies{Sender: stream}
+	p := &payloads{to: b}
+	return &Writer{Writer: ipc.NewWriterWithPayloadWriter(p, ipc.WithSchema(columns)), payloads: p, bodies: b, message: message}
+}
+
+// SetFlightDescriptor puts a descriptor into the next message.
+func (w *Writer) SetFlightDescriptor(d *flightv1.FlightDescriptor) {
+	w.payloads.message.FlightDescriptor = d
+}
+
+// WriteMetadata writes a message that has application metadata and no batch.
+func (w *Writer) WriteMetadata(raw []byte) error {
+	return w.bodies.Send(&flightv1.FlightData{AppMetadata: raw})
 }
 
 // WriteBatch writes a batch. It returns ErrRowTooLarge for a row that no message
@@ -62,13 +74,13 @@ func (w *Writer) WriteBatch(rec arrow.Record) error {
 
 // bodies refuses to send a message whose body has more than most bytes.
 type bodies struct {
-	flight.DataStreamWriter
+	Sender
 	most int
 }
 
-func (b *bodies) Send(d *flight.FlightData) error {
+func (b *bodies) Send(d *flightv1.FlightData) error {
 	if len(d.GetDataBody()) > b.most {
 		return errTooLarge
 	}
-	return b.DataStreamWriter.Send(d)
+	return b.Sender.Send(d)
 }

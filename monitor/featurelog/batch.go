@@ -12,6 +12,7 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/memory"
 
 	"larder/internal/arrowfile"
 )
@@ -35,16 +36,29 @@ func Files(dir, model string) ([]string, error) {
 // ModelOf returns the model of the requests in a file.
 func ModelOf(path string) string { return filepath.Base(filepath.Dir(path)) }
 
-// A File is a file of a log that is read batch by batch. The caller closes it.
+// A File is a file of a log that is read batch by batch. The caller closes it. It
+// ends where the file can't be read, and Damage then says what is missing.
 type File struct {
 	*arrowfile.Reader
 	Model        string
 	ModelVersion int64
 	SHA256       string // of the model file that scored; empty in older files without it
+
+	path string
+	left int64 // rows that were not read yet
 }
 
-// OpenFile opens a file of a log by its path, which names the model and its version.
-func OpenFile(ctx context.Context, path string) (*File, error) {
+// OpenFile opens a file of a log by its path, which names the model and its version. It
+// returns either the file or what is missing.
+func OpenFile(ctx context.Context, path string) (*File, *Damage) {
+	f, err := openFile(ctx, path)
+	if err != nil {
+		return nil, &Damage{Path: path, Err: err, Rows: -1}
+	}
+	return f, nil
+}
+
+func openFile(ctx context.Context, path string) (*File, error) {
 	version, _, _ := strings.Cut(filepath.Base(path), "-")
 	number, err := strconv.ParseInt(version, 10, 64)
 	if err != nil {
@@ -54,7 +68,47 @@ func OpenFile(ctx context.Context, path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &File{Reader: in, Model: ModelOf(path), ModelVersion: number, SHA256: in.Metadata[SHA256Key]}, nil
+	if err := checkColumns(in.Schema()); err != nil {
+		return nil, errors.Join(err, in.Close())
+	}
+	return &File{Reader: in, Model: ModelOf(path), ModelVersion: number, SHA256: in.Metadata[SHA256Key], path: path, left: in.Rows}, nil
+}
+
+// Next reads the next batch and reports whether there is one.
+func (f *File) Next() bool {
+	if !f.Reader.Next() {
+		return false
+	}
+	f.left -= f.Record().NumRows()
+	return true
+}
+
+// Err returns why reading ended before the end, unless it is the file's fault.
+func (f *File) Err() error {
+	if err := f.Reader.Err(); errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return nil
+}
+
+// Damage returns what is missing because the file can't be read to its end; nil when it
+// can.
+func (f *File) Damage() *Damage {
+	if err := f.Reader.Err(); err != nil && f.Err() == nil {
+		return &Damage{Path: f.path, Err: err, Rows: f.left}
+	}
+	return nil
+}
+
+// checkColumns returns an error unless a file has the columns that every file of a log
+// has.
+func checkColumns(columns *arrow.Schema) error {
+	b := array.NewRecordBuilder(memory.DefaultAllocator, columns)
+	defer b.Release()
+	rec := b.NewRecord()
+	defer rec.Release()
+	_, err := NewBatch(rec)
+	return err
 }
 
 // A RowID names a row of a request.
@@ -80,8 +134,6 @@ type Batch struct {
 	Score        *array.Float64
 	ModelVersion *array.Int64
 }
-
-var errNoLog = errors.New("not a file of a feature log: columns are missing or have other types; move it away")
 
 // NewBatch finds the columns of a record.
 func NewBatch(rec arrow.Record) (*Batch, error) {

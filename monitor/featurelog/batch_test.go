@@ -38,7 +38,7 @@ func TestFilesOfALog(t *testing.T) {
 	f("", "fraud/3-7-a.parquet", "late/1-2-b.parquet")
 	f("late", "late/1-2-b.parquet")
 	f("early")
-	if _, err := featurelog.OpenFile(t.Context(), filepath.Join(dir, "late", "x.parquet")); err == nil || !strings.Contains(err.Error(), "not a file of a feature log") {
+	if _, err := featurelog.OpenFile(t.Context(), filepath.Join(dir, "late", "x.parquet")); err == nil || !strings.Contains(err.String(), "not a file of a feature log") {
 		t.Errorf("a file of another name: %v", err)
 	}
 }

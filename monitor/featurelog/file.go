@@ -14,13 +14,10 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
-	"github.com/apache/arrow/go/v17/parquet"
-	"github.com/apache/arrow/go/v17/parquet/compress"
-	"github.com/apache/arrow/go/v17/parquet/pqarrow"
 
 	"larder/column"
 	"larder/column/arrows"
-	"larder/internal/background"
+	"larder/internal/arrowfile/parquetfile"
 	"larder/monitor"
 	"larder/schema"
 )
@@ -33,7 +30,7 @@ type file struct {
 	path    string // its path when finished
 	temp    *os.File
 	written countingWriter
-	out     *pqarrow.FileWriter
+	out     *parquetfile.Writer
 	rows    int
 	begun   time.Time
 
@@ -96,12 +93,7 @@ func newFile(dir string, e *entry) (*file, error) {
 		return nil, err
 	}
 	f.written.f = f.temp
-	// Dictionaries would make every NaN the same one.
-	properties := parquet.NewWriterProperties(parquet.WithCompression(compress.Codecs.Zstd), parquet.WithDictionaryDefault(false))
-	err = background.Try(func() (err error) { // the writer panics where the disk is full
-		f.out, err = pqarrow.NewFileWriter(columns, &f.written, properties, pqarrow.NewArrowWriterProperties(pqarrow.WithStoreSchema()))
-		return err
-	})
+	f.out, err = parquetfile.NewWriter(&f.written, columns, parquetfile.Options{NoDictionaries: true})
 	if err != nil {
 		return nil, errors.Join(err, f.abandon())
 	}
@@ -140,7 +132,7 @@ func (f *file) size() int64 { return f.written.n }
 
 // finish ends the file and gives it its name.
 func (f *file) finish() (size int64, err error) {
-	err = background.Try(func() error { return errors.Join(f.flush(), f.out.Close(), f.temp.Sync(), f.temp.Close()) })
+	err = errors.Join(f.flush(), f.out.Close(), f.temp.Sync(), f.temp.Close())
 	if err != nil {
 		return 0, err
 	}

@@ -5,19 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/memory"
-	parquetfile "github.com/apache/arrow/go/v17/parquet/file"
-	"github.com/apache/arrow/go/v17/parquet/metadata"
-	"github.com/apache/arrow/go/v17/parquet/pqarrow"
 
+	"larder/internal/arrowfile/parquetfile"
 	"larder/monitor"
 )
 
@@ -43,15 +40,16 @@ type Scored struct {
 
 // Read calls visit with the rows that a query selects, in any order. It reads the
 // table if there is one, otherwise the folder's files, including those being written.
-// The rows are valid until visit returns.
-func (l *Log) Read(ctx context.Context, q Query, visit func(*Scored) error) error {
+// The rows are valid until visit returns. Files that can't be read to their end don't
+// keep it from reading the others; Read returns what is missing of them.
+func (l *Log) Read(ctx context.Context, q Query, visit func(*Scored) error) ([]Damage, error) {
 	if err := l.Flush(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	if l.table == nil {
 		return l.folder.read(ctx, q, visit)
 	}
-	return l.table.to.ReadLogged(ctx, q.Model, q.From, q.Until, func(r *Row) error {
+	return nil, l.table.to.ReadLogged(ctx, q.Model, q.From, q.Until, func(r *Row) error {
 		sent, err := sentJSON(r.Keys, r.Request, q.Sent)
 		if err != nil {
 			return fmt.Errorf("request %q: %w", r.RequestID, err)
@@ -92,74 +90,76 @@ func sentJSON(keys, request []byte, names []string) ([]string, error) {
 
 // read reads the finished files of a model. A file that is moved away meanwhile is
 // skipped.
-func (d *folder) read(ctx context.Context, q Query, visit func(*Scored) error) error {
+func (d *folder) read(ctx context.Context, q Query, visit func(*Scored) error) ([]Damage, error) {
 	paths, err := filepath.Glob(filepath.Join(d.dir, q.Model, "*.parquet"))
 	if err != nil {
-		return err
+		return nil, err
 	}
+	var damaged []Damage
 	for _, path := range paths {
-		if err := readFile(ctx, path, q, visit); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s: %w", filepath.Base(path), err)
+		var stop error // the visitor's
+		left, err := readFile(ctx, path, q, func(s *Scored) error {
+			stop = visit(s)
+			return stop
+		})
+		switch {
+		case stop != nil:
+			return damaged, stop
+		case ctx.Err() != nil:
+			return damaged, ctx.Err()
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			damaged = append(damaged, Damage{Path: filepath.Join(q.Model, filepath.Base(path)), Err: err, Rows: left})
 		}
 	}
-	return nil
+	return damaged, nil
 }
 
 // The columns that every query reads.
 var scoredColumns = []string{"log:time", "log:request_id", "log:row", "log:role", "log:score", "log:model_version"}
 
-func readFile(ctx context.Context, path string, q Query, visit func(*Scored) error) error {
-	in, err := parquetfile.OpenParquetFile(path, false)
+// readFile reads a file, and returns how many of its rows it didn't; -1 when the
+// file doesn't say.
+func readFile(ctx context.Context, path string, q Query, visit func(*Scored) error) (left int64, err error) {
+	f, err := os.Open(path)
 	if err != nil {
-		return err
+		return -1, err
 	}
-	defer in.Close()
-	names := slices.Concat(scoredColumns, q.Sent)
-	var columns []int
-	for _, name := range names {
-		if at := in.MetaData().Schema.ColumnIndexByName(name); at >= 0 {
-			columns = append(columns, at)
-		}
-	}
-	if len(columns) < len(scoredColumns) {
-		return errNoLog
-	}
-	reader, err := pqarrow.NewFileReader(in, pqarrow.ArrowReadProperties{BatchSize: batchRows}, memory.DefaultAllocator)
+	defer f.Close()
+	info, err := f.Stat()
 	if err != nil {
-		return err
+		return -1, err
 	}
-	groups := groupsOf(in, columns[0], q)
-	if len(groups) == 0 {
-		return nil
-	}
-	records, err := reader.GetRecordReader(ctx, columns, groups)
+	in, err := parquetfile.Open(f, info.Size())
 	if err != nil {
-		return err
+		return -1, err
 	}
-	defer records.Release()
+	if err := checkColumns(in.Schema); err != nil {
+		return in.Rows, err
+	}
+	groups := groupsOf(in, q)
+	for _, g := range groups {
+		left += in.GroupRows(g)
+	}
+	records, err := in.Read(ctx, slices.Concat(scoredColumns, q.Sent), groups)
+	if err != nil {
+		return left, err
+	}
 	for records.Next() {
 		if err := readRecord(records.Record(), q, visit); err != nil {
-			return err
+			return left, err
 		}
+		left -= records.Record().NumRows()
 	}
-	if err := records.Err(); err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	return nil
+	return left, records.Err()
 }
 
 // groupsOf returns the row groups that may have rows in the query's time.
-func groupsOf(in *parquetfile.Reader, timeColumn int, q Query) []int {
+func groupsOf(in *parquetfile.File, q Query) []int {
 	groups := []int{}
-	for i := range in.NumRowGroups() {
-		chunk, err := in.MetaData().RowGroup(i).ColumnChunk(timeColumn)
-		if err == nil {
-			stats, _ := chunk.Statistics()
-			if times, known := stats.(*metadata.Int64Statistics); known && times.HasMinMax() && (times.Max() < q.From || times.Min() > q.Until) {
-				continue
-			}
+	for i := range in.Groups() {
+		if least, greatest, known := in.Int64Range(i, scoredColumns[0]); !known || greatest >= q.From && least <= q.Until {
+			groups = append(groups, i)
 		}
-		groups = append(groups, i)
 	}
 	return groups
 }

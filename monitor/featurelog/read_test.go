@@ -67,21 +67,21 @@ func TestRead(t *testing.T) {
 			log.Offer(e)
 		}
 		var got []string
-		err := log.Read(t.Context(), q, func(s *featurelog.Scored) error {
+		missing, err := log.Read(t.Context(), q, func(s *featurelog.Scored) error {
 			got = append(got, scoredText(s))
 			return nil
 		})
 		slices.Sort(got)
-		if diff := cmp.Diff(want, got); err != nil || diff != "" {
-			t.Errorf("%v (-want +got):\n%s", err, diff)
+		if diff := cmp.Diff(want, got); err != nil || len(missing) > 0 || diff != "" {
+			t.Errorf("%v, missing %v (-want +got):\n%s", err, missing, diff)
 		}
 		stop := errors.New("stop")
-		if err := log.Read(t.Context(), q, func(*featurelog.Scored) error { return stop }); !errors.Is(err, stop) {
+		if _, err := log.Read(t.Context(), q, func(*featurelog.Scored) error { return stop }); !errors.Is(err, stop) {
 			t.Errorf("a visitor that stops: %v", err)
 		}
 		q := q
 		q.Model = "other"
-		if err := log.Read(t.Context(), q, func(s *featurelog.Scored) error { return fmt.Errorf("%s", scoredText(s)) }); err != nil {
+		if _, err := log.Read(t.Context(), q, func(s *featurelog.Scored) error { return fmt.Errorf("%s", scoredText(s)) }); err != nil {
 			t.Errorf("another model: %v", err)
 		}
 		log.end()
@@ -94,8 +94,9 @@ func TestRead(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, q.Model, "9-9-x.parquet"), []byte("PAR1 no"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := log.Read(t.Context(), q, func(*featurelog.Scored) error { return nil }); err == nil || !strings.Contains(err.Error(), "9-9-x.parquet") {
-		t.Errorf("a broken file: %v", err)
+	missing, err := log.Read(t.Context(), q, func(*featurelog.Scored) error { return nil })
+	if err != nil || len(missing) != 1 || !strings.Contains(missing[0].String(), "9-9-x.parquet") {
+		t.Errorf("a broken file: %v, %v", missing, err)
 	}
 }
 

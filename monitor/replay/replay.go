@@ -24,9 +24,10 @@ const maxSent = 1 << 20
 
 // A Report says which logged rows have the same score as before.
 type Report struct {
-	Counts      []Count      // ordered by model and version
-	Differences []Difference // the first
-	changed     []string     // versions with another model file than the logged one
+	Counts      []Count             // ordered by model and version
+	Differences []Difference        // the first
+	Damaged     []featurelog.Damage // files that could not be scored to their end
+	changed     []string            // versions with another model file than the logged one
 }
 
 // A Count counts the rows of a version.
@@ -86,9 +87,10 @@ func Run(ctx context.Context, control larderv1.ControlServiceClient, files []str
 }
 
 func (r *run) file(ctx context.Context, path string) error {
-	in, err := featurelog.OpenFile(ctx, path)
-	if err != nil {
-		return err
+	in, damage := featurelog.OpenFile(ctx, path)
+	if damage != nil {
+		r.report.Damaged = append(r.report.Damaged, *damage)
+		return ctx.Err()
 	}
 	defer in.Close()
 	f := &fileRun{run: r, File: in, name: filepath.Base(path)}
@@ -101,6 +103,13 @@ func (r *run) file(ctx context.Context, path string) error {
 				return err
 			}
 		}
+	}
+	if damage := in.Damage(); damage != nil { // the waiting request may go on in the rows that are missing
+		for _, rec := range f.waiting {
+			damage.Rows += rec.NumRows()
+		}
+		r.report.Damaged = append(r.report.Damaged, *damage)
+		return nil
 	}
 	if err := in.Err(); err != nil || len(f.waiting) == 0 {
 		return err

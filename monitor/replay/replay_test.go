@@ -2,6 +2,7 @@ package replay_test
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"net"
 	"os"
@@ -151,6 +152,51 @@ func TestRun(t *testing.T) {
 	if err := new(replay.Report).Err(); err != nil {
 		t.Errorf("nothing differs: %v", err)
 	}
+}
+
+// TestADamagedFile: the rows before the damage and the other files are scored, and the
+// report says what is missing.
+func TestADamagedFile(t *testing.T) {
+	var rows []logged
+	for i := range 20_000 {
+		rows = append(rows, logged{fmt.Sprint(i), 0, "serve", float32(i), float64(i)})
+	}
+	dir := writeLog(t, rows...)
+	path := filepath.Join(dir, "late", "1-9-x.parquet")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "late", "1-9-a.parquet"), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := func(damaged []byte, equal, missing int64) {
+		t.Helper()
+		if err := os.WriteFile(path, damaged, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		files, err := featurelog.Files(dir, "late")
+		if err != nil {
+			t.Fatal(err)
+		}
+		report, err := replay.Run(t.Context(), serve(t, new(scorer)), files, func(int64) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]replay.Count{{Model: "late", Version: 1, Equal: equal}}, report.Counts); diff != "" {
+			t.Errorf("(-want +got)\n%s", diff)
+		}
+		if len(report.Damaged) != 1 || report.Damaged[0].Path != path || report.Damaged[0].Rows != missing || report.Err() != nil {
+			t.Errorf("damaged %v, error %v; want %d rows missing of %s", report.Damaged, report.Err(), missing, path)
+		}
+		vectors, err := replay.ReadVectors(t.Context(), dir, "late", 100_000)
+		if err != nil || len(vectors.Damaged) != 1 {
+			t.Errorf("vectors of a damaged log: %+v, %v", vectors, err)
+		}
+	}
+	f(data[:len(data)/2], 20_000, -1)
+	data[len(data)/2] ^= 1 // one row group: its checksum is wrong before its first row is read
+	f(data, 20_000, 20_000)
 }
 
 // TestCompare: rows that a shadow scored are left out, and labels find the others.

@@ -23,6 +23,8 @@ type Vectors struct {
 	rows    []featurelog.RowID          // of each row
 	asked   *larderv1.JoinLabelsRequest // the keys or ids that labels find the rows by
 	most    int                         // the most rows to read
+	// Damaged are files of the log that could not be read to their end.
+	Damaged []featurelog.Damage
 }
 
 // ReadVectors reads at most a number of rows of a model's log; fewer when their
@@ -42,15 +44,19 @@ func ReadVectors(ctx context.Context, dir, model string, most int) (*Vectors, er
 		}
 	}
 	if len(v.rows) == 0 {
+		if err := featurelog.Damaged(v.Damaged); err != nil {
+			return nil, err
+		}
 		return nil, fmt.Errorf("the log of model %q has no successfully scored rows", model)
 	}
 	return v, nil
 }
 
 func (v *Vectors) file(ctx context.Context, path string) error {
-	in, err := featurelog.OpenFile(ctx, path)
-	if err != nil {
-		return err
+	in, damage := featurelog.OpenFile(ctx, path)
+	if damage != nil {
+		v.Damaged = append(v.Damaged, *damage)
+		return ctx.Err()
 	}
 	defer in.Close()
 	v.most = max(1, min(v.most, maxSent/len(in.Schema().Fields())))
@@ -62,6 +68,9 @@ func (v *Vectors) file(ctx context.Context, path string) error {
 		if err := v.batch(b); err != nil {
 			return err
 		}
+	}
+	if damage := in.Damage(); damage != nil {
+		v.Damaged = append(v.Damaged, *damage)
 	}
 	return in.Err()
 }

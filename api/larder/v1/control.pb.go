@@ -4942,7 +4942,10 @@ type ExperimentReport struct {
 	Labels        int64 `protobuf:"varint,10,opt,name=labels,proto3" json:"labels,omitempty"`
 	LabelsUnknown int64 `protobuf:"varint,11,opt,name=labels_unknown,json=labelsUnknown,proto3" json:"labels_unknown,omitempty"`
 	// What to know before believing it.
-	Notes         []string `protobuf:"bytes,12,rep,name=notes,proto3" json:"notes,omitempty"`
+	Notes []string `protobuf:"bytes,12,rep,name=notes,proto3" json:"notes,omitempty"`
+	// Files of the feature log that can't be read to their end: why, and how many rows
+	// of theirs the report leaves out.
+	Missing       []string `protobuf:"bytes,13,rep,name=missing,proto3" json:"missing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5057,6 +5060,13 @@ func (x *ExperimentReport) GetLabelsUnknown() int64 {
 func (x *ExperimentReport) GetNotes() []string {
 	if x != nil {
 		return x.Notes
+	}
+	return nil
+}
+
+func (x *ExperimentReport) GetMissing() []string {
+	if x != nil {
+		return x.Missing
 	}
 	return nil
 }
@@ -5994,7 +6004,7 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x15GetExperimentResponse\x12\x12\n" +
 	"\x04rows\x18\x01 \x01(\x03R\x04rows\x12\x16\n" +
 	"\x06labels\x18\x02 \x01(\x03R\x06labels\x123\n" +
-	"\x06report\x18\x03 \x01(\v2\x1b.larder.v1.ExperimentReportR\x06report\"\xfe\x02\n" +
+	"\x06report\x18\x03 \x01(\v2\x1b.larder.v1.ExperimentReportR\x06report\"\x98\x03\n" +
 	"\x10ExperimentReport\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12\x16\n" +
 	"\x06metric\x18\x02 \x01(\tR\x06metric\x12\x1c\n" +
@@ -6008,7 +6018,8 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x06labels\x18\n" +
 	" \x01(\x03R\x06labels\x12%\n" +
 	"\x0elabels_unknown\x18\v \x01(\x03R\rlabelsUnknown\x12\x14\n" +
-	"\x05notes\x18\f \x03(\tR\x05notes\"\xa4\x03\n" +
+	"\x05notes\x18\f \x03(\tR\x05notes\x12\x18\n" +
+	"\amissing\x18\r \x03(\tR\amissing\"\xa4\x03\n" +
 	"\x11ExperimentVersion\x12#\n" +
 	"\rmodel_version\x18\x01 \x01(\x03R\fmodelVersion\x12\x12\n" +
 	"\x04role\x18\x02 \x01(\tR\x04role\x12\x16\n" +

@@ -860,7 +860,7 @@ class GetExperimentResponse(_message.Message):
     def __init__(self, rows: _Optional[int] = ..., labels: _Optional[int] = ..., report: _Optional[_Union[ExperimentReport, _Mapping]] = ...) -> None: ...
 
 class ExperimentReport(_message.Message):
-    __slots__ = ("model", "metric", "threshold", "alpha", "since", "until", "unit", "versions", "sample_ratio", "labels", "labels_unknown", "notes")
+    __slots__ = ("model", "metric", "threshold", "alpha", "since", "until", "unit", "versions", "sample_ratio", "labels", "labels_unknown", "notes", "missing")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     METRIC_FIELD_NUMBER: _ClassVar[int]
     THRESHOLD_FIELD_NUMBER: _ClassVar[int]
@@ -873,6 +873,7 @@ class ExperimentReport(_message.Message):
     LABELS_FIELD_NUMBER: _ClassVar[int]
     LABELS_UNKNOWN_FIELD_NUMBER: _ClassVar[int]
     NOTES_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
     model: str
     metric: str
     threshold: float
@@ -885,7 +886,8 @@ class ExperimentReport(_message.Message):
     labels: int
     labels_unknown: int
     notes: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, model: _Optional[str] = ..., metric: _Optional[str] = ..., threshold: _Optional[float] = ..., alpha: _Optional[float] = ..., since: _Optional[int] = ..., until: _Optional[int] = ..., unit: _Optional[str] = ..., versions: _Optional[_Iterable[_Union[ExperimentVersion, _Mapping]]] = ..., sample_ratio: _Optional[_Union[SampleRatio, _Mapping]] = ..., labels: _Optional[int] = ..., labels_unknown: _Optional[int] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+    missing: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, model: _Optional[str] = ..., metric: _Optional[str] = ..., threshold: _Optional[float] = ..., alpha: _Optional[float] = ..., since: _Optional[int] = ..., until: _Optional[int] = ..., unit: _Optional[str] = ..., versions: _Optional[_Iterable[_Union[ExperimentVersion, _Mapping]]] = ..., sample_ratio: _Optional[_Union[SampleRatio, _Mapping]] = ..., labels: _Optional[int] = ..., labels_unknown: _Optional[int] = ..., notes: _Optional[_Iterable[str]] = ..., missing: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ExperimentVersion(_message.Message):
     __slots__ = ("model_version", "role", "weight", "rows", "units", "undefined", "labelled", "positives", "figure", "difference", "p_value", "paired", "verdict")
