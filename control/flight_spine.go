@@ -8,6 +8,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/ipc"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
+	"larder/internal/arrowflight"
 	"larder/schema"
 	"larder/training"
 )
@@ -30,8 +31,29 @@ type batchSize struct{ rows, bytes int64 }
 
 func newSpineReader(stream flight.DataStreamReader) (*spineReader, error) {
 	memory := &allowance{Allocator: memory.DefaultAllocator, left: spineMiB << 20}
-	in, err := flight.NewRecordReader(stream, ipc.WithAllocator(memory))
-	return &spineReader{Reader: in, memory: memory}, err
+	first := &firstHeader{DataStreamReader: stream}
+	in, err := flight.NewRecordReader(first, ipc.WithAllocator(memory))
+	if err != nil {
+		if column, kind := arrowflight.Unsupported(first.header); kind != "" {
+			return nil, schema.SpineColumnType.Errorf("cast the spine's column %q to decimal128, or leave it out and join it to the set by an id: its type %s is unknown to Arrow's Go library", column, kind)
+		}
+		return nil, err
+	}
+	return &spineReader{Reader: in, memory: memory}, nil
+}
+
+// firstHeader keeps the header of the first message, which has the schema.
+type firstHeader struct {
+	flight.DataStreamReader
+	header []byte
+}
+
+func (f *firstHeader) Recv() (*flight.FlightData, error) {
+	data, err := f.DataStreamReader.Recv()
+	if f.header == nil && err == nil {
+		f.header = data.GetDataHeader()
+	}
+	return data, err
 }
 
 // Next reads the next batch and reports whether there is one.

@@ -120,7 +120,7 @@ func columnName(feature string) string { return strings.Replace(feature, ":", "_
 // tryEmpty binds a batch without rows, so that the code that binds the real rows
 // reports what the spine's columns lack.
 func (s *Set) tryEmpty(spine *arrow.Schema) error {
-	empty := emptyRecord(spine)
+	empty := arrows.EmptyRecord(spine)
 	defer empty.Release()
 	batch := s.program.NewBatch()
 	batch.Reset(0, 0)

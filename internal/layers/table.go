@@ -99,7 +99,7 @@ var House = Table{
 		"serving/inference": {Floor: 6, Imports: []string{"api/inference", "column", "internal/grpcserver", "schema", "scoring", "serving"}},
 
 		"control": {Floor: 7, Imports: []string{
-			"api/larder/v1", "column/wire", "control/checks", "control/datasets", "control/definitions", "control/models", "control/runs",
+			"api/larder/v1", "column/arrows", "column/wire", "control/checks", "control/datasets", "control/definitions", "control/models", "control/runs",
 			"internal/arrowflight", "internal/background", "internal/grpcserver", "materialize", "models/experiment", "monitor/featurelog",
 			"monitor/verify", "schema", "schema/definitions", "scoring", "store/offline", "store/online", "store/registry", "training",
 		}},
@@ -127,6 +127,7 @@ var House = Table{
 			"store/record", "training",
 		},
 		"github.com/yalue/onnxruntime_go":         {"scoring"},
+		"github.com/google/flatbuffers":           {"internal/arrowflight"},
 		"github.com/goccy/go-yaml":                {"cmd/larder", "models/mlflow", "schema/definitions"},
 		"github.com/spf13/cobra":                  {"cmd/larder"},
 		"github.com/spf13/pflag":                  {"cmd/larder"},
