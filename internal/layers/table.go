@@ -43,7 +43,7 @@ var House = Table{
 		"column/arrows":       {Floor: 2, Imports: []string{"column", "schema"}},
 		"column/wire":         {Floor: 2, Imports: []string{"api/larder/v1", "column", "schema"}},
 		"examples/fraud":      {Floor: 2, Imports: []string{"api/larder/v1"}},
-		"internal/arrowfile":  {Floor: 2, Imports: []string{"internal/wholefile"}},
+		"internal/arrowfile":  {Floor: 2, Imports: []string{"internal/wholefile", "schema"}},
 		"internal/grpcserver": {Floor: 2, Imports: []string{"api/inference", "api/larder/v1", "internal/background", "schema"}},
 		"internal/pgtest":     {Floor: 2, Imports: []string{"internal/pgdev"}},
 		"models/folder":       {Floor: 2, Imports: []string{"schema"}},
