@@ -13,7 +13,7 @@ export PATH := $(BIN):$(PATH)
 export CGO_ENABLED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check bench fuzz generate tools
+.PHONY: help setup build demo test check bench fuzz soak generate tools
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ test: setup ## race-checked tests with real Postgres and ONNX Runtime, each fuzz
 	@tools/setup/python.sh
 	@tools/setup/mlflow.sh
 	@cd client/python && $(PYTHON) -m pytest
+
+soak: setup ## long tests of large data, with the memory that they take
+	go test -tags soak -timeout 2h -run Soak -v ./...
 
 fuzz: setup ## every fuzz target for a minute
 	@tools/setup/fuzz.sh 60

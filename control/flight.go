@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 
 	flightv1 "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
 
 	"larder/control/datasets"
+	"larder/internal/background"
 	"larder/schema"
 )
 
@@ -29,11 +31,12 @@ type Flight struct {
 	flightv1.UnimplementedFlightServiceServer
 	sets    *datasets.Builder
 	message int // the most bytes of a message
+	log     *slog.Logger
 }
 
 // Flight returns the Arrow Flight service of s.
 func (s *Server) Flight() *Flight {
-	return &Flight{sets: s.parts.Datasets, message: s.MaxMessageBytes}
+	return &Flight{sets: s.parts.Datasets, message: s.MaxMessageBytes, log: s.Logger}
 }
 
 // Register adds the service to a server.
@@ -77,10 +80,14 @@ func readCommand(raw []byte, into any, example string) error {
 }
 
 // streamError separates faults in what the client sent from other errors.
-func streamError(ctx context.Context, err error) error {
+func (f *Flight) streamError(ctx context.Context, err error) error {
 	var said *schema.Error
+	var panicked *background.Panic
 	_, isStatus := status.FromError(err)
 	switch {
+	case errors.As(err, &panicked): // Arrow's library panics where data contradicts itself
+		f.log.ErrorContext(ctx, "panic in a training set", "panic", panicked.Value, "stack", string(panicked.Stack))
+		return schema.BadArrowStream.Wrap(err, "cannot process the columns of the request; send only those that the feature service needs, and join the others by an id")
 	case err == nil, errors.As(err, &said), isStatus:
 		return err
 	case ctx.Err() != nil:

@@ -3,10 +3,10 @@ package control
 import (
 	flightv1 "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/memory"
 
+	"larder/column/arrows"
 	"larder/control/datasets"
+	"larder/internal/background"
 	"larder/internal/grpcserver"
 	"larder/training"
 )
@@ -35,7 +35,7 @@ func (f *Flight) DoExchange(stream flightv1.FlightService_DoExchangeServer) erro
 		return err
 	}
 	defer leave()
-	return streamError(stream.Context(), f.exchange(stream))
+	return f.streamError(stream.Context(), background.Try(func() error { return f.exchange(stream) }))
 }
 
 func (f *Flight) exchange(stream flightv1.FlightService_DoExchangeServer) error {
@@ -80,9 +80,7 @@ func (f *Flight) exchange(stream flightv1.FlightService_DoExchangeServer) error 
 }
 
 func writeEmpty(out *batchWriter, columns *arrow.Schema) error {
-	b := array.NewRecordBuilder(memory.DefaultAllocator, columns)
-	defer b.Release()
-	rec := b.NewRecord()
+	rec := arrows.EmptyRecord(columns)
 	defer rec.Release()
 	return out.writeBatch(rec)
 }

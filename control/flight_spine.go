@@ -3,6 +3,7 @@ package control
 import (
 	"errors"
 
+	flightv1 "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/ipc"
 	"github.com/apache/arrow/go/v17/arrow/memory"
@@ -30,8 +31,29 @@ type batchSize struct{ rows, bytes int64 }
 
 func newSpineReader(stream arrowflight.Receiver) (*spineReader, error) {
 	memory := &allowance{Allocator: memory.DefaultAllocator, left: spineMiB << 20}
-	in, err := arrowflight.NewReader(stream, ipc.WithAllocator(memory))
-	return &spineReader{Reader: in, memory: memory}, err
+	first := &firstHeader{Receiver: stream}
+	in, err := arrowflight.NewReader(first, ipc.WithAllocator(memory))
+	if err != nil {
+		if column, kind := arrowflight.Unsupported(first.header); kind != "" {
+			return nil, schema.SpineColumnType.Errorf("cast the spine's column %q to decimal128, or leave it out and join it to the set by an id: its type %s is unknown to Arrow's Go library", column, kind)
+		}
+		return nil, err
+	}
+	return &spineReader{Reader: in, memory: memory}, nil
+}
+
+// firstHeader keeps the header of the first message, which has the schema.
+type firstHeader struct {
+	arrowflight.Receiver
+	header []byte
+}
+
+func (f *firstHeader) Recv() (*flightv1.FlightData, error) {
+	data, err := f.Receiver.Recv()
+	if f.header == nil && err == nil {
+		f.header = data.GetDataHeader()
+	}
+	return data, err
 }
 
 // Next reads the next batch and reports whether there is one.

@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/ipc"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
+	"larder/column/arrows"
 	"larder/schema"
 )
 
@@ -57,6 +58,7 @@ type reader struct {
 
 	waiting []arrow.Record // rows that don't make a whole chunk yet
 	held    int64
+	next    arrow.Record // what can't be joined to them: it has other dictionaries
 	ended   bool
 
 	digest *ipc.Writer
@@ -117,7 +119,10 @@ func (r *reader) block() (*block, error) {
 
 // chunk returns the next chunk, nil at the end.
 func (r *reader) chunk() (*chunk, error) {
-	for r.held < ChunkRows && !r.ended && (r.joinable || r.held == 0) {
+	if r.held == 0 && r.next != nil {
+		r.waiting, r.held, r.next = append(r.waiting, r.next), r.next.NumRows(), nil
+	}
+	for r.held < ChunkRows && !r.ended && r.next == nil && (r.joinable || r.held == 0) {
 		if !r.spine.Next() {
 			if err := r.spine.Err(); err != nil {
 				return nil, fmt.Errorf("read the spine: %w", err)
@@ -127,6 +132,10 @@ func (r *reader) chunk() (*chunk, error) {
 		}
 		if rec := r.spine.Record(); rec.NumRows() > 0 {
 			rec.Retain()
+			if r.held > 0 && !arrows.SameDictionaries(r.waiting[len(r.waiting)-1], rec) {
+				r.next = rec
+				break
+			}
 			r.waiting, r.held = append(r.waiting, rec), r.held+rec.NumRows()
 		}
 	}
@@ -202,6 +211,9 @@ func (r *reader) close() string {
 		rec.Release()
 	}
 	r.waiting = nil
+	if r.next != nil {
+		r.next.Release()
+	}
 	_ = r.digest.Close() // a hash never fails
 	return hex.EncodeToString(r.sum.Sum(nil))
 }

@@ -14,7 +14,8 @@
 //   - all views and all rows are read at one moment of the database;
 //   - memory is bounded for a spine of any length: it is read in blocks
 //     of at most 512Ki rows or 64 MiB, and a set is given out in batches of at
-//     most 8192 rows, no faster than they are consumed;
+//     most 8192 rows and 64 MiB of strings and lists, no faster than they are
+//     consumed;
 //   - a set whose context ends leaves no query behind.
 //
 // # Who wins

@@ -3,6 +3,7 @@ package training
 import (
 	"context"
 	"math"
+	"sync/atomic"
 
 	"larder/schema"
 	"larder/store/offline"
@@ -41,14 +42,14 @@ func winnerBytes(v *schema.View) int64 {
 // A choice lists the views whose histories are read for a block.
 type choice struct {
 	views  []int
-	left   int64   // bytes of maxHistoryBytes that remain
+	left   int64   // bytes that remain for more
 	micros float64 // for all views, including those that are looked up
 }
 
 // choose selects the histories that are worth reading for a block of n rows and that
 // fit in memory.
 func (r *run) choose(n int) choice {
-	out := choice{left: maxHistoryBytes}
+	out := choice{left: r.set.historyBytes}
 	for view, v := range r.set.views {
 		bytes := (winnerBytes(v) + placeBytes) * int64(n)
 		if bytes <= out.left && r.set.readsHistory(n, r.costs[view]) {
@@ -74,18 +75,20 @@ func (r *run) blockRows() int {
 }
 
 // readHistories reads the histories of the views that a block needs a large part of.
-// The others are nil.
-func (r *run) readHistories(ctx context.Context, b *block) ([]*history, error) {
-	histories := make([]*history, len(r.set.views))
+// The others are nil. It reports whether the winners fit in memory: if those of a view
+// don't, and looking the rows up would take long, the block is too large.
+func (r *run) readHistories(ctx context.Context, b *block) (histories []*history, fit bool, err error) {
+	histories = make([]*history, len(r.set.views))
 	chosen := r.choose(b.rows)
 	views, spare := chosen.views, chosen.left/int64(max(len(chosen.views), 1))
 	if len(views) == 0 {
-		return histories, nil
+		return histories, true, nil
 	}
 	keys, err := r.keysOf(b, views)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
+	var tooLarge atomic.Bool
 	err = r.parallel(ctx, len(views), func(ctx context.Context, w *worker, i int) error {
 		h := newHistory(b, keys[i], spare+int64(b.rows)*winnerBytes(r.set.views[views[i]]))
 		keys[i] = nil
@@ -93,10 +96,12 @@ func (r *run) readHistories(ctx context.Context, b *block) ([]*history, error) {
 		if ok {
 			histories[views[i]] = h
 			r.report.views[views[i]].BadRows += h.bad
+		} else if err == nil && r.set.readsHistory(b.rows/2, r.costs[views[i]]) {
+			tooLarge.Store(true)
 		}
 		return err
 	}, nil)
-	return histories, err
+	return histories, !tooLarge.Load(), err
 }
 
 // keysOf returns the keys of all rows of a block in some views.

@@ -65,6 +65,7 @@ type Set struct {
 	spine   spineColumns
 	// readsHistory chooses between the two ways to a view's history.
 	readsHistory func(rows int, c offline.Cost) bool
+	historyBytes int64 // that the winners of a block may take, of all views
 }
 
 // New returns the set of a request for spines of a schema. It checks everything that
@@ -75,7 +76,7 @@ func New(store *offline.Store, spine *arrow.Schema, req Request) (*Set, error) {
 	if req.AsOf != IngestTime && req.AsOf != EventTime {
 		return nil, schema.BadAsOf.Errorf("as_of is %q; write %s or %s", req.AsOf, IngestTime, EventTime)
 	}
-	s := &Set{store: store, req: req, readsHistory: readsHistory}
+	s := &Set{store: store, req: req, readsHistory: readsHistory, historyBytes: maxHistoryBytes}
 	for i := range req.Plan.Views {
 		s.views = append(s.views, req.Plan.Views[i].View)
 	}
@@ -120,7 +121,7 @@ func columnName(feature string) string { return strings.Replace(feature, ":", "_
 // tryEmpty binds a batch without rows, so that the code that binds the real rows
 // reports what the spine's columns lack.
 func (s *Set) tryEmpty(spine *arrow.Schema) error {
-	empty := emptyRecord(spine)
+	empty := arrows.EmptyRecord(spine)
 	defer empty.Release()
 	batch := s.program.NewBatch()
 	batch.Reset(0, 0)

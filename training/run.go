@@ -26,6 +26,8 @@ type run struct {
 	report  *report
 	costs   []offline.Cost // of each view
 	rows    int64          // given out
+	// mostRows is how many rows a block may have, so that the histories fit in memory.
+	mostRows int
 }
 
 // Run reads a spine to its end and calls visit with the batches of the set, in
@@ -53,8 +55,9 @@ func (s *Set) Run(ctx context.Context, spine array.RecordReader, visit func(arro
 	if err := r.prepare(ctx); err != nil {
 		return nil, err
 	}
-	in.blockRows = r.blockRows()
+	r.mostRows = r.blockRows()
 	for {
+		in.blockRows = r.mostRows
 		b, err := in.block()
 		if err != nil {
 			return nil, err
@@ -103,13 +106,16 @@ func (r *run) closeWorkers() {
 
 // block builds the rows of a block and gives them out in order.
 func (r *run) block(ctx context.Context, b *block, read int64, visit func(arrow.Record) error) error {
-	histories, err := r.readHistories(ctx, b)
+	histories, fit, err := r.readHistories(ctx, b)
 	if err != nil {
 		return err
 	}
-	slots := make([]chan []*built, len(b.chunks))
+	if !fit && len(b.chunks) > 1 {
+		return r.halves(ctx, b, read, visit)
+	}
+	slots := make([]chan *built, len(b.chunks))
 	for i := range slots {
-		slots[i] = make(chan []*built, 1)
+		slots[i] = make(chan *built, 1)
 	}
 	// A chunk is begun when all but a few of the earlier chunks were returned.
 	tokens := make(chan struct{}, len(r.workers)+2)
@@ -121,15 +127,22 @@ func (r *run) block(ctx context.Context, b *block, read int64, visit func(arrow.
 	done := make(chan error, 1)
 	go func() {
 		done <- r.parallel(ctx, len(b.chunks), func(ctx context.Context, w *worker, i int) error {
-			sets, err := w.build(ctx, b.chunks[i], histories)
-			if err != nil {
-				return err
+			err := w.build(ctx, b.chunks[i], histories, func(x *built) error {
+				select {
+				case slots[i] <- x:
+					return nil
+				case <-ctx.Done():
+					x.rec.Release()
+					return context.Cause(ctx)
+				}
+			})
+			if err == nil {
+				close(slots[i])
 			}
-			slots[i] <- sets
-			return nil
+			return err
 		}, tokens)
 	}()
-	if err = r.giveOut(ctx, slots, tokens, done, read, visit); err != nil {
+	if err = r.giveOut(slots, tokens, done, read, visit); err != nil {
 		stop() // when everything was returned, the workers end by themselves
 	}
 	if workErr := <-done; err == nil {
@@ -137,37 +150,52 @@ func (r *run) block(ctx context.Context, b *block, read int64, visit func(arrow.
 	}
 	for _, slot := range slots {
 		select {
-		case sets := <-slot:
-			releaseAll(sets)
+		case x, any := <-slot:
+			if any {
+				x.rec.Release()
+			}
 		default:
 		}
 	}
 	return err
 }
 
+// halves builds a block whose winners need too much memory in two parts, and makes the
+// next blocks as small.
+func (r *run) halves(ctx context.Context, b *block, read int64, visit func(arrow.Record) error) error {
+	half := len(b.chunks) / 2
+	r.mostRows = half * ChunkRows
+	for _, chunks := range [][]*chunk{b.chunks[:half], b.chunks[half:]} {
+		part := &block{chunks: chunks, latest: b.latest}
+		for _, c := range chunks {
+			part.rows += len(c.times)
+		}
+		if err := r.block(ctx, part, read, visit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // giveOut visits batches in order until all were visited or the work failed.
-func (r *run) giveOut(ctx context.Context, slots []chan []*built, tokens chan struct{}, done chan error, read int64, visit func(arrow.Record) error) error {
+func (r *run) giveOut(slots []chan *built, tokens chan struct{}, done chan error, read int64, visit func(arrow.Record) error) error {
 	for _, slot := range slots {
-		var sets []*built
-		select {
-		case sets = <-slot:
-		case err := <-done:
-			done <- err // for the caller to see
-			select {
-			case sets = <-slot:
-			default:
+		for {
+			x, any, err := next(slot, done)
+			if err != nil {
 				return err
 			}
-		}
-		for _, x := range sets {
+			if !any {
+				break
+			}
 			r.report.add(x)
 			r.rows += x.rec.NumRows()
-			if err := visit(x.rec); err != nil {
-				releaseAll(sets)
+			err = visit(x.rec)
+			x.rec.Release()
+			if err != nil {
 				return err
 			}
 		}
-		releaseAll(sets)
 		if r.set.req.Progress != nil {
 			r.set.req.Progress(Progress{Rows: r.rows, Of: read})
 		}
@@ -176,9 +204,20 @@ func (r *run) giveOut(ctx context.Context, slots []chan []*built, tokens chan st
 	return nil
 }
 
-func releaseAll(sets []*built) {
-	for _, x := range sets {
-		x.rec.Release()
+// next returns the next batch of a chunk. There is none at the chunk's end. It returns
+// the error that ended the work once no batch is left.
+func next(slot chan *built, done chan error) (x *built, any bool, err error) {
+	select {
+	case x, any = <-slot:
+		return x, any, nil
+	case err := <-done:
+		done <- err // for the caller to see
+		select {
+		case x, any = <-slot:
+			return x, any, nil
+		default:
+			return nil, false, err
+		}
 	}
 }
 

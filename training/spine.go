@@ -1,9 +1,10 @@
 package training
 
 import (
+	"slices"
+
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/memory"
 
 	"larder/column"
 	"larder/column/arrows"
@@ -33,24 +34,16 @@ func bindSpine(spine *arrow.Schema, plan *schema.Plan, eventTime string) (spineC
 	names := make([]string, spine.NumFields())
 	for i, f := range spine.Fields() {
 		names[i] = f.Name
-		if holds(f.Type, isUnion) {
-			return c, schema.SpineColumnType.Errorf("leave out the spine's column %q, and join it to the set by an id: it has a union type, which Arrow's writer does not fully support", f.Name)
+		if holds(f.Type, unsupported) {
+			return c, schema.SpineColumnType.Errorf("leave out the spine's column %q, and join it to the set by an id: its type %s is not fully supported by Arrow's Go library", f.Name, f.Type)
+		}
+		if slices.Contains(names[:i], f.Name) {
+			return c, twoColumns(f.Name)
 		}
 	}
-	find := func(name string) (int, error) {
-		switch at := spine.FieldIndices(name); len(at) {
-		case 0:
-			return -1, nil
-		case 1:
-			return at[0], nil
-		}
-		return -1, schema.SpineColumn.Errorf("the spine has two columns %q; drop or rename one", name)
-	}
-	at, err := find(eventTime)
-	switch {
-	case err != nil:
-		return c, err
-	case at < 0:
+	find := func(name string) int { return slices.Index(names, name) }
+	at := find(eventTime)
+	if at < 0 {
 		return c, schema.MissingEventTime.Errorf("the spine has no column %q, the time of each row; %s, or name another as event_time_column", eventTime, schema.Nearest(eventTime, names))
 	}
 	c.time, c.unit = at, 0
@@ -65,19 +58,13 @@ func bindSpine(spine *arrow.Schema, plan *schema.Plan, eventTime string) (spineC
 		c.unit = t.Unit
 	}
 	for _, k := range plan.Keys {
-		if at, err = find(k.Name); err != nil {
-			return c, err
-		}
-		if at < 0 {
+		if at = find(k.Name); at < 0 {
 			return c, schema.MissingJoinKey.Errorf("the spine has no column %q (%s), a join key that %s needs; %s", k.Name, k.Type, plan.Name(), schema.Nearest(k.Name, names))
 		}
 		c.keys = append(c.keys, spineColumn{k.Name, at, k.Type})
 	}
 	for _, f := range plan.Request {
-		if at, err = find(f.Name); err != nil {
-			return c, err
-		}
-		if at >= 0 {
+		if at = find(f.Name); at >= 0 {
 			c.request = append(c.request, spineColumn{f.Name, at, f.Type})
 		}
 	}
@@ -89,6 +76,12 @@ func holds(t arrow.DataType, kind func(arrow.DataType) bool) bool {
 	if kind(t) {
 		return true
 	}
+	switch outer := t.(type) {
+	case *arrow.DictionaryType:
+		return holds(outer.ValueType, kind)
+	case arrow.ExtensionType:
+		return holds(outer.StorageType(), kind)
+	}
 	if nested, ok := t.(arrow.NestedType); ok {
 		for _, f := range nested.Fields() {
 			if holds(f.Type, kind) {
@@ -99,8 +92,16 @@ func holds(t arrow.DataType, kind func(arrow.DataType) bool) bool {
 	return false
 }
 
-func isUnion(t arrow.DataType) bool {
+// unsupported reports whether Arrow's Go library reads or writes a type wrongly.
+func unsupported(t arrow.DataType) bool {
+	if d, ok := t.(*arrow.DictionaryType); ok {
+		return d.ValueType.ID() == arrow.RUN_END_ENCODED
+	}
 	return t.ID() == arrow.DENSE_UNION || t.ID() == arrow.SPARSE_UNION
+}
+
+func twoColumns(name string) error {
+	return schema.SpineColumn.Errorf("the spine has two columns %q; drop or rename one", name)
 }
 
 func naiveTime(column string) error {
@@ -153,12 +154,6 @@ func (c *spineColumns) times(rec arrow.Record, name string, first int64) ([]int6
 		times[i] = micros
 	}
 	return times, nil
-}
-
-func emptyRecord(s *arrow.Schema) arrow.Record {
-	b := array.NewRecordBuilder(memory.DefaultAllocator, s)
-	defer b.Release()
-	return b.NewRecord()
 }
 
 // nullKeys reports the first null in a join key, by its row in the spine.

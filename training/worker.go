@@ -24,6 +24,7 @@ type worker struct {
 	batch    *vector.Batch
 	encoders []*record.Encoder // of each view
 	found    []tally           // for each view, in the current chunk
+	mostRows int               // that fit in the batch
 }
 
 // A tally counts the results of the look-ups of a view.
@@ -41,7 +42,7 @@ type built struct {
 }
 
 func (r *run) newWorker(ctx context.Context) (*worker, error) {
-	w := &worker{run: r, batch: r.set.program.NewBatch()}
+	w := &worker{run: r, batch: r.set.program.NewBatch(), mostRows: ChunkRows}
 	for _, v := range r.set.views {
 		w.encoders = append(w.encoders, record.NewEncoder(v))
 	}
@@ -59,29 +60,46 @@ func (w *worker) close() {
 	}
 }
 
-// build makes the vectors of a chunk: one batch, or more where its strings and
-// lists are too large for one.
-func (w *worker) build(ctx context.Context, c *chunk, histories []*history) ([]*built, error) {
-	set, err := w.vectors(ctx, c, histories)
-	var said *schema.Error
-	if n := len(c.times); errors.As(err, &said) && said.Reason == schema.ValuesTooLarge && n > 1 {
-		var both []*built
-		for _, part := range [][2]int{{0, n / 2}, {n / 2, n}} {
-			half := &chunk{first: c.first + int64(part[0]), rec: c.rec.NewSlice(int64(part[0]), int64(part[1])), times: c.times[part[0]:part[1]]}
-			sets, err := w.build(ctx, half, histories)
-			half.rec.Release()
-			if err != nil {
-				releaseAll(both)
-				return nil, err
-			}
-			both = append(both, sets...)
+// build makes the vectors of a chunk and gives them to give: in one batch, or in more
+// where its strings and lists are too large for one. It learns from that how many rows
+// of the next chunks fit.
+func (w *worker) build(ctx context.Context, c *chunk, histories []*history, give func(*built) error) error {
+	for start := 0; start < len(c.times); {
+		rows := min(w.mostRows, len(c.times)-start)
+		x, err := w.part(ctx, c, start, start+rows, histories)
+		var said *schema.Error
+		if errors.As(err, &said) && said.Reason == schema.ValuesTooLarge && rows > 1 {
+			w.mostRows = rows / 2
+			continue
 		}
-		return both, nil
+		if err != nil {
+			return err
+		}
+		if size := featureBytes(x.rec, int(c.rec.NumCols())); size < vector.MaxTextBytes/4 {
+			w.mostRows = min(2*w.mostRows, ChunkRows)
+		}
+		if err := give(x); err != nil {
+			return err
+		}
+		start += rows
 	}
-	if err != nil {
-		return nil, err
+	return nil
+}
+
+// part makes the vectors of some rows of a chunk.
+func (w *worker) part(ctx context.Context, c *chunk, start, end int, histories []*history) (*built, error) {
+	part := &chunk{first: c.first + int64(start), rec: c.rec.NewSlice(int64(start), int64(end)), times: c.times[start:end]}
+	defer part.rec.Release()
+	return w.vectors(ctx, part, histories)
+}
+
+// featureBytes returns the size of the columns of a set after the spine's.
+func featureBytes(rec arrow.Record, first int) int {
+	size := 0
+	for _, column := range rec.Columns()[first:] {
+		size += int(column.Data().SizeInBytes())
 	}
-	return []*built{set}, nil
+	return size
 }
 
 func (w *worker) vectors(ctx context.Context, c *chunk, histories []*history) (*built, error) {

@@ -72,12 +72,19 @@ func (c *Client) BuildSet(ctx context.Context, command SetCommand, spine array.R
 }
 
 // sendSpine writes a spine to its end. It ignores errors of the stream: the
-// receiver knows why the stream ended.
-func sendSpine(stream flightv1.FlightService_DoExchangeClient, command []byte, spine array.RecordReader) error {
+// receiver knows why the stream ended. Rows that can't be encoded are an error.
+func sendSpine(stream flightv1.FlightService_DoExchangeClient, command []byte, spine array.RecordReader) (err error) {
+	defer func() {
+		if p := recover(); p != nil { // Arrow's library panics where data contradicts itself
+			err = fmt.Errorf("read the spine: %v", p)
+		}
+	}()
 	out := arrowflight.NewWriter(stream, spine.Schema(), math.MaxInt)
 	out.SetFlightDescriptor(&flightv1.FlightDescriptor{Type: flightv1.FlightDescriptor_CMD, Cmd: command})
 	for spine.Next() {
-		if err := out.WriteBatch(spine.Record()); err != nil {
+		if err := out.WriteBatch(spine.Record()); err != nil && !out.Ended() {
+			return fmt.Errorf("encode the spine: %w; leave out columns of unusual types, and join them to the set by an id", err)
+		} else if err != nil {
 			return nil //nolint:nilerr // see above
 		}
 	}

@@ -29,8 +29,11 @@ service, a time for each row, and any other columns, such as labels. The set has
 the spine's columns, unchanged and in order, and then one column per feature,
 VIEW__FEATURE, with the value that serving would have returned at the row's time.
 
-The files are Parquet (.parquet), Arrow IPC (.arrow, .arrows) or CSV (.csv). The
-server keeps a manifest of each set under an id that a model can name.`,
+The files are Parquet (.parquet), Arrow IPC (.arrow, .arrows) or CSV (.csv). In CSV,
+join keys, times and request values are written as in JSON, but for the quotes around
+texts; other columns pass through as text. An empty field is null, "" an empty text.
+
+The server keeps a manifest of each set under an id that a model can name.`,
 		Example: `  larder dataset --service fraud_v1 --spine labels.parquet --out train.parquet
   larder dataset --service fraud_v1 --spine labels.csv --out train.csv --as-of event_time
   larder dataset --list
@@ -87,6 +90,10 @@ func buildDataset(cmd *cobra.Command, c *client, command larder.SetCommand, spin
 		return err
 	}
 	defer in.Close()
+	rows := arrows.NewPlainReader(in)
+	if err := arrowfile.CheckColumns(out, rows.Schema()); err != nil {
+		return err
+	}
 	bar := newProgress(cmd.ErrOrStderr(), onTerminal(os.Stderr), "building", "rows")
 	var file *arrowfile.Writer
 	defer func() {
@@ -94,7 +101,7 @@ func buildDataset(cmd *cobra.Command, c *client, command larder.SetCommand, spin
 			_ = file.Close() // of no use, since something failed
 		}
 	}()
-	raw, err := server.BuildSet(cmd.Context(), command, in, larder.SetSink{
+	raw, err := server.BuildSet(cmd.Context(), command, rows, larder.SetSink{
 		Begin: func(columns *arrow.Schema) (err error) {
 			file, err = arrowfile.Create(out, columns)
 			return err
@@ -129,9 +136,7 @@ func csvTypes(plan *larderv1.GetPlanResponse, eventTime string) (map[string]arro
 			if err != nil {
 				return nil, err
 			}
-			if !t.IsList() && t != schema.Bytes { // which a CSV file has as text
-				types[f.GetName()] = arrows.Type(t)
-			}
+			types[f.GetName()] = arrows.Type(t)
 		}
 	}
 	return types, nil

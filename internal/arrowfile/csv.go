@@ -1,191 +1,241 @@
 package arrowfile
 
 import (
-	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"slices"
-	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
-	arrowcsv "github.com/apache/arrow/go/v17/arrow/csv"
 	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"larder/schema"
 )
 
-// csv reads a file twice: for the types of its columns, and for its rows.
+// csv reads a file twice: to check it, and for its rows.
 func (r *Reader) csv(f *os.File, types map[string]arrow.DataType) error {
-	columns, rows, err := csvColumns(f, types)
+	check, err := newCSVTable(f, types)
 	if err != nil {
 		return err
+	}
+	rows := int64(0)
+	for ; ; rows++ {
+		if err := check.row(func(int, any) {}); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return err
+		}
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
+	table, err := newCSVTable(f, types)
+	if err != nil {
+		return err
+	}
 	r.Rows = rows
-	r.RecordReader = arrowcsv.NewReader(f, columns, arrowcsv.WithHeader(true), arrowcsv.WithChunk(batchRows), arrowcsv.WithNullReader(true, ""))
+	r.RecordReader = &csvBatches{table: table, builder: array.NewRecordBuilder(memory.DefaultAllocator, table.columns)}
 	return nil
 }
 
-// csvColumns returns the columns of a CSV file, with the types that are given or
-// the narrowest that hold all of a column's values, and how many rows it has.
-func csvColumns(in io.Reader, types map[string]arrow.DataType) (*arrow.Schema, int64, error) {
-	lines := csv.NewReader(in)
-	lines.ReuseRecord = true
-	header, err := lines.Read()
-	if errors.Is(err, io.EOF) {
-		return nil, 0, errors.New("it is empty; its first line names the columns")
+// A csvTable is the rows of a CSV file.
+type csvTable struct {
+	lines   *csvLines
+	columns *arrow.Schema
+	types   []schema.Type // of the columns; 0 for those that pass through as text
+}
+
+func newCSVTable(in io.Reader, types map[string]arrow.DataType) (*csvTable, error) {
+	t := &csvTable{lines: newCSVLines(in)}
+	if err := t.lines.next(); errors.Is(err, io.EOF) {
+		return nil, errors.New("it is empty; its first line names the columns")
+	} else if err != nil {
+		return nil, err
 	}
-	if err != nil {
-		return nil, 0, err
+	fields, known := make([]arrow.Field, len(t.lines.fields)), map[string]bool{}
+	t.types = make([]schema.Type, len(fields))
+	for i := range fields {
+		name := string(t.lines.value(i))
+		switch {
+		case !utf8.ValidString(name):
+			return nil, errors.New("its first line is not UTF-8; save the file as UTF-8")
+		case known[name]:
+			return nil, fmt.Errorf("it has two columns %q; drop or rename one", name)
+		}
+		known[name] = true
+		fields[i] = arrow.Field{Name: name, Type: arrow.BinaryTypes.String, Nullable: true}
+		if declared := types[name]; declared != nil {
+			fields[i].Type = declared
+			if t.types[i] = csvType(declared); t.types[i] == 0 {
+				return nil, fmt.Errorf("column %q: CSV has no values of type %s; write Parquet", name, declared)
+			}
+		}
 	}
-	fields, found := make([]arrow.Field, len(header)), make([]guess, len(header))
-	for i, name := range header {
-		fields[i] = arrow.Field{Name: name, Type: types[name], Nullable: true}
+	t.columns = arrow.NewSchema(fields, nil)
+	return t, nil
+}
+
+// csvType returns the type whose JSON form a column of an Arrow type has; 0 for none.
+func csvType(t arrow.DataType) schema.Type {
+	switch t := t.(type) {
+	case *arrow.BooleanType:
+		return schema.Bool
+	case *arrow.Int32Type:
+		return schema.Int32
+	case *arrow.Int64Type:
+		return schema.Int64
+	case *arrow.Float32Type:
+		return schema.Float32
+	case *arrow.Float64Type:
+		return schema.Float64
+	case *arrow.StringType:
+		return schema.String
+	case *arrow.BinaryType:
+		return schema.Bytes
+	case *arrow.TimestampType:
+		if t.Unit == arrow.Microsecond && t.TimeZone != "" {
+			return schema.Timestamp
+		}
+	case *arrow.ListType:
+		if elem := csvType(t.Elem()); elem != 0 && !elem.IsList() {
+			return schema.List(elem)
+		}
 	}
-	rows := int64(0)
-	for ; ; rows++ {
-		line, err := lines.Read()
+	return 0
+}
+
+// row reads a row and gives the values of its columns, nil for a null.
+func (t *csvTable) row(give func(column int, value any)) error {
+	if err := t.lines.next(); err != nil {
+		return err
+	}
+	if got, want := len(t.lines.fields), len(t.types); got != want {
+		return fmt.Errorf("line %d: wrong number of fields: %d, and the first line names %d columns", t.lines.fields[0].line, got, want)
+	}
+	for i, typ := range t.types {
+		value, err := t.value(i, typ)
+		if err != nil {
+			f := t.lines.fields[i]
+			return fmt.Errorf("line %d, column %d: %s: %w", f.line, f.column, t.columns.Field(i).Name, err)
+		}
+		give(i, value)
+	}
+	return nil
+}
+
+func (t *csvTable) value(i int, typ schema.Type) (any, error) {
+	isText := typ == 0 || typ == schema.String
+	if t.lines.null(i) || !isText && len(t.lines.value(i)) == 0 {
+		return nil, nil
+	}
+	text := string(t.lines.value(i))
+	if !utf8.ValidString(text) {
+		return nil, fmt.Errorf("%.40q is not UTF-8; save the file as UTF-8", text)
+	}
+	if isText {
+		return text, nil
+	}
+	return parseField(typ, text)
+}
+
+// parseField reads a field as JSON has a value of its type, without the quotes that
+// JSON puts around texts, times, bytes and NaN.
+func parseField(typ schema.Type, text string) (any, error) {
+	raw := json.RawMessage(text)
+	switch {
+	case typ == schema.Timestamp:
+		if len(text) > 10 && text[10] == ' ' { // as pandas writes it
+			text = text[:10] + "T" + text[11:]
+		}
+		if _, err := time.Parse("2006-01-02T15:04:05", text); err == nil {
+			return nil, fmt.Errorf("%.40q has no time zone; write it as 2026-01-31T10:00:00Z, or with an offset", text)
+		}
+		if _, err := time.Parse(time.RFC3339Nano, text); err != nil {
+			return nil, fmt.Errorf("%.40q is not a time; write it as 2026-01-31T10:00:00Z", text)
+		}
+		raw, _ = json.Marshal(text)
+	case typ == schema.Bytes, text == "NaN", text == "Infinity", text == "-Infinity":
+		raw, _ = json.Marshal(text)
+	case text == "null" || text[0] == '"' || !json.Valid(raw):
+		raw, _ = json.Marshal(text)
+		if typ == schema.Int64 || typ == schema.Int32 { // JSON has int64 in quotes too
+			return nil, fmt.Errorf("%.40q is not a value of type %s; write 7", text, typ)
+		}
+	}
+	return schema.ParseValue(typ, raw)
+}
+
+// csvBatches makes batches of the rows of a CSV file.
+type csvBatches struct {
+	table   *csvTable
+	builder *array.RecordBuilder
+	rec     arrow.Record
+	err     error
+}
+
+func (b *csvBatches) Retain()               {}
+func (b *csvBatches) Schema() *arrow.Schema { return b.table.columns }
+func (b *csvBatches) Record() arrow.Record  { return b.rec }
+func (b *csvBatches) Err() error            { return b.err }
+
+func (b *csvBatches) Release() {
+	if b.rec != nil {
+		b.rec.Release()
+		b.rec = nil
+	}
+	b.builder.Release()
+}
+
+func (b *csvBatches) Next() bool {
+	if b.rec != nil {
+		b.rec.Release()
+		b.rec = nil
+	}
+	rows := 0
+	for ; rows < batchRows && b.err == nil; rows++ {
+		err := b.table.row(func(column int, value any) { appendValue(b.builder.Field(column), value) })
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		if err != nil {
-			return nil, 0, err
-		}
-		for i, value := range line {
-			if value == "" {
-				continue
-			}
-			if fields[i].Type == nil {
-				found[i] = found[i].with(value)
-			} else if err := fits(value, fields[i].Type); err != nil {
-				at, column := lines.FieldPos(i)
-				return nil, 0, fmt.Errorf("line %d, column %d: %s: %w", at, column, fields[i].Name, err)
-			}
-		}
+		b.err = err
 	}
-	for i := range fields {
-		if fields[i].Type == nil {
-			fields[i].Type = found[i].arrow()
-		}
+	if rows == 0 || b.err != nil {
+		return false
 	}
-	return arrow.NewSchema(fields, nil), rows, nil
+	b.rec = b.builder.NewRecord()
+	return true
 }
 
-// fits returns why a value is not of a declared type.
-func fits(value string, t arrow.DataType) error {
-	var err error
-	switch t := t.(type) {
-	case *arrow.BooleanType:
-		_, err = strconv.ParseBool(value)
-	case *arrow.Int32Type:
-		_, err = strconv.ParseInt(value, 10, 32)
-	case *arrow.Int64Type:
-		_, err = strconv.ParseInt(value, 10, 64)
-	case *arrow.Float32Type:
-		_, err = strconv.ParseFloat(value, 32)
-	case *arrow.Float64Type:
-		_, err = strconv.ParseFloat(value, 64)
-	case *arrow.TimestampType:
-		return fitsTime(value, t)
-	}
-	if err != nil {
-		return fmt.Errorf("%.40q is not a value of type %s", value, t)
-	}
-	return nil
-}
-
-func fitsTime(value string, t *arrow.TimestampType) error {
-	_, zoned, err := arrow.TimestampFromStringInLocation(value, t.Unit, time.UTC)
-	if err != nil {
-		return fmt.Errorf("%.40q is not a time; write it as 2026-01-31T10:00:00Z", value)
-	}
-	if !zoned {
-		return fmt.Errorf("%.40q has no time zone; write it as 2026-01-31T10:00:00Z, or with an offset", value)
-	}
-	return nil
-}
-
-// zoned returns the columns of a CSV file of a table's: times with a zone become
-// texts, since Arrow's writer would leave the zone out.
-func zoned(columns *arrow.Schema) *arrow.Schema {
-	fields := slices.Clone(columns.Fields())
-	for i := range fields {
-		if hasZone(fields[i].Type) {
-			fields[i].Type = arrow.BinaryTypes.String
+// appendValue appends a value of schema.ParseValue to a builder of its type.
+func appendValue(b array.Builder, value any) {
+	switch v := value.(type) {
+	case nil:
+		b.AppendNull()
+	case bool:
+		b.(*array.BooleanBuilder).Append(v)
+	case int32:
+		b.(*array.Int32Builder).Append(v)
+	case int64:
+		b.(*array.Int64Builder).Append(v)
+	case float32:
+		b.(*array.Float32Builder).Append(v)
+	case float64:
+		b.(*array.Float64Builder).Append(v)
+	case string:
+		b.(*array.StringBuilder).Append(v)
+	case []byte:
+		b.(*array.BinaryBuilder).Append(v)
+	case time.Time:
+		b.(*array.TimestampBuilder).Append(arrow.Timestamp(v.UnixMicro()))
+	case []any:
+		list := b.(*array.ListBuilder)
+		list.Append(true)
+		for _, x := range v {
+			appendValue(list.ValueBuilder(), x)
 		}
 	}
-	return arrow.NewSchema(fields, nil)
-}
-
-func hasZone(t arrow.DataType) bool {
-	at, isTime := t.(*arrow.TimestampType)
-	return isTime && at.TimeZone != ""
-}
-
-// zonedTimes returns a batch with the columns of zoned.
-func zonedTimes(rec arrow.Record) arrow.Record {
-	columns := slices.Clone(rec.Columns())
-	for i, c := range columns {
-		if !hasZone(c.DataType()) {
-			continue
-		}
-		times, unit := c.(*array.Timestamp), c.DataType().(*arrow.TimestampType).Unit
-		b := array.NewStringBuilder(memory.DefaultAllocator)
-		defer b.Release()
-		for row := range times.Len() {
-			if times.IsNull(row) {
-				b.AppendNull()
-			} else {
-				b.Append(times.Value(row).ToTime(unit).Format(time.RFC3339Nano))
-			}
-		}
-		columns[i] = b.NewArray()
-		defer columns[i].Release()
-	}
-	return array.NewRecord(zoned(rec.Schema()), columns, rec.NumRows())
-}
-
-// A guess is the narrowest type that holds the values seen so far.
-type guess int
-
-const (
-	nothing guess = iota
-	whole
-	number
-	truth
-	text
-)
-
-func (g guess) with(value string) guess {
-	of := text
-	if _, err := strconv.ParseInt(value, 10, 64); err == nil && (value == "0" || value[0] != '0') { // 007 is not a number
-		of = whole
-	} else if _, err := strconv.ParseFloat(value, 64); err == nil && value[0] != '0' || err == nil && len(value) > 1 && value[1] == '.' {
-		of = number
-	} else if value == "true" || value == "false" {
-		of = truth
-	}
-	switch {
-	case g == nothing || g == of:
-		return of
-	case g == whole && of == number || g == number && of == whole:
-		return number
-	}
-	return text
-}
-
-func (g guess) arrow() arrow.DataType {
-	switch g {
-	case whole:
-		return arrow.PrimitiveTypes.Int64
-	case number:
-		return arrow.PrimitiveTypes.Float64
-	case truth:
-		return arrow.FixedWidthTypes.Boolean
-	}
-	return arrow.BinaryTypes.String
 }

@@ -4,7 +4,7 @@
 //	.parquet .pq            Parquet, compressed with zstd when written
 //	.arrow .feather .ipc    the Arrow IPC file format (Feather 2)
 //	.arrows                 the Arrow IPC stream format
-//	.csv                    CSV with a header; an empty field is null
+//	.csv                    CSV with a header (RFC 4180, UTF-8)
 //
 // It promises that a file that is written appears whole or not at all, and that
 // tables are read and written batch by batch, in memory that doesn't grow with
@@ -17,7 +17,11 @@
 // whole otherwise. Parquet has checksums, which package parquetfile verifies; Arrow and
 // CSV have none, so a changed value in them may go unnoticed, but not a missing row.
 //
-// CSV has no types. A reader uses the given types. For other columns it finds the
-// narrowest type for all their values: int64, float64, bool (true and false), else
-// text. Times need a zone.
+// # CSV
+//
+// A column with a given type has its values as JSON has them, without the quotes that
+// JSON puts around texts, times, bytes and NaN: 7, 1e9, true, 2026-01-31T10:00:00Z,
+// [1,2]. Every other column is text and is not changed: 007, 1E5 and ids of 20 digits
+// stay what they are. A field of no characters is null, and "" is an empty text; in a
+// column that isn't text both are null. A byte order mark is skipped.
 package arrowfile

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/csv"
 	"github.com/apache/arrow/go/v17/arrow/ipc"
 
 	"larder/internal/arrowfile/parquetfile"
@@ -59,13 +58,11 @@ func (w *Writer) begin(kind format, columns *arrow.Schema) error {
 		out := ipc.NewWriter(w.file, ipc.WithSchema(columns))
 		w.write, w.end = out.Write, out.Close
 	case csvFile:
-		out := csv.NewWriter(w.file, zoned(columns), csv.WithHeader(true), csv.WithNullWriter(""))
-		w.write = func(rec arrow.Record) error {
-			rec = zonedTimes(rec)
-			defer rec.Release()
-			return out.Write(rec)
+		out, err := newCSVWriter(w.file, columns)
+		if err != nil {
+			return err
 		}
-		w.end = func() error { return errors.Join(out.Flush(), out.Error()) }
+		w.write, w.end = out.write, out.close
 	}
 	return nil
 }

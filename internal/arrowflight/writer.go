@@ -72,15 +72,22 @@ func (w *Writer) WriteBatch(rec arrow.Record) error {
 	return nil
 }
 
+// Ended reports whether the stream ended: its receiver knows why. Errors of a Writer
+// whose stream goes on are about what was to be written.
+func (w *Writer) Ended() bool { return w.bodies.ended }
+
 // bodies refuses to send a message whose body has more than most bytes.
 type bodies struct {
 	Sender
-	most int
+	most  int
+	ended bool
 }
 
 func (b *bodies) Send(d *flightv1.FlightData) error {
 	if len(d.GetDataBody()) > b.most {
 		return errTooLarge
 	}
-	return b.Sender.Send(d)
+	err := b.Sender.Send(d)
+	b.ended = b.ended || err != nil
+	return err
 }

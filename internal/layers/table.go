@@ -63,7 +63,7 @@ var House = Table{
 		"store/storetest":                {Floor: 3, Imports: []string{"schema", "store", "store/row"}},
 		"vector":                         {Floor: 3, Imports: []string{"column", "schema", "store/row"}},
 
-		"internal/arrowfile": {Floor: 4, Imports: []string{"internal/arrowcheck", "internal/arrowfile/parquetfile", "internal/wholefile"}},
+		"internal/arrowfile": {Floor: 4, Imports: []string{"internal/arrowcheck", "internal/arrowfile/parquetfile", "internal/wholefile", "schema"}},
 		"materialize":        {Floor: 4, Imports: []string{"internal/background", "schema", "store", "store/record"}},
 		"training": {Floor: 4, Imports: []string{
 			"column", "column/arrows", "internal/background", "schema", "store/offline", "store/record", "store/row", "vector",
@@ -102,7 +102,7 @@ var House = Table{
 		"serving/inference": {Floor: 6, Imports: []string{"api/inference", "column", "internal/grpcserver", "schema", "scoring", "serving"}},
 
 		"control": {Floor: 7, Imports: []string{
-			"api/larder/v1", "column/wire", "control/checks", "control/datasets", "control/definitions", "control/models", "control/runs",
+			"api/larder/v1", "column/arrows", "column/wire", "control/checks", "control/datasets", "control/definitions", "control/models", "control/runs",
 			"internal/arrowflight", "internal/background", "internal/grpcserver", "materialize", "models/experiment", "monitor/featurelog",
 			"monitor/verify", "schema", "schema/definitions", "scoring", "store/offline", "store/online", "store/registry", "training",
 		}},
@@ -135,7 +135,7 @@ var House = Table{
 		"github.com/apache/arrow-go/v18/arrow/flight/gen/flight": {"client/go", "control", "internal/arrowflight"},
 		"github.com/apache/arrow/go/v17/arrow/flight":            {},
 		"github.com/apache/arrow/go/v17/parquet":                 {},
-		"github.com/google/flatbuffers":                          {"internal/arrowfile"},
+		"github.com/google/flatbuffers":                          {"internal/arrowfile", "internal/arrowflight"},
 		"github.com/klauspost/compress":                          {"internal/arrowfile/parquetfile"},
 		"github.com/yalue/onnxruntime_go":                        {"scoring"},
 		"github.com/goccy/go-yaml":                               {"cmd/larder", "models/mlflow", "schema/definitions"},

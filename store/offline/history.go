@@ -19,7 +19,7 @@ func (s *Session) History(ctx context.Context, view int, until int64, visit func
 	b := s.moment.bindings[view]
 	err, visited := b.read(ctx, s.conn, b.historyQuery(until), visit)
 	if visited != nil {
-		return visited
+		return s.restore(ctx, visited)
 	}
 	return sourceError(ctx, b.view, err)
 }

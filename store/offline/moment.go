@@ -32,6 +32,13 @@ const begin = "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 const settings = "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL jit = off"
 
+// A session returns to its savepoint after a read whose visitor failed: cancelling the
+// query aborted the transaction. The snapshot stays.
+const (
+	save    = "SAVEPOINT unread"
+	restore = "ROLLBACK TO SAVEPOINT unread"
+)
+
 // Moment returns a snapshot of the current database. It holds a connection until it is
 // closed. It refuses sources that can't be read as declared, as [Store.Check] does.
 func (s *Store) Moment(ctx context.Context, views []*schema.View) (*Moment, error) {
@@ -60,6 +67,10 @@ func (s *Store) Moment(ctx context.Context, views []*schema.View) (*Moment, erro
 		return nil, databaseError(ctx, result.Err)
 	}
 	m.id = string(result.Rows[0][0])
+	if err := exec(ctx, conn, save); err != nil { // no snapshot can be exported after it
+		m.Close()
+		return nil, databaseError(ctx, err)
+	}
 	return m, nil
 }
 
@@ -89,7 +100,7 @@ func (m *Moment) Session(ctx context.Context) (*Session, error) {
 	}
 	s := &Session{moment: m, held: held, own: true, conn: held.Conn().PgConn()}
 	// The name comes from Postgres: digits and dashes.
-	if err := exec(ctx, s.conn, begin+"; SET TRANSACTION SNAPSHOT '"+m.id+"'; "+settings); err != nil {
+	if err := exec(ctx, s.conn, begin+"; SET TRANSACTION SNAPSHOT '"+m.id+"'; "+settings+"; "+save); err != nil {
 		s.Close()
 		return nil, databaseError(ctx, fmt.Errorf("share a snapshot: %w", err))
 	}
@@ -102,6 +113,18 @@ func (s *Session) Close() {
 		rollback(s.conn)
 		s.held.Release()
 	}
+}
+
+// restore makes the session usable after its visitor ended a read, and returns the
+// visitor's error.
+func (s *Session) restore(ctx context.Context, visited error) error {
+	if ctx.Err() != nil { // the session ends too
+		return visited
+	}
+	if err := exec(ctx, s.conn, restore); err != nil {
+		return databaseError(ctx, fmt.Errorf("go on after a read that was stopped: %w", err))
+	}
+	return visited
 }
 
 // databaseError is sourceError for failures that don't concern a source.

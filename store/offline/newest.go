@@ -33,7 +33,8 @@ type Answers struct {
 
 // Newest calls visit with the rows of a view that probes ask for, in batches and in
 // any order. view is an index into the views of the moment. The record is released
-// after visit returns. An error of visit ends the reading and is returned as it is.
+// after visit returns. An error of visit ends the reading and is returned as
+// it is; the session can be used again.
 func (s *Session) Newest(ctx context.Context, view int, p *Probes, visit func(Answers) error) error {
 	b := s.moment.bindings[view]
 	q, err := b.newestQuery(p)
@@ -42,7 +43,7 @@ func (s *Session) Newest(ctx context.Context, view int, p *Probes, visit func(An
 	}
 	err, visited := s.readAnswers(ctx, b, q, visit)
 	if visited != nil {
-		return visited
+		return s.restore(ctx, visited)
 	}
 	return sourceError(ctx, b.view, err)
 }
