@@ -25,6 +25,9 @@ func (n *node) attributes() (map[string]attribute, error) {
 		if err != nil {
 			return nil, err
 		}
+		if _, twice := all[name]; twice {
+			return nil, bad("%s has two attributes %q", n, printable(name))
+		}
 		if all[name], err = readAttribute(b); err != nil {
 			return nil, err
 		}

@@ -67,10 +67,13 @@
 //
 // ONNX Runtime scores in general. Package forest also reads a model that is only a sum
 // of decision trees over a dense input, as converters write random forests and
-// gradient boosting. It walks trees several times faster. When such a model is loaded,
-// both score some hundred difficult rows: values that trees compare with, the floats
-// next to them, NaN, infinities. Larder walks the trees only if all scores have the
-// same bits; [Model.Engine] says which of the two scores.
+// gradient boosting. It walks trees several times faster. ONNX Runtime has rules of its
+// own where a leaf lacks a weight, for two classes, and for base values. Larder walks
+// only ensembles whose files show that these rules add one weight for each tree and
+// nothing else: see ensemble.go. When such a model is loaded, both also score difficult
+// rows: values that trees compare with, the floats next to them, NaN, infinities, and
+// rows that reach every leaf. Larder walks the trees only if all scores have the same
+// bits; [Model.Engine] says which of the two scores.
 //
 // # Life and memory
 //

@@ -28,6 +28,9 @@
 // # What it refuses
 //
 // It refuses trees that it might not read as ONNX Runtime does: comparisons other than
-// <, <=, > and >=, several weights for one leaf, nodes that are reached twice or
-// never, and sizes that the layout has no room for. ONNX Runtime still scores these.
+// <, <=, > and >=, several weights of a leaf for one target, weights of nodes that are
+// not leaves, weights that are not finite, ids of more than 31 bits, nodes that are
+// reached twice or never, and sizes that the layout has no room for. ONNX Runtime still
+// scores these. Whether a leaf may lack a weight depends on the operator: see
+// [Table.Unweighted].
 package forest

@@ -43,15 +43,15 @@ type walk struct {
 // New reads the trees of a table and adds up the weights for one target. The package
 // comment says what it refuses.
 func New(t *Table, target int64) (*Forest, error) {
-	if err := t.check(); err != nil {
+	if err := t.Check(); err != nil {
 		return nil, err
 	}
-	weights, err := t.leaves(target)
-	if err != nil {
-		return nil, err
-	}
-	b := builder{Forest: &Forest{}, at: make(map[place]int, len(t.NodesTreeIDs)), weights: weights}
+	b := builder{Forest: &Forest{}, at: make(map[place]int, len(t.NodesTreeIDs))}
 	if err := b.read(t); err != nil {
+		return nil, err
+	}
+	var err error
+	if b.weights, err = t.leaves(target); err != nil {
 		return nil, err
 	}
 	f := b.Forest

@@ -167,6 +167,11 @@ func TestRefusals(t *testing.T) {
 	f("belongs to another", func(t *forest.Table) { t.NodesTrueNodeIDs[1] = 0 })
 	f("belong to no tree", func(t *forest.Table) { t.NodesModes[0] = "LEAF" })
 	f("two weights", func(t *forest.Table) { t.WeightNodeIDs[1] = t.WeightNodeIDs[0] })
+	f("belongs to no leaf", func(t *forest.Table) { t.WeightNodeIDs[0] = 0 })
+	f("a weight is NaN", func(t *forest.Table) { t.Weights[0] = float32(math.NaN()) })
+	f("a weight is +Inf", func(t *forest.Table) { t.Weights[0] = float32(math.Inf(1)) })
+	f("node 0 of tree -1", func(t *forest.Table) { t.NodesTreeIDs[0] = -1 })
+	f("outside of 0 to 2^31-1", func(t *forest.Table) { t.NodesNodeIDs[0] = 1 << 32 })
 	f("has two parts", func(t *forest.Table) {
 		last := len(t.NodesTreeIDs) - 1
 		t.NodesTreeIDs[last], t.NodesNodeIDs[last] = 0, 99

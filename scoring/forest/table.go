@@ -1,6 +1,10 @@
 package forest
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"math"
+)
 
 // A Table is an ensemble of trees as ONNX stores it: column by column, an entry for
 // each node and for each weight of a leaf. The names are those of the attributes of
@@ -15,6 +19,9 @@ type Table struct {
 	WeightTreeIDs, WeightNodeIDs, WeightTargets []int64
 	Weights                                     []float32
 }
+
+// leafMode is the mode of a leaf.
+const leafMode = "LEAF"
 
 // A place names a node.
 type place struct{ tree, node int64 }
@@ -31,8 +38,9 @@ type branch struct {
 	placed      bool  // a tree has it
 }
 
-// check compares the lengths of the columns.
-func (t *Table) check() error {
+// Check compares the lengths of the columns, and refuses ids and weights that the package
+// comment names. New checks too; the other methods need a table that passes.
+func (t *Table) Check() error {
 	n, weights := len(t.NodesTreeIDs), len(t.Weights)
 	same := len(t.NodesNodeIDs) == n && len(t.NodesFeatureIDs) == n && len(t.NodesTrueNodeIDs) == n && len(t.NodesFalseNodeIDs) == n &&
 		len(t.NodesModes) == n && len(t.NodesValues) == n &&
@@ -43,14 +51,28 @@ func (t *Table) check() error {
 	if n == 0 || n > maxNodes {
 		return fmt.Errorf("there are %d nodes; the limit is 1 to %d", n, maxNodes)
 	}
+	for i := range n {
+		if !isID(t.NodesTreeIDs[i]) || !isID(t.NodesNodeIDs[i]) {
+			return fmt.Errorf("node %d of tree %d has an id outside of 0 to 2^31-1", t.NodesNodeIDs[i], t.NodesTreeIDs[i])
+		}
+	}
+	for _, w := range t.Weights {
+		if math.IsNaN(float64(w)) || math.IsInf(float64(w), 0) {
+			return fmt.Errorf("a weight is %v", w)
+		}
+	}
 	return nil
 }
+
+// isID reports whether ONNX Runtime keeps an id: it cuts ids to 32 bits, and takes -1
+// for no tree.
+func isID(id int64) bool { return id >= 0 && id <= math.MaxInt32 }
 
 // branch returns node i.
 func (t *Table) branch(i int) (branch, error) {
 	b := branch{place: place{t.NodesTreeIDs[i], t.NodesNodeIDs[i]}, left: t.NodesTrueNodeIDs[i], right: t.NodesFalseNodeIDs[i]}
 	mode := t.NodesModes[i]
-	if mode == "LEAF" {
+	if mode == leafMode {
 		b.leaf = true
 		return b, nil
 	}
@@ -59,7 +81,7 @@ func (t *Table) branch(i int) (branch, error) {
 		return b, fmt.Errorf("a node reads column %d; the last column allowed is %d", feature, maxFeature)
 	}
 	if value != value {
-		return b, fmt.Errorf("a node compares with NaN")
+		return b, errors.New("a node compares with NaN")
 	}
 	b.feature, b.key = uint16(feature), key(value, nanHigh)
 	b.nanLeft = len(t.NodesMissingValueTracksTrue) > 0 && t.NodesMissingValueTracksTrue[i] == 1
@@ -80,16 +102,40 @@ func (t *Table) branch(i int) (branch, error) {
 
 // leaves returns the weight of each leaf that has a weight for a target.
 func (t *Table) leaves(target int64) (map[place]float32, error) {
+	leaf := make(map[place]bool, len(t.NodesTreeIDs))
+	for i, mode := range t.NodesModes {
+		leaf[place{t.NodesTreeIDs[i], t.NodesNodeIDs[i]}] = mode == leafMode
+	}
 	all := make(map[place]float32, len(t.Weights))
 	for i, w := range t.Weights {
+		at := place{t.WeightTreeIDs[i], t.WeightNodeIDs[i]}
+		if !leaf[at] {
+			return nil, errors.New("a weight belongs to no leaf")
+		}
 		if t.WeightTargets[i] != target {
 			continue
 		}
-		at := place{t.WeightTreeIDs[i], t.WeightNodeIDs[i]}
 		if _, twice := all[at]; twice {
-			return nil, fmt.Errorf("a leaf has two weights for one target")
+			return nil, errors.New("a leaf has two weights for one target")
 		}
 		all[at] = w
 	}
 	return all, nil
+}
+
+// Unweighted returns the leaves without a weight for a target, as indexes of nodes.
+func (t *Table) Unweighted(target int64) []int {
+	has := make(map[place]bool, len(t.Weights))
+	for i, id := range t.WeightTargets {
+		if id == target {
+			has[place{t.WeightTreeIDs[i], t.WeightNodeIDs[i]}] = true
+		}
+	}
+	var without []int
+	for i, mode := range t.NodesModes {
+		if mode == leafMode && !has[place{t.NodesTreeIDs[i], t.NodesNodeIDs[i]}] {
+			without = append(without, i)
+		}
+	}
+	return without
 }
