@@ -118,7 +118,11 @@ func (r *Registry) Catalog() *schema.Catalog { return r.catalog.Load() }
 func (r *Registry) State() State {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.state
+	state := r.state
+	if c := r.Catalog(); c != nil && state.Building != nil && state.Building.Version <= c.Version {
+		state.Building = nil // it has just been built
+	}
+	return state
 }
 
 // Await waits until version or a later one is served, or is being built. It returns the
