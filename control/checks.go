@@ -59,6 +59,7 @@ func verificationMessages(all []checks.Verification) *larderv1.VerifyResponse {
 func addReport(out *larderv1.ViewVerification, r *verify.Report) {
 	out.Done, out.Time, out.Equal, out.Mismatched = true, r.Time, r.Counts[verify.Equal], r.Counts[verify.Mismatched]
 	out.Missing, out.Extra, out.Stale = r.Counts[verify.Missing], r.Counts[verify.Extra], r.Counts[verify.Stale]
+	out.Newer = r.Newer
 	for _, f := range r.Features {
 		out.Features = append(out.Features, &larderv1.FeatureVerification{Feature: f.Name, Mismatched: f.Mismatched})
 	}

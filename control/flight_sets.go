@@ -13,8 +13,13 @@ import (
 
 // A SetCommand requests the training set of a spine.
 type SetCommand struct {
-	// Service is the feature service that lists the features of the set.
-	Service string `json:"service"`
+	// Service is the feature service that lists the features of the set. Instead of it,
+	// Model and ModelVersion may name the version of a model that reads it.
+	Service      string `json:"service,omitempty"`
+	Model        string `json:"model,omitempty"`
+	ModelVersion int64  `json:"model_version,omitempty"`
+	// CatalogVersion is the version of the definitions. Defaults to the one that serves.
+	CatalogVersion int64 `json:"catalog_version,omitempty"`
 	// AsOf is ingest_time or event_time. Defaults to ingest_time.
 	AsOf training.AsOf `json:"as_of,omitempty"`
 	// EventTimeColumn is the spine's column of times. Defaults to event_time.
@@ -48,12 +53,16 @@ func (f *Flight) exchange(stream flightv1.FlightService_DoExchangeServer) error 
 	if err := readCommand(spine.LatestFlightDescriptor().GetCmd(), &command, exampleSet); err != nil {
 		return err
 	}
-	if err := grpcserver.Permit(stream.Context(), grpcserver.Resource{Kind: grpcserver.Service, Name: command.Service}); err != nil {
+	resource := grpcserver.Resource{Kind: grpcserver.Service, Name: command.Service}
+	if command.Model != "" {
+		resource = grpcserver.Resource{Kind: grpcserver.Model, Name: command.Model}
+	}
+	if err := grpcserver.Permit(stream.Context(), resource); err != nil {
 		return err
 	}
 	var out *batchWriter
-	set, err := f.sets.Set(spine.Schema(), datasets.Request{
-		Service: command.Service, AsOf: command.AsOf, EventTimeColumn: command.EventTimeColumn,
+	set, err := f.sets.Set(stream.Context(), spine.Schema(), datasets.Request{
+		Service: command.Service, Model: command.Model, ModelVersion: command.ModelVersion, CatalogVersion: command.CatalogVersion, AsOf: command.AsOf, EventTimeColumn: command.EventTimeColumn,
 		Progress: func(p training.Progress) {
 			_ = message{Progress: &progress{p.Rows, p.Of}}.write(out) // if the client is gone, the next batch fails
 		},

@@ -69,6 +69,7 @@ type Server struct {
 	larderv1.UnimplementedControlServiceServer
 	Options
 	parts   Parts
+	past    pastModel
 	started time.Time
 }
 
@@ -109,6 +110,7 @@ func (s *Server) Parts() Parts { return s.parts }
 // and updates the metrics of models on schedule, and follows the sources of model
 // versions.
 func (s *Server) Run(ctx context.Context) error {
+	defer s.past.close()
 	g, ctx := errgroup.WithContext(ctx)
 	for part, run := range map[string]func(context.Context) error{
 		"record of runs": s.parts.Runs.Record, "sweep of views": s.parts.Definitions.Sweep, "sweep of models": s.parts.Definitions.SweepModels,

@@ -12,15 +12,11 @@ import (
 
 // ScoreVectors scores the vectors in the request, without reading features.
 func (s *Server) ScoreVectors(ctx context.Context, req *larderv1.ScoreVectorsRequest) (*larderv1.ScoreVectorsResponse, error) {
-	plan, err := s.Registry.Catalog().ModelPlan(req.GetModel(), req.GetModelVersion())
+	plan, model, release, err := s.modelOf(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	model, release := s.Model(plan)
 	defer release()
-	if model == nil {
-		return nil, schema.ModelNotLoaded.Errorf("model %q is not loaded yet, because the definitions have just changed; retry", req.GetModel())
-	}
 	columns := map[string]*larderv1.Column{}
 	for _, c := range req.GetVector() {
 		columns[c.GetName()] = c
@@ -38,6 +34,25 @@ func (s *Server) ScoreVectors(ctx context.Context, req *larderv1.ScoreVectorsReq
 		out.Scores, out.TookNanos = append(out.Scores, scores...), append(out.TookNanos, took.Nanoseconds())
 	}
 	return out, nil
+}
+
+// modelOf returns the plan and the model of a request, and a function that releases the
+// model.
+func (s *Server) modelOf(ctx context.Context, req *larderv1.ScoreVectorsRequest) (*schema.Plan, *scoring.Model, func(), error) {
+	catalog := s.Registry.Catalog()
+	asked := req.GetCatalogVersion()
+	if asked != 0 && asked != catalog.Version {
+		return s.past.model(ctx, s.Registry, s.Models, req)
+	}
+	plan, err := catalog.ModelPlan(req.GetModel(), req.GetModelVersion())
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	model, release := s.Model(plan)
+	if model == nil {
+		return nil, nil, nil, schema.ModelNotLoaded.Errorf("model %q is not loaded yet, because the definitions have just changed; retry", req.GetModel())
+	}
+	return plan, model, release, nil
 }
 
 // vectors are the vectors to score, run by run.

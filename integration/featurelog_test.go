@@ -90,22 +90,25 @@ func TestFeatureLog(t *testing.T) {
 		}
 	}
 	checked("replay", 0, "spend  1        4     4      0")
-	checked("skew", 0, "spend  spend:amount  4     0 %     0       0        0      0     0              0")
+	checked("skew", 0, "spend  spend:amount  4     0 %     0       0        0      0     0         0              0")
 	if _, err := db.Pool.Exec(t.Context(), "UPDATE spend SET amount = amount + 1 WHERE user_id = 7; DELETE FROM spend WHERE user_id = 2"); err != nil {
 		t.Fatal(err)
 	}
-	checked("skew", 1, "spend  spend:amount  4     50 %    1       0        1      0     0.333          0.0444")
+	checked("skew", 1, "spend  spend:amount  4     50 %    1       0        1      0     0         0.333          0.0444")
 	score(4)
 	s.kill()
 	s.start()
 	if left, _ := filepath.Glob(filepath.Join(log, "spend", "*")); len(left) != 1 || left[0] != names[0] {
 		t.Errorf("after a kill and a start there are %q", left)
 	}
-	// Another model under the same number: every score differs.
+	// Another model under the same number, and then none: the definitions of the log count.
 	m.write("spend-1.onnx", m.file(2))
 	s.apply(m.dir)
-	checked("replay", 1, "spend  1        4     0      4")
-	checked("replay", 1, `version 1 of model "spend" now has a different file: sha256 `)
+	checked("replay", 0, "spend  1        4     4      0")
+	m.write("definitions.yaml", m.base)
+	s.apply(m.dir)
+	checked("replay", 0, "spend  1        4     4      0")
+	checked("skew", 1, "spend  spend:amount  4     50 %    1       0        1      0     0         0.333          0.0444")
 	if stdout, stderr, code := s.client("replay", "--log", t.TempDir()); code != 1 || !strings.Contains(stderr, "no feature log files in") {
 		t.Errorf("replay of nothing: exit code %d, %s%s", code, stdout, stderr)
 	}

@@ -94,6 +94,11 @@ func modelKey(p *schema.Plan) string {
 // loaded yet: all of them or, when it returns an error, none. fetch returns the file
 // with a SHA-256, and the sum is checked. The caller releases what it gets.
 func (s *Set) Prepare(ctx context.Context, cat *schema.Catalog, fetch func(ctx context.Context, sha256 string) ([]byte, error)) (*Models, error) {
+	return s.PreparePlans(ctx, cat.ModelPlans(), fetch)
+}
+
+// PreparePlans is [Set.Prepare] for the model versions of some plans.
+func (s *Set) PreparePlans(ctx context.Context, plans []*schema.Plan, fetch func(ctx context.Context, sha256 string) ([]byte, error)) (*Models, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -101,7 +106,7 @@ func (s *Set) Prepare(ctx context.Context, cat *schema.Catalog, fetch func(ctx c
 	}
 	s.forget()
 	all := &Models{byPlan: map[*schema.Plan]*Model{}}
-	for _, p := range cat.ModelPlans() {
+	for _, p := range plans {
 		key := modelKey(p)
 		m := s.loaded[key]
 		if m == nil || !m.hold() {

@@ -17,8 +17,13 @@ import (
 
 // A SetCommand says which training set to build.
 type SetCommand struct {
-	// Service is the feature service whose features the set has. Required.
-	Service string `json:"service"`
+	// Service is the feature service whose features the set has. Required, unless Model and
+	// ModelVersion name the version of a model that reads it.
+	Service      string `json:"service,omitempty"`
+	Model        string `json:"model,omitempty"`
+	ModelVersion int64  `json:"model_version,omitempty"`
+	// CatalogVersion is the version of the definitions. Defaults to the one that serves.
+	CatalogVersion int64 `json:"catalog_version,omitempty"`
 	// AsOf is what a row's time is compared with: "ingest_time", the default, or
 	// "event_time", for sources that were filled after the fact.
 	AsOf string `json:"as_of,omitempty"`

@@ -8,11 +8,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/spf13/cobra"
 
-	larderv1 "larder/api/larder/v1"
 	larder "larder/client/go"
 	"larder/monitor/featurelog"
 	"larder/training"
@@ -24,11 +24,13 @@ func newSkewCommand() *cobra.Command {
 		Use:   "skew",
 		Short: "Compare logged vectors with what a training set would have for the same rows",
 		Long: `Have the server rebuild the vectors of a feature log from Postgres, each as of the
-time of its request, and compare them with what the model saw: for each feature,
-how many values differ, are missing or are extra, and by how much.
+time of its request and with the definitions that served it, and compare them with
+what the model saw: for each feature, how many values differ, are missing or are
+extra, and by how much.
 
 A value that was materialized only after its request differs. The exit code is 1
-when any value differs, or when a file of the log is damaged; the rows before the
+when any value differs, when the log lacks a feature of the model's feature service,
+or when a file of the log is damaged; the rows before the
 damage and the other files are compared.`,
 		Example: `  larder skew --log /var/lib/larder/log
   larder skew --log /var/lib/larder/log --model fraud --json`,
@@ -76,28 +78,17 @@ type skews struct {
 }
 
 type modelSkew struct {
-	model, service string
+	model string
 	featurelog.Skew
 }
 
 func (s *skews) files(ctx context.Context, paths []string) error {
-	answer, err := s.server.Control.ListModels(ctx, &larderv1.ListModelsRequest{})
-	if err != nil {
-		return err
-	}
-	services := map[string]string{}
-	for _, m := range answer.GetModels() {
-		services[m.GetModel()] = m.GetFeatureService()
-	}
 	byName := map[string]*modelSkew{}
 	for _, path := range paths {
 		name := filepath.Base(filepath.Dir(path))
 		m := byName[name]
 		if m == nil {
-			if services[name] == "" {
-				return fmt.Errorf("%s: the server has no model %q; choose one that it has with --model", path, name)
-			}
-			m = &modelSkew{model: name, service: services[name]}
+			m = &modelSkew{model: name}
 			byName[name], s.models = m, append(s.models, m)
 		}
 		if err := s.file(ctx, path, m); err != nil {
@@ -114,7 +105,10 @@ func (s *skews) file(ctx context.Context, path string, m *modelSkew) error {
 		return ctx.Err()
 	}
 	defer in.Close()
-	command := larder.SetCommand{Service: m.service, AsOf: string(training.IngestTime), EventTimeColumn: "log:time"}
+	command := larder.SetCommand{
+		Model: in.Model, ModelVersion: in.ModelVersion, CatalogVersion: in.CatalogVersion,
+		AsOf: string(training.IngestTime), EventTimeColumn: "log:time",
+	}
 	_, err := s.server.BuildSet(ctx, command, in, larder.SetSink{
 		Begin:    func(*arrow.Schema) error { return nil },
 		Write:    m.Add,
@@ -133,14 +127,14 @@ func (s *skews) print(w io.Writer) error {
 		for _, f := range m.Features {
 			rows = append(rows, []string{
 				m.model, f.Feature, fmt.Sprint(f.Rows), fmt.Sprintf("%.3g %%", 100*f.Share()), fmt.Sprint(f.Differ), fmt.Sprint(f.Missing), fmt.Sprint(f.Extra),
-				fmt.Sprint(f.Sent), fmt.Sprintf("%.3g", f.MeanAbsolute), fmt.Sprintf("%.3g", f.MeanRelative),
+				fmt.Sprint(f.Sent), fmt.Sprint(f.Unlogged), fmt.Sprintf("%.3g", f.MeanAbsolute), fmt.Sprintf("%.3g", f.MeanRelative),
 			})
 		}
 		for _, d := range m.Differences {
 			differences = append(differences, []string{d.Feature, d.RequestID, fmt.Sprint(d.Row), d.Logged, d.Rebuilt})
 		}
 	}
-	err := table(w, "MODEL FEATURE ROWS SKEWED DIFFER MISSING EXTRA SENT MEAN_ABSOLUTE MEAN_RELATIVE", rows)
+	err := table(w, "MODEL FEATURE ROWS SKEWED DIFFER MISSING EXTRA SENT UNLOGGED MEAN_ABSOLUTE MEAN_RELATIVE", rows)
 	if err == nil && len(differences) > 0 {
 		fmt.Fprintln(w)
 		err = table(w, "FEATURE REQUEST ROW LOGGED REBUILT", differences)
@@ -166,15 +160,23 @@ func (s *skews) printJSON(w io.Writer) error {
 // found is an error when anything differs.
 func (s *skews) found() error {
 	skewed, of := 0, 0
+	var unlogged []string
 	for _, m := range s.models {
 		for _, f := range m.Features {
 			if of++; f.Equal < f.Rows {
 				skewed++
 			}
+			if f.Unlogged > 0 {
+				unlogged = append(unlogged, m.model+" "+f.Feature)
+			}
 		}
 	}
-	if skewed == 0 {
-		return nil
+	var err error
+	if len(unlogged) > 0 {
+		err = fmt.Errorf("the log has no column of %s, which the feature service has: the vectors can't be compared there; was the log written by another program?", strings.Join(unlogged, ", "))
 	}
-	return fmt.Errorf("%d of %d features were served with other values than a training set has now; larder verify shows if the store still differs", skewed, of)
+	if skewed == 0 {
+		return err
+	}
+	return errors.Join(err, fmt.Errorf("%d of %d features were served with other values than a training set has now; larder verify shows if the store still differs", skewed, of))
 }

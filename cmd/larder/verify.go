@@ -122,12 +122,19 @@ func printVerification(w io.Writer, views []*larderv1.ViewVerification) error {
 
 // faultsFound is an error when anything differs that should not.
 func faultsFound(views []*larderv1.ViewVerification) error {
-	var faults int64
+	var faults, newer int64
 	for _, v := range views {
-		faults += v.GetMismatched() + v.GetMissing() + v.GetExtra()
+		faults, newer = faults+v.GetMismatched()+v.GetMissing()+v.GetExtra(), newer+v.GetNewer()
 	}
-	if faults == 0 {
+	const empty = "no run replaces them, as an older row never replaces a newer one (was the table emptied, or loaded again with older times?); " +
+		"put tombstones for them into the source's deleted_column, or stop the server, remove its data folder, and start it: it is ready when it has refilled"
+	switch {
+	case faults == 0:
 		return nil
+	case newer == faults:
+		return fmt.Errorf("%d keys differ from the source: their rows are newer than any that the source has; %s", faults, empty)
+	case newer > 0:
+		return fmt.Errorf("%d keys differ from the source; larder materialize --full reads the source again; %d of them have rows that are newer than any that the source has; %s", faults, newer, empty)
 	}
 	return fmt.Errorf("%d keys differ from the source; larder materialize --full reads the source again", faults)
 }

@@ -38,7 +38,10 @@ func New(opts Options) *Builder {
 
 // A Request asks for a training set.
 type Request struct {
-	Service         string        // the feature service that lists the features
+	Service         string        // the feature service that lists the features, or
+	Model           string        // the model that reads it
+	ModelVersion    int64         // of Model
+	CatalogVersion  int64         // of the definitions; 0 means the one that serves
 	AsOf            training.AsOf // defaults to training.IngestTime
 	EventTimeColumn string        // of the spine; defaults to event_time
 	// Progress, when set, is called after each batch, from the goroutine that runs
@@ -65,12 +68,34 @@ func noPostgres() error {
 }
 
 // Set returns the training set of a spine with these columns. It has not run yet.
-func (b *Builder) Set(spine *arrow.Schema, req Request) (*training.Set, error) {
-	plan, err := b.Registry.Catalog().ServicePlan(req.Service)
+func (b *Builder) Set(ctx context.Context, spine *arrow.Schema, req Request) (*training.Set, error) {
+	plan, err := b.plan(ctx, req)
 	if err != nil {
 		return nil, err
 	}
 	return training.New(b.Offline, spine, training.Request{Plan: plan, AsOf: req.AsOf, EventTimeColumn: req.EventTimeColumn, Progress: req.Progress})
+}
+
+// plan returns the plan of the features that a request asks for.
+func (b *Builder) plan(ctx context.Context, req Request) (*schema.Plan, error) {
+	catalog := b.Registry.Catalog()
+	if req.CatalogVersion != 0 {
+		var err error
+		if catalog, err = b.Registry.CatalogOf(ctx, req.CatalogVersion); err != nil {
+			return nil, err
+		}
+	}
+	if req.Model == "" {
+		return catalog.ServicePlan(req.Service)
+	}
+	if req.Service != "" {
+		return nil, schema.BadCommand.Errorf("the command names a feature service and a model; leave one of them out")
+	}
+	of, err := catalog.ModelPlan(req.Model, req.ModelVersion)
+	if err != nil {
+		return nil, err
+	}
+	return catalog.ServicePlan(of.Service.Name)
 }
 
 // A Reading reads the source rows of a view that have an event time in a window and

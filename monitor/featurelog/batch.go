@@ -36,20 +36,24 @@ func Files(dir, model string) ([]string, error) {
 // ModelOf returns the model of the requests in a file.
 func ModelOf(path string) string { return filepath.Base(filepath.Dir(path)) }
 
+var errNoName = errors.New("not a file of a feature log: its name does not begin with the version of a model and that of the definitions")
+
 // A File is a file of a log that is read batch by batch. The caller closes it. It
 // ends where the file can't be read, and Damage then says what is missing.
 type File struct {
 	*arrowfile.Reader
 	Model        string
 	ModelVersion int64
-	SHA256       string // of the model file that scored; empty in older files without it
+	// CatalogVersion is the version of the definitions that served the rows.
+	CatalogVersion int64
+	SHA256         string // of the model file that scored; empty in older files without it
 
 	path string
 	left int64 // rows that were not read yet
 }
 
-// OpenFile opens a file of a log by its path, which names the model and its version. It
-// returns either the file or what is missing.
+// OpenFile opens a file of a log by its path, which names the model, its version and
+// that of the definitions. It returns either the file or what is missing.
 func OpenFile(ctx context.Context, path string) (*File, *Damage) {
 	f, err := openFile(ctx, path)
 	if err != nil {
@@ -59,10 +63,15 @@ func OpenFile(ctx context.Context, path string) (*File, *Damage) {
 }
 
 func openFile(ctx context.Context, path string) (*File, error) {
-	version, _, _ := strings.Cut(filepath.Base(path), "-")
-	number, err := strconv.ParseInt(version, 10, 64)
-	if err != nil {
-		return nil, errors.New("not a file of a feature log: its name does not begin with the version of a model")
+	var versions [2]int64
+	rest := filepath.Base(path)
+	for i := range versions {
+		number, after, found := strings.Cut(rest, "-")
+		version, err := strconv.ParseInt(number, 10, 64)
+		if !found || err != nil {
+			return nil, errNoName
+		}
+		versions[i], rest = version, after
 	}
 	in, err := arrowfile.Open(ctx, path, nil)
 	if err != nil {
@@ -71,7 +80,7 @@ func openFile(ctx context.Context, path string) (*File, error) {
 	if err := checkColumns(in.Schema()); err != nil {
 		return nil, errors.Join(err, in.Close())
 	}
-	return &File{Reader: in, Model: ModelOf(path), ModelVersion: number, SHA256: in.Metadata[SHA256Key], path: path, left: in.Rows}, nil
+	return &File{Reader: in, Model: ModelOf(path), ModelVersion: versions[0], CatalogVersion: versions[1], SHA256: in.Metadata[SHA256Key], path: path, left: in.Rows}, nil
 }
 
 // Next reads the next batch and reports whether there is one.

@@ -21,6 +21,8 @@ type FeatureSkew struct {
 	Differ  int64  `json:"differ"`  // other values
 	Missing int64  `json:"missing"` // null in the log only
 	Extra   int64  `json:"extra"`   // null in the rebuilt vector only
+	// Unlogged counts the rows of a log that lacks the feature.
+	Unlogged int64 `json:"unlogged"`
 	// For numbers that both have: |logged - rebuilt|, and that divided by the mean of
 	// their absolute values, from 0 for equal numbers to 2. Neither includes infinities.
 	MeanAbsolute float64 `json:"mean_absolute_difference"`
@@ -70,14 +72,20 @@ func (s *Skew) Add(rec arrow.Record) error {
 	if !isID || !isRow || !isList {
 		return errors.New("use a file of a feature log as the spine: this one lacks log:request_id, log:row or log:overridden")
 	}
+	logged, last := map[string]bool{}, 0
 	for i, c := range rec.Columns() {
 		name, isVector := strings.CutPrefix(rec.ColumnName(i), vectorPrefix)
 		if !isVector {
+			if isLogColumn(rec.ColumnName(i)) {
+				last = i + 1
+			}
 			continue
 		}
+		last = i + 1
+		logged[strings.Replace(name, ":", "__", 1)] = true
 		rebuilt := columnOf(rec, strings.Replace(name, ":", "__", 1))
 		if rebuilt == nil {
-			return fmt.Errorf("the log has %s, and the feature service does not; revert to the definitions of log:catalog_version, or replay the log", name)
+			return fmt.Errorf("the log has %s, and the feature service of its definitions does not; give the folder of a feature log that larder wrote", name)
 		}
 		pair, err := newPair(c, rebuilt)
 		if err != nil {
@@ -95,8 +103,17 @@ func (s *Skew) Add(rec arrow.Record) error {
 			}
 		}
 	}
+	for i := last; i < int(rec.NumCols()); i++ { // the features, without those that were compared
+		if name := rec.ColumnName(i); strings.Contains(name, "__") && !logged[name] {
+			s.feature(strings.Replace(name, "__", ":", 1)).Unlogged += rec.NumRows()
+		}
+	}
 	return nil
 }
+
+// isLogColumn reports whether a column is one of a log's own, and not a feature that was
+// rebuilt.
+func isLogColumn(name string) bool { return strings.Contains(name, ":") }
 
 func (s *Skew) feature(name string) *FeatureSkew {
 	if f := s.byName[name]; f != nil {

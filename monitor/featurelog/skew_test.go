@@ -118,6 +118,24 @@ func TestSkewRefuses(t *testing.T) {
 	}
 	number := field{"vector:v:a", arrow.PrimitiveTypes.Float32, `[1, 2, 3, 4, 5]`}
 	f("use a file of a feature log as the spine", number)
-	f("the log has v:a, and the feature service does not", append(ids, number)...)
+	f("the log has v:a, and the feature service of its definitions does not", append(ids, number)...)
 	f("feature v:a: the log has type float32, and the training set has utf8", append(ids, number, field{"v__a", arrow.BinaryTypes.String, `["", "", "", "", ""]`})...)
+}
+
+// TestAFeatureThatTheLogLacks: a feature of the service without a column in the log is
+// told, and not left out.
+func TestAFeatureThatTheLogLacks(t *testing.T) {
+	rec := record(t, append(ids,
+		field{"vector:v:n", arrow.PrimitiveTypes.Float32, `[1, 1, 1, 1, 1]`},
+		field{"v__n", arrow.PrimitiveTypes.Float64, `[1, 1, 1, 1, 1]`},
+		field{"v__other", arrow.PrimitiveTypes.Float64, `[1, 1, 1, 1, 1]`},
+	)...)
+	var s featurelog.Skew
+	if err := s.Add(rec); err != nil {
+		t.Fatal(err)
+	}
+	want := []*featurelog.FeatureSkew{{Feature: "v:n", Rows: 4, Sent: 1, Equal: 4}, {Feature: "v:other", Unlogged: 5}}
+	if diff := cmp.Diff(want, s.Features, cmpopts.IgnoreUnexported(featurelog.FeatureSkew{})); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
 }

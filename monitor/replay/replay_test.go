@@ -26,11 +26,12 @@ import (
 // A scorer answers x for version 1 and 2x for version 2.
 type scorer struct {
 	larderv1.UnimplementedControlServiceServer
-	runs []int32
+	runs     []int32
+	catalogs []int64 // of each request
 }
 
 func (s *scorer) ScoreVectors(_ context.Context, req *larderv1.ScoreVectorsRequest) (*larderv1.ScoreVectorsResponse, error) {
-	s.runs = append(s.runs, req.GetRuns()...)
+	s.runs, s.catalogs = append(s.runs, req.GetRuns()...), append(s.catalogs, req.GetCatalogVersion())
 	answer := &larderv1.ScoreVectorsResponse{Sha256: "fedcba9876543210"}
 	for _, x := range req.GetVector()[0].GetFloats().GetValues() {
 		answer.Scores = append(answer.Scores, float64(x)*float64(req.GetModelVersion()))
@@ -138,6 +139,9 @@ func TestRun(t *testing.T) {
 	}
 	if diff := cmp.Diff([]int32{2, 1, 1}, s.runs); diff != "" || done != 4 {
 		t.Errorf("%d rows, rows of the requests sent (-want +got)\n%s", done, diff)
+	}
+	if diff := cmp.Diff([]int64{9, 9}, s.catalogs); diff != "" {
+		t.Errorf("versions of the definitions (-want +got)\n%s", diff)
 	}
 	if diff := cmp.Diff([]replay.Count{{Model: "late", Version: 1, Equal: 3, Different: 1}}, report.Counts); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -73,13 +73,13 @@ func (f *fileRun) release() {
 	f.waiting = nil
 }
 
-// score scores rows of whole requests.
+// score scores rows of whole requests, with the definitions that served them.
 func (f *fileRun) score(ctx context.Context, rec arrow.Record) error {
 	b, err := featurelog.NewBatch(rec)
 	if err != nil {
 		return err
 	}
-	req := &larderv1.ScoreVectorsRequest{Model: f.Model, ModelVersion: f.ModelVersion}
+	req := &larderv1.ScoreVectorsRequest{Model: f.Model, ModelVersion: f.ModelVersion, CatalogVersion: f.CatalogVersion}
 	for feature, values := range b.Vector() {
 		column, err := columnOf(feature, values)
 		if err != nil {

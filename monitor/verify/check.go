@@ -142,6 +142,9 @@ func (c *checker) judge(ctx context.Context, keys keyValues) error {
 		d.Key = describe(c.view.Keys, keys[d.at])
 		c.report.add(d.Kind, 1)
 		c.report.show(d.Difference)
+		if d.newer && d.Kind != Stale {
+			c.report.Newer++
+		}
 		if d.Kind == Mismatched {
 			for _, f := range d.features {
 				c.report.Features[f].Mismatched++

@@ -64,6 +64,7 @@ type different struct {
 	Difference
 	at       int   // of the keys
 	moved    bool  // the two answers have rows with different event times
+	newer    bool  // the source has no row as new as the store's
 	features []int // that differ
 }
 
@@ -114,12 +115,12 @@ func (c *checker) compareRow(s *served, i int, trained *vector.Batch, j int, the
 		d.Kind, d.Online, d.Source = Missing, found(online, 0), found(source, sourceEvent)
 		return d, false
 	case source == schema.StatusNotFound:
-		d.Kind, d.Online, d.Source = Extra, found(online, onlineEvent), found(source, 0)
+		d.Kind, d.Online, d.Source, d.newer = Extra, found(online, onlineEvent), found(source, 0), true
 		return d, false
 	case online != source && onlineEvent == sourceEvent && s.times[i] != then:
 		return d, true // the same row, expired meanwhile
 	case online != source, onlineEvent != sourceEvent:
-		d.moved = onlineEvent != sourceEvent
+		d.moved, d.newer = onlineEvent != sourceEvent, onlineEvent > sourceEvent
 		d.Kind, d.Online, d.Source = Mismatched, found(online, onlineEvent), found(source, sourceEvent)
 		return d, false
 	}

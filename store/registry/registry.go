@@ -56,6 +56,7 @@ type Registry struct {
 
 	catalog  atomic.Pointer[schema.Catalog]
 	building atomic.Pointer[schema.Catalog] // nil when the newest version serves
+	past     atomic.Pointer[schema.Catalog] // the last that CatalogOf compiled
 	rollouts atomic.Pointer[keptRollouts]
 	tripped  chan struct{} // holds one while a trip is to be sent
 	damaged  error         // why the kept rollouts can't be read; nil once Postgres has told them

@@ -246,6 +246,29 @@ func (r *Registry) compileVersion(ctx context.Context, version int64) (*schema.C
 	return schema.Compile(version, defs, storage)
 }
 
+// CatalogOf returns the catalog of a version of the definitions, also of one that does
+// not serve any more.
+func (r *Registry) CatalogOf(ctx context.Context, version int64) (*schema.Catalog, error) {
+	if c := r.Catalog(); c != nil && c.Version == version {
+		return c, nil
+	}
+	if c := r.past.Load(); c != nil && c.Version == version {
+		return c, nil
+	}
+	if err := r.reachable(); err != nil {
+		return nil, err
+	}
+	c, err := r.compileVersion(ctx, version)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, schema.UnknownVersion.Errorf("there is no applied version %d; list the versions with `larder apply --list`", version)
+	}
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	r.past.Store(c)
+	return c, nil
+}
+
 // newestVersion asks readVersion for the newest; with none it returns version 0.
 const newestVersion = -1
 

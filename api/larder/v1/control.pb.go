@@ -4054,7 +4054,10 @@ type ViewVerification struct {
 	// The keys whose value of one feature differs, in the view's order.
 	Features []*FeatureVerification `protobuf:"bytes,11,rep,name=features,proto3" json:"features,omitempty"`
 	// The first keys of each kind; at most 5 of each.
-	Differences   []*Difference `protobuf:"bytes,12,rep,name=differences,proto3" json:"differences,omitempty"`
+	Differences []*Difference `protobuf:"bytes,12,rep,name=differences,proto3" json:"differences,omitempty"`
+	// The mismatched and extra keys whose stored row is newer than any that the
+	// source has. No run replaces such a row.
+	Newer         int64 `protobuf:"varint,13,opt,name=newer,proto3" json:"newer,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4171,6 +4174,13 @@ func (x *ViewVerification) GetDifferences() []*Difference {
 		return x.Differences
 	}
 	return nil
+}
+
+func (x *ViewVerification) GetNewer() int64 {
+	if x != nil {
+		return x.Newer
+	}
+	return 0
 }
 
 type FeatureVerification struct {
@@ -4315,9 +4325,12 @@ type ScoreVectorsRequest struct {
 	Vector []*Column `protobuf:"bytes,3,rep,name=vector,proto3" json:"vector,omitempty"`
 	// How many rows each run of the model has, in order: a model may add up many
 	// rows in another order than one.
-	Runs          []int32 `protobuf:"varint,4,rep,packed,name=runs,proto3" json:"runs,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Runs []int32 `protobuf:"varint,4,rep,packed,name=runs,proto3" json:"runs,omitempty"`
+	// The version of the definitions whose model scores; 0 means the one that
+	// serves. Another one's model is loaded for the request.
+	CatalogVersion int64 `protobuf:"varint,5,opt,name=catalog_version,json=catalogVersion,proto3" json:"catalog_version,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ScoreVectorsRequest) Reset() {
@@ -4376,6 +4389,13 @@ func (x *ScoreVectorsRequest) GetRuns() []int32 {
 		return x.Runs
 	}
 	return nil
+}
+
+func (x *ScoreVectorsRequest) GetCatalogVersion() int64 {
+	if x != nil {
+		return x.CatalogVersion
+	}
+	return 0
 }
 
 type ScoreVectorsResponse struct {
@@ -5933,7 +5953,7 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x0ffeature_service\x18\x02 \x01(\tR\x0efeatureService\x12\x16\n" +
 	"\x06sample\x18\x03 \x01(\x03R\x06sample\"C\n" +
 	"\x0eVerifyResponse\x121\n" +
-	"\x05views\x18\x01 \x03(\v2\x1b.larder.v1.ViewVerificationR\x05views\"\x81\x03\n" +
+	"\x05views\x18\x01 \x03(\v2\x1b.larder.v1.ViewVerificationR\x05views\"\x97\x03\n" +
 	"\x10ViewVerification\x12!\n" +
 	"\ffeature_view\x18\x01 \x01(\tR\vfeatureView\x12\x12\n" +
 	"\x04done\x18\x02 \x01(\bR\x04done\x12\x12\n" +
@@ -5950,7 +5970,8 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x05stale\x18\n" +
 	" \x01(\x03R\x05stale\x12:\n" +
 	"\bfeatures\x18\v \x03(\v2\x1e.larder.v1.FeatureVerificationR\bfeatures\x127\n" +
-	"\vdifferences\x18\f \x03(\v2\x15.larder.v1.DifferenceR\vdifferences\"O\n" +
+	"\vdifferences\x18\f \x03(\v2\x15.larder.v1.DifferenceR\vdifferences\x12\x14\n" +
+	"\x05newer\x18\r \x01(\x03R\x05newer\"O\n" +
 	"\x13FeatureVerification\x12\x18\n" +
 	"\afeature\x18\x01 \x01(\tR\afeature\x12\x1e\n" +
 	"\n" +
@@ -5962,12 +5983,13 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x18\n" +
 	"\afeature\x18\x03 \x01(\tR\afeature\x12\x16\n" +
 	"\x06online\x18\x04 \x01(\tR\x06online\x12\x16\n" +
-	"\x06source\x18\x05 \x01(\tR\x06source\"\x8f\x01\n" +
+	"\x06source\x18\x05 \x01(\tR\x06source\"\xb8\x01\n" +
 	"\x13ScoreVectorsRequest\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12#\n" +
 	"\rmodel_version\x18\x02 \x01(\x03R\fmodelVersion\x12)\n" +
 	"\x06vector\x18\x03 \x03(\v2\x11.larder.v1.ColumnR\x06vector\x12\x12\n" +
-	"\x04runs\x18\x04 \x03(\x05R\x04runs\"e\n" +
+	"\x04runs\x18\x04 \x03(\x05R\x04runs\x12'\n" +
+	"\x0fcatalog_version\x18\x05 \x01(\x03R\x0ecatalogVersion\"e\n" +
 	"\x14ScoreVectorsResponse\x12\x16\n" +
 	"\x06scores\x18\x01 \x03(\x01R\x06scores\x12\x1d\n" +
 	"\n" +

@@ -716,7 +716,7 @@ class VerifyResponse(_message.Message):
     def __init__(self, views: _Optional[_Iterable[_Union[ViewVerification, _Mapping]]] = ...) -> None: ...
 
 class ViewVerification(_message.Message):
-    __slots__ = ("feature_view", "done", "time", "keys", "keys_total", "equal", "mismatched", "missing", "extra", "stale", "features", "differences")
+    __slots__ = ("feature_view", "done", "time", "keys", "keys_total", "equal", "mismatched", "missing", "extra", "stale", "features", "differences", "newer")
     FEATURE_VIEW_FIELD_NUMBER: _ClassVar[int]
     DONE_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
@@ -729,6 +729,7 @@ class ViewVerification(_message.Message):
     STALE_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     DIFFERENCES_FIELD_NUMBER: _ClassVar[int]
+    NEWER_FIELD_NUMBER: _ClassVar[int]
     feature_view: str
     done: bool
     time: int
@@ -741,7 +742,8 @@ class ViewVerification(_message.Message):
     stale: int
     features: _containers.RepeatedCompositeFieldContainer[FeatureVerification]
     differences: _containers.RepeatedCompositeFieldContainer[Difference]
-    def __init__(self, feature_view: _Optional[str] = ..., done: bool = ..., time: _Optional[int] = ..., keys: _Optional[int] = ..., keys_total: _Optional[int] = ..., equal: _Optional[int] = ..., mismatched: _Optional[int] = ..., missing: _Optional[int] = ..., extra: _Optional[int] = ..., stale: _Optional[int] = ..., features: _Optional[_Iterable[_Union[FeatureVerification, _Mapping]]] = ..., differences: _Optional[_Iterable[_Union[Difference, _Mapping]]] = ...) -> None: ...
+    newer: int
+    def __init__(self, feature_view: _Optional[str] = ..., done: bool = ..., time: _Optional[int] = ..., keys: _Optional[int] = ..., keys_total: _Optional[int] = ..., equal: _Optional[int] = ..., mismatched: _Optional[int] = ..., missing: _Optional[int] = ..., extra: _Optional[int] = ..., stale: _Optional[int] = ..., features: _Optional[_Iterable[_Union[FeatureVerification, _Mapping]]] = ..., differences: _Optional[_Iterable[_Union[Difference, _Mapping]]] = ..., newer: _Optional[int] = ...) -> None: ...
 
 class FeatureVerification(_message.Message):
     __slots__ = ("feature", "mismatched")
@@ -766,16 +768,18 @@ class Difference(_message.Message):
     def __init__(self, kind: _Optional[str] = ..., key: _Optional[str] = ..., feature: _Optional[str] = ..., online: _Optional[str] = ..., source: _Optional[str] = ...) -> None: ...
 
 class ScoreVectorsRequest(_message.Message):
-    __slots__ = ("model", "model_version", "vector", "runs")
+    __slots__ = ("model", "model_version", "vector", "runs", "catalog_version")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     VECTOR_FIELD_NUMBER: _ClassVar[int]
     RUNS_FIELD_NUMBER: _ClassVar[int]
+    CATALOG_VERSION_FIELD_NUMBER: _ClassVar[int]
     model: str
     model_version: int
     vector: _containers.RepeatedCompositeFieldContainer[_values_pb2.Column]
     runs: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, model: _Optional[str] = ..., model_version: _Optional[int] = ..., vector: _Optional[_Iterable[_Union[_values_pb2.Column, _Mapping]]] = ..., runs: _Optional[_Iterable[int]] = ...) -> None: ...
+    catalog_version: int
+    def __init__(self, model: _Optional[str] = ..., model_version: _Optional[int] = ..., vector: _Optional[_Iterable[_Union[_values_pb2.Column, _Mapping]]] = ..., runs: _Optional[_Iterable[int]] = ..., catalog_version: _Optional[int] = ...) -> None: ...
 
 class ScoreVectorsResponse(_message.Message):
     __slots__ = ("scores", "took_nanos", "sha256")
