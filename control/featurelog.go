@@ -2,8 +2,15 @@ package control
 
 import (
 	"context"
+	"encoding/json"
+
+	flightv1 "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/internal/grpcserver"
+	"larder/monitor/featurelog"
+	"larder/schema"
+	"larder/store/registry"
 )
 
 // FlushFeatureLog finishes the files of the feature log that are being written.
@@ -14,4 +21,104 @@ func (s *Server) FlushFeatureLog(ctx context.Context, _ *larderv1.FlushFeatureLo
 		}
 	}
 	return &larderv1.FlushFeatureLogResponse{}, nil
+}
+
+// ListLogged lists the parts of the feature log's table.
+func (s *Server) ListLogged(ctx context.Context, req *larderv1.ListLoggedRequest) (*larderv1.ListLoggedResponse, error) {
+	parts, err := s.Registry.LoggedParts(ctx, req.GetModel())
+	if err != nil {
+		return nil, err
+	}
+	out := &larderv1.ListLoggedResponse{}
+	for _, p := range parts {
+		out.Parts = append(out.Parts, &larderv1.LoggedPart{Model: p.Model, ModelVersion: p.ModelVersion, CatalogVersion: p.CatalogVersion, Rows: p.Rows})
+	}
+	return out, nil
+}
+
+// A LogCommand requests a part of the feature log's table, with the columns of a file of
+// the log.
+type LogCommand struct {
+	Log *LogPart `json:"log"`
+}
+
+// A LogPart names the rows that one version of a model scored with one version of the
+// definitions.
+type LogPart struct {
+	Model          string `json:"model"`
+	ModelVersion   int64  `json:"model_version"`
+	CatalogVersion int64  `json:"catalog_version"`
+}
+
+const exampleLog = `{"log": {"model": "fraud", "model_version": 3, "catalog_version": 7}}`
+
+// isLog reports whether a ticket is a LogCommand.
+func isLog(ticket []byte) bool {
+	var members map[string]json.RawMessage
+	return json.Unmarshal(ticket, &members) == nil && members["log"] != nil
+}
+
+// sendLog sends a part of the table.
+func (f *Flight) sendLog(ticket []byte, stream flightv1.FlightService_DoGetServer) error {
+	var c LogCommand
+	if err := readCommand(ticket, &c, exampleLog); err != nil {
+		return err
+	}
+	if c.Log == nil {
+		return schema.BadCommand.Errorf("the command names no part of the log; write it as JSON, for example %s", exampleLog)
+	}
+	ctx := stream.Context()
+	if err := grpcserver.Permit(ctx, grpcserver.Resource{Kind: grpcserver.Model, Name: c.Log.Model}); err != nil {
+		return err
+	}
+	leave, err := f.sets.Enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	plan, inputs, err := f.server.inputsOf(ctx, c.Log)
+	if err != nil {
+		return err
+	}
+	x := featurelog.NewExport(plan, inputs)
+	defer x.Close()
+	out := newBatchWriter(stream, x.Schema(), f.message)
+	defer out.Close()
+	send := func() error {
+		rec := x.Take()
+		defer rec.Release()
+		return out.writeBatch(rec)
+	}
+	part := registry.LoggedPart{Model: c.Log.Model, ModelVersion: c.Log.ModelVersion, CatalogVersion: c.Log.CatalogVersion}
+	err = f.server.Registry.ReadLoggedPart(ctx, part, func(l *registry.LoggedRow) error {
+		row := featurelog.Row(*l)
+		full, err := x.Add(&row)
+		if err != nil || !full {
+			return err
+		}
+		return send()
+	})
+	if err != nil {
+		return err
+	}
+	return send()
+}
+
+// inputsOf returns the plan of a part, and the type of each feature as its model takes
+// it; nil types say that it takes one tensor.
+func (s *Server) inputsOf(ctx context.Context, part *LogPart) (*schema.Plan, []schema.Type, error) {
+	plan, model, release, err := s.modelOf(ctx, &larderv1.ScoreVectorsRequest{Model: part.Model, ModelVersion: part.ModelVersion, CatalogVersion: part.CatalogVersion})
+	if err != nil {
+		return nil, nil, err
+	}
+	defer release()
+	binding := model.Binding()
+	if binding.Dense {
+		return plan, nil, nil
+	}
+	inputs := make([]schema.Type, len(plan.Features))
+	for _, in := range binding.Inputs {
+		inputs[in.Feature] = in.Elem
+	}
+	return plan, inputs, nil
 }

@@ -24,11 +24,13 @@ import (
 //	DoExchange      a spine in, its training set out; the descriptor's command is
 //	                a SetCommand in JSON
 //	GetFlightInfo   the schema and the ticket of a RowsCommand in JSON
-//	DoGet           the source rows of a feature view that such a ticket names
+//	DoGet           the source rows of a feature view that such a ticket names, or
+//	                the rows of the feature log's table that a LogCommand names
 //
 // It is safe for concurrent use.
 type Flight struct {
 	flightv1.UnimplementedFlightServiceServer
+	server  *Server
 	sets    *datasets.Builder
 	message int // the most bytes of a message
 	log     *slog.Logger
@@ -36,7 +38,7 @@ type Flight struct {
 
 // Flight returns the Arrow Flight service of s.
 func (s *Server) Flight() *Flight {
-	return &Flight{sets: s.parts.Datasets, message: s.MaxMessageBytes, log: s.Logger}
+	return &Flight{server: s, sets: s.parts.Datasets, message: s.MaxMessageBytes, log: s.Logger}
 }
 
 // Register adds the service to a server.

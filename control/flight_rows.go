@@ -53,6 +53,9 @@ func (f *Flight) GetFlightInfo(ctx context.Context, d *flightv1.FlightDescriptor
 // DoGet returns the rows of a view. It leaves out rows that materialization would
 // skip as bad. The last message has no batch; it counts the rows that were left out.
 func (f *Flight) DoGet(ticket *flightv1.Ticket, stream flightv1.FlightService_DoGetServer) error {
+	if isLog(ticket.GetTicket()) {
+		return f.sendLog(ticket.GetTicket(), stream)
+	}
 	reading, err := f.reading(stream.Context(), ticket.GetTicket())
 	if err != nil {
 		return err

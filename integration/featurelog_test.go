@@ -105,6 +105,12 @@ func TestFeatureLog(t *testing.T) {
 	m.write("spend-1.onnx", m.file(2))
 	s.apply(m.dir)
 	checked("replay", 0, "spend  1        4     4      0")
+	for _, command := range []string{"replay", "skew"} { // the table has the same rows
+		stdout, stderr, code := s.client(command, "--table")
+		if want := map[string]string{"replay": "spend  1        4     4      0", "skew": "spend  spend:amount  4     50 %    1"}[command]; !strings.Contains(stdout, want) {
+			t.Errorf("%s --table: exit code %d\n%s%s\nwant %s", command, code, stdout, stderr, want)
+		}
+	}
 	m.write("definitions.yaml", m.base)
 	s.apply(m.dir)
 	checked("replay", 0, "spend  1        4     4      0")

@@ -19,7 +19,7 @@ import (
 )
 
 func newSkewCommand() *cobra.Command {
-	var dir, model string
+	var logged loggedFlags
 	cmd := &cobra.Command{
 		Use:   "skew",
 		Short: "Compare logged vectors with what a training set would have for the same rows",
@@ -33,25 +33,23 @@ when any value differs, when the log lacks a feature of the model's feature serv
 or when a file of the log is damaged; the rows before the
 damage and the other files are compared.`,
 		Example: `  larder skew --log /var/lib/larder/log
-  larder skew --log /var/lib/larder/log --model fraud --json`,
+  larder skew --log /var/lib/larder/log --model fraud --json
+  larder skew --table`,
 		Args: wrongArgs(cobra.NoArgs),
 	}
-	cmd.Flags().StringVar(&dir, "log", "", "folder of the feature log")
-	cmd.Flags().StringVar(&model, "model", "", "only this model's requests")
-	if err := cmd.MarkFlagRequired("log"); err != nil {
-		panic(err) // it was declared above
-	}
+	logged.bind(cmd)
 	c := bindClient(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
 		server, err := c.dial()
 		if err != nil {
 			return err
 		}
 		defer server.Close()
-		files, err := flushedFiles(cmd.Context(), server.Control, dir, model)
+		files, done, err := logged.files(cmd.Context(), server)
 		if err != nil {
 			return err
 		}
+		defer func() { err = errors.Join(err, done()) }()
 		s := &skews{server: server, bar: newProgress(cmd.ErrOrStderr(), onTerminal(os.Stderr), "rebuilding", "rows")}
 		err = s.files(cmd.Context(), files)
 		s.bar.end()

@@ -81,6 +81,59 @@ func (r *Registry) ReadLogged(ctx context.Context, model string, from, until int
 	return unavailable(rows.Err())
 }
 
+// A LoggedPart is a part of the feature log: the rows that one version of a model scored
+// with one version of the definitions.
+type LoggedPart struct {
+	Model          string
+	ModelVersion   int64
+	CatalogVersion int64
+	Rows           int64
+}
+
+// LoggedParts returns the parts of a model's feature log, or of all models if model is
+// empty.
+func (r *Registry) LoggedParts(ctx context.Context, model string) ([]LoggedPart, error) {
+	if err := r.reachable(); err != nil {
+		return nil, err
+	}
+	rows, err := r.pool.Query(ctx, `SELECT model, model_version, catalog_version, count(*) FROM larder.feature_log
+		WHERE $1 = '' OR model = $1 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`, model)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	parts, err := pgx.CollectRows(rows, pgx.RowToStructByPos[LoggedPart])
+	return parts, unavailable(err)
+}
+
+// ReadLoggedPart calls visit with the rows of a part, in the order in which they were
+// logged: the rows of a request follow each other.
+func (r *Registry) ReadLoggedPart(ctx context.Context, part LoggedPart, visit func(*LoggedRow) error) error {
+	if err := r.reachable(); err != nil {
+		return err
+	}
+	rows, err := r.pool.Query(ctx, `SELECT request_id, row, role, coalesce((extract(epoch FROM nullif(at, '-infinity')) * 1000000)::bigint, $4), latency_us, score,
+			overridden, keys::text, request::text, statuses::text, ages_us::text, vector, inputs::text
+		FROM larder.feature_log WHERE model = $1 AND model_version = $2 AND catalog_version = $3 ORDER BY logged_at, ctid`,
+		part.Model, part.ModelVersion, part.CatalogVersion, firstMoment)
+	if err != nil {
+		return unavailable(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		l := LoggedRow{Model: part.Model, ModelVersion: part.ModelVersion, CatalogVersion: part.CatalogVersion}
+		var latency int64
+		err := rows.Scan(&l.RequestID, &l.Row, &l.Role, &l.At, &latency, &l.Score, &l.Overridden, &l.Keys, &l.Request, &l.Statuses, &l.Ages, &l.Vector, &l.Inputs)
+		if err != nil {
+			return unavailable(err)
+		}
+		l.Latency = time.Duration(latency) * time.Microsecond
+		if err := visit(&l); err != nil {
+			return err
+		}
+	}
+	return unavailable(rows.Err())
+}
+
 // firstMoment is the first time that a timestamptz can hold, in microseconds since
 // 1970 UTC. A request may claim any time; the last timestamptz is later than any of
 // those.

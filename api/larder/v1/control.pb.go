@@ -4460,6 +4460,165 @@ func (x *ScoreVectorsResponse) GetSha256() string {
 	return ""
 }
 
+type ListLoggedRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty: all.
+	Model         string `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListLoggedRequest) Reset() {
+	*x = ListLoggedRequest{}
+	mi := &file_larder_v1_control_proto_msgTypes[60]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListLoggedRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListLoggedRequest) ProtoMessage() {}
+
+func (x *ListLoggedRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[60]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListLoggedRequest.ProtoReflect.Descriptor instead.
+func (*ListLoggedRequest) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{60}
+}
+
+func (x *ListLoggedRequest) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+type ListLoggedResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Parts         []*LoggedPart          `protobuf:"bytes,1,rep,name=parts,proto3" json:"parts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListLoggedResponse) Reset() {
+	*x = ListLoggedResponse{}
+	mi := &file_larder_v1_control_proto_msgTypes[61]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListLoggedResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListLoggedResponse) ProtoMessage() {}
+
+func (x *ListLoggedResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[61]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListLoggedResponse.ProtoReflect.Descriptor instead.
+func (*ListLoggedResponse) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{61}
+}
+
+func (x *ListLoggedResponse) GetParts() []*LoggedPart {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
+// A LoggedPart is the rows that one version of a model scored with one version
+// of the definitions.
+type LoggedPart struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Model          string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	ModelVersion   int64                  `protobuf:"varint,2,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
+	CatalogVersion int64                  `protobuf:"varint,3,opt,name=catalog_version,json=catalogVersion,proto3" json:"catalog_version,omitempty"`
+	Rows           int64                  `protobuf:"varint,4,opt,name=rows,proto3" json:"rows,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *LoggedPart) Reset() {
+	*x = LoggedPart{}
+	mi := &file_larder_v1_control_proto_msgTypes[62]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LoggedPart) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LoggedPart) ProtoMessage() {}
+
+func (x *LoggedPart) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[62]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LoggedPart.ProtoReflect.Descriptor instead.
+func (*LoggedPart) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{62}
+}
+
+func (x *LoggedPart) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *LoggedPart) GetModelVersion() int64 {
+	if x != nil {
+		return x.ModelVersion
+	}
+	return 0
+}
+
+func (x *LoggedPart) GetCatalogVersion() int64 {
+	if x != nil {
+		return x.CatalogVersion
+	}
+	return 0
+}
+
+func (x *LoggedPart) GetRows() int64 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
 type FlushFeatureLogRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -4468,7 +4627,7 @@ type FlushFeatureLogRequest struct {
 
 func (x *FlushFeatureLogRequest) Reset() {
 	*x = FlushFeatureLogRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[60]
+	mi := &file_larder_v1_control_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4480,7 +4639,7 @@ func (x *FlushFeatureLogRequest) String() string {
 func (*FlushFeatureLogRequest) ProtoMessage() {}
 
 func (x *FlushFeatureLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[60]
+	mi := &file_larder_v1_control_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4493,7 +4652,7 @@ func (x *FlushFeatureLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushFeatureLogRequest.ProtoReflect.Descriptor instead.
 func (*FlushFeatureLogRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{60}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{63}
 }
 
 type FlushFeatureLogResponse struct {
@@ -4504,7 +4663,7 @@ type FlushFeatureLogResponse struct {
 
 func (x *FlushFeatureLogResponse) Reset() {
 	*x = FlushFeatureLogResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[61]
+	mi := &file_larder_v1_control_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4516,7 +4675,7 @@ func (x *FlushFeatureLogResponse) String() string {
 func (*FlushFeatureLogResponse) ProtoMessage() {}
 
 func (x *FlushFeatureLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[61]
+	mi := &file_larder_v1_control_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4529,7 +4688,7 @@ func (x *FlushFeatureLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushFeatureLogResponse.ProtoReflect.Descriptor instead.
 func (*FlushFeatureLogResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{61}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{64}
 }
 
 type GetDatasetRequest struct {
@@ -4541,7 +4700,7 @@ type GetDatasetRequest struct {
 
 func (x *GetDatasetRequest) Reset() {
 	*x = GetDatasetRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[62]
+	mi := &file_larder_v1_control_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4553,7 +4712,7 @@ func (x *GetDatasetRequest) String() string {
 func (*GetDatasetRequest) ProtoMessage() {}
 
 func (x *GetDatasetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[62]
+	mi := &file_larder_v1_control_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4566,7 +4725,7 @@ func (x *GetDatasetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDatasetRequest.ProtoReflect.Descriptor instead.
 func (*GetDatasetRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{62}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *GetDatasetRequest) GetId() string {
@@ -4585,7 +4744,7 @@ type GetDatasetResponse struct {
 
 func (x *GetDatasetResponse) Reset() {
 	*x = GetDatasetResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[63]
+	mi := &file_larder_v1_control_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4597,7 +4756,7 @@ func (x *GetDatasetResponse) String() string {
 func (*GetDatasetResponse) ProtoMessage() {}
 
 func (x *GetDatasetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[63]
+	mi := &file_larder_v1_control_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4610,7 +4769,7 @@ func (x *GetDatasetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDatasetResponse.ProtoReflect.Descriptor instead.
 func (*GetDatasetResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{63}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *GetDatasetResponse) GetDataset() *Dataset {
@@ -4630,7 +4789,7 @@ type ListDatasetsRequest struct {
 
 func (x *ListDatasetsRequest) Reset() {
 	*x = ListDatasetsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[64]
+	mi := &file_larder_v1_control_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4642,7 +4801,7 @@ func (x *ListDatasetsRequest) String() string {
 func (*ListDatasetsRequest) ProtoMessage() {}
 
 func (x *ListDatasetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[64]
+	mi := &file_larder_v1_control_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4655,7 +4814,7 @@ func (x *ListDatasetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDatasetsRequest.ProtoReflect.Descriptor instead.
 func (*ListDatasetsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{64}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *ListDatasetsRequest) GetLimit() int32 {
@@ -4674,7 +4833,7 @@ type ListDatasetsResponse struct {
 
 func (x *ListDatasetsResponse) Reset() {
 	*x = ListDatasetsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[65]
+	mi := &file_larder_v1_control_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4686,7 +4845,7 @@ func (x *ListDatasetsResponse) String() string {
 func (*ListDatasetsResponse) ProtoMessage() {}
 
 func (x *ListDatasetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[65]
+	mi := &file_larder_v1_control_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4699,7 +4858,7 @@ func (x *ListDatasetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDatasetsResponse.ProtoReflect.Descriptor instead.
 func (*ListDatasetsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{65}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *ListDatasetsResponse) GetDatasets() []*Dataset {
@@ -4724,7 +4883,7 @@ type Dataset struct {
 
 func (x *Dataset) Reset() {
 	*x = Dataset{}
-	mi := &file_larder_v1_control_proto_msgTypes[66]
+	mi := &file_larder_v1_control_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4736,7 +4895,7 @@ func (x *Dataset) String() string {
 func (*Dataset) ProtoMessage() {}
 
 func (x *Dataset) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[66]
+	mi := &file_larder_v1_control_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4749,7 +4908,7 @@ func (x *Dataset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dataset.ProtoReflect.Descriptor instead.
 func (*Dataset) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{66}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *Dataset) GetId() string {
@@ -4803,7 +4962,7 @@ type GetExperimentRequest struct {
 
 func (x *GetExperimentRequest) Reset() {
 	*x = GetExperimentRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[67]
+	mi := &file_larder_v1_control_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4815,7 +4974,7 @@ func (x *GetExperimentRequest) String() string {
 func (*GetExperimentRequest) ProtoMessage() {}
 
 func (x *GetExperimentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[67]
+	mi := &file_larder_v1_control_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4828,7 +4987,7 @@ func (x *GetExperimentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExperimentRequest.ProtoReflect.Descriptor instead.
 func (*GetExperimentRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{67}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *GetExperimentRequest) GetModel() string {
@@ -4893,7 +5052,7 @@ type GetExperimentResponse struct {
 
 func (x *GetExperimentResponse) Reset() {
 	*x = GetExperimentResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[68]
+	mi := &file_larder_v1_control_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4905,7 +5064,7 @@ func (x *GetExperimentResponse) String() string {
 func (*GetExperimentResponse) ProtoMessage() {}
 
 func (x *GetExperimentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[68]
+	mi := &file_larder_v1_control_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4918,7 +5077,7 @@ func (x *GetExperimentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExperimentResponse.ProtoReflect.Descriptor instead.
 func (*GetExperimentResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{68}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *GetExperimentResponse) GetRows() int64 {
@@ -4972,7 +5131,7 @@ type ExperimentReport struct {
 
 func (x *ExperimentReport) Reset() {
 	*x = ExperimentReport{}
-	mi := &file_larder_v1_control_proto_msgTypes[69]
+	mi := &file_larder_v1_control_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4984,7 +5143,7 @@ func (x *ExperimentReport) String() string {
 func (*ExperimentReport) ProtoMessage() {}
 
 func (x *ExperimentReport) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[69]
+	mi := &file_larder_v1_control_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4997,7 +5156,7 @@ func (x *ExperimentReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExperimentReport.ProtoReflect.Descriptor instead.
 func (*ExperimentReport) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{69}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *ExperimentReport) GetModel() string {
@@ -5121,7 +5280,7 @@ type ExperimentVersion struct {
 
 func (x *ExperimentVersion) Reset() {
 	*x = ExperimentVersion{}
-	mi := &file_larder_v1_control_proto_msgTypes[70]
+	mi := &file_larder_v1_control_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5133,7 +5292,7 @@ func (x *ExperimentVersion) String() string {
 func (*ExperimentVersion) ProtoMessage() {}
 
 func (x *ExperimentVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[70]
+	mi := &file_larder_v1_control_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5146,7 +5305,7 @@ func (x *ExperimentVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExperimentVersion.ProtoReflect.Descriptor instead.
 func (*ExperimentVersion) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{70}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *ExperimentVersion) GetModelVersion() int64 {
@@ -5252,7 +5411,7 @@ type Estimate struct {
 
 func (x *Estimate) Reset() {
 	*x = Estimate{}
-	mi := &file_larder_v1_control_proto_msgTypes[71]
+	mi := &file_larder_v1_control_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5264,7 +5423,7 @@ func (x *Estimate) String() string {
 func (*Estimate) ProtoMessage() {}
 
 func (x *Estimate) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[71]
+	mi := &file_larder_v1_control_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5277,7 +5436,7 @@ func (x *Estimate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Estimate.ProtoReflect.Descriptor instead.
 func (*Estimate) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{71}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *Estimate) GetValue() float64 {
@@ -5313,7 +5472,7 @@ type SampleRatio struct {
 
 func (x *SampleRatio) Reset() {
 	*x = SampleRatio{}
-	mi := &file_larder_v1_control_proto_msgTypes[72]
+	mi := &file_larder_v1_control_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5325,7 +5484,7 @@ func (x *SampleRatio) String() string {
 func (*SampleRatio) ProtoMessage() {}
 
 func (x *SampleRatio) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[72]
+	mi := &file_larder_v1_control_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5338,7 +5497,7 @@ func (x *SampleRatio) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SampleRatio.ProtoReflect.Descriptor instead.
 func (*SampleRatio) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{72}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *SampleRatio) GetChiSquared() float64 {
@@ -5374,7 +5533,7 @@ type JoinLabelsRequest struct {
 
 func (x *JoinLabelsRequest) Reset() {
 	*x = JoinLabelsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[73]
+	mi := &file_larder_v1_control_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5386,7 +5545,7 @@ func (x *JoinLabelsRequest) String() string {
 func (*JoinLabelsRequest) ProtoMessage() {}
 
 func (x *JoinLabelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[73]
+	mi := &file_larder_v1_control_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5399,7 +5558,7 @@ func (x *JoinLabelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinLabelsRequest.ProtoReflect.Descriptor instead.
 func (*JoinLabelsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{73}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *JoinLabelsRequest) GetModel() string {
@@ -5438,7 +5597,7 @@ type LoggedRow struct {
 
 func (x *LoggedRow) Reset() {
 	*x = LoggedRow{}
-	mi := &file_larder_v1_control_proto_msgTypes[74]
+	mi := &file_larder_v1_control_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5450,7 +5609,7 @@ func (x *LoggedRow) String() string {
 func (*LoggedRow) ProtoMessage() {}
 
 func (x *LoggedRow) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[74]
+	mi := &file_larder_v1_control_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5463,7 +5622,7 @@ func (x *LoggedRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoggedRow.ProtoReflect.Descriptor instead.
 func (*LoggedRow) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{74}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *LoggedRow) GetRequestId() string {
@@ -5505,7 +5664,7 @@ type JoinLabelsResponse struct {
 
 func (x *JoinLabelsResponse) Reset() {
 	*x = JoinLabelsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[75]
+	mi := &file_larder_v1_control_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5517,7 +5676,7 @@ func (x *JoinLabelsResponse) String() string {
 func (*JoinLabelsResponse) ProtoMessage() {}
 
 func (x *JoinLabelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[75]
+	mi := &file_larder_v1_control_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5530,7 +5689,7 @@ func (x *JoinLabelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinLabelsResponse.ProtoReflect.Descriptor instead.
 func (*JoinLabelsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{75}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *JoinLabelsResponse) GetLabels() []float64 {
@@ -5548,7 +5707,7 @@ type SaveSnapshotRequest struct {
 
 func (x *SaveSnapshotRequest) Reset() {
 	*x = SaveSnapshotRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[76]
+	mi := &file_larder_v1_control_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5560,7 +5719,7 @@ func (x *SaveSnapshotRequest) String() string {
 func (*SaveSnapshotRequest) ProtoMessage() {}
 
 func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[76]
+	mi := &file_larder_v1_control_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5573,7 +5732,7 @@ func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{76}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{79}
 }
 
 type SaveSnapshotResponse struct {
@@ -5586,7 +5745,7 @@ type SaveSnapshotResponse struct {
 
 func (x *SaveSnapshotResponse) Reset() {
 	*x = SaveSnapshotResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[77]
+	mi := &file_larder_v1_control_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5598,7 +5757,7 @@ func (x *SaveSnapshotResponse) String() string {
 func (*SaveSnapshotResponse) ProtoMessage() {}
 
 func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[77]
+	mi := &file_larder_v1_control_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5611,7 +5770,7 @@ func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{77}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *SaveSnapshotResponse) GetChunk() []byte {
@@ -5994,7 +6153,17 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x06scores\x18\x01 \x03(\x01R\x06scores\x12\x1d\n" +
 	"\n" +
 	"took_nanos\x18\x02 \x03(\x03R\ttookNanos\x12\x16\n" +
-	"\x06sha256\x18\x03 \x01(\tR\x06sha256\"\x18\n" +
+	"\x06sha256\x18\x03 \x01(\tR\x06sha256\")\n" +
+	"\x11ListLoggedRequest\x12\x14\n" +
+	"\x05model\x18\x01 \x01(\tR\x05model\"A\n" +
+	"\x12ListLoggedResponse\x12+\n" +
+	"\x05parts\x18\x01 \x03(\v2\x15.larder.v1.LoggedPartR\x05parts\"\x84\x01\n" +
+	"\n" +
+	"LoggedPart\x12\x14\n" +
+	"\x05model\x18\x01 \x01(\tR\x05model\x12#\n" +
+	"\rmodel_version\x18\x02 \x01(\x03R\fmodelVersion\x12'\n" +
+	"\x0fcatalog_version\x18\x03 \x01(\x03R\x0ecatalogVersion\x12\x12\n" +
+	"\x04rows\x18\x04 \x01(\x03R\x04rows\"\x18\n" +
 	"\x16FlushFeatureLogRequest\"\x19\n" +
 	"\x17FlushFeatureLogResponse\"#\n" +
 	"\x11GetDatasetRequest\x12\x0e\n" +
@@ -6087,7 +6256,7 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x06labels\x18\x01 \x03(\x01R\x06labels\"\x15\n" +
 	"\x13SaveSnapshotRequest\",\n" +
 	"\x14SaveSnapshotResponse\x12\x14\n" +
-	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\xde\x0e\n" +
+	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\xa9\x0f\n" +
 	"\x0eControlService\x127\n" +
 	"\x04Plan\x12\x16.larder.v1.PlanRequest\x1a\x17.larder.v1.PlanResponse\x12:\n" +
 	"\x05Apply\x12\x17.larder.v1.ApplyRequest\x1a\x18.larder.v1.ApplyResponse\x12E\n" +
@@ -6111,7 +6280,9 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\aGetPlan\x12\x19.larder.v1.GetPlanRequest\x1a\x1a.larder.v1.GetPlanResponse\x12?\n" +
 	"\x06Verify\x12\x18.larder.v1.VerifyRequest\x1a\x19.larder.v1.VerifyResponse0\x01\x12O\n" +
 	"\fScoreVectors\x12\x1e.larder.v1.ScoreVectorsRequest\x1a\x1f.larder.v1.ScoreVectorsResponse\x12X\n" +
-	"\x0fFlushFeatureLog\x12!.larder.v1.FlushFeatureLogRequest\x1a\".larder.v1.FlushFeatureLogResponse\x12T\n" +
+	"\x0fFlushFeatureLog\x12!.larder.v1.FlushFeatureLogRequest\x1a\".larder.v1.FlushFeatureLogResponse\x12I\n" +
+	"\n" +
+	"ListLogged\x12\x1c.larder.v1.ListLoggedRequest\x1a\x1d.larder.v1.ListLoggedResponse\x12T\n" +
 	"\rGetExperiment\x12\x1f.larder.v1.GetExperimentRequest\x1a .larder.v1.GetExperimentResponse0\x01\x12I\n" +
 	"\n" +
 	"JoinLabels\x12\x1c.larder.v1.JoinLabelsRequest\x1a\x1d.larder.v1.JoinLabelsResponse\x12I\n" +
@@ -6133,7 +6304,7 @@ func file_larder_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_larder_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 84)
+var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 87)
 var file_larder_v1_control_proto_goTypes = []any{
 	(Change_Action)(0),              // 0: larder.v1.Change.Action
 	(Run_State)(0),                  // 1: larder.v1.Run.State
@@ -6197,44 +6368,47 @@ var file_larder_v1_control_proto_goTypes = []any{
 	(*Difference)(nil),              // 59: larder.v1.Difference
 	(*ScoreVectorsRequest)(nil),     // 60: larder.v1.ScoreVectorsRequest
 	(*ScoreVectorsResponse)(nil),    // 61: larder.v1.ScoreVectorsResponse
-	(*FlushFeatureLogRequest)(nil),  // 62: larder.v1.FlushFeatureLogRequest
-	(*FlushFeatureLogResponse)(nil), // 63: larder.v1.FlushFeatureLogResponse
-	(*GetDatasetRequest)(nil),       // 64: larder.v1.GetDatasetRequest
-	(*GetDatasetResponse)(nil),      // 65: larder.v1.GetDatasetResponse
-	(*ListDatasetsRequest)(nil),     // 66: larder.v1.ListDatasetsRequest
-	(*ListDatasetsResponse)(nil),    // 67: larder.v1.ListDatasetsResponse
-	(*Dataset)(nil),                 // 68: larder.v1.Dataset
-	(*GetExperimentRequest)(nil),    // 69: larder.v1.GetExperimentRequest
-	(*GetExperimentResponse)(nil),   // 70: larder.v1.GetExperimentResponse
-	(*ExperimentReport)(nil),        // 71: larder.v1.ExperimentReport
-	(*ExperimentVersion)(nil),       // 72: larder.v1.ExperimentVersion
-	(*Estimate)(nil),                // 73: larder.v1.Estimate
-	(*SampleRatio)(nil),             // 74: larder.v1.SampleRatio
-	(*JoinLabelsRequest)(nil),       // 75: larder.v1.JoinLabelsRequest
-	(*LoggedRow)(nil),               // 76: larder.v1.LoggedRow
-	(*JoinLabelsResponse)(nil),      // 77: larder.v1.JoinLabelsResponse
-	(*SaveSnapshotRequest)(nil),     // 78: larder.v1.SaveSnapshotRequest
-	(*SaveSnapshotResponse)(nil),    // 79: larder.v1.SaveSnapshotResponse
-	nil,                             // 80: larder.v1.DefinitionFiles.ModelsEntry
-	nil,                             // 81: larder.v1.PushModelRequest.MetricsEntry
-	nil,                             // 82: larder.v1.PushModelRequest.TagsEntry
-	nil,                             // 83: larder.v1.RampSettings.GuardsEntry
-	nil,                             // 84: larder.v1.ModelVersionStatus.MetricsEntry
-	nil,                             // 85: larder.v1.ModelVersionStatus.TagsEntry
-	(*FeatureList)(nil),             // 86: larder.v1.FeatureList
-	(*Column)(nil),                  // 87: larder.v1.Column
+	(*ListLoggedRequest)(nil),       // 62: larder.v1.ListLoggedRequest
+	(*ListLoggedResponse)(nil),      // 63: larder.v1.ListLoggedResponse
+	(*LoggedPart)(nil),              // 64: larder.v1.LoggedPart
+	(*FlushFeatureLogRequest)(nil),  // 65: larder.v1.FlushFeatureLogRequest
+	(*FlushFeatureLogResponse)(nil), // 66: larder.v1.FlushFeatureLogResponse
+	(*GetDatasetRequest)(nil),       // 67: larder.v1.GetDatasetRequest
+	(*GetDatasetResponse)(nil),      // 68: larder.v1.GetDatasetResponse
+	(*ListDatasetsRequest)(nil),     // 69: larder.v1.ListDatasetsRequest
+	(*ListDatasetsResponse)(nil),    // 70: larder.v1.ListDatasetsResponse
+	(*Dataset)(nil),                 // 71: larder.v1.Dataset
+	(*GetExperimentRequest)(nil),    // 72: larder.v1.GetExperimentRequest
+	(*GetExperimentResponse)(nil),   // 73: larder.v1.GetExperimentResponse
+	(*ExperimentReport)(nil),        // 74: larder.v1.ExperimentReport
+	(*ExperimentVersion)(nil),       // 75: larder.v1.ExperimentVersion
+	(*Estimate)(nil),                // 76: larder.v1.Estimate
+	(*SampleRatio)(nil),             // 77: larder.v1.SampleRatio
+	(*JoinLabelsRequest)(nil),       // 78: larder.v1.JoinLabelsRequest
+	(*LoggedRow)(nil),               // 79: larder.v1.LoggedRow
+	(*JoinLabelsResponse)(nil),      // 80: larder.v1.JoinLabelsResponse
+	(*SaveSnapshotRequest)(nil),     // 81: larder.v1.SaveSnapshotRequest
+	(*SaveSnapshotResponse)(nil),    // 82: larder.v1.SaveSnapshotResponse
+	nil,                             // 83: larder.v1.DefinitionFiles.ModelsEntry
+	nil,                             // 84: larder.v1.PushModelRequest.MetricsEntry
+	nil,                             // 85: larder.v1.PushModelRequest.TagsEntry
+	nil,                             // 86: larder.v1.RampSettings.GuardsEntry
+	nil,                             // 87: larder.v1.ModelVersionStatus.MetricsEntry
+	nil,                             // 88: larder.v1.ModelVersionStatus.TagsEntry
+	(*FeatureList)(nil),             // 89: larder.v1.FeatureList
+	(*Column)(nil),                  // 90: larder.v1.Column
 }
 var file_larder_v1_control_proto_depIdxs = []int32{
 	3,  // 0: larder.v1.PlanRequest.files:type_name -> larder.v1.DefinitionFiles
 	4,  // 1: larder.v1.DefinitionFiles.files:type_name -> larder.v1.DefinitionFile
-	80, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
+	83, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
 	6,  // 3: larder.v1.PlanResponse.changes:type_name -> larder.v1.Change
 	0,  // 4: larder.v1.Change.action:type_name -> larder.v1.Change.Action
 	3,  // 5: larder.v1.ApplyRequest.files:type_name -> larder.v1.DefinitionFiles
 	6,  // 6: larder.v1.ApplyResponse.changes:type_name -> larder.v1.Change
 	9,  // 7: larder.v1.ApplyResponse.models:type_name -> larder.v1.ModelReport
-	81, // 8: larder.v1.PushModelRequest.metrics:type_name -> larder.v1.PushModelRequest.MetricsEntry
-	82, // 9: larder.v1.PushModelRequest.tags:type_name -> larder.v1.PushModelRequest.TagsEntry
+	84, // 8: larder.v1.PushModelRequest.metrics:type_name -> larder.v1.PushModelRequest.MetricsEntry
+	85, // 9: larder.v1.PushModelRequest.tags:type_name -> larder.v1.PushModelRequest.TagsEntry
 	6,  // 10: larder.v1.PushModelResponse.changes:type_name -> larder.v1.Change
 	9,  // 11: larder.v1.PushModelResponse.report:type_name -> larder.v1.ModelReport
 	6,  // 12: larder.v1.PromoteModelResponse.changes:type_name -> larder.v1.Change
@@ -6260,82 +6434,85 @@ var file_larder_v1_control_proto_depIdxs = []int32{
 	42, // 32: larder.v1.SetTrafficRequest.weights:type_name -> larder.v1.VersionWeight
 	46, // 33: larder.v1.SetTrafficRequest.ramp:type_name -> larder.v1.RampSettings
 	47, // 34: larder.v1.SetTrafficRequest.shadow:type_name -> larder.v1.ShadowSettings
-	83, // 35: larder.v1.RampSettings.guards:type_name -> larder.v1.RampSettings.GuardsEntry
+	86, // 35: larder.v1.RampSettings.guards:type_name -> larder.v1.RampSettings.GuardsEntry
 	6,  // 36: larder.v1.SetTrafficResponse.changes:type_name -> larder.v1.Change
 	9,  // 37: larder.v1.ModelVersionStatus.report:type_name -> larder.v1.ModelReport
-	84, // 38: larder.v1.ModelVersionStatus.metrics:type_name -> larder.v1.ModelVersionStatus.MetricsEntry
-	85, // 39: larder.v1.ModelVersionStatus.tags:type_name -> larder.v1.ModelVersionStatus.TagsEntry
-	86, // 40: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
+	87, // 38: larder.v1.ModelVersionStatus.metrics:type_name -> larder.v1.ModelVersionStatus.MetricsEntry
+	88, // 39: larder.v1.ModelVersionStatus.tags:type_name -> larder.v1.ModelVersionStatus.TagsEntry
+	89, // 40: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
 	54, // 41: larder.v1.GetPlanResponse.keys:type_name -> larder.v1.Field
 	54, // 42: larder.v1.GetPlanResponse.request:type_name -> larder.v1.Field
 	54, // 43: larder.v1.GetPlanResponse.features:type_name -> larder.v1.Field
 	57, // 44: larder.v1.VerifyResponse.views:type_name -> larder.v1.ViewVerification
 	58, // 45: larder.v1.ViewVerification.features:type_name -> larder.v1.FeatureVerification
 	59, // 46: larder.v1.ViewVerification.differences:type_name -> larder.v1.Difference
-	87, // 47: larder.v1.ScoreVectorsRequest.vector:type_name -> larder.v1.Column
-	68, // 48: larder.v1.GetDatasetResponse.dataset:type_name -> larder.v1.Dataset
-	68, // 49: larder.v1.ListDatasetsResponse.datasets:type_name -> larder.v1.Dataset
-	71, // 50: larder.v1.GetExperimentResponse.report:type_name -> larder.v1.ExperimentReport
-	72, // 51: larder.v1.ExperimentReport.versions:type_name -> larder.v1.ExperimentVersion
-	74, // 52: larder.v1.ExperimentReport.sample_ratio:type_name -> larder.v1.SampleRatio
-	73, // 53: larder.v1.ExperimentVersion.figure:type_name -> larder.v1.Estimate
-	73, // 54: larder.v1.ExperimentVersion.difference:type_name -> larder.v1.Estimate
-	76, // 55: larder.v1.JoinLabelsRequest.rows:type_name -> larder.v1.LoggedRow
-	2,  // 56: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
-	7,  // 57: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
-	10, // 58: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
-	20, // 59: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
-	12, // 60: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
-	14, // 61: larder.v1.ControlService.PromoteModel:input_type -> larder.v1.PromoteModelRequest
-	16, // 62: larder.v1.ControlService.RollbackModel:input_type -> larder.v1.RollbackModelRequest
-	18, // 63: larder.v1.ControlService.RetireModel:input_type -> larder.v1.RetireModelRequest
-	45, // 64: larder.v1.ControlService.SetTraffic:input_type -> larder.v1.SetTrafficRequest
-	49, // 65: larder.v1.ControlService.ResumeRamp:input_type -> larder.v1.ResumeRampRequest
-	22, // 66: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
-	25, // 67: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
-	29, // 68: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
-	31, // 69: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
-	33, // 70: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
-	38, // 71: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
-	52, // 72: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
-	55, // 73: larder.v1.ControlService.Verify:input_type -> larder.v1.VerifyRequest
-	60, // 74: larder.v1.ControlService.ScoreVectors:input_type -> larder.v1.ScoreVectorsRequest
-	62, // 75: larder.v1.ControlService.FlushFeatureLog:input_type -> larder.v1.FlushFeatureLogRequest
-	69, // 76: larder.v1.ControlService.GetExperiment:input_type -> larder.v1.GetExperimentRequest
-	75, // 77: larder.v1.ControlService.JoinLabels:input_type -> larder.v1.JoinLabelsRequest
-	64, // 78: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
-	66, // 79: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
-	78, // 80: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
-	5,  // 81: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
-	8,  // 82: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
-	11, // 83: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
-	21, // 84: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
-	13, // 85: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
-	15, // 86: larder.v1.ControlService.PromoteModel:output_type -> larder.v1.PromoteModelResponse
-	17, // 87: larder.v1.ControlService.RollbackModel:output_type -> larder.v1.RollbackModelResponse
-	19, // 88: larder.v1.ControlService.RetireModel:output_type -> larder.v1.RetireModelResponse
-	48, // 89: larder.v1.ControlService.SetTraffic:output_type -> larder.v1.SetTrafficResponse
-	50, // 90: larder.v1.ControlService.ResumeRamp:output_type -> larder.v1.ResumeRampResponse
-	23, // 91: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
-	26, // 92: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
-	30, // 93: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
-	32, // 94: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
-	34, // 95: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
-	39, // 96: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
-	53, // 97: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
-	56, // 98: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
-	61, // 99: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
-	63, // 100: larder.v1.ControlService.FlushFeatureLog:output_type -> larder.v1.FlushFeatureLogResponse
-	70, // 101: larder.v1.ControlService.GetExperiment:output_type -> larder.v1.GetExperimentResponse
-	77, // 102: larder.v1.ControlService.JoinLabels:output_type -> larder.v1.JoinLabelsResponse
-	65, // 103: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
-	67, // 104: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
-	79, // 105: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
-	81, // [81:106] is the sub-list for method output_type
-	56, // [56:81] is the sub-list for method input_type
-	56, // [56:56] is the sub-list for extension type_name
-	56, // [56:56] is the sub-list for extension extendee
-	0,  // [0:56] is the sub-list for field type_name
+	90, // 47: larder.v1.ScoreVectorsRequest.vector:type_name -> larder.v1.Column
+	64, // 48: larder.v1.ListLoggedResponse.parts:type_name -> larder.v1.LoggedPart
+	71, // 49: larder.v1.GetDatasetResponse.dataset:type_name -> larder.v1.Dataset
+	71, // 50: larder.v1.ListDatasetsResponse.datasets:type_name -> larder.v1.Dataset
+	74, // 51: larder.v1.GetExperimentResponse.report:type_name -> larder.v1.ExperimentReport
+	75, // 52: larder.v1.ExperimentReport.versions:type_name -> larder.v1.ExperimentVersion
+	77, // 53: larder.v1.ExperimentReport.sample_ratio:type_name -> larder.v1.SampleRatio
+	76, // 54: larder.v1.ExperimentVersion.figure:type_name -> larder.v1.Estimate
+	76, // 55: larder.v1.ExperimentVersion.difference:type_name -> larder.v1.Estimate
+	79, // 56: larder.v1.JoinLabelsRequest.rows:type_name -> larder.v1.LoggedRow
+	2,  // 57: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
+	7,  // 58: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
+	10, // 59: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
+	20, // 60: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
+	12, // 61: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
+	14, // 62: larder.v1.ControlService.PromoteModel:input_type -> larder.v1.PromoteModelRequest
+	16, // 63: larder.v1.ControlService.RollbackModel:input_type -> larder.v1.RollbackModelRequest
+	18, // 64: larder.v1.ControlService.RetireModel:input_type -> larder.v1.RetireModelRequest
+	45, // 65: larder.v1.ControlService.SetTraffic:input_type -> larder.v1.SetTrafficRequest
+	49, // 66: larder.v1.ControlService.ResumeRamp:input_type -> larder.v1.ResumeRampRequest
+	22, // 67: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
+	25, // 68: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
+	29, // 69: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
+	31, // 70: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
+	33, // 71: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
+	38, // 72: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
+	52, // 73: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
+	55, // 74: larder.v1.ControlService.Verify:input_type -> larder.v1.VerifyRequest
+	60, // 75: larder.v1.ControlService.ScoreVectors:input_type -> larder.v1.ScoreVectorsRequest
+	65, // 76: larder.v1.ControlService.FlushFeatureLog:input_type -> larder.v1.FlushFeatureLogRequest
+	62, // 77: larder.v1.ControlService.ListLogged:input_type -> larder.v1.ListLoggedRequest
+	72, // 78: larder.v1.ControlService.GetExperiment:input_type -> larder.v1.GetExperimentRequest
+	78, // 79: larder.v1.ControlService.JoinLabels:input_type -> larder.v1.JoinLabelsRequest
+	67, // 80: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
+	69, // 81: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
+	81, // 82: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
+	5,  // 83: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
+	8,  // 84: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
+	11, // 85: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
+	21, // 86: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
+	13, // 87: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
+	15, // 88: larder.v1.ControlService.PromoteModel:output_type -> larder.v1.PromoteModelResponse
+	17, // 89: larder.v1.ControlService.RollbackModel:output_type -> larder.v1.RollbackModelResponse
+	19, // 90: larder.v1.ControlService.RetireModel:output_type -> larder.v1.RetireModelResponse
+	48, // 91: larder.v1.ControlService.SetTraffic:output_type -> larder.v1.SetTrafficResponse
+	50, // 92: larder.v1.ControlService.ResumeRamp:output_type -> larder.v1.ResumeRampResponse
+	23, // 93: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
+	26, // 94: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
+	30, // 95: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
+	32, // 96: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
+	34, // 97: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
+	39, // 98: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
+	53, // 99: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
+	56, // 100: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
+	61, // 101: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
+	66, // 102: larder.v1.ControlService.FlushFeatureLog:output_type -> larder.v1.FlushFeatureLogResponse
+	63, // 103: larder.v1.ControlService.ListLogged:output_type -> larder.v1.ListLoggedResponse
+	73, // 104: larder.v1.ControlService.GetExperiment:output_type -> larder.v1.GetExperimentResponse
+	80, // 105: larder.v1.ControlService.JoinLabels:output_type -> larder.v1.JoinLabelsResponse
+	68, // 106: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
+	70, // 107: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
+	82, // 108: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
+	83, // [83:109] is the sub-list for method output_type
+	57, // [57:83] is the sub-list for method input_type
+	57, // [57:57] is the sub-list for extension type_name
+	57, // [57:57] is the sub-list for extension extendee
+	0,  // [0:57] is the sub-list for field type_name
 }
 
 func init() { file_larder_v1_control_proto_init() }
@@ -6357,16 +6534,16 @@ func file_larder_v1_control_proto_init() {
 		(*GetPlanRequest_Features)(nil),
 		(*GetPlanRequest_Model)(nil),
 	}
-	file_larder_v1_control_proto_msgTypes[67].OneofWrappers = []any{}
 	file_larder_v1_control_proto_msgTypes[70].OneofWrappers = []any{}
-	file_larder_v1_control_proto_msgTypes[71].OneofWrappers = []any{}
+	file_larder_v1_control_proto_msgTypes[73].OneofWrappers = []any{}
+	file_larder_v1_control_proto_msgTypes[74].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_larder_v1_control_proto_rawDesc), len(file_larder_v1_control_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   84,
+			NumMessages:   87,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -39,6 +39,7 @@ const (
 	ControlService_Verify_FullMethodName          = "/larder.v1.ControlService/Verify"
 	ControlService_ScoreVectors_FullMethodName    = "/larder.v1.ControlService/ScoreVectors"
 	ControlService_FlushFeatureLog_FullMethodName = "/larder.v1.ControlService/FlushFeatureLog"
+	ControlService_ListLogged_FullMethodName      = "/larder.v1.ControlService/ListLogged"
 	ControlService_GetExperiment_FullMethodName   = "/larder.v1.ControlService/GetExperiment"
 	ControlService_JoinLabels_FullMethodName      = "/larder.v1.ControlService/JoinLabels"
 	ControlService_GetDataset_FullMethodName      = "/larder.v1.ControlService/GetDataset"
@@ -105,6 +106,9 @@ type ControlServiceClient interface {
 	// FlushFeatureLog finishes the files of the feature log that are being written, so
 	// that they can be read. A server without a log has nothing to do.
 	FlushFeatureLog(ctx context.Context, in *FlushFeatureLogRequest, opts ...grpc.CallOption) (*FlushFeatureLogResponse, error)
+	// ListLogged lists the parts of the feature log's table. The rows of one come
+	// over Arrow Flight, with the columns of a log's file.
+	ListLogged(ctx context.Context, in *ListLoggedRequest, opts ...grpc.CallOption) (*ListLoggedResponse, error)
 	// GetExperiment joins the feature log of a model to its labels and compares the
 	// versions. It says how far it is now and then; the report is in the last message.
 	GetExperiment(ctx context.Context, in *GetExperimentRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[GetExperimentResponse], error)
@@ -348,6 +352,16 @@ func (c *controlServiceClient) FlushFeatureLog(ctx context.Context, in *FlushFea
 	return out, nil
 }
 
+func (c *controlServiceClient) ListLogged(ctx context.Context, in *ListLoggedRequest, opts ...grpc.CallOption) (*ListLoggedResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListLoggedResponse)
+	err := c.cc.Invoke(ctx, ControlService_ListLogged_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *controlServiceClient) GetExperiment(ctx context.Context, in *GetExperimentRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[GetExperimentResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &ControlService_ServiceDesc.Streams[3], ControlService_GetExperiment_FullMethodName, cOpts...)
@@ -475,6 +489,9 @@ type ControlServiceServer interface {
 	// FlushFeatureLog finishes the files of the feature log that are being written, so
 	// that they can be read. A server without a log has nothing to do.
 	FlushFeatureLog(context.Context, *FlushFeatureLogRequest) (*FlushFeatureLogResponse, error)
+	// ListLogged lists the parts of the feature log's table. The rows of one come
+	// over Arrow Flight, with the columns of a log's file.
+	ListLogged(context.Context, *ListLoggedRequest) (*ListLoggedResponse, error)
 	// GetExperiment joins the feature log of a model to its labels and compares the
 	// versions. It says how far it is now and then; the report is in the last message.
 	GetExperiment(*GetExperimentRequest, grpc.ServerStreamingServer[GetExperimentResponse]) error
@@ -556,6 +573,9 @@ func (UnimplementedControlServiceServer) ScoreVectors(context.Context, *ScoreVec
 }
 func (UnimplementedControlServiceServer) FlushFeatureLog(context.Context, *FlushFeatureLogRequest) (*FlushFeatureLogResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method FlushFeatureLog not implemented")
+}
+func (UnimplementedControlServiceServer) ListLogged(context.Context, *ListLoggedRequest) (*ListLoggedResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListLogged not implemented")
 }
 func (UnimplementedControlServiceServer) GetExperiment(*GetExperimentRequest, grpc.ServerStreamingServer[GetExperimentResponse]) error {
 	return status.Error(codes.Unimplemented, "method GetExperiment not implemented")
@@ -928,6 +948,24 @@ func _ControlService_FlushFeatureLog_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ControlService_ListLogged_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListLoggedRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServiceServer).ListLogged(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ControlService_ListLogged_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServiceServer).ListLogged(ctx, req.(*ListLoggedRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ControlService_GetExperiment_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(GetExperimentRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -1078,6 +1116,10 @@ var ControlService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "FlushFeatureLog",
 			Handler:    _ControlService_FlushFeatureLog_Handler,
+		},
+		{
+			MethodName: "ListLogged",
+			Handler:    _ControlService_ListLogged_Handler,
 		},
 		{
 			MethodName: "JoinLabels",

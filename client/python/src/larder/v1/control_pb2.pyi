@@ -791,6 +791,30 @@ class ScoreVectorsResponse(_message.Message):
     sha256: str
     def __init__(self, scores: _Optional[_Iterable[float]] = ..., took_nanos: _Optional[_Iterable[int]] = ..., sha256: _Optional[str] = ...) -> None: ...
 
+class ListLoggedRequest(_message.Message):
+    __slots__ = ("model",)
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    def __init__(self, model: _Optional[str] = ...) -> None: ...
+
+class ListLoggedResponse(_message.Message):
+    __slots__ = ("parts",)
+    PARTS_FIELD_NUMBER: _ClassVar[int]
+    parts: _containers.RepeatedCompositeFieldContainer[LoggedPart]
+    def __init__(self, parts: _Optional[_Iterable[_Union[LoggedPart, _Mapping]]] = ...) -> None: ...
+
+class LoggedPart(_message.Message):
+    __slots__ = ("model", "model_version", "catalog_version", "rows")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    CATALOG_VERSION_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    model_version: int
+    catalog_version: int
+    rows: int
+    def __init__(self, model: _Optional[str] = ..., model_version: _Optional[int] = ..., catalog_version: _Optional[int] = ..., rows: _Optional[int] = ...) -> None: ...
+
 class FlushFeatureLogRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
