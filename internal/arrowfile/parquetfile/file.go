@@ -169,6 +169,9 @@ func (f *File) open(size int64) error {
 			f.Metadata[kv.Key] = kv.GetValue()
 		}
 	}
+	if err := checkArrowSchema(f.Metadata["ARROW:schema"]); err != nil {
+		return fmt.Errorf("its metadata ARROW:schema can't be read: %w", err)
+	}
 	properties := parquet.NewReaderProperties(memory.DefaultAllocator)
 	properties.BufferedStreamEnabled, properties.BufferSize = true, 64<<10
 	properties.MaxCompressedPageSize, properties.MaxUncompressedPageSize = math.MaxInt32, math.MaxInt32 // chunk.check bounds both
@@ -183,7 +186,7 @@ func (f *File) open(size int64) error {
 	if err != nil {
 		return err
 	}
-	f.Schema, err = schema17(columns)
+	f.Schema, err = f.schemaOf(columns)
 	return err
 }
 
