@@ -33,6 +33,7 @@ type File struct {
 
 	in     io.ReaderAt
 	footer int64 // where it begins
+	signed bool  // the footer has a checksum, which is right
 	meta   *metadata.FileMetaData
 	reader *pqarrow.FileReader
 }
@@ -85,6 +86,7 @@ func (f *File) readFooter(size int64) error {
 	if _, err := f.in.ReadAt(footer, f.footer); err != nil {
 		return err
 	}
+	f.signed = footerSum(footer) != nil
 	if err := verifyFooter(footer); err != nil {
 		return err
 	}
@@ -137,7 +139,7 @@ func (f *File) checkChunk(group, column int) error {
 	}
 	of := f.meta.Schema.Column(column)
 	if c.PathInSchema().String() != of.Path() || c.Type() != of.PhysicalType() {
-		return fmt.Errorf("it is %s of type %s in the row group, and %s of type %s in the schema", c.PathInSchema(), c.Type(), of.Path(), of.PhysicalType())
+		return fmt.Errorf("it is %q of type %s in the row group, and %q of type %s in the schema", c.PathInSchema().String(), c.Type(), of.Path(), of.PhysicalType())
 	}
 	if _, err := compress.GetCodec(c.Compression()); err != nil {
 		return fmt.Errorf("its compression %s can't be read; write it with zstd, snappy, gzip, brotli or LZ4_RAW", c.Compression())
@@ -197,8 +199,12 @@ func (f *File) Groups() int { return len(f.meta.RowGroups) }
 func (f *File) GroupRows(group int) int64 { return f.meta.RowGroups[group].NumRows }
 
 // Int64Range returns the least and greatest value of a column of integers or times in
-// a row group, if the footer has them.
+// a row group, if the footer has them and a checksum: where these values are wrong,
+// rows would be left out.
 func (f *File) Int64Range(group int, column string) (least, greatest int64, known bool) {
+	if !f.signed {
+		return 0, 0, false
+	}
 	_ = arrowcheck.Try(func() error {
 		c, err := f.meta.RowGroup(group).ColumnChunk(f.meta.Schema.ColumnIndexByName(column))
 		if err != nil {
