@@ -32,6 +32,7 @@ demo: build ## load card transactions, apply, materialize, serve and score them
 
 test: setup ## race-checked tests with real Postgres and ONNX Runtime, each fuzz target for 3 seconds, then the Python package
 	@tools/setup/python.sh triton
+	@tools/setup/python.sh files
 	@echo "test: every package with the race detector, on private Postgres clusters"
 	go test -race -timeout 15m ./...
 	@echo "test: every fuzz target for 3 seconds"

@@ -137,10 +137,8 @@ func (p *part) values(t arrow.DataType) error {
 	case arrow.UnionType:
 		return p.union(t)
 	case arrow.FixedWidthDataType:
-		if at, is := t.(*arrow.TimestampType); is {
-			if _, err := at.GetZone(); err != nil {
-				return fmt.Errorf("the time zone %.40q is not known", at.TimeZone)
-			}
+		if err := parameters(t); err != nil {
+			return err
 		}
 		if have, need := int64(len(p.bytes(1))), bitutil.BytesForBits(int64(p.end)*int64(t.BitWidth())); have < need {
 			return fmt.Errorf("its %d values take %d bytes, and it has %d", p.end, need, have)
@@ -148,6 +146,28 @@ func (p *part) values(t arrow.DataType) error {
 		return nil
 	}
 	return errors.New("its type can't be read")
+}
+
+// parameters checks those of a type that its values are made with.
+func parameters(t arrow.DataType) error {
+	switch t := t.(type) {
+	case *arrow.TimestampType:
+		if _, err := t.GetZone(); err != nil {
+			return fmt.Errorf("the time zone %.40q is not known", t.TimeZone)
+		}
+	case *arrow.Decimal128Type:
+		return digits(t, 38)
+	case *arrow.Decimal256Type:
+		return digits(t, 76)
+	}
+	return nil
+}
+
+func digits(t arrow.DecimalType, most int32) error {
+	if t.GetPrecision() < 1 || t.GetPrecision() > most || t.GetScale() < 0 || t.GetScale() > most {
+		return fmt.Errorf("a decimal of %d digits, %d of them after the point, can't be read", t.GetPrecision(), t.GetScale())
+	}
+	return nil
 }
 
 func (p *part) children(least int) error {

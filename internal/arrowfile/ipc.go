@@ -76,30 +76,19 @@ func (b *checkedBatches) Next() bool {
 	return b.err == nil
 }
 
-// newMessage checks a message and returns it for the library.
-func newMessage(meta, body []byte) (*ipc.Message, error) {
-	var m *ipc.Message
-	err := arrowcheck.Try(func() error {
-		parsed, err := parseMessage(meta)
-		if err != nil {
-			return err
-		}
-		if parsed.body != int64(len(body)) {
-			return fmt.Errorf("a message says that it has %d bytes, and it has %d", parsed.body, len(body))
-		}
-		if err := parsed.check(body); err != nil {
-			return err
-		}
-		m = ipc.NewMessage(memory.NewBufferBytes(meta), memory.NewBufferBytes(body))
-		return nil
-	})
-	return m, err
+// newMessage returns a message for the library after it was checked.
+func newMessage(c *arrowcheck.Checker, meta, body []byte) (*ipc.Message, error) {
+	if err := c.Message(meta, body); err != nil {
+		return nil, err
+	}
+	return ipc.NewMessage(memory.NewBufferBytes(meta), memory.NewBufferBytes(body)), nil
 }
 
 // streamMessages reads the messages of a stream.
 type streamMessages struct {
-	in   io.Reader
-	left int64 // bytes
+	checker arrowcheck.Checker
+	in      io.Reader
+	left    int64 // bytes
 }
 
 func (s *streamMessages) Retain()  {}
@@ -124,14 +113,7 @@ func (s *streamMessages) Message() (*ipc.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	var body int64
-	err = arrowcheck.Try(func() error {
-		m, err := parseMessage(meta)
-		if err == nil {
-			body = m.body
-		}
-		return err
-	})
+	body, err := arrowcheck.BodyLength(meta)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +121,7 @@ func (s *streamMessages) Message() (*ipc.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newMessage(meta, data)
+	return newMessage(&s.checker, meta, data)
 }
 
 // end returns io.EOF at the end of the stream, if nothing comes after it.

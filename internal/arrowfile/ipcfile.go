@@ -18,6 +18,8 @@ import (
 const (
 	fileMagic = "ARROW1"
 	fileBegin = 8 // the magic bytes and their padding
+	// mostPadding is the most bytes between two messages.
+	mostPadding = 64
 )
 
 // A block is where a message of a file is.
@@ -26,10 +28,11 @@ type block struct{ offset, meta, body int64 }
 // fileMessages reads the messages of a file: the schema, which is in the footer, the
 // dictionaries, the batches.
 type fileMessages struct {
-	in           io.ReaderAt
-	schema       []byte // nil when it was read
-	blocks       []block
-	dictionaries map[int64]bool // that were read
+	checker arrowcheck.Checker
+	in      io.ReaderAt
+	schema  []byte // nil when it was read
+	blocks  []block
+	known   map[int64]bool // dictionaries that were read
 }
 
 func (f *fileMessages) Retain()  {}
@@ -38,7 +41,7 @@ func (f *fileMessages) Release() {}
 func (f *fileMessages) Message() (*ipc.Message, error) {
 	if meta := f.schema; meta != nil {
 		f.schema = nil
-		return newMessage(meta, nil)
+		return newMessage(&f.checker, meta, nil)
 	}
 	if len(f.blocks) == 0 {
 		return nil, io.EOF
@@ -56,7 +59,7 @@ func (f *fileMessages) Message() (*ipc.Message, error) {
 	if err != nil {
 		return nil, fmt.Errorf("a message at byte %d: %w", b.offset, err)
 	}
-	return newMessage(meta, data[b.meta:])
+	return newMessage(&f.checker, meta, data[b.meta:])
 }
 
 // header returns the header of a message without what begins it.
@@ -74,18 +77,15 @@ func header(data []byte) ([]byte, error) {
 // replaces returns an error when a message replaces a dictionary: all are read before
 // the batches, so the batches before it would get other values.
 func (f *fileMessages) replaces(meta []byte) error {
-	return arrowcheck.Try(func() error {
-		m, err := parseMessage(meta)
-		if err != nil || m.kind != dictionaryMessage {
-			return err
-		}
-		id, delta := m.head.int64(0), m.head.int8(2) != 0
-		if f.dictionaries[id] && !delta {
-			return fmt.Errorf("dictionary %d is replaced, which the file format does not allow", id)
-		}
-		f.dictionaries[id] = true
-		return nil
-	})
+	id, adds, found, err := arrowcheck.Dictionary(meta)
+	if err != nil || !found {
+		return err
+	}
+	if f.known[id] && !adds {
+		return fmt.Errorf("dictionary %d is replaced, which the file format does not allow", id)
+	}
+	f.known[id] = true
+	return nil
 }
 
 // newFileMessages reads the footer of a file.
@@ -113,7 +113,7 @@ func newFileMessages(in io.ReaderAt, size int64) (*fileMessages, error) {
 	if _, err := in.ReadAt(footer, footerAt); err != nil {
 		return nil, err
 	}
-	f := &fileMessages{in: in, dictionaries: map[int64]bool{}}
+	f := &fileMessages{in: in, known: map[int64]bool{}}
 	err := arrowcheck.Try(func() error { return f.parse(footer) })
 	if err != nil {
 		return nil, fmt.Errorf("its footer can't be read: %w", err)
@@ -131,23 +131,19 @@ func (f *fileMessages) parse(footer []byte) error {
 	if len(footer) < 8 {
 		return errors.New("it is too short")
 	}
-	root := &table{flatbuffers.Table{Bytes: footer, Pos: flatbuffers.UOffsetT(binary.LittleEndian.Uint32(footer))}}
+	root := arrowcheck.Root(footer)
 	for _, number := range []int{2, 3} {
-		at, n := root.vector(number, 24)
+		at, n := root.Vector(number, 24)
 		for i := range n {
 			place := at + flatbuffers.UOffsetT(i)*24
 			f.blocks = append(f.blocks, block{root.GetInt64(place), int64(root.GetInt32(place + 8)), root.GetInt64(place + 16)})
 		}
 	}
-	columns, found := root.child(1)
+	columns, found := root.Child(1)
 	if !found {
 		return errors.New("it has no schema")
 	}
-	version := int16(0)
-	if at := root.field(0); at != 0 {
-		version = root.GetInt16(at)
-	}
-	f.schema = schemaMessageOf(footer, columns.Pos, version)
+	f.schema = schemaMessageOf(footer, columns.Pos, root.Int16(0))
 	return nil
 }
 
@@ -167,7 +163,7 @@ func schemaMessageOf(footer []byte, at flatbuffers.UOffsetT, version int16) []by
 	}
 	put.PutUint32(meta[fields:], fields-vtable)
 	put.PutUint16(meta[fields+4:], uint16(version))
-	meta[fields+6] = schemaMessage
+	meta[fields+6] = 1 // a schema
 	put.PutUint32(meta[headAt:], uint32(begin+at-headAt))
 	return append(meta, footer...)
 }

@@ -135,7 +135,7 @@ var House = Table{
 		"github.com/apache/arrow-go/v18/arrow/flight/gen/flight": {"client/go", "control", "internal/arrowflight"},
 		"github.com/apache/arrow/go/v17/arrow/flight":            {},
 		"github.com/apache/arrow/go/v17/parquet":                 {},
-		"github.com/google/flatbuffers":                          {"internal/arrowfile", "internal/arrowflight"},
+		"github.com/google/flatbuffers":                          {"internal/arrowcheck", "internal/arrowfile", "internal/arrowflight"},
 		"github.com/klauspost/compress":                          {"internal/arrowfile/parquetfile"},
 		"github.com/yalue/onnxruntime_go":                        {"scoring"},
 		"github.com/goccy/go-yaml":                               {"cmd/larder", "models/mlflow", "schema/definitions"},

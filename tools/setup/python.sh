@@ -1,8 +1,9 @@
 #!/bin/sh
 # Makes a virtual environment from versions and sums that are pinned: the one that
-# the Python package is tested and checked in, or with "triton" the one that Triton's
-# own client is tested in, which needs other versions. Nothing is fetched when it is
-# there and as pinned.
+# the Python package is tested and checked in, with "triton" the one that Triton's own
+# client is tested in, which needs other versions, or with "files" the one with the
+# writers of Parquet files that are compared. Nothing is fetched when it is there and as
+# pinned.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -11,6 +12,9 @@ venv=.larder/venv/python
 if [ "${1-}" = triton ]; then
 	pins=serving/inference/testdata/requirements.txt
 	venv=.larder/venv/triton
+elif [ "${1-}" = files ]; then
+	pins=internal/arrowfile/testdata/requirements.txt
+	venv=.larder/venv/files
 fi
 if [ -x "$venv/bin/python" ] && cmp -s "$pins" "$venv/installed.txt"; then
 	exit 0

@@ -33,6 +33,7 @@ type File struct {
 
 	in     io.ReaderAt
 	footer int64 // where it begins
+	signed bool  // the footer has a checksum, which is right
 	meta   *metadata.FileMetaData
 	reader *pqarrow.FileReader
 }
@@ -85,6 +86,7 @@ func (f *File) readFooter(size int64) error {
 	if _, err := f.in.ReadAt(footer, f.footer); err != nil {
 		return err
 	}
+	f.signed = footerSum(footer) != nil
 	if err := verifyFooter(footer); err != nil {
 		return err
 	}
@@ -137,7 +139,7 @@ func (f *File) checkChunk(group, column int) error {
 	}
 	of := f.meta.Schema.Column(column)
 	if c.PathInSchema().String() != of.Path() || c.Type() != of.PhysicalType() {
-		return fmt.Errorf("it is %s of type %s in the row group, and %s of type %s in the schema", c.PathInSchema(), c.Type(), of.Path(), of.PhysicalType())
+		return fmt.Errorf("it is %q of type %s in the row group, and %q of type %s in the schema", c.PathInSchema().String(), c.Type(), of.Path(), of.PhysicalType())
 	}
 	if _, err := compress.GetCodec(c.Compression()); err != nil {
 		return fmt.Errorf("its compression %s can't be read; write it with zstd, snappy, gzip, brotli or LZ4_RAW", c.Compression())
@@ -169,6 +171,9 @@ func (f *File) open(size int64) error {
 			f.Metadata[kv.Key] = kv.GetValue()
 		}
 	}
+	if err := checkArrowSchema(f.Metadata["ARROW:schema"]); err != nil {
+		return fmt.Errorf("its metadata ARROW:schema can't be read: %w", err)
+	}
 	properties := parquet.NewReaderProperties(memory.DefaultAllocator)
 	properties.BufferedStreamEnabled, properties.BufferSize = true, 64<<10
 	properties.MaxCompressedPageSize, properties.MaxUncompressedPageSize = math.MaxInt32, math.MaxInt32 // chunk.check bounds both
@@ -183,7 +188,7 @@ func (f *File) open(size int64) error {
 	if err != nil {
 		return err
 	}
-	f.Schema, err = schema17(columns)
+	f.Schema, err = f.schemaOf(columns)
 	return err
 }
 
@@ -194,8 +199,12 @@ func (f *File) Groups() int { return len(f.meta.RowGroups) }
 func (f *File) GroupRows(group int) int64 { return f.meta.RowGroups[group].NumRows }
 
 // Int64Range returns the least and greatest value of a column of integers or times in
-// a row group, if the footer has them.
+// a row group, if the footer has them and a checksum: where these values are wrong,
+// rows would be left out.
 func (f *File) Int64Range(group int, column string) (least, greatest int64, known bool) {
+	if !f.signed {
+		return 0, 0, false
+	}
 	_ = arrowcheck.Try(func() error {
 		c, err := f.meta.RowGroup(group).ColumnChunk(f.meta.Schema.ColumnIndexByName(column))
 		if err != nil {

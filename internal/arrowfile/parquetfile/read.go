@@ -53,7 +53,7 @@ func (f *File) Read(ctx context.Context, columns []string, groups []int) (*Reade
 		if err != nil {
 			return err
 		}
-		r.schema, err = schema17(selected)
+		r.schema, err = f.schemaOf(selected)
 		return err
 	})
 	return r, err
