@@ -214,3 +214,14 @@ def test_two_columns_of_one_name(applied: Server, client: larder.Client) -> None
             client.training_set(spine, service="late_v1")
     with pytest.raises(pa.ArrowInvalid, match='two columns "x"; drop or rename one'):
         exchange(applied.addr, [twice])
+
+
+@pytest.mark.parametrize("named", ["courier_id", "event_time", "km"])
+def test_categories_that_are_not_there(applied: Server, named: str) -> None:
+    spine = with_column(pa.array([1, 2, 3]))
+    values = spine[named].combine_chunks().slice(0, 1)
+    broken = pa.DictionaryArray.from_arrays(pa.array([0, 1 << 20, -7], pa.int32()), values, safe=False)
+    spine = spine.set_column(spine.column_names.index(named), named, broken)
+    for _ in range(3):  # more often than a server has slots for sets
+        with pytest.raises(pa.ArrowInvalid, match="cannot process the columns of the request"):
+            exchange(applied.addr, [spine])
