@@ -293,7 +293,7 @@ var reasons = map[Reason]struct {
 	SourceLost:            {Unavailable, "the connection to a source was lost"},
 	SourceUnavailable:     {Unavailable, "the Postgres of a source can't answer now"},
 	SourceUnreachable:     {Unavailable, "the Postgres of a source can't be reached"},
-	SpineColumn:           {Invalid, "a column of a spine has the name of a column that the set makes"},
+	SpineColumn:           {Invalid, "a spine has two columns of one name, or a column with the name of one that the set makes"},
 	SpineColumnType:       {Invalid, "a column of a spine has a type that does not fit"},
 	SpineRowsTooLarge:     {Exhausted, "rows of a spine take too much memory"},
 	SpineSchema:           {Invalid, "a spine's columns are not those announced"},

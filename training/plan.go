@@ -52,7 +52,7 @@ func (r *run) choose(n int) choice {
 	out := choice{left: r.set.historyBytes}
 	for view, v := range r.set.views {
 		bytes := (winnerBytes(v) + placeBytes) * int64(n)
-		if bytes <= out.left && r.set.readsHistory(n, r.costs[view]) {
+		if bytes <= out.left && !r.tooWide[view] && r.set.readsHistory(n, r.costs[view]) {
 			out.views, out.left = append(out.views, view), out.left-bytes
 			out.micros += readHistory(r.costs[view])
 		} else {
@@ -75,8 +75,8 @@ func (r *run) blockRows() int {
 }
 
 // readHistories reads the histories of the views that a block needs a large part of.
-// The others are nil. It reports whether the winners fit in memory: if those of a view
-// don't, and looking the rows up would take long, the block is too large.
+// The others are nil. If the winners of a view don't fit in memory, its rows are looked
+// up from then on. Without an index that takes too long: then the block doesn't fit.
 func (r *run) readHistories(ctx context.Context, b *block) (histories []*history, fit bool, err error) {
 	histories = make([]*history, len(r.set.views))
 	chosen := r.choose(b.rows)
@@ -93,13 +93,20 @@ func (r *run) readHistories(ctx context.Context, b *block) (histories []*history
 		h := newHistory(b, keys[i], spare+int64(b.rows)*winnerBytes(r.set.views[views[i]]))
 		keys[i] = nil
 		ok, err := h.read(ctx, w, views[i], b.latest)
+		if err != nil {
+			return err
+		}
 		if ok {
 			histories[views[i]] = h
 			r.report.views[views[i]].BadRows += h.bad
-		} else if err == nil && r.set.readsHistory(b.rows/2, r.costs[views[i]]) {
+			return nil
+		}
+		if r.costs[views[i]].Probe <= indexCost {
+			r.tooWide[views[i]] = true
+		} else {
 			tooLarge.Store(true)
 		}
-		return err
+		return nil
 	}, nil)
 	return histories, !tooLarge.Load(), err
 }

@@ -25,6 +25,7 @@ type run struct {
 	workers []*worker
 	report  *report
 	costs   []offline.Cost // of each view
+	tooWide []bool         // of each view: the winners of a block don't fit in memory, and there is an index
 	rows    int64          // given out
 	// mostRows is how many rows a block may have, so that the histories fit in memory.
 	mostRows int
@@ -80,7 +81,7 @@ func (r *run) prepare(ctx context.Context) error {
 	if r.workers[0], err = r.newWorker(ctx); err != nil || r.moment == nil {
 		return err
 	}
-	r.costs = make([]offline.Cost, len(r.set.views))
+	r.costs, r.tooWide = make([]offline.Cost, len(r.set.views)), make([]bool, len(r.set.views))
 	for i, v := range r.set.views {
 		if r.costs[i], err = r.workers[0].session.Cost(ctx, i); err != nil {
 			return err

@@ -48,7 +48,11 @@ func bindSpine(spine *arrow.Schema, plan *schema.Plan, eventTime string) (spineC
 	}
 	c.time, c.unit = at, 0
 	{
-		t, isTime := spine.Field(at).Type.(*arrow.TimestampType)
+		typ := spine.Field(at).Type
+		if d, encoded := typ.(*arrow.DictionaryType); encoded {
+			typ = d.ValueType
+		}
+		t, isTime := typ.(*arrow.TimestampType)
 		if !isTime {
 			return c, schema.EventTimeType.Errorf("the spine's column %q is %s; it must be a timestamp with a time zone", eventTime, spine.Field(at).Type)
 		}
@@ -141,13 +145,17 @@ func readColumns(rec arrow.Record, wanted []spineColumn) (column.Columns, error)
 // of its first row. Fractions of a microsecond are cut off. Rows of a source have
 // none, so this changes no comparison.
 func (c *spineColumns) times(rec arrow.Record, name string, first int64) ([]int64, error) {
-	column := rec.Column(c.time).(*array.Timestamp)
+	column := rec.Column(c.time)
+	moments, place := column, func(row int) int { return row }
+	if d, isDictionary := column.(*array.Dictionary); isDictionary {
+		moments, place = d.Dictionary(), d.GetValueIndex
+	}
 	times := make([]int64, column.Len())
-	for i, t := range column.TimestampValues() {
-		if column.IsNull(i) {
+	for i := range times {
+		if column.IsNull(i) || moments.IsNull(place(i)) {
 			return nil, schema.NullEventTime.Errorf("the spine's column %q is null in row %d; every row needs its time", name, first+int64(i))
 		}
-		micros, fits := arrows.Micros(int64(t), c.unit)
+		micros, fits := arrows.Micros(int64(moments.(*array.Timestamp).Value(place(i))), c.unit)
 		if !fits || micros < schema.BeginningOfTime || micros > schema.EndOfTime {
 			return nil, schema.EventTimeRange.Errorf("the spine's column %q has a time before 4714 BC or after the year 9999 in row %d", name, first+int64(i))
 		}
@@ -160,11 +168,12 @@ func (c *spineColumns) times(rec arrow.Record, name string, first int64) ([]int6
 func (c *spineColumns) nullKeys(rec arrow.Record, first int64) error {
 	for _, k := range c.keys {
 		column := rec.Column(k.at)
-		if column.NullN() == 0 && column.DataType().ID() != arrow.NULL {
+		d, encoded := column.(*array.Dictionary)
+		if column.NullN() == 0 && column.DataType().ID() != arrow.NULL && !(encoded && d.Dictionary().NullN() > 0) {
 			continue
 		}
 		for i := range column.Len() {
-			if column.IsNull(i) {
+			if column.IsNull(i) || encoded && d.Dictionary().IsNull(d.GetValueIndex(i)) {
 				return schema.NullJoinKey.Errorf("the spine's join key %q is null in row %d; drop such rows", k.name, first+int64(i))
 			}
 		}

@@ -60,6 +60,11 @@ func (w *worker) close() {
 	}
 }
 
+// partBytes is the size that a batch of the set is meant to have, where ChunkRows rows
+// would have more. Several wait for the consumer, so it is less than a batch of vectors
+// holds.
+const partBytes = 16 << 20
+
 // build makes the vectors of a chunk and gives them to give: in one batch, or in more
 // where its strings and lists are too large for one. It learns from that how many rows
 // of the next chunks fit.
@@ -69,15 +74,14 @@ func (w *worker) build(ctx context.Context, c *chunk, histories []*history, give
 		x, err := w.part(ctx, c, start, start+rows, histories)
 		var said *schema.Error
 		if errors.As(err, &said) && said.Reason == schema.ValuesTooLarge && rows > 1 {
-			w.mostRows = rows / 2
+			w.mostRows = max(rows/8, 1)
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		if size := featureBytes(x.rec, int(c.rec.NumCols())); size < vector.MaxTextBytes/4 {
-			w.mostRows = min(2*w.mostRows, ChunkRows)
-		}
+		size := max(featureBytes(x.rec, int(c.rec.NumCols())), 1)
+		w.mostRows = min(max(rows*partBytes/size, 1), ChunkRows)
 		if err := give(x); err != nil {
 			return err
 		}

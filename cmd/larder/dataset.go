@@ -87,7 +87,7 @@ func buildDataset(cmd *cobra.Command, c *client, command larder.SetCommand, spin
 	}
 	in, err := arrowfile.Open(cmd.Context(), spine, types)
 	if err != nil {
-		return err
+		return arrowfile.Explain(spine, err)
 	}
 	defer in.Close()
 	rows := arrows.NewPlainReader(in)

@@ -3,6 +3,7 @@ package arrowfile_test
 import (
 	"errors"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
 	"larder/internal/arrowfile"
+	"larder/internal/arrowfile/parquetfile"
 )
 
 var moments = &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}
@@ -225,5 +227,47 @@ func TestCutShort(t *testing.T) {
 		if _, _, err := rowsOf(path); err == nil {
 			t.Errorf("%s: a byte after its end is not noticed", name)
 		}
+	}
+}
+
+// TestWideRowGroups: a row group of Parquet, which is in memory while it is written, has
+// fewer rows where values are wide.
+func TestWideRowGroups(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.parquet")
+	columns := arrow.NewSchema([]arrow.Field{{Name: "raw", Type: arrow.BinaryTypes.Binary}}, nil)
+	w, err := arrowfile.Create(path, columns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := array.NewRecordBuilder(memory.DefaultAllocator, columns)
+	random := rand.NewChaCha8([32]byte{})
+	for range 10 {
+		raw := make([]byte, 1<<20)
+		for range 9 {
+			_, _ = random.Read(raw) // never fails
+			b.Field(0).(*array.BinaryBuilder).Append(raw)
+		}
+		if err := w.Write(b.NewRecord()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := parquetfile.Open(f, info.Size())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if in.Groups() != 2 || in.Rows != 90 {
+		t.Errorf("%d rows in %d row groups", in.Rows, in.Groups())
 	}
 }

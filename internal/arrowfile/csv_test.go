@@ -1,12 +1,15 @@
 package arrowfile_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/google/go-cmp/cmp"
 
 	"larder/internal/arrowfile"
@@ -138,4 +141,24 @@ func TestColumnsThatAFormatCantHold(t *testing.T) {
 	f("a.parquet", nested, true)
 	f("a.parquet", arrow.RunEndEncodedOf(arrow.PrimitiveTypes.Int32, arrow.BinaryTypes.String), false)
 	f("a.arrow", arrow.FixedWidthTypes.Duration_us, true)
+}
+
+// TestCSVOfUUIDs: an extension type is written as what it is.
+func TestCSVOfUUIDs(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.csv")
+	columns := arrow.NewSchema([]arrow.Field{{
+		Name: "id", Type: &arrow.FixedSizeBinaryType{ByteWidth: 16}, Metadata: arrow.MetadataFrom(map[string]string{"ARROW:extension:name": "arrow.uuid"}),
+	}}, nil)
+	b := array.NewRecordBuilder(memory.DefaultAllocator, columns)
+	b.Field(0).(*array.FixedSizeBinaryBuilder).Append([]byte("0123456789abcdef"))
+	w, err := arrowfile.Create(path, columns)
+	if err == nil {
+		err = errors.Join(w.Write(b.NewRecord()), w.Commit())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(path); string(got) != "id\n30313233-3435-3637-3839-616263646566\n" {
+		t.Errorf("%q", got)
+	}
 }

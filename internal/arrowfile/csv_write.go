@@ -19,6 +19,7 @@ import (
 type csvWriter struct {
 	out     *bufio.Writer
 	scratch []byte
+	uuids   []bool // which columns are UUIDs, an extension type
 }
 
 func newCSVWriter(w io.Writer, columns *arrow.Schema) (*csvWriter, error) {
@@ -28,6 +29,8 @@ func newCSVWriter(w io.Writer, columns *arrow.Schema) (*csvWriter, error) {
 	c := &csvWriter{out: bufio.NewWriterSize(w, 1<<16)}
 	for i, f := range columns.Fields() {
 		c.field(i, f.Name)
+		name, _ := f.Metadata.GetValue("ARROW:extension:name")
+		c.uuids = append(c.uuids, name == "arrow.uuid")
 	}
 	return c, c.out.WriteByte('\n')
 }
@@ -62,6 +65,9 @@ func (c *csvWriter) write(rec arrow.Record) error {
 	for row := range int(rec.NumRows()) {
 		for i, column := range rec.Columns() {
 			if text, null := csvValue(column, row); !null {
+				if id, is := column.(*array.FixedSizeBinary); is && c.uuids[i] {
+					text = uuidText(id.Value(row))
+				}
 				c.field(i, text)
 			} else if i > 0 {
 				_ = c.out.WriteByte(',') // Flush returns the error
@@ -111,6 +117,10 @@ func csvValue(column arrow.Array, row int) (text string, null bool) {
 		return listText(a, row), false
 	}
 	return column.ValueStr(row), false
+}
+
+func uuidText(id []byte) string {
+	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
 }
 
 func floatText(v float64, bits int) string {

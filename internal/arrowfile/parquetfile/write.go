@@ -24,6 +24,10 @@ type Options struct {
 	NoDictionaries bool
 }
 
+// groupBytes is the compressed size from which a row group ends before it has GroupRows
+// rows: a writer holds a row group in memory.
+const groupBytes = 64 << 20
+
 // A Writer writes a file.
 type Writer struct {
 	columns *arrow18.Schema
@@ -81,6 +85,9 @@ func (w *Writer) Write(rec arrow.Record) error {
 		batch := array18.NewRecordBatch(w.columns, columns, rec.NumRows())
 		if w.groups {
 			return w.out.Write(batch)
+		}
+		if w.out.RowGroupTotalCompressedBytes() >= groupBytes {
+			w.out.NewBufferedRowGroup()
 		}
 		return w.out.WriteBuffered(batch)
 	}))

@@ -126,6 +126,16 @@ def _kind(name: str, kind: Any) -> str:
     raise ValueError(f"{name!r} is {kind}, which no feature or key of Larder is")
 
 
+def plain(values: Any) -> Any:
+    """Return categories as their values, where pyarrow can, and other columns as they are."""
+    if not pa.types.is_dictionary(values.type):
+        return values
+    try:
+        return values.cast(values.type.value_type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return values
+
+
 def fit(values: Any, want: Any) -> Any:
     """Return values as the type that the schema declares, where nothing is lost.
 

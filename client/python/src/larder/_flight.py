@@ -48,7 +48,7 @@ class Exchange:
 
     def __init__(self, spine: Rows, service: Service, command: Command, progress: Progress | None) -> None:
         table, self._shape = read_table(spine)
-        self._spine = _typed(table, service)
+        self._spine = _typed(_sendable(table), service, command.event_time_column)
         self._service = service
         self._command = command
         self._progress = progress
@@ -111,13 +111,40 @@ def _batch_rows(table: Any) -> int:
     return min(max(rows, 1), _BATCH_ROWS)
 
 
-def _typed(table: Any, service: Service) -> Any:
+def _typed(table: Any, service: Service, event_time: str) -> Any:
     """The table, its keys and request values as the schema declares them where nothing is lost."""
-    for name, kind in {**service.keys, **service.request}.items():
-        if table.column_names.count(name) == 1:
+    for name, kind in {event_time: "timestamp", **service.keys, **service.request}.items():
+        if name in table.column_names:
             at = table.column_names.index(name)
-            table = table.set_column(at, name, _columns.fit(table.column(at), _columns.type_of(kind)))
+            column = _columns.plain(table.column(at))
+            table = table.set_column(at, name, _columns.fit(column, _columns.type_of(kind)))
     return table
+
+
+def _sendable(table: Any) -> Any:
+    """The columns that a server can read. The others stay in the caller's rows, beside the features."""
+    columns = {}
+    for name, column in zip(table.column_names, table.columns):
+        if not _is_known(column.type):
+            column = _columns.plain(column)
+        if pa.types.is_decimal(column.type) and column.type.bit_width < 128:
+            column = column.cast(pa.decimal128(column.type.precision, column.type.scale))
+        if _is_known(column.type):
+            columns[name] = column
+    return pa.table(columns) if columns else table.select([])
+
+
+def _is_known(kind: Any) -> bool:
+    """Whether Arrow's library for Go, which servers use, reads a type as it is."""
+    t = pa.types
+    if t.is_union(kind) or (t.is_decimal(kind) and kind.bit_width < 128):
+        return False
+    if t.is_dictionary(kind):
+        values = kind.value_type
+        return _is_known(values) and not (isinstance(values, pa.BaseExtensionType) or t.is_run_end_encoded(values))
+    if isinstance(kind, pa.BaseExtensionType):
+        return _is_known(kind.storage_type)
+    return all(_is_known(kind.field(i).type) for i in range(kind.num_fields))
 
 
 class _Sink:

@@ -54,22 +54,59 @@ def read_table(rows: Rows) -> tuple[Any, Shape]:
 
 def _read_frame(rows: Any) -> tuple[Any, Shape]:
     if isinstance(rows, pa.Table):
+        _check_names(rows.column_names)
         return rows, Shape(_same, _same, lambda table: _beside(rows, table))
     # A caller who gives a data frame has imported its library.
     pandas, polars = sys.modules.get("pandas"), sys.modules.get("polars")
     if pandas is not None and isinstance(rows, pandas.DataFrame):
         index = rows.index
-        return pa.Table.from_pandas(rows, preserve_index=False), Shape(
+        _check_names(rows.columns)
+        return _of_pandas(rows), Shape(
             lambda table: _to_pandas(table, index),
             lambda array: pandas.Series(array.to_numpy(zero_copy_only=False), index),
             lambda table: pandas.concat([rows, _to_pandas(table, index)], axis=1),
         )
     if polars is not None and isinstance(rows, polars.DataFrame):
-        return rows.to_arrow(compat_level=polars.CompatLevel.oldest()), Shape(
+        return _of_polars(rows), Shape(
             polars.from_arrow, polars.from_arrow, lambda table: rows.hstack(polars.from_arrow(table))
         )
     raise TypeError(
         f"rows are a mapping of lists, a pandas or polars DataFrame, or a pyarrow.Table; not {type(rows).__name__}"
+    )
+
+
+def _check_names(names: Iterable[Any]) -> None:
+    seen: set[str] = set()
+    for name in map(str, names):
+        if name in seen:
+            raise ValueError(f"the rows have two columns {name!r}; drop or rename one")
+        seen.add(name)
+
+
+def _of_pandas(rows: Any) -> Any:
+    try:
+        return pa.Table.from_pandas(rows, preserve_index=False)
+    except (pa.ArrowException, TypeError, ValueError, NotImplementedError) as error:
+        for name in rows.columns:
+            try:
+                pa.Table.from_pandas(rows[[name]], preserve_index=False)
+            except (pa.ArrowException, TypeError, ValueError, NotImplementedError) as reason:
+                raise _no_arrow_type(name, rows[name].dtype, reason) from error
+        raise
+
+
+def _of_polars(rows: Any) -> Any:
+    import polars as pl
+
+    for name, kind in rows.schema.items():
+        if kind in (pl.Object, pl.Int128, pl.UInt128):
+            raise _no_arrow_type(name, kind, "polars has no form of it for others")
+    return rows.to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
+def _no_arrow_type(name: Any, kind: Any, reason: Any) -> TypeError:
+    return TypeError(
+        f"{name!r} ({kind}) has no Arrow type: {reason}; cast the column, or join it to the answer by an id"
     )
 
 
