@@ -44,7 +44,8 @@
 // tensors whose data is not as large as their dimensions; files in ONNX Runtime's own
 // format; trees that read past the end of their input. A model that passes is warmed
 // up before it serves. It is refused if the warm-up fails, if all its scores are NaN
-// or infinite, or if the score of a row depends on the rows beside it.
+// or infinite, or if the score of a row depends on the rows beside it: rows of different
+// values are scored alone and in runs of several sizes, and all must get the same score.
 //
 // # What a run may take
 //
