@@ -51,19 +51,25 @@ func TestTwoByteFloatsScoreAsTheyAre(t *testing.T) {
 	}
 }
 
-// timesHalf multiplies a float of two bytes by 1, through the float32 that ONNX Runtime
-// computes with.
+// timesHalf multiplies a float of two bytes by a third: a float16 as it is, which ONNX
+// Runtime computes in float32, and a bfloat16 by a cast, because it has no kernel.
 func timesHalf(elem, out onnxmodel.Elem) []byte {
-	m := onnxmodel.Model{Graph: onnxmodel.Graph{
+	g := onnxmodel.Graph{
 		Inputs:  []onnxmodel.Value{{Name: "x", Elem: elem, Dims: []any{"N", int64(1)}}},
 		Outputs: []onnxmodel.Value{{Name: "y", Elem: out, Dims: []any{"N", int64(1)}}},
-		Nodes: []onnxmodel.Node{
-			{Op: "Cast", In: []string{"x"}, Out: []string{"wide"}, Attrs: []onnxmodel.Attr{{Name: "to", Value: int64(onnxmodel.Float)}}},
-			{Op: "Mul", In: []string{"wide", "factor"}, Out: []string{"product"}},
-			{Op: "Cast", In: []string{"product"}, Out: []string{"y"}, Attrs: []onnxmodel.Attr{{Name: "to", Value: int64(out)}}},
-		},
-		Initializers: []onnxmodel.Tensor{onnxmodel.Floats("factor", []int64{1}, []float32{0.3})},
-	}}
+	}
+	factor := onnxmodel.Tensor{Name: "factor", Elem: elem, Dims: []int64{1, 1}, Raw: []byte{0x55, 0x35}}
+	from := "x"
+	if elem != onnxmodel.Float16 {
+		from, factor = "wide", onnxmodel.Floats("factor", []int64{1, 1}, []float32{1. / 3})
+		g.Nodes = append(g.Nodes, onnxmodel.Node{Op: "Cast", In: []string{"x"}, Out: []string{from}, Attrs: []onnxmodel.Attr{{Name: "to", Value: int64(onnxmodel.Float)}}})
+	}
+	g.Initializers = []onnxmodel.Tensor{factor}
+	g.Nodes = append(
+		g.Nodes, onnxmodel.Node{Op: "MatMul", In: []string{from, "factor"}, Out: []string{"product"}},
+		onnxmodel.Node{Op: "Cast", In: []string{"product"}, Out: []string{"y"}, Attrs: []onnxmodel.Attr{{Name: "to", Value: int64(out)}}},
+	)
+	m := onnxmodel.Model{Graph: g}
 	return m.Encode()
 }
 
