@@ -37,7 +37,7 @@ var (
 )
 
 // TestSoakNoFalseVerdicts prints the table of docs/experiments.md: in how many percent of
-// 200 experiments without a difference one is shown, and in brackets how many have an
+// 100 experiments without a difference one is shown, and in brackets how many have an
 // interval at some look.
 func TestSoakNoFalseVerdicts(t *testing.T) {
 	const mean = experiment.MeanOf + "value"
@@ -53,9 +53,9 @@ func TestSoakNoFalseVerdicts(t *testing.T) {
 	cellsOf := func(r tableRow) (cells []cell) {
 		for _, rowsOfUnit := range tableUnits {
 			for _, small := range tableSplits {
-				c := cell{metric: r.metric, positives: r.positives, small: small, rowsOfUnit: rowsOfUnit, sigma: r.sigma, rows: rowsFor(r.positives, small, 100_000)}
+				c := cell{metric: r.metric, positives: r.positives, small: small, rowsOfUnit: rowsOfUnit, sigma: r.sigma, rows: rowsFor(r.positives, small, 50_000)}
 				if r.sigma > 0 {
-					c.rows = 50_000
+					c.rows = 20_000
 				}
 				cells = append(cells, c)
 			}
@@ -66,7 +66,7 @@ func TestSoakNoFalseVerdicts(t *testing.T) {
 	for _, r := range table {
 		cells = slices.Concat(cells, cellsOf(r))
 	}
-	results := checkCells(t, cells, 200)
+	results := checkCells(t, cells, 100)
 	var out strings.Builder
 	for _, r := range table {
 		fmt.Fprintf(&out, "| %s |", r)

@@ -140,23 +140,23 @@ func TestNoFalseVerdicts(t *testing.T) {
 	var cells []cell
 	for _, metric := range []string{experiment.Brier, experiment.LogLoss, experiment.Calibration, experiment.Recall, experiment.MeanOf + "value"} {
 		for _, positives := range []float64{0.005, 0.02} {
-			cells = append(cells, cell{metric: metric, positives: positives, small: 0.05, rowsOfUnit: 1, rows: 40_000})
+			cells = append(cells, cell{metric: metric, positives: positives, small: 0.05, rowsOfUnit: 1, rows: 20_000})
 		}
 	}
 	for _, sigma := range []float64{1.5, 2} {
-		cells = append(cells, cell{metric: experiment.MeanOf + "value", positives: 0.1, small: 0.5, rowsOfUnit: 1, sigma: sigma, rows: 10_000})
+		cells = append(cells, cell{metric: experiment.MeanOf + "value", positives: 0.1, small: 0.05, rowsOfUnit: 1, sigma: sigma, rows: 10_000})
 	}
-	checkCells(t, cells, 60)
+	checkCells(t, cells, 40)
 }
 
 // TestRealDifferencesAreFound with the rows that docs/experiments.md names.
 func TestRealDifferencesAreFound(t *testing.T) {
 	for _, c := range []cell{
-		{metric: experiment.AUC, positives: 0.01, small: 0.1, rowsOfUnit: 1, rows: 200_000, lift: 1},
-		{metric: experiment.LogLoss, positives: 0.01, small: 0.1, rowsOfUnit: 1, rows: 200_000, lift: 1.5},
+		{metric: experiment.AUC, positives: 0.01, small: 0.1, rowsOfUnit: 1, rows: 100_000, lift: 1},
+		{metric: experiment.LogLoss, positives: 0.01, small: 0.1, rowsOfUnit: 1, rows: 100_000, lift: 1.5},
 		{metric: experiment.Recall, positives: 0.02, small: 0.5, rowsOfUnit: 1, rows: 20_000, lift: 1},
 	} {
-		if shown, _ := c.shares(20); shown < 0.9 {
+		if shown, _ := c.shares(10); shown < 0.9 {
 			t.Errorf("%s, %d rows: a real difference is shown in %.2f of the experiments", c, c.rows, shown)
 		} else {
 			t.Logf("%s, %d rows: shown in %.2f", c, c.rows, shown)
