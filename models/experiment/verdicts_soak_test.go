@@ -77,3 +77,18 @@ func TestSoakNoFalseVerdicts(t *testing.T) {
 	}
 	t.Log("\n" + out.String())
 }
+
+// TestSoakVerdictsOfRareRows goes on until the smaller version has about 200 true rows,
+// where verdicts of the table above have just begun, or not yet.
+func TestSoakVerdictsOfRareRows(t *testing.T) {
+	var cells []cell
+	for _, metric := range []string{experiment.Brier, experiment.LogLoss, experiment.Calibration, experiment.MeanOf + "value"} {
+		for _, rare := range []cell{{positives: 0.005, small: 0.05}, {positives: 0.01, small: 0.05}, {positives: 0.02, small: 0.01}, {positives: 0.05, small: 0.01}} {
+			for _, rowsOfUnit := range tableUnits {
+				rare.metric, rare.rowsOfUnit, rare.rows = metric, rowsOfUnit, rowsFor(rare.positives, rare.small, 800_000)
+				cells = append(cells, rare)
+			}
+		}
+	}
+	checkCells(t, cells, 60)
+}
