@@ -73,7 +73,7 @@
 // only ensembles whose files show that these rules add one weight for each tree and
 // nothing else: see ensemble.go. When such a model is loaded, both also score difficult
 // rows: values that trees compare with, the floats next to them, NaN, infinities, and
-// rows that reach every leaf. Larder walks the trees only if all scores have the same
+// rows that reach the leaves one by one. Larder walks the trees only if all scores have the same
 // bits; [Model.Engine] says which of the two scores.
 //
 // # Life and memory
