@@ -44,7 +44,8 @@
 // tensors whose data is not as large as their dimensions; files in ONNX Runtime's own
 // format; trees that read past the end of their input. A model that passes is warmed
 // up before it serves. It is refused if the warm-up fails, if all its scores are NaN
-// or infinite, or if the score of a row depends on the rows beside it.
+// or infinite, or if the score of a row depends on the rows beside it: rows of different
+// values are scored alone and in runs of several sizes, and all must get the same score.
 //
 // # What a run may take
 //
@@ -72,7 +73,7 @@
 // only ensembles whose files show that these rules add one weight for each tree and
 // nothing else: see ensemble.go. When such a model is loaded, both also score difficult
 // rows: values that trees compare with, the floats next to them, NaN, infinities, and
-// rows that reach every leaf. Larder walks the trees only if all scores have the same
+// rows that reach the leaves one by one. Larder walks the trees only if all scores have the same
 // bits; [Model.Engine] says which of the two scores.
 //
 // # Life and memory

@@ -228,11 +228,12 @@ func (o *inferOutput) array(made []ort.Value) (Array, error) {
 	return a, nil
 }
 
-// narrowed converts floats that were widened from two bytes back to two bytes. Nothing
-// is lost.
+// narrowed converts floats that were widened from two bytes back to two bytes. It rounds
+// those that ONNX Runtime never narrowed: see narrow.go.
 func narrowed(all []float32, elem Elem) []byte {
 	out := make([]byte, 0, 2*len(all))
 	for _, v := range all {
+		v = rounded(v, elem)
 		half := uint16(math.Float32bits(v) >> 16) // bfloat16 is the upper half
 		if elem == float16 {
 			half = float16Bits(v)

@@ -204,6 +204,7 @@ func (r *Run) scoreAlone(ctx context.Context) (err error) {
 	if t := r.model.trees; t != nil {
 		return r.scoreTrees(ctx, t)
 	}
+	r.roundInputs()
 	if r.model.long(r.rows) {
 		select {
 		case r.model.slots <- struct{}{}:
@@ -238,7 +239,13 @@ func (r *Run) score(ctx context.Context, began time.Time, p *piece, first int) e
 	if err := r.model.session.RunWithOptions(p.in, p.out, r.options); err != nil {
 		return r.model.runError(ctx, r.rows, began, err)
 	}
-	r.output.column(r.scores[first:first+p.rows], first, r.model.binding.Column)
+	scores := r.scores[first : first+p.rows]
+	r.output.column(scores, first, r.model.binding.Column)
+	if elem, narrow := r.model.binding.narrow[r.model.binding.Output]; narrow {
+		for i, v := range scores {
+			scores[i] = float64(rounded(float32(v), elem))
+		}
+	}
 	return nil
 }
 

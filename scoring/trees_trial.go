@@ -13,16 +13,16 @@ import (
 const (
 	trialAny   = 256
 	trialAlone = 16
-	// trialMost bounds the rows that reach leaves. Each also reaches a leaf of each of the
-	// other trees, so only forests of hundreds of thousands of leaves need more; ONNX
-	// Runtime scores these.
-	trialMost = 1 << 17
+	// trialMost bounds the rows that reach leaves, of which each reaches one of every tree.
+	// It is enough for every leaf of most forests. The trial of a larger one covers so many
+	// rows; that it is a sum of trees follows from its file in any case.
+	trialMost = 1 << 12
 )
 
 // walkTrees lets Larder walk the trees of a model if the scores of many rows equal
 // ONNX Runtime's to the last bit. The rows are scored alone and together; they hold
 // the values that trees compare with, the floats next to these, NaN and infinities, and
-// they reach every leaf that a row can reach.
+// they reach every leaf that a row can reach, up to trialMost rows.
 func (m *Model) walkTrees(ctx context.Context, file []byte) error {
 	t, table := readTrees(file, m.binding)
 	if t == nil {
@@ -48,11 +48,11 @@ func (m *Model) walkTrees(ctx context.Context, file []byte) error {
 		for rows < chunkRows && probe.Next(x[rows*width:(rows+1)*width]) {
 			rows++
 		}
-		if rows == 0 {
+		if rows == 0 || tried >= trialMost {
 			m.trees = t
 			return nil
 		}
-		if same, err := m.sameAsTrees(ctx, t, x[:rows*width]); err != nil || !same || tried >= trialMost {
+		if same, err := m.sameAsTrees(ctx, t, x[:rows*width]); err != nil || !same {
 			return err
 		}
 	}

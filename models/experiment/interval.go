@@ -2,7 +2,6 @@ package experiment
 
 import (
 	"math"
-	"slices"
 
 	"gonum.org/v1/gonum/stat/distuv"
 )
@@ -34,7 +33,7 @@ func mixture(alpha float64) float64 {
 // always returns the confidence sequence of a difference after a number of units, and
 // its p-value: see the package comment.
 func always(value, variance, units, alpha float64) (Interval, float64) {
-	if variance == 0 { // both gave the same rows the same scores
+	if variance == 0 { // no row makes a difference
 		return Interval{value, value, value}, 1
 	}
 	t := units * mixture(alpha)
@@ -48,65 +47,10 @@ func (m Metric) figure(s sample, alpha float64) Interval {
 	e := m.estimate(s)
 	p := newPulls(s.units)
 	p.add(s.units, e.pull, 1)
-	if variance := p.squares(); e.enough && p.units >= minRows && variance > 0 {
+	if variance := p.powers(2); e.enough && p.units >= minRows && variance > 0 {
 		return fixed(e.value, variance, alpha)
 	}
 	return Interval{e.value, nan, nan}
-}
-
-// difference returns the metric of one sample minus that of another, valid for any
-// number of looks. It returns false where there are too few rows.
-func (m Metric) difference(s, less sample, alpha float64) (diff Interval, p float64, enough bool) {
-	a, b := m.estimate(s), m.estimate(less)
-	ours, both := newPulls(s.units), newPulls(less.units, s.units)
-	ours.add(s.units, a.pull, 1)
-	both.add(less.units, b.pull, -1)
-	theirs := both.units
-	both.add(s.units, a.pull, 1)
-	if !a.enough || !b.enough || min(ours.units, theirs) < minRows {
-		return diff, 1, false
-	}
-	diff, p = always(a.value-b.value, both.squares(), float64(both.units), alpha)
-	return diff, p, true
-}
-
-// pulls are the pulls of units. Units are numbered from 0.
-type pulls struct {
-	sums  []float64
-	pull  []bool
-	units int // that pull
-}
-
-func newPulls(units ...[]int32) *pulls {
-	most := int32(-1)
-	for _, u := range units {
-		if len(u) > 0 {
-			most = max(most, slices.Max(u))
-		}
-	}
-	return &pulls{sums: make([]float64, most+1), pull: make([]bool, most+1)}
-}
-
-func (p *pulls) add(units []int32, pull []float64, sign float64) {
-	for i, unit := range units {
-		if pull[i] == 0 {
-			continue
-		}
-		if !p.pull[unit] {
-			p.pull[unit] = true
-			p.units++
-		}
-		p.sums[unit] += sign * pull[i]
-	}
-}
-
-// squares adds up the squares of the units' pulls.
-func (p *pulls) squares() float64 {
-	total := 0.0
-	for _, sum := range p.sums {
-		total += sum * sum
-	}
-	return total
 }
 
 // SampleRatio says whether versions have their shares of the units. Where they don't,

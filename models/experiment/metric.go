@@ -77,7 +77,7 @@ type sample struct {
 // An estimate is a figure, and the pull of each row: see the package comment.
 type estimate struct {
 	value  float64   // NaN where the rows don't determine one
-	pull   []float64 // of each row
+	pull   []float64 // of each row; NaN where it doesn't count
 	enough bool      // there are enough rows for an interval
 }
 
@@ -153,7 +153,10 @@ func meanOf(x []float64) estimate {
 	}
 	e := estimate{value: sum / n, pull: make([]float64, len(x)), enough: n >= minRows}
 	for i, v := range x {
-		if n > 1 && !math.IsNaN(v) {
+		switch {
+		case math.IsNaN(v):
+			e.pull[i] = nan
+		case n > 1:
 			e.pull[i] = (v - e.value) / math.Sqrt(n*(n-1))
 		}
 	}

@@ -23,7 +23,7 @@ func ComparePairs(a, b, labels []float64, threshold, alpha float64) []Pair {
 		p.add(units, x.pull, -1)
 		pair := Pair{Metric: name, A: x.value, B: y.value, Difference: Interval{y.value - x.value, nan, nan}}
 		if x.enough && y.enough {
-			pair.Difference = fixed(y.value-x.value, p.squares(), alpha)
+			pair.Difference = fixed(y.value-x.value, p.powers(2), alpha)
 		}
 		pairs = append(pairs, pair)
 	}

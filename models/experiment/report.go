@@ -61,6 +61,10 @@ type Version struct {
 	Difference *Difference
 	Verdict    string
 
+	// Unscored are the labelled rows that it scored NaN. A verdict without them would
+	// flatter a version that fails on difficult rows.
+	Unscored int
+
 	rows []int32 // those with a label and a score
 }
 
@@ -162,7 +166,9 @@ func (d *Data) count(v *Version) {
 		}
 		v.Labelled++
 		v.Positives += int(o.label)
-		if !math.IsNaN(r.score) {
+		if math.IsNaN(r.score) {
+			v.Unscored++
+		} else {
 			kept = append(kept, i)
 		}
 	}
@@ -188,7 +194,7 @@ func (d *Data) difference(q Question, control, v *Version) *Difference {
 	}
 	out := &Difference{Rows: len(ours), Paired: v.Role == Shadow}
 	var enough bool
-	out.Interval, out.P, enough = q.Metric.difference(d.sample(ours), d.sample(theirs), q.Alpha)
+	out.Interval, out.P, enough = q.Metric.difference(d.sample(ours), d.sample(theirs), out.Paired, q.Alpha)
 	if !enough {
 		return nil
 	}
@@ -233,8 +239,12 @@ func verdict(q Question, r *Report, control, v *Version) string {
 		return "the control scored no rows, so " + name + " can't be compared"
 	case r.Ratio != nil && r.Ratio.Mismatch() && v.Role == Split:
 		return "find out why the versions did not get their shares of the units; until then the comparison is not reliable"
-	case diff == nil:
+	case v.Unscored > 0 || control.Unscored > 0:
+		return unscored(v, control)
+	case diff == nil && !enoughLabels(v, control):
 		return name + " can't be compared yet: too few of its rows or of the control's have labels"
+	case diff == nil:
+		return fmt.Sprintf("%s can't be compared by %s yet: too few rows decide the figure, such as those with a true label or with a very large value; wait for more labels", name, q.Metric.Name)
 	case diff.Low == diff.High:
 		return fmt.Sprintf("%s and version %d have exactly the same %s", name, control.Version, q.Metric.Name)
 	case diff.Low > 0 || diff.High < 0:
@@ -245,6 +255,19 @@ func verdict(q Question, r *Report, control, v *Version) string {
 		return fmt.Sprintf("there is no significant difference between %s and version %d: %s differs by %s (%s to %s), which chance can explain; more labels narrow the interval",
 			name, control.Version, q.Metric.Name, number(diff.Value), number(diff.Low), number(diff.High))
 	}
+}
+
+// enoughLabels reports whether a difference lacks more than labels.
+func enoughLabels(v, control *Version) bool { return min(len(v.rows), len(control.rows)) >= minRows }
+
+// unscored explains why a verdict is withheld.
+func unscored(v, control *Version) string {
+	which := v
+	if v.Unscored == 0 {
+		which = control
+	}
+	return fmt.Sprintf("version %d can't be compared: version %d scored NaN for %d of %d rows with labels, and the figures leave these out; find out why",
+		v.Version, which.Version, which.Unscored, which.Labelled)
 }
 
 func (q Question) comparative(difference float64) string {

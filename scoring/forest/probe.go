@@ -6,7 +6,7 @@ import (
 )
 
 // A Probe makes rows that reach every leaf of a table that any row can reach, to
-// compare two ways of adding up the trees. Not safe for concurrent use.
+// compare two ways of adding up the trees. The first rows reach leaves of all trees. Not safe for concurrent use.
 type Probe struct {
 	nodes  []branch
 	up     []int32 // the parent of each node; -1 for a root
@@ -48,6 +48,7 @@ func NewProbe(t *Table, seed uint64) (*Probe, error) {
 		p.left[i], p.right[i] = at[place{b.tree, b.left}], at[place{b.tree, b.right}]
 		p.up[p.left[i]], p.up[p.right[i]] = int32(i), int32(i)
 	}
+	p.rng.Shuffle(len(p.todo), func(i, j int) { p.todo[i], p.todo[j] = p.todo[j], p.todo[i] })
 	return p, nil
 }
 
