@@ -43,16 +43,12 @@ const (
 // closed. It refuses sources that can't be read as declared, as [Store.Check] does.
 func (s *Store) Moment(ctx context.Context, views []*schema.View) (*Moment, error) {
 	m := &Moment{store: s}
-	held, err := s.pool.Acquire(ctx)
+	held, err := s.begin(ctx, begin+"; "+settings)
 	if err != nil {
 		return nil, databaseError(ctx, err)
 	}
 	m.first = held
 	conn := held.Conn().PgConn()
-	if err := exec(ctx, conn, begin+"; "+settings); err != nil {
-		m.Close()
-		return nil, databaseError(ctx, err)
-	}
 	for _, v := range views {
 		b, err := bind(ctx, conn, v)
 		if err != nil {
@@ -94,17 +90,12 @@ func (m *Moment) Session(ctx context.Context) (*Session, error) {
 	if m.given.CompareAndSwap(false, true) {
 		return &Session{moment: m, held: m.first, conn: m.first.Conn().PgConn()}, nil
 	}
-	held, err := m.store.pool.Acquire(ctx)
-	if err != nil {
-		return nil, databaseError(ctx, err)
-	}
-	s := &Session{moment: m, held: held, own: true, conn: held.Conn().PgConn()}
 	// The name comes from Postgres: digits and dashes.
-	if err := exec(ctx, s.conn, begin+"; SET TRANSACTION SNAPSHOT '"+m.id+"'; "+settings+"; "+save); err != nil {
-		s.Close()
+	held, err := m.store.begin(ctx, begin+"; SET TRANSACTION SNAPSHOT '"+m.id+"'; "+settings+"; "+save)
+	if err != nil {
 		return nil, databaseError(ctx, fmt.Errorf("share a snapshot: %w", err))
 	}
-	return s, nil
+	return &Session{moment: m, held: held, own: true, conn: held.Conn().PgConn()}, nil
 }
 
 // Close ends the session.

@@ -73,20 +73,41 @@ func (s *Store) Close() { s.pool.Close() }
 
 // snapshot runs fn in a transaction with a snapshot of the database.
 func (s *Store) snapshot(ctx context.Context, view *schema.View, fn func(*pgconn.PgConn) error) error {
-	held, err := s.pool.Acquire(ctx)
+	held, err := s.begin(ctx, begin)
 	if err != nil {
 		return sourceError(ctx, view, err)
 	}
 	defer held.Release()
 	conn := held.Conn().PgConn()
-	if err := exec(ctx, conn, "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"); err != nil {
-		return sourceError(ctx, view, err)
-	}
 	if err := fn(conn); err != nil {
 		rollback(conn)
 		return sourceError(ctx, view, err)
 	}
 	return sourceError(ctx, view, exec(ctx, conn, "COMMIT"))
+}
+
+// begin returns a connection on which sql has begun a transaction. A connection that
+// waited in the pool may have died with its Postgres; then begin takes another.
+func (s *Store) begin(ctx context.Context, sql string) (*pgxpool.Conn, error) {
+	for tries := s.pool.Config().MaxConns; ; tries-- {
+		held, err := s.pool.Acquire(ctx)
+		if err != nil {
+			return nil, err
+		}
+		conn := held.Conn().PgConn()
+		err = exec(ctx, conn, sql)
+		if err == nil {
+			return held, nil
+		}
+		died := conn.IsClosed()
+		if !died {
+			rollback(conn)
+		}
+		held.Release()
+		if !died || ctx.Err() != nil || tries == 0 {
+			return nil, err
+		}
+	}
 }
 
 // rollback ends a transaction after a failure. If that fails too, the connection is
