@@ -2,6 +2,8 @@ package integration_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -189,5 +191,42 @@ func TestAStartWithoutPostgresIsReady(t *testing.T) {
 	eventually(t, "a start without Postgres", func() bool { ready, _ := gone.readyz(); return ready })
 	if got, _, _ := gone.get(7); got != int64(7) {
 		t.Errorf("got %v", got)
+	}
+}
+
+// TestALostManifest: after a kill and half a MANIFEST the store is empty. The server says
+// that it has lost its rows, and is ready when it has read them again.
+func TestALostManifest(t *testing.T) {
+	db := pgtest.New(t)
+	if _, err := db.Pool.Exec(t.Context(), orders+"; INSERT INTO gate VALUES (true)"); err != nil {
+		t.Fatal(err)
+	}
+	s := startServer(t, db.DSN, "--name", "steady")
+	s.apply(definitionsFolder(t, total("int64", gatedOrders, "")))
+	s.mustMaterialize()
+	if code := s.terminate(); code != 0 { // the rows are in tables, which the MANIFEST lists
+		t.Fatalf("exit code %d", code)
+	}
+	s.start()
+	s.kill()
+	found, err := filepath.Glob(filepath.Join(s.data, "rows", "*", "MANIFEST"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%q, %v", found, err)
+	}
+	manifest := found[0]
+	info, err := os.Stat(manifest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(manifest, info.Size()/2); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	eventually(t, "a ready server", func() bool { ready, _ := s.readyz(); return ready })
+	if got, st, _ := s.get(7); got != int64(7) || st != larderv1.Status_STATUS_PRESENT {
+		t.Errorf("a ready server answers %v, %s", got, st)
+	}
+	if !strings.Contains(s.logText(), "the online store has lost the rows of views") {
+		t.Error("the log doesn't tell")
 	}
 }
