@@ -61,6 +61,26 @@ func TestFaultsOfFilesHaveTheirPlace(t *testing.T) {
 	}
 }
 
+// TestATableThatChangedAfterAnApply: a plan and an apply refuse definitions whose table
+// has lost a column, though the definitions did not change. A change of a model, such as
+// a roll-back, doesn't wait for the table.
+func TestATableThatChangedAfterAnApply(t *testing.T) {
+	n := start(t)
+	files := definitionsOf(base+model(1, "models/m-1.onnx"), map[string][]byte{"models/m-1.onnx": network(1)})
+	n.store(network(1))
+	n.mustApply(files)
+	must(t, second(n.db.Pool.Exec(ctx(), "ALTER TABLE facts DROP COLUMN a")))
+	_, err := n.Plan(ctx(), &larderv1.PlanRequest{Files: files})
+	refused(t, err, schema.Invalid, "BAD_SOURCE", `no column "a"`)
+	_, err = n.Apply(ctx(), &larderv1.ApplyRequest{What: &larderv1.ApplyRequest_Files{Files: files}, BaseVersion: 1})
+	refused(t, err, schema.Invalid, "BAD_SOURCE", `no column "a"`)
+	_, err = n.Parts().Definitions.AmendModel(ctx(), "m", "test", func(m *schema.Model) error {
+		m.OnMissing = schema.FailOnMissing
+		return nil
+	})
+	must(t, err)
+}
+
 func TestApplyRefusesWhatSomebodyElseApplied(t *testing.T) {
 	n := start(t)
 	n.mustApply(definitionsOf(base, nil))

@@ -43,6 +43,7 @@ func ctx() context.Context { return context.Background() }
 type node struct {
 	*control.Server
 	t        testing.TB
+	db       *pgtest.DB
 	registry *registry.Registry
 	serving  atomic.Pointer[scoring.Models]
 }
@@ -73,7 +74,7 @@ func start(t testing.TB, sources ...models.VersionSources) *node {
 	must(t, err)
 	t.Cleanup(history.Close)
 	models := scoring.NewSet(library, scoring.SetOptions{})
-	n := &node{t: t}
+	n := &node{t: t, db: db}
 	t.Cleanup(func() {
 		n.serving.Load().Release()
 		must(t, models.Close())
