@@ -103,3 +103,22 @@ func TestNullsOfNoType(t *testing.T) {
 		}
 	})
 }
+
+// TestAppendValue: a value in its Go form becomes the row of an array that a column of it
+// has, for each type and for null.
+func TestAppendValue(t *testing.T) {
+	eachType(t, func(c *column.Column) {
+		want := arrows.Write(c)
+		defer want.Release()
+		b := array.NewBuilder(memory.DefaultAllocator, want.DataType())
+		defer b.Release()
+		for i := range c.Len() {
+			arrows.AppendValue(b, c.Value(i))
+		}
+		got := b.NewArray()
+		defer got.Release()
+		if !array.Equal(want, got) {
+			t.Errorf("%s: got %v, want %v", c.Type, got, want)
+		}
+	})
+}

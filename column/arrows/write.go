@@ -1,6 +1,8 @@
 package arrows
 
 import (
+	"time"
+
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/bitutil"
@@ -86,5 +88,36 @@ func Append(b array.Builder, c *column.Column, t schema.Type, i int) {
 	list.Append(true)
 	for start, end := c.List(i); start < end; start++ {
 		put(list.ValueBuilder(), c, int(start))
+	}
+}
+
+// AppendValue appends a value, in the Go form of [schema.ParseValue], to a builder of its
+// type; nil is null.
+func AppendValue(b array.Builder, value any) {
+	switch v := value.(type) {
+	case nil:
+		b.AppendNull()
+	case bool:
+		b.(*array.BooleanBuilder).Append(v)
+	case int32:
+		b.(*array.Int32Builder).Append(v)
+	case int64:
+		b.(*array.Int64Builder).Append(v)
+	case float32:
+		b.(*array.Float32Builder).Append(v)
+	case float64:
+		b.(*array.Float64Builder).Append(v)
+	case string:
+		b.(*array.StringBuilder).Append(v)
+	case []byte:
+		b.(*array.BinaryBuilder).Append(v)
+	case time.Time:
+		b.(*array.TimestampBuilder).Append(arrow.Timestamp(v.UnixMicro()))
+	case []any:
+		list := b.(*array.ListBuilder)
+		list.Append(true)
+		for _, x := range v {
+			AppendValue(list.ValueBuilder(), x)
+		}
 	}
 }

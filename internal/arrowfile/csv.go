@@ -13,6 +13,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
+	"larder/column/arrows"
 	"larder/schema"
 )
 
@@ -197,7 +198,7 @@ func (b *csvBatches) Next() bool {
 	}
 	rows := 0
 	for ; rows < batchRows && b.err == nil; rows++ {
-		err := b.table.row(func(column int, value any) { appendValue(b.builder.Field(column), value) })
+		err := b.table.row(func(column int, value any) { arrows.AppendValue(b.builder.Field(column), value) })
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -208,34 +209,4 @@ func (b *csvBatches) Next() bool {
 	}
 	b.rec = b.builder.NewRecord()
 	return true
-}
-
-// appendValue appends a value of schema.ParseValue to a builder of its type.
-func appendValue(b array.Builder, value any) {
-	switch v := value.(type) {
-	case nil:
-		b.AppendNull()
-	case bool:
-		b.(*array.BooleanBuilder).Append(v)
-	case int32:
-		b.(*array.Int32Builder).Append(v)
-	case int64:
-		b.(*array.Int64Builder).Append(v)
-	case float32:
-		b.(*array.Float32Builder).Append(v)
-	case float64:
-		b.(*array.Float64Builder).Append(v)
-	case string:
-		b.(*array.StringBuilder).Append(v)
-	case []byte:
-		b.(*array.BinaryBuilder).Append(v)
-	case time.Time:
-		b.(*array.TimestampBuilder).Append(arrow.Timestamp(v.UnixMicro()))
-	case []any:
-		list := b.(*array.ListBuilder)
-		list.Append(true)
-		for _, x := range v {
-			appendValue(list.ValueBuilder(), x)
-		}
-	}
 }

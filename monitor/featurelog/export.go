@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -170,9 +169,6 @@ func readValue(t schema.Type, raw json.RawMessage) (column.Column, error) {
 	v, err := schema.ParseValue(t, raw)
 	if err != nil {
 		return c, err
-	}
-	if at, isTime := v.(time.Time); isTime {
-		v = at.UTC()
 	}
 	c.AppendValue(v)
 	if v == nil {

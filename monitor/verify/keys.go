@@ -73,7 +73,7 @@ func (k keyValues) spine(joinKeys []schema.JoinKey, times []int64) array.RecordR
 	b.Reserve(len(k))
 	for i, values := range k {
 		for at, v := range values {
-			appendKey(b.Field(at), v)
+			arrows.AppendValue(b.Field(at), v)
 		}
 		b.Field(len(joinKeys)).(*array.TimestampBuilder).Append(arrow.Timestamp(times[i]))
 	}
@@ -84,21 +84,4 @@ func (k keyValues) spine(joinKeys []schema.JoinKey, times []int64) array.RecordR
 		panic("verify: " + err.Error()) // a record of its own schema
 	}
 	return spine
-}
-
-func appendKey(b array.Builder, value any) {
-	switch v := value.(type) {
-	case bool:
-		b.(*array.BooleanBuilder).Append(v)
-	case int32:
-		b.(*array.Int32Builder).Append(v)
-	case int64:
-		b.(*array.Int64Builder).Append(v)
-	case time.Time:
-		b.(*array.TimestampBuilder).Append(arrow.Timestamp(v.UnixMicro()))
-	case string:
-		b.(*array.StringBuilder).Append(v)
-	case []byte:
-		b.(*array.BinaryBuilder).Append(v)
-	}
 }
