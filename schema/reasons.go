@@ -67,6 +67,7 @@ const (
 	ModelsClosed          Reason = "MODELS_CLOSED"
 	ModelChanging         Reason = "MODEL_CHANGING"
 	ModelDefined          Reason = "MODEL_DEFINED"
+	ModelCrashes          Reason = "MODEL_CRASHES"
 	ModelFails            Reason = "MODEL_FAILS"
 	ModelFileMissing      Reason = "MODEL_FILE_MISSING"
 	ModelInputs           Reason = "MODEL_INPUTS"
@@ -76,12 +77,15 @@ const (
 	ModelSHA256           Reason = "MODEL_SHA256"
 	ModelSize             Reason = "MODEL_SIZE"
 	ModelStamp            Reason = "MODEL_STAMP"
+	ModelProcess          Reason = "MODEL_PROCESS"
+	ModelQuarantined      Reason = "MODEL_QUARANTINED"
 	ModelTime             Reason = "MODEL_TIME"
 	ModelTooLarge         Reason = "MODEL_TOO_LARGE"
 	NaiveTimestamp        Reason = "NAIVE_TIMESTAMP"
 	NeverMaterialized     Reason = "NEVER_MATERIALIZED"
 	NothingBefore         Reason = "NOTHING_BEFORE"
 	NotFinite             Reason = "NOT_FINITE"
+	NotQuarantined        Reason = "NOT_QUARANTINED"
 	NotMigrated           Reason = "NOT_MIGRATED"
 	NotReady              Reason = "NOT_READY"
 	NotServed             Reason = "NOT_SERVED"
@@ -238,6 +242,7 @@ var reasons = map[Reason]struct {
 	ModelsClosed:          {Unavailable, "the server is stopping"},
 	ModelChanging:         {Unavailable, "a model file is still being written"},
 	ModelDefined:          {FailedPrecondition, "a model that the definitions have can't be unloaded"},
+	ModelCrashes:          {Invalid, "a model ended the process that it was tried in"},
 	ModelFails:            {Invalid, "the model fails on these inputs"},
 	ModelFileMissing:      {FailedPrecondition, "the registry lacks the file of a model version"},
 	ModelInputs:           {Invalid, "the inputs of a model don't fit its feature service"},
@@ -247,11 +252,14 @@ var reasons = map[Reason]struct {
 	ModelSHA256:           {Invalid, "a model file has another SHA-256 than declared"},
 	ModelSize:             {Invalid, "a model file has another size than announced"},
 	ModelStamp:            {Invalid, "the stamp of a model does not fit its feature service"},
+	ModelProcess:          {Unavailable, "the process that runs a model has ended and is started again"},
+	ModelQuarantined:      {FailedPrecondition, "a model is not run any more because it ended its process too often"},
 	ModelTime:             {Exhausted, "a run of a model took longer than its limit"},
 	ModelTooLarge:         {Invalid, "a model file is too large"},
 	NaiveTimestamp:        {Invalid, "a time has no time zone"},
 	NeverMaterialized:     {FailedPrecondition, "a view was never materialized on this server"},
 	NothingBefore:         {FailedPrecondition, "there is no earlier state of a model's traffic to return to"},
+	NotQuarantined:        {NotFound, "a version is not quarantined"},
 	NotFinite:             {Invalid, "a model scores NaN or infinity for every row of its trial"},
 	NotMigrated:           {FailedPrecondition, "the database has no tables of Larder"},
 	NotReady:              {Unavailable, "the server is not ready"},

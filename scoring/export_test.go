@@ -1,12 +1,28 @@
 package scoring
 
 import (
+	"context"
+
 	"larder/internal/background"
 	"larder/schema"
 )
 
-// UseONNXRuntime makes a model that walks its trees use its session instead.
-func (m *Model) UseONNXRuntime() { m.trees = nil }
+// UseONNXRuntime makes a model that walks its trees use a session instead.
+func UseONNXRuntime(m *Model, s *Set, plan *schema.Plan, file []byte) error {
+	_, sig, err := s.newModel(plan, file)
+	if err != nil {
+		return err
+	}
+	m.trees, m.Trees = nil, false
+	for class, stack := range m.idle { // they have no tensors
+		for _, r := range stack {
+			r.destroy()
+		}
+		m.idle[class] = nil
+	}
+	m.idleBytes = 0
+	return s.open(context.Background(), m, plan, s.spec(m, sig, plan, file))
+}
 
 // ShareRuns makes requests share runs, whether they gain by it or not.
 func (m *Model) ShareRuns(b *schema.Batching) {

@@ -15,6 +15,7 @@ import (
 var library *scoring.Runtime
 
 func TestMain(m *testing.M) {
+	scoring.WorkerMain()
 	if path, asked := os.LookupEnv(openOnly); asked {
 		os.Exit(openAndTell(path))
 	}

@@ -50,6 +50,7 @@ var (
 const (
 	rowsFolder     = "rows"     // Badger
 	registryFolder = "registry" // the last good catalog
+	modelsFolder   = "models"   // which models crashed
 	postgresFolder = "postgres" // with --dev
 )
 
@@ -139,7 +140,11 @@ func (n *node) open(ctx context.Context) error {
 	if n.runtime, err = scoring.Open(scoring.Options{Library: n.cfg.ONNXRuntime}); err != nil {
 		return err
 	}
-	n.models = scoring.NewSet(n.runtime, scoring.SetOptions{Logger: n.log, Registerer: n.metrics})
+	journal, err := scoring.OpenJournal(filepath.Join(n.cfg.Data, modelsFolder), n.log)
+	if err != nil {
+		return err
+	}
+	n.models = scoring.NewSet(n.runtime, scoring.SetOptions{Journal: journal, Logger: n.log, Registerer: n.metrics})
 	if err := n.openRegistry(); err != nil {
 		return err
 	}

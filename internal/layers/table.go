@@ -35,6 +35,7 @@ var House = Table{
 		"models/experiment":    {Floor: 1},
 		"schema":               {Floor: 1},
 		"scoring/forest":       {Floor: 1},
+		"scoring/worker":       {Floor: 1},
 		"store":                {Floor: 1},
 		"store/cache":          {Floor: 1},
 
@@ -55,7 +56,7 @@ var House = Table{
 		"examples/fraud/fraudload":       {Floor: 3, Imports: []string{"examples/fraud"}},
 		"examples/fraud/fraudscore":      {Floor: 3, Imports: []string{"api/larder/v1", "client/go", "examples/fraud"}},
 		"internal/arrowfile/parquetfile": {Floor: 3, Imports: []string{"internal/arrowcheck", "internal/background"}},
-		"scoring":                        {Floor: 3, Imports: []string{"column", "internal/background", "schema", "scoring/forest"}},
+		"scoring":                        {Floor: 3, Imports: []string{"column", "internal/background", "internal/wholefile", "schema", "scoring/forest", "scoring/worker"}},
 		"store/offline":                  {Floor: 3, Imports: []string{"column/arrows", "schema", "store/row"}},
 		"store/online":                   {Floor: 3, Imports: []string{"internal/background", "schema", "store", "store/cache", "store/row"}},
 		"store/record":                   {Floor: 3, Imports: []string{"schema", "store/row"}},
@@ -142,6 +143,7 @@ var House = Table{
 		"github.com/spf13/cobra":                                 {"cmd/larder"},
 		"github.com/spf13/pflag":                                 {"cmd/larder"},
 		"github.com/vbauerster/mpb/v8":                           {"cmd/larder"},
+		"golang.org/x/sys":                                       {"scoring/worker"},
 		"golang.org/x/term":                                      {"cmd/larder"},
 		"gonum.org/v1/gonum":                                     {"models/experiment"},
 		"cel.dev/cel-go":                                         {"vector"},
@@ -150,7 +152,8 @@ var House = Table{
 		"golang.org/x/sync": {
 			"bench", "client/go", "cmd/larder", "control", "examples/fraud/demo", "examples/fraud/fraudscore", "store/online", "training",
 		},
-		"pgregory.net/rapid": {"store/storetest"},
+		"github.com/elastic/go-seccomp-bpf": {"scoring/worker"},
+		"pgregory.net/rapid":                {"store/storetest"},
 		"google.golang.org/grpc": {
 			"api/inference", "api/larder/v1", "bench", "client/go", "cmd/larder", "control", "internal/grpcserver", "serving",
 			"serving/inference",
