@@ -11,9 +11,12 @@ import (
 type attribute struct {
 	integer int64
 	text    string
+	tensor  []byte // the last of tensors that it has
+	tensors int
 	floats  []float32
 	ints    []int64
 	texts   []string
+	refers  bool // it takes the value of an attribute of the function that it is in
 }
 
 // attributes returns the attributes of a node, by name. The node must have passed
@@ -46,10 +49,13 @@ func readAttribute(b []byte) (a attribute, err error) {
 			a.integer = int64(f.varint)
 		case 4:
 			a.text = string(f.bytes)
+		case 5:
+			a.tensor = f.bytes
+			a.tensors++
 		case 7:
 			a.floats = f.appendFloats(a.floats)
 		case 8:
-			a.ints = slices.Grow(a.ints, len(f.bytes))
+			a.ints = slices.Grow(a.ints, f.varints())
 			for v, err := range f.ints() {
 				if err != nil {
 					return a, noProtobuf(err)
@@ -57,7 +63,9 @@ func readAttribute(b []byte) (a attribute, err error) {
 				a.ints = append(a.ints, v)
 			}
 		case 9:
-			a.texts = append(a.texts, string(f.bytes))
+			a.texts = append(a.texts, shared(f.bytes))
+		case 21:
+			a.refers = true
 		}
 	}
 	return a, nil
@@ -77,4 +85,18 @@ func (f field) appendFloats(to []float32) []float32 {
 		to, b = append(to, math.Float32frombits(v)), b[n:]
 	}
 	return to
+}
+
+// shared returns a text. The nodes of a tree have the same few, so those take no memory of
+// their own.
+func shared(b []byte) string {
+	switch string(b) {
+	case "LEAF":
+		return "LEAF"
+	case "BRANCH_LEQ":
+		return "BRANCH_LEQ"
+	case "BRANCH_LT":
+		return "BRANCH_LT"
+	}
+	return string(b)
 }

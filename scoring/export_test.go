@@ -58,3 +58,6 @@ func (m *Model) WalkUntried(file []byte) bool {
 	m.trees, _ = readTrees(file, m.binding)
 	return m.trees != nil
 }
+
+// Outside says why a model is not on the list of those that run in the server's process.
+func (s *Signature) Outside() string { return s.outside }

@@ -9,7 +9,8 @@ import (
 // graphFacts is what the walk learns about the main graph.
 type graphFacts struct {
 	inputs, outputs []Value
-	initializers    map[string]bool
+	initializers    map[string][]byte // TensorProtos by name
+	repeated        string            // a name that two initializers have
 	nodes           []node
 }
 
@@ -34,7 +35,7 @@ func (g *graphFacts) signature() (*Signature, error) {
 	s := &Signature{Outputs: g.outputs, classes: map[string]classes{}, widths: map[string]int{}}
 	seen := map[string]bool{}
 	for _, v := range g.inputs {
-		if g.initializers[v.Name] {
+		if _, constant := g.initializers[v.Name]; constant {
 			continue // an input with a default value need not be fed
 		}
 		if seen[v.Name] {
@@ -150,9 +151,7 @@ func (g *graphFacts) findWidths(makers map[string]*node, widths map[string]int) 
 		if n.domain != "ai.onnx.ml" || len(n.in) == 0 {
 			continue
 		}
-		switch n.op {
-		case "TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor":
-		default:
+		if !treeOperators[n.op] {
 			continue
 		}
 		last, err := n.lastFeature()

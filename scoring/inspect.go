@@ -44,12 +44,12 @@ func Inspect(model []byte) (*Signature, error) {
 	if err := checkFile(model); err != nil {
 		return nil, err
 	}
-	in := &inspector{units: map[string]*unit{}}
+	in := &inspector{units: map[string]*unit{}, opsets: map[string]int64{}}
 	graph, err := in.model(model)
 	if err != nil {
 		return nil, err
 	}
-	facts := &graphFacts{initializers: map[string]bool{}}
+	facts := &graphFacts{initializers: map[string][]byte{}}
 	top := &unit{calls: map[string]int{}}
 	if err := in.graph(graph, top, 0, facts); err != nil {
 		return nil, err
@@ -66,7 +66,7 @@ func Inspect(model []byte) (*Signature, error) {
 	if err != nil {
 		return nil, err
 	}
-	sig.nested, sig.mixing = in.nested, in.mixing
+	sig.nested, sig.mixing, sig.outside = in.nested, in.mixing, in.outside(facts, sig)
 	return sig, nil
 }
 
@@ -97,6 +97,9 @@ type inspector struct {
 	tensors int
 	nested  bool // some nodes contain graphs
 	mixing  bool // some nodes read all rows
+
+	sparseTensors bool
+	opsets        map[string]int64 // the versions of domains
 }
 
 // A unit is what ONNX Runtime expands as a whole: the main graph or a function.
@@ -120,6 +123,10 @@ func (in *inspector) model(b []byte) (graph []byte, err error) {
 		case 7:
 			graph = f.bytes
 			graphs++
+		case 8:
+			if err := in.opset(f.bytes); err != nil {
+				return nil, err
+			}
 		case 25:
 			u := &unit{body: f.bytes, calls: map[string]int{}}
 			if u.name, err = functionName(f.bytes); err != nil {
@@ -138,6 +145,25 @@ func (in *inspector) model(b []byte) (graph []byte, err error) {
 		return nil, bad("the file is not an ONNX model: it has %d graphs, not one", graphs)
 	}
 	return graph, nil
+}
+
+// opset reads an OperatorSetIdProto.
+func (in *inspector) opset(b []byte) error {
+	domain, version := "", int64(0)
+	for f, err := range fields(b) {
+		switch {
+		case err != nil:
+			return noProtobuf(err)
+		case f.number == 1:
+			domain = string(f.bytes)
+		case f.number == 2:
+			version = int64(f.varint)
+		}
+	}
+	if len(in.opsets) < maxEdges {
+		in.opsets[domain] = version
+	}
+	return nil
 }
 
 func functionName(b []byte) (string, error) {
@@ -218,6 +244,9 @@ func (in *inspector) node(b []byte, u *unit, depth int, facts *graphFacts) error
 	case !allowedDomains[n.domain]:
 		return bad("%s: operator %q is of domain %q, which needs a custom-operator library, and Larder loads none. "+
 			"Export the model with operators of ai.onnx, ai.onnx.ml or com.microsoft", n, n.op, n.domain)
+	}
+	if err := n.checkTrees(); err != nil {
+		return err
 	}
 	in.mixing = in.mixing || mixesRows[n.op]
 	for _, attr := range n.attrs {

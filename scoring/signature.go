@@ -15,7 +15,7 @@ type Signature struct {
 	nested  bool               // some nodes contain graphs
 	mixing  bool               // some nodes read all rows
 	widths  map[string]int     // by input that trees read: 1 + the last column they read
-	outside string             // why the model is not on the allow-list; "" when it is
+	outside string             // why the model is not on the list of allow.go; "" when it is
 }
 
 // A Value is an input or an output of a model.

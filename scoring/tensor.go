@@ -26,13 +26,17 @@ func (in *inspector) tensor(b []byte, where string, facts *graphFacts) error {
 		return bad("%s has the dimensions %v, but only %d bytes", where, t.dims, len(b))
 	}
 	if facts != nil {
-		facts.initializers[t.name] = true
+		if _, twice := facts.initializers[t.name]; twice {
+			facts.repeated = t.name
+		}
+		facts.initializers[t.name] = b
 	}
 	return nil
 }
 
 // sparse checks one SparseTensorProto. ONNX Runtime makes it dense.
 func (in *inspector) sparse(b []byte, where string, facts *graphFacts) error {
+	in.sparseTensors = true
 	var dims []int64
 	for f, err := range fields(b) {
 		if err != nil {

@@ -49,7 +49,7 @@ func readTrees(file []byte, b *Binding) (*trees, *forest.Table) {
 func scoreNode(file []byte, b *Binding) *node {
 	in := &inspector{units: map[string]*unit{}}
 	graph, err := in.model(file)
-	facts := &graphFacts{initializers: map[string]bool{}}
+	facts := &graphFacts{initializers: map[string][]byte{}}
 	if err != nil || len(in.units) > 0 || in.graph(graph, &unit{calls: map[string]int{}}, 0, facts) != nil {
 		return nil
 	}

@@ -72,6 +72,20 @@ func (f field) ints() iter.Seq2[int64, error] {
 	}
 }
 
+// varints returns how many values ints yields.
+func (f field) varints() int {
+	if f.kind == protowire.VarintType {
+		return 1
+	}
+	n := 0
+	for _, b := range f.bytes {
+		if b < 0x80 {
+			n++
+		}
+	}
+	return n
+}
+
 // product multiplies sizes; ok is false when one is negative or the result
 // passes most.
 func product(sizes []int64, most int64) (n int64, ok bool) {
