@@ -44,7 +44,7 @@ func Inspect(model []byte) (*Signature, error) {
 	if err := checkFile(model); err != nil {
 		return nil, err
 	}
-	in := &inspector{units: map[string]*unit{}, opsets: map[string]int64{}}
+	in := newInspector()
 	graph, err := in.model(model)
 	if err != nil {
 		return nil, err
@@ -100,6 +100,10 @@ type inspector struct {
 
 	sparseTensors bool
 	opsets        map[string]int64 // the versions of domains
+}
+
+func newInspector() *inspector {
+	return &inspector{units: map[string]*unit{}, opsets: map[string]int64{}}
 }
 
 // A unit is what ONNX Runtime expands as a whole: the main graph or a function.

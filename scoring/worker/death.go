@@ -55,27 +55,24 @@ func describe(state *os.ProcessState, output string, reason error) *Death {
 	return d
 }
 
-// A tail keeps the end of what is written to it. Safe for concurrent use.
-type tail struct {
+// A head keeps the beginning of what is written to it. Safe for concurrent use.
+type head struct {
 	mu   sync.Mutex
 	kept []byte
 }
 
-// tailBytes is enough for what a crash prints first without stacks.
-const tailBytes = 8 << 10
+// keptBytes is enough for what a crash prints before its stacks.
+const keptBytes = 16 << 10
 
-func (t *tail) Write(b []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.kept = append(t.kept, b...)
-	if over := len(t.kept) - tailBytes; over > 0 {
-		t.kept = append(t.kept[:0], t.kept[over:]...)
-	}
+func (h *head) Write(b []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.kept = append(h.kept, b[:min(len(b), keptBytes-len(h.kept))]...)
 	return len(b), nil
 }
 
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return strings.ToValidUTF8(string(t.kept), "?")
+func (h *head) String() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return strings.ToValidUTF8(string(h.kept), "?")
 }

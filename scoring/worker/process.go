@@ -25,7 +25,7 @@ const controlFile = 3
 type Process struct {
 	cmd     *exec.Cmd
 	control *conn
-	output  tail
+	output  head
 	ended   chan struct{} // closed once death is set
 
 	mu     sync.Mutex
@@ -82,7 +82,7 @@ func executable() (string, error) {
 // environment returns what a child gets of the environment: what libraries read,
 // without secrets.
 func environment() []string {
-	all := []string{variable + "=1", "GOTRACEBACK=none", "MALLOC_ARENA_MAX=2"}
+	all := []string{variable + "=1", "GOTRACEBACK=single", "MALLOC_ARENA_MAX=2"}
 	for _, entry := range os.Environ() {
 		name, _, _ := strings.Cut(entry, "=")
 		switch name {
