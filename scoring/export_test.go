@@ -61,3 +61,17 @@ func (m *Model) WalkUntried(file []byte) bool {
 
 // Outside says why a model is not on the list of those that run in the server's process.
 func (s *Signature) Outside() string { return s.outside }
+
+// RunHere loads a model that has a process of its own into this process.
+func RunHere(m *Model, s *Set, plan *schema.Plan, file []byte) error {
+	_, sig, err := s.newModel(plan, file)
+	if err != nil {
+		return err
+	}
+	m.host.close()
+	m.host = nil
+	return s.open(context.Background(), m, plan, s.spec(m, sig, plan, file))
+}
+
+// LeaveRunning makes a model look as if a run went on for ever.
+func LeaveRunning(m *Model) { m.inFlight.Add(1) }

@@ -25,6 +25,9 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	if folder := os.Getenv(crashFolder); folder != "" {
+		os.Exit(crashNow(folder))
+	}
 	code := m.Run()
 	if err := library.Close(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -68,6 +71,9 @@ func compileModel(t testing.TB, features []schema.Feature, as schema.Model, file
 func compileAs(t testing.TB, features []schema.Feature, as schema.Model) *schema.Catalog {
 	t.Helper()
 	as.Name, as.FeatureService, as.Serve = "m", "all", 1
+	if as.Isolation == "" {
+		as.Isolation = schema.Isolation(os.Getenv(isolateAll))
+	}
 	defs := &schema.Definitions{
 		Entities:        []schema.Entity{{Name: "e", JoinKeys: []schema.JoinKey{{Name: "id", Type: schema.Int64}}}},
 		Sources:         []schema.Source{{Name: "s", Table: "s", TimestampField: "at"}},
