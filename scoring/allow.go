@@ -100,7 +100,7 @@ type call struct {
 // node adds the outputs of a node, or says why it is not on the list.
 func (l *listing) node(n *node) string {
 	row, known := listed[n.listName()]
-	if !known {
+	if !known || len(n.out) == 0 {
 		return n.say("it is not on the list of operators")
 	}
 	if v := l.opsets[n.domain]; v < fuzzed[n.domain].first || v > fuzzed[n.domain].last {
@@ -110,7 +110,7 @@ func (l *listing) node(n *node) string {
 	if err != nil {
 		return err.Error()
 	}
-	c := &call{node: n, attrs: attrs, list: l, in: make([]fact, len(n.in))}
+	c := &call{node: n, attrs: attrs, list: l, in: make([]fact, max(1, len(n.in)))}
 	if why := c.read(&row); why != "" {
 		return why
 	}

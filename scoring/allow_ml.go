@@ -102,7 +102,8 @@ func (c *call) labelFact(ints string) (fact, int, string) {
 	}
 	texts, numbers := c.attrs["classlabels_strings"].texts, c.attrs[ints].ints
 	switch {
-	case len(texts)+len(numbers) > schema.MaxFeatures:
+	case len(texts)+len(numbers) > schema.MaxFeatures, len(texts)+len(numbers) < 2:
+		// Some values would make ONNX Runtime read the second of one class.
 		return fact{}, 0, fmt.Sprintf("it has %d classes", len(texts)+len(numbers))
 	case len(texts) > 0 && len(numbers) == 0:
 		return fact{elem: String, dims: []int64{-1}}, len(texts), ""

@@ -61,6 +61,7 @@ var listed = map[string]operator{
 	"Max":        row(stretched, numbers),
 	"Mean":       row(stretched, single),
 	"Min":        row(stretched, numbers),
+	"Mod":        row(divided, numbers),
 	"Mul":        row(stretched, numbers).selecting(),
 	"Neg":        row(same, numbers),
 	"Pow":        row(stretched, wide),
@@ -89,16 +90,25 @@ var listed = map[string]operator{
 	"Softmax":         row(same, floats),
 	"Softplus":        row(same, wide),
 	"Softsign":        row(same, single),
-	"Swish":           row(same, single),
 	"Tanh":            row(same, floats),
 	"ThresholdedRelu": row(same, single),
 
 	// Layers.
-	"BatchNormalization": row(severalLikeFirst, floats),
-	"Dropout":            row(dropped, floats),
-	"Gemm":               row(gemm, floats),
-	"LayerNormalization": row(severalLikeFirst, floats),
-	"MatMul":             row(matMul, numbers),
+	"BatchNormalization":    row(severalLikeFirst, floats),
+	"Dropout":               row(dropped, floats),
+	"Gemm":                  row(gemm, floats),
+	"GroupNormalization":    row(same, single),
+	"InstanceNormalization": row(same, single),
+	"LayerNormalization":    row(severalLikeFirst, floats),
+	"LpNormalization":       row(same, wide),
+	"RMSNormalization":      row(same, floats),
+	"Einsum":                row(likeFirst, wide|integers),
+	"MatMul":                row(matMul, numbers),
+
+	// Recurrent layers.
+	"GRU":  row(layers, single, single, single, single, setOf(Int32), single).fixed(4),
+	"LSTM": row(layers, single, single, single, single, setOf(Int32), single).fixed(4),
+	"RNN":  row(layers, single, single, single, single, setOf(Int32), single).fixed(4),
 
 	// Comparisons.
 	"And":            row(compared, bools),
@@ -134,6 +144,11 @@ var listed = map[string]operator{
 	"ConstantOfShape": row(filled, shape).sized(0).selecting(),
 	"Expand":          row(likeFirst, plain, shape).sized(1).selecting(),
 	"Flatten":         row(flatten, all).selecting(),
+	"GatherElements":  row(likeSecond, plain, integers),
+	"OneHot":          row(oneHot, integers|wide, integers|wide, plain).fixed(1, 2),
+	"Pad":             row(likeFirst, numbers, shape, numbers, integers).fixed(1, 3),
+	"Tile":            row(likeFirst, plain, shape).fixed(1),
+	"TopK":            row(top, numbers, shape).fixed(1),
 	"Gather":          row(gather, all, integers).selecting(),
 	"Identity":        row(same, all).selecting(),
 	"Reshape":         row(reshape, all, shape).sized(1).selecting(),
@@ -185,6 +200,21 @@ func matMulInteger(c *call) ([]fact, string) {
 func quantizedMatMul(c *call) ([]fact, string) {
 	return []fact{{elem: c.input(7).elem, dims: multiplied(c.in[0], c.input(3))}}, ""
 }
+
+// layers makes what recurrent layers make.
+func layers(c *call) ([]fact, string) {
+	return slices.Repeat([]fact{{elem: c.in[0].elem}}, len(c.out)), ""
+}
+
+// likeSecond makes one output of the type of the first input and the dimensions of the
+// second.
+func likeSecond(c *call) ([]fact, string) {
+	return []fact{c.input(1).with(c.in[0].elem)}, ""
+}
+
+func oneHot(c *call) ([]fact, string) { return []fact{{elem: c.input(2).elem}}, "" }
+
+func top(c *call) ([]fact, string) { return []fact{{elem: c.in[0].elem}, {elem: Int64}}, "" }
 
 // measured makes what Shape makes.
 func measured(c *call) ([]fact, string) {

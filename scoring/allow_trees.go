@@ -2,6 +2,7 @@ package scoring
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"larder/schema"
@@ -31,16 +32,13 @@ func treeRegressor(c *call) ([]fact, string) {
 
 // soundTrees says why trees could make ONNX Runtime read or write memory that isn't theirs.
 func (c *call) soundTrees(prefix string, columns int64) string {
-	for name := range c.attrs {
-		if !known[name] && name != "aggregate_function" {
-			return fmt.Sprintf("it has the attribute %q", printable(name))
-		}
+	attrs := maps.Clone(c.attrs)
+	delete(attrs, "aggregate_function")
+	e, _ := readEnsemble(attrs, prefix, columns, 0)
+	if e == nil {
+		return "its attributes are not those that converters write"
 	}
-	e, _ := readEnsemble(c.attrs, prefix, columns, 0)
 	t := e.table
-	if err := t.Check(); err != nil {
-		return err.Error()
-	}
 	if n := int64(len(e.base)); n > 1 && n != columns {
 		return fmt.Sprintf("it has %d base values for %d columns", n, columns)
 	}

@@ -59,9 +59,6 @@ func (m *Model) WalkUntried(file []byte) bool {
 	return m.trees != nil
 }
 
-// Outside says why a model is not on the list of those that run in the server's process.
-func (s *Signature) Outside() string { return s.outside }
-
 // RunHere loads a model that has a process of its own into this process.
 func RunHere(m *Model, s *Set, plan *schema.Plan, file []byte) error {
 	_, sig, err := s.newModel(plan, file)

@@ -18,6 +18,10 @@ type Signature struct {
 	outside string             // why the model is not on the list of allow.go; "" when it is
 }
 
+// Outside says why the model is not on the list of those that may run in the server's
+// process, and returns "" when it is.
+func (s *Signature) Outside() string { return s.outside }
+
 // A Value is an input or an output of a model.
 type Value struct {
 	Name string
