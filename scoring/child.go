@@ -72,15 +72,6 @@ func load(o *order, shared *os.File) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !o.onDevice() { // drivers of devices open files and map much memory
-		limits := worker.Limits{Memory: o.Model.RunMemory() + (weightFactor+workerCopies)*int64(len(file)) + workerBytes}
-		if o.Tried == nil {
-			limits.CPU = trialCPU
-		}
-		if err := worker.Confine(limits); err != nil {
-			return nil, err
-		}
-	}
 	s := &Set{
 		runtime: rt, opts: SetOptions{IntraOpThreads: o.Threads}.withDefaults(), metrics: newMetrics(nil),
 		slots: make(chan struct{}, slotsPerCore*background.Cores()), journal: noJournal(),
@@ -89,6 +80,18 @@ func load(o *order, shared *os.File) (*child, error) {
 	m, sig, err := s.newModel(plan, file)
 	if err != nil {
 		return nil, err
+	}
+	for _, name := range sig.locales {
+		keepLocale(name)
+	}
+	if !o.onDevice() { // drivers of devices open files and map much memory
+		limits := worker.Limits{Memory: o.Model.RunMemory() + (weightFactor+workerCopies)*int64(len(file)) + workerBytes}
+		if o.Tried == nil {
+			limits.CPU = trialCPU
+		}
+		if err := worker.Confine(limits); err != nil {
+			return nil, err
+		}
 	}
 	m.holds.Store(1)
 	switch {

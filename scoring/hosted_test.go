@@ -209,7 +209,7 @@ func TestAStuckKernelIsKilled(t *testing.T) {
 	loaded := prepared(t, set, cat, filesOf(file)).Model(plan(t, cat, 1))
 	scoreSoon(t, loaded, 2)
 	began := time.Now()
-	if _, err := tryOne(t, loaded, 12_000); reason(err) != schema.ModelTime {
+	if _, err := tryOne(t, loaded, 5000); reason(err) != schema.ModelTime {
 		t.Errorf("got %v, want the time limit", err)
 	}
 	if took := time.Since(began); took > 10*time.Second {

@@ -67,6 +67,7 @@ func Inspect(model []byte) (*Signature, error) {
 		return nil, err
 	}
 	sig.nested, sig.mixing, sig.outside = in.nested, in.mixing, in.outside(facts, sig)
+	sig.locales = slices.Sorted(maps.Keys(in.locales))
 	return sig, nil
 }
 
@@ -97,13 +98,14 @@ type inspector struct {
 	tensors int
 	nested  bool // some nodes contain graphs
 	mixing  bool // some nodes read all rows
+	locales map[string]bool
 
 	sparseTensors bool
 	opsets        map[string]int64 // the versions of domains
 }
 
 func newInspector() *inspector {
-	return &inspector{units: map[string]*unit{}, opsets: map[string]int64{}}
+	return &inspector{units: map[string]*unit{}, opsets: map[string]int64{}, locales: map[string]bool{}}
 }
 
 // A unit is what ONNX Runtime expands as a whole: the main graph or a function.
@@ -253,6 +255,9 @@ func (in *inspector) node(b []byte, u *unit, depth int, facts *graphFacts) error
 		return err
 	}
 	in.mixing = in.mixing || mixesRows[n.op]
+	if n.op == "StringNormalizer" {
+		in.locales[n.locale()] = true
+	}
 	for _, attr := range n.attrs {
 		if err := in.attribute(attr, &n, u, depth); err != nil {
 			return err

@@ -15,6 +15,7 @@ type Signature struct {
 	nested  bool               // some nodes contain graphs
 	mixing  bool               // some nodes read all rows
 	widths  map[string]int     // by input that trees read: 1 + the last column they read
+	locales []string           // that it needs to compare and change strings
 	outside string             // why the model is not on the list of allow.go; "" when it is
 }
 
