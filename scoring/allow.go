@@ -30,7 +30,7 @@ type fact struct {
 	elem   Elem
 	from   source
 	dims   []int64 // -1 for one that isn't known; nil when not even their number is
-	ints   []int64 // the values of a small tensor of integers from the file
+	ints   []int64 // the values of a small tensor of integers, or of sizes; -1 for one that isn't known
 	copies int64   // of texts of features in a row
 	matrix bool    // it has the columns of the only input, which are compared with the features
 }
@@ -162,7 +162,7 @@ func (c *call) write(row *operator, out []fact) string {
 		f := out[i]
 		f.matrix = i == 0 && keepsColumns[c.op] && c.in[0].matrix
 		f.from = row.source(from)
-		if f.from != fromFile {
+		if f.from == fromFeatures {
 			f.ints = nil
 		}
 		if c.list.copies += f.copies; c.list.copies > maxCopies*c.list.texts {

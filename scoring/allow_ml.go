@@ -161,3 +161,55 @@ func zipped(c *call) ([]fact, string) {
 	}
 	return []fact{{}}, ""
 }
+
+func svmClassifier(c *call) ([]fact, string) {
+	label, classes, why := c.labelFact("classlabels_ints")
+	if why != "" {
+		return nil, why
+	}
+	width, why := c.width()
+	if why != "" {
+		return nil, why
+	}
+	vectors, perClass := int64(0), c.attrs["vectors_per_class"].ints
+	for _, n := range perClass {
+		if n < 0 || n > MaxModelBytes {
+			return nil, "it has no count of vectors for each class"
+		}
+		vectors += n
+	}
+	pairs := classes * (classes - 1) / 2
+	probabilities := len(c.attrs["prob_a"].floats)
+	switch {
+	case len(perClass) != classes || vectors == 0:
+		return nil, "it has no count of vectors for each class"
+	case int64(len(c.attrs["support_vectors"].floats)) != vectors*width:
+		return nil, "its vectors don't have a value for each column"
+	case int64(len(c.attrs["coefficients"].floats)) != vectors*int64(classes-1):
+		return nil, "its coefficients are not one for each vector and other class"
+	case len(c.attrs["rho"].floats) != pairs || len(c.attrs["kernel_params"].floats) != 3:
+		return nil, "it has not one rho for each pair of classes, or not three kernel_params"
+	case probabilities != len(c.attrs["prob_b"].floats) || probabilities != 0 && probabilities != pairs:
+		return nil, "its prob_a and prob_b are not one for each pair of classes"
+	case probabilities == 0:
+		return []fact{label, {elem: Float32}}, ""
+	}
+	return []fact{label, {elem: Float32, dims: []int64{-1, int64(classes)}}}, ""
+}
+
+func svmRegressor(c *call) ([]fact, string) {
+	width, why := c.width()
+	if why != "" {
+		return nil, why
+	}
+	vectors := int64(len(c.attrs["coefficients"].floats))
+	switch {
+	case vectors == 0 || c.integer("n_supports", 0) != vectors:
+		return nil, "its coefficients are not one for each vector"
+	case int64(len(c.attrs["support_vectors"].floats)) != vectors*width:
+		return nil, "its vectors don't have a value for each column"
+	case len(c.attrs["rho"].floats) != 1 || len(c.attrs["kernel_params"].floats) != 3:
+		return nil, "it has not one rho and three kernel_params"
+	}
+	return []fact{{elem: Float32, dims: []int64{-1, 1}}}, ""
+}

@@ -1,6 +1,7 @@
 package scoring
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -9,10 +10,47 @@ import (
 // as they are known, and how many copies of texts they hold. A rule says why a call is not
 // on the list where types alone don't tell.
 
-// same makes one output like the first input.
+// same makes one output of the type and the dimensions of the first input.
 func same(c *call) ([]fact, string) {
-	f := c.in[0]
-	return []fact{f}, ""
+	return []fact{c.in[0].with(c.in[0].elem)}, ""
+}
+
+// handedOn makes the first input.
+func handedOn(c *call) ([]fact, string) { return []fact{c.in[0]}, "" }
+
+// reduced makes one output of a type, or of that of the first input, with fewer or shorter
+// dimensions.
+func reduced(e Elem) func(*call) ([]fact, string) {
+	return func(c *call) ([]fact, string) {
+		out := fact{elem: cmp.Or(e, c.in[0].elem)}
+		axes := c.axes(1)
+		if a, given := c.attrs["axis"]; given {
+			axes = []int64{a.integer}
+		} else if e != 0 {
+			axes = []int64{0}
+		}
+		if c.in[0].dims == nil || len(axes) == 0 {
+			return []fact{out}, ""
+		}
+		gone := map[int]bool{}
+		for _, axis := range axes {
+			at, ok := c.in[0].axis(axis)
+			if !ok {
+				return nil, "an axis is outside of its input"
+			}
+			gone[at] = true
+		}
+		out.dims = []int64{}
+		for i, d := range c.in[0].dims {
+			switch {
+			case !gone[i]:
+				out.dims = append(out.dims, d)
+			case c.integer("keepdims", 1) != 0:
+				out.dims = append(out.dims, 1)
+			}
+		}
+		return []fact{out}, ""
+	}
 }
 
 // likeFirst makes one output of the type of the first input, of unknown dimensions.
@@ -31,28 +69,19 @@ func compared(c *call) ([]fact, string) {
 	return []fact{{elem: Bool, dims: broadcast(c.in...)}}, ""
 }
 
-// alwaysOf makes outputs of certain types and unknown dimensions.
-func alwaysOf(all ...Elem) func(*call) ([]fact, string) {
-	out := make([]fact, len(all))
-	for i, e := range all {
-		out[i].elem = e
-	}
-	return func(*call) ([]fact, string) { return out, "" }
-}
-
 // sameAs makes one output of certain type and the dimensions of the first input.
 func sameAs(e Elem) func(*call) ([]fact, string) {
 	return func(c *call) ([]fact, string) { return []fact{c.in[0].with(e)}, "" }
 }
 
-// sameOrFirst keeps the first of two outputs, as Dropout does, or makes several of the
-// type of the first input.
+// severalLikeFirst makes outputs of the type of the first input, the first with its
+// dimensions.
 func severalLikeFirst(c *call) ([]fact, string) {
 	out := make([]fact, len(c.out))
 	for i := range out {
 		out[i].elem = c.in[0].elem
 	}
-	out[0] = c.in[0]
+	out[0].dims = c.in[0].dims
 	return out, ""
 }
 
@@ -104,6 +133,9 @@ func cast(c *call) ([]fact, string) {
 		out.copies = c.in[0].copies
 	case integers.has(to) && integers.has(c.in[0].elem):
 		out.ints = c.in[0].ints
+		if to == Int32 && slices.ContainsFunc(out.ints, func(v int64) bool { return int64(int32(v)) != v }) {
+			out.ints = nil
+		}
 	}
 	return []fact{out}, ""
 }
@@ -139,6 +171,9 @@ func constant(c *call) ([]fact, string) {
 // filled makes what ConstantOfShape makes.
 func filled(c *call) ([]fact, string) {
 	out := fact{elem: Float32, dims: unknown(c.in[0])}
+	if len(c.in[0].ints) == len(out.dims) {
+		copy(out.dims, c.in[0].ints)
+	}
 	if a, given := c.attrs["value"]; given {
 		out.elem = readFact(a.tensor).elem
 	}

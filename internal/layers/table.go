@@ -64,6 +64,7 @@ var House = Table{
 		"store/storetest":                {Floor: 3, Imports: []string{"schema", "store", "store/row"}},
 		"vector":                         {Floor: 3, Imports: []string{"column", "schema", "store/row"}},
 
+		"internal/listed":    {Floor: 4, Imports: []string{"scoring"}},
 		"internal/arrowfile": {Floor: 4, Imports: []string{"column/arrows", "internal/arrowcheck", "internal/arrowfile/parquetfile", "internal/arrowflight", "internal/wholefile", "schema"}},
 		"materialize":        {Floor: 4, Imports: []string{"internal/background", "schema", "store", "store/record"}},
 		"training": {Floor: 4, Imports: []string{

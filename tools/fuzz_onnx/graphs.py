@@ -15,7 +15,7 @@ from attributes import choose, consistent
 from nodes import FITTING
 
 COLUMNS = 4
-OPSETS = [9, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26]
+OPSETS = [7, 8, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26]
 NUMPY = {
     "float": np.float32, "double": np.float64, "float16": np.float16, "int64": np.int64, "int32": np.int32,
     "bool": np.bool_, "uint8": np.uint8, "int8": np.int8, "string": np.object_,

@@ -208,7 +208,36 @@ def gather_elements(graph):
     return graph.node("GatherElements", [x, graph.data(rng.choice(["int64", "int32"]), 2)], axis=rng.choice([0, 1, -1]))
 
 
+KERNELS = ["RBF", "RBF", "POLY", "LINEAR", "SIGMOID"]
+
+
+def svm_classifier(graph):
+    rng = graph.rng
+    x, classes = graph.data(rng.choice(["float", "float", "double", "int64", "int32"]), 2), rng.choice([1, 2, 2, 3, 4])
+    counts = [rng.choice([1, 2, 5]) for _ in range(classes)]
+    pairs, vectors = classes * (classes - 1) // 2, sum(counts)
+    labels = {"classlabels_ints": list(range(classes))} if rng.random() < 0.5 else {"classlabels_strings": [f"c{k}" for k in range(classes)]}
+    if rng.random() < 0.5:
+        labels |= {"prob_a": numbers_for_linear(graph, pairs), "prob_b": numbers_for_linear(graph, pairs)}
+    return graph.node(
+        "SVMClassifier", [x], "ai.onnx.ml", outputs=2, vectors_per_class=counts, support_vectors=numbers_for_linear(graph, vectors * columns(graph, x)),
+        coefficients=numbers_for_linear(graph, vectors * (classes - 1)), rho=numbers_for_linear(graph, pairs), kernel_type=rng.choice(KERNELS),
+        kernel_params=[rng.choice([0.2, 0.0, 1e30]), 0.5, rng.choice([3.0, 0.5, -1.0])], post_transform=rng.choice(TRANSFORMS), **{k: v for k, v in labels.items() if v},
+    )  # fmt: skip
+
+
+def svm_regressor(graph):
+    rng = graph.rng
+    x, vectors = graph.data("float", 2), rng.choice([1, 2, 5])
+    return graph.node(
+        "SVMRegressor", [x], "ai.onnx.ml", n_supports=vectors, support_vectors=numbers_for_linear(graph, vectors * columns(graph, x)), rho=[0.5],
+        coefficients=numbers_for_linear(graph, vectors), kernel_type=rng.choice(KERNELS), kernel_params=[0.2, 0.5, rng.choice([3.0, 0.5, -1.0])],
+        post_transform=rng.choice(TRANSFORMS), one_class=rng.choice([0, 0, 1]),
+    )  # fmt: skip
+
+
 FITTING = {
+    "ai.onnx.ml:SVMClassifier": svm_classifier, "ai.onnx.ml:SVMRegressor": svm_regressor,
     "LSTM": recurrent("LSTM", 4), "GRU": recurrent("GRU", 3), "RNN": recurrent("RNN", 1), "TopK": top_k, "OneHot": one_hot, "Pad": pad, "Einsum": einsum,
     "GatherElements": gather_elements,
     "Slice": slice_node, "Split": split, "Gemm": gemm, "QLinearMatMul": qlinear_matmul, "ai.onnx.ml:FeatureVectorizer": feature_vectorizer,
