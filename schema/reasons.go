@@ -52,6 +52,7 @@ const (
 	LogInUse              Reason = "LOG_IN_USE"
 	MalformedValue        Reason = "MALFORMED_VALUE"
 	MessageTooLarge       Reason = "MESSAGE_TOO_LARGE"
+	MessageTooSlow        Reason = "MESSAGE_TOO_SLOW"
 	MissingEventTime      Reason = "MISSING_EVENT_TIME"
 	MissingFeature        Reason = "MISSING_FEATURE"
 	MissingJoinKey        Reason = "MISSING_JOIN_KEY"
@@ -133,6 +134,7 @@ const (
 	SplitByUnread         Reason = "SPLIT_BY_UNREAD"
 	SplitValueType        Reason = "SPLIT_VALUE_TYPE"
 	Stopping              Reason = "STOPPING"
+	StreamIdle            Reason = "STREAM_IDLE"
 	StoreClosed           Reason = "STORE_CLOSED"
 	StoreDamaged          Reason = "STORE_DAMAGED"
 	StoreForeign          Reason = "STORE_FOREIGN"
@@ -141,11 +143,14 @@ const (
 	StoreStopped          Reason = "STORE_STOPPED"
 	TimeOutOfRange        Reason = "TIME_OUT_OF_RANGE"
 	TooManyBadRows        Reason = "TOO_MANY_BAD_ROWS"
+	TooManyBytes          Reason = "TOO_MANY_BYTES"
 	TooManyFeatures       Reason = "TOO_MANY_FEATURES"
 	TooManyInFlight       Reason = "TOO_MANY_IN_FLIGHT"
 	TooManyRows           Reason = "TOO_MANY_ROWS"
 	TooManyRuns           Reason = "TOO_MANY_RUNS"
 	TooManySets           Reason = "TOO_MANY_SETS"
+	TooManyUploads        Reason = "TOO_MANY_UPLOADS"
+	TooManyWaiting        Reason = "TOO_MANY_WAITING"
 	UnknownDataset        Reason = "UNKNOWN_DATASET"
 	UnknownFeature        Reason = "UNKNOWN_FEATURE"
 	UnknownFeatureService Reason = "UNKNOWN_FEATURE_SERVICE"
@@ -227,6 +232,7 @@ var reasons = map[Reason]struct {
 	LogInUse:              {FailedPrecondition, "another server writes its feature log to the folder"},
 	MalformedValue:        {Internal, "Postgres sent bytes that are not of a column's type"},
 	MessageTooLarge:       {Exhausted, "a request or an answer is larger than a message may be"},
+	MessageTooSlow:        {Exhausted, "a message did not arrive in time, or an answer was not taken in time"},
 	MissingEventTime:      {Invalid, "a spine has no event time"},
 	MissingFeature:        {FailedPrecondition, "a value is missing and the model asks to fail then; INVALID_ARGUMENT where the request left it out"},
 	MissingJoinKey:        {Invalid, "a join key is not sent"},
@@ -308,6 +314,7 @@ var reasons = map[Reason]struct {
 	SplitByUnread:         {Invalid, "a model is split by a value that its feature service does not read"},
 	SplitValueType:        {Invalid, "the value that traffic is split by is neither an integer nor a string"},
 	Stopping:              {Unavailable, "the server is stopping"},
+	StreamIdle:            {Unavailable, "a stream had no message for too long"},
 	StoreClosed:           {Unavailable, "the online store is closed"},
 	StoreDamaged:          {Internal, "the online store is damaged"},
 	StoreForeign:          {FailedPrecondition, "the data folder holds files of another program"},
@@ -316,11 +323,14 @@ var reasons = map[Reason]struct {
 	StoreStopped:          {Unavailable, "the online store could not write, and stopped"},
 	TimeOutOfRange:        {Invalid, "a time is out of range"},
 	TooManyBadRows:        {FailedPrecondition, "a source has more bad rows than its view allows"},
+	TooManyBytes:          {Exhausted, "the requests under way take too much memory together"},
 	TooManyFeatures:       {Invalid, "too many features are asked for"},
 	TooManyInFlight:       {Exhausted, "too many requests are in flight"},
 	TooManyRows:           {Exhausted, "the request has too many rows"},
 	TooManyRuns:           {Exhausted, "too many runs of a view wait"},
 	TooManySets:           {Exhausted, "too many training sets are being built"},
+	TooManyUploads:        {Exhausted, "too many model files, or too many bytes of them, are being uploaded"},
+	TooManyWaiting:        {Exhausted, "too many streams or unfinished messages are open"},
 	UnknownDataset:        {NotFound, "no training set has that id"},
 	UnknownFeature:        {NotFound, "a view has no feature of that name"},
 	UnknownFeatureService: {NotFound, "no feature service has that name"},

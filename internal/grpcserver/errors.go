@@ -49,8 +49,11 @@ var answers = [...]struct {
 func StatusOf(r schema.Reason) (codes.Code, int) { return statusOf(r.Kind(), r) }
 
 func statusOf(k schema.Kind, r schema.Reason) (codes.Code, int) {
-	if r == schema.MessageTooLarge {
+	switch r {
+	case schema.MessageTooLarge:
 		return answers[k].grpc, http.StatusRequestEntityTooLarge
+	case schema.MessageTooSlow:
+		return codes.DeadlineExceeded, http.StatusRequestTimeout
 	}
 	return answers[k].grpc, answers[k].http
 }
