@@ -8,8 +8,10 @@ import (
 	"net"
 	"net/http/pprof"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -126,6 +128,7 @@ func serve(ctx context.Context, cfg settings, log *slog.Logger) (err error) {
 
 func (n *node) open(ctx context.Context) error {
 	background.Spare()
+	signal.Ignore(syscall.SIGXFSZ) // past a limit on the length of files a write fails, and doesn't end the process
 	n.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if err := n.openPostgres(ctx); err != nil {
 		return err
