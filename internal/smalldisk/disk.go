@@ -1,4 +1,4 @@
-//go:build linux
+//go:build unix
 
 // Package smalldisk gives a test a disk that it can fill and empty.
 //
@@ -15,8 +15,6 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
-
-	"golang.org/x/sys/unix"
 )
 
 // A Disk is a disk of a test.
@@ -25,7 +23,7 @@ type Disk struct {
 	Mounted bool // it is a file system of its own
 	t       testing.TB
 	pid     int
-	before  unix.Rlimit
+	limited bool
 }
 
 // New returns an empty disk of some bytes.
@@ -35,7 +33,7 @@ func New(t testing.TB, bytes int64) *Disk {
 	if err := mount(d.Dir, bytes); err == nil {
 		d.Mounted = true
 		t.Cleanup(func() {
-			if err := unix.Unmount(d.Dir, unix.MNT_DETACH); err != nil {
+			if err := unmount(d.Dir); err != nil {
 				t.Error(err)
 			}
 		})
@@ -55,9 +53,10 @@ func (d *Disk) Of(pid int) { d.pid = pid }
 func (d *Disk) Fill() {
 	d.t.Helper()
 	if !d.Mounted {
-		if err := unix.Prlimit(d.pid, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: 0, Max: math.MaxUint64}, &d.before); err != nil {
+		if err := limit(d.pid, 0); err != nil {
 			d.t.Fatal(err)
 		}
+		d.limited = true
 		return
 	}
 	f, err := os.OpenFile(d.filling(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -79,8 +78,8 @@ func (d *Disk) Fill() {
 func (d *Disk) Empty() {
 	d.t.Helper()
 	if !d.Mounted {
-		if d.before.Max != 0 {
-			if err := unix.Prlimit(d.pid, unix.RLIMIT_FSIZE, &d.before, nil); err != nil && !errors.Is(err, syscall.ESRCH) {
+		if d.limited {
+			if err := limit(d.pid, math.MaxInt64); err != nil && !errors.Is(err, syscall.ESRCH) {
 				d.t.Error(err)
 			}
 		}
@@ -96,11 +95,7 @@ func (d *Disk) filling() string { return filepath.Join(d.Dir, "fill") }
 // ReadOnly makes a disk that is mounted read-only, or writable again.
 func (d *Disk) ReadOnly(on bool) {
 	d.t.Helper()
-	flags := uintptr(unix.MS_REMOUNT | unix.MS_NOSUID | unix.MS_NODEV)
-	if on {
-		flags |= unix.MS_RDONLY
-	}
-	if err := unix.Mount("larder-test", d.Dir, "tmpfs", flags, ""); err != nil {
+	if err := remount(d.Dir, on); err != nil {
 		d.t.Fatal(err)
 	}
 }
