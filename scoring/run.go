@@ -168,8 +168,12 @@ func (r *Run) newPiece(first, rows int) (p piece, err error) {
 
 // size returns about how much memory the run keeps.
 func (r *Run) size() int {
-	const ofPiece = 1 << 10
-	return r.memory.size + len(r.full)*ofPiece
+	const ofPiece, ofChannel = 1 << 10, 1 << 20 // a channel takes files and a thread of the process
+	size := r.memory.size + len(r.full)*ofPiece
+	if r.channel != nil {
+		size += ofChannel
+	}
+	return size
 }
 
 func (p *piece) destroy() {
