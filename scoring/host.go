@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -302,8 +303,12 @@ func clip(text string) string { return clipError(errors.New(text)) }
 
 // suspects names, for messages about a crash, what may be to blame.
 func (s *Signature) suspects() string {
-	if s.outside == "" {
-		return ""
+	const most = 10
+	switch {
+	case s.outside != "":
+		return "; perhaps because " + s.outside
+	case len(s.operators) > most:
+		return fmt.Sprintf("; it uses %d operators, among them %s", len(s.operators), strings.Join(s.operators[:most], ", "))
 	}
-	return "; perhaps because " + s.outside
+	return "; it uses the operators " + strings.Join(s.operators, ", ")
 }

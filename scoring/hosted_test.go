@@ -267,8 +267,8 @@ func TestCrashesInATrialAreRefusals(t *testing.T) {
 	file := m.Encode()
 	cat := catalog(t, numbers(1), file)
 	_, err := newSet(t).Check(t.Context(), plan(t, cat, 1), file)
-	if reason(err) != schema.ModelCrashes || !strings.Contains(err.Error(), "SIGABRT") {
-		t.Errorf("got %v, want a refusal with the signal", err)
+	if reason(err) != schema.ModelCrashes || !strings.Contains(err.Error(), "SIGABRT") || !strings.Contains(err.Error(), "Split") {
+		t.Errorf("got %v, want a refusal with the signal and the operator", err)
 	}
 }
 

@@ -67,6 +67,7 @@ func Inspect(model []byte) (*Signature, error) {
 		return nil, err
 	}
 	sig.nested, sig.mixing, sig.outside = in.nested, in.mixing, in.outside(facts, sig)
+	sig.operators = slices.Sorted(maps.Keys(in.ops))
 	sig.locales = slices.Sorted(maps.Keys(in.locales))
 	return sig, nil
 }
@@ -99,13 +100,14 @@ type inspector struct {
 	nested  bool // some nodes contain graphs
 	mixing  bool // some nodes read all rows
 	locales map[string]bool
+	ops     map[string]bool // the operators, as in com.microsoft:Attention
 
 	sparseTensors bool
 	opsets        map[string]int64 // the versions of domains
 }
 
 func newInspector() *inspector {
-	return &inspector{units: map[string]*unit{}, opsets: map[string]int64{}, locales: map[string]bool{}}
+	return &inspector{units: map[string]*unit{}, opsets: map[string]int64{}, locales: map[string]bool{}, ops: map[string]bool{}}
 }
 
 // A unit is what ONNX Runtime expands as a whole: the main graph or a function.
@@ -255,6 +257,7 @@ func (in *inspector) node(b []byte, u *unit, depth int, facts *graphFacts) error
 		return err
 	}
 	in.mixing = in.mixing || mixesRows[n.op]
+	in.ops[strings.TrimPrefix(n.domain+":"+printable(n.op), ":")] = true
 	if n.op == "StringNormalizer" {
 		in.locales[n.locale()] = true
 	}
