@@ -11,6 +11,8 @@ PROTOC  := -m grpc_tools.protoc -I api $(addprefix api/larder/v1/,values.proto s
 
 export PATH := $(BIN):$(PATH)
 export CGO_ENABLED := 1
+# Go's release is the one that go.mod names, also where the machine has another.
+export GOTOOLCHAIN := auto
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build demo test check bench fuzz soak generate tools
@@ -52,7 +54,7 @@ bench: build ## measure every bar and scenario beside a bare gRPC echo; rewrites
 	bin/larder bench --suite bars --duration 5s --write docs/benchmarks.md
 	bin/larder bench --suite scenarios --duration 3s --write docs/benchmarks.md
 
-check: setup tools ## format, vet, lint, layers, the wire contract, generated code
+check: setup tools ## format, vet, lint, layers, known vulnerabilities, the wire contract, generated code
 	@echo "check: gofumpt"
 	@files=$$(gofumpt -l $$(git ls-files --cached --others --exclude-standard '*.go' | grep -v '[.]pb[.]go$$')); \
 		[ -z "$$files" ] || { echo "not formatted (gofumpt -w mends it):"; echo "$$files"; exit 1; }
@@ -62,6 +64,8 @@ check: setup tools ## format, vet, lint, layers, the wire contract, generated co
 	@golangci-lint run ./...
 	@echo "check: layers"
 	@go test ./internal/layers
+	@echo "check: known vulnerabilities"
+	@tools/setup/vulncheck.sh
 	@echo "check: buf lint"
 	@buf lint
 	@if [ -n "$(BASE)" ] && [ "$(BASE)" != "$$(git rev-parse HEAD)" ]; then \

@@ -30,6 +30,7 @@ import (
 var library *scoring.Runtime
 
 func TestMain(m *testing.M) {
+	scoring.WorkerMain()
 	var err error
 	if library, err = scoring.Open(scoring.Options{Library: os.Getenv("LARDER_ONNXRUNTIME")}); err != nil {
 		panic(err)

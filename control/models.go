@@ -137,4 +137,13 @@ func addRunning(out *larderv1.ModelVersionStatus, m *scoring.Model) {
 		out.SkippedProviders = append(out.SkippedProviders, p.String())
 	}
 	out.Batching, out.Unbatched = m.Batching()
+	out.Isolation, out.Quarantine = m.Isolation(), m.Quarantine()
+}
+
+// ReleaseModel runs a quarantined version of a model again.
+func (s *Server) ReleaseModel(_ context.Context, req *larderv1.ReleaseModelRequest) (*larderv1.ReleaseModelResponse, error) {
+	if err := s.parts.Models.ReleaseVersion(req.GetModel(), req.GetModelVersion()); err != nil {
+		return nil, err
+	}
+	return &larderv1.ReleaseModelResponse{}, nil
 }

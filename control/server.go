@@ -90,7 +90,7 @@ func newParts(opts Options) Parts {
 	return Parts{
 		Definitions: editor,
 		Models: models.New(models.Options{
-			Definitions: editor, Registry: opts.Registry, Offline: opts.Offline, Model: opts.Model, VersionSources: opts.VersionSources,
+			Definitions: editor, Registry: opts.Registry, Offline: opts.Offline, Model: opts.Model, Release: opts.Models.ReleaseQuarantine, VersionSources: opts.VersionSources,
 			Logger: opts.Logger, Registerer: opts.Registerer,
 		}),
 		Runs:     runs.New(runs.Options{Registry: opts.Registry, Runner: opts.Runner, Server: opts.Name, Logger: opts.Logger}),

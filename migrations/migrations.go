@@ -12,6 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
+
+	"larder/internal/postgres"
 )
 
 //go:embed *.sql
@@ -27,6 +29,7 @@ func Up(ctx context.Context, dsn string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("migrate: %w", err)
 	}
+	postgres.Bound(config)
 	db := stdlib.OpenDB(*config)
 	defer db.Close()
 	lock, err := db.Conn(ctx)

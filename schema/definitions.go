@@ -206,10 +206,17 @@ type Model struct {
 	Limits         *ModelLimits      `json:"limits,omitempty"`    // nil: the defaults
 	Batching       *Batching         `json:"batching,omitempty"`  // nil: each request is scored by itself
 	Providers      []Provider        `json:"providers,omitempty"` // the first available one runs the model; empty means cpu
+	Isolation      Isolation         `json:"isolation,omitempty"` // empty means a process of its own only where the model needs it
 	Description    string            `json:"description,omitempty"`
 	Owner          string            `json:"owner,omitempty"`
 	Tags           map[string]string `json:"tags,omitempty"`
 }
+
+// Isolation says where a model runs.
+type Isolation string
+
+// ProcessIsolation gives a model a process of its own.
+const ProcessIsolation Isolation = "process"
 
 // A ModelLog says which requests of a model are logged, with the vectors that the
 // model got, on servers that keep a feature log.

@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 )
@@ -24,10 +23,10 @@ func (r Reason) Errorf(format string, args ...any) *Error { return r.Wrap(nil, f
 
 // Wrap returns an [Error] of the reason whose cause is err: it is logged, and never sent.
 func (r Reason) Wrap(err error, format string, args ...any) *Error {
-	return &Error{Kind: r.Kind(), Reason: r, Message: fmt.Sprintf(format, args...), Err: err}
+	return &Error{Kind: r.Kind(), Reason: r, Message: message(format, args), Err: err}
 }
 
 // ErrorfAs returns an [Error] of another kind than the reason's usual one.
 func (r Reason) ErrorfAs(kind Kind, format string, args ...any) *Error {
-	return &Error{Kind: kind, Reason: r, Message: fmt.Sprintf(format, args...)}
+	return &Error{Kind: kind, Reason: r, Message: message(format, args)}
 }

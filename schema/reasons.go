@@ -52,6 +52,7 @@ const (
 	LogInUse              Reason = "LOG_IN_USE"
 	MalformedValue        Reason = "MALFORMED_VALUE"
 	MessageTooLarge       Reason = "MESSAGE_TOO_LARGE"
+	MessageTooSlow        Reason = "MESSAGE_TOO_SLOW"
 	MissingEventTime      Reason = "MISSING_EVENT_TIME"
 	MissingFeature        Reason = "MISSING_FEATURE"
 	MissingJoinKey        Reason = "MISSING_JOIN_KEY"
@@ -67,6 +68,7 @@ const (
 	ModelsClosed          Reason = "MODELS_CLOSED"
 	ModelChanging         Reason = "MODEL_CHANGING"
 	ModelDefined          Reason = "MODEL_DEFINED"
+	ModelCrashes          Reason = "MODEL_CRASHES"
 	ModelFails            Reason = "MODEL_FAILS"
 	ModelFileMissing      Reason = "MODEL_FILE_MISSING"
 	ModelInputs           Reason = "MODEL_INPUTS"
@@ -76,12 +78,15 @@ const (
 	ModelSHA256           Reason = "MODEL_SHA256"
 	ModelSize             Reason = "MODEL_SIZE"
 	ModelStamp            Reason = "MODEL_STAMP"
+	ModelProcess          Reason = "MODEL_PROCESS"
+	ModelQuarantined      Reason = "MODEL_QUARANTINED"
 	ModelTime             Reason = "MODEL_TIME"
 	ModelTooLarge         Reason = "MODEL_TOO_LARGE"
 	NaiveTimestamp        Reason = "NAIVE_TIMESTAMP"
 	NeverMaterialized     Reason = "NEVER_MATERIALIZED"
 	NothingBefore         Reason = "NOTHING_BEFORE"
 	NotFinite             Reason = "NOT_FINITE"
+	NotQuarantined        Reason = "NOT_QUARANTINED"
 	NotMigrated           Reason = "NOT_MIGRATED"
 	NotReady              Reason = "NOT_READY"
 	NotServed             Reason = "NOT_SERVED"
@@ -129,6 +134,7 @@ const (
 	SplitByUnread         Reason = "SPLIT_BY_UNREAD"
 	SplitValueType        Reason = "SPLIT_VALUE_TYPE"
 	Stopping              Reason = "STOPPING"
+	StreamIdle            Reason = "STREAM_IDLE"
 	StoreClosed           Reason = "STORE_CLOSED"
 	StoreDamaged          Reason = "STORE_DAMAGED"
 	StoreForeign          Reason = "STORE_FOREIGN"
@@ -137,11 +143,14 @@ const (
 	StoreStopped          Reason = "STORE_STOPPED"
 	TimeOutOfRange        Reason = "TIME_OUT_OF_RANGE"
 	TooManyBadRows        Reason = "TOO_MANY_BAD_ROWS"
+	TooManyBytes          Reason = "TOO_MANY_BYTES"
 	TooManyFeatures       Reason = "TOO_MANY_FEATURES"
 	TooManyInFlight       Reason = "TOO_MANY_IN_FLIGHT"
 	TooManyRows           Reason = "TOO_MANY_ROWS"
 	TooManyRuns           Reason = "TOO_MANY_RUNS"
 	TooManySets           Reason = "TOO_MANY_SETS"
+	TooManyUploads        Reason = "TOO_MANY_UPLOADS"
+	TooManyWaiting        Reason = "TOO_MANY_WAITING"
 	UnknownDataset        Reason = "UNKNOWN_DATASET"
 	UnknownFeature        Reason = "UNKNOWN_FEATURE"
 	UnknownFeatureService Reason = "UNKNOWN_FEATURE_SERVICE"
@@ -223,6 +232,7 @@ var reasons = map[Reason]struct {
 	LogInUse:              {FailedPrecondition, "another server writes its feature log to the folder"},
 	MalformedValue:        {Internal, "Postgres sent bytes that are not of a column's type"},
 	MessageTooLarge:       {Exhausted, "a request or an answer is larger than a message may be"},
+	MessageTooSlow:        {Exhausted, "a message did not arrive in time, or an answer was not taken in time"},
 	MissingEventTime:      {Invalid, "a spine has no event time"},
 	MissingFeature:        {FailedPrecondition, "a value is missing and the model asks to fail then; INVALID_ARGUMENT where the request left it out"},
 	MissingJoinKey:        {Invalid, "a join key is not sent"},
@@ -238,6 +248,7 @@ var reasons = map[Reason]struct {
 	ModelsClosed:          {Unavailable, "the server is stopping"},
 	ModelChanging:         {Unavailable, "a model file is still being written"},
 	ModelDefined:          {FailedPrecondition, "a model that the definitions have can't be unloaded"},
+	ModelCrashes:          {Invalid, "a model ended the process that it was tried in"},
 	ModelFails:            {Invalid, "the model fails on these inputs"},
 	ModelFileMissing:      {FailedPrecondition, "the registry lacks the file of a model version"},
 	ModelInputs:           {Invalid, "the inputs of a model don't fit its feature service"},
@@ -247,11 +258,14 @@ var reasons = map[Reason]struct {
 	ModelSHA256:           {Invalid, "a model file has another SHA-256 than declared"},
 	ModelSize:             {Invalid, "a model file has another size than announced"},
 	ModelStamp:            {Invalid, "the stamp of a model does not fit its feature service"},
+	ModelProcess:          {Unavailable, "the process that runs a model has ended and is started again"},
+	ModelQuarantined:      {FailedPrecondition, "a model is not run any more because it ended its process too often"},
 	ModelTime:             {Exhausted, "a run of a model took longer than its limit"},
 	ModelTooLarge:         {Invalid, "a model file is too large"},
 	NaiveTimestamp:        {Invalid, "a time has no time zone"},
 	NeverMaterialized:     {FailedPrecondition, "a view was never materialized on this server"},
 	NothingBefore:         {FailedPrecondition, "there is no earlier state of a model's traffic to return to"},
+	NotQuarantined:        {NotFound, "a version is not quarantined"},
 	NotFinite:             {Invalid, "a model scores NaN or infinity for every row of its trial"},
 	NotMigrated:           {FailedPrecondition, "the database has no tables of Larder"},
 	NotReady:              {Unavailable, "the server is not ready"},
@@ -300,6 +314,7 @@ var reasons = map[Reason]struct {
 	SplitByUnread:         {Invalid, "a model is split by a value that its feature service does not read"},
 	SplitValueType:        {Invalid, "the value that traffic is split by is neither an integer nor a string"},
 	Stopping:              {Unavailable, "the server is stopping"},
+	StreamIdle:            {Unavailable, "a stream had no message for too long"},
 	StoreClosed:           {Unavailable, "the online store is closed"},
 	StoreDamaged:          {Internal, "the online store is damaged"},
 	StoreForeign:          {FailedPrecondition, "the data folder holds files of another program"},
@@ -308,11 +323,14 @@ var reasons = map[Reason]struct {
 	StoreStopped:          {Unavailable, "the online store could not write, and stopped"},
 	TimeOutOfRange:        {Invalid, "a time is out of range"},
 	TooManyBadRows:        {FailedPrecondition, "a source has more bad rows than its view allows"},
+	TooManyBytes:          {Exhausted, "the requests under way take too much memory together"},
 	TooManyFeatures:       {Invalid, "too many features are asked for"},
 	TooManyInFlight:       {Exhausted, "too many requests are in flight"},
 	TooManyRows:           {Exhausted, "the request has too many rows"},
 	TooManyRuns:           {Exhausted, "too many runs of a view wait"},
 	TooManySets:           {Exhausted, "too many training sets are being built"},
+	TooManyUploads:        {Exhausted, "too many model files, or too many bytes of them, are being uploaded"},
+	TooManyWaiting:        {Exhausted, "too many streams or unfinished messages are open"},
 	UnknownDataset:        {NotFound, "no training set has that id"},
 	UnknownFeature:        {NotFound, "a view has no feature of that name"},
 	UnknownFeatureService: {NotFound, "no feature service has that name"},

@@ -352,6 +352,9 @@ func (v *validator) model(path string, m *Model) {
 	} else if v.services[m.FeatureService] == nil {
 		v.danglef(path+".feature_service", "model %q: no feature service %q; %s", m.Name, m.FeatureService, Nearest(m.FeatureService, names(v.services)))
 	}
+	if m.Isolation != "" && m.Isolation != ProcessIsolation {
+		v.addf(path+".isolation", "isolation must be process, or left out, not %q", m.Isolation)
+	}
 	if m.OnMissing != "" && m.OnMissing != DefaultOnMissing && m.OnMissing != FailOnMissing {
 		v.addf(path+".on_missing", "on_missing must be default or fail, not %q", m.OnMissing)
 	}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"larder/internal/background"
 	"larder/schema"
 )
 
@@ -43,30 +42,23 @@ type held struct {
 	since  time.Time
 }
 
-// batch makes requests share runs if the definition asks for it, if sharing makes them
-// faster, and if it changes no score.
-func (m *Model) batch(ctx context.Context, asked *schema.Batching) error {
-	if asked == nil {
-		return nil
-	}
-	if m.trees != nil {
-		m.unbatched = "Larder walks the trees of the model itself, which is not faster for several requests at a time"
-		return nil
-	}
-	if m.chunk == 1 {
-		m.unbatched = "the model quantizes a row together with the rows beside it, so it gets one row at a time"
-		return nil
+// unshared says why requests don't share runs although the definition asks for it:
+// because that would not make them faster, or would change scores. "" when they do, or
+// when it doesn't ask.
+func (m *Model) unshared(ctx context.Context, asked *schema.Batching) (string, error) {
+	switch {
+	case asked == nil:
+		return "", nil
+	case m.trees != nil:
+		return "Larder walks the trees of the model itself, which is not faster for several requests at a time", nil
+	case m.chunk == 1:
+		return "the model quantizes a row together with the rows beside it, so it gets one row at a time", nil
 	}
 	same, err := m.sameInBatches(ctx, asked.MaxBatch)
-	if err != nil {
-		return err
+	if err == nil && !same {
+		return "the last bits of a score depend on how many rows are scored at a time", nil
 	}
-	if !same {
-		m.unbatched = "the last bits of a score depend on how many rows are scored at a time"
-		return nil
-	}
-	m.batcher = newBatcher(m, asked, background.Cores())
-	return nil
+	return "", err
 }
 
 func newBatcher(m *Model, b *schema.Batching, most int) *batcher {
@@ -109,7 +101,7 @@ func (b *batcher) score(ctx context.Context, r *Run) error {
 func (b *batcher) enter(ctx context.Context, r *Run) (h *held, alone bool) {
 	patient := r.rows < b.maxRows
 	if deadline, has := ctx.Deadline(); has && patient {
-		patient = time.Until(deadline) > 2*(b.delay+time.Duration(b.maxRows)*b.model.rowCost)
+		patient = time.Until(deadline) > 2*(b.delay+time.Duration(b.maxRows)*b.model.RowCost)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

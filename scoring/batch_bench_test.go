@@ -27,9 +27,9 @@ func BenchmarkBatching(b *testing.B) {
 		{"layers=3", onnxmodel.MLP(onnxmodel.MLPOptions{Features: features, Hidden: []int{64, 32}, Seed: 1}), false},
 		{"layers=3/wide", onnxmodel.MLP(onnxmodel.MLPOptions{Features: features, Hidden: []int{512, 256}, Seed: 1}), false},
 	} {
-		m := load(b, numbers(features), c.file)
+		m, session := loadBoth(b, catalog(b, numbers(features), c.file), c.file)
 		if c.onnxruntime {
-			m.UseONNXRuntime()
+			m = session
 		}
 		for _, how := range []string{"alone", "batched"} {
 			if how == "batched" {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"larder/internal/onnxmodel"
+	"larder/schema"
 )
 
 // BenchmarkScore scores rows of 50 features under a deadline, as a request does:
@@ -20,15 +21,17 @@ import (
 func BenchmarkScore(b *testing.B) {
 	const features, many = 50, 10_000
 	for _, c := range []struct {
-		name string
-		file []byte
+		name      string
+		isolation schema.Isolation
+		file      []byte
 	}{
-		{"trees=100", onnxmodel.Trees(onnxmodel.TreesOptions{Trees: 100, Depth: 6, Features: features, Seed: 1})},
-		{"trees=500", onnxmodel.Trees(onnxmodel.TreesOptions{Trees: 500, Depth: 6, Features: features, Seed: 1})},
-		{"mlp", onnxmodel.MLP(onnxmodel.MLPOptions{Features: features, Hidden: []int{64, 32}, Seed: 1})},
+		{"trees=100", "", onnxmodel.Trees(onnxmodel.TreesOptions{Trees: 100, Depth: 6, Features: features, Seed: 1})},
+		{"trees=500", "", onnxmodel.Trees(onnxmodel.TreesOptions{Trees: 500, Depth: 6, Features: features, Seed: 1})},
+		{"mlp", "", onnxmodel.MLP(onnxmodel.MLPOptions{Features: features, Hidden: []int{64, 32}, Seed: 1})},
+		{"mlp/process", schema.ProcessIsolation, onnxmodel.MLP(onnxmodel.MLPOptions{Features: features, Hidden: []int{64, 32}, Seed: 1})},
 	} {
 		x := normal(2 * many * features)
-		m := load(b, numbers(features), c.file)
+		m := loadCatalog(b, compileModel(b, numbers(features), schema.Model{Isolation: c.isolation}, c.file), c.file)
 		for _, rows := range []int{1, 10, 100, 1000} {
 			b.Run(fmt.Sprintf("%s/rows=%d", c.name, rows), func(b *testing.B) {
 				ctx, cancel := context.WithCancel(b.Context())

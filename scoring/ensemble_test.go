@@ -159,7 +159,7 @@ func TestWildEnsembles(t *testing.T) {
 			for i := range x {
 				x[i] = grid[w.IntN(len(grid))]
 			}
-			compareWithRuntime(t, m, x, rows, seed, w)
+			compareWithRuntime(t, m, func() error { return scoring.UseONNXRuntime(m, set, plan(t, cat, 1), file) }, x, rows, seed, w)
 		}
 		models.Release()
 	}
@@ -169,10 +169,12 @@ func TestWildEnsembles(t *testing.T) {
 	}
 }
 
-func compareWithRuntime(t *testing.T, m *scoring.Model, x []float32, rows int, seed uint64, w *wild) {
+func compareWithRuntime(t *testing.T, m *scoring.Model, useRuntime func() error, x []float32, rows int, seed uint64, w *wild) {
 	t.Helper()
 	mine := scoreAll(t, m, x, rows, rows)
-	m.UseONNXRuntime()
+	if err := useRuntime(); err != nil {
+		t.Fatal(err)
+	}
 	for i, want := range scoreAll(t, m, x, rows, rows) {
 		if math.Float64bits(mine[i]) != math.Float64bits(want) {
 			t.Fatalf("ensemble %d, row %v: got %v, ONNX Runtime scores %v: %v", seed, x[i*wildFeatures:][:wildFeatures], mine[i], want, w.attrs)

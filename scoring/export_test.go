@@ -1,12 +1,28 @@
 package scoring
 
 import (
+	"context"
+
 	"larder/internal/background"
 	"larder/schema"
 )
 
-// UseONNXRuntime makes a model that walks its trees use its session instead.
-func (m *Model) UseONNXRuntime() { m.trees = nil }
+// UseONNXRuntime makes a model that walks its trees use a session instead.
+func UseONNXRuntime(m *Model, s *Set, plan *schema.Plan, file []byte) error {
+	_, sig, err := s.newModel(plan, file)
+	if err != nil {
+		return err
+	}
+	m.trees, m.Trees = nil, false
+	for class, stack := range m.idle { // they have no tensors
+		for _, r := range stack {
+			r.destroy()
+		}
+		m.idle[class] = nil
+	}
+	m.idleBytes = 0
+	return s.open(context.Background(), m, plan, s.spec(m, sig, plan, file))
+}
 
 // ShareRuns makes requests share runs, whether they gain by it or not.
 func (m *Model) ShareRuns(b *schema.Batching) {
@@ -42,3 +58,17 @@ func (m *Model) WalkUntried(file []byte) bool {
 	m.trees, _ = readTrees(file, m.binding)
 	return m.trees != nil
 }
+
+// RunHere loads a model that has a process of its own into this process.
+func RunHere(m *Model, s *Set, plan *schema.Plan, file []byte) error {
+	_, sig, err := s.newModel(plan, file)
+	if err != nil {
+		return err
+	}
+	m.host.close()
+	m.host = nil
+	return s.open(context.Background(), m, plan, s.spec(m, sig, plan, file))
+}
+
+// LeaveRunning makes a model look as if a run went on for ever.
+func LeaveRunning(m *Model) { m.inFlight.Add(1) }

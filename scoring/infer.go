@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unsafe"
 
 	ort "github.com/yalue/onnxruntime_go"
 
 	"larder/schema"
+	"larder/scoring/worker"
 )
 
 // An Array is a tensor of any shape, as its bytes.
@@ -36,7 +38,15 @@ type InferModel struct {
 	*Model
 	inputs  []Value
 	outputs []inferOutput
-	session inferSession
+	host    *host        // that runs it
+	session inferSession // in the host's process
+
+	mu   sync.Mutex
+	idle []*inferChannel
+}
+
+func newInferModel(m *Model, sig *Signature) *InferModel {
+	return &InferModel{Model: m, inputs: sig.Inputs, outputs: inferOutputs(sig)}
 }
 
 // Inputs returns what Infer must be given, in the order of the model. The caller
@@ -165,7 +175,7 @@ func (m *InferModel) wanted(outputs []string) ([]int, error) {
 // onlyScores reports whether Score computes the requested outputs anyway: one column
 // of floats, from one tensor of floats.
 func (m *InferModel) onlyScores(wanted []int) bool {
-	if len(wanted) != 1 || !m.binding.Dense || m.width != 1 {
+	if len(wanted) != 1 || !m.binding.Dense || m.Width != 1 {
 		return false
 	}
 	out := &m.outputs[wanted[0]]
@@ -188,7 +198,7 @@ func (m *InferModel) inferScores(ctx context.Context, in Array) ([]Array, error)
 		return nil, err
 	}
 	out := Array{Name: m.binding.Output, Elem: Float32, Dims: []int64{rows, 1}}
-	if m.flat {
+	if m.Flat {
 		out.Dims = out.Dims[:1]
 	}
 	scores := make([]float32, rows)
@@ -199,7 +209,7 @@ func (m *InferModel) inferScores(ctx context.Context, in Array) ([]Array, error)
 	return []Array{out}, nil
 }
 
-// inferAll runs the session of all outputs.
+// inferAll computes all outputs in the host's process.
 func (m *InferModel) inferAll(ctx context.Context, inputs []Array) ([]Array, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("run %s: %w", m, err)
@@ -212,7 +222,116 @@ func (m *InferModel) inferAll(ctx context.Context, inputs []Array) ([]Array, err
 			return nil, fmt.Errorf("wait to run %s: %w", m, ctx.Err())
 		}
 	}
-	session, err := m.session.open(ctx, m)
+	payload, err := encode(inputs)
+	if err != nil {
+		return nil, fmt.Errorf("%s: describe the inputs to its process: %w", m, err)
+	}
+	c, err := m.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer m.put(c)
+	answer, err := m.call(ctx, c.Channel, &c.killer, worker.Call{Payload: payload}, int(inputs[0].Dims[0]))
+	if err == nil {
+		err = m.refused(ctx, answer)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var all []Array
+	if err := decode(answer.Body, &all); err != nil || len(all) != len(m.outputs) {
+		return nil, fmt.Errorf("%s: its process returned %d outputs, not %d: %w", m, len(all), len(m.outputs), err)
+	}
+	for i := range all {
+		if m.outputs[i].scalar() {
+			all[i].Dims = []int64{} // not nil, which is all the same to gob
+		}
+	}
+	return all, nil
+}
+
+// An inferChannel is a channel for runs over tensors.
+type inferChannel struct {
+	*worker.Channel
+	killer *time.Timer
+}
+
+// maxIdleChannels is how many channels a model keeps for its next runs over tensors.
+const maxIdleChannels = 16
+
+func (m *InferModel) take(ctx context.Context) (*inferChannel, error) {
+	if err := m.host.await(ctx); err != nil {
+		return nil, err
+	}
+	for {
+		c := m.takeIdle()
+		if c == nil {
+			break
+		}
+		select {
+		case <-c.Process().Ended():
+			c.Close()
+		default:
+			return c, nil
+		}
+	}
+	c, err := m.host.open(1, []byte{helloInfer})
+	return &inferChannel{Channel: c}, err
+}
+
+func (m *InferModel) takeIdle() *inferChannel {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.idle) == 0 {
+		return nil
+	}
+	c := m.idle[len(m.idle)-1]
+	m.idle = m.idle[:len(m.idle)-1]
+	return c
+}
+
+func (m *InferModel) put(c *inferChannel) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.idle) == maxIdleChannels {
+		c.Close()
+		return
+	}
+	m.idle = append(m.idle, c)
+}
+
+// close ends what belongs to runs over tensors. No run may go on.
+func (m *InferModel) close() {
+	for c := m.takeIdle(); c != nil; c = m.takeIdle() {
+		c.Close()
+	}
+	m.host.close()
+}
+
+// answer computes all outputs, in the model's process.
+func (m *InferModel) answer(ctx context.Context, c worker.Call) worker.Answer {
+	ctx, cancel := limit(ctx, c)
+	defer cancel()
+	all, err := m.compute(ctx, c.Payload)
+	if err != nil {
+		return refuse(err)
+	}
+	body, err := encode(all)
+	if err == nil && len(body) > worker.MaxBody {
+		err = schema.ModelMemory.Errorf("the outputs of %s have %d bytes (limit %d); send fewer rows", m, len(body), worker.MaxBody)
+	}
+	if err != nil {
+		return refuse(err)
+	}
+	return worker.Answer{Body: body}
+}
+
+func (m *InferModel) compute(ctx context.Context, payload []byte) ([]Array, error) {
+	var inputs []Array
+	if err := decode(payload, &inputs); err != nil {
+		return nil, fmt.Errorf("read the inputs of %s: %w", m, err)
+	}
+	session, err := m.session.open(m)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", m, err)
 	}
@@ -270,7 +389,7 @@ func feed(inputs []Array) (fed, error) {
 	for i := range inputs {
 		total += len(inputs[i].Data)
 	}
-	f := fed{memory: newBlock(total, len(inputs))}
+	f := fed{memory: newBlock(total + (len(inputs)+1)*alignment)}
 	for i := range inputs {
 		in := &inputs[i]
 		v, err := f.tensor(in)

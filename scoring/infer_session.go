@@ -2,12 +2,11 @@ package scoring
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
-	"sync/atomic"
+	"sync"
 
 	ort "github.com/yalue/onnxruntime_go"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -19,13 +18,20 @@ import (
 // holds the weights a second time and most models are only asked for their score.
 type inferSession struct {
 	runtime  *Runtime
-	spec     sessionSpec // without the file and the names
+	spec     sessionSpec // without the names; its file is not rewritten yet
 	provider schema.Provider
-	file     func(ctx context.Context) ([]byte, error)
 
-	lock  chan struct{} // full while the session is made
-	ready atomic.Pointer[ort.DynamicAdvancedSession]
-	made  int // the number of outputs; written before ready
+	lock  sync.Mutex // held while the session is made
+	ready *ort.DynamicAdvancedSession
+	made  int // the number of outputs
+}
+
+func (s *Set) inferSession(m *Model, sig *Signature, plan *schema.Plan, file []byte) inferSession {
+	return inferSession{
+		runtime: s.runtime, provider: providerOf(m, plan),
+		// The file is not optimized: precomputing constants was never tried for these outputs.
+		spec: sessionSpec{file: file, threads: s.opts.IntraOpThreads, memory: plan.Model.RunMemory(), nested: sig.nested},
+	}
 }
 
 // An inferOutput is one output of Infer.
@@ -70,40 +76,21 @@ func inferOutputs(sig *Signature) []inferOutput {
 }
 
 // open returns the session of a model. The first caller makes it.
-func (s *inferSession) open(ctx context.Context, m *InferModel) (*ort.DynamicAdvancedSession, error) {
-	if ready := s.ready.Load(); ready != nil {
-		return ready, nil
-	}
-	select {
-	case s.lock <- struct{}{}:
-		defer func() { <-s.lock }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	if ready := s.ready.Load(); ready != nil {
-		return ready, nil
-	}
-	file, err := s.file(ctx)
-	if err != nil {
-		return nil, err
+func (s *inferSession) open(m *InferModel) (*ort.DynamicAdvancedSession, error) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if s.ready != nil {
+		return s.ready, nil
 	}
 	spec := s.spec
-	spec.file, spec.outputs = m.rewrite(file)
+	spec.file, spec.outputs = m.rewrite(spec.file)
 	spec.inputs = names(m.inputs)
 	session, err := s.runtime.newSession(spec, s.provider)
 	if err != nil {
 		return nil, fmt.Errorf("make a session of all outputs: %w", err)
 	}
-	s.made = len(spec.outputs)
-	s.ready.Store(session)
+	s.made, s.ready = len(spec.outputs), session
 	return session, nil
-}
-
-// close unloads the session. No run may go on.
-func (s *inferSession) close() {
-	if session := s.ready.Load(); session != nil {
-		_ = session.Destroy() // it can't fail
-	}
 }
 
 // rewrite returns the file with outputs that the binding can return, and their names.

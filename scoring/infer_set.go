@@ -10,9 +10,10 @@ import (
 	"larder/schema"
 )
 
-// An InferSet runs the models of a Set over tensors. It makes its sessions when
-// they are first asked for, and unloads them after their models. Safe for
-// concurrent use.
+// An InferSet runs the models of a Set over tensors. The shapes of tensors are the
+// caller's, and no trial has tried them, so these runs are in worker processes: that of
+// the model if it has one, or else one that is started when it is first needed and
+// ends after the model is unloaded. Safe for concurrent use.
 type InferSet struct {
 	models *Set
 	fetch  func(ctx context.Context, sha256 string) ([]byte, error)
@@ -34,8 +35,7 @@ func (s *InferSet) Model(ctx context.Context, m *Model, plan *schema.Plan) (*Inf
 	if known := s.find(m); known != nil {
 		return known, nil
 	}
-	file := func(ctx context.Context) ([]byte, error) { return s.file(ctx, plan) }
-	raw, err := file(ctx)
+	raw, err := s.file(ctx, plan)
 	if err != nil {
 		return nil, err
 	}
@@ -43,11 +43,10 @@ func (s *InferSet) Model(ctx context.Context, m *Model, plan *schema.Plan) (*Inf
 	if err != nil {
 		return nil, err
 	}
-	made := &InferModel{Model: m, inputs: sig.Inputs, outputs: inferOutputs(sig)}
-	made.session = inferSession{
-		runtime: s.models.runtime, provider: providerOf(m, plan), file: file, lock: make(chan struct{}, 1),
-		// The file is not optimized: precomputing constants was never tried for these outputs.
-		spec: sessionSpec{threads: s.models.opts.IntraOpThreads, memory: plan.Model.RunMemory(), nested: sig.nested},
+	made := newInferModel(m, sig)
+	if made.host = m.host; made.host == nil {
+		made.host = s.models.newHost(m, plan, func(ctx context.Context, _ string) ([]byte, error) { return s.file(ctx, plan) })
+		made.host.order.Tried, made.host.order.Scores = &m.facts, false
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,11 +61,11 @@ func (s *InferSet) Model(ctx context.Context, m *Model, plan *schema.Plan) (*Inf
 // providerOf returns the provider that runs a model.
 func providerOf(m *Model, plan *schema.Plan) schema.Provider {
 	for _, p := range plan.Model.Providers {
-		if p.Name == m.provider {
+		if p.Name == m.facts.Provider {
 			return p
 		}
 	}
-	return schema.Provider{Name: m.provider}
+	return schema.Provider{Name: m.facts.Provider}
 }
 
 func (s *InferSet) find(m *Model) *InferModel {
@@ -91,7 +90,7 @@ func (s *InferSet) forget() {
 	for m, made := range s.loaded {
 		select {
 		case <-m.unloaded:
-			made.session.close()
+			made.close()
 			delete(s.loaded, m)
 		default:
 		}

@@ -44,7 +44,7 @@ func Inspect(model []byte) (*Signature, error) {
 	if err := checkFile(model); err != nil {
 		return nil, err
 	}
-	in := &inspector{units: map[string]*unit{}, opsets: map[string]int64{}}
+	in := newInspector()
 	graph, err := in.model(model)
 	if err != nil {
 		return nil, err
@@ -67,6 +67,8 @@ func Inspect(model []byte) (*Signature, error) {
 		return nil, err
 	}
 	sig.nested, sig.mixing, sig.outside = in.nested, in.mixing, in.outside(facts, sig)
+	sig.operators = slices.Sorted(maps.Keys(in.ops))
+	sig.locales = slices.Sorted(maps.Keys(in.locales))
 	return sig, nil
 }
 
@@ -97,9 +99,15 @@ type inspector struct {
 	tensors int
 	nested  bool // some nodes contain graphs
 	mixing  bool // some nodes read all rows
+	locales map[string]bool
+	ops     map[string]bool // the operators, as in com.microsoft:Attention
 
 	sparseTensors bool
 	opsets        map[string]int64 // the versions of domains
+}
+
+func newInspector() *inspector {
+	return &inspector{units: map[string]*unit{}, opsets: map[string]int64{}, locales: map[string]bool{}, ops: map[string]bool{}}
 }
 
 // A unit is what ONNX Runtime expands as a whole: the main graph or a function.
@@ -249,6 +257,10 @@ func (in *inspector) node(b []byte, u *unit, depth int, facts *graphFacts) error
 		return err
 	}
 	in.mixing = in.mixing || mixesRows[n.op]
+	in.ops[strings.TrimPrefix(n.domain+":"+printable(n.op), ":")] = true
+	if n.op == "StringNormalizer" {
+		in.locales[n.locale()] = true
+	}
 	for _, attr := range n.attrs {
 		if err := in.attribute(attr, &n, u, depth); err != nil {
 			return err

@@ -47,6 +47,20 @@ func load(t testing.TB, features []schema.Feature, file []byte) *scoring.Model {
 	return loadCatalog(t, catalog(t, features, file), file)
 }
 
+// loadBoth returns a model that walks its trees, and another of the same file that
+// ONNX Runtime scores.
+func loadBoth(t testing.TB, cat *schema.Catalog, file []byte) (walked, session *scoring.Model) {
+	t.Helper()
+	set, p := newSet(t), plan(t, cat, 1)
+	walked = prepared(t, set, cat, filesOf(file)).Model(p)
+	other := newSet(t)
+	session = prepared(t, other, cat, filesOf(file)).Model(p)
+	if err := scoring.UseONNXRuntime(session, other, p, file); err != nil {
+		t.Fatal(err)
+	}
+	return walked, session
+}
+
 // loadCatalog loads version 1 of the model "m" of a catalog.
 func loadCatalog(t testing.TB, cat *schema.Catalog, file []byte) *scoring.Model {
 	t.Helper()

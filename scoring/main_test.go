@@ -15,6 +15,7 @@ import (
 var library *scoring.Runtime
 
 func TestMain(m *testing.M) {
+	scoring.WorkerMain()
 	if path, asked := os.LookupEnv(openOnly); asked {
 		os.Exit(openAndTell(path))
 	}
@@ -23,6 +24,9 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
+	}
+	if folder := os.Getenv(crashFolder); folder != "" {
+		os.Exit(crashNow(folder))
 	}
 	code := m.Run()
 	if err := library.Close(); err != nil {
@@ -67,6 +71,9 @@ func compileModel(t testing.TB, features []schema.Feature, as schema.Model, file
 func compileAs(t testing.TB, features []schema.Feature, as schema.Model) *schema.Catalog {
 	t.Helper()
 	as.Name, as.FeatureService, as.Serve = "m", "all", 1
+	if as.Isolation == "" {
+		as.Isolation = schema.Isolation(os.Getenv(isolateAll))
+	}
 	defs := &schema.Definitions{
 		Entities:        []schema.Entity{{Name: "e", JoinKeys: []schema.JoinKey{{Name: "id", Type: schema.Int64}}}},
 		Sources:         []schema.Source{{Name: "s", Table: "s", TimestampField: "at"}},

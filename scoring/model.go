@@ -12,6 +12,7 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 
+	"larder/internal/background"
 	"larder/schema"
 )
 
@@ -26,28 +27,27 @@ const chunkRows = 1024
 // maxIdleBytes bounds the tensors that a model keeps for its next runs.
 const maxIdleBytes = 64 << 20
 
-// A Model is one version of a model, loaded. It has one session, which any number
-// of runs use at once. Safe for concurrent use.
+// A Model is one version of a model, loaded. Any number of runs use it at once. Safe for
+// concurrent use.
 type Model struct {
-	title   string // model "fraud" version 3
-	name    string // fraud
-	binding *Binding
+	title    string // model "fraud" version 3
+	name     string // fraud
+	binding  *Binding
+	slots    chan struct{} // of the set: full when the limit of long runs go on
+	runTime  time.Duration // the time limit of a run
+	chunk    int           // how many rows the session gets at a time
+	metrics  *metrics
+	inFlight *atomic.Int64 // runs of the session; outlives a crash of the process
+
+	facts // what its trial showed
+
+	// One of these scores.
 	session *ort.DynamicAdvancedSession
-	width   int // columns of the output tensor
-	flat    bool
-	slots   chan struct{} // of the set: full when the limit of long runs go on
-	rowCost time.Duration // measured in the warm-up
-	runTime time.Duration // the time limit of a run
-	chunk   int           // how many rows the session gets at a time
-	metrics *metrics
+	trees   *trees
+	host    *host
 
-	provider string    // the provider that runs the session
-	skipped  []Skipped // that don't
-
-	trees   *trees   // scored instead of the session; nil: the session scores
-	batcher *batcher // nil: each request is scored by itself
-
-	unbatched string // why there is no batcher although the definition asks for one
+	isolation string   // why the host scores; "" where it doesn't
+	batcher   *batcher // nil: each request is scored by itself
 
 	// holds counts the catalogs that have the model; at 0 it is unloaded.
 	holds    atomic.Int64
@@ -57,6 +57,17 @@ type Model struct {
 	mu        sync.Mutex
 	idle      [bits.UintSize][]*Run // by the binary logarithm of their capacity
 	idleBytes int
+}
+
+// facts are what a trial shows about a model.
+type facts struct {
+	Width     int           // columns of the output tensor
+	Flat      bool          // its shape is [N], not [N, C]
+	RowCost   time.Duration // of a run, for each row
+	Trees     bool          // Larder walks the trees, with the scores of the session
+	Provider  string        // that runs the session
+	Skipped   []Skipped     // providers that don't
+	Unbatched string        // why requests don't share runs although the definition asks for it
 }
 
 // longRun is when a run waits for a slot. A thread in C keeps its core from Go's
@@ -69,7 +80,7 @@ const longRun = 50 * time.Microsecond
 const slotsPerCore = 2
 
 // long reports whether a run of rows rows is a long one.
-func (m *Model) long(rows int) bool { return time.Duration(rows)*m.rowCost > longRun }
+func (m *Model) long(rows int) bool { return time.Duration(rows)*m.RowCost > longRun }
 
 // Binding returns how features feed the model.
 func (m *Model) Binding() *Binding { return m.binding }
@@ -77,19 +88,31 @@ func (m *Model) Binding() *Binding { return m.binding }
 // Engine returns what scores: "trees" when Larder walks the trees itself, or
 // "onnxruntime".
 func (m *Model) Engine() string {
-	if m.trees != nil {
+	if m.Trees {
 		return "trees"
 	}
 	return "onnxruntime"
 }
 
+// Isolation says why the model runs in a process of its own; "" when it runs in this
+// process.
+func (m *Model) Isolation() string { return m.isolation }
+
+// Quarantine says why the model is not run any more; "" when it is.
+func (m *Model) Quarantine() string {
+	if m.host == nil {
+		return ""
+	}
+	return m.host.quarantined()
+}
+
 // Provider returns the provider that runs the session, such as cpu, and the listed
 // providers before it that were skipped. The caller must not change them.
-func (m *Model) Provider() (name string, skipped []Skipped) { return m.provider, m.skipped }
+func (m *Model) Provider() (name string, skipped []Skipped) { return m.facts.Provider, m.Skipped }
 
 // Batching reports whether requests share runs. If they don't although the definition
 // asks for it, it also says why.
-func (m *Model) Batching() (on bool, reason string) { return m.batcher != nil, m.unbatched }
+func (m *Model) Batching() (on bool, reason string) { return m.batcher != nil, m.Unbatched }
 
 // String names the model in messages: model "fraud" version 3.
 func (m *Model) String() string { return m.title }
@@ -98,97 +121,108 @@ func planName(p *schema.Plan) string {
 	return fmt.Sprintf("model %q version %d", p.Model.Name, p.ModelVersion.Version)
 }
 
-// loadModel checks a file, makes a session of it and warms it up. The caller has its
-// only hold.
-func (s *Set) loadModel(ctx context.Context, plan *schema.Plan, file []byte) (*Model, error) {
+// newModel reads a file, without ONNX Runtime, and returns a model that can't score yet.
+func (s *Set) newModel(plan *schema.Plan, file []byte) (*Model, *Signature, error) {
 	sig, err := Inspect(file)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	m := &Model{
-		title: planName(plan), name: plan.Model.Name, slots: s.slots, metrics: s.metrics,
+		title: planName(plan), name: plan.Model.Name, slots: s.slots, metrics: s.metrics, inFlight: new(atomic.Int64),
 		runTime: plan.Model.RunTime(), chunk: chunkRows, unloaded: make(chan struct{}), logger: slog.New(slog.DiscardHandler),
 	}
 	if sig.mixing {
 		m.chunk = 1
 	}
-	if m.binding, err = Bind(sig, plan); err != nil {
-		return nil, err
-	}
+	m.binding, err = Bind(sig, plan)
+	return m, sig, err
+}
+
+// spec describes the session of a model and returns the file that it is made from.
+func (s *Set) spec(m *Model, sig *Signature, plan *schema.Plan, file []byte) sessionSpec {
 	output := m.binding.Output
 	if m.binding.source != "" {
 		file = unzip(file, output, m.binding.source, m.binding.elem)
 		output = m.binding.source
 	}
-	file = m.binding.widen(file)
-	spec := sessionSpec{
-		file: file, inputs: m.binding.sessionInputs(), outputs: []string{m.binding.wideName(output)},
-		threads: s.opts.IntraOpThreads, memory: plan.Model.RunMemory(), nested: sig.nested,
+	return sessionSpec{
+		file: m.binding.widen(file), inputs: m.binding.sessionInputs(), outputs: []string{m.binding.wideName(output)},
+		threads: s.opts.IntraOpThreads, memory: plan.Model.RunMemory(), nested: sig.nested, optimize: true,
 	}
-	if err := m.learn(ctx, s.runtime, spec); err != nil {
+}
+
+// loadModel checks a file and tries the model in a process of its own. The model stays
+// there if it needs to, or is loaded into this process. The caller has its only hold.
+func (s *Set) loadModel(ctx context.Context, plan *schema.Plan, file []byte, fetch fetchFunc) (*Model, error) {
+	m, sig, err := s.newModel(plan, file)
+	if err != nil {
 		return nil, err
 	}
-	spec.optimize = true
-	if err := m.chooseProvider(ctx, s.runtime, spec, plan.Model.Providers); err != nil {
+	m.holds.Store(1)
+	h := s.newHost(m, plan, fetch)
+	h.suspects = sig.suspects()
+	if r, refused := s.journal.refused(h.key); refused && r.Facts != nil {
+		m.host, m.isolation, m.facts = h, r.Reason, *r.Facts
+		h.order.Tried = r.Facts
+		h.quarantine(r.Reason)
+		return m, nil
+	}
+	if m.facts, err = h.try(ctx, file); err != nil {
+		h.close()
 		return nil, err
 	}
-	if m.provider == schema.CPUProvider {
-		if err := m.walkTrees(ctx, file); err != nil {
-			m.release()
+	if m.isolation = s.apart(plan, sig, h.key); m.isolation != "" {
+		m.host = h
+	} else {
+		h.close()
+		if err := s.open(ctx, m, plan, s.spec(m, sig, plan, file)); err != nil {
+			m.giveUp()
 			return nil, err
 		}
 	}
-	if err := m.batch(ctx, plan.Model.Batching); err != nil {
-		m.release()
-		return nil, err
+	if b := plan.Model.Batching; b != nil && m.Unbatched == "" {
+		m.batcher = newBatcher(m, b, background.Cores())
 	}
 	return m, nil
 }
 
-// learn runs the model as written, to check that it stays within its limits and to see
-// its output. Only then may ONNX Runtime rewrite it. The rewrite computes everything
-// that depends only on constants, which can be as much work, and nothing could stop
-// it.
-func (m *Model) learn(ctx context.Context, rt *Runtime, spec sessionSpec) error {
-	var err error
-	if m.session, err = rt.newSession(spec, schema.Provider{Name: schema.CPUProvider}); err != nil {
-		return err
+// apart says why a model runs in a process of its own; "" when it doesn't.
+func (s *Set) apart(plan *schema.Plan, sig *Signature, key string) string {
+	if plan.Model.Isolation == schema.ProcessIsolation {
+		return "the definition says isolation: process"
 	}
-	defer func() { _ = m.session.Destroy() }() // it can't fail
-	return m.learnOutput(ctx, spec.outputs[0])
+	if crashed := s.journal.crashed(key); crashed != "" {
+		return crashed
+	}
+	return sig.outside
 }
 
-// chooseProvider makes the session that scores, with the first provider that works.
-// The model then has its first hold.
-func (m *Model) chooseProvider(ctx context.Context, rt *Runtime, spec sessionSpec, providers []schema.Provider) error {
-	if len(providers) == 0 {
-		providers = []schema.Provider{{Name: schema.CPUProvider}}
+// open loads a model that has passed its trial into this process.
+func (s *Set) open(ctx context.Context, m *Model, plan *schema.Plan, spec sessionSpec) error {
+	if m.Trees {
+		m.trees, _ = readTrees(spec.file, m.binding)
+		return nil
 	}
-	for _, p := range providers {
-		err := m.tryProvider(ctx, rt, spec, p)
-		if err == nil {
-			m.provider = p.Name
-			return nil
-		}
-		if p.Name == schema.CPUProvider || ctx.Err() != nil {
+	m.inFlight = s.journal.counter(modelID(plan))
+	m.inFlight.Add(1)
+	defer m.inFlight.Add(-1)
+	var err error
+	if m.session, err = s.runtime.newSession(spec, providerOf(m, plan)); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, trialLimit)
+	defer cancel()
+	for _, rows := range []int{1, 10} { // ONNX Runtime does its setup then
+		if _, err := m.trial(ctx, rows); err != nil {
 			return err
 		}
-		m.skipped = append(m.skipped, Skipped{Provider: p.Name, Reason: clipError(err)})
-	}
-	return noProvider(m.skipped)
-}
-
-func (m *Model) tryProvider(ctx context.Context, rt *Runtime, spec sessionSpec, p schema.Provider) error {
-	var err error
-	if m.session, err = rt.newSession(spec, p); err != nil {
-		return err
-	}
-	m.holds.Store(1)
-	if err := m.warmUp(ctx); err != nil {
-		m.giveUp()
-		return err
 	}
 	return nil
+}
+
+// modelID names a version for people and for the journal. It has one line.
+func modelID(p *schema.Plan) string {
+	return fmt.Sprintf("%s %d %s", p.Model.Name, p.ModelVersion.Version, p.ModelVersion.SHA256)
 }
 
 func (b *Binding) sessionInputs() []string {
@@ -217,6 +251,11 @@ func (m *Model) Acquire(rows int) (*Run, error) {
 	if rows < 1 || rows > MaxRows {
 		return nil, schema.Rows.Errorf("%s: %d rows; a run has 1 to %d", m.title, rows, MaxRows)
 	}
+	if m.host != nil {
+		if err := m.host.ready(); err != nil {
+			return nil, err
+		}
+	}
 	r := m.takeIdle(rows)
 	if r == nil {
 		var err error
@@ -235,15 +274,18 @@ func (m *Model) takeIdle(rows int) *Run {
 	class := bits.Len(uint(rows - 1))
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	stack := m.idle[class]
-	if len(stack) == 0 {
-		return nil
+	for len(m.idle[class]) > 0 {
+		stack := m.idle[class]
+		r := stack[len(stack)-1]
+		stack[len(stack)-1] = nil
+		m.idle[class] = stack[:len(stack)-1]
+		m.idleBytes -= r.size()
+		if !r.stale() {
+			return r
+		}
+		r.destroy()
 	}
-	r := stack[len(stack)-1]
-	stack[len(stack)-1] = nil
-	m.idle[class] = stack[:len(stack)-1]
-	m.idleBytes -= r.size()
-	return r
+	return nil
 }
 
 // putIdle keeps a run for later, unless enough are kept.
@@ -290,5 +332,11 @@ func (m *Model) giveUp() {
 		m.idle[class] = nil
 	}
 	m.idleBytes = 0
-	_ = m.session.Destroy() // it can't fail
+	if m.session != nil {
+		_ = m.session.Destroy() // it can't fail
+		trimMemory()
+	}
+	if m.host != nil {
+		m.host.close()
+	}
 }

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unsafe"
 
 	ort "github.com/yalue/onnxruntime_go"
 
 	"larder/column"
 	"larder/schema"
+	"larder/scoring/worker"
 )
 
 // A Run scores rows once: fill its inputs, Score, read Scores, Release. Not safe
@@ -25,12 +27,14 @@ type Run struct {
 	memory  *block
 	inputs  []buffer
 	output  buffer
-	full    []piece // whole chunks, from the start; made when first needed
-	tail    piece   // the rest of the rows
-	tailAt  int     // the row where the tail begins
-	options *ort.RunOptions
-	watch   watch
-	held    *held // while it waits for a batch; nil before the first time
+	full    []piece         // whole chunks, from the start; made when first needed
+	tail    piece           // the rest of the rows
+	tailAt  int             // the row where the tail begins
+	options *ort.RunOptions // with a session
+	watch   watch           // with options
+	channel *worker.Channel // with a host
+	killer  *time.Timer     // with a channel: ends a process that doesn't answer; nil before the first run
+	held    *held           // while it waits for a batch; nil before the first time
 	scores  []float64
 }
 
@@ -43,7 +47,25 @@ type piece struct {
 // newRun makes a run with room for 1<<class rows.
 func newRun(m *Model, class int) (*Run, error) {
 	r := &Run{model: m, class: class}
-	capacity := 1 << class
+	size := r.measure()
+	if m.host != nil {
+		var err error
+		if r.channel, err = m.host.open(size, scoreHello(class)); err != nil {
+			return nil, err
+		}
+		r.place(blockOver(r.channel.Memory()))
+		return r, nil
+	}
+	r.place(newBlock(size))
+	return r, r.addOptions()
+}
+
+// parts is how many parts of memory a run takes: the inputs, the output, the scores.
+func (r *Run) parts() int { return len(r.inputs) + 2 }
+
+// measure describes the run's tensors and returns how much memory they take.
+func (r *Run) measure() int {
+	m := r.model
 	for _, in := range m.binding.Inputs {
 		b := buffer{elem: elemOf(in.Elem), width: 1, flat: in.flat}
 		if m.binding.Dense {
@@ -51,34 +73,54 @@ func newRun(m *Model, class int) (*Run, error) {
 		}
 		r.inputs = append(r.inputs, b)
 	}
-	r.output = buffer{elem: m.binding.elem, width: max(m.width, 1), flat: m.flat}
-	bytes := r.output.bytes(capacity)
+	r.output = buffer{elem: m.binding.elem, width: max(m.Width, 1), flat: m.Flat}
+	size := r.output.bytes(r.capacity()) + r.capacity()*scoreBytes
 	for i := range r.inputs {
-		bytes += r.inputs[i].bytes(capacity)
+		size += r.inputs[i].bytes(r.capacity())
 	}
-	r.memory = newBlock(bytes, len(r.inputs)+1)
+	return size + (r.parts()+1)*alignment
+}
+
+const scoreBytes = 8
+
+func (r *Run) capacity() int { return 1 << r.class }
+
+// place gives the tensors their memory, in the same order in every process.
+func (r *Run) place(memory *block) {
+	r.memory = memory
 	for i := range r.inputs {
 		b := &r.inputs[i]
 		if b.elem == String {
-			b.strings = make([]string, capacity)
+			b.strings = make([]string, r.capacity())
 			continue
 		}
-		b.start = r.memory.take(b.bytes(capacity))
+		b.start = memory.take(b.bytes(r.capacity()))
 	}
-	r.output.start = r.memory.take(r.output.bytes(capacity))
-	r.scores = make([]float64, capacity)
+	r.output.start = memory.take(r.output.bytes(r.capacity()))
+	r.scores = unsafe.Slice((*float64)(memory.take(r.capacity()*scoreBytes)), r.capacity())
+}
+
+// addOptions adds what a run of a session needs.
+func (r *Run) addOptions() error {
+	if r.model.session == nil {
+		return nil
+	}
 	var err error
 	if r.options, err = ort.NewRunOptions(); err != nil {
 		r.memory.free()
-		return nil, fmt.Errorf("make run options: %w", err)
+		return fmt.Errorf("make run options: %w", err)
 	}
 	r.watch = newWatch(r.options.Terminate, r.options.UnsetTerminate)
-	return r, nil
+	return nil
 }
 
 // reset makes the run one of rows rows, which must fit.
 func (r *Run) reset(rows int) error {
 	if rows == r.rows {
+		return nil
+	}
+	if r.model.session == nil { // no tensors of ONNX Runtime
+		r.rows = rows
 		return nil
 	}
 	chunk := r.model.chunk
@@ -113,7 +155,7 @@ func (r *Run) newPiece(first, rows int) (p piece, err error) {
 		}
 		p.in = append(p.in, v)
 	}
-	if r.model.width > 0 {
+	if r.model.Width > 0 {
 		v, err := r.output.tensor(first, rows)
 		if err != nil {
 			p.destroy()
@@ -126,8 +168,12 @@ func (r *Run) newPiece(first, rows int) (p piece, err error) {
 
 // size returns about how much memory the run keeps.
 func (r *Run) size() int {
-	const ofPiece = 1 << 10
-	return r.memory.size + len(r.full)*ofPiece
+	const ofPiece, ofChannel = 1 << 10, 1 << 20 // a channel takes files and a thread of the process
+	size := r.memory.size + len(r.full)*ofPiece
+	if r.channel != nil {
+		size += ofChannel
+	}
+	return size
 }
 
 func (p *piece) destroy() {
@@ -204,7 +250,9 @@ func (r *Run) scoreAlone(ctx context.Context) (err error) {
 	if t := r.model.trees; t != nil {
 		return r.scoreTrees(ctx, t)
 	}
-	r.roundInputs()
+	if r.channel == nil {
+		r.roundInputs()
+	}
 	if r.model.long(r.rows) {
 		select {
 		case r.model.slots <- struct{}{}:
@@ -213,6 +261,11 @@ func (r *Run) scoreAlone(ctx context.Context) (err error) {
 			return fmt.Errorf("wait to score with %s: %w", r.model, ctx.Err())
 		}
 	}
+	if r.channel != nil {
+		return r.scoreApart(ctx)
+	}
+	r.model.inFlight.Add(1)
+	defer r.model.inFlight.Add(-1)
 	began := time.Now()
 	r.watch.arm(ctx, r.model.runTime)
 	defer func() { err = errors.Join(err, r.watch.disarm()) }()
@@ -283,7 +336,7 @@ func (r *Run) Release() {
 	for i := range r.inputs {
 		clear(r.inputs[i].strings) // the strings of a request may be large
 	}
-	if !m.putIdle(r) {
+	if r.stale() || !m.putIdle(r) {
 		r.destroy()
 	}
 }
@@ -294,6 +347,11 @@ func (r *Run) destroy() {
 		r.full[i].destroy()
 	}
 	r.tail.destroy()
-	_ = r.options.Destroy() // fails only when called twice
+	if r.options != nil {
+		_ = r.options.Destroy() // fails only when called twice
+	}
 	r.memory.free()
+	if r.channel != nil {
+		r.channel.Close()
+	}
 }

@@ -275,7 +275,7 @@ func TestDeadlineEndsAWarmUp(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err := newSet(t).Prepare(ctx, catalog(t, numbers(1), file), filesOf(file).fetch)
-	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "a trial run of 2 rows did not end in time") {
+	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "the trial of the model did not end in time") {
 		t.Errorf("got %v, want the deadline's error", err)
 	}
 }

@@ -43,6 +43,7 @@ func Open(opts Options) (*Runtime, error) {
 	if err := os.Setenv(noTelemetry, "1"); err != nil {
 		return nil, fmt.Errorf("disable the telemetry of ONNX Runtime in the environment: %w", err)
 	}
+	fewArenas()
 	ort.SetSharedLibraryPath(path)
 	// Errors are returned; the extra text that it prints is not needed.
 	if err := ort.InitializeEnvironment(ort.WithLogLevelFatal()); err != nil {

@@ -25,6 +25,9 @@ type SetOptions struct {
 	// Logger gets a line for each model that is loaded or unloaded. Defaults to
 	// none.
 	Logger *slog.Logger
+	// Journal keeps what must survive a crash of the process: which models were being
+	// scored, and which are quarantined. Defaults to one in memory.
+	Journal *Journal
 	// Registerer takes the metrics larder_scoring_*. Nil: none are registered.
 	Registerer prometheus.Registerer
 }
@@ -32,6 +35,9 @@ type SetOptions struct {
 func (o SetOptions) withDefaults() SetOptions {
 	if o.IntraOpThreads == 0 {
 		o.IntraOpThreads = 1
+	}
+	if o.Journal == nil {
+		o.Journal = noJournal()
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -46,6 +52,7 @@ type Set struct {
 	opts    SetOptions
 	metrics *metrics
 	slots   chan struct{} // one for each long run that goes on
+	journal *Journal
 
 	mu     sync.Mutex        // held while models are loaded
 	loaded map[string]*Model // by modelKey; some may be unloaded by now
@@ -58,11 +65,12 @@ type Models struct {
 	byPlan map[*schema.Plan]*Model
 }
 
-// NewSet returns an empty set. The runtime must stay open until the set is closed.
+// NewSet returns an empty set. The runtime must stay open until the set is closed. The
+// program's main must begin with [WorkerMain].
 func NewSet(rt *Runtime, opts SetOptions) *Set {
 	opts = opts.withDefaults()
 	return &Set{
-		runtime: rt, opts: opts, metrics: newMetrics(opts.Registerer),
+		runtime: rt, opts: opts, metrics: newMetrics(opts.Registerer), journal: opts.Journal,
 		slots: make(chan struct{}, slotsPerCore*background.Cores()), loaded: map[string]*Model{},
 	}
 }
@@ -77,7 +85,7 @@ func modelKey(p *schema.Plan) string {
 		column = *v.Column
 	}
 	fmt.Fprintf(&key, "%s %d %s %q %d", p.Model.Name, v.Version, v.SHA256, v.Output, column)
-	fmt.Fprintf(&key, " %s %d", p.Model.RunTime(), p.Model.RunMemory())
+	fmt.Fprintf(&key, " %s %d %s", p.Model.RunTime(), p.Model.RunMemory(), p.Model.Isolation)
 	if b := p.Model.Batching; b != nil {
 		fmt.Fprintf(&key, " batch %d %s", b.MaxBatch, b.MaxDelay)
 	}
@@ -93,12 +101,12 @@ func modelKey(p *schema.Plan) string {
 // Prepare loads, checks and warms up every model version of a catalog that isn't
 // loaded yet: all of them or, when it returns an error, none. fetch returns the file
 // with a SHA-256, and the sum is checked. The caller releases what it gets.
-func (s *Set) Prepare(ctx context.Context, cat *schema.Catalog, fetch func(ctx context.Context, sha256 string) ([]byte, error)) (*Models, error) {
+func (s *Set) Prepare(ctx context.Context, cat *schema.Catalog, fetch fetchFunc) (*Models, error) {
 	return s.PreparePlans(ctx, cat.ModelPlans(), fetch)
 }
 
 // PreparePlans is [Set.Prepare] for the model versions of some plans.
-func (s *Set) PreparePlans(ctx context.Context, plans []*schema.Plan, fetch func(ctx context.Context, sha256 string) ([]byte, error)) (*Models, error) {
+func (s *Set) PreparePlans(ctx context.Context, plans []*schema.Plan, fetch fetchFunc) (*Models, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -134,41 +142,68 @@ func (s *Set) forget() {
 	})
 }
 
-func (s *Set) load(ctx context.Context, p *schema.Plan, fetch func(context.Context, string) ([]byte, error)) (*Model, error) {
+func (s *Set) load(ctx context.Context, p *schema.Plan, fetch fetchFunc) (*Model, error) {
 	began := time.Now()
 	file, err := fetch(ctx, p.ModelVersion.SHA256)
 	if err != nil {
 		return nil, fmt.Errorf("fetch the model file: %w", err)
 	}
-	m, err := s.check(ctx, p, file)
+	if err := checkSum(p, file); err != nil {
+		return nil, err
+	}
+	m, err := s.loadModel(ctx, p, file, fetch)
 	if err != nil {
 		return nil, err
 	}
 	provider, skipped := m.Provider()
 	batching, unbatched := m.Batching()
-	s.opts.Logger.Info("model loaded", "model", p.Model.Name, "version", p.ModelVersion.Version, "bytes", len(file), "engine", m.Engine(),
+	s.opts.Logger.Info("model loaded", "model", p.Model.Name, "version", p.ModelVersion.Version, "bytes", len(file), "engine", m.Engine(), "isolation", m.isolation,
 		"provider", provider, "skipped", skipped, "batching", batching, "unbatched", unbatched, "took", time.Since(began))
 	m.logger = s.opts.Logger
 	return m, nil
 }
 
-func (s *Set) check(ctx context.Context, p *schema.Plan, file []byte) (*Model, error) {
+func checkSum(p *schema.Plan, file []byte) error {
 	sum := sha256.Sum256(file)
 	if got := hex.EncodeToString(sum[:]); got != p.ModelVersion.SHA256 {
-		return nil, schema.ModelSHA256.Errorf("the model file has the SHA-256 %s, but %s is declared; the file was changed or damaged", got, p.ModelVersion.SHA256)
+		return schema.ModelSHA256.Errorf("the model file has the SHA-256 %s, but %s is declared; the file was changed or damaged", got, p.ModelVersion.SHA256)
 	}
-	return s.loadModel(ctx, p, file)
+	return nil
 }
 
-// Check loads a model and warms it up as Prepare would, and unloads it again: a
+// Check tries a model as Prepare would, in a process of its own, which then ends: a
 // model that passes can be served.
 func (s *Set) Check(ctx context.Context, plan *schema.Plan, file []byte) (*Binding, error) {
-	m, err := s.check(ctx, plan, file)
+	if err := checkSum(plan, file); err != nil {
+		return nil, err
+	}
+	m, sig, err := s.newModel(plan, file)
 	if err != nil {
 		return nil, err
 	}
-	defer m.release()
+	h := s.newHost(m, plan, nil)
+	h.suspects = sig.suspects()
+	defer h.close()
+	if _, err := h.try(ctx, file); err != nil {
+		return nil, err
+	}
 	return m.binding, nil
+}
+
+// ReleaseQuarantine runs a quarantined version again, and forgets that it crashed.
+// Errors are *schema.Error of kind NotFound.
+func (s *Set) ReleaseQuarantine(plan *schema.Plan) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.journal.release(modelID(plan)); err != nil {
+		return err
+	}
+	for _, m := range s.loaded {
+		if m.host != nil && m.host.key == modelID(plan) {
+			m.host.release()
+		}
+	}
+	return nil
 }
 
 // Model returns the model of a plan of the catalog; nil where the plan has no model.

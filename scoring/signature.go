@@ -11,11 +11,13 @@ type Signature struct {
 	Inputs  []Value // the inputs that must be fed: those without an initializer
 	Outputs []Value
 
-	classes map[string]classes // by output, where its columns are classes
-	nested  bool               // some nodes contain graphs
-	mixing  bool               // some nodes read all rows
-	widths  map[string]int     // by input that trees read: 1 + the last column they read
-	outside string             // why the model is not on the list of allow.go; "" when it is
+	classes   map[string]classes // by output, where its columns are classes
+	nested    bool               // some nodes contain graphs
+	mixing    bool               // some nodes read all rows
+	widths    map[string]int     // by input that trees read: 1 + the last column they read
+	operators []string           // all that it uses
+	locales   []string           // that it needs to compare and change strings
+	outside   string             // why the model is not on the list of allow.go; "" when it is
 }
 
 // Outside says why the model is not on the list of those that may run in the server's

@@ -47,7 +47,7 @@ func readTrees(file []byte, b *Binding) (*trees, *forest.Table) {
 
 // scoreNode returns the node of the main graph that makes the scores.
 func scoreNode(file []byte, b *Binding) *node {
-	in := &inspector{units: map[string]*unit{}}
+	in := newInspector()
 	graph, err := in.model(file)
 	facts := &graphFacts{initializers: map[string][]byte{}}
 	if err != nil || len(in.units) > 0 || in.graph(graph, &unit{calls: map[string]int{}}, 0, facts) != nil {

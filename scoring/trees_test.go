@@ -15,8 +15,9 @@ import (
 
 // checkWalked: Larder walks the trees of a model, and scores every row to the bits
 // of ONNX Runtime, alone and beside others.
-func checkWalked(t *testing.T, m *scoring.Model, features int) {
+func checkWalked(t *testing.T, cat *schema.Catalog, file []byte, features int) {
 	t.Helper()
+	m, session := loadBoth(t, cat, file)
 	if m.Engine() != "trees" {
 		t.Fatalf("the model is scored by %s", m.Engine())
 	}
@@ -28,9 +29,8 @@ func checkWalked(t *testing.T, m *scoring.Model, features int) {
 			t.Fatalf("row %d: %v alone, %v among others", i, alone, mine[i])
 		}
 	}
-	m.UseONNXRuntime()
 	for _, at := range []struct{ rows, once int }{{rows, rows}, {1000, 7}, {100, 1}} {
-		for i, want := range scoreAll(t, m, x, at.rows, at.once) {
+		for i, want := range scoreAll(t, session, x, at.rows, at.once) {
 			if math.Float64bits(mine[i]) != math.Float64bits(want) {
 				t.Fatalf("row %d, %v: got %v, ONNX Runtime scores it %v among %d", i, x[i*features:][:features], mine[i], want, at.once)
 			}
@@ -88,7 +88,7 @@ func TestTreesOfScikitLearn(t *testing.T) {
 				*version.Column = 2
 			}
 			cat := compile(t, numbers(6), []schema.ModelVersion{version})
-			checkWalked(t, loadCatalog(t, cat, file), 6)
+			checkWalked(t, cat, file, 6)
 		})
 	}
 }
@@ -100,7 +100,7 @@ func TestTreesOfTheExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkWalked(t, load(t, numbers(features), file), features)
+	checkWalked(t, catalog(t, numbers(features), file), file, features)
 }
 
 func TestTreesOfEveryForm(t *testing.T) {
@@ -108,7 +108,8 @@ func TestTreesOfEveryForm(t *testing.T) {
 		{Trees: 100, Depth: 6}, {Trees: 1, Depth: 0}, {Trees: 5, Depth: 1}, {Trees: 33, Depth: 4, Classifier: true}, {Trees: 7, Depth: 9, Classifier: true, ZipMap: true},
 	} {
 		opts.Features, opts.Seed = 11, 3
-		checkWalked(t, load(t, numbers(11), onnxmodel.Trees(opts)), 11)
+		file := onnxmodel.Trees(opts)
+		checkWalked(t, catalog(t, numbers(11), file), file, 11)
 	}
 }
 

@@ -49,7 +49,7 @@ func (m *Model) walkTrees(ctx context.Context, file []byte) error {
 			rows++
 		}
 		if rows == 0 || tried >= trialMost {
-			m.trees = t
+			m.trees, m.Trees = t, true
 			return nil
 		}
 		if same, err := m.sameAsTrees(ctx, t, x[:rows*width]); err != nil || !same {

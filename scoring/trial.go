@@ -29,7 +29,7 @@ func (m *Model) warmUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.rowCost = time.Since(began) / several
+	m.RowCost = time.Since(began) / several
 	if err := m.keepRowsApart(ctx); err != nil {
 		return err
 	}
@@ -136,18 +136,18 @@ func (m *Model) learnOutput(ctx context.Context, output string) error {
 	elem := Elem(out.DataType())
 	switch {
 	case len(shape) == 1 && shape[0] == rows:
-		m.width, m.flat = 1, true
+		m.Width, m.Flat = 1, true
 	case len(shape) == 2 && shape[0] == rows && shape[1] > 0:
-		m.width = int(shape[1])
+		m.Width = int(shape[1])
 	default:
 		return noOutput("output %q has the shape %v for %d rows; a score is [N] or [N, C]", output, []int64(shape), rows)
 	}
 	if elem != m.binding.elem {
 		return noOutput("output %q is declared as %s, but is %s", output, m.binding.elem, elem)
 	}
-	if m.binding.Column >= m.width {
+	if m.binding.Column >= m.Width {
 		return noOutput("output %q has %d columns and no column %d (columns count from 0); name the one that is the score, as in column: %d",
-			output, m.width, m.binding.Column, m.width-1)
+			output, m.Width, m.binding.Column, m.Width-1)
 	}
 	return nil
 }

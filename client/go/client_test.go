@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +28,7 @@ type wire struct {
 	calls       int
 	token       []string
 	deadline    time.Duration // 0 without one
+	rows        int           // of the features that it answers
 	asked       *larderv1.GetFeaturesAndScoreRequest
 }
 
@@ -40,15 +42,28 @@ func (w *wire) GetFeatures(ctx context.Context, req *larderv1.GetFeaturesRequest
 	if at, has := ctx.Deadline(); has {
 		w.deadline = time.Until(at)
 	}
+	for _, c := range req.GetRequest() {
+		c.Statuses = make([]larderv1.Status, w.rows)
+	}
 	return &larderv1.GetFeaturesResponse{Features: req.GetRequest()}, nil
 }
 
 func (w *wire) GetFeaturesAndScore(_ context.Context, req *larderv1.GetFeaturesAndScoreRequest) (*larderv1.GetFeaturesAndScoreResponse, error) {
 	w.asked = req
-	return &larderv1.GetFeaturesAndScoreResponse{Scores: []float64{1, 2}, ModelVersion: 3, ModelVersions: []int64{3, 4}, RequestId: req.GetRequestId()}, nil
+	features := []*larderv1.Column{{
+		Name: "v:f", Values: &larderv1.Column_Bools{Bools: &larderv1.Bools{Values: []bool{true, false}}}, Statuses: []larderv1.Status{larder.Present, larder.Present},
+	}}
+	return &larderv1.GetFeaturesAndScoreResponse{
+		Scores: []float64{1, 2}, ModelVersion: 3, ModelVersions: []int64{3, 4}, RequestId: req.GetRequestId(), Features: features,
+	}, nil
 }
 
 func dial(t *testing.T, w *wire, opts larder.Options) *larder.Client {
+	t.Helper()
+	return dialTo(t, w, opts)
+}
+
+func dialTo(t *testing.T, w larderv1.ServingServiceServer, opts larder.Options) *larder.Client {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -73,11 +88,13 @@ func dial(t *testing.T, w *wire, opts larder.Options) *larder.Client {
 }
 
 func TestColumnsComeBack(t *testing.T) {
-	client := dial(t, new(wire), larder.Options{})
+	w := new(wire)
+	client := dial(t, w, larder.Options{})
 	at := time.Date(2025, 3, 1, 12, 0, 0, 1000, time.UTC)
 	one := 1.5
 	f := func(sent, want any) {
 		t.Helper()
+		w.rows = reflect.ValueOf(sent).Len()
 		answer, err := client.GetFeatures(t.Context(), "any", larder.Request{Values: larder.Columns{"x": sent}})
 		if err != nil {
 			t.Error(err)
@@ -118,7 +135,11 @@ func TestScoreSaysWhichRequest(t *testing.T) {
 	if a := w.asked; a.GetModel() != "late" || a.GetAt() != 5 || a.GetModelVersion() != 6 || !a.GetReturnFeatures() || a.GetEntities()[0].GetName() != "a" {
 		t.Errorf("asked %v", a)
 	}
-	if diff := cmp.Diff(&larder.Scores{Scores: []float64{1, 2}, ModelVersions: []int64{3, 4}, RequestID: "order-1"}, answer); diff != "" {
+	want := &larder.Scores{
+		Scores: []float64{1, 2}, ModelVersions: []int64{3, 4}, RequestID: "order-1",
+		Features: []larder.Feature{{Name: "v:f", Values: []bool{true, false}, Statuses: []larder.Status{larder.Present, larder.Present}}},
+	}
+	if diff := cmp.Diff(want, answer); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }

@@ -61,10 +61,17 @@ func (c *Client) GetFeatures(ctx context.Context, service string, r Request) (*F
 	if err != nil {
 		return nil, err
 	}
+	rows := rowsOf(entities, request)
 	answer, err := c.Serving.GetFeatures(ctx, &larderv1.GetFeaturesRequest{
 		What: &larderv1.GetFeaturesRequest_FeatureService{FeatureService: service}, Entities: entities, Request: request, At: at,
 	})
 	if err != nil {
+		return nil, err
+	}
+	if len(answer.GetFeatures()) == 0 && rows > 0 {
+		return nil, incomplete("no features for %d rows", rows)
+	}
+	if err := checkAnswer(answer.GetFeatures(), answer.GetReads(), rows); err != nil {
 		return nil, err
 	}
 	return &Features{Features: features(answer.GetFeatures()), CatalogVersion: answer.GetCatalogVersion()}, nil
@@ -80,6 +87,9 @@ func (c *Client) Score(ctx context.Context, model string, r Request) (*Scores, e
 		Model: model, ModelVersion: r.Version, Entities: entities, Request: request, At: at, RequestId: r.ID, ReturnFeatures: r.WithFeatures,
 	})
 	if err != nil {
+		return nil, err
+	}
+	if err := checkScores(answer, rowsOf(entities, request), r.WithFeatures); err != nil {
 		return nil, err
 	}
 	s := &Scores{

@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"larder/scoring"
 )
 
 // version is set by the linker.
@@ -24,6 +26,7 @@ const (
 )
 
 func main() {
+	scoring.WorkerMain()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(execute(ctx, newRootCommand()))

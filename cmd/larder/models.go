@@ -20,7 +20,7 @@ func newModelsCommand() *cobra.Command {
   larder models rollback fraud`
 	list := newModelListCommand("list", "List models, their versions, and how each is scored")
 	cmd.AddCommand(list, newModelPushCommand(), newModelShowCommand(), newModelPromoteCommand(), newModelRollbackCommand(), newModelRetireCommand(), newModelCompareCommand())
-	cmd.AddCommand(newModelTrafficCommand(), newModelShadowCommand(), newModelResumeCommand())
+	cmd.AddCommand(newModelTrafficCommand(), newModelShadowCommand(), newModelResumeCommand(), newModelReleaseCommand())
 	return cmd
 }
 
@@ -72,6 +72,8 @@ func versionState(m *larderv1.ModelStatus, v *larderv1.ModelVersionStatus) strin
 	switch {
 	case !v.GetLoaded():
 		return "not loaded"
+	case v.GetQuarantine() != "":
+		return "quarantined"
 	case shares:
 		return says
 	case v.GetModelVersion() == m.GetServe():
@@ -154,6 +156,12 @@ func printRunning(w io.Writer, m *larderv1.ModelStatus) {
 		}
 		if v.GetUnbatched() != "" {
 			fmt.Fprintf(w, "    not in batches: %s\n", v.GetUnbatched())
+		}
+		switch {
+		case v.GetQuarantine() != "":
+			fmt.Fprintf(w, "    not run: %s\n", v.GetQuarantine())
+		case v.GetIsolation() != "":
+			fmt.Fprintf(w, "    in a process of its own: %s\n", v.GetIsolation())
 		}
 	}
 }

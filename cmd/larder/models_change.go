@@ -87,3 +87,33 @@ func versionNumber(text string) (int64, error) {
 	}
 	return version, nil
 }
+
+func newModelReleaseCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "release NAME VERSION",
+		Short: "Run a version again that the server has quarantined",
+		Long: `A server stops running a version that has ended its process three times within
+an hour. A version that was being scored when the server itself crashed runs in a
+process of its own from then on. Both hold on that one server, until this command
+releases the version there: it then runs as if nothing had happened, in the server's
+process from the server's next start.`,
+		Example: "  larder models release fraud 7",
+		Args:    wrongArgs(cobra.ExactArgs(2)),
+	}
+	c := bindClient(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		version, err := versionNumber(args[1])
+		if err != nil {
+			return err
+		}
+		return c.control(func(control larderv1.ControlServiceClient) error {
+			answer, err := control.ReleaseModel(cmd.Context(), &larderv1.ReleaseModelRequest{Model: args[0], ModelVersion: version})
+			if err != nil || c.json {
+				return orPrint(cmd.OutOrStdout(), answer, err)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "Released version %d of model %s.\n", version, args[0])
+			return nil
+		})
+	}
+	return cmd
+}

@@ -8,8 +8,10 @@ import (
 	"net"
 	"net/http/pprof"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -50,6 +52,7 @@ var (
 const (
 	rowsFolder     = "rows"     // Badger
 	registryFolder = "registry" // the last good catalog
+	modelsFolder   = "models"   // which models crashed
 	postgresFolder = "postgres" // with --dev
 )
 
@@ -125,6 +128,7 @@ func serve(ctx context.Context, cfg settings, log *slog.Logger) (err error) {
 
 func (n *node) open(ctx context.Context) error {
 	background.Spare()
+	signal.Ignore(syscall.SIGXFSZ) // past a limit on the length of files a write fails, and doesn't end the process
 	n.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if err := n.openPostgres(ctx); err != nil {
 		return err
@@ -139,7 +143,11 @@ func (n *node) open(ctx context.Context) error {
 	if n.runtime, err = scoring.Open(scoring.Options{Library: n.cfg.ONNXRuntime}); err != nil {
 		return err
 	}
-	n.models = scoring.NewSet(n.runtime, scoring.SetOptions{Logger: n.log, Registerer: n.metrics})
+	journal, err := scoring.OpenJournal(filepath.Join(n.cfg.Data, modelsFolder), n.log)
+	if err != nil {
+		return err
+	}
+	n.models = scoring.NewSet(n.runtime, scoring.SetOptions{Journal: journal, Logger: n.log, Registerer: n.metrics})
 	if err := n.openRegistry(); err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ type settings struct {
 	TLSCert      string        `flag:"tls-cert" help:"PEM file of the server's certificate; empty: no TLS"`
 	TLSKey       string        `flag:"tls-key" help:"PEM file of the certificate's key"`
 	CacheBytes   int64         `flag:"cache-bytes" help:"memory of the row cache; 0: an eighth of the machine's memory, at least 256 MiB; negative: no cache"`
-	MinFreeBytes int64         `flag:"min-free-bytes" help:"disk to keep free: with less, writes are refused and reads go on; 0: 640 MiB"`
+	MinFreeBytes int64         `flag:"min-free-bytes" help:"disk to keep free: with less, rows and the feature log are not written and reads go on; 0: 640 MiB"`
 	MaxRows      int           `flag:"max-rows" help:"most rows of one request"`
 	MaxMessage   int           `flag:"max-message-bytes" help:"most bytes of one message"`
 	MaxInFlight  int           `flag:"max-in-flight" help:"most requests at once; others are refused with RESOURCE_EXHAUSTED"`

@@ -22,7 +22,9 @@ type Options struct {
 	Offline     *offline.Store // nil on a server without Postgres
 	// Model returns the model of a plan of the catalog that serves, and a function that
 	// releases it. The model is nil when it is not loaded.
-	Model          func(*schema.Plan) (m *scoring.Model, release func())
+	Model func(*schema.Plan) (m *scoring.Model, release func())
+	// Release ends the quarantine of a version.
+	Release        func(*schema.Plan) error
 	VersionSources VersionSources // may be empty
 	Logger         *slog.Logger
 	Registerer     prometheus.Registerer

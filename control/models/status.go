@@ -100,3 +100,12 @@ func (e *Editor) versionStatus(ctx context.Context, p *schema.Plan) (VersionStat
 	out.Loaded = model
 	return out, nil
 }
+
+// ReleaseVersion runs a version again that is quarantined on this server.
+func (e *Editor) ReleaseVersion(model string, version int64) error {
+	plan, err := e.Registry.Catalog().ModelPlan(model, version)
+	if err != nil {
+		return err
+	}
+	return e.Release(plan)
+}

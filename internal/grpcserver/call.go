@@ -5,27 +5,29 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/tap"
-
-	"larder/schema"
 )
 
 // admit accepts or refuses a call when only its headers have been read.
 func (s *Server) admit(ctx context.Context, info *tap.Info) (context.Context, error) {
-	if m := s.methods[info.FullMethodName]; m != nil && m.rule != nil && m.rule.right == Public {
-		return ctx, nil
+	m := s.methods[info.FullMethodName]
+	if m == nil || m.rule == nil || m.rule.right != Public {
+		var err error
+		if ctx, err = s.authenticate(ctx, Credentials{Authorization: info.Header.Get("authorization")}); err != nil {
+			return nil, s.refuse(failureOf(err)).status()
+		}
 	}
-	ctx, err := s.authenticate(ctx, Credentials{Authorization: info.Header.Get("authorization")})
-	if err != nil {
-		return nil, s.refuse(failureOf(err)).status()
+	if m == nil {
+		return ctx, nil // gRPC says that there is no such method
 	}
-	if s.inFlight.Load() >= int64(s.opts.MaxInFlight) {
-		return nil, s.refuse(s.tooMany()).status()
+	if s.full(m) {
+		return nil, s.refuse(s.tooMany(m)).status()
 	}
-	return ctx, nil
+	return lateness(ctx, m.streams), nil
 }
 
 func (s *Server) refuse(f *failure) *failure {
@@ -33,29 +35,38 @@ func (s *Server) refuse(f *failure) *failure {
 	return f
 }
 
-func (s *Server) tooMany() *failure {
-	return failureOf(schema.TooManyInFlight.Errorf("too many requests in flight (limit %d); retry or raise --max-in-flight", s.opts.MaxInFlight))
-}
-
-// enter counts a request as in flight, unless too many are. leave undoes that.
-func (s *Server) enter() bool {
-	if s.inFlight.Add(1) > int64(s.opts.MaxInFlight) {
-		s.inFlight.Add(-1)
-		return false
+// receiving returns a service whose messages are received within the server's limits.
+func (s *Server) receiving(desc *grpc.ServiceDesc) *grpc.ServiceDesc {
+	out := *desc
+	out.Methods, out.Streams = nil, slices.Clone(desc.Streams)
+	for _, m := range desc.Methods {
+		out.Streams = append(out.Streams, grpc.StreamDesc{StreamName: m.MethodName, Handler: s.unaryHandler("/"+desc.ServiceName+"/"+m.MethodName, m.Handler)})
 	}
-	return true
+	return &out
 }
 
-func (s *Server) leave() { s.inFlight.Add(-1) }
-
-func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
-	m := s.methods[info.FullMethod]
-	if !m.health {
-		if !s.enter() {
-			return nil, s.refuse(s.tooMany()).status()
+func (s *Server) unaryHandler(name string, handler grpc.MethodHandler) grpc.StreamHandler {
+	return func(srv any, stream grpc.ServerStream) error {
+		ctx := stream.Context()
+		r := s.newReceipt(ctx, s.methods[name], false)
+		r.conn.begin()
+		defer r.conn.end()
+		defer r.done()
+		answer, err := handler(srv, ctx, func(message any) error { return r.next(stream, message) }, r.unary)
+		if err != nil {
+			return err
 		}
-		defer s.leave()
+		return r.send(stream, answer)
 	}
+}
+
+// unary runs the handler of a unary call whose message has been received.
+func (r *receipt) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
+	s, m := r.shell, r.method
+	if f := s.enter(m, r.conn); f != nil {
+		return nil, s.refuse(f).status()
+	}
+	defer s.leave(m, r.conn)
 	if _, has := ctx.Deadline(); !has {
 		d := newDeadline(ctx, s.opts.DefaultTimeout)
 		defer d.end()
@@ -73,12 +84,11 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 
 func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
 	m := s.methods[info.FullMethod]
-	if !m.health {
-		if !s.enter() {
-			return s.refuse(s.tooMany()).status()
-		}
-		defer s.leave()
-	}
+	r := s.newReceipt(stream.Context(), m, info.IsClientStream)
+	r.conn.begin()
+	defer r.conn.end()
+	received := &receivedStream{ServerStream: stream, receipt: r}
+	defer received.end()
 	began := time.Now()
 	defer func() {
 		if p := recover(); p != nil {
@@ -86,10 +96,11 @@ func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 		}
 		err = s.ended(stream.Context(), m, time.Since(began), err)
 	}()
-	if stream, err = s.guard(stream, m); err != nil {
+	guarded, err := s.guard(received, m)
+	if err != nil {
 		return err
 	}
-	return handler(srv, stream)
+	return handler(srv, guarded)
 }
 
 // ended counts and logs a call and returns the error to send.

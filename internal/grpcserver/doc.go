@@ -16,9 +16,21 @@
 //     [Options.Access] identifies the caller and checks the right before the handler
 //     runs. If only the handler can tell which resource a request is about, it must
 //     call [Permit]; until then its answer is withheld. [CallerOf] returns the caller.
-//   - At most [Options.MaxInFlight] requests run at once, on both servers together.
-//     Further requests are refused immediately, before their body is read where
-//     possible. Health checks are always answered.
+//   - At most [Options.MaxInFlight] requests for features and scores run at once, on both
+//     servers together, and three quarters of them on one connection. The control plane
+//     has places of its own, and so has its status. Further requests are refused
+//     immediately, before their body is read where possible. Health checks are always
+//     answered.
+//   - A request is in flight only once its message has arrived, and a stream only while
+//     one of its messages is answered. What callers leave unfinished is limited by itself
+//     (waits.go): a message by a time that grows with what has come of it, a stream
+//     between messages by an hour, both by number, and the oldest of the connection with
+//     the most make room for others.
+//   - The messages of all requests together take a bounded amount of memory (budget.go). A
+//     message is measured before it is decoded (size.go). Messages that are incomplete
+//     have half of the memory for themselves, so they keep out no others.
+//   - The number of connections is bounded by the limit on open files. The one that has
+//     been idle longest makes room for a new one (conns.go).
 //   - A server that stops first reports it (health, /readyz), gives running requests
 //     at most [Options.DrainTimeout] to finish, and then stops.
 //

@@ -49,8 +49,11 @@ var answers = [...]struct {
 func StatusOf(r schema.Reason) (codes.Code, int) { return statusOf(r.Kind(), r) }
 
 func statusOf(k schema.Kind, r schema.Reason) (codes.Code, int) {
-	if r == schema.MessageTooLarge {
+	switch r {
+	case schema.MessageTooLarge:
 		return answers[k].grpc, http.StatusRequestEntityTooLarge
+	case schema.MessageTooSlow:
+		return codes.DeadlineExceeded, http.StatusRequestTimeout
 	}
 	return answers[k].grpc, answers[k].http
 }
@@ -68,6 +71,16 @@ type failure struct {
 
 // failureOf converts an error to what is sent and logged.
 func failureOf(err error) *failure {
+	f := failureFor(err)
+	if cut := cutMessage(f.message); cut != f.message {
+		short := *f
+		short.message = cut
+		return &short
+	}
+	return f
+}
+
+func failureFor(err error) *failure {
 	var made *failure
 	var said *schema.Error
 	var problems schema.Problems
@@ -89,7 +102,7 @@ func failureOf(err error) *failure {
 		return &failure{code: codes.Canceled, http: clientClosedRequest, reason: reasonCancelled, message: "the caller cancelled the request", cause: err}
 	}
 	if st, ok := status.FromError(err); ok {
-		return &failure{code: st.Code(), http: http.StatusInternalServerError, message: st.Message(), cause: err, sent: st}
+		return &failure{code: st.Code(), http: http.StatusInternalServerError, message: st.Message(), cause: err, sent: cutStatus(st)}
 	}
 	id := newRequestID()
 	return &failure{
@@ -119,8 +132,7 @@ func (f *failure) status() error {
 	if f.sent != nil {
 		return f.sent.Err()
 	}
-	// gRPC can't encode a message that isn't UTF-8.
-	st, err := status.New(f.code, strings.ToValidUTF8(f.message, "?")).WithDetails(&errdetails.ErrorInfo{Reason: string(f.reason), Domain: errorDomain})
+	st, err := status.New(f.code, f.message).WithDetails(&errdetails.ErrorInfo{Reason: string(f.reason), Domain: errorDomain})
 	if err != nil {
 		return status.Error(f.code, f.message)
 	}

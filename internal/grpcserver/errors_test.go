@@ -9,7 +9,14 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"unicode/utf8"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+
+	larderv1 "larder/api/larder/v1"
 	"larder/internal/grpcserver"
 	"larder/schema"
 )
@@ -100,5 +107,34 @@ func TestPanicsEndTheirOwnRequest(t *testing.T) {
 	s.check(s.echo(t.Context()))
 	if status, body := s.ask("POST", "/echo", "hello"); status != 200 || body != "hello" {
 		t.Errorf("HTTP afterwards: %d %s", status, body)
+	}
+}
+
+// TestLongErrorsFitTheHeaders: an error of any length reaches a gRPC client that takes
+// 8 KiB of headers, in valid UTF-8, and says how much was left out.
+func TestLongErrorsFitTheHeaders(t *testing.T) {
+	var next atomic.Pointer[error]
+	s := start(t, grpcserver.Options{}, func(context.Context) error { return *next.Load() })
+	conn, err := grpc.NewClient(s.conn.Target(), grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithMaxHeaderListSize(8<<10))
+	s.check(err)
+	defer conn.Close()
+	client := larderv1.NewEchoServiceClient(conn)
+	f := func(err error, code string) {
+		t.Helper()
+		next.Store(&err)
+		_, got := client.Echo(t.Context(), &larderv1.EchoRequest{})
+		c, _, message := said(got)
+		if c != code || !strings.Contains(message, "bytes more)") || !utf8.ValidString(message) {
+			t.Errorf("%s %q", c, message)
+		}
+		if code, body := s.ask("POST", "/echo", ""); len(body) > 8<<10 {
+			t.Errorf("HTTP: %d, %d bytes", code, len(body))
+		}
+	}
+	for _, letter := range []string{"a", "é", "%", "\n", "🐟", "\xffa"} {
+		long := strings.Repeat(letter, 50_000)
+		f(schema.BadJSON.Errorf("%s", long), "InvalidArgument")
+		f(schema.Problems{{Path: "models[0]", Message: long}}, "InvalidArgument")
+		f(status.Error(codes.Aborted, long), "Aborted")
 	}
 }

@@ -1,9 +1,11 @@
 package grpcserver
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -14,8 +16,33 @@ func NewDeadline(ctx context.Context, timeout time.Duration) (context.Context, f
 	return d, d.end
 }
 
+// Limits are what a test may make smaller before it serves.
+type Limits struct {
+	Message, Send, Idle time.Duration
+	Waits, Bytes        int64
+	Conns               int
+}
+
+// SetLimits changes the limits of a server that does not serve yet. Zeros change nothing.
+func SetLimits(s *Server, l Limits) {
+	s.limits.message = cmp.Or(l.Message, s.limits.message)
+	s.limits.send = cmp.Or(l.Send, s.limits.send)
+	s.limits.idle = cmp.Or(l.Idle, s.limits.idle)
+	s.limits.waits = cmp.Or(l.Waits, s.limits.waits)
+	s.limits.sweep = 10 * time.Millisecond
+	s.budget.most = cmp.Or(l.Bytes, s.budget.most)
+	s.conns.most = cmp.Or(l.Conns, s.conns.most)
+}
+
+// DecodedSize and ConnLimit are what they are called in the package.
+var (
+	DecodedSize = decodedSize
+	ConnLimit   = connLimit
+)
+
 func init() { // the echo service of the tests; larder does not serve it
 	rpcRules["/larder.v1.EchoService/Echo"] = &rule{right: Operate}
+	rpcRules["/larder.v1.EchoService/Stream"] = &rule{right: Operate}
 	httpRules["POST /echo"] = &rule{right: Operate}
 }
 
@@ -23,7 +50,7 @@ func init() { // the echo service of the tests; larder does not serve it
 // tests.
 func TableOfRPCs() []string {
 	names := slices.Sorted(maps.Keys(rpcRules))
-	return slices.DeleteFunc(names, func(name string) bool { return name == "/larder.v1.EchoService/Echo" })
+	return slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, "/larder.v1.EchoService/") })
 }
 
 // Admit authenticates and authorizes a request as the shell does.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -40,8 +39,9 @@ func (s *Server) ServeHTTP(ctx context.Context, l net.Listener, handler *Mux) er
 	server := &http.Server{
 		Handler: s.Handler(handler), TLSConfig: s.tls,
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: s.opts.DefaultTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
-		ErrorLog: slog.NewLogLogger(s.opts.Logger.Handler(), slog.LevelDebug),
+		ErrorLog: slog.NewLogLogger(s.opts.Logger.Handler(), slog.LevelDebug), ConnContext: withConn,
 	}
+	l = s.conns.listen(l)
 	served := make(chan error, 1)
 	go func() {
 		if s.tls != nil {
@@ -103,17 +103,18 @@ func notReady(err error) string {
 
 // admitHTTP is the shell of one HTTP request from an authenticated caller.
 func (s *Server) admitHTTP(w http.ResponseWriter, r *http.Request, handler *Mux) {
-	if !s.enter() {
-		s.refuse(s.tooMany()).write(w, plainErrors(r))
+	rec := &recorder{ResponseWriter: w, shell: s, conn: connOf(r.Context()), status: http.StatusOK, maxBytes: s.opts.MaxMessageBytes, plain: plainErrors(r)}
+	rec.conn.begin()
+	defer rec.end()
+	if f := rec.admit(r); f != nil {
+		s.refuse(f).write(w, rec.plain)
 		return
 	}
-	defer s.leave()
 	ctx, cancel := context.WithTimeout(r.Context(), s.opts.DefaultTimeout)
 	defer cancel()
 	outer := r
-	rec := &recorder{ResponseWriter: w, shell: s, status: http.StatusOK, maxBytes: s.opts.MaxMessageBytes, plain: plainErrors(r)}
 	r = r.WithContext(&permitContext{ctx, &rec.permit})
-	r.Body = http.MaxBytesReader(rec, r.Body, int64(s.opts.MaxMessageBytes))
+	r.Body = &requestBody{http.MaxBytesReader(rec, r.Body, int64(s.opts.MaxMessageBytes)), rec, r.ContentLength}
 	began := time.Now()
 	defer func() {
 		p := recover()
@@ -143,8 +144,11 @@ func (s *Server) endedHTTP(r *http.Request, rec *recorder, took time.Duration) {
 type recorder struct {
 	http.ResponseWriter
 	shell    *Server
-	maxBytes int  // the largest response
-	plain    bool // errors are plain text
+	conn     *conn // nil where nobody follows it
+	entered  bool  // it is in flight
+	held     int64 // bytes that it takes of the budget
+	maxBytes int   // the largest response
+	plain    bool  // errors are plain text
 	status   int
 	wrote    bool
 	failure  *failure
@@ -158,6 +162,9 @@ func (r *recorder) WriteHeader(status int) {
 
 func (r *recorder) Write(p []byte) (int, error) {
 	r.wrote = true
+	if len(p) > largeAnswer {
+		defer r.sending(len(p))()
+	}
 	return r.ResponseWriter.Write(p)
 }
 
@@ -226,17 +233,4 @@ func WriteJSON(w http.ResponseWriter, body []byte) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(body) // the caller may be gone
-}
-
-// ReadBody reads the body of an HTTP request.
-func ReadBody(r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(r.Body)
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return nil, schema.MessageTooLarge.Errorf("the request is larger than %d bytes; send fewer rows at once, or raise --max-message-bytes", tooLarge.Limit)
-	}
-	if err != nil {
-		return nil, schema.BadBody.Wrap(err, "the request body ended early; send all the bytes of its Content-Length")
-	}
-	return body, nil
 }

@@ -172,3 +172,22 @@ func TestOptionsAreChecked(t *testing.T) {
 	f(grpcserver.Options{MaxMessageBytes: 7}, "a message limit of 7 bytes; it must be 64 KiB to 1 GiB")
 	f(grpcserver.Options{MaxInFlight: -1, DrainDelay: -1}, "a limit of -1 requests in flight; it must be 1 or more\na timeout is negative; use 0 or more")
 }
+
+// TestMessagesAreBoundedBeforeTheyAreDecoded: a message that would become many times as
+// large as it is on the wire is refused without being decoded, and so are messages for
+// which no memory is left.
+func TestMessagesAreBoundedBeforeTheyAreDecoded(t *testing.T) {
+	s := startWithin(t, grpcserver.Options{MaxMessageBytes: 64 << 10}, grpcserver.Limits{Bytes: 64 << 10}, nothing)
+	large := make([]byte, 40<<10)
+	_, err := s.client.Echo(t.Context(), &larderv1.EchoRequest{Payload: large})
+	if code, reason, message := said(err); code != "ResourceExhausted" || reason != "TOO_MANY_BYTES" || !strings.Contains(message, "retry, or send smaller requests") {
+		t.Errorf("gRPC: %s %s %q", code, reason, message)
+	}
+	if status, body := s.ask("POST", "/echo", string(large)); status != 429 || !strings.Contains(body, "TOO_MANY_BYTES") {
+		t.Errorf("HTTP: %d %s", status, body)
+	}
+	s.check(s.echo(t.Context()))
+	if _, page := s.ask("GET", "/metrics", ""); !strings.Contains(page, "larder_grpcserver_message_bytes 0") {
+		t.Error("the memory of the requests is not given back")
+	}
+}

@@ -3,6 +3,7 @@ package grpcserver_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -33,6 +34,33 @@ func (e echo) Echo(ctx context.Context, req *larderv1.EchoRequest) (*larderv1.Ec
 		return nil, err
 	}
 	return &larderv1.EchoResponse{Payload: req.GetPayload()}, nil
+}
+
+// streams is the service of the tests with a method that answers each message of a stream.
+func streams() *grpc.ServiceDesc {
+	desc := larderv1.EchoService_ServiceDesc
+	desc.Streams = []grpc.StreamDesc{{
+		StreamName: "Stream", ClientStreams: true, ServerStreams: true,
+		Handler: func(srv any, stream grpc.ServerStream) error {
+			for {
+				req := new(larderv1.EchoRequest)
+				if err := stream.RecvMsg(req); err != nil {
+					if errors.Is(err, io.EOF) {
+						return nil
+					}
+					return err
+				}
+				answer, err := srv.(echo).Echo(stream.Context(), req)
+				if err != nil {
+					return err
+				}
+				if err := stream.SendMsg(answer); err != nil {
+					return err
+				}
+			}
+		},
+	}}
+	return &desc
 }
 
 // A shell is a server under test. One function handles its gRPC and HTTP requests.
@@ -67,12 +95,19 @@ func (b *buffer) String() string {
 
 func start(t testing.TB, opts grpcserver.Options, answer func(context.Context) error) *shell {
 	t.Helper()
+	return startWithin(t, opts, grpcserver.Limits{}, answer)
+}
+
+// startWithin is start with other limits than callers get.
+func startWithin(t testing.TB, opts grpcserver.Options, limits grpcserver.Limits, answer func(context.Context) error) *shell {
+	t.Helper()
 	s := &shell{t: t, log: new(buffer), metrics: prometheus.NewRegistry(), ended: make(chan error, 2)}
 	opts.Logger = slog.New(slog.NewTextHandler(s.log, nil))
 	opts.Registerer, opts.Gatherer = s.metrics, s.metrics
 	server, err := grpcserver.New(opts)
 	s.check(err)
-	larderv1.RegisterEchoServiceServer(server, echo{answer: answer})
+	grpcserver.SetLimits(server, limits)
+	server.RegisterService(streams(), echo{answer: answer})
 	rpc, err := net.Listen("tcp", "127.0.0.1:0")
 	s.check(err)
 	web, err := net.Listen("tcp", "127.0.0.1:0")

@@ -19,7 +19,7 @@ var latencyBuckets = []float64{
 	50e-6, 100e-6, 150e-6, 200e-6, 300e-6, 500e-6, 750e-6, 1e-3, 1.5e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 1, 5, 30,
 }
 
-func newMetrics(registerer prometheus.Registerer, inFlight func() float64) *metrics {
+func newMetrics(registerer prometheus.Registerer, s *Server) *metrics {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "larder_grpcserver_requests_total", Help: "Requests that ended, by method and code: a gRPC code or an HTTP status.",
@@ -35,10 +35,16 @@ func newMetrics(registerer prometheus.Registerer, inFlight func() float64) *metr
 		}),
 	}
 	if registerer != nil {
-		gauge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "larder_grpcserver_in_flight", Help: "Requests that are running now; a stream counts while it is open.",
-		}, inFlight)
-		registerer.MustRegister(m.requests, m.seconds, m.refused, m.panics, gauge)
+		registerer.MustRegister(m.requests, m.seconds, m.refused, m.panics)
+		gauge := func(name, help string, value func() int64) {
+			registerer.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(value()) }))
+		}
+		gauge("larder_grpcserver_in_flight", "Requests that are running now; of a stream, only while one of its messages is answered.",
+			func() int64 { return s.inFlight.Load() + s.control.Load() })
+		gauge("larder_grpcserver_waiting", "Streams and requests whose next message has not arrived in full.", s.waits.Load)
+		gauge("larder_grpcserver_connections", "Connections of both ports.", func() int64 { return int64(len(s.conns.list())) })
+		gauge("larder_grpcserver_message_bytes", "Memory that the messages of all requests take.",
+			func() int64 { return s.budget.used.Load() + s.budget.receiving.Load() })
 	}
 	return m
 }
@@ -48,12 +54,13 @@ type method struct {
 	name    string
 	ok      prometheus.Counter
 	seconds prometheus.Observer
-	health  bool  // a health check, which is always answered
+	class   class
+	streams bool  // of messages
 	rule    *rule // nil: the RPC is refused
 }
 
-func (m *metrics) method(name string, health bool) *method {
-	return &method{name: name, ok: m.requests.WithLabelValues(name, "OK"), seconds: m.seconds.WithLabelValues(name), health: health, rule: rpcRules[name]}
+func (m *metrics) method(name string, streams bool) *method {
+	return &method{name: name, ok: m.requests.WithLabelValues(name, "OK"), seconds: m.seconds.WithLabelValues(name), class: classOf(name), streams: streams, rule: rpcRules[name]}
 }
 
 // ended counts a request.

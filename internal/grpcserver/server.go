@@ -12,8 +12,10 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 
 	"larder/internal/background"
@@ -29,11 +31,24 @@ type Server struct {
 	grpc     *grpc.Server
 	health   *health.Server
 	methods  map[string]*method // by full name; written by RegisterService only
-	inFlight atomic.Int64
+	limits   limits
+	budget   budget
+	conns    conns
+	waits    atomic.Int64 // messages that are awaited
+	inFlight atomic.Int64 // of callers for features and scores
+	control  atomic.Int64 // requests of the control plane in flight
 	ready    atomic.Bool
+	stopping atomic.Bool
 }
 
 var _ grpc.ServiceRegistrar = (*Server)(nil)
+
+// Times of gRPC connections: to agree on TLS and HTTP/2, and from one look at whether the
+// client is still there to the next.
+const (
+	handshakeTimeout = 10 * time.Second
+	keepaliveEvery   = 2 * time.Minute
+)
 
 // New returns a server with the health and reflection services registered.
 func New(opts Options) (*Server, error) {
@@ -42,7 +57,10 @@ func New(opts Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{opts: opts, health: health.NewServer(), methods: map[string]*method{}}
-	s.metrics = newMetrics(opts.Registerer, func() float64 { return float64(s.inFlight.Load()) })
+	s.limits = newLimits(opts.MaxInFlight)
+	s.budget.most = messagesInBudget * int64(opts.MaxMessageBytes)
+	s.conns = conns{most: connLimit(openFiles()), all: map[*conn]struct{}{}}
+	s.metrics = newMetrics(opts.Registerer, s)
 	if opts.CertFile != "" {
 		cert, err := tls.LoadX509KeyPair(opts.CertFile, opts.KeyFile)
 		if err != nil {
@@ -60,17 +78,27 @@ func (s *Server) grpcOptions() []grpc.ServerOption {
 	all := []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(s.opts.MaxMessageBytes),
 		grpc.MaxSendMsgSize(s.opts.MaxMessageBytes),
-		// Above the limit in flight, so that a caller gets an error and does not wait.
-		grpc.MaxConcurrentStreams(uint32(2 * s.opts.MaxInFlight)),
+		// Above the limit in flight, so that a caller gets an error and does not wait; and
+		// enough for streams that are idle.
+		grpc.MaxConcurrentStreams(uint32(max(leastWaits/largestShare, 2*s.opts.MaxInFlight))),
 		// A goroutine that has run a handler has the stack for the next one.
 		grpc.NumStreamWorkers(uint32(4 * background.Cores())),
 		grpc.InTapHandle(s.admit),
-		grpc.UnaryInterceptor(s.unary),
 		grpc.StreamInterceptor(s.stream),
+		grpc.ForceServerCodecV2(newBoundedCodec()),
+		grpc.ReadBufferSize(0), // frames have their own
+		grpc.ConnectionTimeout(handshakeTimeout),
+		grpc.MaxHeaderListSize(maxHeaderBytes),
+		// A client that looks whether its connection still works may do so often. A client
+		// that is gone without a word is noticed.
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveEvery / 12, PermitWithoutStream: true}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveEvery, Timeout: keepaliveEvery / 6}),
 	}
+	transport := insecure.NewCredentials()
 	if s.tls != nil {
-		all = append(all, grpc.Creds(credentials.NewTLS(s.tls)))
+		transport = credentials.NewTLS(s.tls)
 	}
+	all = append(all, grpc.Creds(followingCredentials{transport, s}))
 	if s.opts.Tracing {
 		all = append(all, grpc.StatsHandler(otelgrpc.NewServerHandler()))
 	}
@@ -95,13 +123,13 @@ func (h healthCheck) Check(ctx context.Context, req *healthv1.HealthCheckRequest
 // RegisterService registers a service; generated code calls it. Register all
 // services before Serve.
 func (s *Server) RegisterService(desc *grpc.ServiceDesc, impl any) {
-	s.grpc.RegisterService(desc, impl)
+	s.grpc.RegisterService(s.receiving(desc), impl)
 	for service, info := range s.GetServiceInfo() {
 		s.health.SetServingStatus(service, healthv1.HealthCheckResponse_SERVING)
 		for _, m := range info.Methods {
 			name := "/" + service + "/" + m.Name
 			if s.methods[name] == nil {
-				s.methods[name] = s.metrics.method(name, service == healthv1.Health_ServiceDesc.ServiceName)
+				s.methods[name] = s.metrics.method(name, m.IsClientStream || m.IsServerStream)
 			}
 		}
 	}
@@ -117,8 +145,11 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	for _, method := range s.Unruled() {
 		s.opts.Logger.Error("an RPC is not in the table of rights and is refused", "method", method)
 	}
+	swept := make(chan struct{})
+	defer close(swept)
+	go s.sweepUntil(swept)
 	served := make(chan error, 1)
-	go func() { served <- s.grpc.Serve(l) }()
+	go func() { served <- s.grpc.Serve(s.conns.listen(l)) }()
 	s.ready.Store(true)
 	select {
 	case err := <-served:
@@ -128,6 +159,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	s.ready.Store(false)
 	s.health.Shutdown()
 	time.Sleep(s.opts.DrainDelay)
+	s.stopping.Store(true)
 	late := time.AfterFunc(s.opts.DrainTimeout, func() {
 		s.opts.Logger.Warn("requests did not finish in time and were cut off", "in_flight", s.inFlight.Load(), "after", s.opts.DrainTimeout)
 		s.grpc.Stop()

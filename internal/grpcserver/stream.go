@@ -2,9 +2,76 @@ package grpcserver
 
 import (
 	"context"
+	"sync"
 
 	"google.golang.org/grpc"
 )
+
+// A receivedStream receives messages within the server's limits. It is in flight only
+// while the handler has a message to answer: neither while it waits for the next one, nor
+// while it waits for its caller to take an answer.
+type receivedStream struct {
+	grpc.ServerStream
+	receipt *receipt
+
+	mu      sync.Mutex
+	resting int  // how many of its goroutines wait
+	entered bool // it is in flight
+}
+
+func (r *receivedStream) RecvMsg(message any) error {
+	r.rest()
+	err := r.receipt.next(r.ServerStream, message)
+	if refused := r.resume(err == nil); err == nil && refused != nil {
+		return r.receipt.shell.refuse(refused)
+	}
+	return err
+}
+
+func (r *receivedStream) SendMsg(message any) error {
+	r.rest()
+	defer r.resume(false)
+	return r.ServerStream.SendMsg(message)
+}
+
+func (r *receivedStream) rest() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.resting++
+	r.leave()
+}
+
+// resume returns why the stream can't be in flight, where it begins to answer a message.
+func (r *receivedStream) resume(begins bool) *failure {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.resting--
+	if r.resting > 0 || r.entered {
+		return nil
+	}
+	x := r.receipt
+	refused := x.shell.enter(x.method, x.conn)
+	if refused != nil && !begins {
+		x.shell.count(x.method, x.conn, 1) // it has begun, and must end
+		refused = nil
+	}
+	r.entered = refused == nil
+	return refused
+}
+
+func (r *receivedStream) leave() {
+	if r.entered {
+		r.receipt.shell.leave(r.receipt.method, r.receipt.conn)
+		r.entered = false
+	}
+}
+
+func (r *receivedStream) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.leave()
+	r.receipt.done()
+}
 
 // guard returns a stream that refuses what the caller may not do.
 func (s *Server) guard(stream grpc.ServerStream, m *method) (grpc.ServerStream, error) {

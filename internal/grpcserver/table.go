@@ -27,6 +27,7 @@ var rpcRules = map[string]*rule{
 	"/larder.v1.ControlService/RollbackModel": {right: Promote, on: one(Model, (*larderv1.RollbackModelRequest).GetModel)},
 	"/larder.v1.ControlService/RetireModel":   {right: Promote, on: one(Model, (*larderv1.RetireModelRequest).GetModel)},
 	"/larder.v1.ControlService/SetTraffic":    {right: Promote, on: one(Model, (*larderv1.SetTrafficRequest).GetModel)},
+	"/larder.v1.ControlService/ReleaseModel":  {right: Promote, on: one(Model, (*larderv1.ReleaseModelRequest).GetModel)},
 	"/larder.v1.ControlService/ResumeRamp":    {right: Promote, on: one(Model, (*larderv1.ResumeRampRequest).GetModel)},
 	"/larder.v1.ControlService/ListModels":    {right: Observe, on: one(Model, (*larderv1.ListModelsRequest).GetModel)},
 	"/larder.v1.ControlService/ScoreVectors":  {right: Score, on: one(Model, (*larderv1.ScoreVectorsRequest).GetModel)},

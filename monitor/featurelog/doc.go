@@ -9,8 +9,10 @@
 //   - a file appears whole or not at all: it is written under another name and
 //     renamed when it is finished and on disk. Files that a killed
 //     process left are removed by the next;
-//   - disk is bounded: when the log reaches its limit, entries are dropped and counted
-//     until files are moved away;
+//   - disk is bounded: when the log reaches its limit, or its disk has too little space
+//     left, entries are dropped and counted until there is room;
+//   - a disk that is full, read-only or broken costs rows only, which are counted. The
+//     metric larder_feature_log_failing is 1 meanwhile, and the log goes on by itself;
 //   - a [Table] that is slow or dead loses only its own rows, which are counted: it
 //     has its own queue and goroutine, besides those of the folder.
 //

@@ -72,7 +72,7 @@ func (w *countingWriter) Write(p []byte) (int, error) {
 }
 
 // newFile begins a file for entries like e.
-func newFile(dir string, e *entry) (*file, error) {
+func newFile(dir string, e *entry) (begun *file, err error) {
 	dir = filepath.Join(dir, e.Plan.Model.Name) // letters, digits and _
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -88,14 +88,18 @@ func newFile(dir string, e *entry) (*file, error) {
 	}
 	origin := originOf(e.Plan)
 	columns := arrow.NewSchema(fields, &origin)
-	var err error
 	if f.temp, err = os.OpenFile(f.path+unfinished, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644); err != nil {
 		return nil, err
 	}
+	defer func() {
+		if f.record == nil { // also after a panic
+			err = errors.Join(err, f.abandon())
+		}
+	}()
 	f.written.f = f.temp
 	f.out, err = parquetfile.NewWriter(&f.written, columns, parquetfile.Options{NoDictionaries: true})
 	if err != nil {
-		return nil, errors.Join(err, f.abandon())
+		return nil, err
 	}
 	f.record = array.NewRecordBuilder(memory.DefaultAllocator, columns)
 	return f, nil

@@ -3,13 +3,11 @@ package featurelog
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"larder/internal/background"
+	"larder/internal/diskspace"
 	"larder/schema"
 )
 
@@ -24,31 +22,49 @@ type folder struct {
 	queue   *queue
 	flushes chan chan error // asked of run
 
-	locked  *os.File
-	files   map[*schema.Plan]*file
-	stored  int64     // bytes of the finished files in the folder
-	full    bool      // the folder has reached its limit
-	looked  time.Time // when it was last checked for room
-	failing bool      // the last file could not be written, and this was logged
+	locked *os.File // nil while the disk keeps the folder from being opened
+	files  map[*schema.Plan]*file
+	stored int64     // bytes of the finished files in the folder
+	full   error     // why there was no room when it was last checked; nil when there was
+	looked time.Time // when the disk was last checked for room
+	fault  error     // why the last file could not be written; nil once one is
+	retry  time.Time // when to begin a file again after a fault of the disk
 }
 
+// retryEvery is how long entries are dropped after a file could not be begun.
+const retryEvery = time.Second
+
+// openFolder opens a folder. A fault of the disk doesn't keep the server from serving:
+// the folder is opened once it has passed.
 func openFolder(dir string, opts Options, m *metrics) (*folder, error) {
 	d := &folder{dir: dir, opts: opts, metrics: m, flushes: make(chan chan error), files: map[*schema.Plan]*file{}}
 	d.queue = newQueue(opts.MaxQueued, func(rows int) { m.drop(dropQueue, rows) })
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
+	err := d.open()
+	if diskspace.IsFault(err) {
+		d.failed(err)
+		return d, nil
 	}
-	var err error
-	if d.locked, err = lock(dir); err != nil {
-		return nil, err
+	return d, err
+}
+
+// open creates the folder if necessary, locks it, and removes what a killed process left.
+func (d *folder) open() error {
+	d.retry = time.Now().Add(retryEvery)
+	if err := os.MkdirAll(d.dir, 0o755); err != nil {
+		return err
 	}
-	d.stored, err = sweep(dir, func(path string) {
-		opts.Logger.Info("an unfinished file of the feature log was removed", "file", path)
+	locked, err := lock(d.dir)
+	if err != nil {
+		return err
+	}
+	d.stored, err = sweep(d.dir, func(path string) {
+		d.opts.Logger.Info("an unfinished file of the feature log was removed", "file", path)
 	})
 	if err != nil {
-		return nil, errors.Join(err, d.locked.Close())
+		return errors.Join(err, locked.Close())
 	}
-	return d, nil
+	d.locked, d.retry = locked, time.Time{}
+	return nil
 }
 
 func (d *folder) run(ctx context.Context) error {
@@ -64,13 +80,22 @@ func (d *folder) run(ctx context.Context) error {
 		case done := <-d.flushes:
 			done <- d.flush()
 		case <-ctx.Done():
-			return errors.Join(d.flush(), d.locked.Close())
+			_ = d.flush() // dropped rows are logged and counted; the server has stopped all the same
+			return d.close()
 		}
 	}
 }
 
+func (d *folder) close() error {
+	if d.locked == nil {
+		return nil
+	}
+	return d.locked.Close()
+}
+
 // flush writes the waiting entries and finishes all files.
 func (d *folder) flush() error {
+	d.retry = time.Time{} // somebody waits for it: try now
 	d.takeAll()
 	var errs []error
 	for plan := range d.files {
@@ -83,101 +108,98 @@ func (d *folder) takeAll() {
 	for range len(d.queue.entries) {
 		d.take(<-d.queue.entries)
 	}
+	if d.full != nil {
+		_ = d.room() // the alarm ends once there is room, also without requests
+	}
 }
 
-// take writes an entry.
+// take writes an entry, or drops it.
 func (d *folder) take(e *entry) {
 	d.queue.took(e)
-	if d.isFull() {
+	if d.room() != nil {
 		d.metrics.drop(dropDisk, e.Rows)
 		return
 	}
-	d.tell(d.write(e), e.Plan)
-}
-
-// tell logs only the first of successive errors: when the disk is full, each entry has
-// one.
-func (d *folder) tell(err error, plan *schema.Plan) {
-	if err != nil && !d.failing {
-		d.opts.Logger.Error("the feature log can't be written", "model", plan.Model.Name, "error", err)
-	}
-	d.failing = d.failing || err != nil
-}
-
-func (d *folder) write(e *entry) error {
 	f := d.files[e.Plan]
 	if f == nil {
-		var err error
-		if f, err = newFile(d.dir, e); err != nil {
+		if f = d.begin(e); f == nil {
 			d.metrics.drop(dropWrite, e.Rows)
-			return err
+			return
 		}
-		d.files[e.Plan] = f
 	}
 	if err := background.Try(func() error { return f.add(e) }); err != nil {
 		delete(d.files, e.Plan)
 		d.metrics.drop(dropWrite, f.rows)
-		return errors.Join(err, f.abandon())
+		d.failed(errors.Join(err, f.abandon()))
+		return
 	}
 	if f.size() >= d.opts.MaxFileBytes {
-		return d.finish(e.Plan)
+		_ = d.finish(e.Plan) // logged and counted
 	}
-	return nil
 }
 
-// lookEvery is how often a full folder is checked for room.
-const lookEvery = time.Second
-
-// isFull reports whether the folder has reached its limit. Moving files away makes
-// room again.
-func (d *folder) isFull() bool {
-	open := int64(0)
-	for _, f := range d.files {
-		open += f.size()
+// begin begins a file for entries like e. It returns nil if that can't be done now.
+func (d *folder) begin(e *entry) *file {
+	if time.Now().Before(d.retry) {
+		return nil
 	}
-	if d.stored+open >= d.opts.MaxBytes && time.Since(d.looked) >= lookEvery {
-		d.look()
-	}
-	full := d.stored+open >= d.opts.MaxBytes
-	if full && !d.full {
-		d.opts.Logger.Error("the feature log is full; move files away, or requests are not logged", "dir", d.dir, "bytes", d.stored+open, "most", d.opts.MaxBytes)
-	}
-	d.full = full
-	return full
-}
-
-// look adds up the finished files.
-func (d *folder) look() {
-	d.looked, d.stored = time.Now(), 0
-	_ = filepath.WalkDir(d.dir, func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && !entry.IsDir() && !strings.HasSuffix(path, unfinished) {
-			if info, err := entry.Info(); err == nil {
-				d.stored += info.Size()
+	var f *file
+	err := background.Try(func() (err error) {
+		if d.locked == nil {
+			if err := d.open(); err != nil {
+				return err
 			}
 		}
-		return nil // what can't be read now counts next time
+		f, err = newFile(d.dir, e)
+		return err
 	})
+	if err != nil {
+		d.retry = time.Now().Add(retryEvery)
+		d.failed(err)
+		return nil
+	}
+	d.files[e.Plan] = f
+	return f
+}
+
+// failed notes why a file could not be written. It logs only the first of successive
+// errors: when the disk is full, each entry has one.
+func (d *folder) failed(err error) {
+	if d.fault == nil {
+		d.opts.Logger.Error("the feature log can't be written; rows are dropped and counted until it can be", "dir", d.dir, "error", err)
+	}
+	d.fault = err
+	d.metrics.alarm(toFiles, true)
 }
 
 // finishOld finishes the files that have been open for long enough.
 func (d *folder) finishOld() {
 	for plan, f := range d.files {
-		if time.Since(f.begun) < d.opts.MaxFileAge {
-			continue
+		if time.Since(f.begun) >= d.opts.MaxFileAge {
+			_ = d.finish(plan) // logged and counted
 		}
-		d.tell(d.finish(plan), plan)
 	}
 }
 
 func (d *folder) finish(plan *schema.Plan) error {
 	f := d.files[plan]
 	delete(d.files, plan)
-	size, err := f.finish()
+	var size int64
+	err := background.Try(func() (err error) {
+		size, err = f.finish()
+		return err
+	})
 	if err != nil {
 		d.metrics.drop(dropWrite, f.rows)
-		return errors.Join(err, f.abandon())
+		err = errors.Join(err, f.abandon())
+		d.failed(err)
+		return err
 	}
-	d.stored, d.failing = d.stored+size, false
+	if d.fault != nil {
+		d.opts.Logger.Info("the feature log is written again", "dir", d.dir)
+	}
+	d.stored, d.fault = d.stored+size, nil
+	d.metrics.alarm(toFiles, d.full != nil)
 	d.metrics.files.Inc()
 	d.metrics.rows.Add(float64(f.rows))
 	return nil

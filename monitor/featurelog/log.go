@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"larder/internal/background"
 	"larder/monitor"
 )
 
@@ -22,6 +23,9 @@ type Options struct {
 	MaxFileAge   time.Duration
 	// MaxBytes bounds the bytes in the folder. Defaults to 10 GiB.
 	MaxBytes int64
+	// MinFreeBytes of the folder's disk stay free: with less, nothing is written. Defaults
+	// to 640 MiB.
+	MinFreeBytes int64
 	// Table also gets the rows. Nil: no table.
 	Table Table
 	// Keep is how long the table keeps rows. Defaults to 7 days.
@@ -39,6 +43,7 @@ func (o Options) withDefaults() Options {
 	o.MaxFileBytes = cmp.Or(o.MaxFileBytes, 64<<20)
 	o.MaxFileAge = cmp.Or(o.MaxFileAge, time.Minute)
 	o.MaxBytes = cmp.Or(o.MaxBytes, 10<<30)
+	o.MinFreeBytes = cmp.Or(o.MinFreeBytes, 640<<20)
 	o.MaxQueued = cmp.Or(o.MaxQueued, 64<<20)
 	o.Keep = cmp.Or(o.Keep, 7*24*time.Hour)
 	o.Logger = cmp.Or(o.Logger, slog.Default())
@@ -50,6 +55,7 @@ func (o Options) withDefaults() Options {
 type Log struct {
 	folder *folder // nil without one
 	table  *table  // nil without one
+	logger *slog.Logger
 }
 
 // Open opens the log of a folder, and creates the folder if necessary. The log owns
@@ -57,7 +63,7 @@ type Log struct {
 // only the table is written.
 func Open(dir string, opts Options) (*Log, error) {
 	opts = opts.withDefaults()
-	l, m := &Log{}, newMetrics()
+	l, m := &Log{logger: opts.Logger}, newMetrics()
 	if dir != "" {
 		var err error
 		if l.folder, err = openFolder(dir, opts, m); err != nil {
@@ -108,13 +114,18 @@ func (l *Log) Run(ctx context.Context) error {
 	var errs [2]error
 	var running sync.WaitGroup
 	if l.folder != nil {
-		running.Go(func() { errs[0] = l.folder.run(ctx) })
+		running.Go(func() { errs[0] = l.keep(ctx, "files of the feature log", l.folder.run) })
 	}
 	if l.table != nil {
-		running.Go(func() { errs[1] = l.table.run(ctx) })
+		running.Go(func() { errs[1] = l.keep(ctx, "table of the feature log", l.table.run) })
 	}
 	running.Wait()
 	return errors.Join(errs[:]...)
+}
+
+// keep runs a writer again if it panics: it must not end the server.
+func (l *Log) keep(ctx context.Context, part string, run func(context.Context) error) error {
+	return background.Keep(ctx, l.logger, part, run)
 }
 
 // Flush writes all requests offered so far and finishes all files, so that they can be

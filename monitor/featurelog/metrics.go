@@ -11,10 +11,17 @@ const (
 	dropTable      = "table"       // the table could not be written
 )
 
+// Where rows are written to.
+const (
+	toFiles = "files"
+	toTable = "table"
+)
+
 type metrics struct {
 	rows, files, tableRows prometheus.Counter
 	drops                  *prometheus.CounterVec
 	dropped                map[string]prometheus.Counter // by reason
+	failing                *prometheus.GaugeVec
 }
 
 func newMetrics() *metrics {
@@ -26,6 +33,9 @@ func newMetrics() *metrics {
 			Name: "larder_feature_log_dropped_total", Help: "Rows that were not logged, by cause: a queue or the disk's share was full, or a file or the table could not be written.",
 		}, []string{"reason"}),
 		dropped: map[string]prometheus.Counter{},
+		failing: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "larder_feature_log_failing", Help: "1 while the feature log is not written: it has no room, or the last write failed.",
+		}, []string{"to"}),
 	}
 	for _, reason := range []string{dropQueue, dropDisk, dropWrite, dropTableQueue, dropTable} {
 		m.dropped[reason] = m.drops.WithLabelValues(reason)
@@ -37,10 +47,24 @@ func (m *metrics) register(registerer prometheus.Registerer, l *Log) {
 	if registerer == nil {
 		return
 	}
-	registerer.MustRegister(m.rows, m.files, m.tableRows, m.drops, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	for to, used := range map[string]bool{toFiles: l.folder != nil, toTable: l.table != nil} {
+		if used {
+			m.failing.WithLabelValues(to)
+		}
+	}
+	registerer.MustRegister(m.rows, m.files, m.tableRows, m.drops, m.failing, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "larder_feature_log_queued_bytes", Help: "Bytes waiting to be written to the feature log.",
 	}, func() float64 { return float64(l.queued()) }))
 }
 
 // drop counts rows; requests call it.
 func (m *metrics) drop(reason string, rows int) { m.dropped[reason].Add(float64(rows)) }
+
+// alarm says whether what is written to files or to the table is lost now.
+func (m *metrics) alarm(to string, failing bool) {
+	value := 0.0
+	if failing {
+		value = 1
+	}
+	m.failing.WithLabelValues(to).Set(value)
+}

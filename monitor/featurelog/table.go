@@ -134,6 +134,7 @@ func (t *table) flush(ctx context.Context) {
 	err := background.Try(func() error { return t.to.AppendLogged(ctx, t.waiting) })
 	if err == nil {
 		t.failing = false
+		t.metrics.alarm(toTable, false)
 		t.metrics.tableRows.Add(float64(len(t.waiting)))
 	} else {
 		t.tell(err)
@@ -149,6 +150,7 @@ func (t *table) tell(err error) {
 		t.opts.Logger.Error("cannot write the table of the feature log; rows are dropped until it can be written", "error", err)
 	}
 	t.failing = true
+	t.metrics.alarm(toTable, true)
 }
 
 // dropOld deletes rows past their time to be kept, until ctx ends.

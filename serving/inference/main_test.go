@@ -36,6 +36,7 @@ import (
 var library *scoring.Runtime
 
 func TestMain(m *testing.M) {
+	scoring.WorkerMain()
 	var err error
 	library, err = scoring.Open(scoring.Options{Library: os.Getenv("LARDER_ONNXRUNTIME")})
 	if err != nil {

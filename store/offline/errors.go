@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"larder/internal/postgres"
 	"larder/schema"
 )
 
@@ -15,6 +16,7 @@ const (
 	insufficientPrivilege = "42501"
 	undefinedTable        = "42P01"
 	undefinedSchema       = "3F000"
+	lockNotAvailable      = "55P03"
 )
 
 // sourceError explains a failure of Postgres for the source of a view. The text of
@@ -35,6 +37,8 @@ func sourceError(ctx context.Context, view *schema.View, err error) error {
 	var pg *pgconn.PgError
 	var connect *pgconn.ConnectError
 	switch {
+	case errors.Is(err, postgres.ErrSilent):
+		return schema.SourceUnreachable.Wrap(err, "source %q: Postgres does not answer; check that it runs and isn't stopped or cut off", name)
 	case errors.As(err, &pg):
 		return refused(name, pg)
 	case errors.As(err, &connect), pgconn.SafeToRetry(err), pgconn.Timeout(err):
@@ -48,6 +52,8 @@ func refused(source string, pg *pgconn.PgError) *schema.Error {
 	switch class := pg.Code[:min(2, len(pg.Code))]; {
 	case pg.Code == insufficientPrivilege:
 		return schema.SourceForbidden.Wrap(pg, "source %q: %s; grant SELECT on it to the user that larder connects as", source, pg.Message)
+	case pg.Code == lockNotAvailable:
+		return schema.SourceUnavailable.Wrap(pg, "source %q: its table was locked for longer than a minute; let whoever holds the lock finish, and try again", source)
 	case class == "08" || class == "53" || class == "57" || class == "58" || class == "40":
 		return schema.SourceUnavailable.Wrap(pg, "%s", said)
 	case class == "28" || class == "3D":

@@ -43,7 +43,7 @@ const (
 // closed. It refuses sources that can't be read as declared, as [Store.Check] does.
 func (s *Store) Moment(ctx context.Context, views []*schema.View) (*Moment, error) {
 	m := &Moment{store: s}
-	held, err := s.begin(ctx, begin+"; "+settings)
+	held, err := s.begin(ctx, begin+"; "+settings+within(ctx))
 	if err != nil {
 		return nil, databaseError(ctx, err)
 	}
@@ -91,7 +91,7 @@ func (m *Moment) Session(ctx context.Context) (*Session, error) {
 		return &Session{moment: m, held: m.first, conn: m.first.Conn().PgConn()}, nil
 	}
 	// The name comes from Postgres: digits and dashes.
-	held, err := m.store.begin(ctx, begin+"; SET TRANSACTION SNAPSHOT '"+m.id+"'; "+settings+"; "+save)
+	held, err := m.store.begin(ctx, begin+"; SET TRANSACTION SNAPSHOT '"+m.id+"'; "+settings+within(ctx)+"; "+save)
 	if err != nil {
 		return nil, databaseError(ctx, fmt.Errorf("share a snapshot: %w", err))
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"larder/internal/postgres"
 	"larder/schema"
 )
 
@@ -46,12 +47,13 @@ func Open(ctx context.Context, dsn string, opts Options) (*Store, error) {
 	}
 	config.MaxConns = int32(opts.MaxConns)
 	config.MinConns, config.MinIdleConns = 0, 0
+	postgres.BoundPool(config)
 	conn := config.ConnConfig
 	conn.RuntimeParams["client_encoding"] = "UTF8"
 	if conn.RuntimeParams["application_name"] == "" {
 		conn.RuntimeParams["application_name"] = "larder"
 	}
-	config.AfterConnect = func(ctx context.Context, c *pgx.Conn) error { return exec(ctx, c.PgConn(), hideOwnTables) }
+	config.AfterConnect = func(ctx context.Context, c *pgx.Conn) error { return exec(ctx, c.PgConn(), limits+hideOwnTables) }
 	conn.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: cancelDelay}
 	}
@@ -62,6 +64,13 @@ func Open(ctx context.Context, dsn string, opts Options) (*Store, error) {
 	return &Store{pool: pool}, nil
 }
 
+// limits end what would hold a connection for ever: a statement that no caller has
+// bounded, the wait for a lock on a source, a transaction whose server is gone. Settings
+// of the address or of the user that are shorter stay.
+const limits = `SELECT set_config(name, least_of.value, false) FROM (VALUES
+	('statement_timeout', '1h'), ('lock_timeout', '1min'), ('idle_in_transaction_session_timeout', '10min')) AS least_of (name, value)
+	WHERE current_setting(name) = '0'; `
+
 // hideOwnTables removes Larder's own schema from the search path. For a user named
 // larder, Postgres's default is "$user", public: without this, a source whose table is
 // runs or versions would be Larder's own table.
@@ -69,11 +78,11 @@ const hideOwnTables = `SELECT set_config('search_path', coalesce(nullif(array_to
 	WHERE current_user = 'larder'`
 
 // Close closes all connections, when those in use are given back.
-func (s *Store) Close() { s.pool.Close() }
+func (s *Store) Close() { postgres.Close(s.pool) }
 
 // snapshot runs fn in a transaction with a snapshot of the database.
 func (s *Store) snapshot(ctx context.Context, view *schema.View, fn func(*pgconn.PgConn) error) error {
-	held, err := s.begin(ctx, begin)
+	held, err := s.begin(ctx, begin+within(ctx))
 	if err != nil {
 		return sourceError(ctx, view, err)
 	}
@@ -84,6 +93,17 @@ func (s *Store) snapshot(ctx context.Context, view *schema.View, fn func(*pgconn
 		return sourceError(ctx, view, err)
 	}
 	return sourceError(ctx, view, exec(ctx, conn, "COMMIT"))
+}
+
+// within returns the statement that bounds those of a transaction by the deadline of
+// ctx, if it has one. Postgres stops them also when this process can't ask it to.
+func within(ctx context.Context) string {
+	deadline, has := ctx.Deadline()
+	if !has {
+		return ""
+	}
+	const grace = time.Second // ctx ends first: its cause says more
+	return fmt.Sprintf("; SET LOCAL statement_timeout = %d", max(0, time.Until(deadline).Milliseconds())+grace.Milliseconds())
 }
 
 // begin returns a connection on which sql has begun a transaction. A connection that

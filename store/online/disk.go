@@ -10,6 +10,7 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 
+	"larder/internal/diskspace"
 	"larder/schema"
 )
 
@@ -36,22 +37,14 @@ func tableBytes(db *badger.DB) int64 {
 
 // roomFor refuses when the disk of dir has less than least bytes left.
 func roomFor(dir string, least int64) error {
-	free, err := freeBytes(dir)
+	free, err := diskspace.Free(dir)
 	if err != nil {
 		return fmt.Errorf("free space of %s: %w", dir, err)
 	}
 	if free < least {
-		return schema.DiskFull.Errorf("free some space on the disk of %s: %s are free, and %s are required; no stored rows are lost, reads continue, and writes resume once there is space", dir, inBytes(free), inBytes(least))
+		return schema.DiskFull.Errorf("free some space on the disk of %s: %s are free, and %s are required; no stored rows are lost, reads continue, and writes resume once there is space", dir, diskspace.Text(free), diskspace.Text(least))
 	}
 	return nil
-}
-
-func freeBytes(dir string) (int64, error) {
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(dir, &st); err != nil {
-		return 0, err
-	}
-	return int64(st.Bavail) * int64(st.Bsize), nil
 }
 
 // allocatedBytes is the space that a file takes on the disk: Badger's logs are mostly
@@ -67,14 +60,4 @@ func allocatedBytes(info fs.FileInfo) int64 {
 // ends in any way.
 func lockFile(f *os.File) error {
 	return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-}
-
-func inBytes(n int64) string {
-	switch {
-	case n >= 10<<30:
-		return fmt.Sprintf("%d GiB", n>>30)
-	case n >= 10<<20:
-		return fmt.Sprintf("%d MiB", n>>20)
-	}
-	return fmt.Sprintf("%d KiB", n>>10)
 }

@@ -15,7 +15,8 @@ import (
 	"larder/store/storetest"
 )
 
-// TestMain also runs the writers of TestKill, TestKillDuringCommit and TestALimitOnFiles.
+// TestMain also runs the writers of TestKill, TestKillDuringCommit, TestALimitOnFiles
+// and TestADiskThatSomebodyFills.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(killedDir); dir != "" {
 		writeUntilKilled(dir)
@@ -25,6 +26,9 @@ func TestMain(m *testing.M) {
 	}
 	if dir := os.Getenv(limitedDir); dir != "" {
 		writeUntilStopped(dir)
+	}
+	if dir := os.Getenv(fullDir); dir != "" {
+		writeUntilFull(dir)
 	}
 	os.Exit(m.Run())
 }

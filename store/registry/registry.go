@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"larder/internal/background"
+	"larder/internal/postgres"
 	"larder/schema"
 )
 
@@ -71,7 +72,9 @@ type State struct {
 	NewestVersion int64 // in Postgres, when last seen
 	CatalogError  error // why NewestVersion isn't served; nil when it is
 	PostgresError error // safe to show; nil when Postgres answered last time
-	Building      *Building
+	// AnsweredAt is when Postgres answered last; zero if it never did.
+	AnsweredAt time.Time
+	Building   *Building
 	// ClockAhead is by how much this machine's clock is ahead of Postgres's; 0 when they
 	// agree within a second.
 	ClockAhead time.Duration
@@ -97,17 +100,27 @@ func Open(dsn, dir string, opts Options) (*Registry, error) {
 		return nil, schema.BadDSN.Wrap(err, "the Postgres address can't be read; write postgres://USER@HOST:PORT/DATABASE")
 	}
 	config.MaxConns = 4
-	config.ConnConfig.ConnectTimeout = 5 * time.Second
+	postgres.BoundPool(config)
+	config.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.PgConn().Exec(ctx, limits).ReadAll()
+		return err
+	}
 	if r.pool, err = pgxpool.NewWithConfig(context.Background(), config); err != nil {
 		return nil, fmt.Errorf("open registry: %w", err)
 	}
 	return r, nil
 }
 
+// limits end what would wait for ever in Postgres. Every statement of the registry is
+// short, except those that read the feature log.
+const limits = `SELECT set_config(name, longest.value, false) FROM (VALUES
+	('statement_timeout', '10min'), ('lock_timeout', '10s'), ('idle_in_transaction_session_timeout', '5min')) AS longest (name, value)
+	WHERE current_setting(name) = '0'`
+
 // Close closes the connections.
 func (r *Registry) Close() {
 	if r.pool != nil {
-		r.pool.Close()
+		postgres.Close(r.pool)
 	}
 }
 
@@ -123,7 +136,20 @@ func (r *Registry) State() State {
 	if c := r.Catalog(); c != nil && state.Building != nil && state.Building.Version <= c.Version {
 		state.Building = nil // it has just been built
 	}
+	if silent := time.Since(state.AnsweredAt); r.pool != nil && state.PostgresError == nil && !state.AnsweredAt.IsZero() && silent > r.opts.PollInterval+lateAnswer {
+		state.PostgresError = noAnswer() // the look that is going on hasn't failed yet
+	}
 	return state
+}
+
+// lateAnswer is how much later than at each poll Postgres may answer and still count as
+// answering.
+const lateAnswer = time.Second
+
+// noAnswer is the error of a Postgres that takes connections or has some, and says
+// nothing.
+func noAnswer() error {
+	return schema.PostgresUnavailable.Wrap(postgres.ErrSilent, "Postgres does not answer; check that it runs and isn't stopped, overloaded or cut off")
 }
 
 // Await waits until version or a later one is served, or is being built. It returns the
@@ -221,7 +247,7 @@ func (r *Registry) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	config.ConnectTimeout = 5 * time.Second
+	postgres.Bound(config)
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return err
@@ -249,7 +275,7 @@ func (r *Registry) follow(ctx context.Context) error {
 
 // refresh publishes the newest version in Postgres unless it serves already.
 func (r *Registry) refresh(ctx context.Context) error {
-	newest, ahead, err := r.newest(ctx)
+	newest, ahead, err := r.ask(ctx)
 	if err != nil {
 		r.postgresFailed(err)
 		return err
@@ -260,10 +286,6 @@ func (r *Registry) refresh(ctx context.Context) error {
 	if r.postgresAnswered(newest) {
 		r.opts.Logger.Info("postgres answers again")
 	}
-	if err := r.refreshRollouts(ctx); err != nil {
-		r.postgresFailed(err)
-		return err
-	}
 	if r.damaged != nil {
 		r.opts.Logger.Warn("the kept state of ramps is damaged; the state in Postgres replaces it, without trips that it has not been told", "error", r.damaged)
 		r.damaged = nil
@@ -273,6 +295,21 @@ func (r *Registry) refresh(ctx context.Context) error {
 		r.opts.Logger.Error("the newest catalog is refused; the previous one keeps serving", "version", newest, "error", err)
 	}
 	return err
+}
+
+// answerWithin is how long a look at the registry may take. It is short, since the
+// state of the server is told by it.
+const answerWithin = 5 * time.Second
+
+// ask reads the newest version, and by how much this machine's clock is ahead, and
+// exchanges the state of ramps.
+func (r *Registry) ask(ctx context.Context) (newest int64, ahead time.Duration, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, answerWithin, postgres.ErrSilent)
+	defer cancel()
+	if newest, ahead, err = r.newest(ctx); err == nil {
+		err = r.refreshRollouts(ctx)
+	}
+	return newest, ahead, err
 }
 
 // advance moves from the serving catalog to version newest.
@@ -350,7 +387,7 @@ func (r *Registry) postgresAnswered(newest int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	news := r.state.PostgresError != nil
-	r.state.PostgresError, r.state.NewestVersion = nil, newest
+	r.state.PostgresError, r.state.NewestVersion, r.state.AnsweredAt = nil, newest, time.Now()
 	return news
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"larder/internal/postgres"
 	"larder/schema"
 )
 
@@ -325,6 +326,9 @@ func shown(err error) error {
 	if errors.As(err, &pg) {
 		return schema.PostgresUnavailable.Wrap(err, "Postgres says: %s", pg.Message)
 	}
+	if errors.Is(err, postgres.ErrSilent) || errors.Is(err, context.DeadlineExceeded) {
+		return noAnswer()
+	}
 	return schema.PostgresUnavailable.Wrap(err, "Postgres can't be reached; check that it runs and that the address is right (the server's log has the cause)")
 }
 
@@ -338,8 +342,14 @@ func unavailable(err error) error {
 		return err
 	}
 	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.Code[:2] != "57" { // except 57, operator intervention: Postgres is shutting down
+	if errors.As(err, &pg) && pg.Code == "55P03" { // lock_not_available
+		return schema.PostgresUnavailable.Wrap(err, "a table of the registry, or the lock of another apply, was held for longer than 10 s; try again")
+	}
+	if errors.As(err, &pg) && pg.Code[:2] != "57" && pg.Code[:2] != "53" { // except 57, operator intervention, and 53, too many connections
 		return fmt.Errorf("registry: %w", err)
+	}
+	if errors.Is(err, postgres.ErrSilent) {
+		return schema.PostgresUnavailable.Wrap(err, "the registry's Postgres does not answer; check that it runs and isn't stopped or cut off, and try again")
 	}
 	return schema.PostgresUnavailable.Wrap(err, "the registry's Postgres can't be reached; try again")
 }

@@ -3477,6 +3477,94 @@ func (*ResumeRampResponse) Descriptor() ([]byte, []int) {
 	return file_larder_v1_control_proto_rawDescGZIP(), []int{48}
 }
 
+type ReleaseModelRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Model         string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	ModelVersion  int64                  `protobuf:"varint,2,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReleaseModelRequest) Reset() {
+	*x = ReleaseModelRequest{}
+	mi := &file_larder_v1_control_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReleaseModelRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReleaseModelRequest) ProtoMessage() {}
+
+func (x *ReleaseModelRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReleaseModelRequest.ProtoReflect.Descriptor instead.
+func (*ReleaseModelRequest) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *ReleaseModelRequest) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *ReleaseModelRequest) GetModelVersion() int64 {
+	if x != nil {
+		return x.ModelVersion
+	}
+	return 0
+}
+
+type ReleaseModelResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReleaseModelResponse) Reset() {
+	*x = ReleaseModelResponse{}
+	mi := &file_larder_v1_control_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReleaseModelResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReleaseModelResponse) ProtoMessage() {}
+
+func (x *ReleaseModelResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReleaseModelResponse.ProtoReflect.Descriptor instead.
+func (*ReleaseModelResponse) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{50}
+}
+
 type ModelVersionStatus struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
 	ModelVersion int64                  `protobuf:"varint,1,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
@@ -3507,15 +3595,19 @@ type ModelVersionStatus struct {
 	// as in "cuda: not in this build".
 	SkippedProviders []string `protobuf:"bytes,17,rep,name=skipped_providers,json=skippedProviders,proto3" json:"skipped_providers,omitempty"`
 	// Whether requests share runs; and why not, when the definitions ask for it.
-	Batching      bool   `protobuf:"varint,18,opt,name=batching,proto3" json:"batching,omitempty"`
-	Unbatched     string `protobuf:"bytes,19,opt,name=unbatched,proto3" json:"unbatched,omitempty"`
+	Batching  bool   `protobuf:"varint,18,opt,name=batching,proto3" json:"batching,omitempty"`
+	Unbatched string `protobuf:"bytes,19,opt,name=unbatched,proto3" json:"unbatched,omitempty"`
+	// Why it runs in a process of its own; empty when it runs in the server's.
+	Isolation string `protobuf:"bytes,20,opt,name=isolation,proto3" json:"isolation,omitempty"`
+	// Why it is not run any more; empty when it is. See ReleaseModel.
+	Quarantine    string `protobuf:"bytes,21,opt,name=quarantine,proto3" json:"quarantine,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ModelVersionStatus) Reset() {
 	*x = ModelVersionStatus{}
-	mi := &file_larder_v1_control_proto_msgTypes[49]
+	mi := &file_larder_v1_control_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3527,7 +3619,7 @@ func (x *ModelVersionStatus) String() string {
 func (*ModelVersionStatus) ProtoMessage() {}
 
 func (x *ModelVersionStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[49]
+	mi := &file_larder_v1_control_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3540,7 +3632,7 @@ func (x *ModelVersionStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelVersionStatus.ProtoReflect.Descriptor instead.
 func (*ModelVersionStatus) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{49}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *ModelVersionStatus) GetModelVersion() int64 {
@@ -3676,6 +3768,20 @@ func (x *ModelVersionStatus) GetUnbatched() string {
 	return ""
 }
 
+func (x *ModelVersionStatus) GetIsolation() string {
+	if x != nil {
+		return x.Isolation
+	}
+	return ""
+}
+
+func (x *ModelVersionStatus) GetQuarantine() string {
+	if x != nil {
+		return x.Quarantine
+	}
+	return ""
+}
+
 type GetPlanRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to What:
@@ -3692,7 +3798,7 @@ type GetPlanRequest struct {
 
 func (x *GetPlanRequest) Reset() {
 	*x = GetPlanRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[50]
+	mi := &file_larder_v1_control_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3704,7 +3810,7 @@ func (x *GetPlanRequest) String() string {
 func (*GetPlanRequest) ProtoMessage() {}
 
 func (x *GetPlanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[50]
+	mi := &file_larder_v1_control_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3717,7 +3823,7 @@ func (x *GetPlanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPlanRequest.ProtoReflect.Descriptor instead.
 func (*GetPlanRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{50}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *GetPlanRequest) GetWhat() isGetPlanRequest_What {
@@ -3802,7 +3908,7 @@ type GetPlanResponse struct {
 
 func (x *GetPlanResponse) Reset() {
 	*x = GetPlanResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[51]
+	mi := &file_larder_v1_control_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3814,7 +3920,7 @@ func (x *GetPlanResponse) String() string {
 func (*GetPlanResponse) ProtoMessage() {}
 
 func (x *GetPlanResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[51]
+	mi := &file_larder_v1_control_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3827,7 +3933,7 @@ func (x *GetPlanResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPlanResponse.ProtoReflect.Descriptor instead.
 func (*GetPlanResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{51}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *GetPlanResponse) GetKeys() []*Field {
@@ -3884,7 +3990,7 @@ type Field struct {
 
 func (x *Field) Reset() {
 	*x = Field{}
-	mi := &file_larder_v1_control_proto_msgTypes[52]
+	mi := &file_larder_v1_control_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3896,7 +4002,7 @@ func (x *Field) String() string {
 func (*Field) ProtoMessage() {}
 
 func (x *Field) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[52]
+	mi := &file_larder_v1_control_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3909,7 +4015,7 @@ func (x *Field) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Field.ProtoReflect.Descriptor instead.
 func (*Field) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{52}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Field) GetName() string {
@@ -3939,7 +4045,7 @@ type VerifyRequest struct {
 
 func (x *VerifyRequest) Reset() {
 	*x = VerifyRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[53]
+	mi := &file_larder_v1_control_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3951,7 +4057,7 @@ func (x *VerifyRequest) String() string {
 func (*VerifyRequest) ProtoMessage() {}
 
 func (x *VerifyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[53]
+	mi := &file_larder_v1_control_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3964,7 +4070,7 @@ func (x *VerifyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyRequest.ProtoReflect.Descriptor instead.
 func (*VerifyRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{53}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *VerifyRequest) GetFeatureViews() []string {
@@ -3998,7 +4104,7 @@ type VerifyResponse struct {
 
 func (x *VerifyResponse) Reset() {
 	*x = VerifyResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[54]
+	mi := &file_larder_v1_control_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4010,7 +4116,7 @@ func (x *VerifyResponse) String() string {
 func (*VerifyResponse) ProtoMessage() {}
 
 func (x *VerifyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[54]
+	mi := &file_larder_v1_control_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4023,7 +4129,7 @@ func (x *VerifyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyResponse.ProtoReflect.Descriptor instead.
 func (*VerifyResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{54}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *VerifyResponse) GetViews() []*ViewVerification {
@@ -4064,7 +4170,7 @@ type ViewVerification struct {
 
 func (x *ViewVerification) Reset() {
 	*x = ViewVerification{}
-	mi := &file_larder_v1_control_proto_msgTypes[55]
+	mi := &file_larder_v1_control_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4076,7 +4182,7 @@ func (x *ViewVerification) String() string {
 func (*ViewVerification) ProtoMessage() {}
 
 func (x *ViewVerification) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[55]
+	mi := &file_larder_v1_control_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4089,7 +4195,7 @@ func (x *ViewVerification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ViewVerification.ProtoReflect.Descriptor instead.
 func (*ViewVerification) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{55}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *ViewVerification) GetFeatureView() string {
@@ -4193,7 +4299,7 @@ type FeatureVerification struct {
 
 func (x *FeatureVerification) Reset() {
 	*x = FeatureVerification{}
-	mi := &file_larder_v1_control_proto_msgTypes[56]
+	mi := &file_larder_v1_control_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4205,7 +4311,7 @@ func (x *FeatureVerification) String() string {
 func (*FeatureVerification) ProtoMessage() {}
 
 func (x *FeatureVerification) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[56]
+	mi := &file_larder_v1_control_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4218,7 +4324,7 @@ func (x *FeatureVerification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeatureVerification.ProtoReflect.Descriptor instead.
 func (*FeatureVerification) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{56}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *FeatureVerification) GetFeature() string {
@@ -4253,7 +4359,7 @@ type Difference struct {
 
 func (x *Difference) Reset() {
 	*x = Difference{}
-	mi := &file_larder_v1_control_proto_msgTypes[57]
+	mi := &file_larder_v1_control_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4265,7 +4371,7 @@ func (x *Difference) String() string {
 func (*Difference) ProtoMessage() {}
 
 func (x *Difference) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[57]
+	mi := &file_larder_v1_control_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4278,7 +4384,7 @@ func (x *Difference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Difference.ProtoReflect.Descriptor instead.
 func (*Difference) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{57}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Difference) GetKind() string {
@@ -4335,7 +4441,7 @@ type ScoreVectorsRequest struct {
 
 func (x *ScoreVectorsRequest) Reset() {
 	*x = ScoreVectorsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[58]
+	mi := &file_larder_v1_control_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4347,7 +4453,7 @@ func (x *ScoreVectorsRequest) String() string {
 func (*ScoreVectorsRequest) ProtoMessage() {}
 
 func (x *ScoreVectorsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[58]
+	mi := &file_larder_v1_control_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4360,7 +4466,7 @@ func (x *ScoreVectorsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScoreVectorsRequest.ProtoReflect.Descriptor instead.
 func (*ScoreVectorsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{58}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *ScoreVectorsRequest) GetModel() string {
@@ -4411,7 +4517,7 @@ type ScoreVectorsResponse struct {
 
 func (x *ScoreVectorsResponse) Reset() {
 	*x = ScoreVectorsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[59]
+	mi := &file_larder_v1_control_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4423,7 +4529,7 @@ func (x *ScoreVectorsResponse) String() string {
 func (*ScoreVectorsResponse) ProtoMessage() {}
 
 func (x *ScoreVectorsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[59]
+	mi := &file_larder_v1_control_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4436,7 +4542,7 @@ func (x *ScoreVectorsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScoreVectorsResponse.ProtoReflect.Descriptor instead.
 func (*ScoreVectorsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{59}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *ScoreVectorsResponse) GetScores() []float64 {
@@ -4470,7 +4576,7 @@ type ListLoggedRequest struct {
 
 func (x *ListLoggedRequest) Reset() {
 	*x = ListLoggedRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[60]
+	mi := &file_larder_v1_control_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4482,7 +4588,7 @@ func (x *ListLoggedRequest) String() string {
 func (*ListLoggedRequest) ProtoMessage() {}
 
 func (x *ListLoggedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[60]
+	mi := &file_larder_v1_control_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4495,7 +4601,7 @@ func (x *ListLoggedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLoggedRequest.ProtoReflect.Descriptor instead.
 func (*ListLoggedRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{60}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *ListLoggedRequest) GetModel() string {
@@ -4514,7 +4620,7 @@ type ListLoggedResponse struct {
 
 func (x *ListLoggedResponse) Reset() {
 	*x = ListLoggedResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[61]
+	mi := &file_larder_v1_control_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4526,7 +4632,7 @@ func (x *ListLoggedResponse) String() string {
 func (*ListLoggedResponse) ProtoMessage() {}
 
 func (x *ListLoggedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[61]
+	mi := &file_larder_v1_control_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4539,7 +4645,7 @@ func (x *ListLoggedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLoggedResponse.ProtoReflect.Descriptor instead.
 func (*ListLoggedResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{61}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *ListLoggedResponse) GetParts() []*LoggedPart {
@@ -4563,7 +4669,7 @@ type LoggedPart struct {
 
 func (x *LoggedPart) Reset() {
 	*x = LoggedPart{}
-	mi := &file_larder_v1_control_proto_msgTypes[62]
+	mi := &file_larder_v1_control_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4575,7 +4681,7 @@ func (x *LoggedPart) String() string {
 func (*LoggedPart) ProtoMessage() {}
 
 func (x *LoggedPart) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[62]
+	mi := &file_larder_v1_control_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4588,7 +4694,7 @@ func (x *LoggedPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoggedPart.ProtoReflect.Descriptor instead.
 func (*LoggedPart) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{62}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *LoggedPart) GetModel() string {
@@ -4627,7 +4733,7 @@ type FlushFeatureLogRequest struct {
 
 func (x *FlushFeatureLogRequest) Reset() {
 	*x = FlushFeatureLogRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[63]
+	mi := &file_larder_v1_control_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4639,7 +4745,7 @@ func (x *FlushFeatureLogRequest) String() string {
 func (*FlushFeatureLogRequest) ProtoMessage() {}
 
 func (x *FlushFeatureLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[63]
+	mi := &file_larder_v1_control_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4652,7 +4758,7 @@ func (x *FlushFeatureLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushFeatureLogRequest.ProtoReflect.Descriptor instead.
 func (*FlushFeatureLogRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{63}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{65}
 }
 
 type FlushFeatureLogResponse struct {
@@ -4663,7 +4769,7 @@ type FlushFeatureLogResponse struct {
 
 func (x *FlushFeatureLogResponse) Reset() {
 	*x = FlushFeatureLogResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[64]
+	mi := &file_larder_v1_control_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4675,7 +4781,7 @@ func (x *FlushFeatureLogResponse) String() string {
 func (*FlushFeatureLogResponse) ProtoMessage() {}
 
 func (x *FlushFeatureLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[64]
+	mi := &file_larder_v1_control_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4688,7 +4794,7 @@ func (x *FlushFeatureLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushFeatureLogResponse.ProtoReflect.Descriptor instead.
 func (*FlushFeatureLogResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{64}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{66}
 }
 
 type GetDatasetRequest struct {
@@ -4700,7 +4806,7 @@ type GetDatasetRequest struct {
 
 func (x *GetDatasetRequest) Reset() {
 	*x = GetDatasetRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[65]
+	mi := &file_larder_v1_control_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4712,7 +4818,7 @@ func (x *GetDatasetRequest) String() string {
 func (*GetDatasetRequest) ProtoMessage() {}
 
 func (x *GetDatasetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[65]
+	mi := &file_larder_v1_control_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4725,7 +4831,7 @@ func (x *GetDatasetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDatasetRequest.ProtoReflect.Descriptor instead.
 func (*GetDatasetRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{65}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *GetDatasetRequest) GetId() string {
@@ -4744,7 +4850,7 @@ type GetDatasetResponse struct {
 
 func (x *GetDatasetResponse) Reset() {
 	*x = GetDatasetResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[66]
+	mi := &file_larder_v1_control_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4756,7 +4862,7 @@ func (x *GetDatasetResponse) String() string {
 func (*GetDatasetResponse) ProtoMessage() {}
 
 func (x *GetDatasetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[66]
+	mi := &file_larder_v1_control_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4769,7 +4875,7 @@ func (x *GetDatasetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDatasetResponse.ProtoReflect.Descriptor instead.
 func (*GetDatasetResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{66}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *GetDatasetResponse) GetDataset() *Dataset {
@@ -4789,7 +4895,7 @@ type ListDatasetsRequest struct {
 
 func (x *ListDatasetsRequest) Reset() {
 	*x = ListDatasetsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[67]
+	mi := &file_larder_v1_control_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4801,7 +4907,7 @@ func (x *ListDatasetsRequest) String() string {
 func (*ListDatasetsRequest) ProtoMessage() {}
 
 func (x *ListDatasetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[67]
+	mi := &file_larder_v1_control_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4814,7 +4920,7 @@ func (x *ListDatasetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDatasetsRequest.ProtoReflect.Descriptor instead.
 func (*ListDatasetsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{67}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *ListDatasetsRequest) GetLimit() int32 {
@@ -4833,7 +4939,7 @@ type ListDatasetsResponse struct {
 
 func (x *ListDatasetsResponse) Reset() {
 	*x = ListDatasetsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[68]
+	mi := &file_larder_v1_control_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4845,7 +4951,7 @@ func (x *ListDatasetsResponse) String() string {
 func (*ListDatasetsResponse) ProtoMessage() {}
 
 func (x *ListDatasetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[68]
+	mi := &file_larder_v1_control_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4858,7 +4964,7 @@ func (x *ListDatasetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDatasetsResponse.ProtoReflect.Descriptor instead.
 func (*ListDatasetsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{68}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *ListDatasetsResponse) GetDatasets() []*Dataset {
@@ -4883,7 +4989,7 @@ type Dataset struct {
 
 func (x *Dataset) Reset() {
 	*x = Dataset{}
-	mi := &file_larder_v1_control_proto_msgTypes[69]
+	mi := &file_larder_v1_control_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4895,7 +5001,7 @@ func (x *Dataset) String() string {
 func (*Dataset) ProtoMessage() {}
 
 func (x *Dataset) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[69]
+	mi := &file_larder_v1_control_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4908,7 +5014,7 @@ func (x *Dataset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dataset.ProtoReflect.Descriptor instead.
 func (*Dataset) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{69}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *Dataset) GetId() string {
@@ -4962,7 +5068,7 @@ type GetExperimentRequest struct {
 
 func (x *GetExperimentRequest) Reset() {
 	*x = GetExperimentRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[70]
+	mi := &file_larder_v1_control_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4974,7 +5080,7 @@ func (x *GetExperimentRequest) String() string {
 func (*GetExperimentRequest) ProtoMessage() {}
 
 func (x *GetExperimentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[70]
+	mi := &file_larder_v1_control_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4987,7 +5093,7 @@ func (x *GetExperimentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExperimentRequest.ProtoReflect.Descriptor instead.
 func (*GetExperimentRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{70}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *GetExperimentRequest) GetModel() string {
@@ -5052,7 +5158,7 @@ type GetExperimentResponse struct {
 
 func (x *GetExperimentResponse) Reset() {
 	*x = GetExperimentResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[71]
+	mi := &file_larder_v1_control_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5064,7 +5170,7 @@ func (x *GetExperimentResponse) String() string {
 func (*GetExperimentResponse) ProtoMessage() {}
 
 func (x *GetExperimentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[71]
+	mi := &file_larder_v1_control_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5077,7 +5183,7 @@ func (x *GetExperimentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExperimentResponse.ProtoReflect.Descriptor instead.
 func (*GetExperimentResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{71}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *GetExperimentResponse) GetRows() int64 {
@@ -5131,7 +5237,7 @@ type ExperimentReport struct {
 
 func (x *ExperimentReport) Reset() {
 	*x = ExperimentReport{}
-	mi := &file_larder_v1_control_proto_msgTypes[72]
+	mi := &file_larder_v1_control_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5143,7 +5249,7 @@ func (x *ExperimentReport) String() string {
 func (*ExperimentReport) ProtoMessage() {}
 
 func (x *ExperimentReport) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[72]
+	mi := &file_larder_v1_control_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5156,7 +5262,7 @@ func (x *ExperimentReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExperimentReport.ProtoReflect.Descriptor instead.
 func (*ExperimentReport) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{72}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *ExperimentReport) GetModel() string {
@@ -5280,7 +5386,7 @@ type ExperimentVersion struct {
 
 func (x *ExperimentVersion) Reset() {
 	*x = ExperimentVersion{}
-	mi := &file_larder_v1_control_proto_msgTypes[73]
+	mi := &file_larder_v1_control_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5292,7 +5398,7 @@ func (x *ExperimentVersion) String() string {
 func (*ExperimentVersion) ProtoMessage() {}
 
 func (x *ExperimentVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[73]
+	mi := &file_larder_v1_control_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5305,7 +5411,7 @@ func (x *ExperimentVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExperimentVersion.ProtoReflect.Descriptor instead.
 func (*ExperimentVersion) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{73}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *ExperimentVersion) GetModelVersion() int64 {
@@ -5411,7 +5517,7 @@ type Estimate struct {
 
 func (x *Estimate) Reset() {
 	*x = Estimate{}
-	mi := &file_larder_v1_control_proto_msgTypes[74]
+	mi := &file_larder_v1_control_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5423,7 +5529,7 @@ func (x *Estimate) String() string {
 func (*Estimate) ProtoMessage() {}
 
 func (x *Estimate) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[74]
+	mi := &file_larder_v1_control_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5436,7 +5542,7 @@ func (x *Estimate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Estimate.ProtoReflect.Descriptor instead.
 func (*Estimate) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{74}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *Estimate) GetValue() float64 {
@@ -5472,7 +5578,7 @@ type SampleRatio struct {
 
 func (x *SampleRatio) Reset() {
 	*x = SampleRatio{}
-	mi := &file_larder_v1_control_proto_msgTypes[75]
+	mi := &file_larder_v1_control_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5484,7 +5590,7 @@ func (x *SampleRatio) String() string {
 func (*SampleRatio) ProtoMessage() {}
 
 func (x *SampleRatio) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[75]
+	mi := &file_larder_v1_control_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5497,7 +5603,7 @@ func (x *SampleRatio) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SampleRatio.ProtoReflect.Descriptor instead.
 func (*SampleRatio) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{75}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *SampleRatio) GetChiSquared() float64 {
@@ -5533,7 +5639,7 @@ type JoinLabelsRequest struct {
 
 func (x *JoinLabelsRequest) Reset() {
 	*x = JoinLabelsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[76]
+	mi := &file_larder_v1_control_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5545,7 +5651,7 @@ func (x *JoinLabelsRequest) String() string {
 func (*JoinLabelsRequest) ProtoMessage() {}
 
 func (x *JoinLabelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[76]
+	mi := &file_larder_v1_control_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5558,7 +5664,7 @@ func (x *JoinLabelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinLabelsRequest.ProtoReflect.Descriptor instead.
 func (*JoinLabelsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{76}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *JoinLabelsRequest) GetModel() string {
@@ -5597,7 +5703,7 @@ type LoggedRow struct {
 
 func (x *LoggedRow) Reset() {
 	*x = LoggedRow{}
-	mi := &file_larder_v1_control_proto_msgTypes[77]
+	mi := &file_larder_v1_control_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5609,7 +5715,7 @@ func (x *LoggedRow) String() string {
 func (*LoggedRow) ProtoMessage() {}
 
 func (x *LoggedRow) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[77]
+	mi := &file_larder_v1_control_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5622,7 +5728,7 @@ func (x *LoggedRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoggedRow.ProtoReflect.Descriptor instead.
 func (*LoggedRow) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{77}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *LoggedRow) GetRequestId() string {
@@ -5664,7 +5770,7 @@ type JoinLabelsResponse struct {
 
 func (x *JoinLabelsResponse) Reset() {
 	*x = JoinLabelsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[78]
+	mi := &file_larder_v1_control_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5676,7 +5782,7 @@ func (x *JoinLabelsResponse) String() string {
 func (*JoinLabelsResponse) ProtoMessage() {}
 
 func (x *JoinLabelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[78]
+	mi := &file_larder_v1_control_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5689,7 +5795,7 @@ func (x *JoinLabelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinLabelsResponse.ProtoReflect.Descriptor instead.
 func (*JoinLabelsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{78}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *JoinLabelsResponse) GetLabels() []float64 {
@@ -5707,7 +5813,7 @@ type SaveSnapshotRequest struct {
 
 func (x *SaveSnapshotRequest) Reset() {
 	*x = SaveSnapshotRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[79]
+	mi := &file_larder_v1_control_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5719,7 +5825,7 @@ func (x *SaveSnapshotRequest) String() string {
 func (*SaveSnapshotRequest) ProtoMessage() {}
 
 func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[79]
+	mi := &file_larder_v1_control_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5732,7 +5838,7 @@ func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{79}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{81}
 }
 
 type SaveSnapshotResponse struct {
@@ -5745,7 +5851,7 @@ type SaveSnapshotResponse struct {
 
 func (x *SaveSnapshotResponse) Reset() {
 	*x = SaveSnapshotResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[80]
+	mi := &file_larder_v1_control_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5757,7 +5863,7 @@ func (x *SaveSnapshotResponse) String() string {
 func (*SaveSnapshotResponse) ProtoMessage() {}
 
 func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[80]
+	mi := &file_larder_v1_control_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5770,7 +5876,7 @@ func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{80}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *SaveSnapshotResponse) GetChunk() []byte {
@@ -6063,7 +6169,11 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\achanges\x18\x02 \x03(\v2\x11.larder.v1.ChangeR\achanges\")\n" +
 	"\x11ResumeRampRequest\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\"\x14\n" +
-	"\x12ResumeRampResponse\"\xf1\x05\n" +
+	"\x12ResumeRampResponse\"P\n" +
+	"\x13ReleaseModelRequest\x12\x14\n" +
+	"\x05model\x18\x01 \x01(\tR\x05model\x12#\n" +
+	"\rmodel_version\x18\x02 \x01(\x03R\fmodelVersion\"\x16\n" +
+	"\x14ReleaseModelResponse\"\xaf\x06\n" +
 	"\x12ModelVersionStatus\x12#\n" +
 	"\rmodel_version\x18\x01 \x01(\x03R\fmodelVersion\x12\x16\n" +
 	"\x06sha256\x18\x02 \x01(\tR\x06sha256\x12\x12\n" +
@@ -6084,7 +6194,11 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\bprovider\x18\x10 \x01(\tR\bprovider\x12+\n" +
 	"\x11skipped_providers\x18\x11 \x03(\tR\x10skippedProviders\x12\x1a\n" +
 	"\bbatching\x18\x12 \x01(\bR\bbatching\x12\x1c\n" +
-	"\tunbatched\x18\x13 \x01(\tR\tunbatched\x1a:\n" +
+	"\tunbatched\x18\x13 \x01(\tR\tunbatched\x12\x1c\n" +
+	"\tisolation\x18\x14 \x01(\tR\tisolation\x12\x1e\n" +
+	"\n" +
+	"quarantine\x18\x15 \x01(\tR\n" +
+	"quarantine\x1a:\n" +
 	"\fMetricsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01\x1a7\n" +
@@ -6256,7 +6370,7 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x06labels\x18\x01 \x03(\x01R\x06labels\"\x15\n" +
 	"\x13SaveSnapshotRequest\",\n" +
 	"\x14SaveSnapshotResponse\x12\x14\n" +
-	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\xa9\x0f\n" +
+	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\xfa\x0f\n" +
 	"\x0eControlService\x127\n" +
 	"\x04Plan\x12\x16.larder.v1.PlanRequest\x1a\x17.larder.v1.PlanResponse\x12:\n" +
 	"\x05Apply\x12\x17.larder.v1.ApplyRequest\x1a\x18.larder.v1.ApplyResponse\x12E\n" +
@@ -6270,6 +6384,7 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"SetTraffic\x12\x1c.larder.v1.SetTrafficRequest\x1a\x1d.larder.v1.SetTrafficResponse\x12I\n" +
 	"\n" +
 	"ResumeRamp\x12\x1c.larder.v1.ResumeRampRequest\x1a\x1d.larder.v1.ResumeRampResponse\x12O\n" +
+	"\fReleaseModel\x12\x1e.larder.v1.ReleaseModelRequest\x1a\x1f.larder.v1.ReleaseModelResponse\x12O\n" +
 	"\fListVersions\x12\x1e.larder.v1.ListVersionsRequest\x1a\x1f.larder.v1.ListVersionsResponse\x12N\n" +
 	"\vMaterialize\x12\x1d.larder.v1.MaterializeRequest\x1a\x1e.larder.v1.MaterializeResponse0\x01\x12=\n" +
 	"\x06GetRun\x12\x18.larder.v1.GetRunRequest\x1a\x19.larder.v1.GetRunResponse\x12F\n" +
@@ -6304,7 +6419,7 @@ func file_larder_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_larder_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 87)
+var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 89)
 var file_larder_v1_control_proto_goTypes = []any{
 	(Change_Action)(0),              // 0: larder.v1.Change.Action
 	(Run_State)(0),                  // 1: larder.v1.Run.State
@@ -6357,58 +6472,60 @@ var file_larder_v1_control_proto_goTypes = []any{
 	(*SetTrafficResponse)(nil),      // 48: larder.v1.SetTrafficResponse
 	(*ResumeRampRequest)(nil),       // 49: larder.v1.ResumeRampRequest
 	(*ResumeRampResponse)(nil),      // 50: larder.v1.ResumeRampResponse
-	(*ModelVersionStatus)(nil),      // 51: larder.v1.ModelVersionStatus
-	(*GetPlanRequest)(nil),          // 52: larder.v1.GetPlanRequest
-	(*GetPlanResponse)(nil),         // 53: larder.v1.GetPlanResponse
-	(*Field)(nil),                   // 54: larder.v1.Field
-	(*VerifyRequest)(nil),           // 55: larder.v1.VerifyRequest
-	(*VerifyResponse)(nil),          // 56: larder.v1.VerifyResponse
-	(*ViewVerification)(nil),        // 57: larder.v1.ViewVerification
-	(*FeatureVerification)(nil),     // 58: larder.v1.FeatureVerification
-	(*Difference)(nil),              // 59: larder.v1.Difference
-	(*ScoreVectorsRequest)(nil),     // 60: larder.v1.ScoreVectorsRequest
-	(*ScoreVectorsResponse)(nil),    // 61: larder.v1.ScoreVectorsResponse
-	(*ListLoggedRequest)(nil),       // 62: larder.v1.ListLoggedRequest
-	(*ListLoggedResponse)(nil),      // 63: larder.v1.ListLoggedResponse
-	(*LoggedPart)(nil),              // 64: larder.v1.LoggedPart
-	(*FlushFeatureLogRequest)(nil),  // 65: larder.v1.FlushFeatureLogRequest
-	(*FlushFeatureLogResponse)(nil), // 66: larder.v1.FlushFeatureLogResponse
-	(*GetDatasetRequest)(nil),       // 67: larder.v1.GetDatasetRequest
-	(*GetDatasetResponse)(nil),      // 68: larder.v1.GetDatasetResponse
-	(*ListDatasetsRequest)(nil),     // 69: larder.v1.ListDatasetsRequest
-	(*ListDatasetsResponse)(nil),    // 70: larder.v1.ListDatasetsResponse
-	(*Dataset)(nil),                 // 71: larder.v1.Dataset
-	(*GetExperimentRequest)(nil),    // 72: larder.v1.GetExperimentRequest
-	(*GetExperimentResponse)(nil),   // 73: larder.v1.GetExperimentResponse
-	(*ExperimentReport)(nil),        // 74: larder.v1.ExperimentReport
-	(*ExperimentVersion)(nil),       // 75: larder.v1.ExperimentVersion
-	(*Estimate)(nil),                // 76: larder.v1.Estimate
-	(*SampleRatio)(nil),             // 77: larder.v1.SampleRatio
-	(*JoinLabelsRequest)(nil),       // 78: larder.v1.JoinLabelsRequest
-	(*LoggedRow)(nil),               // 79: larder.v1.LoggedRow
-	(*JoinLabelsResponse)(nil),      // 80: larder.v1.JoinLabelsResponse
-	(*SaveSnapshotRequest)(nil),     // 81: larder.v1.SaveSnapshotRequest
-	(*SaveSnapshotResponse)(nil),    // 82: larder.v1.SaveSnapshotResponse
-	nil,                             // 83: larder.v1.DefinitionFiles.ModelsEntry
-	nil,                             // 84: larder.v1.PushModelRequest.MetricsEntry
-	nil,                             // 85: larder.v1.PushModelRequest.TagsEntry
-	nil,                             // 86: larder.v1.RampSettings.GuardsEntry
-	nil,                             // 87: larder.v1.ModelVersionStatus.MetricsEntry
-	nil,                             // 88: larder.v1.ModelVersionStatus.TagsEntry
-	(*FeatureList)(nil),             // 89: larder.v1.FeatureList
-	(*Column)(nil),                  // 90: larder.v1.Column
+	(*ReleaseModelRequest)(nil),     // 51: larder.v1.ReleaseModelRequest
+	(*ReleaseModelResponse)(nil),    // 52: larder.v1.ReleaseModelResponse
+	(*ModelVersionStatus)(nil),      // 53: larder.v1.ModelVersionStatus
+	(*GetPlanRequest)(nil),          // 54: larder.v1.GetPlanRequest
+	(*GetPlanResponse)(nil),         // 55: larder.v1.GetPlanResponse
+	(*Field)(nil),                   // 56: larder.v1.Field
+	(*VerifyRequest)(nil),           // 57: larder.v1.VerifyRequest
+	(*VerifyResponse)(nil),          // 58: larder.v1.VerifyResponse
+	(*ViewVerification)(nil),        // 59: larder.v1.ViewVerification
+	(*FeatureVerification)(nil),     // 60: larder.v1.FeatureVerification
+	(*Difference)(nil),              // 61: larder.v1.Difference
+	(*ScoreVectorsRequest)(nil),     // 62: larder.v1.ScoreVectorsRequest
+	(*ScoreVectorsResponse)(nil),    // 63: larder.v1.ScoreVectorsResponse
+	(*ListLoggedRequest)(nil),       // 64: larder.v1.ListLoggedRequest
+	(*ListLoggedResponse)(nil),      // 65: larder.v1.ListLoggedResponse
+	(*LoggedPart)(nil),              // 66: larder.v1.LoggedPart
+	(*FlushFeatureLogRequest)(nil),  // 67: larder.v1.FlushFeatureLogRequest
+	(*FlushFeatureLogResponse)(nil), // 68: larder.v1.FlushFeatureLogResponse
+	(*GetDatasetRequest)(nil),       // 69: larder.v1.GetDatasetRequest
+	(*GetDatasetResponse)(nil),      // 70: larder.v1.GetDatasetResponse
+	(*ListDatasetsRequest)(nil),     // 71: larder.v1.ListDatasetsRequest
+	(*ListDatasetsResponse)(nil),    // 72: larder.v1.ListDatasetsResponse
+	(*Dataset)(nil),                 // 73: larder.v1.Dataset
+	(*GetExperimentRequest)(nil),    // 74: larder.v1.GetExperimentRequest
+	(*GetExperimentResponse)(nil),   // 75: larder.v1.GetExperimentResponse
+	(*ExperimentReport)(nil),        // 76: larder.v1.ExperimentReport
+	(*ExperimentVersion)(nil),       // 77: larder.v1.ExperimentVersion
+	(*Estimate)(nil),                // 78: larder.v1.Estimate
+	(*SampleRatio)(nil),             // 79: larder.v1.SampleRatio
+	(*JoinLabelsRequest)(nil),       // 80: larder.v1.JoinLabelsRequest
+	(*LoggedRow)(nil),               // 81: larder.v1.LoggedRow
+	(*JoinLabelsResponse)(nil),      // 82: larder.v1.JoinLabelsResponse
+	(*SaveSnapshotRequest)(nil),     // 83: larder.v1.SaveSnapshotRequest
+	(*SaveSnapshotResponse)(nil),    // 84: larder.v1.SaveSnapshotResponse
+	nil,                             // 85: larder.v1.DefinitionFiles.ModelsEntry
+	nil,                             // 86: larder.v1.PushModelRequest.MetricsEntry
+	nil,                             // 87: larder.v1.PushModelRequest.TagsEntry
+	nil,                             // 88: larder.v1.RampSettings.GuardsEntry
+	nil,                             // 89: larder.v1.ModelVersionStatus.MetricsEntry
+	nil,                             // 90: larder.v1.ModelVersionStatus.TagsEntry
+	(*FeatureList)(nil),             // 91: larder.v1.FeatureList
+	(*Column)(nil),                  // 92: larder.v1.Column
 }
 var file_larder_v1_control_proto_depIdxs = []int32{
 	3,  // 0: larder.v1.PlanRequest.files:type_name -> larder.v1.DefinitionFiles
 	4,  // 1: larder.v1.DefinitionFiles.files:type_name -> larder.v1.DefinitionFile
-	83, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
+	85, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
 	6,  // 3: larder.v1.PlanResponse.changes:type_name -> larder.v1.Change
 	0,  // 4: larder.v1.Change.action:type_name -> larder.v1.Change.Action
 	3,  // 5: larder.v1.ApplyRequest.files:type_name -> larder.v1.DefinitionFiles
 	6,  // 6: larder.v1.ApplyResponse.changes:type_name -> larder.v1.Change
 	9,  // 7: larder.v1.ApplyResponse.models:type_name -> larder.v1.ModelReport
-	84, // 8: larder.v1.PushModelRequest.metrics:type_name -> larder.v1.PushModelRequest.MetricsEntry
-	85, // 9: larder.v1.PushModelRequest.tags:type_name -> larder.v1.PushModelRequest.TagsEntry
+	86, // 8: larder.v1.PushModelRequest.metrics:type_name -> larder.v1.PushModelRequest.MetricsEntry
+	87, // 9: larder.v1.PushModelRequest.tags:type_name -> larder.v1.PushModelRequest.TagsEntry
 	6,  // 10: larder.v1.PushModelResponse.changes:type_name -> larder.v1.Change
 	9,  // 11: larder.v1.PushModelResponse.report:type_name -> larder.v1.ModelReport
 	6,  // 12: larder.v1.PromoteModelResponse.changes:type_name -> larder.v1.Change
@@ -6426,7 +6543,7 @@ var file_larder_v1_control_proto_depIdxs = []int32{
 	27, // 24: larder.v1.BuildingView.run:type_name -> larder.v1.Run
 	27, // 25: larder.v1.ViewStatus.last_run:type_name -> larder.v1.Run
 	40, // 26: larder.v1.ListModelsResponse.models:type_name -> larder.v1.ModelStatus
-	51, // 27: larder.v1.ModelStatus.versions:type_name -> larder.v1.ModelVersionStatus
+	53, // 27: larder.v1.ModelStatus.versions:type_name -> larder.v1.ModelVersionStatus
 	44, // 28: larder.v1.ModelStatus.source:type_name -> larder.v1.ModelSource
 	41, // 29: larder.v1.ModelStatus.traffic:type_name -> larder.v1.TrafficStatus
 	42, // 30: larder.v1.TrafficStatus.weights:type_name -> larder.v1.VersionWeight
@@ -6434,28 +6551,28 @@ var file_larder_v1_control_proto_depIdxs = []int32{
 	42, // 32: larder.v1.SetTrafficRequest.weights:type_name -> larder.v1.VersionWeight
 	46, // 33: larder.v1.SetTrafficRequest.ramp:type_name -> larder.v1.RampSettings
 	47, // 34: larder.v1.SetTrafficRequest.shadow:type_name -> larder.v1.ShadowSettings
-	86, // 35: larder.v1.RampSettings.guards:type_name -> larder.v1.RampSettings.GuardsEntry
+	88, // 35: larder.v1.RampSettings.guards:type_name -> larder.v1.RampSettings.GuardsEntry
 	6,  // 36: larder.v1.SetTrafficResponse.changes:type_name -> larder.v1.Change
 	9,  // 37: larder.v1.ModelVersionStatus.report:type_name -> larder.v1.ModelReport
-	87, // 38: larder.v1.ModelVersionStatus.metrics:type_name -> larder.v1.ModelVersionStatus.MetricsEntry
-	88, // 39: larder.v1.ModelVersionStatus.tags:type_name -> larder.v1.ModelVersionStatus.TagsEntry
-	89, // 40: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
-	54, // 41: larder.v1.GetPlanResponse.keys:type_name -> larder.v1.Field
-	54, // 42: larder.v1.GetPlanResponse.request:type_name -> larder.v1.Field
-	54, // 43: larder.v1.GetPlanResponse.features:type_name -> larder.v1.Field
-	57, // 44: larder.v1.VerifyResponse.views:type_name -> larder.v1.ViewVerification
-	58, // 45: larder.v1.ViewVerification.features:type_name -> larder.v1.FeatureVerification
-	59, // 46: larder.v1.ViewVerification.differences:type_name -> larder.v1.Difference
-	90, // 47: larder.v1.ScoreVectorsRequest.vector:type_name -> larder.v1.Column
-	64, // 48: larder.v1.ListLoggedResponse.parts:type_name -> larder.v1.LoggedPart
-	71, // 49: larder.v1.GetDatasetResponse.dataset:type_name -> larder.v1.Dataset
-	71, // 50: larder.v1.ListDatasetsResponse.datasets:type_name -> larder.v1.Dataset
-	74, // 51: larder.v1.GetExperimentResponse.report:type_name -> larder.v1.ExperimentReport
-	75, // 52: larder.v1.ExperimentReport.versions:type_name -> larder.v1.ExperimentVersion
-	77, // 53: larder.v1.ExperimentReport.sample_ratio:type_name -> larder.v1.SampleRatio
-	76, // 54: larder.v1.ExperimentVersion.figure:type_name -> larder.v1.Estimate
-	76, // 55: larder.v1.ExperimentVersion.difference:type_name -> larder.v1.Estimate
-	79, // 56: larder.v1.JoinLabelsRequest.rows:type_name -> larder.v1.LoggedRow
+	89, // 38: larder.v1.ModelVersionStatus.metrics:type_name -> larder.v1.ModelVersionStatus.MetricsEntry
+	90, // 39: larder.v1.ModelVersionStatus.tags:type_name -> larder.v1.ModelVersionStatus.TagsEntry
+	91, // 40: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
+	56, // 41: larder.v1.GetPlanResponse.keys:type_name -> larder.v1.Field
+	56, // 42: larder.v1.GetPlanResponse.request:type_name -> larder.v1.Field
+	56, // 43: larder.v1.GetPlanResponse.features:type_name -> larder.v1.Field
+	59, // 44: larder.v1.VerifyResponse.views:type_name -> larder.v1.ViewVerification
+	60, // 45: larder.v1.ViewVerification.features:type_name -> larder.v1.FeatureVerification
+	61, // 46: larder.v1.ViewVerification.differences:type_name -> larder.v1.Difference
+	92, // 47: larder.v1.ScoreVectorsRequest.vector:type_name -> larder.v1.Column
+	66, // 48: larder.v1.ListLoggedResponse.parts:type_name -> larder.v1.LoggedPart
+	73, // 49: larder.v1.GetDatasetResponse.dataset:type_name -> larder.v1.Dataset
+	73, // 50: larder.v1.ListDatasetsResponse.datasets:type_name -> larder.v1.Dataset
+	76, // 51: larder.v1.GetExperimentResponse.report:type_name -> larder.v1.ExperimentReport
+	77, // 52: larder.v1.ExperimentReport.versions:type_name -> larder.v1.ExperimentVersion
+	79, // 53: larder.v1.ExperimentReport.sample_ratio:type_name -> larder.v1.SampleRatio
+	78, // 54: larder.v1.ExperimentVersion.figure:type_name -> larder.v1.Estimate
+	78, // 55: larder.v1.ExperimentVersion.difference:type_name -> larder.v1.Estimate
+	81, // 56: larder.v1.JoinLabelsRequest.rows:type_name -> larder.v1.LoggedRow
 	2,  // 57: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
 	7,  // 58: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
 	10, // 59: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
@@ -6466,50 +6583,52 @@ var file_larder_v1_control_proto_depIdxs = []int32{
 	18, // 64: larder.v1.ControlService.RetireModel:input_type -> larder.v1.RetireModelRequest
 	45, // 65: larder.v1.ControlService.SetTraffic:input_type -> larder.v1.SetTrafficRequest
 	49, // 66: larder.v1.ControlService.ResumeRamp:input_type -> larder.v1.ResumeRampRequest
-	22, // 67: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
-	25, // 68: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
-	29, // 69: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
-	31, // 70: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
-	33, // 71: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
-	38, // 72: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
-	52, // 73: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
-	55, // 74: larder.v1.ControlService.Verify:input_type -> larder.v1.VerifyRequest
-	60, // 75: larder.v1.ControlService.ScoreVectors:input_type -> larder.v1.ScoreVectorsRequest
-	65, // 76: larder.v1.ControlService.FlushFeatureLog:input_type -> larder.v1.FlushFeatureLogRequest
-	62, // 77: larder.v1.ControlService.ListLogged:input_type -> larder.v1.ListLoggedRequest
-	72, // 78: larder.v1.ControlService.GetExperiment:input_type -> larder.v1.GetExperimentRequest
-	78, // 79: larder.v1.ControlService.JoinLabels:input_type -> larder.v1.JoinLabelsRequest
-	67, // 80: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
-	69, // 81: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
-	81, // 82: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
-	5,  // 83: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
-	8,  // 84: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
-	11, // 85: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
-	21, // 86: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
-	13, // 87: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
-	15, // 88: larder.v1.ControlService.PromoteModel:output_type -> larder.v1.PromoteModelResponse
-	17, // 89: larder.v1.ControlService.RollbackModel:output_type -> larder.v1.RollbackModelResponse
-	19, // 90: larder.v1.ControlService.RetireModel:output_type -> larder.v1.RetireModelResponse
-	48, // 91: larder.v1.ControlService.SetTraffic:output_type -> larder.v1.SetTrafficResponse
-	50, // 92: larder.v1.ControlService.ResumeRamp:output_type -> larder.v1.ResumeRampResponse
-	23, // 93: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
-	26, // 94: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
-	30, // 95: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
-	32, // 96: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
-	34, // 97: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
-	39, // 98: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
-	53, // 99: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
-	56, // 100: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
-	61, // 101: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
-	66, // 102: larder.v1.ControlService.FlushFeatureLog:output_type -> larder.v1.FlushFeatureLogResponse
-	63, // 103: larder.v1.ControlService.ListLogged:output_type -> larder.v1.ListLoggedResponse
-	73, // 104: larder.v1.ControlService.GetExperiment:output_type -> larder.v1.GetExperimentResponse
-	80, // 105: larder.v1.ControlService.JoinLabels:output_type -> larder.v1.JoinLabelsResponse
-	68, // 106: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
-	70, // 107: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
-	82, // 108: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
-	83, // [83:109] is the sub-list for method output_type
-	57, // [57:83] is the sub-list for method input_type
+	51, // 67: larder.v1.ControlService.ReleaseModel:input_type -> larder.v1.ReleaseModelRequest
+	22, // 68: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
+	25, // 69: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
+	29, // 70: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
+	31, // 71: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
+	33, // 72: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
+	38, // 73: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
+	54, // 74: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
+	57, // 75: larder.v1.ControlService.Verify:input_type -> larder.v1.VerifyRequest
+	62, // 76: larder.v1.ControlService.ScoreVectors:input_type -> larder.v1.ScoreVectorsRequest
+	67, // 77: larder.v1.ControlService.FlushFeatureLog:input_type -> larder.v1.FlushFeatureLogRequest
+	64, // 78: larder.v1.ControlService.ListLogged:input_type -> larder.v1.ListLoggedRequest
+	74, // 79: larder.v1.ControlService.GetExperiment:input_type -> larder.v1.GetExperimentRequest
+	80, // 80: larder.v1.ControlService.JoinLabels:input_type -> larder.v1.JoinLabelsRequest
+	69, // 81: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
+	71, // 82: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
+	83, // 83: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
+	5,  // 84: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
+	8,  // 85: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
+	11, // 86: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
+	21, // 87: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
+	13, // 88: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
+	15, // 89: larder.v1.ControlService.PromoteModel:output_type -> larder.v1.PromoteModelResponse
+	17, // 90: larder.v1.ControlService.RollbackModel:output_type -> larder.v1.RollbackModelResponse
+	19, // 91: larder.v1.ControlService.RetireModel:output_type -> larder.v1.RetireModelResponse
+	48, // 92: larder.v1.ControlService.SetTraffic:output_type -> larder.v1.SetTrafficResponse
+	50, // 93: larder.v1.ControlService.ResumeRamp:output_type -> larder.v1.ResumeRampResponse
+	52, // 94: larder.v1.ControlService.ReleaseModel:output_type -> larder.v1.ReleaseModelResponse
+	23, // 95: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
+	26, // 96: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
+	30, // 97: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
+	32, // 98: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
+	34, // 99: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
+	39, // 100: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
+	55, // 101: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
+	58, // 102: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
+	63, // 103: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
+	68, // 104: larder.v1.ControlService.FlushFeatureLog:output_type -> larder.v1.FlushFeatureLogResponse
+	65, // 105: larder.v1.ControlService.ListLogged:output_type -> larder.v1.ListLoggedResponse
+	75, // 106: larder.v1.ControlService.GetExperiment:output_type -> larder.v1.GetExperimentResponse
+	82, // 107: larder.v1.ControlService.JoinLabels:output_type -> larder.v1.JoinLabelsResponse
+	70, // 108: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
+	72, // 109: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
+	84, // 110: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
+	84, // [84:111] is the sub-list for method output_type
+	57, // [57:84] is the sub-list for method input_type
 	57, // [57:57] is the sub-list for extension type_name
 	57, // [57:57] is the sub-list for extension extendee
 	0,  // [0:57] is the sub-list for field type_name
@@ -6529,21 +6648,21 @@ func file_larder_v1_control_proto_init() {
 	}
 	file_larder_v1_control_proto_msgTypes[10].OneofWrappers = []any{}
 	file_larder_v1_control_proto_msgTypes[23].OneofWrappers = []any{}
-	file_larder_v1_control_proto_msgTypes[50].OneofWrappers = []any{
+	file_larder_v1_control_proto_msgTypes[52].OneofWrappers = []any{
 		(*GetPlanRequest_FeatureService)(nil),
 		(*GetPlanRequest_Features)(nil),
 		(*GetPlanRequest_Model)(nil),
 	}
-	file_larder_v1_control_proto_msgTypes[70].OneofWrappers = []any{}
-	file_larder_v1_control_proto_msgTypes[73].OneofWrappers = []any{}
-	file_larder_v1_control_proto_msgTypes[74].OneofWrappers = []any{}
+	file_larder_v1_control_proto_msgTypes[72].OneofWrappers = []any{}
+	file_larder_v1_control_proto_msgTypes[75].OneofWrappers = []any{}
+	file_larder_v1_control_proto_msgTypes[76].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_larder_v1_control_proto_rawDesc), len(file_larder_v1_control_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   87,
+			NumMessages:   89,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

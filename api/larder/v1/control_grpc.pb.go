@@ -29,6 +29,7 @@ const (
 	ControlService_RetireModel_FullMethodName     = "/larder.v1.ControlService/RetireModel"
 	ControlService_SetTraffic_FullMethodName      = "/larder.v1.ControlService/SetTraffic"
 	ControlService_ResumeRamp_FullMethodName      = "/larder.v1.ControlService/ResumeRamp"
+	ControlService_ReleaseModel_FullMethodName    = "/larder.v1.ControlService/ReleaseModel"
 	ControlService_ListVersions_FullMethodName    = "/larder.v1.ControlService/ListVersions"
 	ControlService_Materialize_FullMethodName     = "/larder.v1.ControlService/Materialize"
 	ControlService_GetRun_FullMethodName          = "/larder.v1.ControlService/GetRun"
@@ -80,6 +81,10 @@ type ControlServiceClient interface {
 	SetTraffic(ctx context.Context, in *SetTrafficRequest, opts ...grpc.CallOption) (*SetTrafficResponse, error)
 	// ResumeRamp restarts a ramp that a guard stopped.
 	ResumeRamp(ctx context.Context, in *ResumeRampRequest, opts ...grpc.CallOption) (*ResumeRampResponse, error)
+	// ReleaseModel runs a version of a model again that this server has quarantined
+	// because it ended its process too often, or keeps in a process of its own
+	// because it was being scored when the server crashed.
+	ReleaseModel(ctx context.Context, in *ReleaseModelRequest, opts ...grpc.CallOption) (*ReleaseModelResponse, error)
 	// ListVersions lists the versions of the definitions, newest first.
 	ListVersions(ctx context.Context, in *ListVersionsRequest, opts ...grpc.CallOption) (*ListVersionsResponse, error)
 	// Materialize starts a run for each view and, unless asked not to wait,
@@ -228,6 +233,16 @@ func (c *controlServiceClient) ResumeRamp(ctx context.Context, in *ResumeRampReq
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ResumeRampResponse)
 	err := c.cc.Invoke(ctx, ControlService_ResumeRamp_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *controlServiceClient) ReleaseModel(ctx context.Context, in *ReleaseModelRequest, opts ...grpc.CallOption) (*ReleaseModelResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReleaseModelResponse)
+	err := c.cc.Invoke(ctx, ControlService_ReleaseModel_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -463,6 +478,10 @@ type ControlServiceServer interface {
 	SetTraffic(context.Context, *SetTrafficRequest) (*SetTrafficResponse, error)
 	// ResumeRamp restarts a ramp that a guard stopped.
 	ResumeRamp(context.Context, *ResumeRampRequest) (*ResumeRampResponse, error)
+	// ReleaseModel runs a version of a model again that this server has quarantined
+	// because it ended its process too often, or keeps in a process of its own
+	// because it was being scored when the server crashed.
+	ReleaseModel(context.Context, *ReleaseModelRequest) (*ReleaseModelResponse, error)
 	// ListVersions lists the versions of the definitions, newest first.
 	ListVersions(context.Context, *ListVersionsRequest) (*ListVersionsResponse, error)
 	// Materialize starts a run for each view and, unless asked not to wait,
@@ -543,6 +562,9 @@ func (UnimplementedControlServiceServer) SetTraffic(context.Context, *SetTraffic
 }
 func (UnimplementedControlServiceServer) ResumeRamp(context.Context, *ResumeRampRequest) (*ResumeRampResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ResumeRamp not implemented")
+}
+func (UnimplementedControlServiceServer) ReleaseModel(context.Context, *ReleaseModelRequest) (*ReleaseModelResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReleaseModel not implemented")
 }
 func (UnimplementedControlServiceServer) ListVersions(context.Context, *ListVersionsRequest) (*ListVersionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListVersions not implemented")
@@ -778,6 +800,24 @@ func _ControlService_ResumeRamp_Handler(srv interface{}, ctx context.Context, de
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(ControlServiceServer).ResumeRamp(ctx, req.(*ResumeRampRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ControlService_ReleaseModel_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReleaseModelRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServiceServer).ReleaseModel(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ControlService_ReleaseModel_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServiceServer).ReleaseModel(ctx, req.(*ReleaseModelRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -1084,6 +1124,10 @@ var ControlService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ResumeRamp",
 			Handler:    _ControlService_ResumeRamp_Handler,
+		},
+		{
+			MethodName: "ReleaseModel",
+			Handler:    _ControlService_ReleaseModel_Handler,
 		},
 		{
 			MethodName: "ListVersions",

@@ -148,7 +148,7 @@ class Client:
         plan = self._plan(_wire.plan_of_features(features))
         question = _wire.Question.of(plan, entities, request, at)
         answer = self._ask(_wire.GET_FEATURES, question.for_features(features), lambda a: a.catalog_version)
-        return _wire.features(question.shape, answer.features, answer.reads, answer.catalog_version)
+        return _wire.features(question, answer)
 
     @overload
     def score(
@@ -207,7 +207,7 @@ class Client:
         answer = self._ask(
             _wire.SCORE, question.for_score(model, version, return_features, request_id), lambda a: a.catalog_version
         )
-        return _wire.scores(question.shape, answer, return_features)
+        return _wire.scores(question, answer, return_features)
 
     # The control plane.
 

@@ -57,6 +57,19 @@ def decode(column: values_pb2.Column) -> Any:
     return pa.array(values, _ARROW_TYPES[kind])
 
 
+def length(column: values_pb2.Column) -> int:
+    """Return how many rows a column has values for; 0 where the values contradict each other."""
+    kind = column.WhichOneof("values")
+    if kind is None:
+        return 0
+    rows = len(column.lists.ends if kind == "lists" else getattr(column, kind).values)
+    if any(row >= rows for row in column.nulls):
+        return 0
+    if kind == "lists" and rows and column.lists.ends[-1] != length(column.lists.elements):
+        return 0
+    return rows
+
+
 def _decode_lists(column: values_pb2.Column) -> Any:
     offsets = [0, *column.lists.ends]
     nulls = [False] * (len(offsets) - 1)

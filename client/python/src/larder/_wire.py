@@ -33,7 +33,7 @@ from larder.answers import (
     TrainingSet,
     ViewState,
 )
-from larder.errors import RunFailedError
+from larder.errors import IncompleteAnswerError, RunFailedError
 from larder.v1 import control_pb2, serving_pb2, values_pb2
 
 DEFAULT_ADDR = "127.0.0.1:6570"
@@ -145,6 +145,8 @@ class Question:
     request: list[values_pb2.Column]
     shape: Shape
     at: int | None
+    rows: int
+    plan: control_pb2.GetPlanResponse
 
     @classmethod
     def of(
@@ -153,11 +155,14 @@ class Question:
         keys, shape = read(entities)
         values = read(request)[0] if request is not None else {}
         types = {f.name: f.type for f in (*plan.features, *plan.request)}
+        first = next(iter((keys or values).values()), ())
         return cls(
             _encode(keys, {f.name: f.type for f in plan.keys}),
             _encode(values, types),
             shape,
             None if at is None else micros(at),
+            len(first),
+            plan,
         )
 
     def for_features(self, features: str | Sequence[str]) -> serving_pb2.GetFeaturesRequest:
@@ -196,26 +201,53 @@ def _reads(shape: Shape, reads: Sequence[serving_pb2.ViewRead]) -> tuple[Any, An
     return shape.frame(pa.table(found)), shape.frame(pa.table(ages))
 
 
-def features(
-    shape: Shape,
-    columns: Sequence[values_pb2.Column],
-    reads: Sequence[serving_pb2.ViewRead],
-    catalog_version: int,
-) -> Features[Any]:
-    found, ages = _reads(shape, reads)
+def features(question: Question, answer: Any) -> Features[Any]:
+    """Return the features of an answer of either method, after checking that all are there."""
+    _check_features(question, answer)
+    shape, columns = question.shape, answer.features
+    found, ages = _reads(shape, answer.reads)
     statuses = {col.name: pa.array([_STATUSES[status] for status in col.statuses], pa.string()) for col in columns}
     return Features(
         data=shape.frame(pa.table({col.name: _columns.decode(col) for col in columns})),
         statuses=shape.frame(pa.table(statuses)),
         found=found,
         ages=ages,
-        catalog_version=catalog_version,
+        catalog_version=answer.catalog_version,
     )
 
 
-def scores(shape: Shape, answer: serving_pb2.GetFeaturesAndScoreResponse, with_features: bool) -> Scores[Any]:
+def _check_length(what: str, got: int, rows: int) -> None:
+    if got != rows:
+        raise IncompleteAnswerError(f"the answer has {got} {what} for {rows} rows; send the request again")
+
+
+def _check_reads(question: Question, answer: Any) -> None:
+    for read_ in answer.reads:
+        _check_length(f"statuses of feature view {read_.feature_view!r}", len(read_.statuses), question.rows)
+        _check_length(f"ages of feature view {read_.feature_view!r}", len(read_.ages), question.rows)
+
+
+def _check_features(question: Question, answer: Any) -> None:
+    """Refuse an answer that lacks columns, or rows of one."""
+    _check_reads(question, answer)
+    names = [col.name for col in answer.features]
+    wanted = [f.name for f in question.plan.features]
+    if not names or (names != wanted and answer.catalog_version == question.plan.catalog_version):
+        raise IncompleteAnswerError(f"the answer has the features {names}, not {wanted}; send the request again")
+    for col in answer.features:
+        _check_length(f"values of {col.name!r}", _columns.length(col), question.rows)
+        _check_length(f"statuses of {col.name!r}", len(col.statuses), question.rows)
+
+
+def scores(question: Question, answer: serving_pb2.GetFeaturesAndScoreResponse, with_features: bool) -> Scores[Any]:
+    """Return the scores of an answer, after checking that it has one for each row."""
+    _check_length("scores", len(answer.scores), question.rows)
+    _check_reads(question, answer)
+    if answer.model_versions:
+        _check_length("model versions", len(answer.model_versions), question.rows)
+    shape = question.shape
     found, ages = _reads(shape, answer.reads)
-    scored = features(shape, answer.features, answer.reads, answer.catalog_version) if with_features else None
+    scored = features(question, answer) if with_features else None
     return Scores(
         scores=shape.series(pa.array(answer.scores, pa.float64())),
         features=scored,

@@ -93,6 +93,15 @@ class InternalError(LarderError):
     code = grpc.StatusCode.INTERNAL
 
 
+class IncompleteAnswerError(LarderError):
+    """An answer came without all that was asked for: fewer scores than rows, or a column less."""
+
+    code = grpc.StatusCode.DATA_LOSS
+
+    def __init__(self, message: str, reason: str = "INCOMPLETE_ANSWER", code: grpc.StatusCode | None = None) -> None:
+        super().__init__(message, reason, code)
+
+
 class RunFailedError(LarderError):
     """A materialization did not succeed.
 

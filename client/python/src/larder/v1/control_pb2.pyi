@@ -608,8 +608,20 @@ class ResumeRampResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class ReleaseModelRequest(_message.Message):
+    __slots__ = ("model", "model_version")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    model_version: int
+    def __init__(self, model: _Optional[str] = ..., model_version: _Optional[int] = ...) -> None: ...
+
+class ReleaseModelResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class ModelVersionStatus(_message.Message):
-    __slots__ = ("model_version", "sha256", "size", "report", "inputs", "outputs", "loaded", "added_by", "added_at", "added_in", "dataset", "metrics", "tags", "engine", "provider", "skipped_providers", "batching", "unbatched")
+    __slots__ = ("model_version", "sha256", "size", "report", "inputs", "outputs", "loaded", "added_by", "added_at", "added_in", "dataset", "metrics", "tags", "engine", "provider", "skipped_providers", "batching", "unbatched", "isolation", "quarantine")
     class MetricsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -643,6 +655,8 @@ class ModelVersionStatus(_message.Message):
     SKIPPED_PROVIDERS_FIELD_NUMBER: _ClassVar[int]
     BATCHING_FIELD_NUMBER: _ClassVar[int]
     UNBATCHED_FIELD_NUMBER: _ClassVar[int]
+    ISOLATION_FIELD_NUMBER: _ClassVar[int]
+    QUARANTINE_FIELD_NUMBER: _ClassVar[int]
     model_version: int
     sha256: str
     size: int
@@ -661,7 +675,9 @@ class ModelVersionStatus(_message.Message):
     skipped_providers: _containers.RepeatedScalarFieldContainer[str]
     batching: bool
     unbatched: str
-    def __init__(self, model_version: _Optional[int] = ..., sha256: _Optional[str] = ..., size: _Optional[int] = ..., report: _Optional[_Union[ModelReport, _Mapping]] = ..., inputs: _Optional[_Iterable[str]] = ..., outputs: _Optional[_Iterable[str]] = ..., loaded: bool = ..., added_by: _Optional[str] = ..., added_at: _Optional[int] = ..., added_in: _Optional[int] = ..., dataset: _Optional[str] = ..., metrics: _Optional[_Mapping[str, float]] = ..., tags: _Optional[_Mapping[str, str]] = ..., engine: _Optional[str] = ..., provider: _Optional[str] = ..., skipped_providers: _Optional[_Iterable[str]] = ..., batching: bool = ..., unbatched: _Optional[str] = ..., **kwargs) -> None: ...
+    isolation: str
+    quarantine: str
+    def __init__(self, model_version: _Optional[int] = ..., sha256: _Optional[str] = ..., size: _Optional[int] = ..., report: _Optional[_Union[ModelReport, _Mapping]] = ..., inputs: _Optional[_Iterable[str]] = ..., outputs: _Optional[_Iterable[str]] = ..., loaded: bool = ..., added_by: _Optional[str] = ..., added_at: _Optional[int] = ..., added_in: _Optional[int] = ..., dataset: _Optional[str] = ..., metrics: _Optional[_Mapping[str, float]] = ..., tags: _Optional[_Mapping[str, str]] = ..., engine: _Optional[str] = ..., provider: _Optional[str] = ..., skipped_providers: _Optional[_Iterable[str]] = ..., batching: bool = ..., unbatched: _Optional[str] = ..., isolation: _Optional[str] = ..., quarantine: _Optional[str] = ..., **kwargs) -> None: ...
 
 class GetPlanRequest(_message.Message):
     __slots__ = ("feature_service", "features", "model", "model_version")

@@ -1,0 +1,4 @@
+package postgres
+
+// BoundAfter is Bound with another first silence.
+var BoundAfter = bound

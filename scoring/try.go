@@ -1,0 +1,71 @@
+package scoring
+
+import (
+	"context"
+
+	"larder/schema"
+)
+
+// try loads a model as written, checks that it can be served, and learns its facts. It
+// runs in a worker process, which a bad model may end.
+func (s *Set) try(ctx context.Context, m *Model, plan *schema.Plan, spec sessionSpec) error {
+	if err := m.learn(ctx, s.runtime, spec); err != nil {
+		return err
+	}
+	if err := m.chooseProvider(ctx, s.runtime, spec, plan.Model.Providers); err != nil {
+		return err
+	}
+	if m.facts.Provider == schema.CPUProvider {
+		if err := m.walkTrees(ctx, spec.file); err != nil {
+			return err
+		}
+	}
+	var err error
+	m.Unbatched, err = m.unshared(ctx, plan.Model.Batching)
+	return err
+}
+
+// learn runs the model as written, to check that it stays within its limits and to see
+// its output. Only then may ONNX Runtime rewrite it. The rewrite computes everything
+// that depends only on constants, which can be as much work, and nothing could stop
+// it.
+func (m *Model) learn(ctx context.Context, rt *Runtime, spec sessionSpec) error {
+	spec.optimize = false
+	var err error
+	if m.session, err = rt.newSession(spec, schema.Provider{Name: schema.CPUProvider}); err != nil {
+		return err
+	}
+	defer func() { _ = m.session.Destroy() }() // it can't fail
+	return m.learnOutput(ctx, spec.outputs[0])
+}
+
+// chooseProvider makes the session that scores, with the first provider that works.
+func (m *Model) chooseProvider(ctx context.Context, rt *Runtime, spec sessionSpec, providers []schema.Provider) error {
+	if len(providers) == 0 {
+		providers = []schema.Provider{{Name: schema.CPUProvider}}
+	}
+	for _, p := range providers {
+		err := m.tryProvider(ctx, rt, spec, p)
+		if err == nil {
+			m.facts.Provider = p.Name
+			return nil
+		}
+		if p.Name == schema.CPUProvider || ctx.Err() != nil {
+			return err
+		}
+		m.Skipped = append(m.Skipped, Skipped{Provider: p.Name, Reason: clipError(err)})
+	}
+	return noProvider(m.Skipped)
+}
+
+func (m *Model) tryProvider(ctx context.Context, rt *Runtime, spec sessionSpec, p schema.Provider) error {
+	var err error
+	if m.session, err = rt.newSession(spec, p); err != nil {
+		return err
+	}
+	if err := m.warmUp(ctx); err != nil {
+		m.giveUp()
+		return err
+	}
+	return nil
+}
