@@ -55,10 +55,9 @@ func (c *call) soundTrees(prefix string, columns int64) string {
 			return fmt.Sprintf("node %d of tree %d has a child that doesn't exist", t.NodesNodeIDs[i], t.NodesTreeIDs[i])
 		}
 	}
-	for i, target := range t.WeightTargets {
-		leaf := x.find(t.WeightTreeIDs[i], t.WeightNodeIDs[i])
-		if target < 0 || target >= columns || leaf < 0 || t.NodesModes[leaf] != "LEAF" {
-			return fmt.Sprintf("a weight is for column %d of %d, or not for a leaf", target, columns)
+	for i, id := range t.WeightNodeIDs {
+		if leaf := x.find(t.WeightTreeIDs[i], id); leaf < 0 || t.NodesModes[leaf] != "LEAF" {
+			return fmt.Sprintf("a weight is for node %d of tree %d, which is not a leaf", id, t.WeightTreeIDs[i])
 		}
 	}
 	return c.readsWithin(t.NodesFeatureIDs)
