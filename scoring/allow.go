@@ -138,6 +138,9 @@ func (c *call) read(row *operator) string {
 			return c.say("its input %q is no tensor of numbers or of texts up to %d bytes", printable(name), maxText)
 		case !row.elems(i).has(f.elem):
 			return c.say("its input %q is %s", printable(name), f.elem)
+		case slices.Contains(f.dims, 0) && !slices.Contains(row.sizes, i):
+			// Kernels that want one value read it without a look at the size.
+			return c.say("its input %q is empty", printable(name))
 		case f.from > row.most(i):
 			return c.say("a shape follows from its input %q, which depends on %s", printable(name), f.from)
 		}
