@@ -131,7 +131,7 @@ class Server:
 
 
 def request(rng, rows):
-    """A request of odd values; rare nulls for features with a default."""
+    """A request of odd values."""
     return {name: hostile.enemy(rng, kind, [rows]).tolist() for name, kind in anything.FEATURES.items()}
 
 
@@ -142,7 +142,8 @@ def attempt(server, seed, file, counts):
         pushed = server.client.push_model("tried", file)
     except larder.LarderError as err:
         counts["refused"] += 1
-        counts[f"refused: {getattr(err, 'reason', '') or type(err).__name__}"] += 1
+        if "ended the process" in str(err):
+            counts["refused: crashed in its trial"] += 1
         return server.check()
     except ValueError:
         counts["not sent"] += 1
@@ -154,8 +155,10 @@ def attempt(server, seed, file, counts):
         try:
             server.client.score("tried", {}, values, version=version)
             counts["scored"] += rows
-        except larder.LarderError:
+        except larder.LarderError as err:
             counts["failed to score"] += rows
+            if err.reason.startswith("MODEL_"):
+                counts[f"failed: {err.reason}"] += 1
         if server.process.poll() is not None:
             break
     server.check()
