@@ -17,7 +17,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	larderv1 "larder/api/larder/v1"
-	"larder/internal/pgdev"
 	"larder/internal/pgtest"
 	"larder/internal/smalldisk"
 )
@@ -35,11 +34,20 @@ const (
 type killLoop struct {
 	*server
 	random   *rand.Rand
-	cluster  *pgdev.Cluster
+	cluster  brokenPostgres
 	disk     *smalldisk.Disk
 	writing  *pgx.Conn
 	versions []int64 // the version of each user that was committed last
 	counts   map[string]int
+}
+
+// A brokenPostgres is one that a test can stop.
+type brokenPostgres interface {
+	Freeze() error
+	Thaw() error
+	Kill() error
+	Restart(ctx context.Context) error
+	DSN() string
 }
 
 // TestSoakKills: after 300 kills at random moments, with full disks, moved clocks and a
