@@ -15,10 +15,10 @@ export CGO_ENABLED := 1
 export GOTOOLCHAIN := auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check bench fuzz soak generate tools
+.PHONY: help setup build demo test check bench fuzz fuzz-onnx fuzz-list soak generate tools
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install what is missing: a C compiler, Postgres, the ONNX Runtime library
 	@command -v go >/dev/null || { echo "setup: Go is missing; install Go $$(sed -n 's/^go //p' go.mod) or newer" >&2; exit 1; }
@@ -49,6 +49,18 @@ soak: setup ## long tests of large data, with the memory that they take
 
 fuzz: setup ## every fuzz target for a minute
 	@tools/setup/fuzz.sh 60
+
+# SECONDS is a variable of some shells, which make doesn't import unless they export it.
+SECONDS := 3600
+SEED    := 1
+
+fuzz-onnx: build ## push odd models to a real server for SECONDS=3600, from SEED=1, and score those that it takes
+	@tools/setup/python.sh
+	$(PYTHON) tools/fuzz_onnx/serve.py --seconds $(SECONDS) --first-seed $(SEED)
+
+fuzz-list: setup ## try the operators of models that run in the server's process, for SECONDS=3600, from SEED=1
+	@tools/setup/python.sh onnx
+	.larder/venv/onnx/bin/python tools/fuzz_onnx/candidates.py --verbose --seconds $(SECONDS) --first-seed $(SEED)
 
 bench: build ## measure every bar and scenario beside a bare gRPC echo; rewrites docs/benchmarks.md
 	bin/larder bench --suite bars --duration 5s --write docs/benchmarks.md

@@ -147,6 +147,9 @@ func linearRegressor(c *call) ([]fact, string) {
 	return []fact{{elem: Float32, dims: []int64{-1, targets}}}, ""
 }
 
+// maxMapped bounds the classes of a ZipMap, because the limit of memory doesn't count maps.
+const maxMapped = 1000
+
 // zipped makes the maps of ZipMap, which no operator on the list takes.
 func zipped(c *call) ([]fact, string) {
 	if why := c.textsFit("classlabels_strings"); why != "" {
@@ -156,7 +159,7 @@ func zipped(c *call) ([]fact, string) {
 	if why != "" {
 		return nil, why
 	}
-	if n := len(c.attrs["classlabels_strings"].texts) + len(c.attrs["classlabels_int64s"].ints); int64(n) != width || n > schema.MaxFeatures {
+	if n := len(c.attrs["classlabels_strings"].texts) + len(c.attrs["classlabels_int64s"].ints); int64(n) != width || n > maxMapped {
 		return nil, "its classes are not one for each column"
 	}
 	return []fact{{}}, ""

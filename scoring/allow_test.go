@@ -23,7 +23,7 @@ func outside(t testing.TB, file []byte) string {
 
 func TestListHasWhatExportersEmit(t *testing.T) {
 	var files []string
-	for _, pattern := range []string{"testdata/*/*.onnx", "../examples/fraud/*/*.onnx", "../examples/fraud/*/*/*.onnx"} {
+	for _, pattern := range []string{"testdata/quantized/*.onnx", "testdata/trees/*.onnx", "../examples/fraud/*/*.onnx", "../examples/fraud/*/*/*.onnx"} {
 		found, err := filepath.Glob(pattern)
 		if err != nil || len(found) == 0 {
 			t.Fatalf("no models match %s (%v)", pattern, err)

@@ -203,7 +203,7 @@ class Graph:
             column = self.data(self.rng.choice(["float"] * 5 + ["double", "int64"]), 2)
             classes = name.endswith("Classifier")
             return self.node(name, [column], domain, 2 if classes else 1, **trees.attributes(self.rng, self.tensors[column][1][-1], classes))
-        if op in FITTING and self.rng.random() < 0.85:
+        if op in FITTING and self.rng.random() < (0.5 if op == "Div" else 0.85):
             return FITTING[op](self)
         hints, bound, inputs = HINTS.get(op, "d"), {}, []
         for at, formal in enumerate(schema.inputs):

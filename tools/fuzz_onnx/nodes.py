@@ -168,8 +168,14 @@ def recurrent(op, gates):
 
 
 def top_k(graph):
+    """TopK, often of many columns: sorting a NaN among a few is another code than among many."""
     x = graph.data(graph.rng.choice(["float", "float", "double", "int64", "int32"]))
-    k = graph.rng.choice([1, 1, 0, columns(graph, x), 2])
+    if graph.rng.random() < 0.6 and len(graph.tensors[x][1]) == 2:
+        times = graph.rng.choice([5, 17, 64, 300])
+        (wide,) = graph.node("Concat", [x] * times, axis=1)
+        graph.tensors[wide] = (graph.tensors[x][0], ["N", times * columns(graph, x)])
+        x = wide
+    k = graph.rng.choice([1, 1, 0, columns(graph, x), columns(graph, x) // 2, 2])
     largest = {"largest": graph.rng.choice([0, 1]), "sorted": graph.rng.choice([0, 1])} if graph.opset >= 11 else {}
     if graph.opset < 10:
         return graph.node("TopK", [x], outputs=2, k=k)
@@ -200,6 +206,33 @@ def einsum(graph):
     x, y = graph.data(kind, 2), graph.data(kind, 2)
     equation = rng.choice(["ij,ij->i", "ij,ik->ijk", "ij,ij->ij", "ij,kj->ik", "ij->ji", "ij->j", "ij,ij->", "ii->i", "...j,...j->...", "ij,jk"])
     return graph.node("Einsum", [x, y] if "," in equation else [x], equation=equation)
+
+
+def tile(graph):
+    x = graph.data(graph.rng.choice(["float", "float", "int64", "int32", "double", "bool"]))
+    times = graph.odd([graph.rng.choice([1, 1, 2, 3, 0, 50]) for _ in graph.tensors[x][1]])
+    return graph.node("Tile", [x, graph.constant(times, "int64")])
+
+
+def cum_sum(graph):
+    x = graph.data(graph.rng.choice(["float", "float", "double", "int64", "int32"]))
+    axis = graph.constant(graph.rng.choice([-1, 0, len(graph.tensors[x][1]) - 1]), graph.rng.choice(["int64", "int32"]))
+    return graph.node("CumSum", [x, axis], exclusive=graph.rng.choice([0, 1]), reverse=graph.rng.choice([0, 1]))
+
+
+def divided(op):
+    def make(graph):
+        kind = graph.rng.choice(["float", "float16", "double", "int64", "int64", "int32"])
+        by = [graph.rng.choice([2, 3, 7, -2, 1, 24, 2**31 - 1]) for _ in range(graph.rng.choice([1, 1, 4]))]
+        if "float" in kind or kind == "double":
+            by, attrs = [float(v % 60000) for v in by], {"fmod": 1}
+        else:
+            attrs = {"fmod": graph.rng.choice([0, 0, 1])}
+        if op == "Div":
+            attrs = {}
+        return graph.node(op, [graph.data(kind, 2 if len(by) > 1 else None), graph.constant(by, kind)], **attrs)
+
+    return make
 
 
 def gather_elements(graph):
@@ -239,7 +272,7 @@ def svm_regressor(graph):
 FITTING = {
     "ai.onnx.ml:SVMClassifier": svm_classifier, "ai.onnx.ml:SVMRegressor": svm_regressor,
     "LSTM": recurrent("LSTM", 4), "GRU": recurrent("GRU", 3), "RNN": recurrent("RNN", 1), "TopK": top_k, "OneHot": one_hot, "Pad": pad, "Einsum": einsum,
-    "GatherElements": gather_elements,
+    "GatherElements": gather_elements, "Tile": tile, "CumSum": cum_sum, "Mod": divided("Mod"), "Div": divided("Div"),
     "Slice": slice_node, "Split": split, "Gemm": gemm, "QLinearMatMul": qlinear_matmul, "ai.onnx.ml:FeatureVectorizer": feature_vectorizer,
     "ai.onnx.ml:ZipMap": zip_map, "ai.onnx.ml:LinearClassifier": linear_classifier, "ai.onnx.ml:LinearRegressor": linear_regressor,
     "ai.onnx.ml:ArrayFeatureExtractor": extractor, "ai.onnx.ml:Scaler": scaled("Scaler"), "ai.onnx.ml:Imputer": scaled("Imputer"), "Expand": expand,

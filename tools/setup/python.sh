@@ -1,8 +1,9 @@
 #!/bin/sh
 # Makes a virtual environment from versions and sums that are pinned: the one that
 # the Python package is tested and checked in, with "triton" the one that Triton's own
-# client is tested in, which needs other versions, or with "files" the one with the
-# writers of Parquet files that are compared. Nothing is fetched when it is there and as
+# client is tested in, which needs other versions, with "onnx" the one in which operators
+# are tried for the list of package scoring, or with "files" the one with the writers of
+# Parquet files that are compared. Nothing is fetched when it is there and as
 # pinned.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -12,6 +13,9 @@ venv=.larder/venv/python
 if [ "${1-}" = triton ]; then
 	pins=serving/inference/testdata/requirements.txt
 	venv=.larder/venv/triton
+elif [ "${1-}" = onnx ]; then
+	pins=tools/fuzz_onnx/requirements.txt
+	venv=.larder/venv/onnx
 elif [ "${1-}" = files ]; then
 	pins=internal/arrowfile/testdata/requirements.txt
 	venv=.larder/venv/files
