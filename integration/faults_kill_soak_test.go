@@ -89,12 +89,12 @@ feature_services: [{name: spend, features: ["spend:*"]}]
 		k.round()
 		if round%checkEvery == checkEvery-1 {
 			k.check()
+			t.Logf("after %d kills: %v", round+1, k.counts)
 		}
 		if t.Failed() {
 			break
 		}
 	}
-	t.Logf("%v", k.counts)
 }
 
 // round starts the server, possibly with a wrong clock, lets something fail, and kills it.
@@ -311,7 +311,7 @@ var testOffset = func() int64 {
 			t.Fatal(err)
 		}
 	}
-	build := exec.Command(filepath.Join(goroot, "bin", "go"), "build", "-overlay", overlay, "-o", binary, "larder/cmd/larder")
+	build := exec.Command(filepath.Join(goroot, "bin", "go"), "build", "-trimpath", "-overlay", overlay, "-o", binary, "larder/cmd/larder")
 	build.Env = append(os.Environ(), "GOROOT="+goroot, "GOTOOLCHAIN=local")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
