@@ -17,7 +17,8 @@ func (s *Server) GetStatus(ctx context.Context, _ *larderv1.GetStatusRequest) (*
 	out := &larderv1.GetStatusResponse{
 		ServerVersion: s.Version, Server: s.Name, CatalogVersion: catalog.Version, Fingerprint: catalog.Fingerprint,
 		RegistryVersion: state.NewestVersion, CatalogError: errorText(state.CatalogError), PostgresError: errorText(state.PostgresError),
-		StartedAt: s.started.UnixMicro(), DataDir: s.DataDir, DataBytes: s.Online.DiskBytes(),
+		PostgresAnsweredAt: micros(state.AnsweredAt),
+		StartedAt:          s.started.UnixMicro(), DataDir: s.DataDir, DataBytes: s.Online.DiskBytes(),
 	}
 	out.Building, out.ClockAhead = s.buildingMessage(state.Building), state.ClockAhead.Microseconds()
 	if s.Awaited != nil {
@@ -26,7 +27,7 @@ func (s *Server) GetStatus(ctx context.Context, _ *larderv1.GetStatusRequest) (*
 	now -= out.GetClockAhead() // freshness is a difference of times of Postgres
 	recorded := map[string]runs.Run{}
 	if s.Offline != nil && state.PostgresError == nil {
-		recorded = s.parts.Runs.Recorded(ctx)
+		recorded = s.recorded(ctx)
 	}
 	for _, v := range catalog.Views() {
 		view, err := s.viewStatus(v, now)
@@ -39,6 +40,23 @@ func (s *Server) GetStatus(ctx context.Context, _ *larderv1.GetStatusRequest) (*
 		out.Views = append(out.Views, view)
 	}
 	return out, nil
+}
+
+// recordWithin is how long the status waits for Postgres. It has the rest from memory.
+const recordWithin = time.Second
+
+// recorded returns the newest recorded run of each view, if Postgres answers quickly.
+func (s *Server) recorded(ctx context.Context) map[string]runs.Run {
+	ctx, cancel := context.WithTimeout(ctx, recordWithin)
+	defer cancel()
+	return s.parts.Runs.Recorded(ctx)
+}
+
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
 }
 
 func (s *Server) viewStatus(v *schema.View, now int64) (*larderv1.ViewStatus, error) {

@@ -110,13 +110,20 @@ func (s *server) exchange(ctx context.Context, c courierSpine, batches, batchRow
 }
 
 // peakMemory returns the peak memory of a server's process so far, in bytes.
-func (s *server) peakMemory() int {
+func (s *server) peakMemory() int { return s.processStatus("VmHWM") }
+
+// memory returns the memory of a server's process, in bytes.
+func (s *server) memory() int { return s.processStatus("VmRSS") }
+
+// processStatus returns a line of the status that Linux has of a server's process, in
+// bytes.
+func (s *server) processStatus(line string) int {
 	s.t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	found := regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(text)
+	found := regexp.MustCompile(line + `:\s+(\d+) kB`).FindSubmatch(text)
 	kib, err := strconv.Atoi(string(found[1]))
 	if err != nil {
 		s.t.Fatal(err)

@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -49,6 +50,8 @@ type server struct {
 	t      testing.TB
 	args   []string
 	data   string
+	binary string   // larder if empty
+	env    []string // besides this process's
 	cmd    *exec.Cmd
 	exited chan struct{} // closed when the process has ended and been reaped
 	grpc   string
@@ -88,13 +91,21 @@ func startServerIn(t testing.TB, data string, args ...string) *server {
 
 func (s *server) start() {
 	s.t.Helper()
-	s.cmd = exec.Command(larder, s.args...)
+	if err := s.tryStart(); err != nil {
+		s.t.Fatalf("%v:\n%s", err, s.logText())
+	}
+}
+
+// tryStart starts the server, and returns an error when it ends before it serves.
+func (s *server) tryStart() error {
+	s.cmd = exec.Command(cmp.Or(s.binary, larder), s.args...)
+	s.cmd.Env = append(os.Environ(), s.env...)
 	stderr, err := s.cmd.StderrPipe()
 	if err != nil {
-		s.t.Fatal(err)
+		return err
 	}
 	if err := s.cmd.Start(); err != nil {
-		s.t.Fatal(err)
+		return err
 	}
 	s.exited = make(chan struct{})
 	addresses := make(chan [2]string, 1)
@@ -103,15 +114,16 @@ func (s *server) start() {
 	case a := <-addresses:
 		s.grpc, s.http = a[0], a[1]
 	case <-s.exited:
-		s.t.Fatalf("larder serve ended at once:\n%s", s.logText())
+		return errors.New("larder serve ended at once")
 	case <-time.After(time.Minute):
-		s.t.Fatalf("larder serve is not up after a minute:\n%s", s.logText())
+		return errors.New("larder serve is not up after a minute")
 	}
 	s.conn, err = grpc.NewClient(s.grpc, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
-		s.t.Fatal(err)
+		return err
 	}
 	s.serving, s.control = larderv1.NewServingServiceClient(s.conn), larderv1.NewControlServiceClient(s.conn)
+	return nil
 }
 
 // watch keeps the log, finds the addresses in it, and reaps the process.

@@ -64,7 +64,18 @@ func (r *Runner) materialize(ctx context.Context, t *task) error {
 	if err != nil {
 		return err
 	}
-	return r.move(ctx, view, t)
+	bounded, cancel := context.WithTimeoutCause(ctx, view.LongestRun().Std(), tooLong(view))
+	defer cancel()
+	err = r.move(bounded, view, t)
+	if cause := context.Cause(bounded); err != nil && cause != nil && ctx.Err() == nil {
+		return cause
+	}
+	return err
+}
+
+func tooLong(view *schema.View) error {
+	return schema.RunTooLong.Errorf("feature view %q: the run took longer than max_run, %s, and was ended; make source %q answer faster, or raise max_run",
+		view.Name, view.LongestRun(), view.Origin.Name)
 }
 
 // open chooses the rows that a run reads, once the clock of the source is known. It

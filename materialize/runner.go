@@ -56,7 +56,8 @@ type Options struct {
 	Source Source
 	// Store is where rows go. Required.
 	Store Store
-	// Workers is how many runs, of different views, run at once. Defaults to 2.
+	// Workers is how many runs, of different views, run at once. As many again may wait
+	// for the first row of a slow source. Defaults to 2.
 	Workers int
 	// Logger gets a line for every window. Defaults to slog.Default().
 	Logger *slog.Logger

@@ -85,7 +85,7 @@ func (r *Runner) startable() []*task {
 	var start []*task
 	rest := r.queue[:0]
 	for _, t := range r.queue {
-		if len(r.running) >= r.Workers || r.running[t.run.slot()] != nil {
+		if !r.hasSlot(time.Now()) || r.running[t.run.slot()] != nil {
 			rest = append(rest, t)
 			continue
 		}
@@ -101,6 +101,22 @@ func (r *Runner) startable() []*task {
 	clear(r.queue[len(rest):])
 	r.queue = rest
 	return start
+}
+
+// waitsLong is how long a run may wait for its first row and still take a slot of its
+// own. Then as many other runs start beside it: a source that doesn't answer must not
+// keep other views from being materialized.
+const waitsLong = time.Minute
+
+// hasSlot reports whether another run may start. The caller holds mu.
+func (r *Runner) hasSlot(now time.Time) bool {
+	working := 0
+	for _, t := range r.running {
+		if t.run.RowsRead > 0 || now.Sub(time.UnixMicro(t.run.StartedAt)) < waitsLong {
+			working++
+		}
+	}
+	return working < r.Workers && len(r.running) < 2*r.Workers
 }
 
 // enqueueDue queues a run of each view that is due, and of each view that the next

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -85,11 +86,19 @@ type FeatureView struct {
 	TTL         Duration          `json:"ttl,omitempty"`      // age past which a row counts as missing; 0 means never
 	Schedule    Duration          `json:"schedule,omitempty"` // how often to materialize; 0 means only on request
 	KeepOld     *Duration         `json:"keep_old,omitempty"` // how long rows stay when a change needs new ones; see [FeatureView.KeptOld]
+	MaxRun      Duration          `json:"max_run,omitempty"`  // how long one run may take; see [FeatureView.LongestRun]
 	Features    []Feature         `json:"features"`
 	Description string            `json:"description,omitempty"`
 	Owner       string            `json:"owner,omitempty"`
 	Tags        map[string]string `json:"tags,omitempty"`
 }
+
+// DefaultMaxRun is how long a run of a view may take if its definition doesn't say.
+const DefaultMaxRun = Duration(time.Hour)
+
+// LongestRun returns how long a run may take. Past it the run ends, so that a query that
+// never answers doesn't keep other views from being materialized.
+func (v *FeatureView) LongestRun() Duration { return cmp.Or(v.MaxRun, DefaultMaxRun) }
 
 // DefaultKeepOld is how long the rows of a view stay that a change of the view, or its
 // removal, has put out of use.

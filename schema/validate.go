@@ -19,6 +19,8 @@ const (
 	MaxJoinKeys        = 16     // of a view
 	MinSchedule        = Duration(time.Second)
 	MaxKeepOld         = Duration(30 * 24 * time.Hour)
+	MinMaxRun          = Duration(time.Second)
+	MaxMaxRun          = Duration(7 * 24 * time.Hour)
 	requestRef         = "request"
 	defaultMaxBadShare = 0.01
 )
@@ -203,6 +205,9 @@ func (v *validator) view(path string, view *FeatureView) {
 	}
 	if view.KeepOld != nil && *view.KeepOld > MaxKeepOld {
 		v.addf(path+".keep_old", "feature view %q: keep_old must be %[3]s or shorter, not %[2]s", view.Name, *view.KeepOld, MaxKeepOld)
+	}
+	if view.MaxRun != 0 && (view.MaxRun < MinMaxRun || view.MaxRun > MaxMaxRun) {
+		v.addf(path+".max_run", "feature view %q: max_run must be %s to %s, not %s", view.Name, MinMaxRun, MaxMaxRun, view.MaxRun)
 	}
 	v.features(path+".features", fmt.Sprintf("feature view %q", view.Name), view.Features)
 	for i, f := range view.Features {

@@ -31,6 +31,9 @@ func TestListHasWhatExportersEmit(t *testing.T) {
 		files = append(files, found...)
 	}
 	for _, name := range files {
+		if filepath.Dir(name) == "testdata/crashes" {
+			continue
+		}
 		file, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

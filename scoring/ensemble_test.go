@@ -141,12 +141,11 @@ func TestWildEnsembles(t *testing.T) {
 		version := schema.ModelVersion{Version: 1, ONNX: "m.onnx", SHA256: sum(file), Output: "scores", Column: &column}
 		cat := compile(t, numbers(wildFeatures), []schema.ModelVersion{version})
 		set := newSet(t)
-		models, err := set.Prepare(t.Context(), cat, filesOf(file).fetch)
+		m, err := scoring.TryHere(set, plan(t, cat, 1), file)
 		if err != nil {
 			refused++ // such as one whose scores are all NaN
 			continue
 		}
-		m := models.Model(plan(t, cat, 1))
 		tried := m.Engine() == "trees"
 		if !m.WalkUntried(file) {
 			left++
@@ -161,7 +160,7 @@ func TestWildEnsembles(t *testing.T) {
 			}
 			compareWithRuntime(t, m, func() error { return scoring.UseONNXRuntime(m, set, plan(t, cat, 1), file) }, x, rows, seed, w)
 		}
-		models.Release()
+		scoring.Unload(m)
 	}
 	t.Logf("%d ensembles were walked, %d were left to ONNX Runtime, %d refused", walked, left, refused)
 	if walked < models/10 || left < models/10 || refused > models/4 {

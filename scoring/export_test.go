@@ -14,6 +14,9 @@ func UseONNXRuntime(m *Model, s *Set, plan *schema.Plan, file []byte) error {
 		return err
 	}
 	m.trees, m.Trees = nil, false
+	if m.session != nil {
+		return nil
+	}
 	for class, stack := range m.idle { // they have no tensors
 		for _, r := range stack {
 			r.destroy()
@@ -72,3 +75,16 @@ func RunHere(m *Model, s *Set, plan *schema.Plan, file []byte) error {
 
 // LeaveRunning makes a model look as if a run went on for ever.
 func LeaveRunning(m *Model) { m.inFlight.Add(1) }
+
+// TryHere loads and tries a model in this process, where a bad model would end it.
+func TryHere(s *Set, plan *schema.Plan, file []byte) (*Model, error) {
+	m, sig, err := s.newModel(plan, file)
+	if err != nil {
+		return nil, err
+	}
+	m.holds.Store(1)
+	return m, s.try(context.Background(), m, plan, s.spec(m, sig, plan, file))
+}
+
+// Unload unloads a model that TryHere loaded.
+func Unload(m *Model) { m.release() }

@@ -67,7 +67,7 @@ func survive(t *testing.T, set *scoring.Set, file []byte, value float32) (loaded
 // TestMutatedModelsDoNotEndTheProcess: real models with some bytes changed, of which
 // many are loaded.
 func TestMutatedModelsDoNotEndTheProcess(t *testing.T) {
-	const mutations, atLeast = 1500, 50
+	const mutations, atLeast = 500, 20
 	models, set, loaded := wholeModels(t), newSet(t), 0
 	rng := rand.New(rand.NewPCG(11, 11))
 	for range mutations {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -49,7 +50,7 @@ func printStatus(w io.Writer, s *larderv1.GetStatusResponse) error {
 		fmt.Fprintf(w, "version %d is not served: %s\n", s.GetRegistryVersion(), s.GetCatalogError())
 	}
 	if s.GetPostgresError() != "" {
-		fmt.Fprintln(w, s.GetPostgresError())
+		fmt.Fprintln(w, s.GetPostgresError()+asOf(s.GetPostgresAnsweredAt(), time.Now()))
 	}
 	for _, awaited := range s.GetAwaited() {
 		fmt.Fprintf(w, "not ready yet: %s\n", awaited)
@@ -96,6 +97,14 @@ func printStatus(w io.Writer, s *larderv1.GetStatusResponse) error {
 		}
 	}
 	return nil
+}
+
+// asOf says how old the state of the registry is while Postgres doesn't answer.
+func asOf(answeredAt int64, now time.Time) string {
+	if answeredAt == 0 {
+		return "; it has not answered since the start"
+	}
+	return fmt.Sprintf("; versions and runs are as of %s ago", now.Sub(time.UnixMicro(answeredAt)).Round(time.Second))
 }
 
 // printBuilding shows how far the views are that the next version waits for.

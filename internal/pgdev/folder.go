@@ -175,5 +175,9 @@ func (c *Cluster) running() int {
 	if name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); err == nil && strings.TrimSpace(string(name)) != "postgres" {
 		return 0 // the number went to another program since
 	}
+	at, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid))
+	if here, linked := filepath.EvalSymlinks(filepath.Join(c.dir, dataFolder)); err == nil && linked == nil && at != here {
+		return 0 // or to another Postgres
+	}
 	return pid
 }

@@ -80,7 +80,7 @@ func (c *conn) answers() error {
 func (c *conn) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	limit := time.Now().Add(sendWithin)
-	own := earlier(c.write, limit) == limit
+	own := earlier(c.write, limit).Equal(limit)
 	err := c.Conn.SetWriteDeadline(earlier(c.write, limit))
 	c.mu.Unlock()
 	if err != nil {

@@ -57,6 +57,7 @@ var ownDescriptions = map[reflect.Type]map[string]string{
 		"ttl":      "Age past which a row counts as missing, as in 30s, 15m, 12h or 90d; 0 means never.",
 		"schedule": "How often the server materializes the view; if it is not given, only on request.",
 		"keep_old": "How long rows stay that a change of the view, or its removal, has put out of use; defaults to 1h. Until then, going back finds them.",
+		"max_run":  "How long one run may take, 1s to 7d; defaults to 1h. Past it the run fails.",
 		"features": "Columns of the source.",
 	},
 	reflect.TypeFor[schema.OnDemandView](): {

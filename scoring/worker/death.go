@@ -29,7 +29,7 @@ var (
 	signalLine  = regexp.MustCompile(`(?m)^(?:\[signal )?(SIG[A-Z0-9]+: [a-z -]+)`)
 	whatLine    = regexp.MustCompile(`(?m)^\s*what\(\):\s*(.*)$`)
 	fatalLine   = regexp.MustCompile(`(?m)^((?:fatal error|panic): .*)$`)
-	memoryLines = regexp.MustCompile(`out of memory|cannot allocate memory|bad_alloc|errno=12`)
+	memoryLines = regexp.MustCompile(`out of memory|[Cc]annot allocate memory|failed to allocate|bad_alloc|errno=12`)
 )
 
 // describe explains how a process ended from its state and the end of its output.

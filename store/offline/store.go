@@ -27,12 +27,13 @@ type Store struct {
 // Options tune a Store.
 type Options struct {
 	// MaxConns bounds the connections to Postgres: a window holds one while it is
-	// read. Defaults to 4.
+	// read. Defaults to 6: two runs at once, as many that wait for a slow source, and a
+	// second one for a moment when a run starts.
 	MaxConns int
 }
 
 func (o Options) withDefaults() Options {
-	o.MaxConns = cmp.Or(o.MaxConns, 4)
+	o.MaxConns = cmp.Or(o.MaxConns, 6)
 	return o
 }
 

@@ -2279,9 +2279,12 @@ type GetStatusResponse struct {
 	Awaited []string `protobuf:"bytes,13,rep,name=awaited,proto3" json:"awaited,omitempty"`
 	// By how much this server's clock is ahead of Postgres's, in microseconds;
 	// negative when it is behind, 0 when they agree within a second.
-	ClockAhead    int64 `protobuf:"varint,14,opt,name=clock_ahead,json=clockAhead,proto3" json:"clock_ahead,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ClockAhead int64 `protobuf:"varint,14,opt,name=clock_ahead,json=clockAhead,proto3" json:"clock_ahead,omitempty"`
+	// When Postgres answered this server last, in microseconds since 1970 UTC; 0 if
+	// it never did. While it doesn't, what it alone knows is as of then.
+	PostgresAnsweredAt int64 `protobuf:"varint,15,opt,name=postgres_answered_at,json=postgresAnsweredAt,proto3" json:"postgres_answered_at,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *GetStatusResponse) Reset() {
@@ -2408,6 +2411,13 @@ func (x *GetStatusResponse) GetAwaited() []string {
 func (x *GetStatusResponse) GetClockAhead() int64 {
 	if x != nil {
 		return x.ClockAhead
+	}
+	return 0
+}
+
+func (x *GetStatusResponse) GetPostgresAnsweredAt() int64 {
+	if x != nil {
+		return x.PostgresAnsweredAt
 	}
 	return 0
 }
@@ -6070,7 +6080,7 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"5\n" +
 	"\x11CancelRunResponse\x12 \n" +
 	"\x03run\x18\x01 \x01(\v2\x0e.larder.v1.RunR\x03run\"\x12\n" +
-	"\x10GetStatusRequest\"\x86\x04\n" +
+	"\x10GetStatusRequest\"\xb8\x04\n" +
 	"\x11GetStatusResponse\x12%\n" +
 	"\x0eserver_version\x18\x01 \x01(\tR\rserverVersion\x12\x16\n" +
 	"\x06server\x18\x02 \x01(\tR\x06server\x12'\n" +
@@ -6089,7 +6099,8 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\bbuilding\x18\f \x01(\v2\x13.larder.v1.BuildingR\bbuilding\x12\x18\n" +
 	"\aawaited\x18\r \x03(\tR\aawaited\x12\x1f\n" +
 	"\vclock_ahead\x18\x0e \x01(\x03R\n" +
-	"clockAhead\"\x7f\n" +
+	"clockAhead\x120\n" +
+	"\x14postgres_answered_at\x18\x0f \x01(\x03R\x12postgresAnsweredAt\"\x7f\n" +
 	"\bBuilding\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x03R\aversion\x12\x14\n" +
 	"\x05since\x18\x02 \x01(\x03R\x05since\x12\x14\n" +

@@ -395,7 +395,7 @@ class GetStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetStatusResponse(_message.Message):
-    __slots__ = ("server_version", "server", "catalog_version", "fingerprint", "registry_version", "catalog_error", "postgres_error", "views", "started_at", "data_dir", "data_bytes", "building", "awaited", "clock_ahead")
+    __slots__ = ("server_version", "server", "catalog_version", "fingerprint", "registry_version", "catalog_error", "postgres_error", "views", "started_at", "data_dir", "data_bytes", "building", "awaited", "clock_ahead", "postgres_answered_at")
     SERVER_VERSION_FIELD_NUMBER: _ClassVar[int]
     SERVER_FIELD_NUMBER: _ClassVar[int]
     CATALOG_VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -410,6 +410,7 @@ class GetStatusResponse(_message.Message):
     BUILDING_FIELD_NUMBER: _ClassVar[int]
     AWAITED_FIELD_NUMBER: _ClassVar[int]
     CLOCK_AHEAD_FIELD_NUMBER: _ClassVar[int]
+    POSTGRES_ANSWERED_AT_FIELD_NUMBER: _ClassVar[int]
     server_version: str
     server: str
     catalog_version: int
@@ -424,7 +425,8 @@ class GetStatusResponse(_message.Message):
     building: Building
     awaited: _containers.RepeatedScalarFieldContainer[str]
     clock_ahead: int
-    def __init__(self, server_version: _Optional[str] = ..., server: _Optional[str] = ..., catalog_version: _Optional[int] = ..., fingerprint: _Optional[str] = ..., registry_version: _Optional[int] = ..., catalog_error: _Optional[str] = ..., postgres_error: _Optional[str] = ..., views: _Optional[_Iterable[_Union[ViewStatus, _Mapping]]] = ..., started_at: _Optional[int] = ..., data_dir: _Optional[str] = ..., data_bytes: _Optional[int] = ..., building: _Optional[_Union[Building, _Mapping]] = ..., awaited: _Optional[_Iterable[str]] = ..., clock_ahead: _Optional[int] = ...) -> None: ...
+    postgres_answered_at: int
+    def __init__(self, server_version: _Optional[str] = ..., server: _Optional[str] = ..., catalog_version: _Optional[int] = ..., fingerprint: _Optional[str] = ..., registry_version: _Optional[int] = ..., catalog_error: _Optional[str] = ..., postgres_error: _Optional[str] = ..., views: _Optional[_Iterable[_Union[ViewStatus, _Mapping]]] = ..., started_at: _Optional[int] = ..., data_dir: _Optional[str] = ..., data_bytes: _Optional[int] = ..., building: _Optional[_Union[Building, _Mapping]] = ..., awaited: _Optional[_Iterable[str]] = ..., clock_ahead: _Optional[int] = ..., postgres_answered_at: _Optional[int] = ...) -> None: ...
 
 class Building(_message.Message):
     __slots__ = ("version", "since", "until", "views")
