@@ -88,3 +88,22 @@ func TryHere(s *Set, plan *schema.Plan, file []byte) (*Model, error) {
 
 // Unload unloads a model that TryHere loaded.
 func Unload(m *Model) { m.release() }
+
+// A FuzzRun is a run of fuzzing as docs/models.md shows it.
+type FuzzRun struct {
+	ID, Date, Runtime                   string
+	Seeds, Models, Fewest, Rows, Deaths int
+}
+
+// ListRuns returns the runs by which operators came onto the list, and the one that each
+// operator names.
+func ListRuns() (runs []FuzzRun, named map[string]string) {
+	for id, r := range fuzzRuns {
+		runs = append(runs, FuzzRun{id, r.date, r.runtime, r.seeds, r.models, r.fewest, r.rows, r.deaths})
+	}
+	named = map[string]string{}
+	for name, o := range listed {
+		named[name] = o.run
+	}
+	return runs, named
+}
