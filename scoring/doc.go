@@ -42,10 +42,22 @@
 // and the model's own functions; files over [MaxModelBytes]; more nodes, tensors or
 // nested graphs than models of tabular data have, also after functions are expanded;
 // tensors whose data is not as large as their dimensions; files in ONNX Runtime's own
-// format; trees that read past the end of their input. A model that passes is warmed
-// up before it serves. It is refused if the warm-up fails, if all its scores are NaN
-// or infinite, or if the score of a row depends on the rows beside it: rows of different
-// values are scored alone and in runs of several sizes, and all must get the same score.
+// format; trees that read past the end of their input, or are too deep. A model that
+// passes is warmed up before it serves. It is refused if the warm-up fails, if all its
+// scores are NaN or infinite, or if the score of a row depends on the rows beside it:
+// rows of different values are scored alone and in runs of several sizes, and all must
+// get the same score.
+//
+// # Where a model runs
+//
+// Operators of ONNX Runtime can crash. So a model is warmed up in a child process of
+// package worker first, which a bad model may end: that is a refusal. Then the model is
+// loaded into the server's process if all of it is on the list of allow.go, or stays in
+// its child, a [host]. A run of a hosted model lies in memory that the child shares. The
+// child is started again when it dies, and the model is quarantined after three deaths.
+// A [Journal] remembers that across restarts, and which models were being scored when
+// the server itself crashed. Runs over tensors, whose shapes are the caller's, are always
+// in a child.
 //
 // # What a run may take
 //
@@ -57,8 +69,8 @@
 // it first runs once as written, under both limits. Only then may ONNX Runtime
 // precompute what depends only on constants; for models with branches and loops it
 // never does. The arena does not cover strings, the memory that a kernel allocates for
-// itself while it runs, and a device's own memory. A single node can't be interrupted:
-// a run that is over its time stops when the node is done.
+// itself while it runs, and a device's own memory; a child process has a limit for all of
+// it but the last. A single node can't be interrupted: a child that goes on is killed.
 //
 // Operators of dynamic quantization take their scale from all rows of a run. A model
 // with such operators gets one row at a time, so that no score depends on other
