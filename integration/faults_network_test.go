@@ -226,7 +226,7 @@ func TestIdleUploads(t *testing.T) {
 	}
 	s.answers("idle uploads")
 	m := modelFile(t)
-	if _, stderr, code := s.client("models", "push", "fresh", m, "--feature-service", "spend"); code != 0 {
+	if _, stderr, code := s.client("models", "push", "fresh", m, "--service", "spend"); code != 0 {
 		t.Errorf("a push beside idle uploads: exit code %d\n%s", code, stderr)
 	}
 	s.needs(memory+200<<20, "idle uploads")
