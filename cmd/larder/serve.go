@@ -301,7 +301,7 @@ func (n *node) run(ctx context.Context) error {
 	})
 	n.register(shell)
 	endLog := n.logFeatures()
-	parts, ctx := newParts(ctx)
+	parts := newParts(ctx)
 	parts.run("gRPC", func(ctx context.Context) error { return shell.Serve(ctx, grpcListener) })
 	parts.run("HTTP", func(ctx context.Context) error { return shell.ServeHTTP(ctx, httpListener, n.httpHandler()) })
 	parts.run("the registry", func(ctx context.Context) error { return background.Keep(ctx, n.log, "registry", n.registry.Run) })

@@ -33,9 +33,9 @@ type parts struct {
 	running map[string]bool
 }
 
-func newParts(ctx context.Context) (*parts, context.Context) {
+func newParts(ctx context.Context) *parts {
 	group, ctx := errgroup.WithContext(ctx)
-	return &parts{ctx: ctx, group: group, running: map[string]bool{}}, ctx
+	return &parts{ctx: ctx, group: group, running: map[string]bool{}}
 }
 
 // run starts a part.

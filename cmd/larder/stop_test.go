@@ -15,7 +15,7 @@ import (
 func TestPartsThatHangAreLeftBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		parent, stop := context.WithCancel(t.Context())
-		p, _ := newParts(parent)
+		p := newParts(parent)
 		release := make(chan struct{})
 		p.run("a kernel", func(context.Context) error {
 			<-release
