@@ -72,14 +72,18 @@ func (s *server) answers(during string) {
 			s.t.Errorf("%s: %s: %s", during, path, answer.Status)
 		}
 	}
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > 5*time.Second && !raceEnabled {
 		s.t.Errorf("%s: six answers took %s", during, took)
 	}
 }
 
 // needs checks that the server has not needed more memory than it had before and some.
+// With the race detector, memory says nothing.
 func (s *server) needs(atMost int, during string) {
 	s.t.Helper()
+	if raceEnabled {
+		return
+	}
 	if got := s.peakMemory(); got > atMost {
 		s.t.Errorf("%s: the server needed %d MiB; want at most %d MiB", during, got>>20, atMost>>20)
 	}
@@ -194,7 +198,7 @@ func TestRequestsThatGrow(t *testing.T) {
 		}
 		defer answer.Body.Close()
 		said, err := io.ReadAll(answer.Body)
-		if err != nil || !strings.Contains(string(said), reason) || len(said) > 8<<10 || time.Since(began) > 5*time.Second {
+		if err != nil || !strings.Contains(string(said), reason) || len(said) > 8<<10 || time.Since(began) > 5*time.Second && !raceEnabled {
 			t.Errorf("%s: %s %.500s, %v, after %s", what, answer.Status, said, err, time.Since(began))
 		}
 	}
