@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -49,6 +50,7 @@ func TestMain(m *testing.M) {
 type server struct {
 	t      testing.TB
 	args   []string
+	prefix []string // of the command, such as prlimit with its arguments
 	data   string
 	binary string   // larder if empty
 	env    []string // besides this process's
@@ -98,7 +100,8 @@ func (s *server) start() {
 
 // tryStart starts the server, and returns an error when it ends before it serves.
 func (s *server) tryStart() error {
-	s.cmd = exec.Command(cmp.Or(s.binary, larder), s.args...)
+	command := append(append(slices.Clone(s.prefix), cmp.Or(s.binary, larder)), s.args...)
+	s.cmd = exec.Command(command[0], command[1:]...)
 	s.cmd.Env = append(os.Environ(), s.env...)
 	stderr, err := s.cmd.StderrPipe()
 	if err != nil {

@@ -3,6 +3,7 @@ package schema
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -37,17 +38,23 @@ func ParseValue(t Type, raw json.RawMessage) (any, error) {
 	if !t.IsList() {
 		return parseScalar(t, raw)
 	}
-	var items []json.RawMessage
-	if err := json.Unmarshal(raw, &items); err != nil {
-		return nil, mismatch(t, raw)
-	}
-	list := make([]any, len(items))
-	for i, item := range items {
+	list := []any{}
+	err := JSONItems(raw, func(item json.RawMessage) error {
+		if len(list) == MaxValueBytes { // each takes a byte at least
+			return fmt.Errorf("the list has more than %d elements; send fewer", MaxValueBytes)
+		}
 		v, err := parseScalar(t.Elem(), item)
 		if err != nil {
-			return nil, fmt.Errorf("element %d: %w", i+1, err)
+			return fmt.Errorf("element %d: %w", len(list)+1, err)
 		}
-		list[i] = v
+		list = append(list, v)
+		return nil
+	})
+	if errors.Is(err, ErrNotList) {
+		return nil, mismatch(t, raw)
+	}
+	if err != nil {
+		return nil, err
 	}
 	return list, nil
 }

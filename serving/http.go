@@ -2,6 +2,7 @@ package serving
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 
 	"larder/internal/grpcserver"
@@ -37,7 +38,7 @@ type jsonRequest struct {
 	service, model    string
 	features          []string
 	version           int64
-	entities, request []member
+	entities, request json.RawMessage // objects of lists
 	at                *int64
 	returnFeatures    bool
 	requestID         string
@@ -103,7 +104,7 @@ func (g *Generation) forJSON(ask *Ask, req *jsonRequest) error {
 // serveJSON reads the values of a request and answers it.
 func (g *Generation) serveJSON(r *http.Request, ask *Ask, req *jsonRequest) (*Answer, error) {
 	ask.At, ask.Features, ask.RequestID = req.at, req.returnFeatures, req.requestID
-	if err := ask.takeJSON(req); err != nil {
+	if err := ask.takeJSON(req, g.server.opts.MaxRows); err != nil {
 		return nil, err
 	}
 	return g.Serve(r.Context(), ask)
@@ -118,7 +119,7 @@ type field struct {
 func (req *jsonRequest) featureFields() map[string]field {
 	fields := req.commonFields()
 	fields["feature_service"] = into("a feature service's name, in quotes", &req.service)
-	fields["features"] = into(`a list of features: ["VIEW:FEATURE"]`, &req.features)
+	fields["features"] = field{`a list of features: ["VIEW:FEATURE"]`, req.readFeatures}
 	return fields
 }
 
@@ -147,9 +148,32 @@ func into[T any](want string, to *T) field {
 	return field{want, func(raw json.RawMessage) error { return json.Unmarshal(raw, to) }}
 }
 
-func objectInto(want string, to *[]member) field {
-	return field{want, func(raw json.RawMessage) (err error) {
-		*to, err = readObject(raw)
-		return err
+// objectInto keeps an object, whose values are read when it is known of which types they
+// are.
+func objectInto(want string, to *json.RawMessage) field {
+	return field{want, func(raw json.RawMessage) error {
+		if raw[0] != '{' {
+			return schema.ErrNotObject
+		}
+		*to = raw
+		return nil
 	}}
+}
+
+// readFeatures reads a list of features, up to one more than there may be: the plan
+// refuses it then.
+func (req *jsonRequest) readFeatures(raw json.RawMessage) error {
+	req.features = []string{}
+	return schema.JSONItems(raw, func(item json.RawMessage) error {
+		if len(req.features) > schema.MaxFeatures {
+			return nil
+		}
+		var name string
+		req.features = append(req.features, "")
+		if err := json.Unmarshal(item, &name); err != nil || item[0] != '"' {
+			return errors.New("not a text")
+		}
+		req.features[len(req.features)-1] = name
+		return nil
+	})
 }

@@ -1,10 +1,8 @@
 package serving
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -14,12 +12,6 @@ import (
 	"larder/internal/grpcserver"
 	"larder/schema"
 )
-
-// A member is a name and a value of a JSON object.
-type member struct {
-	name string
-	raw  json.RawMessage
-}
 
 // readJSON reads a body: an object that has these fields, or some of them.
 func readJSON(r *http.Request, fields map[string]field) error {
@@ -33,30 +25,27 @@ func readJSON(r *http.Request, fields map[string]field) error {
 	if !json.Valid(body) {
 		return notJSON(body)
 	}
-	members, err := readObject(body)
-	if errors.Is(err, errNotObject) {
+	seen := map[string]bool{}
+	err = schema.JSONMembers(body, func(name string, value json.RawMessage) error {
+		f, known := fields[name]
+		switch {
+		case !known:
+			return schema.UnknownField.Errorf("the request has no field %q; %s", name, schema.Nearest(name, slices.Collect(maps.Keys(fields))))
+		case seen[name]:
+			return badJSON("the body: %q comes twice", name)
+		case string(value) == "null":
+			return badJSON("%q is null; leave it out, or give %s", name, f.want)
+		}
+		seen[name] = true
+		if f.read(value) != nil {
+			return badJSON("%q is not %s", name, f.want)
+		}
+		return nil
+	})
+	if errors.Is(err, schema.ErrNotObject) {
 		return badJSON(`the body is not a JSON object; write {"model": "NAME", "entities": {"KEY": [VALUE]}}`)
 	}
-	if err != nil {
-		return badJSON("the body: %v", err)
-	}
-	for _, m := range members {
-		f, known := fields[m.name]
-		if !known {
-			return schema.UnknownField.Errorf("the request has no field %q; %s", m.name, schema.Nearest(m.name, slices.Collect(maps.Keys(fields))))
-		}
-		if string(m.raw) == "null" {
-			return badJSON("%q is null; leave it out, or give %s", m.name, f.want)
-		}
-		if err := f.read(m.raw); err != nil {
-			var twice *twiceError
-			if errors.As(err, &twice) {
-				return badJSON("%q: %v", m.name, err)
-			}
-			return badJSON("%q is not %s", m.name, f.want)
-		}
-	}
-	return nil
+	return err
 }
 
 // notJSON says where a body stops being JSON.
@@ -71,40 +60,6 @@ func notJSON(body []byte) error {
 
 func badJSON(format string, args ...any) error {
 	return schema.BadJSON.Errorf(format, args...)
-}
-
-// errNotObject says that a value is JSON, but not an object.
-var errNotObject = errors.New("not an object")
-
-// A twiceError says that an object has a name twice.
-type twiceError struct{ name string }
-
-func (e *twiceError) Error() string { return fmt.Sprintf("%q comes twice", e.name) }
-
-// readObject reads an object, of valid JSON, and keeps the order of its members.
-func readObject(raw []byte) ([]member, error) {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	if start, err := d.Token(); err != nil || start != json.Delim('{') {
-		return nil, errNotObject
-	}
-	var members []member
-	seen := map[string]bool{}
-	for d.More() {
-		token, err := d.Token()
-		if err != nil {
-			return nil, err
-		}
-		m := member{name: token.(string)} // of an object it is one
-		if seen[m.name] {
-			return nil, &twiceError{m.name}
-		}
-		seen[m.name] = true
-		if err := d.Decode(&m.raw); err != nil {
-			return nil, err
-		}
-		members = append(members, m)
-	}
-	return members, nil
 }
 
 func parseTime(raw json.RawMessage) (int64, error) {

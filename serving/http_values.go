@@ -2,54 +2,91 @@ package serving
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"larder/column"
 	"larder/schema"
 )
 
-// takeJSON reads the values of a request, as the plan's types want them.
-func (a *Ask) takeJSON(req *jsonRequest) error {
+// takeJSON reads the values of a request, as the plan's types want them. It stops at the
+// first that is too many, so what is read is never larger than what may be served.
+func (a *Ask) takeJSON(req *jsonRequest, maxRows int) error {
 	plan := a.Plan()
-	if err := takeMembers(&a.Keys, "join key", req.entities, plan.KeyType); err != nil {
+	if err := takeMembers(&a.Keys, "entities", "join key", req.entities, plan.KeyType, maxRows); err != nil {
 		return err
 	}
-	return takeMembers(&a.Request, "request value", req.request, plan.RequestType)
+	return takeMembers(&a.Request, "request", "request value", req.request, plan.RequestType, maxRows)
 }
 
-// takeMembers reads columns. One of an unknown name stays empty: binding says so.
-func takeMembers(dst *column.Columns, noun string, members []member, typeOf func(string) schema.Type) error {
+// errUnknownName ends the reading of columns: binding says what is wrong with the last.
+var errUnknownName = errors.New("a name that the plan does not have")
+
+// takeMembers reads columns, up to the first of an unknown name, which stays empty.
+func takeMembers(dst *column.Columns, field, noun string, object json.RawMessage, typeOf func(string) schema.Type, maxRows int) error {
 	dst.Reset()
-	for _, m := range members {
-		var values column.Column
-		if t := typeOf(m.name); t != 0 {
-			var items []json.RawMessage
-			if err := json.Unmarshal(m.raw, &items); err != nil || items == nil {
-				return badJSON("%s %q is not a list; write one value for each row, in brackets", noun, m.name)
-			}
-			var err error
-			if values, err = parseColumn(t, items); err != nil {
-				return schema.BadValue.Errorf("%s %q, %v", noun, m.name, err)
-			}
-		}
-		dst.Add(m.name, values)
+	if object == nil {
+		return nil
 	}
-	return nil
+	seen := map[string]bool{}
+	err := schema.JSONMembers(object, func(name string, value json.RawMessage) error {
+		if seen[name] {
+			return badJSON("%q: %q comes twice", field, name)
+		}
+		seen[name] = true
+		t := typeOf(name)
+		if t == 0 {
+			dst.Add(name, column.Column{})
+			return errUnknownName
+		}
+		values, err := parseColumn(t, value, maxRows)
+		switch {
+		case errors.Is(err, schema.ErrNotList):
+			return badJSON("%s %q is not a list; write one value for each row, in brackets", noun, name)
+		case errors.Is(err, errTooManyRows):
+			return schema.TooManyRows.Errorf("the request has more than %d rows; at most %d fit, split it", maxRows, maxRows)
+		case err != nil:
+			return schema.BadValue.Errorf("%s %q, %v", noun, name, err)
+		}
+		dst.Add(name, values)
+		return nil
+	})
+	if errors.Is(err, errUnknownName) {
+		return nil
+	}
+	return err
 }
 
-func parseColumn(t schema.Type, items []json.RawMessage) (column.Column, error) {
-	c, valid, nulls := column.Column{Type: t}, make([]bool, len(items)), false
-	c.Reserve(len(items))
-	for i, item := range items {
+var errTooManyRows = errors.New("too many rows")
+
+// parseColumn reads a list of values.
+func parseColumn(t schema.Type, list json.RawMessage, maxRows int) (column.Column, error) {
+	c, rows := column.Column{Type: t}, 0
+	err := schema.JSONItems(list, func(item json.RawMessage) error {
+		if rows == maxRows {
+			return errTooManyRows
+		}
 		v, err := schema.ParseValue(t, item)
 		if err != nil {
-			return c, fmt.Errorf("row %d: %w", i, err)
+			return fmt.Errorf("row %d: %w", rows, err)
 		}
-		valid[i], nulls = v != nil, nulls || v == nil
+		if v == nil && c.Valid == nil {
+			c.Valid = trues(rows)
+		}
+		if c.Valid != nil {
+			c.Valid = append(c.Valid, v != nil)
+		}
 		c.AppendValue(v)
+		rows++
+		return nil
+	})
+	return c, err
+}
+
+func trues(n int) []bool {
+	all := make([]bool, n)
+	for i := range all {
+		all[i] = true
 	}
-	if nulls {
-		c.Valid = valid
-	}
-	return c, nil
+	return all
 }

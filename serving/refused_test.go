@@ -2,6 +2,9 @@ package serving_test
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -131,6 +134,38 @@ func TestRefusedHTTPRequests(t *testing.T) {
 	f(features, `{"feature_service": "words", "features": ["spend:mean"]}`, 400, "NO_FEATURES", "the request names both a feature_service and features; say one of them")
 	f(features, `{"feature_service": "word"}`, 404, "UNKNOWN_FEATURE_SERVICE", `no feature service "word"; did you mean "words"?`)
 	f(features, string(make([]byte, 100_000)), 413, "MESSAGE_TOO_LARGE", "the request is larger than 65536 bytes; send fewer rows at once, or raise --max-message-bytes")
+}
+
+// TestJSONIsReadUpToItsLimits: a body is read up to the first thing that is too much, so
+// it takes about its own size and no multiple of that.
+func TestJSONIsReadUpToItsLimits(t *testing.T) {
+	const size = 8 << 20
+	s := stocked(t)
+	shell, err := grpcserver.New(grpcserver.Options{})
+	s.check(err)
+	handler := shell.Handler(s.server.HTTPHandler())
+	f := func(path, before, each, after, reason string) {
+		t.Helper()
+		body := before + strings.Repeat(each, (size-len(before)-len(after))/len(each)) + after
+		var from, to runtime.MemStats
+		runtime.ReadMemStats(&from)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(body)))
+		runtime.ReadMemStats(&to)
+		if took := to.TotalAlloc - from.TotalAlloc; took > 6*size { // the body is read into a buffer that doubles
+			t.Errorf("%s...: %d MiB for a body of %d", before+each, took>>20, size>>20)
+		}
+		if !strings.Contains(w.Body.String(), reason) || w.Body.Len() > 1000 {
+			t.Errorf("%s...: %d %.300s", before+each, w.Code, w.Body)
+		}
+	}
+	const score, features = "/v1/score", "/v1/features"
+	f(score, `{`, `"a":1,`, `"b":1}`, "UNKNOWN_FIELD")
+	f(score, `{"`, `a`, `":1}`, "UNKNOWN_FIELD")
+	f(score, `{"model": "taste", "entities": {`, `"a":[],`, `"b":[]}}`, "UNKNOWN_JOIN_KEY")
+	f(score, `{"model": "taste", "entities": {"customer_id": [`, `1,`, `1]}}`, "the request has more than 10000 rows; at most 10000 fit, split it")
+	f(score, `{"model": "taste", "entities": {"customer_id": `, `[`, `}}`, "BAD_JSON")
+	f(features, `{"features": [`, `"profile:name",`, `"a:b"]}`, "TOO_MANY_FEATURES")
 }
 
 // 2^53+1 is where floats begin to skip integers.

@@ -17,7 +17,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	inferencev2 "larder/api/inference"
 	larderv1 "larder/api/larder/v1"
@@ -114,7 +113,14 @@ type node struct {
 // serve runs a server until ctx ends: not ready, finish, flush, close.
 func serve(ctx context.Context, cfg settings, log *slog.Logger) (err error) {
 	n := &node{cfg: cfg, log: log, metrics: prometheus.NewRegistry()}
-	defer func() { err = errors.Join(err, n.close()) }()
+	defer func() {
+		var hung *hungError
+		if errors.As(err, &hung) { // it may still use what would be closed
+			err = errors.Join(err, closeAll(n.log, n.clusterClosing()))
+			return
+		}
+		err = errors.Join(err, n.close())
+	}()
 	stopTracing, err := startTracing(ctx, log)
 	if err != nil {
 		return err
@@ -295,24 +301,24 @@ func (n *node) run(ctx context.Context) error {
 	})
 	n.register(shell)
 	endLog := n.logFeatures()
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return shell.Serve(ctx, grpcListener) })
-	g.Go(func() error { return shell.ServeHTTP(ctx, httpListener, n.httpHandler()) })
-	g.Go(func() error { return background.Keep(ctx, n.log, "registry", n.registry.Run) })
-	g.Go(func() error { return n.online.Run(ctx) })
-	g.Go(func() error { return n.control.Run(ctx) })
-	g.Go(func() error { return background.Keep(ctx, n.log, "guards of ramps", n.traffic.Run) })
+	parts := newParts(ctx)
+	parts.run("gRPC", func(ctx context.Context) error { return shell.Serve(ctx, grpcListener) })
+	parts.run("HTTP", func(ctx context.Context) error { return shell.ServeHTTP(ctx, httpListener, n.httpHandler()) })
+	parts.run("the registry", func(ctx context.Context) error { return background.Keep(ctx, n.log, "registry", n.registry.Run) })
+	parts.run("upkeep of the store", n.online.Run)
+	parts.run("the control plane", n.control.Run)
+	parts.run("guards of ramps", func(ctx context.Context) error { return background.Keep(ctx, n.log, "guards of ramps", n.traffic.Run) })
 	if n.rows != nil {
-		g.Go(func() error { return background.Keep(ctx, n.log, "readiness", n.rows.Run) })
+		parts.run("readiness", func(ctx context.Context) error { return background.Keep(ctx, n.log, "readiness", n.rows.Run) })
 	}
 	if n.shadows != nil {
-		g.Go(func() error { return n.shadows.Run(ctx) })
+		parts.run("shadows", n.shadows.Run)
 	}
 	if n.offline != nil {
-		g.Go(func() error { return n.runner.Run(ctx) })
+		parts.run("runs", n.runner.Run)
 	}
 	n.log.Info("serving", "grpc", grpcListener.Addr().String(), "http", httpListener.Addr().String(), "data", n.cfg.Data, "name", n.cfg.Name)
-	err = errors.Join(g.Wait(), endLog())
+	err = errors.Join(parts.wait(n.cfg.DrainDelay+n.cfg.DrainTimeout+partsGrace), closeAll(n.log, []closing{{"the feature log", closeGrace, endLog, ""}}))
 	n.log.Info("stopped")
 	return err
 }
@@ -357,38 +363,52 @@ func (n *node) httpHandler() *grpcserver.Mux {
 	return mux
 }
 
-// close closes what was opened, from the top down.
+// close closes what was opened, from the top down. What does not end is left behind.
 func (n *node) close() error {
-	var err error
-	if n.sources.Repository != nil {
-		err = errors.Join(err, n.sources.Repository.Close())
+	var all []closing
+	add := func(name string, grace time.Duration, close func() error, needs string) {
+		all = append(all, closing{name, grace, close, needs})
 	}
-	if n.registry != nil {
-		n.registry.Close()
+	plain := func(close func()) func() error {
+		return func() error {
+			close()
+			return nil
+		}
+	}
+	const modelsPart = "models"
+	if n.sources.Repository != nil {
+		add("the model repository", closeGrace, n.sources.Repository.Close, "")
 	}
 	if n.serving != nil {
-		n.serving.Close()
+		add("serving", closeGrace, plain(n.serving.Close), "")
 	}
 	if n.models != nil {
-		err = errors.Join(err, n.models.Close())
+		add(modelsPart, closeGrace, n.models.Close, "")
 	}
 	if n.tensors != nil {
-		n.tensors.Close()
+		add("models over tensors", closeGrace, plain(n.tensors.Close), modelsPart)
 	}
 	if n.runtime != nil {
-		err = errors.Join(err, n.runtime.Close())
-	}
-	if n.offline != nil {
-		n.offline.Close()
-	}
-	if n.bulk != nil {
-		n.bulk.Close()
+		add("ONNX Runtime", closeGrace, n.runtime.Close, modelsPart)
 	}
 	if n.online != nil {
-		err = errors.Join(err, n.online.Close())
+		add(storePart, storeGrace, n.online.Close, "")
 	}
-	if n.cluster != nil {
-		err = errors.Join(err, n.cluster.Stop())
+	if n.registry != nil {
+		add("connections of the registry", closeGrace, plain(n.registry.Close), "")
 	}
-	return err
+	if n.offline != nil {
+		add("connections of sources", closeGrace, plain(n.offline.Close), "")
+	}
+	if n.bulk != nil {
+		add("connections of training sets", closeGrace, plain(n.bulk.Close), "")
+	}
+	return closeAll(n.log, append(all, n.clusterClosing()...))
+}
+
+func (n *node) clusterClosing() []closing {
+	if n.cluster == nil {
+		return nil
+	}
+	return []closing{{"the private Postgres", storeGrace, n.cluster.Stop, ""}}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"larder/schema"
@@ -152,7 +153,11 @@ func (b *requestBody) read() ([]byte, error) {
 	body := make([]byte, 0, min(max(b.length, 511), firstBytes)+1)
 	for {
 		if len(body) == cap(body) {
-			body = append(body, 0)[:len(body)]
+			more := int64(len(body))
+			if b.length >= 0 {
+				more = min(more, b.length+1-int64(len(body))) // one more, to see the end
+			}
+			body = slices.Grow(body, int(max(more, 1)))
 		}
 		n, err := b.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]

@@ -84,7 +84,7 @@ func (r *receipt) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, h
 
 func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
 	m := s.methods[info.FullMethod]
-	r := s.newReceipt(stream.Context(), m, info.IsClientStream)
+	r := s.newReceipt(stream.Context(), m, info.IsClientStream && info.IsServerStream)
 	r.conn.begin()
 	defer r.conn.end()
 	received := &receivedStream{ServerStream: stream, receipt: r}

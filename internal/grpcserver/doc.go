@@ -10,7 +10,7 @@
 //     Internal, is logged under a request id; the caller gets only the id.
 //   - A panic ends its own request and no other.
 //   - Every unary call and every HTTP request has a deadline: the caller's, or
-//     [Options.DefaultTimeout]. A stream lasts as long as its caller keeps it open.
+//     [Options.DefaultTimeout]. A stream lasts as long as its caller keeps it in use.
 //   - One table (table.go) lists every RPC and every HTTP path with the right that it
 //     requires and the resource it requires it on. Everything else is refused.
 //     [Options.Access] identifies the caller and checks the right before the handler

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -39,6 +40,13 @@ var (
 	DecodedSize = decodedSize
 	ConnLimit   = connLimit
 )
+
+// Follow returns a connection of gRPC whose frames are followed, and whether the message
+// of the stream that it opened last has come.
+func Follow(s *Server, c net.Conn) (followed net.Conn, hasMessage func() bool) {
+	f := s.follow(c, &conn{Conn: c, conns: &s.conns, waits: map[*wait]struct{}{}, streams: map[uint32]*wait{}})
+	return f, f.hasMessage
+}
 
 func init() { // the echo service of the tests; larder does not serve it
 	rpcRules["/larder.v1.EchoService/Echo"] = &rule{right: Operate}

@@ -120,7 +120,9 @@ var House = Table{
 
 		"cmd/larder": {Floor: 9, All: true},
 
-		"integration": {Floor: 10, Imports: []string{"api/larder/v1", "internal/onnxmodel", "internal/pgtest", "internal/smalldisk"}, BlackBox: true},
+		"integration": {Floor: 10, Imports: []string{
+			"api/larder/v1", "internal/onnxmodel", "internal/pgtest", "internal/rawgrpc", "internal/smalldisk",
+		}, BlackBox: true},
 	},
 	Doors: map[string][]string{
 		"github.com/jackc/pgx/v5": {

@@ -35,6 +35,7 @@ type Conn struct {
 	mu      sync.Mutex
 	changed sync.Cond
 	windows map[uint32]int64 // bytes that may be sent, by stream; of stream 0 on the connection
+	first   int64            // the window of a stream when it is opened
 	over    map[uint32]bool  // streams that the server has ended
 	err     error            // why nothing more is read
 }
@@ -45,7 +46,7 @@ func Dial(addr string) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{conn: conn, next: 1, windows: map[uint32]int64{0: firstWindow}, over: map[uint32]bool{}}
+	c := &Conn{conn: conn, next: 1, first: firstWindow, windows: map[uint32]int64{0: firstWindow}, over: map[uint32]bool{}}
 	c.changed.L = &c.mu
 	if _, err := conn.Write([]byte(preface)); err != nil {
 		return nil, errors.Join(err, conn.Close())
@@ -66,7 +67,7 @@ func (c *Conn) Open(method string) (uint32, error) {
 	stream := c.next
 	c.next += 2
 	c.mu.Lock()
-	c.windows[stream] = firstWindow
+	c.windows[stream] = c.first
 	c.mu.Unlock()
 	var block []byte
 	for _, h := range [][2]string{
@@ -160,6 +161,27 @@ func (c *Conn) read() {
 	c.changed.Broadcast()
 }
 
+// settle takes the window that the server gives to each stream at first, which holds for
+// the streams that are open too.
+func (c *Conn) settle(payload []byte) {
+	const windowSetting, settingBytes = 4, 6
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for ; len(payload) >= settingBytes; payload = payload[settingBytes:] {
+		if binary.BigEndian.Uint16(payload) != windowSetting {
+			continue
+		}
+		window := int64(binary.BigEndian.Uint32(payload[2:]))
+		for stream := range c.windows {
+			if stream != 0 {
+				c.windows[stream] += window - c.first
+			}
+		}
+		c.first = window
+	}
+	c.changed.Broadcast()
+}
+
 func (c *Conn) readFrame(in *bufio.Reader) error {
 	var head [9]byte
 	if _, err := io.ReadFull(in, head[:]); err != nil {
@@ -172,6 +194,7 @@ func (c *Conn) readFrame(in *bufio.Reader) error {
 	kind, flags, stream := head[3], head[4], binary.BigEndian.Uint32(head[5:])
 	if (kind == settings || kind == ping) && flags&acknowledged == 0 {
 		if kind == settings {
+			c.settle(payload)
 			payload = nil
 		}
 		return c.send(kind, acknowledged, 0, payload)

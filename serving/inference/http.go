@@ -2,6 +2,7 @@ package inference
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -129,7 +130,7 @@ func (s *Server) postLoad(r *http.Request) ([]byte, error) {
 		return nil, err
 	}
 	var asked struct {
-		Parameters map[string]any `json:"parameters"`
+		Parameters json.RawMessage `json:"parameters"`
 	}
 	if len(body) > 0 {
 		if err := json.Unmarshal(body, &asked); err != nil {
@@ -137,8 +138,14 @@ func (s *Server) postLoad(r *http.Request) ([]byte, error) {
 		}
 	}
 	req := &inferencev2.RepositoryModelLoadRequest{ModelName: r.PathValue("model"), Parameters: map[string]*inferencev2.ModelRepositoryParameter{}}
-	for name := range asked.Parameters {
-		req.Parameters[name] = nil // one is refused, whatever it says
+	if len(asked.Parameters) > 0 && string(asked.Parameters) != "null" {
+		err := schema.JSONMembers(asked.Parameters, func(name string, _ json.RawMessage) error {
+			req.Parameters[name] = nil
+			return errFull // one is refused, whatever it says
+		})
+		if err != nil && !errors.Is(err, errFull) {
+			return nil, badJSON("the body is not a JSON object with an object of parameters")
+		}
 	}
 	_, err = s.RepositoryModelLoad(r.Context(), req)
 	return nil, err

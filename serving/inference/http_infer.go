@@ -61,7 +61,10 @@ func (s *Server) readBody(r *http.Request) ([]byte, error) {
 	case "", "identity":
 		return body, nil
 	case "gzip", "deflate":
-		return unpack(body, packing, s.opts.MaxMessageBytes)
+		if body, err = unpack(body, packing, s.opts.MaxMessageBytes); err != nil {
+			return nil, err
+		}
+		return body, grpcserver.Hold(r, int64(len(body)))
 	default:
 		return nil, schema.BadEncoding.Errorf("the body has the Content-Encoding %q; it may be gzip or deflate", clip(packing))
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -68,7 +69,8 @@ func (r *Registry) DropUnwantedModels(ctx context.Context) (int64, error) {
 }
 
 // PutModel stores a model file of size bytes. next yields it piece by piece until it
-// returns nothing. The file is stored whole and with the right sum, or not at all.
+// returns nothing. The file is stored whole and with the right sum, or not at all: it is
+// kept in a folder until then.
 func (r *Registry) PutModel(ctx context.Context, sum string, size int64, next func() ([]byte, error)) error {
 	if err := r.reachable(); err != nil {
 		return err
@@ -79,50 +81,42 @@ func (r *Registry) PutModel(ctx context.Context, sum string, size int64, next fu
 	if size <= 0 || size > MaxModelBytes {
 		return schema.ModelTooLarge.Errorf("the model file has %d bytes; it must have 1 to %d", size, MaxModelBytes)
 	}
-	err := pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
+	u, err := r.uploads.begin()
+	if err != nil {
+		return err
+	}
+	defer u.end()
+	if err := u.receive(ctx, sum, size, next); err != nil {
+		return err
+	}
+	err = pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, "INSERT INTO larder.model_files (sha256, size) VALUES ($1, $2) ON CONFLICT DO NOTHING", sum, size)
-		if err != nil {
+		if err != nil || tag.RowsAffected() == 0 {
 			return err
 		}
-		return putChunks(ctx, tx, sum, size, next, tag.RowsAffected() > 0)
+		return putChunks(ctx, tx, sum, u.file)
 	})
-	var said *schema.Error
-	if errors.As(err, &said) {
-		return said
-	}
 	return unavailable(err)
 }
 
-// putChunks stores the pieces, unless the file is stored already, and checks them
-// against the announced size and sum.
-func putChunks(ctx context.Context, tx pgx.Tx, sum string, size int64, next func() ([]byte, error), isNew bool) error {
-	hash, got := sha256.New(), int64(0)
+// putChunks stores a file in pieces.
+func putChunks(ctx context.Context, tx pgx.Tx, sum string, file io.Reader) error {
+	const chunkBytes = 1 << 20
+	chunk := make([]byte, chunkBytes)
 	for seq := 0; ; seq++ {
-		chunk, err := next()
+		n, err := io.ReadFull(file, chunk)
+		if n > 0 {
+			if _, err := tx.Exec(ctx, "INSERT INTO larder.model_chunks (sha256, seq, data) VALUES ($1, $2, $3)", sum, seq, chunk[:n]); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil
+		}
 		if err != nil {
-			return err
-		}
-		if len(chunk) == 0 {
-			break
-		}
-		hash.Write(chunk)
-		if got += int64(len(chunk)); got > size {
-			break
-		}
-		if !isNew {
-			continue
-		}
-		if _, err := tx.Exec(ctx, "INSERT INTO larder.model_chunks (sha256, seq, data) VALUES ($1, $2, $3)", sum, seq, chunk); err != nil {
-			return err
+			return fmt.Errorf("read a model file that has arrived: %w", err)
 		}
 	}
-	if got != size {
-		return schema.ModelSize.Errorf("send model file %s again: %d bytes were announced, and %d arrived", sum, size, got)
-	}
-	if have := hex.EncodeToString(hash.Sum(nil)); have != sum {
-		return schema.ModelSHA256.Errorf("send the model file again: the SHA-256 %s was announced, and %s arrived", sum, have)
-	}
-	return nil
 }
 
 // ModelFile returns the bytes of a model file, from the folder or, the first time,

@@ -58,6 +58,7 @@ type Registry struct {
 	catalog  atomic.Pointer[schema.Catalog]
 	building atomic.Pointer[schema.Catalog] // nil when the newest version serves
 	past     atomic.Pointer[schema.Catalog] // the last that CatalogOf compiled
+	uploads  *uploads
 	rollouts atomic.Pointer[keptRollouts]
 	tripped  chan struct{} // holds one while a trip is to be sent
 	damaged  error         // why the kept rollouts can't be read; nil once Postgres has told them
@@ -86,6 +87,10 @@ type State struct {
 func Open(dsn, dir string, opts Options) (*Registry, error) {
 	r := &Registry{dsn: dsn, dir: dir, opts: opts.withDefaults(), changed: make(chan struct{}), tripped: make(chan struct{}, 1)}
 	if err := os.MkdirAll(filepath.Join(dir, modelsFolder), 0o700); err != nil {
+		return nil, fmt.Errorf("open registry: %w", err)
+	}
+	var err error
+	if r.uploads, err = newUploads(filepath.Join(dir, uploadsFolder)); err != nil {
 		return nil, fmt.Errorf("open registry: %w", err)
 	}
 	r.damaged = r.readKeptRollouts()
