@@ -112,9 +112,6 @@ func (s *server) exchange(ctx context.Context, c courierSpine, batches, batchRow
 // peakMemory returns the peak memory of a server's process so far, in bytes.
 func (s *server) peakMemory() int { return s.processStatus("VmHWM") }
 
-// memory returns the memory of a server's process, in bytes.
-func (s *server) memory() int { return s.processStatus("VmRSS") }
-
 // processStatus returns a line of the status that Linux has of a server's process, in
 // bytes.
 func (s *server) processStatus(line string) int {

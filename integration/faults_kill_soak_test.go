@@ -26,7 +26,8 @@ const (
 	killUsers  = 5_000
 	killBatch  = 200       // users whose amount changes at once
 	killStep   = 1_000_000 // an amount is version*killStep + user
-	checkEvery = 10        // rounds
+	writeEvery = 50 * time.Millisecond
+	checkEvery = 20 // rounds
 )
 
 // A killLoop kills a server again and again while its disk, its clock and its Postgres
@@ -62,6 +63,7 @@ func TestSoakKills(t *testing.T) {
 	}
 	defer conn.Close(context.WithoutCancel(t.Context()))
 	_, err = conn.Exec(t.Context(), fmt.Sprintf(`DROP TABLE spend; CREATE TABLE public.spend (user_id bigint, event_time timestamptz, loaded_at timestamptz, amount float8);
+		CREATE INDEX ON public.spend (event_time); CREATE INDEX ON public.spend (loaded_at); CREATE INDEX ON public.spend (user_id, event_time);
 		INSERT INTO public.spend SELECT i, now(), now(), i FROM generate_series(1, %d) AS i`, killUsers))
 	if err != nil {
 		t.Fatal(err)
@@ -121,16 +123,28 @@ func (k *killLoop) round() {
 	} else {
 		k.fail(fault)
 	}
-	select {
-	case <-k.exited:
-		if err == nil {
-			k.counts["ended by itself: "+fault]++
-			k.t.Logf("the server ended by itself (%s): %s\n%.3000s", fault, k.cmd.ProcessState, k.logText())
-		}
-	default:
+	if err == nil {
+		k.mustLive(fault)
 	}
 	k.kill()
 	k.heal(fault)
+}
+
+// mustLive fails the test if the server has ended. Only the system may end it: when
+// somebody takes the last byte of the disk while Badger writes a table, which it does
+// through mapped memory.
+func (k *killLoop) mustLive(fault string) {
+	k.t.Helper()
+	select {
+	case <-k.exited:
+	default:
+		return
+	}
+	if fault == "disk full" && strings.Contains(k.logText(), "SIGBUS") {
+		k.counts["ended by the system: the disk was full while a table was written"]++
+		return
+	}
+	k.t.Errorf("the server ended by itself (%s): %s\n%.3000s", fault, k.cmd.ProcessState, k.logText())
 }
 
 // fail makes something fail while rows are written and read, until it is time to kill.
@@ -140,6 +154,7 @@ func (k *killLoop) fail(fault string) {
 	end := time.Now().Add(life)
 	when := time.Now().Add(time.Duration(k.random.Int64N(int64(life))))
 	happened := false
+	var wrote time.Time
 	for time.Now().Before(end) {
 		if !happened && time.Now().After(when) {
 			happened = true
@@ -157,7 +172,10 @@ func (k *killLoop) fail(fault string) {
 			}
 		}
 		if fault != "postgres stopped" && fault != "postgres crashed" || !happened {
-			k.write()
+			if time.Since(wrote) > writeEvery {
+				k.write()
+				wrote = time.Now()
+			}
 		}
 		k.read(1 + k.random.Int64N(killUsers))
 	}
@@ -234,12 +252,23 @@ func (k *killLoop) check() {
 		runs, err := k.materialize(context.Background(), &larderv1.MaterializeRequest{})
 		return err == nil && len(runs) == 1 && runs[0].GetState() == larderv1.Run_STATE_SUCCEEDED
 	})
-	wrong := 0
-	for user := int64(1); user <= killUsers; user++ {
-		got, status, err := k.amount(context.Background(), user)
-		if want := float64(k.versions[user]*killStep + user); err != nil || status != larderv1.Status_STATUS_PRESENT || got != want {
+	users := make([]int64, killUsers)
+	for i := range users {
+		users[i] = int64(i + 1)
+	}
+	answer, err := k.serving.GetFeatures(context.Background(), &larderv1.GetFeaturesRequest{
+		What:     &larderv1.GetFeaturesRequest_FeatureService{FeatureService: "spend"},
+		Entities: []*larderv1.Column{int64Column("user_id", users...)},
+	})
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	wrong, amounts := 0, answer.GetFeatures()[0]
+	for i, user := range users {
+		got, want := amounts.GetDoubles().GetValues()[i], float64(k.versions[user]*killStep+user)
+		if len(amounts.GetStatuses()) > 1 && amounts.GetStatuses()[i] != larderv1.Status_STATUS_PRESENT || got != want {
 			if wrong++; wrong <= 3 {
-				k.t.Errorf("user %d: %v %s %v, want %v", user, got, status, err, want)
+				k.t.Errorf("user %d is served %v, want %v", user, got, want)
 			}
 		}
 	}

@@ -44,3 +44,6 @@ func TestSoakMemoryOfSwaps(t *testing.T) {
 		t.Errorf("the server grew by %d MiB in %d applies", grown>>20, applies-first)
 	}
 }
+
+// memory returns the memory of a server's process, in bytes.
+func (s *server) memory() int { return s.processStatus("VmRSS") }
