@@ -372,3 +372,38 @@ func TestADamagedJournalIsAnError(t *testing.T) {
 		t.Errorf("got %v, want an error that names the file", err)
 	}
 }
+
+// TestWorkThatGrowsWithTheSquareOfTheRows: a model whose tensors are as wide as its rows
+// are many is quick for few rows, and must not run in the server's process.
+func TestWorkThatGrowsWithTheSquareOfTheRows(t *testing.T) {
+	node := func(op string, in []string, out string, attrs ...onnxmodel.Attr) onnxmodel.Node {
+		return onnxmodel.Node{Op: op, In: in, Out: []string{out}, Attrs: attrs}
+	}
+	m := onnxmodel.Model{Graph: onnxmodel.Graph{
+		Initializers: []onnxmodel.Tensor{
+			onnxmodel.Ints("first", []int64{1}, 0), onnxmodel.Ints("eight", []int64{1}, 8), onnxmodel.Floats("zero", nil, []float32{0}),
+		},
+		Nodes: []onnxmodel.Node{
+			node("Shape", []string{"x"}, "shape"),
+			node("Gather", []string{"shape", "first"}, "rows"),
+			node("Mul", []string{"rows", "eight"}, "side"),
+			node("Concat", []string{"side", "side"}, "sides", onnxmodel.Attr{Name: "axis", Value: int64(0)}),
+			node("ConstantOfShape", []string{"sides"}, "square"),
+			node("MatMul", []string{"square", "square"}, "product"),
+			node("ReduceMax", []string{"product"}, "most", onnxmodel.Attr{Name: "keepdims", Value: int64(0)}),
+			node("Mul", []string{"most", "zero"}, "nothing"),
+			node("Add", []string{"x", "nothing"}, "y"),
+		},
+		Inputs:  []onnxmodel.Value{value("x", onnxmodel.Float, "N", int64(1))},
+		Outputs: []onnxmodel.Value{value("y", onnxmodel.Float, "N", int64(1))},
+	}}
+	file := m.Encode()
+	limits := &schema.ModelLimits{Time: schema.Duration(100 * time.Millisecond)}
+	loaded := loadCatalog(t, compileModel(t, numbers(1), schema.Model{Limits: limits}, file), file)
+	if got := loaded.Isolation(); !strings.Contains(got, "a run of 1024 rows") {
+		t.Errorf("the model runs in a process because %q", got)
+	}
+	if got, err := tryOne(t, loaded, 3); err != nil || got != 3 {
+		t.Errorf("got %v, %v; want 3", got, err)
+	}
+}

@@ -1,6 +1,7 @@
 package scoring
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -67,6 +68,7 @@ type facts struct {
 	Trees     bool          // Larder walks the trees, with the scores of the session
 	Provider  string        // that runs the session
 	Skipped   []Skipped     // providers that don't
+	Heavy     string        // why a run of many rows is too much for the server's process; "" when it isn't
 	Unbatched string        // why requests don't share runs although the definition asks for it
 }
 
@@ -171,7 +173,7 @@ func (s *Set) loadModel(ctx context.Context, plan *schema.Plan, file []byte, fet
 		h.close()
 		return nil, err
 	}
-	if m.isolation = s.apart(plan, sig, h.key); m.isolation != "" {
+	if m.isolation = cmp.Or(s.apart(plan, sig, h.key), m.Heavy); m.isolation != "" {
 		m.host = h
 	} else {
 		h.close()

@@ -2,6 +2,7 @@ package scoring
 
 import (
 	"context"
+	"fmt"
 
 	"larder/schema"
 )
@@ -21,8 +22,26 @@ func (s *Set) try(ctx context.Context, m *Model, plan *schema.Plan, spec session
 		}
 	}
 	var err error
-	m.Unbatched, err = m.unshared(ctx, plan.Model.Batching)
+	if m.Unbatched, err = m.unshared(ctx, plan.Model.Batching); err != nil {
+		return err
+	}
+	m.Heavy, err = m.heavy(ctx)
 	return err
+}
+
+// heavy says why a run of as many rows as the session ever gets is too much for the
+// server's process; "" when it isn't. The work of a model on the list depends on the
+// number of rows alone, but perhaps on its square, and a single operator can't be
+// interrupted.
+func (m *Model) heavy(ctx context.Context) (string, error) {
+	if m.trees != nil || m.chunk == 1 {
+		return "", nil
+	}
+	_, err := m.trial(ctx, m.chunk)
+	if err == nil || ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	return fmt.Sprintf("a run of %d rows is too much for its limits: %s", m.chunk, clipError(err)), nil
 }
 
 // learn runs the model as written, to check that it stays within its limits and to see
