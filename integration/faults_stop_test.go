@@ -1,16 +1,19 @@
 package integration_test
 
 import (
+	"fmt"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/internal/onnxmodel"
 	"larder/internal/pgtest"
 )
 
@@ -128,4 +131,68 @@ func TestServersEndThoughTheirFolderIsGone(t *testing.T) {
 	if log := s.logText(); !strings.Contains(log, "online store") {
 		t.Error("the log does not name what failed")
 	}
+}
+
+// TestServersEndThoughAKernelIsStuck: a run that can't be interrupted keeps no server
+// alive, though its model may take ten minutes, and its process ends with the server.
+func TestServersEndThoughAKernelIsStuck(t *testing.T) {
+	db := pgtest.New(t)
+	s := startServer(t, db.DSN, "--drain-timeout", "1s")
+	dir := definitionsFolder(t, `
+feature_services: [{name: one, request: [{name: x, type: float32}], features: ["request:*"]}]
+models: [{name: endless, feature_service: one, limits: {time: 10m}, versions: [{version: 1, onnx: endless.onnx}]}]
+`)
+	if err := os.WriteFile(filepath.Join(dir, "endless.onnx"), onnxmodel.Endless(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.apply(dir)
+	score := func(x float32) error {
+		_, err := s.serving.GetFeaturesAndScore(t.Context(), &larderv1.GetFeaturesAndScoreRequest{
+			Model: "endless", Request: []*larderv1.Column{floats("x", x)},
+		})
+		return err
+	}
+	if err := score(2); err != nil {
+		t.Fatal(err)
+	}
+	stuck := make(chan error, 1)
+	go func() { stuck <- score(5000) }()
+	eventually(t, "the run", func() bool { return s.workersBusy() })
+	if code := s.stopsWithin(15 * time.Second); code != 0 {
+		t.Errorf("exit code %d: the store could be closed", code)
+	}
+	if err := <-stuck; err == nil {
+		t.Error("the stuck request was answered")
+	}
+	eventually(t, "the end of the model's process", func() bool { return len(s.workers()) == 0 })
+}
+
+// workers returns the processes of models that a server has, or had when it ended.
+func (s *server) workers() (all []int) {
+	names, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, name := range names {
+		line, _ := os.ReadFile(name)
+		if !strings.HasPrefix(string(line), "larder\x00worker\x00model \"endless\"") {
+			continue
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name))); err == nil {
+			all = append(all, pid)
+		}
+	}
+	return all
+}
+
+// workersBusy reports whether a process of a model has worked for half a second.
+func (s *server) workersBusy() bool {
+	for _, pid := range s.workers() {
+		stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+		if ticks, err := strconv.Atoi(fields[11]); err == nil && ticks > 50 {
+			return true
+		}
+	}
+	return false
 }

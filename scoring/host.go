@@ -47,6 +47,7 @@ type host struct {
 func (s *Set) newHost(m *Model, plan *schema.Plan, fetch fetchFunc) *host {
 	h := &host{set: s, model: m, key: modelID(plan), order: newOrder(plan), fetch: fetch}
 	h.order.Library, h.order.Threads = s.runtime.library, s.opts.IntraOpThreads
+	s.hosts.Store(h, nil)
 	return h
 }
 
@@ -292,6 +293,7 @@ func (h *host) release() {
 func (h *host) close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.set.hosts.Delete(h)
 	h.closed = true
 	if h.process != nil {
 		h.process.Kill(nil)

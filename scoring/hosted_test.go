@@ -169,41 +169,8 @@ func TestOthersGoOnWhileAProcessDies(t *testing.T) {
 	wg.Wait()
 }
 
-// stuckKernel is a model of one operator that can't be interrupted, and whose work
-// depends on a feature: a MaxPool over x*x numbers with windows of 4096*4096.
-func stuckKernel() onnxmodel.Model {
-	const window = 4096
-	node := func(op string, in []string, out string, attrs ...onnxmodel.Attr) onnxmodel.Node {
-		return onnxmodel.Node{Op: op, In: in, Out: []string{out}, Attrs: attrs}
-	}
-	return onnxmodel.Model{Graph: onnxmodel.Graph{
-		Initializers: []onnxmodel.Tensor{
-			onnxmodel.Floats("least", nil, []float32{window}),
-			onnxmodel.Ints("two", []int64{1}, 2),
-			onnxmodel.Ints("ones", []int64{2}, 1, 1),
-			onnxmodel.Floats("zero", nil, []float32{0}),
-			onnxmodel.Floats("number", []int64{1}, []float32{1}),
-		},
-		Nodes: []onnxmodel.Node{
-			node("ReduceMax", []string{"x"}, "most", onnxmodel.Attr{Name: "keepdims", Value: int64(0)}),
-			node("Max", []string{"most", "least"}, "side"),
-			node("Expand", []string{"side", "two"}, "sides"),
-			node("Cast", []string{"sides"}, "plane", onnxmodel.Attr{Name: "to", Value: int64(onnxmodel.Int64)}),
-			node("Concat", []string{"ones", "plane"}, "shape", onnxmodel.Attr{Name: "axis", Value: int64(0)}),
-			node("Expand", []string{"number", "shape"}, "image"),
-			node("MaxPool", []string{"image"}, "pooled", onnxmodel.Attr{Name: "kernel_shape", Value: []int64{window, window}}),
-			node("ReduceMax", []string{"pooled"}, "one", onnxmodel.Attr{Name: "keepdims", Value: int64(0)}),
-			node("Mul", []string{"one", "zero"}, "nothing"),
-			node("Add", []string{"x", "nothing"}, "y"),
-		},
-		Inputs:  []onnxmodel.Value{value("x", onnxmodel.Float, "N", int64(1))},
-		Outputs: []onnxmodel.Value{value("y", onnxmodel.Float, "N", int64(1))},
-	}}
-}
-
 func TestAStuckKernelIsKilled(t *testing.T) {
-	m := stuckKernel()
-	file := m.Encode()
+	file := onnxmodel.Endless()
 	set, count := countedSet(t)
 	cat := compileModel(t, numbers(1), schema.Model{Limits: &schema.ModelLimits{Time: schema.Duration(500 * time.Millisecond)}}, file)
 	loaded := prepared(t, set, cat, filesOf(file)).Model(plan(t, cat, 1))

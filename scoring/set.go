@@ -54,6 +54,8 @@ type Set struct {
 	slots   chan struct{} // one for each long run that goes on
 	journal *Journal
 
+	hosts sync.Map // of *host: those that are not closed
+
 	mu     sync.Mutex        // held while models are loaded
 	loaded map[string]*Model // by modelKey; some may be unloaded by now
 	closed bool
@@ -215,6 +217,16 @@ func (m *Models) Release() {
 	for _, model := range m.byPlan {
 		model.release()
 	}
+}
+
+// EndProcesses ends all processes of models, for good, so that runs in them fail. It is
+// for a server that stops and has waited for its requests: an operator that runs can't
+// be interrupted.
+func (s *Set) EndProcesses() {
+	s.hosts.Range(func(h, _ any) bool {
+		h.(*host).close()
+		return true
+	})
 }
 
 // Close waits until every model is unloaded, that is, until all Models are released.

@@ -346,7 +346,7 @@ func (n *node) shellOptions() (grpcserver.Options, error) {
 		Logger: n.log, Registerer: n.metrics, Gatherer: n.metrics, Token: token, CertFile: n.cfg.TLSCert, KeyFile: n.cfg.TLSKey,
 		MaxMessageBytes: n.cfg.MaxMessage, MaxInFlight: n.cfg.MaxInFlight, DefaultTimeout: n.cfg.Timeout,
 		DrainDelay: n.cfg.DrainDelay, DrainTimeout: n.cfg.DrainTimeout, Tracing: tracingWanted(),
-		Ready: n.ready,
+		CutOff: n.models.EndProcesses, Ready: n.ready,
 	}, nil
 }
 

@@ -48,6 +48,9 @@ type Options struct {
 	// DrainTimeout is how long running requests may take after that.
 	// Defaults to 10s.
 	DrainTimeout time.Duration
+	// CutOff is called when requests have not finished by then. It ends what they wait
+	// for. Defaults to nothing.
+	CutOff func()
 
 	// Tracing creates an OpenTelemetry span per request, with the global provider.
 	Tracing bool
@@ -61,6 +64,9 @@ func (o Options) withDefaults() Options {
 	o.DrainTimeout = cmp.Or(o.DrainTimeout, 10*time.Second)
 	if o.Access == nil && o.Token != "" {
 		o.Access, o.Token = newTokenAccess(o.Token), ""
+	}
+	if o.CutOff == nil {
+		o.CutOff = func() {}
 	}
 	if o.Ready == nil {
 		o.Ready = func() error { return nil }

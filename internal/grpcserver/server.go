@@ -162,6 +162,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	s.stopping.Store(true)
 	late := time.AfterFunc(s.opts.DrainTimeout, func() {
 		s.opts.Logger.Warn("requests did not finish in time and were cut off", "in_flight", s.inFlight.Load(), "after", s.opts.DrainTimeout)
+		s.opts.CutOff()
 		s.grpc.Stop()
 	})
 	defer late.Stop()
