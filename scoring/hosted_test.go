@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"larder/internal/onnxmodel"
+	"larder/internal/smalldisk"
 	"larder/schema"
 	"larder/scoring"
 )
@@ -372,5 +373,22 @@ func TestWorkThatGrowsWithTheSquareOfTheRows(t *testing.T) {
 	}
 	if got, err := tryOne(t, loaded, 3); err != nil || got != 3 {
 		t.Errorf("got %v, %v; want 3", got, err)
+	}
+}
+
+// TestAJournalOnAFullDisk: it can say nothing after a crash, but models are scored.
+func TestAJournalOnAFullDisk(t *testing.T) {
+	disk := smalldisk.New(t, 1<<20)
+	disk.Fill()
+	said := &strings.Builder{}
+	journal, err := scoring.OpenJournal(disk.Dir, slog.New(slog.NewTextHandler(said, nil)))
+	if err != nil || !strings.Contains(said.String(), "will not show which models were being scored") {
+		t.Fatalf("got %v and the log:\n%s", err, said)
+	}
+	file := times(2)
+	cat := catalog(t, numbers(1), file)
+	set := scoring.NewSet(library, scoring.SetOptions{Journal: journal})
+	if got, err := tryOne(t, prepared(t, set, cat, filesOf(file)).Model(plan(t, cat, 1)), 4); err != nil || got != 8 {
+		t.Errorf("got %v, %v; want 8", got, err)
 	}
 }

@@ -75,17 +75,28 @@ func OpenJournal(folder string, logger *slog.Logger) (*Journal, error) {
 	if err := j.read(); err != nil {
 		return nil, err
 	}
+	if err := j.followRuns(logger); err != nil {
+		// A full disk, perhaps: features are served and models scored all the same.
+		logger.Error("a crash of the server will not show which models were being scored", "err", err)
+		j.counters = nil
+	}
+	return j, nil
+}
+
+// followRuns prepares to know, after a crash, which models were being scored, and learns
+// it from the last one.
+func (j *Journal) followRuns(logger *slog.Logger) error {
 	if err := j.mapCounters(); err != nil {
-		return nil, fmt.Errorf("map %s: %w", filepath.Join(folder, runningFile), err)
+		return fmt.Errorf("map %s: %w", filepath.Join(j.folder, runningFile), err)
 	}
 	if err := j.learnCrash(logger); err != nil {
-		return nil, err
+		return err
 	}
 	for i := range j.counters {
 		j.counters[i].runs.Store(0)
 		j.counters[i].id = [slotBytes - 8]byte{}
 	}
-	return j, j.reportCrashes()
+	return j.reportCrashes()
 }
 
 // read reads the records. A damaged file is an error: it may name a model that ends the
@@ -111,8 +122,16 @@ func (j *Journal) mapCounters() error {
 		return err
 	}
 	defer func() { _ = f.Close() }() // the mapping stays
-	if err := f.Truncate(slots * slotBytes); err != nil {
+	info, err := f.Stat()
+	if err != nil {
 		return err
+	}
+	// All of it is on the disk before it is mapped: the system ends a process that writes
+	// to a mapped page for which there is no room.
+	if missing := slots*slotBytes - info.Size(); missing > 0 {
+		if _, err := f.WriteAt(make([]byte, missing), info.Size()); err != nil {
+			return err
+		}
 	}
 	b, err := syscall.Mmap(int(f.Fd()), 0, slots*slotBytes, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
 	if err != nil {
