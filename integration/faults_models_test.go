@@ -104,6 +104,7 @@ func deepTree(depth int) []byte {
 // TestNoModelEndsTheServer pushes models that crash, and scores those that are accepted
 // with odd values. The server's process lives on, and another model answers all the time.
 func TestNoModelEndsTheServer(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	db := pgtest.New(t)
 	s := startServer(t, db.DSN)
 	dir := definitionsFolder(t, `

@@ -31,6 +31,7 @@ func (s *server) within(most time.Duration, args ...string) (said string, code i
 // run: requests are answered, commands and the run end and say why, and SIGTERM ends the
 // server.
 func TestPostgresStopsWithoutClosing(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	rows := runRows()
 	cluster := pgtest.Cluster(t)
 	dir := spend(t, cluster.DSN(), rows)
@@ -109,6 +110,7 @@ feature_services: [{name: spend, features: ["spend:*"]}]
 
 // TestASourceThatNeverAnswers fails its own run at the view's limit, and no other.
 func TestASourceThatNeverAnswers(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	db := pgtest.New(t)
 	spend(t, db.DSN, 100)
 	s := startServer(t, db.DSN)
@@ -131,6 +133,7 @@ func TestASourceThatNeverAnswers(t *testing.T) {
 // TestConnectionsAreTerminated runs while an administrator ends every connection again
 // and again; then runs go on by themselves.
 func TestConnectionsAreTerminated(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	rows := runRows() / 10
 	cluster := pgtest.Cluster(t)
 	dir := spend(t, cluster.DSN(), rows)
@@ -164,6 +167,7 @@ func TestConnectionsAreTerminated(t *testing.T) {
 // TestNoConnectionIsLeft: others hold all of Postgres's connections, also while the
 // server starts.
 func TestNoConnectionIsLeft(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	cluster := pgtest.Cluster(t)
 	dir := spend(t, cluster.DSN(), 100)
 	s := startServer(t, cluster.DSN())

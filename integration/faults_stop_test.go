@@ -96,6 +96,7 @@ func (s *server) stopsWithin(most time.Duration) int {
 // TestServersEndThoughPostgresIsStopped: SIGTERM ends a server in its time, and its store
 // is closed cleanly, while Postgres answers nothing and closes nothing.
 func TestServersEndThoughPostgresIsStopped(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	db := pgtest.New(t)
 	p, dsn := freezable(t, db.DSN)
 	s := startServer(t, dsn, "--drain-timeout", "1s")
@@ -118,6 +119,7 @@ func TestServersEndThoughPostgresIsStopped(t *testing.T) {
 // TestServersEndThoughTheirFolderIsGone: the store can't be closed then, which the exit
 // code and the log say.
 func TestServersEndThoughTheirFolderIsGone(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	db := pgtest.New(t)
 	s := startServer(t, db.DSN, "--drain-timeout", "1s")
 	s.apply(spend(t, db.DSN, 10_000))
@@ -136,6 +138,7 @@ func TestServersEndThoughTheirFolderIsGone(t *testing.T) {
 // TestServersEndThoughAKernelIsStuck: a run that can't be interrupted keeps no server
 // alive, though its model may take ten minutes, and its process ends with the server.
 func TestServersEndThoughAKernelIsStuck(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	db := pgtest.New(t)
 	s := startServer(t, db.DSN, "--drain-timeout", "1s")
 	dir := definitionsFolder(t, `

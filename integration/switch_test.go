@@ -156,9 +156,7 @@ func TestReadyMeansFilled(t *testing.T) {
 				return strings.Contains(said, `feature view "total" has no rows yet`) && strings.Contains(out, "not ready yet: feature view")
 			})
 			eager := startServer(t, db.DSN, "--ready-when", "catalog")
-			if ready, said := eager.readyz(); !ready {
-				t.Errorf("with --ready-when catalog: %q", said)
-			}
+			eventually(t, "--ready-when catalog", func() bool { ready, _ := eager.readyz(); return ready })
 			hasty := startServer(t, db.DSN, "--ready-after", "1s")
 			eventually(t, "--ready-after", func() bool { ready, _ := hasty.readyz(); return ready })
 			if !strings.Contains(hasty.logText(), "ready although rows are missing") {
