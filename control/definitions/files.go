@@ -37,9 +37,9 @@ func ReadFiles(files []definitions.File, models map[string]string) (*schema.Defi
 	return nil, schema.BadDefinitions.Errorf("%s", message)
 }
 
-// maxFaultBytes bounds the text about faults of definitions: gRPC sends an error in a
-// header, and headers can't be long.
-const maxFaultBytes = 6 << 10
+// maxFaultBytes bounds the text about faults of definitions: gRPC sends an error in its
+// headers, twice and escaped, and these can't be long.
+const maxFaultBytes = 3 << 9
 
 func firstFaults(faults definitions.Errors) string {
 	var said strings.Builder
