@@ -97,6 +97,29 @@ func (f fact) axis(axis int64) (int, bool) {
 	return int(axis), f.dims != nil && axis >= 0 && axis < int64(len(f.dims))
 }
 
+// without returns the dimensions without those of some axes, or with 1 in their place. It
+// says why there are none.
+func (f fact) without(axes []int64, keep bool) (dims []int64, why string) {
+	gone := map[int]bool{}
+	for _, axis := range axes {
+		at, ok := f.axis(axis)
+		if !ok {
+			return nil, "an axis is outside of its input"
+		}
+		gone[at] = true
+	}
+	dims = []int64{}
+	for i, d := range f.dims {
+		switch {
+		case !gone[i]:
+			dims = append(dims, d)
+		case keep:
+			dims = append(dims, 1)
+		}
+	}
+	return dims, ""
+}
+
 // with returns a fact about a tensor of another type and the same dimensions.
 func (f fact) with(e Elem) fact {
 	return fact{elem: e, dims: f.dims}

@@ -32,24 +32,9 @@ func reduced(e Elem) func(*call) ([]fact, string) {
 		if c.in[0].dims == nil || len(axes) == 0 {
 			return []fact{out}, ""
 		}
-		gone := map[int]bool{}
-		for _, axis := range axes {
-			at, ok := c.in[0].axis(axis)
-			if !ok {
-				return nil, "an axis is outside of its input"
-			}
-			gone[at] = true
-		}
-		out.dims = []int64{}
-		for i, d := range c.in[0].dims {
-			switch {
-			case !gone[i]:
-				out.dims = append(out.dims, d)
-			case c.integer("keepdims", 1) != 0:
-				out.dims = append(out.dims, 1)
-			}
-		}
-		return []fact{out}, ""
+		var why string
+		out.dims, why = c.in[0].without(axes, c.integer("keepdims", 1) != 0)
+		return []fact{out}, why
 	}
 }
 

@@ -65,26 +65,13 @@ func flatten(c *call) ([]fact, string) {
 func squeeze(c *call) ([]fact, string) {
 	out := c.in[0]
 	axes := c.axes(1)
-	in := c.in[0].dims
 	out.dims = nil
-	if in == nil || len(axes) == 0 {
+	if c.in[0].dims == nil || len(axes) == 0 {
 		return []fact{out}, ""
 	}
-	gone := map[int]bool{}
-	for _, axis := range axes {
-		at, ok := c.in[0].axis(axis)
-		if !ok {
-			return nil, "an axis is outside of its input"
-		}
-		gone[at] = true
-	}
-	out.dims = []int64{}
-	for i, d := range in {
-		if !gone[i] {
-			out.dims = append(out.dims, d)
-		}
-	}
-	return []fact{out}, ""
+	var why string
+	out.dims, why = c.in[0].without(axes, false)
+	return []fact{out}, why
 }
 
 func unsqueeze(c *call) ([]fact, string) {
