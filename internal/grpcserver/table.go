@@ -14,11 +14,14 @@ var rpcRules = map[string]*rule{
 		return r.GetRequest().GetModel()
 	})},
 
-	"/larder.v1.ControlService/Plan":         {right: Apply, on: all(Definitions)},
-	"/larder.v1.ControlService/Apply":        {right: Apply, on: all(Definitions)},
-	"/larder.v1.ControlService/ListVersions": {right: Observe, on: all(Definitions)},
-	"/larder.v1.ControlService/GetPlan":      {right: Observe, on: planned},
-	"/larder.v1.ControlService/GetStatus":    {right: Observe},
+	"/larder.v1.ControlService/Plan":              {right: Apply, on: all(Definitions)},
+	"/larder.v1.ControlService/Apply":             {right: Apply, on: all(Definitions)},
+	"/larder.v1.ControlService/ListVersions":      {right: Observe, on: all(Definitions)},
+	"/larder.v1.ControlService/ListDefinitions":   {right: Observe, on: all(Definitions)},
+	"/larder.v1.ControlService/GetDefinition":     {right: Observe, on: all(Definitions)},
+	"/larder.v1.ControlService/ExportDefinitions": {right: Observe, on: all(Definitions)},
+	"/larder.v1.ControlService/GetPlan":           {right: Observe, on: planned},
+	"/larder.v1.ControlService/GetStatus":         {right: Observe},
 
 	"/larder.v1.ControlService/PutModel":      {right: Push},
 	"/larder.v1.ControlService/HasModels":     {right: Push},

@@ -128,7 +128,7 @@ func (x Run_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Run_State.Descriptor instead.
 func (Run_State) EnumDescriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{25, 0}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{33, 0}
 }
 
 type PlanRequest struct {
@@ -136,7 +136,9 @@ type PlanRequest struct {
 	// The definitions as JSON, with the keys of the YAML files.
 	Definitions []byte `protobuf:"bytes,1,opt,name=definitions,proto3" json:"definitions,omitempty"`
 	// Instead: the files themselves.
-	Files         *DefinitionFiles `protobuf:"bytes,2,opt,name=files,proto3" json:"files,omitempty"`
+	Files *DefinitionFiles `protobuf:"bytes,2,opt,name=files,proto3" json:"files,omitempty"`
+	// Instead: an earlier version, which ApplyRequest.to_version would apply again.
+	ToVersion     int64 `protobuf:"varint,3,opt,name=to_version,json=toVersion,proto3" json:"to_version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -183,6 +185,13 @@ func (x *PlanRequest) GetFiles() *DefinitionFiles {
 		return x.Files
 	}
 	return nil
+}
+
+func (x *PlanRequest) GetToVersion() int64 {
+	if x != nil {
+		return x.ToVersion
+	}
+	return 0
 }
 
 // DefinitionFiles is a folder of definitions. Errors name a file, a line and a
@@ -304,8 +313,10 @@ type PlanResponse struct {
 	// The SHA-256 of each model file that the definitions name and the registry
 	// lacks: what PutModel must bring before Apply.
 	MissingModels []string `protobuf:"bytes,3,rep,name=missing_models,json=missingModels,proto3" json:"missing_models,omitempty"`
-	// What stays although the definitions leave it out: versions that were pushed.
-	Notes         []string `protobuf:"bytes,4,rep,name=notes,proto3" json:"notes,omitempty"`
+	// What stays although the definitions leave it out, and what is probably a mistake.
+	Notes []string `protobuf:"bytes,4,rep,name=notes,proto3" json:"notes,omitempty"`
+	// How each model version would be scored; without those whose files are missing.
+	Models        []*ModelReport `protobuf:"bytes,5,rep,name=models,proto3" json:"models,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -368,6 +379,13 @@ func (x *PlanResponse) GetNotes() []string {
 	return nil
 }
 
+func (x *PlanResponse) GetModels() []*ModelReport {
+	if x != nil {
+		return x.Models
+	}
+	return nil
+}
+
 // A Change is one difference between two versions of the definitions.
 type Change struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
@@ -381,7 +399,10 @@ type Change struct {
 	Before string `protobuf:"bytes,5,opt,name=before,proto3" json:"before,omitempty"`
 	After  string `protobuf:"bytes,6,opt,name=after,proto3" json:"after,omitempty"`
 	// What it means for rows that are stored; empty when nothing.
-	Effect        string `protobuf:"bytes,7,opt,name=effect,proto3" json:"effect,omitempty"`
+	Effect string `protobuf:"bytes,7,opt,name=effect,proto3" json:"effect,omitempty"`
+	// It deletes a definition or stored rows, or fills stored rows again. Apply needs
+	// the name in ApplyRequest.allow_delete.
+	Destroys      bool `protobuf:"varint,8,opt,name=destroys,proto3" json:"destroys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -465,6 +486,13 @@ func (x *Change) GetEffect() string {
 	return ""
 }
 
+func (x *Change) GetDestroys() bool {
+	if x != nil {
+		return x.Destroys
+	}
+	return false
+}
+
 type ApplyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to What:
@@ -476,7 +504,10 @@ type ApplyRequest struct {
 	// The version that the caller has seen; refused when it isn't the newest any more.
 	BaseVersion int64 `protobuf:"varint,3,opt,name=base_version,json=baseVersion,proto3" json:"base_version,omitempty"`
 	// Who applies, for the record.
-	AppliedBy     string `protobuf:"bytes,4,opt,name=applied_by,json=appliedBy,proto3" json:"applied_by,omitempty"`
+	AppliedBy string `protobuf:"bytes,4,opt,name=applied_by,json=appliedBy,proto3" json:"applied_by,omitempty"`
+	// The names of definitions that may be deleted or stored anew; "*" stands for all.
+	// Without them, such changes are refused (DELETES_NOT_ALLOWED).
+	AllowDelete   []string `protobuf:"bytes,6,rep,name=allow_delete,json=allowDelete,proto3" json:"allow_delete,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -557,6 +588,13 @@ func (x *ApplyRequest) GetAppliedBy() string {
 		return x.AppliedBy
 	}
 	return ""
+}
+
+func (x *ApplyRequest) GetAllowDelete() []string {
+	if x != nil {
+		return x.AllowDelete
+	}
+	return nil
 }
 
 type isApplyRequest_What interface {
@@ -1274,10 +1312,14 @@ func (x *RollbackModelResponse) GetAsOfVersion() int64 {
 }
 
 type RetireModelRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Model         string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
-	ModelVersion  int64                  `protobuf:"varint,2,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
-	AppliedBy     string                 `protobuf:"bytes,3,opt,name=applied_by,json=appliedBy,proto3" json:"applied_by,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Model string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	// 0 with whole_model.
+	ModelVersion int64  `protobuf:"varint,2,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
+	AppliedBy    string `protobuf:"bytes,3,opt,name=applied_by,json=appliedBy,proto3" json:"applied_by,omitempty"`
+	// Retires the model with all its versions. Without it, the only version of a model
+	// is refused.
+	WholeModel    bool `protobuf:"varint,4,opt,name=whole_model,json=wholeModel,proto3" json:"whole_model,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1331,6 +1373,13 @@ func (x *RetireModelRequest) GetAppliedBy() string {
 		return x.AppliedBy
 	}
 	return ""
+}
+
+func (x *RetireModelRequest) GetWholeModel() bool {
+	if x != nil {
+		return x.WholeModel
+	}
+	return false
 }
 
 type RetireModelResponse struct {
@@ -1474,6 +1523,527 @@ func (x *HasModelsResponse) GetMissing() []string {
 	return nil
 }
 
+type ListDefinitionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only definitions of this kind: entity, source, feature view, on-demand view,
+	// feature service or model. Empty: all.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Only definitions that have this text anywhere, in any case. Empty: all.
+	Search        string `protobuf:"bytes,2,opt,name=search,proto3" json:"search,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDefinitionsRequest) Reset() {
+	*x = ListDefinitionsRequest{}
+	mi := &file_larder_v1_control_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDefinitionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDefinitionsRequest) ProtoMessage() {}
+
+func (x *ListDefinitionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDefinitionsRequest.ProtoReflect.Descriptor instead.
+func (*ListDefinitionsRequest) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ListDefinitionsRequest) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *ListDefinitionsRequest) GetSearch() string {
+	if x != nil {
+		return x.Search
+	}
+	return ""
+}
+
+type ListDefinitionsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The version of the definitions that this is of.
+	Version int64 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	// By kind, in the order of the definitions.
+	Definitions   []*Definition `protobuf:"bytes,2,rep,name=definitions,proto3" json:"definitions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDefinitionsResponse) Reset() {
+	*x = ListDefinitionsResponse{}
+	mi := &file_larder_v1_control_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDefinitionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDefinitionsResponse) ProtoMessage() {}
+
+func (x *ListDefinitionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDefinitionsResponse.ProtoReflect.Descriptor instead.
+func (*ListDefinitionsResponse) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ListDefinitionsResponse) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *ListDefinitionsResponse) GetDefinitions() []*Definition {
+	if x != nil {
+		return x.Definitions
+	}
+	return nil
+}
+
+// A Definition is an applied definition, and how it hangs together with others.
+type Definition struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Kind        string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Name        string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Description string                 `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	Owner       string                 `protobuf:"bytes,4,opt,name=owner,proto3" json:"owner,omitempty"`
+	Tags        map[string]string      `protobuf:"bytes,5,rep,name=tags,proto3" json:"tags,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// What it names, and what names it.
+	Uses   []*DefinitionName `protobuf:"bytes,6,rep,name=uses,proto3" json:"uses,omitempty"`
+	UsedBy []*DefinitionName `protobuf:"bytes,7,rep,name=used_by,json=usedBy,proto3" json:"used_by,omitempty"`
+	// The names of its features, join keys or versions.
+	Parts []string `protobuf:"bytes,8,rep,name=parts,proto3" json:"parts,omitempty"`
+	// Where the text of a search was found, as in features.txn_count_7d.description.
+	FoundIn       []string `protobuf:"bytes,9,rep,name=found_in,json=foundIn,proto3" json:"found_in,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Definition) Reset() {
+	*x = Definition{}
+	mi := &file_larder_v1_control_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Definition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Definition) ProtoMessage() {}
+
+func (x *Definition) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Definition.ProtoReflect.Descriptor instead.
+func (*Definition) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Definition) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Definition) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Definition) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *Definition) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *Definition) GetTags() map[string]string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *Definition) GetUses() []*DefinitionName {
+	if x != nil {
+		return x.Uses
+	}
+	return nil
+}
+
+func (x *Definition) GetUsedBy() []*DefinitionName {
+	if x != nil {
+		return x.UsedBy
+	}
+	return nil
+}
+
+func (x *Definition) GetParts() []string {
+	if x != nil {
+		return x.Parts
+	}
+	return nil
+}
+
+func (x *Definition) GetFoundIn() []string {
+	if x != nil {
+		return x.FoundIn
+	}
+	return nil
+}
+
+type DefinitionName struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DefinitionName) Reset() {
+	*x = DefinitionName{}
+	mi := &file_larder_v1_control_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DefinitionName) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DefinitionName) ProtoMessage() {}
+
+func (x *DefinitionName) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DefinitionName.ProtoReflect.Descriptor instead.
+func (*DefinitionName) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *DefinitionName) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *DefinitionName) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type GetDefinitionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Empty: of any kind; refused when several kinds have the name.
+	Kind          string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetDefinitionRequest) Reset() {
+	*x = GetDefinitionRequest{}
+	mi := &file_larder_v1_control_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetDefinitionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetDefinitionRequest) ProtoMessage() {}
+
+func (x *GetDefinitionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetDefinitionRequest.ProtoReflect.Descriptor instead.
+func (*GetDefinitionRequest) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *GetDefinitionRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *GetDefinitionRequest) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+type GetDefinitionResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The version of the definitions that this is of.
+	Version    int64       `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	Definition *Definition `protobuf:"bytes,2,opt,name=definition,proto3" json:"definition,omitempty"`
+	// The definition itself, with the keys of the YAML files, and as such a file.
+	Json string `protobuf:"bytes,3,opt,name=json,proto3" json:"json,omitempty"`
+	Yaml string `protobuf:"bytes,4,opt,name=yaml,proto3" json:"yaml,omitempty"`
+	// Of a feature view: how fresh it is, and its newest runs on all servers.
+	View *ViewStatus `protobuf:"bytes,5,opt,name=view,proto3" json:"view,omitempty"`
+	Runs []*Run      `protobuf:"bytes,6,rep,name=runs,proto3" json:"runs,omitempty"`
+	// Of a model: its versions.
+	Model         *ModelStatus `protobuf:"bytes,7,opt,name=model,proto3" json:"model,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetDefinitionResponse) Reset() {
+	*x = GetDefinitionResponse{}
+	mi := &file_larder_v1_control_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetDefinitionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetDefinitionResponse) ProtoMessage() {}
+
+func (x *GetDefinitionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetDefinitionResponse.ProtoReflect.Descriptor instead.
+func (*GetDefinitionResponse) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *GetDefinitionResponse) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *GetDefinitionResponse) GetDefinition() *Definition {
+	if x != nil {
+		return x.Definition
+	}
+	return nil
+}
+
+func (x *GetDefinitionResponse) GetJson() string {
+	if x != nil {
+		return x.Json
+	}
+	return ""
+}
+
+func (x *GetDefinitionResponse) GetYaml() string {
+	if x != nil {
+		return x.Yaml
+	}
+	return ""
+}
+
+func (x *GetDefinitionResponse) GetView() *ViewStatus {
+	if x != nil {
+		return x.View
+	}
+	return nil
+}
+
+func (x *GetDefinitionResponse) GetRuns() []*Run {
+	if x != nil {
+		return x.Runs
+	}
+	return nil
+}
+
+func (x *GetDefinitionResponse) GetModel() *ModelStatus {
+	if x != nil {
+		return x.Model
+	}
+	return nil
+}
+
+type ExportDefinitionsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 0 means the newest.
+	Version       int64 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportDefinitionsRequest) Reset() {
+	*x = ExportDefinitionsRequest{}
+	mi := &file_larder_v1_control_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportDefinitionsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportDefinitionsRequest) ProtoMessage() {}
+
+func (x *ExportDefinitionsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportDefinitionsRequest.ProtoReflect.Descriptor instead.
+func (*ExportDefinitionsRequest) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *ExportDefinitionsRequest) GetVersion() int64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+type ExportDefinitionsResponse struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Version *Version               `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
+	// YAML files that define the same. Model files are named by their SHA-256, which
+	// the registry has.
+	Files         []*DefinitionFile `protobuf:"bytes,2,rep,name=files,proto3" json:"files,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportDefinitionsResponse) Reset() {
+	*x = ExportDefinitionsResponse{}
+	mi := &file_larder_v1_control_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportDefinitionsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportDefinitionsResponse) ProtoMessage() {}
+
+func (x *ExportDefinitionsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportDefinitionsResponse.ProtoReflect.Descriptor instead.
+func (*ExportDefinitionsResponse) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ExportDefinitionsResponse) GetVersion() *Version {
+	if x != nil {
+		return x.Version
+	}
+	return nil
+}
+
+func (x *ExportDefinitionsResponse) GetFiles() []*DefinitionFile {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
 type ListVersionsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// At most this many, and never more than 1,000; 0 means 50.
@@ -1484,7 +2054,7 @@ type ListVersionsRequest struct {
 
 func (x *ListVersionsRequest) Reset() {
 	*x = ListVersionsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[20]
+	mi := &file_larder_v1_control_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1496,7 +2066,7 @@ func (x *ListVersionsRequest) String() string {
 func (*ListVersionsRequest) ProtoMessage() {}
 
 func (x *ListVersionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[20]
+	mi := &file_larder_v1_control_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1509,7 +2079,7 @@ func (x *ListVersionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVersionsRequest.ProtoReflect.Descriptor instead.
 func (*ListVersionsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{20}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListVersionsRequest) GetLimit() int32 {
@@ -1528,7 +2098,7 @@ type ListVersionsResponse struct {
 
 func (x *ListVersionsResponse) Reset() {
 	*x = ListVersionsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[21]
+	mi := &file_larder_v1_control_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1540,7 +2110,7 @@ func (x *ListVersionsResponse) String() string {
 func (*ListVersionsResponse) ProtoMessage() {}
 
 func (x *ListVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[21]
+	mi := &file_larder_v1_control_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1553,7 +2123,7 @@ func (x *ListVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVersionsResponse.ProtoReflect.Descriptor instead.
 func (*ListVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{21}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListVersionsResponse) GetVersions() []*Version {
@@ -1578,7 +2148,7 @@ type Version struct {
 
 func (x *Version) Reset() {
 	*x = Version{}
-	mi := &file_larder_v1_control_proto_msgTypes[22]
+	mi := &file_larder_v1_control_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1590,7 +2160,7 @@ func (x *Version) String() string {
 func (*Version) ProtoMessage() {}
 
 func (x *Version) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[22]
+	mi := &file_larder_v1_control_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1603,7 +2173,7 @@ func (x *Version) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Version.ProtoReflect.Descriptor instead.
 func (*Version) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{22}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Version) GetVersion() int64 {
@@ -1659,7 +2229,7 @@ type MaterializeRequest struct {
 
 func (x *MaterializeRequest) Reset() {
 	*x = MaterializeRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[23]
+	mi := &file_larder_v1_control_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1671,7 +2241,7 @@ func (x *MaterializeRequest) String() string {
 func (*MaterializeRequest) ProtoMessage() {}
 
 func (x *MaterializeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[23]
+	mi := &file_larder_v1_control_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1684,7 +2254,7 @@ func (x *MaterializeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MaterializeRequest.ProtoReflect.Descriptor instead.
 func (*MaterializeRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{23}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *MaterializeRequest) GetFeatureViews() []string {
@@ -1732,7 +2302,7 @@ type MaterializeResponse struct {
 
 func (x *MaterializeResponse) Reset() {
 	*x = MaterializeResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[24]
+	mi := &file_larder_v1_control_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1744,7 +2314,7 @@ func (x *MaterializeResponse) String() string {
 func (*MaterializeResponse) ProtoMessage() {}
 
 func (x *MaterializeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[24]
+	mi := &file_larder_v1_control_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1757,7 +2327,7 @@ func (x *MaterializeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MaterializeResponse.ProtoReflect.Descriptor instead.
 func (*MaterializeResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{24}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *MaterializeResponse) GetRuns() []*Run {
@@ -1807,7 +2377,7 @@ type Run struct {
 
 func (x *Run) Reset() {
 	*x = Run{}
-	mi := &file_larder_v1_control_proto_msgTypes[25]
+	mi := &file_larder_v1_control_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1819,7 +2389,7 @@ func (x *Run) String() string {
 func (*Run) ProtoMessage() {}
 
 func (x *Run) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[25]
+	mi := &file_larder_v1_control_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1832,7 +2402,7 @@ func (x *Run) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Run.ProtoReflect.Descriptor instead.
 func (*Run) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{25}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Run) GetId() string {
@@ -1990,7 +2560,7 @@ type BadRows struct {
 
 func (x *BadRows) Reset() {
 	*x = BadRows{}
-	mi := &file_larder_v1_control_proto_msgTypes[26]
+	mi := &file_larder_v1_control_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2002,7 +2572,7 @@ func (x *BadRows) String() string {
 func (*BadRows) ProtoMessage() {}
 
 func (x *BadRows) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[26]
+	mi := &file_larder_v1_control_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2015,7 +2585,7 @@ func (x *BadRows) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BadRows.ProtoReflect.Descriptor instead.
 func (*BadRows) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{26}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *BadRows) GetReason() string {
@@ -2048,7 +2618,7 @@ type GetRunRequest struct {
 
 func (x *GetRunRequest) Reset() {
 	*x = GetRunRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[27]
+	mi := &file_larder_v1_control_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2060,7 +2630,7 @@ func (x *GetRunRequest) String() string {
 func (*GetRunRequest) ProtoMessage() {}
 
 func (x *GetRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[27]
+	mi := &file_larder_v1_control_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2073,7 +2643,7 @@ func (x *GetRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunRequest.ProtoReflect.Descriptor instead.
 func (*GetRunRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{27}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *GetRunRequest) GetId() string {
@@ -2092,7 +2662,7 @@ type GetRunResponse struct {
 
 func (x *GetRunResponse) Reset() {
 	*x = GetRunResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[28]
+	mi := &file_larder_v1_control_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2104,7 +2674,7 @@ func (x *GetRunResponse) String() string {
 func (*GetRunResponse) ProtoMessage() {}
 
 func (x *GetRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[28]
+	mi := &file_larder_v1_control_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2117,7 +2687,7 @@ func (x *GetRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunResponse.ProtoReflect.Descriptor instead.
 func (*GetRunResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{28}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *GetRunResponse) GetRun() *Run {
@@ -2136,7 +2706,7 @@ type CancelRunRequest struct {
 
 func (x *CancelRunRequest) Reset() {
 	*x = CancelRunRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[29]
+	mi := &file_larder_v1_control_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2148,7 +2718,7 @@ func (x *CancelRunRequest) String() string {
 func (*CancelRunRequest) ProtoMessage() {}
 
 func (x *CancelRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[29]
+	mi := &file_larder_v1_control_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2161,7 +2731,7 @@ func (x *CancelRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRunRequest.ProtoReflect.Descriptor instead.
 func (*CancelRunRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{29}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *CancelRunRequest) GetId() string {
@@ -2181,7 +2751,7 @@ type CancelRunResponse struct {
 
 func (x *CancelRunResponse) Reset() {
 	*x = CancelRunResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[30]
+	mi := &file_larder_v1_control_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2193,7 +2763,7 @@ func (x *CancelRunResponse) String() string {
 func (*CancelRunResponse) ProtoMessage() {}
 
 func (x *CancelRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[30]
+	mi := &file_larder_v1_control_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2206,7 +2776,7 @@ func (x *CancelRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRunResponse.ProtoReflect.Descriptor instead.
 func (*CancelRunResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{30}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *CancelRunResponse) GetRun() *Run {
@@ -2224,7 +2794,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[31]
+	mi := &file_larder_v1_control_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2236,7 +2806,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[31]
+	mi := &file_larder_v1_control_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2249,7 +2819,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{31}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{39}
 }
 
 type GetStatusResponse struct {
@@ -2289,7 +2859,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[32]
+	mi := &file_larder_v1_control_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2301,7 +2871,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[32]
+	mi := &file_larder_v1_control_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2314,7 +2884,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{32}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *GetStatusResponse) GetServerVersion() string {
@@ -2435,7 +3005,7 @@ type Building struct {
 
 func (x *Building) Reset() {
 	*x = Building{}
-	mi := &file_larder_v1_control_proto_msgTypes[33]
+	mi := &file_larder_v1_control_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2447,7 +3017,7 @@ func (x *Building) String() string {
 func (*Building) ProtoMessage() {}
 
 func (x *Building) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[33]
+	mi := &file_larder_v1_control_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2460,7 +3030,7 @@ func (x *Building) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Building.ProtoReflect.Descriptor instead.
 func (*Building) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{33}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Building) GetVersion() int64 {
@@ -2502,7 +3072,7 @@ type BuildingView struct {
 
 func (x *BuildingView) Reset() {
 	*x = BuildingView{}
-	mi := &file_larder_v1_control_proto_msgTypes[34]
+	mi := &file_larder_v1_control_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2514,7 +3084,7 @@ func (x *BuildingView) String() string {
 func (*BuildingView) ProtoMessage() {}
 
 func (x *BuildingView) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[34]
+	mi := &file_larder_v1_control_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2527,7 +3097,7 @@ func (x *BuildingView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BuildingView.ProtoReflect.Descriptor instead.
 func (*BuildingView) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{34}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *BuildingView) GetFeatureView() string {
@@ -2567,7 +3137,7 @@ type ViewStatus struct {
 
 func (x *ViewStatus) Reset() {
 	*x = ViewStatus{}
-	mi := &file_larder_v1_control_proto_msgTypes[35]
+	mi := &file_larder_v1_control_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2579,7 +3149,7 @@ func (x *ViewStatus) String() string {
 func (*ViewStatus) ProtoMessage() {}
 
 func (x *ViewStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[35]
+	mi := &file_larder_v1_control_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2592,7 +3162,7 @@ func (x *ViewStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ViewStatus.ProtoReflect.Descriptor instead.
 func (*ViewStatus) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{35}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ViewStatus) GetFeatureView() string {
@@ -2661,7 +3231,7 @@ type ListModelsRequest struct {
 
 func (x *ListModelsRequest) Reset() {
 	*x = ListModelsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[36]
+	mi := &file_larder_v1_control_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2673,7 +3243,7 @@ func (x *ListModelsRequest) String() string {
 func (*ListModelsRequest) ProtoMessage() {}
 
 func (x *ListModelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[36]
+	mi := &file_larder_v1_control_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2686,7 +3256,7 @@ func (x *ListModelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListModelsRequest.ProtoReflect.Descriptor instead.
 func (*ListModelsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{36}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ListModelsRequest) GetModel() string {
@@ -2705,7 +3275,7 @@ type ListModelsResponse struct {
 
 func (x *ListModelsResponse) Reset() {
 	*x = ListModelsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[37]
+	mi := &file_larder_v1_control_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2717,7 +3287,7 @@ func (x *ListModelsResponse) String() string {
 func (*ListModelsResponse) ProtoMessage() {}
 
 func (x *ListModelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[37]
+	mi := &file_larder_v1_control_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2730,7 +3300,7 @@ func (x *ListModelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListModelsResponse.ProtoReflect.Descriptor instead.
 func (*ListModelsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{37}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ListModelsResponse) GetModels() []*ModelStatus {
@@ -2759,7 +3329,7 @@ type ModelStatus struct {
 
 func (x *ModelStatus) Reset() {
 	*x = ModelStatus{}
-	mi := &file_larder_v1_control_proto_msgTypes[38]
+	mi := &file_larder_v1_control_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2771,7 +3341,7 @@ func (x *ModelStatus) String() string {
 func (*ModelStatus) ProtoMessage() {}
 
 func (x *ModelStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[38]
+	mi := &file_larder_v1_control_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2784,7 +3354,7 @@ func (x *ModelStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelStatus.ProtoReflect.Descriptor instead.
 func (*ModelStatus) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{38}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ModelStatus) GetModel() string {
@@ -2852,7 +3422,7 @@ type TrafficStatus struct {
 
 func (x *TrafficStatus) Reset() {
 	*x = TrafficStatus{}
-	mi := &file_larder_v1_control_proto_msgTypes[39]
+	mi := &file_larder_v1_control_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2864,7 +3434,7 @@ func (x *TrafficStatus) String() string {
 func (*TrafficStatus) ProtoMessage() {}
 
 func (x *TrafficStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[39]
+	mi := &file_larder_v1_control_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2877,7 +3447,7 @@ func (x *TrafficStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrafficStatus.ProtoReflect.Descriptor instead.
 func (*TrafficStatus) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{39}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *TrafficStatus) GetSplitBy() string {
@@ -2920,7 +3490,7 @@ type VersionWeight struct {
 
 func (x *VersionWeight) Reset() {
 	*x = VersionWeight{}
-	mi := &file_larder_v1_control_proto_msgTypes[40]
+	mi := &file_larder_v1_control_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2932,7 +3502,7 @@ func (x *VersionWeight) String() string {
 func (*VersionWeight) ProtoMessage() {}
 
 func (x *VersionWeight) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[40]
+	mi := &file_larder_v1_control_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2945,7 +3515,7 @@ func (x *VersionWeight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VersionWeight.ProtoReflect.Descriptor instead.
 func (*VersionWeight) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{40}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *VersionWeight) GetModelVersion() int64 {
@@ -2983,7 +3553,7 @@ type RampStatus struct {
 
 func (x *RampStatus) Reset() {
 	*x = RampStatus{}
-	mi := &file_larder_v1_control_proto_msgTypes[41]
+	mi := &file_larder_v1_control_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2995,7 +3565,7 @@ func (x *RampStatus) String() string {
 func (*RampStatus) ProtoMessage() {}
 
 func (x *RampStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[41]
+	mi := &file_larder_v1_control_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3008,7 +3578,7 @@ func (x *RampStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RampStatus.ProtoReflect.Descriptor instead.
 func (*RampStatus) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{41}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *RampStatus) GetModelVersion() int64 {
@@ -3084,7 +3654,7 @@ type ModelSource struct {
 
 func (x *ModelSource) Reset() {
 	*x = ModelSource{}
-	mi := &file_larder_v1_control_proto_msgTypes[42]
+	mi := &file_larder_v1_control_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3096,7 +3666,7 @@ func (x *ModelSource) String() string {
 func (*ModelSource) ProtoMessage() {}
 
 func (x *ModelSource) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[42]
+	mi := &file_larder_v1_control_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3109,7 +3679,7 @@ func (x *ModelSource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelSource.ProtoReflect.Descriptor instead.
 func (*ModelSource) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{42}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ModelSource) GetSource() string {
@@ -3161,7 +3731,7 @@ type SetTrafficRequest struct {
 
 func (x *SetTrafficRequest) Reset() {
 	*x = SetTrafficRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[43]
+	mi := &file_larder_v1_control_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3173,7 +3743,7 @@ func (x *SetTrafficRequest) String() string {
 func (*SetTrafficRequest) ProtoMessage() {}
 
 func (x *SetTrafficRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[43]
+	mi := &file_larder_v1_control_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3186,7 +3756,7 @@ func (x *SetTrafficRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetTrafficRequest.ProtoReflect.Descriptor instead.
 func (*SetTrafficRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{43}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *SetTrafficRequest) GetModel() string {
@@ -3254,7 +3824,7 @@ type RampSettings struct {
 
 func (x *RampSettings) Reset() {
 	*x = RampSettings{}
-	mi := &file_larder_v1_control_proto_msgTypes[44]
+	mi := &file_larder_v1_control_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3266,7 +3836,7 @@ func (x *RampSettings) String() string {
 func (*RampSettings) ProtoMessage() {}
 
 func (x *RampSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[44]
+	mi := &file_larder_v1_control_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3279,7 +3849,7 @@ func (x *RampSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RampSettings.ProtoReflect.Descriptor instead.
 func (*RampSettings) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{44}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *RampSettings) GetModelVersion() int64 {
@@ -3319,7 +3889,7 @@ type ShadowSettings struct {
 
 func (x *ShadowSettings) Reset() {
 	*x = ShadowSettings{}
-	mi := &file_larder_v1_control_proto_msgTypes[45]
+	mi := &file_larder_v1_control_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3331,7 +3901,7 @@ func (x *ShadowSettings) String() string {
 func (*ShadowSettings) ProtoMessage() {}
 
 func (x *ShadowSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[45]
+	mi := &file_larder_v1_control_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3344,7 +3914,7 @@ func (x *ShadowSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShadowSettings.ProtoReflect.Descriptor instead.
 func (*ShadowSettings) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{45}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *ShadowSettings) GetModelVersions() []int64 {
@@ -3365,7 +3935,7 @@ type SetTrafficResponse struct {
 
 func (x *SetTrafficResponse) Reset() {
 	*x = SetTrafficResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[46]
+	mi := &file_larder_v1_control_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3377,7 +3947,7 @@ func (x *SetTrafficResponse) String() string {
 func (*SetTrafficResponse) ProtoMessage() {}
 
 func (x *SetTrafficResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[46]
+	mi := &file_larder_v1_control_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3390,7 +3960,7 @@ func (x *SetTrafficResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetTrafficResponse.ProtoReflect.Descriptor instead.
 func (*SetTrafficResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{46}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *SetTrafficResponse) GetVersion() int64 {
@@ -3416,7 +3986,7 @@ type ResumeRampRequest struct {
 
 func (x *ResumeRampRequest) Reset() {
 	*x = ResumeRampRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[47]
+	mi := &file_larder_v1_control_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3428,7 +3998,7 @@ func (x *ResumeRampRequest) String() string {
 func (*ResumeRampRequest) ProtoMessage() {}
 
 func (x *ResumeRampRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[47]
+	mi := &file_larder_v1_control_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3441,7 +4011,7 @@ func (x *ResumeRampRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeRampRequest.ProtoReflect.Descriptor instead.
 func (*ResumeRampRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{47}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *ResumeRampRequest) GetModel() string {
@@ -3459,7 +4029,7 @@ type ResumeRampResponse struct {
 
 func (x *ResumeRampResponse) Reset() {
 	*x = ResumeRampResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[48]
+	mi := &file_larder_v1_control_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3471,7 +4041,7 @@ func (x *ResumeRampResponse) String() string {
 func (*ResumeRampResponse) ProtoMessage() {}
 
 func (x *ResumeRampResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[48]
+	mi := &file_larder_v1_control_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3484,7 +4054,7 @@ func (x *ResumeRampResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeRampResponse.ProtoReflect.Descriptor instead.
 func (*ResumeRampResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{48}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{56}
 }
 
 type ReleaseModelRequest struct {
@@ -3497,7 +4067,7 @@ type ReleaseModelRequest struct {
 
 func (x *ReleaseModelRequest) Reset() {
 	*x = ReleaseModelRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[49]
+	mi := &file_larder_v1_control_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3509,7 +4079,7 @@ func (x *ReleaseModelRequest) String() string {
 func (*ReleaseModelRequest) ProtoMessage() {}
 
 func (x *ReleaseModelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[49]
+	mi := &file_larder_v1_control_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3522,7 +4092,7 @@ func (x *ReleaseModelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseModelRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseModelRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{49}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *ReleaseModelRequest) GetModel() string {
@@ -3547,7 +4117,7 @@ type ReleaseModelResponse struct {
 
 func (x *ReleaseModelResponse) Reset() {
 	*x = ReleaseModelResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[50]
+	mi := &file_larder_v1_control_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3559,7 +4129,7 @@ func (x *ReleaseModelResponse) String() string {
 func (*ReleaseModelResponse) ProtoMessage() {}
 
 func (x *ReleaseModelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[50]
+	mi := &file_larder_v1_control_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3572,7 +4142,7 @@ func (x *ReleaseModelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseModelResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseModelResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{50}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{58}
 }
 
 type ModelVersionStatus struct {
@@ -3617,7 +4187,7 @@ type ModelVersionStatus struct {
 
 func (x *ModelVersionStatus) Reset() {
 	*x = ModelVersionStatus{}
-	mi := &file_larder_v1_control_proto_msgTypes[51]
+	mi := &file_larder_v1_control_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3629,7 +4199,7 @@ func (x *ModelVersionStatus) String() string {
 func (*ModelVersionStatus) ProtoMessage() {}
 
 func (x *ModelVersionStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[51]
+	mi := &file_larder_v1_control_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3642,7 +4212,7 @@ func (x *ModelVersionStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelVersionStatus.ProtoReflect.Descriptor instead.
 func (*ModelVersionStatus) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{51}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *ModelVersionStatus) GetModelVersion() int64 {
@@ -3808,7 +4378,7 @@ type GetPlanRequest struct {
 
 func (x *GetPlanRequest) Reset() {
 	*x = GetPlanRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[52]
+	mi := &file_larder_v1_control_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3820,7 +4390,7 @@ func (x *GetPlanRequest) String() string {
 func (*GetPlanRequest) ProtoMessage() {}
 
 func (x *GetPlanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[52]
+	mi := &file_larder_v1_control_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3833,7 +4403,7 @@ func (x *GetPlanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPlanRequest.ProtoReflect.Descriptor instead.
 func (*GetPlanRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{52}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *GetPlanRequest) GetWhat() isGetPlanRequest_What {
@@ -3918,7 +4488,7 @@ type GetPlanResponse struct {
 
 func (x *GetPlanResponse) Reset() {
 	*x = GetPlanResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[53]
+	mi := &file_larder_v1_control_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3930,7 +4500,7 @@ func (x *GetPlanResponse) String() string {
 func (*GetPlanResponse) ProtoMessage() {}
 
 func (x *GetPlanResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[53]
+	mi := &file_larder_v1_control_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3943,7 +4513,7 @@ func (x *GetPlanResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPlanResponse.ProtoReflect.Descriptor instead.
 func (*GetPlanResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{53}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *GetPlanResponse) GetKeys() []*Field {
@@ -4000,7 +4570,7 @@ type Field struct {
 
 func (x *Field) Reset() {
 	*x = Field{}
-	mi := &file_larder_v1_control_proto_msgTypes[54]
+	mi := &file_larder_v1_control_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4012,7 +4582,7 @@ func (x *Field) String() string {
 func (*Field) ProtoMessage() {}
 
 func (x *Field) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[54]
+	mi := &file_larder_v1_control_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4025,7 +4595,7 @@ func (x *Field) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Field.ProtoReflect.Descriptor instead.
 func (*Field) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{54}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Field) GetName() string {
@@ -4055,7 +4625,7 @@ type VerifyRequest struct {
 
 func (x *VerifyRequest) Reset() {
 	*x = VerifyRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[55]
+	mi := &file_larder_v1_control_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4067,7 +4637,7 @@ func (x *VerifyRequest) String() string {
 func (*VerifyRequest) ProtoMessage() {}
 
 func (x *VerifyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[55]
+	mi := &file_larder_v1_control_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4080,7 +4650,7 @@ func (x *VerifyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyRequest.ProtoReflect.Descriptor instead.
 func (*VerifyRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{55}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *VerifyRequest) GetFeatureViews() []string {
@@ -4114,7 +4684,7 @@ type VerifyResponse struct {
 
 func (x *VerifyResponse) Reset() {
 	*x = VerifyResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[56]
+	mi := &file_larder_v1_control_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4126,7 +4696,7 @@ func (x *VerifyResponse) String() string {
 func (*VerifyResponse) ProtoMessage() {}
 
 func (x *VerifyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[56]
+	mi := &file_larder_v1_control_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4139,7 +4709,7 @@ func (x *VerifyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyResponse.ProtoReflect.Descriptor instead.
 func (*VerifyResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{56}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *VerifyResponse) GetViews() []*ViewVerification {
@@ -4180,7 +4750,7 @@ type ViewVerification struct {
 
 func (x *ViewVerification) Reset() {
 	*x = ViewVerification{}
-	mi := &file_larder_v1_control_proto_msgTypes[57]
+	mi := &file_larder_v1_control_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4192,7 +4762,7 @@ func (x *ViewVerification) String() string {
 func (*ViewVerification) ProtoMessage() {}
 
 func (x *ViewVerification) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[57]
+	mi := &file_larder_v1_control_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4205,7 +4775,7 @@ func (x *ViewVerification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ViewVerification.ProtoReflect.Descriptor instead.
 func (*ViewVerification) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{57}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *ViewVerification) GetFeatureView() string {
@@ -4309,7 +4879,7 @@ type FeatureVerification struct {
 
 func (x *FeatureVerification) Reset() {
 	*x = FeatureVerification{}
-	mi := &file_larder_v1_control_proto_msgTypes[58]
+	mi := &file_larder_v1_control_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4321,7 +4891,7 @@ func (x *FeatureVerification) String() string {
 func (*FeatureVerification) ProtoMessage() {}
 
 func (x *FeatureVerification) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[58]
+	mi := &file_larder_v1_control_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4334,7 +4904,7 @@ func (x *FeatureVerification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeatureVerification.ProtoReflect.Descriptor instead.
 func (*FeatureVerification) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{58}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *FeatureVerification) GetFeature() string {
@@ -4369,7 +4939,7 @@ type Difference struct {
 
 func (x *Difference) Reset() {
 	*x = Difference{}
-	mi := &file_larder_v1_control_proto_msgTypes[59]
+	mi := &file_larder_v1_control_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4381,7 +4951,7 @@ func (x *Difference) String() string {
 func (*Difference) ProtoMessage() {}
 
 func (x *Difference) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[59]
+	mi := &file_larder_v1_control_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4394,7 +4964,7 @@ func (x *Difference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Difference.ProtoReflect.Descriptor instead.
 func (*Difference) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{59}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *Difference) GetKind() string {
@@ -4451,7 +5021,7 @@ type ScoreVectorsRequest struct {
 
 func (x *ScoreVectorsRequest) Reset() {
 	*x = ScoreVectorsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[60]
+	mi := &file_larder_v1_control_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4463,7 +5033,7 @@ func (x *ScoreVectorsRequest) String() string {
 func (*ScoreVectorsRequest) ProtoMessage() {}
 
 func (x *ScoreVectorsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[60]
+	mi := &file_larder_v1_control_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4476,7 +5046,7 @@ func (x *ScoreVectorsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScoreVectorsRequest.ProtoReflect.Descriptor instead.
 func (*ScoreVectorsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{60}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *ScoreVectorsRequest) GetModel() string {
@@ -4527,7 +5097,7 @@ type ScoreVectorsResponse struct {
 
 func (x *ScoreVectorsResponse) Reset() {
 	*x = ScoreVectorsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[61]
+	mi := &file_larder_v1_control_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4539,7 +5109,7 @@ func (x *ScoreVectorsResponse) String() string {
 func (*ScoreVectorsResponse) ProtoMessage() {}
 
 func (x *ScoreVectorsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[61]
+	mi := &file_larder_v1_control_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4552,7 +5122,7 @@ func (x *ScoreVectorsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScoreVectorsResponse.ProtoReflect.Descriptor instead.
 func (*ScoreVectorsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{61}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *ScoreVectorsResponse) GetScores() []float64 {
@@ -4586,7 +5156,7 @@ type ListLoggedRequest struct {
 
 func (x *ListLoggedRequest) Reset() {
 	*x = ListLoggedRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[62]
+	mi := &file_larder_v1_control_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4598,7 +5168,7 @@ func (x *ListLoggedRequest) String() string {
 func (*ListLoggedRequest) ProtoMessage() {}
 
 func (x *ListLoggedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[62]
+	mi := &file_larder_v1_control_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4611,7 +5181,7 @@ func (x *ListLoggedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLoggedRequest.ProtoReflect.Descriptor instead.
 func (*ListLoggedRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{62}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *ListLoggedRequest) GetModel() string {
@@ -4630,7 +5200,7 @@ type ListLoggedResponse struct {
 
 func (x *ListLoggedResponse) Reset() {
 	*x = ListLoggedResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[63]
+	mi := &file_larder_v1_control_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4642,7 +5212,7 @@ func (x *ListLoggedResponse) String() string {
 func (*ListLoggedResponse) ProtoMessage() {}
 
 func (x *ListLoggedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[63]
+	mi := &file_larder_v1_control_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4655,7 +5225,7 @@ func (x *ListLoggedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLoggedResponse.ProtoReflect.Descriptor instead.
 func (*ListLoggedResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{63}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *ListLoggedResponse) GetParts() []*LoggedPart {
@@ -4679,7 +5249,7 @@ type LoggedPart struct {
 
 func (x *LoggedPart) Reset() {
 	*x = LoggedPart{}
-	mi := &file_larder_v1_control_proto_msgTypes[64]
+	mi := &file_larder_v1_control_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4691,7 +5261,7 @@ func (x *LoggedPart) String() string {
 func (*LoggedPart) ProtoMessage() {}
 
 func (x *LoggedPart) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[64]
+	mi := &file_larder_v1_control_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4704,7 +5274,7 @@ func (x *LoggedPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoggedPart.ProtoReflect.Descriptor instead.
 func (*LoggedPart) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{64}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *LoggedPart) GetModel() string {
@@ -4743,7 +5313,7 @@ type FlushFeatureLogRequest struct {
 
 func (x *FlushFeatureLogRequest) Reset() {
 	*x = FlushFeatureLogRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[65]
+	mi := &file_larder_v1_control_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4755,7 +5325,7 @@ func (x *FlushFeatureLogRequest) String() string {
 func (*FlushFeatureLogRequest) ProtoMessage() {}
 
 func (x *FlushFeatureLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[65]
+	mi := &file_larder_v1_control_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4768,7 +5338,7 @@ func (x *FlushFeatureLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushFeatureLogRequest.ProtoReflect.Descriptor instead.
 func (*FlushFeatureLogRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{65}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{73}
 }
 
 type FlushFeatureLogResponse struct {
@@ -4779,7 +5349,7 @@ type FlushFeatureLogResponse struct {
 
 func (x *FlushFeatureLogResponse) Reset() {
 	*x = FlushFeatureLogResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[66]
+	mi := &file_larder_v1_control_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4791,7 +5361,7 @@ func (x *FlushFeatureLogResponse) String() string {
 func (*FlushFeatureLogResponse) ProtoMessage() {}
 
 func (x *FlushFeatureLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[66]
+	mi := &file_larder_v1_control_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4804,19 +5374,20 @@ func (x *FlushFeatureLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushFeatureLogResponse.ProtoReflect.Descriptor instead.
 func (*FlushFeatureLogResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{66}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{74}
 }
 
 type GetDatasetRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id, or the name.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetDatasetRequest) Reset() {
 	*x = GetDatasetRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[67]
+	mi := &file_larder_v1_control_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4828,7 +5399,7 @@ func (x *GetDatasetRequest) String() string {
 func (*GetDatasetRequest) ProtoMessage() {}
 
 func (x *GetDatasetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[67]
+	mi := &file_larder_v1_control_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4841,7 +5412,7 @@ func (x *GetDatasetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDatasetRequest.ProtoReflect.Descriptor instead.
 func (*GetDatasetRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{67}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *GetDatasetRequest) GetId() string {
@@ -4860,7 +5431,7 @@ type GetDatasetResponse struct {
 
 func (x *GetDatasetResponse) Reset() {
 	*x = GetDatasetResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[68]
+	mi := &file_larder_v1_control_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4872,7 +5443,7 @@ func (x *GetDatasetResponse) String() string {
 func (*GetDatasetResponse) ProtoMessage() {}
 
 func (x *GetDatasetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[68]
+	mi := &file_larder_v1_control_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4885,7 +5456,7 @@ func (x *GetDatasetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDatasetResponse.ProtoReflect.Descriptor instead.
 func (*GetDatasetResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{68}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *GetDatasetResponse) GetDataset() *Dataset {
@@ -4905,7 +5476,7 @@ type ListDatasetsRequest struct {
 
 func (x *ListDatasetsRequest) Reset() {
 	*x = ListDatasetsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[69]
+	mi := &file_larder_v1_control_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4917,7 +5488,7 @@ func (x *ListDatasetsRequest) String() string {
 func (*ListDatasetsRequest) ProtoMessage() {}
 
 func (x *ListDatasetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[69]
+	mi := &file_larder_v1_control_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4930,7 +5501,7 @@ func (x *ListDatasetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDatasetsRequest.ProtoReflect.Descriptor instead.
 func (*ListDatasetsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{69}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *ListDatasetsRequest) GetLimit() int32 {
@@ -4949,7 +5520,7 @@ type ListDatasetsResponse struct {
 
 func (x *ListDatasetsResponse) Reset() {
 	*x = ListDatasetsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[70]
+	mi := &file_larder_v1_control_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4961,7 +5532,7 @@ func (x *ListDatasetsResponse) String() string {
 func (*ListDatasetsResponse) ProtoMessage() {}
 
 func (x *ListDatasetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[70]
+	mi := &file_larder_v1_control_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4974,7 +5545,7 @@ func (x *ListDatasetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDatasetsResponse.ProtoReflect.Descriptor instead.
 func (*ListDatasetsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{70}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *ListDatasetsResponse) GetDatasets() []*Dataset {
@@ -4992,14 +5563,16 @@ type Dataset struct {
 	CreatedAt      int64  `protobuf:"varint,2,opt,name=created_at,json=createdAt,proto3" json:"created_at,omitempty"`
 	FeatureService string `protobuf:"bytes,3,opt,name=feature_service,json=featureService,proto3" json:"feature_service,omitempty"`
 	// What the set is: JSON, as docs/training.md has it.
-	Manifest      string `protobuf:"bytes,4,opt,name=manifest,proto3" json:"manifest,omitempty"`
+	Manifest string `protobuf:"bytes,4,opt,name=manifest,proto3" json:"manifest,omitempty"`
+	// Empty when it got none.
+	Name          string `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Dataset) Reset() {
 	*x = Dataset{}
-	mi := &file_larder_v1_control_proto_msgTypes[71]
+	mi := &file_larder_v1_control_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5011,7 +5584,7 @@ func (x *Dataset) String() string {
 func (*Dataset) ProtoMessage() {}
 
 func (x *Dataset) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[71]
+	mi := &file_larder_v1_control_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5024,7 +5597,7 @@ func (x *Dataset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dataset.ProtoReflect.Descriptor instead.
 func (*Dataset) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{71}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *Dataset) GetId() string {
@@ -5055,6 +5628,13 @@ func (x *Dataset) GetManifest() string {
 	return ""
 }
 
+func (x *Dataset) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
 type GetExperimentRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Model string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
@@ -5078,7 +5658,7 @@ type GetExperimentRequest struct {
 
 func (x *GetExperimentRequest) Reset() {
 	*x = GetExperimentRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[72]
+	mi := &file_larder_v1_control_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5090,7 +5670,7 @@ func (x *GetExperimentRequest) String() string {
 func (*GetExperimentRequest) ProtoMessage() {}
 
 func (x *GetExperimentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[72]
+	mi := &file_larder_v1_control_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5103,7 +5683,7 @@ func (x *GetExperimentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExperimentRequest.ProtoReflect.Descriptor instead.
 func (*GetExperimentRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{72}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *GetExperimentRequest) GetModel() string {
@@ -5168,7 +5748,7 @@ type GetExperimentResponse struct {
 
 func (x *GetExperimentResponse) Reset() {
 	*x = GetExperimentResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[73]
+	mi := &file_larder_v1_control_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5180,7 +5760,7 @@ func (x *GetExperimentResponse) String() string {
 func (*GetExperimentResponse) ProtoMessage() {}
 
 func (x *GetExperimentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[73]
+	mi := &file_larder_v1_control_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5193,7 +5773,7 @@ func (x *GetExperimentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExperimentResponse.ProtoReflect.Descriptor instead.
 func (*GetExperimentResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{73}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *GetExperimentResponse) GetRows() int64 {
@@ -5247,7 +5827,7 @@ type ExperimentReport struct {
 
 func (x *ExperimentReport) Reset() {
 	*x = ExperimentReport{}
-	mi := &file_larder_v1_control_proto_msgTypes[74]
+	mi := &file_larder_v1_control_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5259,7 +5839,7 @@ func (x *ExperimentReport) String() string {
 func (*ExperimentReport) ProtoMessage() {}
 
 func (x *ExperimentReport) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[74]
+	mi := &file_larder_v1_control_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5272,7 +5852,7 @@ func (x *ExperimentReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExperimentReport.ProtoReflect.Descriptor instead.
 func (*ExperimentReport) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{74}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *ExperimentReport) GetModel() string {
@@ -5396,7 +5976,7 @@ type ExperimentVersion struct {
 
 func (x *ExperimentVersion) Reset() {
 	*x = ExperimentVersion{}
-	mi := &file_larder_v1_control_proto_msgTypes[75]
+	mi := &file_larder_v1_control_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5408,7 +5988,7 @@ func (x *ExperimentVersion) String() string {
 func (*ExperimentVersion) ProtoMessage() {}
 
 func (x *ExperimentVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[75]
+	mi := &file_larder_v1_control_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5421,7 +6001,7 @@ func (x *ExperimentVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExperimentVersion.ProtoReflect.Descriptor instead.
 func (*ExperimentVersion) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{75}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *ExperimentVersion) GetModelVersion() int64 {
@@ -5527,7 +6107,7 @@ type Estimate struct {
 
 func (x *Estimate) Reset() {
 	*x = Estimate{}
-	mi := &file_larder_v1_control_proto_msgTypes[76]
+	mi := &file_larder_v1_control_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5539,7 +6119,7 @@ func (x *Estimate) String() string {
 func (*Estimate) ProtoMessage() {}
 
 func (x *Estimate) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[76]
+	mi := &file_larder_v1_control_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5552,7 +6132,7 @@ func (x *Estimate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Estimate.ProtoReflect.Descriptor instead.
 func (*Estimate) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{76}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *Estimate) GetValue() float64 {
@@ -5588,7 +6168,7 @@ type SampleRatio struct {
 
 func (x *SampleRatio) Reset() {
 	*x = SampleRatio{}
-	mi := &file_larder_v1_control_proto_msgTypes[77]
+	mi := &file_larder_v1_control_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5600,7 +6180,7 @@ func (x *SampleRatio) String() string {
 func (*SampleRatio) ProtoMessage() {}
 
 func (x *SampleRatio) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[77]
+	mi := &file_larder_v1_control_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5613,7 +6193,7 @@ func (x *SampleRatio) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SampleRatio.ProtoReflect.Descriptor instead.
 func (*SampleRatio) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{77}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *SampleRatio) GetChiSquared() float64 {
@@ -5649,7 +6229,7 @@ type JoinLabelsRequest struct {
 
 func (x *JoinLabelsRequest) Reset() {
 	*x = JoinLabelsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[78]
+	mi := &file_larder_v1_control_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5661,7 +6241,7 @@ func (x *JoinLabelsRequest) String() string {
 func (*JoinLabelsRequest) ProtoMessage() {}
 
 func (x *JoinLabelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[78]
+	mi := &file_larder_v1_control_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5674,7 +6254,7 @@ func (x *JoinLabelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinLabelsRequest.ProtoReflect.Descriptor instead.
 func (*JoinLabelsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{78}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *JoinLabelsRequest) GetModel() string {
@@ -5713,7 +6293,7 @@ type LoggedRow struct {
 
 func (x *LoggedRow) Reset() {
 	*x = LoggedRow{}
-	mi := &file_larder_v1_control_proto_msgTypes[79]
+	mi := &file_larder_v1_control_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5725,7 +6305,7 @@ func (x *LoggedRow) String() string {
 func (*LoggedRow) ProtoMessage() {}
 
 func (x *LoggedRow) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[79]
+	mi := &file_larder_v1_control_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5738,7 +6318,7 @@ func (x *LoggedRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoggedRow.ProtoReflect.Descriptor instead.
 func (*LoggedRow) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{79}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *LoggedRow) GetRequestId() string {
@@ -5780,7 +6360,7 @@ type JoinLabelsResponse struct {
 
 func (x *JoinLabelsResponse) Reset() {
 	*x = JoinLabelsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[80]
+	mi := &file_larder_v1_control_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5792,7 +6372,7 @@ func (x *JoinLabelsResponse) String() string {
 func (*JoinLabelsResponse) ProtoMessage() {}
 
 func (x *JoinLabelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[80]
+	mi := &file_larder_v1_control_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5805,7 +6385,7 @@ func (x *JoinLabelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinLabelsResponse.ProtoReflect.Descriptor instead.
 func (*JoinLabelsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{80}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *JoinLabelsResponse) GetLabels() []float64 {
@@ -5823,7 +6403,7 @@ type SaveSnapshotRequest struct {
 
 func (x *SaveSnapshotRequest) Reset() {
 	*x = SaveSnapshotRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[81]
+	mi := &file_larder_v1_control_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5835,7 +6415,7 @@ func (x *SaveSnapshotRequest) String() string {
 func (*SaveSnapshotRequest) ProtoMessage() {}
 
 func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[81]
+	mi := &file_larder_v1_control_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5848,7 +6428,7 @@ func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{81}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{89}
 }
 
 type SaveSnapshotResponse struct {
@@ -5861,7 +6441,7 @@ type SaveSnapshotResponse struct {
 
 func (x *SaveSnapshotResponse) Reset() {
 	*x = SaveSnapshotResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[82]
+	mi := &file_larder_v1_control_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5873,7 +6453,7 @@ func (x *SaveSnapshotResponse) String() string {
 func (*SaveSnapshotResponse) ProtoMessage() {}
 
 func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[82]
+	mi := &file_larder_v1_control_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5886,7 +6466,7 @@ func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{82}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *SaveSnapshotResponse) GetChunk() []byte {
@@ -5900,10 +6480,12 @@ var File_larder_v1_control_proto protoreflect.FileDescriptor
 
 const file_larder_v1_control_proto_rawDesc = "" +
 	"\n" +
-	"\x17larder/v1/control.proto\x12\tlarder.v1\x1a\x17larder/v1/serving.proto\x1a\x16larder/v1/values.proto\"a\n" +
+	"\x17larder/v1/control.proto\x12\tlarder.v1\x1a\x17larder/v1/serving.proto\x1a\x16larder/v1/values.proto\"\x80\x01\n" +
 	"\vPlanRequest\x12 \n" +
 	"\vdefinitions\x18\x01 \x01(\fR\vdefinitions\x120\n" +
-	"\x05files\x18\x02 \x01(\v2\x1a.larder.v1.DefinitionFilesR\x05files\"\xbd\x01\n" +
+	"\x05files\x18\x02 \x01(\v2\x1a.larder.v1.DefinitionFilesR\x05files\x12\x1d\n" +
+	"\n" +
+	"to_version\x18\x03 \x01(\x03R\ttoVersion\"\xbd\x01\n" +
 	"\x0fDefinitionFiles\x12/\n" +
 	"\x05files\x18\x01 \x03(\v2\x19.larder.v1.DefinitionFileR\x05files\x12>\n" +
 	"\x06models\x18\x02 \x03(\v2&.larder.v1.DefinitionFiles.ModelsEntryR\x06models\x1a9\n" +
@@ -5912,12 +6494,13 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\">\n" +
 	"\x0eDefinitionFile\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
-	"\acontent\x18\x02 \x01(\fR\acontent\"\x9b\x01\n" +
+	"\acontent\x18\x02 \x01(\fR\acontent\"\xcb\x01\n" +
 	"\fPlanResponse\x12!\n" +
 	"\fbase_version\x18\x01 \x01(\x03R\vbaseVersion\x12+\n" +
 	"\achanges\x18\x02 \x03(\v2\x11.larder.v1.ChangeR\achanges\x12%\n" +
 	"\x0emissing_models\x18\x03 \x03(\tR\rmissingModels\x12\x14\n" +
-	"\x05notes\x18\x04 \x03(\tR\x05notes\"\x96\x02\n" +
+	"\x05notes\x18\x04 \x03(\tR\x05notes\x12.\n" +
+	"\x06models\x18\x05 \x03(\v2\x16.larder.v1.ModelReportR\x06models\"\xb2\x02\n" +
 	"\x06Change\x120\n" +
 	"\x06action\x18\x01 \x01(\x0e2\x18.larder.v1.Change.ActionR\x06action\x12\x12\n" +
 	"\x04noun\x18\x02 \x01(\tR\x04noun\x12\x12\n" +
@@ -5925,13 +6508,14 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x05field\x18\x04 \x01(\tR\x05field\x12\x16\n" +
 	"\x06before\x18\x05 \x01(\tR\x06before\x12\x14\n" +
 	"\x05after\x18\x06 \x01(\tR\x05after\x12\x16\n" +
-	"\x06effect\x18\a \x01(\tR\x06effect\"V\n" +
+	"\x06effect\x18\a \x01(\tR\x06effect\x12\x1a\n" +
+	"\bdestroys\x18\b \x01(\bR\bdestroys\"V\n" +
 	"\x06Action\x12\x16\n" +
 	"\x12ACTION_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
 	"ACTION_ADD\x10\x01\x12\x11\n" +
 	"\rACTION_REMOVE\x10\x02\x12\x11\n" +
-	"\rACTION_CHANGE\x10\x03\"\xd1\x01\n" +
+	"\rACTION_CHANGE\x10\x03\"\xf4\x01\n" +
 	"\fApplyRequest\x12\"\n" +
 	"\vdefinitions\x18\x01 \x01(\fH\x00R\vdefinitions\x12\x1f\n" +
 	"\n" +
@@ -5939,7 +6523,8 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x05files\x18\x05 \x01(\v2\x1a.larder.v1.DefinitionFilesH\x00R\x05files\x12!\n" +
 	"\fbase_version\x18\x03 \x01(\x03R\vbaseVersion\x12\x1d\n" +
 	"\n" +
-	"applied_by\x18\x04 \x01(\tR\tappliedByB\x06\n" +
+	"applied_by\x18\x04 \x01(\tR\tappliedBy\x12!\n" +
+	"\fallow_delete\x18\x06 \x03(\tR\vallowDeleteB\x06\n" +
 	"\x04what\"\x9c\x01\n" +
 	"\rApplyResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x03R\aversion\x12+\n" +
@@ -6001,19 +6586,62 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\rmodel_version\x18\x01 \x01(\x03R\fmodelVersion\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x03R\aversion\x12+\n" +
 	"\achanges\x18\x03 \x03(\v2\x11.larder.v1.ChangeR\achanges\x12\"\n" +
-	"\ras_of_version\x18\x04 \x01(\x03R\vasOfVersion\"n\n" +
+	"\ras_of_version\x18\x04 \x01(\x03R\vasOfVersion\"\x8f\x01\n" +
 	"\x12RetireModelRequest\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12#\n" +
 	"\rmodel_version\x18\x02 \x01(\x03R\fmodelVersion\x12\x1d\n" +
 	"\n" +
-	"applied_by\x18\x03 \x01(\tR\tappliedBy\"\\\n" +
+	"applied_by\x18\x03 \x01(\tR\tappliedBy\x12\x1f\n" +
+	"\vwhole_model\x18\x04 \x01(\bR\n" +
+	"wholeModel\"\\\n" +
 	"\x13RetireModelResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x03R\aversion\x12+\n" +
 	"\achanges\x18\x02 \x03(\v2\x11.larder.v1.ChangeR\achanges\"*\n" +
 	"\x10HasModelsRequest\x12\x16\n" +
 	"\x06sha256\x18\x01 \x03(\tR\x06sha256\"-\n" +
 	"\x11HasModelsResponse\x12\x18\n" +
-	"\amissing\x18\x01 \x03(\tR\amissing\"+\n" +
+	"\amissing\x18\x01 \x03(\tR\amissing\"D\n" +
+	"\x16ListDefinitionsRequest\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x16\n" +
+	"\x06search\x18\x02 \x01(\tR\x06search\"l\n" +
+	"\x17ListDefinitionsResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x03R\aversion\x127\n" +
+	"\vdefinitions\x18\x02 \x03(\v2\x15.larder.v1.DefinitionR\vdefinitions\"\xee\x02\n" +
+	"\n" +
+	"Definition\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12 \n" +
+	"\vdescription\x18\x03 \x01(\tR\vdescription\x12\x14\n" +
+	"\x05owner\x18\x04 \x01(\tR\x05owner\x123\n" +
+	"\x04tags\x18\x05 \x03(\v2\x1f.larder.v1.Definition.TagsEntryR\x04tags\x12-\n" +
+	"\x04uses\x18\x06 \x03(\v2\x19.larder.v1.DefinitionNameR\x04uses\x122\n" +
+	"\aused_by\x18\a \x03(\v2\x19.larder.v1.DefinitionNameR\x06usedBy\x12\x14\n" +
+	"\x05parts\x18\b \x03(\tR\x05parts\x12\x19\n" +
+	"\bfound_in\x18\t \x03(\tR\afoundIn\x1a7\n" +
+	"\tTagsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"8\n" +
+	"\x0eDefinitionName\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\">\n" +
+	"\x14GetDefinitionRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\"\x8d\x02\n" +
+	"\x15GetDefinitionResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x03R\aversion\x125\n" +
+	"\n" +
+	"definition\x18\x02 \x01(\v2\x15.larder.v1.DefinitionR\n" +
+	"definition\x12\x12\n" +
+	"\x04json\x18\x03 \x01(\tR\x04json\x12\x12\n" +
+	"\x04yaml\x18\x04 \x01(\tR\x04yaml\x12)\n" +
+	"\x04view\x18\x05 \x01(\v2\x15.larder.v1.ViewStatusR\x04view\x12\"\n" +
+	"\x04runs\x18\x06 \x03(\v2\x0e.larder.v1.RunR\x04runs\x12,\n" +
+	"\x05model\x18\a \x01(\v2\x16.larder.v1.ModelStatusR\x05model\"4\n" +
+	"\x18ExportDefinitionsRequest\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\x03R\aversion\"z\n" +
+	"\x19ExportDefinitionsResponse\x12,\n" +
+	"\aversion\x18\x01 \x01(\v2\x12.larder.v1.VersionR\aversion\x12/\n" +
+	"\x05files\x18\x02 \x03(\v2\x19.larder.v1.DefinitionFileR\x05files\"+\n" +
 	"\x13ListVersionsRequest\x12\x14\n" +
 	"\x05limit\x18\x01 \x01(\x05R\x05limit\"F\n" +
 	"\x14ListVersionsResponse\x12.\n" +
@@ -6298,13 +6926,14 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x13ListDatasetsRequest\x12\x14\n" +
 	"\x05limit\x18\x01 \x01(\x05R\x05limit\"F\n" +
 	"\x14ListDatasetsResponse\x12.\n" +
-	"\bdatasets\x18\x01 \x03(\v2\x12.larder.v1.DatasetR\bdatasets\"}\n" +
+	"\bdatasets\x18\x01 \x03(\v2\x12.larder.v1.DatasetR\bdatasets\"\x91\x01\n" +
 	"\aDataset\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
 	"\n" +
 	"created_at\x18\x02 \x01(\x03R\tcreatedAt\x12'\n" +
 	"\x0ffeature_service\x18\x03 \x01(\tR\x0efeatureService\x12\x1a\n" +
-	"\bmanifest\x18\x04 \x01(\tR\bmanifest\"\xef\x01\n" +
+	"\bmanifest\x18\x04 \x01(\tR\bmanifest\x12\x12\n" +
+	"\x04name\x18\x05 \x01(\tR\x04name\"\xef\x01\n" +
 	"\x14GetExperimentRequest\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12\x16\n" +
 	"\x06metric\x18\x02 \x01(\tR\x06metric\x12!\n" +
@@ -6381,7 +7010,7 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x06labels\x18\x01 \x03(\x01R\x06labels\"\x15\n" +
 	"\x13SaveSnapshotRequest\",\n" +
 	"\x14SaveSnapshotResponse\x12\x14\n" +
-	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\xfa\x0f\n" +
+	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\x88\x12\n" +
 	"\x0eControlService\x127\n" +
 	"\x04Plan\x12\x16.larder.v1.PlanRequest\x1a\x17.larder.v1.PlanResponse\x12:\n" +
 	"\x05Apply\x12\x17.larder.v1.ApplyRequest\x1a\x18.larder.v1.ApplyResponse\x12E\n" +
@@ -6395,7 +7024,10 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"SetTraffic\x12\x1c.larder.v1.SetTrafficRequest\x1a\x1d.larder.v1.SetTrafficResponse\x12I\n" +
 	"\n" +
 	"ResumeRamp\x12\x1c.larder.v1.ResumeRampRequest\x1a\x1d.larder.v1.ResumeRampResponse\x12O\n" +
-	"\fReleaseModel\x12\x1e.larder.v1.ReleaseModelRequest\x1a\x1f.larder.v1.ReleaseModelResponse\x12O\n" +
+	"\fReleaseModel\x12\x1e.larder.v1.ReleaseModelRequest\x1a\x1f.larder.v1.ReleaseModelResponse\x12X\n" +
+	"\x0fListDefinitions\x12!.larder.v1.ListDefinitionsRequest\x1a\".larder.v1.ListDefinitionsResponse\x12R\n" +
+	"\rGetDefinition\x12\x1f.larder.v1.GetDefinitionRequest\x1a .larder.v1.GetDefinitionResponse\x12^\n" +
+	"\x11ExportDefinitions\x12#.larder.v1.ExportDefinitionsRequest\x1a$.larder.v1.ExportDefinitionsResponse\x12O\n" +
 	"\fListVersions\x12\x1e.larder.v1.ListVersionsRequest\x1a\x1f.larder.v1.ListVersionsResponse\x12N\n" +
 	"\vMaterialize\x12\x1d.larder.v1.MaterializeRequest\x1a\x1e.larder.v1.MaterializeResponse0\x01\x12=\n" +
 	"\x06GetRun\x12\x18.larder.v1.GetRunRequest\x1a\x19.larder.v1.GetRunResponse\x12F\n" +
@@ -6430,219 +7062,245 @@ func file_larder_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_larder_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 89)
+var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 98)
 var file_larder_v1_control_proto_goTypes = []any{
-	(Change_Action)(0),              // 0: larder.v1.Change.Action
-	(Run_State)(0),                  // 1: larder.v1.Run.State
-	(*PlanRequest)(nil),             // 2: larder.v1.PlanRequest
-	(*DefinitionFiles)(nil),         // 3: larder.v1.DefinitionFiles
-	(*DefinitionFile)(nil),          // 4: larder.v1.DefinitionFile
-	(*PlanResponse)(nil),            // 5: larder.v1.PlanResponse
-	(*Change)(nil),                  // 6: larder.v1.Change
-	(*ApplyRequest)(nil),            // 7: larder.v1.ApplyRequest
-	(*ApplyResponse)(nil),           // 8: larder.v1.ApplyResponse
-	(*ModelReport)(nil),             // 9: larder.v1.ModelReport
-	(*PutModelRequest)(nil),         // 10: larder.v1.PutModelRequest
-	(*PutModelResponse)(nil),        // 11: larder.v1.PutModelResponse
-	(*PushModelRequest)(nil),        // 12: larder.v1.PushModelRequest
-	(*PushModelResponse)(nil),       // 13: larder.v1.PushModelResponse
-	(*PromoteModelRequest)(nil),     // 14: larder.v1.PromoteModelRequest
-	(*PromoteModelResponse)(nil),    // 15: larder.v1.PromoteModelResponse
-	(*RollbackModelRequest)(nil),    // 16: larder.v1.RollbackModelRequest
-	(*RollbackModelResponse)(nil),   // 17: larder.v1.RollbackModelResponse
-	(*RetireModelRequest)(nil),      // 18: larder.v1.RetireModelRequest
-	(*RetireModelResponse)(nil),     // 19: larder.v1.RetireModelResponse
-	(*HasModelsRequest)(nil),        // 20: larder.v1.HasModelsRequest
-	(*HasModelsResponse)(nil),       // 21: larder.v1.HasModelsResponse
-	(*ListVersionsRequest)(nil),     // 22: larder.v1.ListVersionsRequest
-	(*ListVersionsResponse)(nil),    // 23: larder.v1.ListVersionsResponse
-	(*Version)(nil),                 // 24: larder.v1.Version
-	(*MaterializeRequest)(nil),      // 25: larder.v1.MaterializeRequest
-	(*MaterializeResponse)(nil),     // 26: larder.v1.MaterializeResponse
-	(*Run)(nil),                     // 27: larder.v1.Run
-	(*BadRows)(nil),                 // 28: larder.v1.BadRows
-	(*GetRunRequest)(nil),           // 29: larder.v1.GetRunRequest
-	(*GetRunResponse)(nil),          // 30: larder.v1.GetRunResponse
-	(*CancelRunRequest)(nil),        // 31: larder.v1.CancelRunRequest
-	(*CancelRunResponse)(nil),       // 32: larder.v1.CancelRunResponse
-	(*GetStatusRequest)(nil),        // 33: larder.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),       // 34: larder.v1.GetStatusResponse
-	(*Building)(nil),                // 35: larder.v1.Building
-	(*BuildingView)(nil),            // 36: larder.v1.BuildingView
-	(*ViewStatus)(nil),              // 37: larder.v1.ViewStatus
-	(*ListModelsRequest)(nil),       // 38: larder.v1.ListModelsRequest
-	(*ListModelsResponse)(nil),      // 39: larder.v1.ListModelsResponse
-	(*ModelStatus)(nil),             // 40: larder.v1.ModelStatus
-	(*TrafficStatus)(nil),           // 41: larder.v1.TrafficStatus
-	(*VersionWeight)(nil),           // 42: larder.v1.VersionWeight
-	(*RampStatus)(nil),              // 43: larder.v1.RampStatus
-	(*ModelSource)(nil),             // 44: larder.v1.ModelSource
-	(*SetTrafficRequest)(nil),       // 45: larder.v1.SetTrafficRequest
-	(*RampSettings)(nil),            // 46: larder.v1.RampSettings
-	(*ShadowSettings)(nil),          // 47: larder.v1.ShadowSettings
-	(*SetTrafficResponse)(nil),      // 48: larder.v1.SetTrafficResponse
-	(*ResumeRampRequest)(nil),       // 49: larder.v1.ResumeRampRequest
-	(*ResumeRampResponse)(nil),      // 50: larder.v1.ResumeRampResponse
-	(*ReleaseModelRequest)(nil),     // 51: larder.v1.ReleaseModelRequest
-	(*ReleaseModelResponse)(nil),    // 52: larder.v1.ReleaseModelResponse
-	(*ModelVersionStatus)(nil),      // 53: larder.v1.ModelVersionStatus
-	(*GetPlanRequest)(nil),          // 54: larder.v1.GetPlanRequest
-	(*GetPlanResponse)(nil),         // 55: larder.v1.GetPlanResponse
-	(*Field)(nil),                   // 56: larder.v1.Field
-	(*VerifyRequest)(nil),           // 57: larder.v1.VerifyRequest
-	(*VerifyResponse)(nil),          // 58: larder.v1.VerifyResponse
-	(*ViewVerification)(nil),        // 59: larder.v1.ViewVerification
-	(*FeatureVerification)(nil),     // 60: larder.v1.FeatureVerification
-	(*Difference)(nil),              // 61: larder.v1.Difference
-	(*ScoreVectorsRequest)(nil),     // 62: larder.v1.ScoreVectorsRequest
-	(*ScoreVectorsResponse)(nil),    // 63: larder.v1.ScoreVectorsResponse
-	(*ListLoggedRequest)(nil),       // 64: larder.v1.ListLoggedRequest
-	(*ListLoggedResponse)(nil),      // 65: larder.v1.ListLoggedResponse
-	(*LoggedPart)(nil),              // 66: larder.v1.LoggedPart
-	(*FlushFeatureLogRequest)(nil),  // 67: larder.v1.FlushFeatureLogRequest
-	(*FlushFeatureLogResponse)(nil), // 68: larder.v1.FlushFeatureLogResponse
-	(*GetDatasetRequest)(nil),       // 69: larder.v1.GetDatasetRequest
-	(*GetDatasetResponse)(nil),      // 70: larder.v1.GetDatasetResponse
-	(*ListDatasetsRequest)(nil),     // 71: larder.v1.ListDatasetsRequest
-	(*ListDatasetsResponse)(nil),    // 72: larder.v1.ListDatasetsResponse
-	(*Dataset)(nil),                 // 73: larder.v1.Dataset
-	(*GetExperimentRequest)(nil),    // 74: larder.v1.GetExperimentRequest
-	(*GetExperimentResponse)(nil),   // 75: larder.v1.GetExperimentResponse
-	(*ExperimentReport)(nil),        // 76: larder.v1.ExperimentReport
-	(*ExperimentVersion)(nil),       // 77: larder.v1.ExperimentVersion
-	(*Estimate)(nil),                // 78: larder.v1.Estimate
-	(*SampleRatio)(nil),             // 79: larder.v1.SampleRatio
-	(*JoinLabelsRequest)(nil),       // 80: larder.v1.JoinLabelsRequest
-	(*LoggedRow)(nil),               // 81: larder.v1.LoggedRow
-	(*JoinLabelsResponse)(nil),      // 82: larder.v1.JoinLabelsResponse
-	(*SaveSnapshotRequest)(nil),     // 83: larder.v1.SaveSnapshotRequest
-	(*SaveSnapshotResponse)(nil),    // 84: larder.v1.SaveSnapshotResponse
-	nil,                             // 85: larder.v1.DefinitionFiles.ModelsEntry
-	nil,                             // 86: larder.v1.PushModelRequest.MetricsEntry
-	nil,                             // 87: larder.v1.PushModelRequest.TagsEntry
-	nil,                             // 88: larder.v1.RampSettings.GuardsEntry
-	nil,                             // 89: larder.v1.ModelVersionStatus.MetricsEntry
-	nil,                             // 90: larder.v1.ModelVersionStatus.TagsEntry
-	(*FeatureList)(nil),             // 91: larder.v1.FeatureList
-	(*Column)(nil),                  // 92: larder.v1.Column
+	(Change_Action)(0),                // 0: larder.v1.Change.Action
+	(Run_State)(0),                    // 1: larder.v1.Run.State
+	(*PlanRequest)(nil),               // 2: larder.v1.PlanRequest
+	(*DefinitionFiles)(nil),           // 3: larder.v1.DefinitionFiles
+	(*DefinitionFile)(nil),            // 4: larder.v1.DefinitionFile
+	(*PlanResponse)(nil),              // 5: larder.v1.PlanResponse
+	(*Change)(nil),                    // 6: larder.v1.Change
+	(*ApplyRequest)(nil),              // 7: larder.v1.ApplyRequest
+	(*ApplyResponse)(nil),             // 8: larder.v1.ApplyResponse
+	(*ModelReport)(nil),               // 9: larder.v1.ModelReport
+	(*PutModelRequest)(nil),           // 10: larder.v1.PutModelRequest
+	(*PutModelResponse)(nil),          // 11: larder.v1.PutModelResponse
+	(*PushModelRequest)(nil),          // 12: larder.v1.PushModelRequest
+	(*PushModelResponse)(nil),         // 13: larder.v1.PushModelResponse
+	(*PromoteModelRequest)(nil),       // 14: larder.v1.PromoteModelRequest
+	(*PromoteModelResponse)(nil),      // 15: larder.v1.PromoteModelResponse
+	(*RollbackModelRequest)(nil),      // 16: larder.v1.RollbackModelRequest
+	(*RollbackModelResponse)(nil),     // 17: larder.v1.RollbackModelResponse
+	(*RetireModelRequest)(nil),        // 18: larder.v1.RetireModelRequest
+	(*RetireModelResponse)(nil),       // 19: larder.v1.RetireModelResponse
+	(*HasModelsRequest)(nil),          // 20: larder.v1.HasModelsRequest
+	(*HasModelsResponse)(nil),         // 21: larder.v1.HasModelsResponse
+	(*ListDefinitionsRequest)(nil),    // 22: larder.v1.ListDefinitionsRequest
+	(*ListDefinitionsResponse)(nil),   // 23: larder.v1.ListDefinitionsResponse
+	(*Definition)(nil),                // 24: larder.v1.Definition
+	(*DefinitionName)(nil),            // 25: larder.v1.DefinitionName
+	(*GetDefinitionRequest)(nil),      // 26: larder.v1.GetDefinitionRequest
+	(*GetDefinitionResponse)(nil),     // 27: larder.v1.GetDefinitionResponse
+	(*ExportDefinitionsRequest)(nil),  // 28: larder.v1.ExportDefinitionsRequest
+	(*ExportDefinitionsResponse)(nil), // 29: larder.v1.ExportDefinitionsResponse
+	(*ListVersionsRequest)(nil),       // 30: larder.v1.ListVersionsRequest
+	(*ListVersionsResponse)(nil),      // 31: larder.v1.ListVersionsResponse
+	(*Version)(nil),                   // 32: larder.v1.Version
+	(*MaterializeRequest)(nil),        // 33: larder.v1.MaterializeRequest
+	(*MaterializeResponse)(nil),       // 34: larder.v1.MaterializeResponse
+	(*Run)(nil),                       // 35: larder.v1.Run
+	(*BadRows)(nil),                   // 36: larder.v1.BadRows
+	(*GetRunRequest)(nil),             // 37: larder.v1.GetRunRequest
+	(*GetRunResponse)(nil),            // 38: larder.v1.GetRunResponse
+	(*CancelRunRequest)(nil),          // 39: larder.v1.CancelRunRequest
+	(*CancelRunResponse)(nil),         // 40: larder.v1.CancelRunResponse
+	(*GetStatusRequest)(nil),          // 41: larder.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),         // 42: larder.v1.GetStatusResponse
+	(*Building)(nil),                  // 43: larder.v1.Building
+	(*BuildingView)(nil),              // 44: larder.v1.BuildingView
+	(*ViewStatus)(nil),                // 45: larder.v1.ViewStatus
+	(*ListModelsRequest)(nil),         // 46: larder.v1.ListModelsRequest
+	(*ListModelsResponse)(nil),        // 47: larder.v1.ListModelsResponse
+	(*ModelStatus)(nil),               // 48: larder.v1.ModelStatus
+	(*TrafficStatus)(nil),             // 49: larder.v1.TrafficStatus
+	(*VersionWeight)(nil),             // 50: larder.v1.VersionWeight
+	(*RampStatus)(nil),                // 51: larder.v1.RampStatus
+	(*ModelSource)(nil),               // 52: larder.v1.ModelSource
+	(*SetTrafficRequest)(nil),         // 53: larder.v1.SetTrafficRequest
+	(*RampSettings)(nil),              // 54: larder.v1.RampSettings
+	(*ShadowSettings)(nil),            // 55: larder.v1.ShadowSettings
+	(*SetTrafficResponse)(nil),        // 56: larder.v1.SetTrafficResponse
+	(*ResumeRampRequest)(nil),         // 57: larder.v1.ResumeRampRequest
+	(*ResumeRampResponse)(nil),        // 58: larder.v1.ResumeRampResponse
+	(*ReleaseModelRequest)(nil),       // 59: larder.v1.ReleaseModelRequest
+	(*ReleaseModelResponse)(nil),      // 60: larder.v1.ReleaseModelResponse
+	(*ModelVersionStatus)(nil),        // 61: larder.v1.ModelVersionStatus
+	(*GetPlanRequest)(nil),            // 62: larder.v1.GetPlanRequest
+	(*GetPlanResponse)(nil),           // 63: larder.v1.GetPlanResponse
+	(*Field)(nil),                     // 64: larder.v1.Field
+	(*VerifyRequest)(nil),             // 65: larder.v1.VerifyRequest
+	(*VerifyResponse)(nil),            // 66: larder.v1.VerifyResponse
+	(*ViewVerification)(nil),          // 67: larder.v1.ViewVerification
+	(*FeatureVerification)(nil),       // 68: larder.v1.FeatureVerification
+	(*Difference)(nil),                // 69: larder.v1.Difference
+	(*ScoreVectorsRequest)(nil),       // 70: larder.v1.ScoreVectorsRequest
+	(*ScoreVectorsResponse)(nil),      // 71: larder.v1.ScoreVectorsResponse
+	(*ListLoggedRequest)(nil),         // 72: larder.v1.ListLoggedRequest
+	(*ListLoggedResponse)(nil),        // 73: larder.v1.ListLoggedResponse
+	(*LoggedPart)(nil),                // 74: larder.v1.LoggedPart
+	(*FlushFeatureLogRequest)(nil),    // 75: larder.v1.FlushFeatureLogRequest
+	(*FlushFeatureLogResponse)(nil),   // 76: larder.v1.FlushFeatureLogResponse
+	(*GetDatasetRequest)(nil),         // 77: larder.v1.GetDatasetRequest
+	(*GetDatasetResponse)(nil),        // 78: larder.v1.GetDatasetResponse
+	(*ListDatasetsRequest)(nil),       // 79: larder.v1.ListDatasetsRequest
+	(*ListDatasetsResponse)(nil),      // 80: larder.v1.ListDatasetsResponse
+	(*Dataset)(nil),                   // 81: larder.v1.Dataset
+	(*GetExperimentRequest)(nil),      // 82: larder.v1.GetExperimentRequest
+	(*GetExperimentResponse)(nil),     // 83: larder.v1.GetExperimentResponse
+	(*ExperimentReport)(nil),          // 84: larder.v1.ExperimentReport
+	(*ExperimentVersion)(nil),         // 85: larder.v1.ExperimentVersion
+	(*Estimate)(nil),                  // 86: larder.v1.Estimate
+	(*SampleRatio)(nil),               // 87: larder.v1.SampleRatio
+	(*JoinLabelsRequest)(nil),         // 88: larder.v1.JoinLabelsRequest
+	(*LoggedRow)(nil),                 // 89: larder.v1.LoggedRow
+	(*JoinLabelsResponse)(nil),        // 90: larder.v1.JoinLabelsResponse
+	(*SaveSnapshotRequest)(nil),       // 91: larder.v1.SaveSnapshotRequest
+	(*SaveSnapshotResponse)(nil),      // 92: larder.v1.SaveSnapshotResponse
+	nil,                               // 93: larder.v1.DefinitionFiles.ModelsEntry
+	nil,                               // 94: larder.v1.PushModelRequest.MetricsEntry
+	nil,                               // 95: larder.v1.PushModelRequest.TagsEntry
+	nil,                               // 96: larder.v1.Definition.TagsEntry
+	nil,                               // 97: larder.v1.RampSettings.GuardsEntry
+	nil,                               // 98: larder.v1.ModelVersionStatus.MetricsEntry
+	nil,                               // 99: larder.v1.ModelVersionStatus.TagsEntry
+	(*FeatureList)(nil),               // 100: larder.v1.FeatureList
+	(*Column)(nil),                    // 101: larder.v1.Column
 }
 var file_larder_v1_control_proto_depIdxs = []int32{
-	3,  // 0: larder.v1.PlanRequest.files:type_name -> larder.v1.DefinitionFiles
-	4,  // 1: larder.v1.DefinitionFiles.files:type_name -> larder.v1.DefinitionFile
-	85, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
-	6,  // 3: larder.v1.PlanResponse.changes:type_name -> larder.v1.Change
-	0,  // 4: larder.v1.Change.action:type_name -> larder.v1.Change.Action
-	3,  // 5: larder.v1.ApplyRequest.files:type_name -> larder.v1.DefinitionFiles
-	6,  // 6: larder.v1.ApplyResponse.changes:type_name -> larder.v1.Change
-	9,  // 7: larder.v1.ApplyResponse.models:type_name -> larder.v1.ModelReport
-	86, // 8: larder.v1.PushModelRequest.metrics:type_name -> larder.v1.PushModelRequest.MetricsEntry
-	87, // 9: larder.v1.PushModelRequest.tags:type_name -> larder.v1.PushModelRequest.TagsEntry
-	6,  // 10: larder.v1.PushModelResponse.changes:type_name -> larder.v1.Change
-	9,  // 11: larder.v1.PushModelResponse.report:type_name -> larder.v1.ModelReport
-	6,  // 12: larder.v1.PromoteModelResponse.changes:type_name -> larder.v1.Change
-	6,  // 13: larder.v1.RollbackModelResponse.changes:type_name -> larder.v1.Change
-	6,  // 14: larder.v1.RetireModelResponse.changes:type_name -> larder.v1.Change
-	24, // 15: larder.v1.ListVersionsResponse.versions:type_name -> larder.v1.Version
-	27, // 16: larder.v1.MaterializeResponse.runs:type_name -> larder.v1.Run
-	1,  // 17: larder.v1.Run.state:type_name -> larder.v1.Run.State
-	28, // 18: larder.v1.Run.bad:type_name -> larder.v1.BadRows
-	27, // 19: larder.v1.GetRunResponse.run:type_name -> larder.v1.Run
-	27, // 20: larder.v1.CancelRunResponse.run:type_name -> larder.v1.Run
-	37, // 21: larder.v1.GetStatusResponse.views:type_name -> larder.v1.ViewStatus
-	35, // 22: larder.v1.GetStatusResponse.building:type_name -> larder.v1.Building
-	36, // 23: larder.v1.Building.views:type_name -> larder.v1.BuildingView
-	27, // 24: larder.v1.BuildingView.run:type_name -> larder.v1.Run
-	27, // 25: larder.v1.ViewStatus.last_run:type_name -> larder.v1.Run
-	40, // 26: larder.v1.ListModelsResponse.models:type_name -> larder.v1.ModelStatus
-	53, // 27: larder.v1.ModelStatus.versions:type_name -> larder.v1.ModelVersionStatus
-	44, // 28: larder.v1.ModelStatus.source:type_name -> larder.v1.ModelSource
-	41, // 29: larder.v1.ModelStatus.traffic:type_name -> larder.v1.TrafficStatus
-	42, // 30: larder.v1.TrafficStatus.weights:type_name -> larder.v1.VersionWeight
-	43, // 31: larder.v1.TrafficStatus.ramp:type_name -> larder.v1.RampStatus
-	42, // 32: larder.v1.SetTrafficRequest.weights:type_name -> larder.v1.VersionWeight
-	46, // 33: larder.v1.SetTrafficRequest.ramp:type_name -> larder.v1.RampSettings
-	47, // 34: larder.v1.SetTrafficRequest.shadow:type_name -> larder.v1.ShadowSettings
-	88, // 35: larder.v1.RampSettings.guards:type_name -> larder.v1.RampSettings.GuardsEntry
-	6,  // 36: larder.v1.SetTrafficResponse.changes:type_name -> larder.v1.Change
-	9,  // 37: larder.v1.ModelVersionStatus.report:type_name -> larder.v1.ModelReport
-	89, // 38: larder.v1.ModelVersionStatus.metrics:type_name -> larder.v1.ModelVersionStatus.MetricsEntry
-	90, // 39: larder.v1.ModelVersionStatus.tags:type_name -> larder.v1.ModelVersionStatus.TagsEntry
-	91, // 40: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
-	56, // 41: larder.v1.GetPlanResponse.keys:type_name -> larder.v1.Field
-	56, // 42: larder.v1.GetPlanResponse.request:type_name -> larder.v1.Field
-	56, // 43: larder.v1.GetPlanResponse.features:type_name -> larder.v1.Field
-	59, // 44: larder.v1.VerifyResponse.views:type_name -> larder.v1.ViewVerification
-	60, // 45: larder.v1.ViewVerification.features:type_name -> larder.v1.FeatureVerification
-	61, // 46: larder.v1.ViewVerification.differences:type_name -> larder.v1.Difference
-	92, // 47: larder.v1.ScoreVectorsRequest.vector:type_name -> larder.v1.Column
-	66, // 48: larder.v1.ListLoggedResponse.parts:type_name -> larder.v1.LoggedPart
-	73, // 49: larder.v1.GetDatasetResponse.dataset:type_name -> larder.v1.Dataset
-	73, // 50: larder.v1.ListDatasetsResponse.datasets:type_name -> larder.v1.Dataset
-	76, // 51: larder.v1.GetExperimentResponse.report:type_name -> larder.v1.ExperimentReport
-	77, // 52: larder.v1.ExperimentReport.versions:type_name -> larder.v1.ExperimentVersion
-	79, // 53: larder.v1.ExperimentReport.sample_ratio:type_name -> larder.v1.SampleRatio
-	78, // 54: larder.v1.ExperimentVersion.figure:type_name -> larder.v1.Estimate
-	78, // 55: larder.v1.ExperimentVersion.difference:type_name -> larder.v1.Estimate
-	81, // 56: larder.v1.JoinLabelsRequest.rows:type_name -> larder.v1.LoggedRow
-	2,  // 57: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
-	7,  // 58: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
-	10, // 59: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
-	20, // 60: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
-	12, // 61: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
-	14, // 62: larder.v1.ControlService.PromoteModel:input_type -> larder.v1.PromoteModelRequest
-	16, // 63: larder.v1.ControlService.RollbackModel:input_type -> larder.v1.RollbackModelRequest
-	18, // 64: larder.v1.ControlService.RetireModel:input_type -> larder.v1.RetireModelRequest
-	45, // 65: larder.v1.ControlService.SetTraffic:input_type -> larder.v1.SetTrafficRequest
-	49, // 66: larder.v1.ControlService.ResumeRamp:input_type -> larder.v1.ResumeRampRequest
-	51, // 67: larder.v1.ControlService.ReleaseModel:input_type -> larder.v1.ReleaseModelRequest
-	22, // 68: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
-	25, // 69: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
-	29, // 70: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
-	31, // 71: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
-	33, // 72: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
-	38, // 73: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
-	54, // 74: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
-	57, // 75: larder.v1.ControlService.Verify:input_type -> larder.v1.VerifyRequest
-	62, // 76: larder.v1.ControlService.ScoreVectors:input_type -> larder.v1.ScoreVectorsRequest
-	67, // 77: larder.v1.ControlService.FlushFeatureLog:input_type -> larder.v1.FlushFeatureLogRequest
-	64, // 78: larder.v1.ControlService.ListLogged:input_type -> larder.v1.ListLoggedRequest
-	74, // 79: larder.v1.ControlService.GetExperiment:input_type -> larder.v1.GetExperimentRequest
-	80, // 80: larder.v1.ControlService.JoinLabels:input_type -> larder.v1.JoinLabelsRequest
-	69, // 81: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
-	71, // 82: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
-	83, // 83: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
-	5,  // 84: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
-	8,  // 85: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
-	11, // 86: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
-	21, // 87: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
-	13, // 88: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
-	15, // 89: larder.v1.ControlService.PromoteModel:output_type -> larder.v1.PromoteModelResponse
-	17, // 90: larder.v1.ControlService.RollbackModel:output_type -> larder.v1.RollbackModelResponse
-	19, // 91: larder.v1.ControlService.RetireModel:output_type -> larder.v1.RetireModelResponse
-	48, // 92: larder.v1.ControlService.SetTraffic:output_type -> larder.v1.SetTrafficResponse
-	50, // 93: larder.v1.ControlService.ResumeRamp:output_type -> larder.v1.ResumeRampResponse
-	52, // 94: larder.v1.ControlService.ReleaseModel:output_type -> larder.v1.ReleaseModelResponse
-	23, // 95: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
-	26, // 96: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
-	30, // 97: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
-	32, // 98: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
-	34, // 99: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
-	39, // 100: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
-	55, // 101: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
-	58, // 102: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
-	63, // 103: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
-	68, // 104: larder.v1.ControlService.FlushFeatureLog:output_type -> larder.v1.FlushFeatureLogResponse
-	65, // 105: larder.v1.ControlService.ListLogged:output_type -> larder.v1.ListLoggedResponse
-	75, // 106: larder.v1.ControlService.GetExperiment:output_type -> larder.v1.GetExperimentResponse
-	82, // 107: larder.v1.ControlService.JoinLabels:output_type -> larder.v1.JoinLabelsResponse
-	70, // 108: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
-	72, // 109: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
-	84, // 110: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
-	84, // [84:111] is the sub-list for method output_type
-	57, // [57:84] is the sub-list for method input_type
-	57, // [57:57] is the sub-list for extension type_name
-	57, // [57:57] is the sub-list for extension extendee
-	0,  // [0:57] is the sub-list for field type_name
+	3,   // 0: larder.v1.PlanRequest.files:type_name -> larder.v1.DefinitionFiles
+	4,   // 1: larder.v1.DefinitionFiles.files:type_name -> larder.v1.DefinitionFile
+	93,  // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
+	6,   // 3: larder.v1.PlanResponse.changes:type_name -> larder.v1.Change
+	9,   // 4: larder.v1.PlanResponse.models:type_name -> larder.v1.ModelReport
+	0,   // 5: larder.v1.Change.action:type_name -> larder.v1.Change.Action
+	3,   // 6: larder.v1.ApplyRequest.files:type_name -> larder.v1.DefinitionFiles
+	6,   // 7: larder.v1.ApplyResponse.changes:type_name -> larder.v1.Change
+	9,   // 8: larder.v1.ApplyResponse.models:type_name -> larder.v1.ModelReport
+	94,  // 9: larder.v1.PushModelRequest.metrics:type_name -> larder.v1.PushModelRequest.MetricsEntry
+	95,  // 10: larder.v1.PushModelRequest.tags:type_name -> larder.v1.PushModelRequest.TagsEntry
+	6,   // 11: larder.v1.PushModelResponse.changes:type_name -> larder.v1.Change
+	9,   // 12: larder.v1.PushModelResponse.report:type_name -> larder.v1.ModelReport
+	6,   // 13: larder.v1.PromoteModelResponse.changes:type_name -> larder.v1.Change
+	6,   // 14: larder.v1.RollbackModelResponse.changes:type_name -> larder.v1.Change
+	6,   // 15: larder.v1.RetireModelResponse.changes:type_name -> larder.v1.Change
+	24,  // 16: larder.v1.ListDefinitionsResponse.definitions:type_name -> larder.v1.Definition
+	96,  // 17: larder.v1.Definition.tags:type_name -> larder.v1.Definition.TagsEntry
+	25,  // 18: larder.v1.Definition.uses:type_name -> larder.v1.DefinitionName
+	25,  // 19: larder.v1.Definition.used_by:type_name -> larder.v1.DefinitionName
+	24,  // 20: larder.v1.GetDefinitionResponse.definition:type_name -> larder.v1.Definition
+	45,  // 21: larder.v1.GetDefinitionResponse.view:type_name -> larder.v1.ViewStatus
+	35,  // 22: larder.v1.GetDefinitionResponse.runs:type_name -> larder.v1.Run
+	48,  // 23: larder.v1.GetDefinitionResponse.model:type_name -> larder.v1.ModelStatus
+	32,  // 24: larder.v1.ExportDefinitionsResponse.version:type_name -> larder.v1.Version
+	4,   // 25: larder.v1.ExportDefinitionsResponse.files:type_name -> larder.v1.DefinitionFile
+	32,  // 26: larder.v1.ListVersionsResponse.versions:type_name -> larder.v1.Version
+	35,  // 27: larder.v1.MaterializeResponse.runs:type_name -> larder.v1.Run
+	1,   // 28: larder.v1.Run.state:type_name -> larder.v1.Run.State
+	36,  // 29: larder.v1.Run.bad:type_name -> larder.v1.BadRows
+	35,  // 30: larder.v1.GetRunResponse.run:type_name -> larder.v1.Run
+	35,  // 31: larder.v1.CancelRunResponse.run:type_name -> larder.v1.Run
+	45,  // 32: larder.v1.GetStatusResponse.views:type_name -> larder.v1.ViewStatus
+	43,  // 33: larder.v1.GetStatusResponse.building:type_name -> larder.v1.Building
+	44,  // 34: larder.v1.Building.views:type_name -> larder.v1.BuildingView
+	35,  // 35: larder.v1.BuildingView.run:type_name -> larder.v1.Run
+	35,  // 36: larder.v1.ViewStatus.last_run:type_name -> larder.v1.Run
+	48,  // 37: larder.v1.ListModelsResponse.models:type_name -> larder.v1.ModelStatus
+	61,  // 38: larder.v1.ModelStatus.versions:type_name -> larder.v1.ModelVersionStatus
+	52,  // 39: larder.v1.ModelStatus.source:type_name -> larder.v1.ModelSource
+	49,  // 40: larder.v1.ModelStatus.traffic:type_name -> larder.v1.TrafficStatus
+	50,  // 41: larder.v1.TrafficStatus.weights:type_name -> larder.v1.VersionWeight
+	51,  // 42: larder.v1.TrafficStatus.ramp:type_name -> larder.v1.RampStatus
+	50,  // 43: larder.v1.SetTrafficRequest.weights:type_name -> larder.v1.VersionWeight
+	54,  // 44: larder.v1.SetTrafficRequest.ramp:type_name -> larder.v1.RampSettings
+	55,  // 45: larder.v1.SetTrafficRequest.shadow:type_name -> larder.v1.ShadowSettings
+	97,  // 46: larder.v1.RampSettings.guards:type_name -> larder.v1.RampSettings.GuardsEntry
+	6,   // 47: larder.v1.SetTrafficResponse.changes:type_name -> larder.v1.Change
+	9,   // 48: larder.v1.ModelVersionStatus.report:type_name -> larder.v1.ModelReport
+	98,  // 49: larder.v1.ModelVersionStatus.metrics:type_name -> larder.v1.ModelVersionStatus.MetricsEntry
+	99,  // 50: larder.v1.ModelVersionStatus.tags:type_name -> larder.v1.ModelVersionStatus.TagsEntry
+	100, // 51: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
+	64,  // 52: larder.v1.GetPlanResponse.keys:type_name -> larder.v1.Field
+	64,  // 53: larder.v1.GetPlanResponse.request:type_name -> larder.v1.Field
+	64,  // 54: larder.v1.GetPlanResponse.features:type_name -> larder.v1.Field
+	67,  // 55: larder.v1.VerifyResponse.views:type_name -> larder.v1.ViewVerification
+	68,  // 56: larder.v1.ViewVerification.features:type_name -> larder.v1.FeatureVerification
+	69,  // 57: larder.v1.ViewVerification.differences:type_name -> larder.v1.Difference
+	101, // 58: larder.v1.ScoreVectorsRequest.vector:type_name -> larder.v1.Column
+	74,  // 59: larder.v1.ListLoggedResponse.parts:type_name -> larder.v1.LoggedPart
+	81,  // 60: larder.v1.GetDatasetResponse.dataset:type_name -> larder.v1.Dataset
+	81,  // 61: larder.v1.ListDatasetsResponse.datasets:type_name -> larder.v1.Dataset
+	84,  // 62: larder.v1.GetExperimentResponse.report:type_name -> larder.v1.ExperimentReport
+	85,  // 63: larder.v1.ExperimentReport.versions:type_name -> larder.v1.ExperimentVersion
+	87,  // 64: larder.v1.ExperimentReport.sample_ratio:type_name -> larder.v1.SampleRatio
+	86,  // 65: larder.v1.ExperimentVersion.figure:type_name -> larder.v1.Estimate
+	86,  // 66: larder.v1.ExperimentVersion.difference:type_name -> larder.v1.Estimate
+	89,  // 67: larder.v1.JoinLabelsRequest.rows:type_name -> larder.v1.LoggedRow
+	2,   // 68: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
+	7,   // 69: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
+	10,  // 70: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
+	20,  // 71: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
+	12,  // 72: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
+	14,  // 73: larder.v1.ControlService.PromoteModel:input_type -> larder.v1.PromoteModelRequest
+	16,  // 74: larder.v1.ControlService.RollbackModel:input_type -> larder.v1.RollbackModelRequest
+	18,  // 75: larder.v1.ControlService.RetireModel:input_type -> larder.v1.RetireModelRequest
+	53,  // 76: larder.v1.ControlService.SetTraffic:input_type -> larder.v1.SetTrafficRequest
+	57,  // 77: larder.v1.ControlService.ResumeRamp:input_type -> larder.v1.ResumeRampRequest
+	59,  // 78: larder.v1.ControlService.ReleaseModel:input_type -> larder.v1.ReleaseModelRequest
+	22,  // 79: larder.v1.ControlService.ListDefinitions:input_type -> larder.v1.ListDefinitionsRequest
+	26,  // 80: larder.v1.ControlService.GetDefinition:input_type -> larder.v1.GetDefinitionRequest
+	28,  // 81: larder.v1.ControlService.ExportDefinitions:input_type -> larder.v1.ExportDefinitionsRequest
+	30,  // 82: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
+	33,  // 83: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
+	37,  // 84: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
+	39,  // 85: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
+	41,  // 86: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
+	46,  // 87: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
+	62,  // 88: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
+	65,  // 89: larder.v1.ControlService.Verify:input_type -> larder.v1.VerifyRequest
+	70,  // 90: larder.v1.ControlService.ScoreVectors:input_type -> larder.v1.ScoreVectorsRequest
+	75,  // 91: larder.v1.ControlService.FlushFeatureLog:input_type -> larder.v1.FlushFeatureLogRequest
+	72,  // 92: larder.v1.ControlService.ListLogged:input_type -> larder.v1.ListLoggedRequest
+	82,  // 93: larder.v1.ControlService.GetExperiment:input_type -> larder.v1.GetExperimentRequest
+	88,  // 94: larder.v1.ControlService.JoinLabels:input_type -> larder.v1.JoinLabelsRequest
+	77,  // 95: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
+	79,  // 96: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
+	91,  // 97: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
+	5,   // 98: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
+	8,   // 99: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
+	11,  // 100: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
+	21,  // 101: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
+	13,  // 102: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
+	15,  // 103: larder.v1.ControlService.PromoteModel:output_type -> larder.v1.PromoteModelResponse
+	17,  // 104: larder.v1.ControlService.RollbackModel:output_type -> larder.v1.RollbackModelResponse
+	19,  // 105: larder.v1.ControlService.RetireModel:output_type -> larder.v1.RetireModelResponse
+	56,  // 106: larder.v1.ControlService.SetTraffic:output_type -> larder.v1.SetTrafficResponse
+	58,  // 107: larder.v1.ControlService.ResumeRamp:output_type -> larder.v1.ResumeRampResponse
+	60,  // 108: larder.v1.ControlService.ReleaseModel:output_type -> larder.v1.ReleaseModelResponse
+	23,  // 109: larder.v1.ControlService.ListDefinitions:output_type -> larder.v1.ListDefinitionsResponse
+	27,  // 110: larder.v1.ControlService.GetDefinition:output_type -> larder.v1.GetDefinitionResponse
+	29,  // 111: larder.v1.ControlService.ExportDefinitions:output_type -> larder.v1.ExportDefinitionsResponse
+	31,  // 112: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
+	34,  // 113: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
+	38,  // 114: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
+	40,  // 115: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
+	42,  // 116: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
+	47,  // 117: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
+	63,  // 118: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
+	66,  // 119: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
+	71,  // 120: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
+	76,  // 121: larder.v1.ControlService.FlushFeatureLog:output_type -> larder.v1.FlushFeatureLogResponse
+	73,  // 122: larder.v1.ControlService.ListLogged:output_type -> larder.v1.ListLoggedResponse
+	83,  // 123: larder.v1.ControlService.GetExperiment:output_type -> larder.v1.GetExperimentResponse
+	90,  // 124: larder.v1.ControlService.JoinLabels:output_type -> larder.v1.JoinLabelsResponse
+	78,  // 125: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
+	80,  // 126: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
+	92,  // 127: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
+	98,  // [98:128] is the sub-list for method output_type
+	68,  // [68:98] is the sub-list for method input_type
+	68,  // [68:68] is the sub-list for extension type_name
+	68,  // [68:68] is the sub-list for extension extendee
+	0,   // [0:68] is the sub-list for field type_name
 }
 
 func init() { file_larder_v1_control_proto_init() }
@@ -6658,22 +7316,22 @@ func file_larder_v1_control_proto_init() {
 		(*ApplyRequest_Files)(nil),
 	}
 	file_larder_v1_control_proto_msgTypes[10].OneofWrappers = []any{}
-	file_larder_v1_control_proto_msgTypes[23].OneofWrappers = []any{}
-	file_larder_v1_control_proto_msgTypes[52].OneofWrappers = []any{
+	file_larder_v1_control_proto_msgTypes[31].OneofWrappers = []any{}
+	file_larder_v1_control_proto_msgTypes[60].OneofWrappers = []any{
 		(*GetPlanRequest_FeatureService)(nil),
 		(*GetPlanRequest_Features)(nil),
 		(*GetPlanRequest_Model)(nil),
 	}
-	file_larder_v1_control_proto_msgTypes[72].OneofWrappers = []any{}
-	file_larder_v1_control_proto_msgTypes[75].OneofWrappers = []any{}
-	file_larder_v1_control_proto_msgTypes[76].OneofWrappers = []any{}
+	file_larder_v1_control_proto_msgTypes[80].OneofWrappers = []any{}
+	file_larder_v1_control_proto_msgTypes[83].OneofWrappers = []any{}
+	file_larder_v1_control_proto_msgTypes[84].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_larder_v1_control_proto_rawDesc), len(file_larder_v1_control_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   89,
+			NumMessages:   98,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

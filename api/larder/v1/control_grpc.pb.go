@@ -19,33 +19,36 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ControlService_Plan_FullMethodName            = "/larder.v1.ControlService/Plan"
-	ControlService_Apply_FullMethodName           = "/larder.v1.ControlService/Apply"
-	ControlService_PutModel_FullMethodName        = "/larder.v1.ControlService/PutModel"
-	ControlService_HasModels_FullMethodName       = "/larder.v1.ControlService/HasModels"
-	ControlService_PushModel_FullMethodName       = "/larder.v1.ControlService/PushModel"
-	ControlService_PromoteModel_FullMethodName    = "/larder.v1.ControlService/PromoteModel"
-	ControlService_RollbackModel_FullMethodName   = "/larder.v1.ControlService/RollbackModel"
-	ControlService_RetireModel_FullMethodName     = "/larder.v1.ControlService/RetireModel"
-	ControlService_SetTraffic_FullMethodName      = "/larder.v1.ControlService/SetTraffic"
-	ControlService_ResumeRamp_FullMethodName      = "/larder.v1.ControlService/ResumeRamp"
-	ControlService_ReleaseModel_FullMethodName    = "/larder.v1.ControlService/ReleaseModel"
-	ControlService_ListVersions_FullMethodName    = "/larder.v1.ControlService/ListVersions"
-	ControlService_Materialize_FullMethodName     = "/larder.v1.ControlService/Materialize"
-	ControlService_GetRun_FullMethodName          = "/larder.v1.ControlService/GetRun"
-	ControlService_CancelRun_FullMethodName       = "/larder.v1.ControlService/CancelRun"
-	ControlService_GetStatus_FullMethodName       = "/larder.v1.ControlService/GetStatus"
-	ControlService_ListModels_FullMethodName      = "/larder.v1.ControlService/ListModels"
-	ControlService_GetPlan_FullMethodName         = "/larder.v1.ControlService/GetPlan"
-	ControlService_Verify_FullMethodName          = "/larder.v1.ControlService/Verify"
-	ControlService_ScoreVectors_FullMethodName    = "/larder.v1.ControlService/ScoreVectors"
-	ControlService_FlushFeatureLog_FullMethodName = "/larder.v1.ControlService/FlushFeatureLog"
-	ControlService_ListLogged_FullMethodName      = "/larder.v1.ControlService/ListLogged"
-	ControlService_GetExperiment_FullMethodName   = "/larder.v1.ControlService/GetExperiment"
-	ControlService_JoinLabels_FullMethodName      = "/larder.v1.ControlService/JoinLabels"
-	ControlService_GetDataset_FullMethodName      = "/larder.v1.ControlService/GetDataset"
-	ControlService_ListDatasets_FullMethodName    = "/larder.v1.ControlService/ListDatasets"
-	ControlService_SaveSnapshot_FullMethodName    = "/larder.v1.ControlService/SaveSnapshot"
+	ControlService_Plan_FullMethodName              = "/larder.v1.ControlService/Plan"
+	ControlService_Apply_FullMethodName             = "/larder.v1.ControlService/Apply"
+	ControlService_PutModel_FullMethodName          = "/larder.v1.ControlService/PutModel"
+	ControlService_HasModels_FullMethodName         = "/larder.v1.ControlService/HasModels"
+	ControlService_PushModel_FullMethodName         = "/larder.v1.ControlService/PushModel"
+	ControlService_PromoteModel_FullMethodName      = "/larder.v1.ControlService/PromoteModel"
+	ControlService_RollbackModel_FullMethodName     = "/larder.v1.ControlService/RollbackModel"
+	ControlService_RetireModel_FullMethodName       = "/larder.v1.ControlService/RetireModel"
+	ControlService_SetTraffic_FullMethodName        = "/larder.v1.ControlService/SetTraffic"
+	ControlService_ResumeRamp_FullMethodName        = "/larder.v1.ControlService/ResumeRamp"
+	ControlService_ReleaseModel_FullMethodName      = "/larder.v1.ControlService/ReleaseModel"
+	ControlService_ListDefinitions_FullMethodName   = "/larder.v1.ControlService/ListDefinitions"
+	ControlService_GetDefinition_FullMethodName     = "/larder.v1.ControlService/GetDefinition"
+	ControlService_ExportDefinitions_FullMethodName = "/larder.v1.ControlService/ExportDefinitions"
+	ControlService_ListVersions_FullMethodName      = "/larder.v1.ControlService/ListVersions"
+	ControlService_Materialize_FullMethodName       = "/larder.v1.ControlService/Materialize"
+	ControlService_GetRun_FullMethodName            = "/larder.v1.ControlService/GetRun"
+	ControlService_CancelRun_FullMethodName         = "/larder.v1.ControlService/CancelRun"
+	ControlService_GetStatus_FullMethodName         = "/larder.v1.ControlService/GetStatus"
+	ControlService_ListModels_FullMethodName        = "/larder.v1.ControlService/ListModels"
+	ControlService_GetPlan_FullMethodName           = "/larder.v1.ControlService/GetPlan"
+	ControlService_Verify_FullMethodName            = "/larder.v1.ControlService/Verify"
+	ControlService_ScoreVectors_FullMethodName      = "/larder.v1.ControlService/ScoreVectors"
+	ControlService_FlushFeatureLog_FullMethodName   = "/larder.v1.ControlService/FlushFeatureLog"
+	ControlService_ListLogged_FullMethodName        = "/larder.v1.ControlService/ListLogged"
+	ControlService_GetExperiment_FullMethodName     = "/larder.v1.ControlService/GetExperiment"
+	ControlService_JoinLabels_FullMethodName        = "/larder.v1.ControlService/JoinLabels"
+	ControlService_GetDataset_FullMethodName        = "/larder.v1.ControlService/GetDataset"
+	ControlService_ListDatasets_FullMethodName      = "/larder.v1.ControlService/ListDatasets"
+	ControlService_SaveSnapshot_FullMethodName      = "/larder.v1.ControlService/SaveSnapshot"
 )
 
 // ControlServiceClient is the client API for ControlService service.
@@ -85,6 +88,12 @@ type ControlServiceClient interface {
 	// because it ended its process too often, or keeps in a process of its own
 	// because it was being scored when the server crashed.
 	ReleaseModel(ctx context.Context, in *ReleaseModelRequest, opts ...grpc.CallOption) (*ReleaseModelResponse, error)
+	// ListDefinitions lists what is defined, whole or by a search.
+	ListDefinitions(ctx context.Context, in *ListDefinitionsRequest, opts ...grpc.CallOption) (*ListDefinitionsResponse, error)
+	// GetDefinition returns one definition, who uses it, and how it does.
+	GetDefinition(ctx context.Context, in *GetDefinitionRequest, opts ...grpc.CallOption) (*GetDefinitionResponse, error)
+	// ExportDefinitions returns the definitions of a version as YAML files.
+	ExportDefinitions(ctx context.Context, in *ExportDefinitionsRequest, opts ...grpc.CallOption) (*ExportDefinitionsResponse, error)
 	// ListVersions lists the versions of the definitions, newest first.
 	ListVersions(ctx context.Context, in *ListVersionsRequest, opts ...grpc.CallOption) (*ListVersionsResponse, error)
 	// Materialize starts a run for each view and, unless asked not to wait,
@@ -243,6 +252,36 @@ func (c *controlServiceClient) ReleaseModel(ctx context.Context, in *ReleaseMode
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ReleaseModelResponse)
 	err := c.cc.Invoke(ctx, ControlService_ReleaseModel_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *controlServiceClient) ListDefinitions(ctx context.Context, in *ListDefinitionsRequest, opts ...grpc.CallOption) (*ListDefinitionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListDefinitionsResponse)
+	err := c.cc.Invoke(ctx, ControlService_ListDefinitions_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *controlServiceClient) GetDefinition(ctx context.Context, in *GetDefinitionRequest, opts ...grpc.CallOption) (*GetDefinitionResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetDefinitionResponse)
+	err := c.cc.Invoke(ctx, ControlService_GetDefinition_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *controlServiceClient) ExportDefinitions(ctx context.Context, in *ExportDefinitionsRequest, opts ...grpc.CallOption) (*ExportDefinitionsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExportDefinitionsResponse)
+	err := c.cc.Invoke(ctx, ControlService_ExportDefinitions_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -482,6 +521,12 @@ type ControlServiceServer interface {
 	// because it ended its process too often, or keeps in a process of its own
 	// because it was being scored when the server crashed.
 	ReleaseModel(context.Context, *ReleaseModelRequest) (*ReleaseModelResponse, error)
+	// ListDefinitions lists what is defined, whole or by a search.
+	ListDefinitions(context.Context, *ListDefinitionsRequest) (*ListDefinitionsResponse, error)
+	// GetDefinition returns one definition, who uses it, and how it does.
+	GetDefinition(context.Context, *GetDefinitionRequest) (*GetDefinitionResponse, error)
+	// ExportDefinitions returns the definitions of a version as YAML files.
+	ExportDefinitions(context.Context, *ExportDefinitionsRequest) (*ExportDefinitionsResponse, error)
 	// ListVersions lists the versions of the definitions, newest first.
 	ListVersions(context.Context, *ListVersionsRequest) (*ListVersionsResponse, error)
 	// Materialize starts a run for each view and, unless asked not to wait,
@@ -565,6 +610,15 @@ func (UnimplementedControlServiceServer) ResumeRamp(context.Context, *ResumeRamp
 }
 func (UnimplementedControlServiceServer) ReleaseModel(context.Context, *ReleaseModelRequest) (*ReleaseModelResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReleaseModel not implemented")
+}
+func (UnimplementedControlServiceServer) ListDefinitions(context.Context, *ListDefinitionsRequest) (*ListDefinitionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListDefinitions not implemented")
+}
+func (UnimplementedControlServiceServer) GetDefinition(context.Context, *GetDefinitionRequest) (*GetDefinitionResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetDefinition not implemented")
+}
+func (UnimplementedControlServiceServer) ExportDefinitions(context.Context, *ExportDefinitionsRequest) (*ExportDefinitionsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ExportDefinitions not implemented")
 }
 func (UnimplementedControlServiceServer) ListVersions(context.Context, *ListVersionsRequest) (*ListVersionsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListVersions not implemented")
@@ -818,6 +872,60 @@ func _ControlService_ReleaseModel_Handler(srv interface{}, ctx context.Context, 
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(ControlServiceServer).ReleaseModel(ctx, req.(*ReleaseModelRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ControlService_ListDefinitions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListDefinitionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServiceServer).ListDefinitions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ControlService_ListDefinitions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServiceServer).ListDefinitions(ctx, req.(*ListDefinitionsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ControlService_GetDefinition_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetDefinitionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServiceServer).GetDefinition(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ControlService_GetDefinition_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServiceServer).GetDefinition(ctx, req.(*GetDefinitionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ControlService_ExportDefinitions_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExportDefinitionsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServiceServer).ExportDefinitions(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ControlService_ExportDefinitions_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServiceServer).ExportDefinitions(ctx, req.(*ExportDefinitionsRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -1128,6 +1236,18 @@ var ControlService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ReleaseModel",
 			Handler:    _ControlService_ReleaseModel_Handler,
+		},
+		{
+			MethodName: "ListDefinitions",
+			Handler:    _ControlService_ListDefinitions_Handler,
+		},
+		{
+			MethodName: "GetDefinition",
+			Handler:    _ControlService_GetDefinition_Handler,
+		},
+		{
+			MethodName: "ExportDefinitions",
+			Handler:    _ControlService_ExportDefinitions_Handler,
 		},
 		{
 			MethodName: "ListVersions",

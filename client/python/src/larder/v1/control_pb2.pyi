@@ -10,12 +10,14 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class PlanRequest(_message.Message):
-    __slots__ = ("definitions", "files")
+    __slots__ = ("definitions", "files", "to_version")
     DEFINITIONS_FIELD_NUMBER: _ClassVar[int]
     FILES_FIELD_NUMBER: _ClassVar[int]
+    TO_VERSION_FIELD_NUMBER: _ClassVar[int]
     definitions: bytes
     files: DefinitionFiles
-    def __init__(self, definitions: _Optional[bytes] = ..., files: _Optional[_Union[DefinitionFiles, _Mapping]] = ...) -> None: ...
+    to_version: int
+    def __init__(self, definitions: _Optional[bytes] = ..., files: _Optional[_Union[DefinitionFiles, _Mapping]] = ..., to_version: _Optional[int] = ...) -> None: ...
 
 class DefinitionFiles(_message.Message):
     __slots__ = ("files", "models")
@@ -41,19 +43,21 @@ class DefinitionFile(_message.Message):
     def __init__(self, name: _Optional[str] = ..., content: _Optional[bytes] = ...) -> None: ...
 
 class PlanResponse(_message.Message):
-    __slots__ = ("base_version", "changes", "missing_models", "notes")
+    __slots__ = ("base_version", "changes", "missing_models", "notes", "models")
     BASE_VERSION_FIELD_NUMBER: _ClassVar[int]
     CHANGES_FIELD_NUMBER: _ClassVar[int]
     MISSING_MODELS_FIELD_NUMBER: _ClassVar[int]
     NOTES_FIELD_NUMBER: _ClassVar[int]
+    MODELS_FIELD_NUMBER: _ClassVar[int]
     base_version: int
     changes: _containers.RepeatedCompositeFieldContainer[Change]
     missing_models: _containers.RepeatedScalarFieldContainer[str]
     notes: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, base_version: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[Change, _Mapping]]] = ..., missing_models: _Optional[_Iterable[str]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+    models: _containers.RepeatedCompositeFieldContainer[ModelReport]
+    def __init__(self, base_version: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[Change, _Mapping]]] = ..., missing_models: _Optional[_Iterable[str]] = ..., notes: _Optional[_Iterable[str]] = ..., models: _Optional[_Iterable[_Union[ModelReport, _Mapping]]] = ...) -> None: ...
 
 class Change(_message.Message):
-    __slots__ = ("action", "noun", "name", "field", "before", "after", "effect")
+    __slots__ = ("action", "noun", "name", "field", "before", "after", "effect", "destroys")
     class Action(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         ACTION_UNSPECIFIED: _ClassVar[Change.Action]
@@ -71,6 +75,7 @@ class Change(_message.Message):
     BEFORE_FIELD_NUMBER: _ClassVar[int]
     AFTER_FIELD_NUMBER: _ClassVar[int]
     EFFECT_FIELD_NUMBER: _ClassVar[int]
+    DESTROYS_FIELD_NUMBER: _ClassVar[int]
     action: Change.Action
     noun: str
     name: str
@@ -78,21 +83,24 @@ class Change(_message.Message):
     before: str
     after: str
     effect: str
-    def __init__(self, action: _Optional[_Union[Change.Action, str]] = ..., noun: _Optional[str] = ..., name: _Optional[str] = ..., field: _Optional[str] = ..., before: _Optional[str] = ..., after: _Optional[str] = ..., effect: _Optional[str] = ...) -> None: ...
+    destroys: bool
+    def __init__(self, action: _Optional[_Union[Change.Action, str]] = ..., noun: _Optional[str] = ..., name: _Optional[str] = ..., field: _Optional[str] = ..., before: _Optional[str] = ..., after: _Optional[str] = ..., effect: _Optional[str] = ..., destroys: bool = ...) -> None: ...
 
 class ApplyRequest(_message.Message):
-    __slots__ = ("definitions", "to_version", "files", "base_version", "applied_by")
+    __slots__ = ("definitions", "to_version", "files", "base_version", "applied_by", "allow_delete")
     DEFINITIONS_FIELD_NUMBER: _ClassVar[int]
     TO_VERSION_FIELD_NUMBER: _ClassVar[int]
     FILES_FIELD_NUMBER: _ClassVar[int]
     BASE_VERSION_FIELD_NUMBER: _ClassVar[int]
     APPLIED_BY_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_DELETE_FIELD_NUMBER: _ClassVar[int]
     definitions: bytes
     to_version: int
     files: DefinitionFiles
     base_version: int
     applied_by: str
-    def __init__(self, definitions: _Optional[bytes] = ..., to_version: _Optional[int] = ..., files: _Optional[_Union[DefinitionFiles, _Mapping]] = ..., base_version: _Optional[int] = ..., applied_by: _Optional[str] = ...) -> None: ...
+    allow_delete: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, definitions: _Optional[bytes] = ..., to_version: _Optional[int] = ..., files: _Optional[_Union[DefinitionFiles, _Mapping]] = ..., base_version: _Optional[int] = ..., applied_by: _Optional[str] = ..., allow_delete: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ApplyResponse(_message.Message):
     __slots__ = ("version", "changes", "models", "notes")
@@ -225,14 +233,16 @@ class RollbackModelResponse(_message.Message):
     def __init__(self, model_version: _Optional[int] = ..., version: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[Change, _Mapping]]] = ..., as_of_version: _Optional[int] = ...) -> None: ...
 
 class RetireModelRequest(_message.Message):
-    __slots__ = ("model", "model_version", "applied_by")
+    __slots__ = ("model", "model_version", "applied_by", "whole_model")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     APPLIED_BY_FIELD_NUMBER: _ClassVar[int]
+    WHOLE_MODEL_FIELD_NUMBER: _ClassVar[int]
     model: str
     model_version: int
     applied_by: str
-    def __init__(self, model: _Optional[str] = ..., model_version: _Optional[int] = ..., applied_by: _Optional[str] = ...) -> None: ...
+    whole_model: bool
+    def __init__(self, model: _Optional[str] = ..., model_version: _Optional[int] = ..., applied_by: _Optional[str] = ..., whole_model: bool = ...) -> None: ...
 
 class RetireModelResponse(_message.Message):
     __slots__ = ("version", "changes")
@@ -253,6 +263,99 @@ class HasModelsResponse(_message.Message):
     MISSING_FIELD_NUMBER: _ClassVar[int]
     missing: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, missing: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ListDefinitionsRequest(_message.Message):
+    __slots__ = ("kind", "search")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    SEARCH_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    search: str
+    def __init__(self, kind: _Optional[str] = ..., search: _Optional[str] = ...) -> None: ...
+
+class ListDefinitionsResponse(_message.Message):
+    __slots__ = ("version", "definitions")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    DEFINITIONS_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    definitions: _containers.RepeatedCompositeFieldContainer[Definition]
+    def __init__(self, version: _Optional[int] = ..., definitions: _Optional[_Iterable[_Union[Definition, _Mapping]]] = ...) -> None: ...
+
+class Definition(_message.Message):
+    __slots__ = ("kind", "name", "description", "owner", "tags", "uses", "used_by", "parts", "found_in")
+    class TagsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
+    USES_FIELD_NUMBER: _ClassVar[int]
+    USED_BY_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
+    FOUND_IN_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    name: str
+    description: str
+    owner: str
+    tags: _containers.ScalarMap[str, str]
+    uses: _containers.RepeatedCompositeFieldContainer[DefinitionName]
+    used_by: _containers.RepeatedCompositeFieldContainer[DefinitionName]
+    parts: _containers.RepeatedScalarFieldContainer[str]
+    found_in: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, kind: _Optional[str] = ..., name: _Optional[str] = ..., description: _Optional[str] = ..., owner: _Optional[str] = ..., tags: _Optional[_Mapping[str, str]] = ..., uses: _Optional[_Iterable[_Union[DefinitionName, _Mapping]]] = ..., used_by: _Optional[_Iterable[_Union[DefinitionName, _Mapping]]] = ..., parts: _Optional[_Iterable[str]] = ..., found_in: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class DefinitionName(_message.Message):
+    __slots__ = ("kind", "name")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    name: str
+    def __init__(self, kind: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+
+class GetDefinitionRequest(_message.Message):
+    __slots__ = ("name", "kind")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    kind: str
+    def __init__(self, name: _Optional[str] = ..., kind: _Optional[str] = ...) -> None: ...
+
+class GetDefinitionResponse(_message.Message):
+    __slots__ = ("version", "definition", "json", "yaml", "view", "runs", "model")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    DEFINITION_FIELD_NUMBER: _ClassVar[int]
+    JSON_FIELD_NUMBER: _ClassVar[int]
+    YAML_FIELD_NUMBER: _ClassVar[int]
+    VIEW_FIELD_NUMBER: _ClassVar[int]
+    RUNS_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    definition: Definition
+    json: str
+    yaml: str
+    view: ViewStatus
+    runs: _containers.RepeatedCompositeFieldContainer[Run]
+    model: ModelStatus
+    def __init__(self, version: _Optional[int] = ..., definition: _Optional[_Union[Definition, _Mapping]] = ..., json: _Optional[str] = ..., yaml: _Optional[str] = ..., view: _Optional[_Union[ViewStatus, _Mapping]] = ..., runs: _Optional[_Iterable[_Union[Run, _Mapping]]] = ..., model: _Optional[_Union[ModelStatus, _Mapping]] = ...) -> None: ...
+
+class ExportDefinitionsRequest(_message.Message):
+    __slots__ = ("version",)
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    def __init__(self, version: _Optional[int] = ...) -> None: ...
+
+class ExportDefinitionsResponse(_message.Message):
+    __slots__ = ("version", "files")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    FILES_FIELD_NUMBER: _ClassVar[int]
+    version: Version
+    files: _containers.RepeatedCompositeFieldContainer[DefinitionFile]
+    def __init__(self, version: _Optional[_Union[Version, _Mapping]] = ..., files: _Optional[_Iterable[_Union[DefinitionFile, _Mapping]]] = ...) -> None: ...
 
 class ListVersionsRequest(_message.Message):
     __slots__ = ("limit",)
@@ -866,16 +969,18 @@ class ListDatasetsResponse(_message.Message):
     def __init__(self, datasets: _Optional[_Iterable[_Union[Dataset, _Mapping]]] = ...) -> None: ...
 
 class Dataset(_message.Message):
-    __slots__ = ("id", "created_at", "feature_service", "manifest")
+    __slots__ = ("id", "created_at", "feature_service", "manifest", "name")
     ID_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     FEATURE_SERVICE_FIELD_NUMBER: _ClassVar[int]
     MANIFEST_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
     id: str
     created_at: int
     feature_service: str
     manifest: str
-    def __init__(self, id: _Optional[str] = ..., created_at: _Optional[int] = ..., feature_service: _Optional[str] = ..., manifest: _Optional[str] = ...) -> None: ...
+    name: str
+    def __init__(self, id: _Optional[str] = ..., created_at: _Optional[int] = ..., feature_service: _Optional[str] = ..., manifest: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
 
 class GetExperimentRequest(_message.Message):
     __slots__ = ("model", "metric", "threshold", "control", "since", "until", "alpha")
