@@ -11,15 +11,24 @@ import (
 
 // Plan returns what applying definitions would change.
 func (s *Server) Plan(ctx context.Context, req *larderv1.PlanRequest) (*larderv1.PlanResponse, error) {
+	p, err := s.plan(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	return &larderv1.PlanResponse{
+		BaseVersion: p.Base, Changes: changeMessages(p.Changes), MissingModels: p.MissingModels, Notes: p.Notes, Models: reportMessages(p.Reports),
+	}, nil
+}
+
+func (s *Server) plan(ctx context.Context, req *larderv1.PlanRequest) (*definitions.Plan, error) {
+	if to := req.GetToVersion(); to != 0 {
+		return s.parts.Definitions.PlanVersion(ctx, to)
+	}
 	defs, err := readDefinitions(req.GetDefinitions(), req.GetFiles())
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.parts.Definitions.Plan(ctx, defs)
-	if err != nil {
-		return nil, err
-	}
-	return &larderv1.PlanResponse{BaseVersion: p.Base, Changes: changeMessages(p.Changes), MissingModels: p.MissingModels, Notes: p.Notes}, nil
+	return s.parts.Definitions.Plan(ctx, defs)
 }
 
 // Apply makes definitions the newest version and waits until this server serves it.
@@ -28,22 +37,18 @@ func (s *Server) Apply(ctx context.Context, req *larderv1.ApplyRequest) (*larder
 	if err != nil {
 		return nil, err
 	}
-	out := &larderv1.ApplyResponse{Version: done.Version, Changes: changeMessages(done.Changes), Notes: done.Notes}
-	for _, r := range done.Reports {
-		out.Models = append(out.Models, reportMessage(r))
-	}
-	return out, nil
+	return &larderv1.ApplyResponse{Version: done.Version, Changes: changeMessages(done.Changes), Notes: done.Notes, Models: reportMessages(done.Reports)}, nil
 }
 
 func (s *Server) apply(ctx context.Context, req *larderv1.ApplyRequest) (*definitions.Applied, error) {
 	if to := req.GetToVersion(); to != 0 {
-		return s.parts.Definitions.Revert(ctx, to, req.GetBaseVersion(), req.GetAppliedBy())
+		return s.parts.Definitions.Revert(ctx, to, req.GetBaseVersion(), req.GetAppliedBy(), req.GetAllowDelete())
 	}
 	defs, err := readDefinitions(req.GetDefinitions(), req.GetFiles())
 	if err != nil {
 		return nil, err
 	}
-	return s.parts.Definitions.Apply(ctx, defs, req.GetBaseVersion(), req.GetAppliedBy())
+	return s.parts.Definitions.Apply(ctx, defs, req.GetBaseVersion(), req.GetAppliedBy(), req.GetAllowDelete())
 }
 
 // readDefinitions reads definitions that were sent as files or as JSON.
@@ -78,8 +83,16 @@ func changeMessages(changes []schema.Change) []*larderv1.Change {
 	for i, c := range changes {
 		out[i] = &larderv1.Change{
 			Action: larderv1.Change_Action(c.Action), Noun: c.Noun, Name: c.Name, Field: c.Field,
-			Before: c.Before, After: c.After, Effect: c.Effect,
+			Before: c.Before, After: c.After, Effect: c.Effect, Destroys: c.Destroys,
 		}
+	}
+	return out
+}
+
+func reportMessages(reports []definitions.Report) []*larderv1.ModelReport {
+	out := make([]*larderv1.ModelReport, len(reports))
+	for i, r := range reports {
+		out[i] = reportMessage(r)
 	}
 	return out
 }

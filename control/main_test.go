@@ -15,6 +15,7 @@ import (
 
 	larderv1 "larder/api/larder/v1"
 	"larder/control"
+	"larder/control/definitions"
 	"larder/control/models"
 	"larder/internal/onnxmodel"
 	"larder/internal/pgtest"
@@ -179,8 +180,12 @@ func (n *node) store(file []byte) string {
 func (n *node) apply(files *larderv1.DefinitionFiles) (*larderv1.ApplyResponse, error) {
 	n.t.Helper()
 	plan, err := n.Plan(ctx(), &larderv1.PlanRequest{Files: files})
-	must(n.t, err)
-	return n.Apply(ctx(), &larderv1.ApplyRequest{What: &larderv1.ApplyRequest_Files{Files: files}, BaseVersion: plan.GetBaseVersion(), AppliedBy: "a test"})
+	if err != nil {
+		return nil, err
+	}
+	return n.Apply(ctx(), &larderv1.ApplyRequest{
+		What: &larderv1.ApplyRequest_Files{Files: files}, BaseVersion: plan.GetBaseVersion(), AppliedBy: "a test", AllowDelete: []string{definitions.AllowAll},
+	})
 }
 
 func (n *node) mustApply(files *larderv1.DefinitionFiles) *larderv1.ApplyResponse {

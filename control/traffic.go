@@ -5,6 +5,7 @@ import (
 	"time"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/control/definitions"
 	"larder/control/models"
 	"larder/schema"
 )
@@ -18,13 +19,23 @@ func (s *Server) PromoteModel(ctx context.Context, req *larderv1.PromoteModelReq
 	return &larderv1.PromoteModelResponse{Version: done.Version, Changes: changeMessages(done.Changes)}, nil
 }
 
-// RetireModel removes an unused version from the definitions.
+// RetireModel removes an unused version, or a whole model, from the definitions.
 func (s *Server) RetireModel(ctx context.Context, req *larderv1.RetireModelRequest) (*larderv1.RetireModelResponse, error) {
-	done, err := s.parts.Models.Retire(ctx, req.GetModel(), req.GetModelVersion(), req.GetAppliedBy())
+	done, err := s.retire(ctx, req)
 	if err != nil {
 		return nil, err
 	}
 	return &larderv1.RetireModelResponse{Version: done.Version, Changes: changeMessages(done.Changes)}, nil
+}
+
+func (s *Server) retire(ctx context.Context, req *larderv1.RetireModelRequest) (*definitions.Applied, error) {
+	switch {
+	case !req.GetWholeModel():
+		return s.parts.Models.Retire(ctx, req.GetModel(), req.GetModelVersion(), req.GetAppliedBy())
+	case req.GetModelVersion() != 0:
+		return nil, schema.BadRequest.Errorf("the whole model is to be retired, and version %d of it; leave out the version", req.GetModelVersion())
+	}
+	return s.parts.Models.RetireModel(ctx, req.GetModel(), req.GetAppliedBy())
 }
 
 // RollbackModel restores the version or the traffic that was served before.

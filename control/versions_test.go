@@ -97,7 +97,11 @@ func TestRetire(t *testing.T) {
 	}
 	retire(4)
 	retire(2)
-	retire(1)
+	_, err := n.RetireModel(ctx(), &larderv1.RetireModelRequest{Model: "m", ModelVersion: 1})
+	refused(t, err, schema.FailedPrecondition, "VERSION_IN_USE", "the only version", "--model")
+	_, err = n.RetireModel(ctx(), &larderv1.RetireModelRequest{Model: "m", ModelVersion: 1, WholeModel: true})
+	refused(t, err, schema.Invalid, "BAD_REQUEST", "leave out the version")
+	must(t, second(n.RetireModel(ctx(), &larderv1.RetireModelRequest{Model: "m", WholeModel: true})))
 	n.expect("no model")
 }
 
@@ -124,9 +128,19 @@ func TestAFolderKeepsWhatWasPushed(t *testing.T) {
 	n.expect("both serves 2 of 1 2") // the folder does not say which serves
 	said := strings.Replace(text, "feature_service: both,", "feature_service: both, serve: 1,", 1)
 	answer := n.mustApply(definitionsOf(said, files))
-	if len(answer.GetChanges()) != 1 || answer.GetChanges()[0].GetField() != "serve" || len(answer.GetNotes()) != 2 {
-		t.Errorf("a folder that says which serves: %v, %v", answer.GetChanges(), answer.GetNotes())
+	if notes := answer.GetNotes(); len(answer.GetChanges()) != 0 || len(notes) != 3 || !strings.Contains(notes[1], "version 2 still serves, as a command decided") {
+		t.Errorf("a folder that says another version: %v, %v", answer.GetChanges(), notes)
 	}
+	n.expect("both serves 2 of 1 2")
+	decided := strings.Replace(said, "serve: 1,", "serve: 1, rollout: file,", 1)
+	answer = n.mustApply(definitionsOf(decided, files))
+	if changes := answer.GetChanges(); len(changes) != 2 || changes[0].GetField() != "serve" || changes[1].GetField() != "rollout" {
+		t.Errorf("a folder that decides: %v", changes)
+	}
+	n.expect("both serves 1 of 1 2")
+	n.promote(2)
+	n.expect("both serves 2 of 1 2")
+	n.mustApply(definitionsOf(decided, files))
 	n.expect("both serves 1 of 1 2")
 
 	clash := strings.Replace(text, "versions: [", "serve: 1, versions: [{version: 2, onnx: models/m-1.onnx}, ", 1)

@@ -67,9 +67,10 @@ func (s *server) answers(during string) {
 			s.t.Errorf("%s: %s: %v", during, path, err)
 			continue
 		}
+		said, err := io.ReadAll(answer.Body)
 		answer.Body.Close()
 		if answer.StatusCode != http.StatusOK {
-			s.t.Errorf("%s: %s: %s", during, path, answer.Status)
+			s.t.Errorf("%s: %s: %s %s, %v", during, path, answer.Status, said, err)
 		}
 	}
 	if took := time.Since(began); took > 5*time.Second && !raceEnabled {
@@ -252,6 +253,10 @@ func TestFewDescriptors(t *testing.T) {
 	}
 	s.prefix = []string{"prlimit", "--nofile=64:64"}
 	s.start()
+	eventually(t, "readiness", func() bool {
+		ready, _ := s.readyz()
+		return ready
+	})
 	for i := range 120 {
 		addr := s.grpc
 		if i%2 == 0 {

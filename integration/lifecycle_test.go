@@ -33,12 +33,12 @@ func TestApplyGoesBackAndRefusesWhatIsStale(t *testing.T) {
 		}
 	}
 	f(0, "feature view spend", "", "plan", m.dir)
-	f(0, "version 1", "", "apply", m.dir)
-	f(0, "No changes.", "", "apply", m.dir)
+	f(0, "version 1", "", "apply", "--yes", m.dir)
+	f(0, "No changes.", "", "apply", "--yes", m.dir)
 	m.serve(2)
 	f(0, "serve", "", "plan", m.dir)
-	f(0, "version 2", "", "apply", m.dir)
-	f(0, "version 3", "", "apply", "--to-version", "1")
+	f(0, "version 2", "", "apply", "--yes", m.dir)
+	f(0, "version 3", "", "apply", "--yes", "--to-version", "1")
 	f(1, "", "7", "apply", "--to-version", "7")
 	answer, err := s.serving.GetFeaturesAndScore(t.Context(), &larderv1.GetFeaturesAndScoreRequest{Model: "spend", Entities: users(1)})
 	if status.Code(err) != codes.FailedPrecondition { // nothing is materialized; on_missing: fail
@@ -78,7 +78,7 @@ func TestACatalogThatCantBeServedIsRefused(t *testing.T) {
 		CREATE TRIGGER forget AFTER INSERT ON larder.versions EXECUTE FUNCTION forget()`); err != nil {
 		t.Fatal(err)
 	}
-	s.client("apply", m.dir)
+	s.client("apply", "--yes", m.dir)
 	var st *larderv1.GetStatusResponse
 	eventually(t, "word of the catalog that can't be served", func() bool {
 		var err error

@@ -321,7 +321,7 @@ func (s *script) applyDefinitions() (stdout, stderr string, code int) {
 		s.t.Fatal(err)
 	}
 	s.dirty = false
-	return s.server.client("apply", s.dir)
+	return s.server.client("apply", "--yes", s.dir)
 }
 
 type object = map[string]any

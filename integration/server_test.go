@@ -205,7 +205,7 @@ func runLarder(t testing.TB, args ...string) (stdout, stderr string, code int) {
 // apply applies a folder of definitions and fails the test when it is refused.
 func (s *server) apply(dir string) {
 	s.t.Helper()
-	if _, stderr, code := s.client("apply", dir); code != 0 {
+	if _, stderr, code := s.client("apply", "--yes", dir); code != 0 {
 		s.t.Fatalf("larder apply: exit code %d\n%s", code, stderr)
 	}
 }

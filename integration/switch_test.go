@@ -66,7 +66,7 @@ func TestAChangedViewIsBuiltThenSwitched(t *testing.T) {
 	}
 	want(int64(7), 1)
 
-	out, stderr, code := s.client("apply", definitionsFolder(t, total("float64", gatedOrders, "")))
+	out, stderr, code := s.client("apply", "--yes", definitionsFolder(t, total("float64", gatedOrders, "")))
 	if code != 0 || !strings.Contains(out, "version 1 serves until feature view total is filled") {
 		t.Fatalf("exit code %d\n%s%s", code, out, stderr)
 	}
@@ -93,7 +93,7 @@ func TestAChangedViewIsBuiltThenSwitched(t *testing.T) {
 	})
 	want(float64(7), 2)
 
-	if out, stderr, code := s.client("apply", "--to-version", "1"); code != 0 {
+	if out, stderr, code := s.client("apply", "--yes", "--to-version", "1"); code != 0 {
 		t.Fatalf("exit code %d\n%s%s", code, out, stderr)
 	}
 	eventually(t, "the way back", func() bool { _, _, v := s.get(7); return v == 3 })

@@ -9,6 +9,10 @@ type Change struct {
 	Before string // JSON; empty when there was none
 	After  string // JSON; empty when there is none
 	Effect string // what it means for stored rows and for requests; empty when nothing
+
+	// Destroys holds the names of the definitions that it deletes, and of the views whose
+	// rows it stores anew.
+	Destroys []string
 }
 
 // An Action is what a change does.

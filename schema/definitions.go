@@ -215,6 +215,7 @@ type Model struct {
 	Limits         *ModelLimits      `json:"limits,omitempty"`    // nil: the defaults
 	Batching       *Batching         `json:"batching,omitempty"`  // nil: each request is scored by itself
 	Providers      []Provider        `json:"providers,omitempty"` // the first available one runs the model; empty means cpu
+	Rollout        Rollout           `json:"rollout,omitempty"`   // empty: files decide what serves until a command does
 	Isolation      Isolation         `json:"isolation,omitempty"` // empty means a process of its own only where the model needs it
 	Description    string            `json:"description,omitempty"`
 	Owner          string            `json:"owner,omitempty"`

@@ -43,6 +43,7 @@ type differ struct {
 	services map[string]*FeatureService // of before
 	anew     map[string]bool            // views in both; their stored rows can't be read any more
 	back     map[string]bool            // views whose rows of before are still kept
+	filled   []string                   // views that the change being added stores anew
 	changes  []Change
 }
 
@@ -54,7 +55,12 @@ func diffNoun[T any](d *differ, noun string, before, after []T, name func(*T) st
 	}
 	add := func(c Change, path []string) {
 		c.Noun, c.Field = noun, strings.Join(path, ".")
+		d.filled = nil
 		c.Effect = effect(c, path)
+		c.Destroys = d.filled
+		if c.Action == Remove && (len(path) == 0 || isVersion(noun, path)) {
+			c.Destroys = append(c.Destroys, c.Name)
+		}
 		d.changes = append(d.changes, c)
 	}
 	for i := range after {
@@ -75,6 +81,11 @@ func diffNoun[T any](d *differ, noun string, before, after []T, name func(*T) st
 			add(Change{Action: Remove, Name: n, Before: jsonOf(before[i])}, nil)
 		}
 	}
+}
+
+// isVersion reports whether a path of a model is that of one version.
+func isVersion(noun string, path []string) bool {
+	return noun == "model" && len(path) == 2 && path[0] == "versions"
 }
 
 // diffValue reports the differences of two values of one type.

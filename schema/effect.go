@@ -160,6 +160,8 @@ func (d *differ) modelEffect(c Change, path []string) string {
 		return d.rampEffect(c)
 	case "shadow":
 		return "shadow scores are not returned; they go to the feature log"
+	case "rollout":
+		return rolloutEffect(c)
 	case "labels":
 		return "responses do not change; larder experiment reads these labels"
 	case "on_missing":
@@ -188,6 +190,7 @@ func (d *differ) viewsAnew(which func(*FeatureView) bool) string {
 	if len(views) == 0 {
 		return ""
 	}
+	d.filled = views
 	said := fmt.Sprintf("feature view %s is filled again beside its old rows, which answer until then", views[0])
 	if len(views) > 1 {
 		said = fmt.Sprintf("feature views %s are filled again beside their old rows, which answer until then", strings.Join(views, ", "))
@@ -267,4 +270,11 @@ func (d *differ) rampEffect(c Change) string {
 		return "the ramp starts at once"
 	}
 	return "the ramp restarts, unless only its guards change"
+}
+
+func rolloutEffect(c Change) string {
+	if strings.Contains(c.After, string(CommandsDecide)) {
+		return "what serves stays as it is when files are applied; write rollout: file into the model to let its file decide"
+	}
+	return "files decide which versions serve"
 }

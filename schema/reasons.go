@@ -175,6 +175,7 @@ const (
 	VersionInUse          Reason = "VERSION_IN_USE"
 	VersionMoved          Reason = "VERSION_MOVED"
 	VersionTaken          Reason = "VERSION_TAKEN"
+	DeletesNotAllowed     Reason = "DELETES_NOT_ALLOWED"
 	ViewChanged           Reason = "VIEW_CHANGED"
 	ViewDropped           Reason = "VIEW_DROPPED"
 )
@@ -356,6 +357,7 @@ var reasons = map[Reason]struct {
 	VersionInUse:          {FailedPrecondition, "a model version that is in use can't be retired"},
 	VersionMoved:          {FailedPrecondition, "somebody applied another version meanwhile"},
 	VersionTaken:          {FailedPrecondition, "the number of a model version belongs to another file"},
+	DeletesNotAllowed:     {FailedPrecondition, "an apply would delete definitions, or store rows anew, that its caller did not name"},
 	ViewChanged:           {FailedPrecondition, "the view changed during the run"},
 	ViewDropped:           {FailedPrecondition, "the view was dropped during the check"},
 }

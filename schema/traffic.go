@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -74,6 +75,37 @@ const (
 
 // Splits reports whether several versions of the model serve.
 func (m *Model) Splits() bool { return len(m.Traffic) > 0 }
+
+// A Rollout says who decides which versions of a model serve.
+type Rollout string
+
+// The values of Rollout. Without one, files decide until a command does.
+const (
+	CommandsDecide Rollout = "commands" // a command has decided: applying files leaves the routing as it is
+	FileDecides    Rollout = "file"     // applying files always sets the routing
+)
+
+// A Routing says which versions of a model score which requests.
+type Routing struct {
+	Serve         int64
+	Traffic       []VersionWeight
+	SplitBy, Salt string
+	Ramp          *Ramp
+	Shadow        []int64
+}
+
+// IsZero reports whether nothing is said: a model with one version needs no routing.
+func (r Routing) IsZero() bool { return reflect.ValueOf(r).IsZero() }
+
+// Routing returns the model's routing.
+func (m *Model) Routing() Routing {
+	return Routing{m.Serve, m.Traffic, m.SplitBy, m.Salt, m.Ramp, m.Shadow}
+}
+
+// Route sets the model's routing.
+func (m *Model) Route(r Routing) {
+	m.Serve, m.Traffic, m.SplitBy, m.Salt, m.Ramp, m.Shadow = r.Serve, r.Traffic, r.SplitBy, r.Salt, r.Ramp, r.Shadow
+}
 
 // SplitSalt returns what is hashed before the split values.
 func (m *Model) SplitSalt() string {

@@ -360,6 +360,9 @@ func (v *validator) model(path string, m *Model) {
 	if m.Isolation != "" && m.Isolation != ProcessIsolation {
 		v.addf(path+".isolation", "isolation must be process, or left out, not %q", m.Isolation)
 	}
+	if m.Rollout != "" && m.Rollout != FileDecides && m.Rollout != CommandsDecide {
+		v.addf(path+".rollout", "rollout must be file, or left out, not %q", m.Rollout)
+	}
 	if m.OnMissing != "" && m.OnMissing != DefaultOnMissing && m.OnMissing != FailOnMissing {
 		v.addf(path+".on_missing", "on_missing must be default or fail, not %q", m.OnMissing)
 	}

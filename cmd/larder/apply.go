@@ -1,151 +1,105 @@
 package main
 
 import (
+	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/user"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	larderv1 "larder/api/larder/v1"
 	larder "larder/client/go"
-	"larder/schema/definitions"
 )
-
-func newPlanCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:     "plan DIR",
-		Short:   "Show what applying a folder of definitions would change",
-		Long:    "Compare a folder of definitions with those that the server uses, field by field,\nand say what each change means for stored rows. This command changes nothing.",
-		Example: "  larder plan definitions/",
-		Args:    wrongArgs(cobra.ExactArgs(1)),
-	}
-	c := bindClient(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		raw, _, err := readDefinitions(args[0])
-		if err != nil {
-			return err
-		}
-		return c.control(func(control larderv1.ControlServiceClient) error {
-			plan, err := control.Plan(cmd.Context(), &larderv1.PlanRequest{Definitions: raw})
-			if err != nil {
-				return err
-			}
-			if c.json {
-				return printJSON(cmd.OutOrStdout(), plan)
-			}
-			printChanges(cmd.OutOrStdout(), plan.GetChanges())
-			printNotes(cmd.OutOrStdout(), plan.GetNotes())
-			return nil
-		})
-	}
-	return cmd
-}
-
-// readDefinitions returns the JSON of a folder's definitions and where the model
-// files are, by their SHA-256.
-func readDefinitions(dir string) (raw []byte, models map[string]string, err error) {
-	defs, err := definitions.Load(dir)
-	if err != nil {
-		return nil, nil, err
-	}
-	raw, err = json.Marshal(defs)
-	return raw, definitions.ModelFiles(dir, defs), err
-}
-
-var actionMarks = map[larderv1.Change_Action]string{
-	larderv1.Change_ACTION_ADD: "+", larderv1.Change_ACTION_REMOVE: "-", larderv1.Change_ACTION_CHANGE: "~",
-}
-
-func printChanges(w io.Writer, changes []*larderv1.Change) {
-	if len(changes) == 0 {
-		fmt.Fprintln(w, "No changes.")
-	}
-	for _, c := range changes {
-		fmt.Fprintf(w, "%s %s %s", actionMarks[c.GetAction()], c.GetNoun(), c.GetName())
-		if c.GetField() != "" {
-			fmt.Fprintf(w, " %s", c.GetField())
-		}
-		switch {
-		case c.GetBefore() != "" && c.GetAfter() != "":
-			fmt.Fprintf(w, ": %s → %s", c.GetBefore(), c.GetAfter())
-		case c.GetField() != "" && c.GetAfter() != "":
-			fmt.Fprintf(w, ": %s", c.GetAfter())
-		}
-		fmt.Fprintln(w)
-		if c.GetEffect() != "" {
-			fmt.Fprintf(w, "    %s\n", c.GetEffect())
-		}
-	}
-}
 
 func newApplyCommand() *cobra.Command {
 	var toVersion int64
-	var list bool
+	var list, yes bool
+	var allowDelete []string
 	cmd := &cobra.Command{
 		Use:   "apply DIR",
 		Short: "Make a folder of definitions the newest version",
 		Long: `Check a folder of definitions, send the model files that the registry lacks, and
 make the definitions the newest version, in one transaction. The server refuses
 them when someone else applied in the meantime. Then every server of the registry
-uses the new version.`,
-		Example: "  larder apply definitions/\n  larder apply --list\n  larder apply --to-version 3",
-		Args: wrongArgs(func(_ *cobra.Command, args []string) error {
-			if alone := toVersion != 0 || list; alone == (len(args) == 1) || len(args) > 1 {
-				return errors.New("give exactly one of: a folder, --to-version, --list")
-			}
-			return nil
-		}),
+uses the new version.
+
+What the folder leaves out is deleted, apart from pushed models and versions. When
+something is deleted, or the rows of a feature view have to be stored anew, the
+command asks on a terminal. Elsewhere it refuses without --yes or --allow-delete.`,
+		Example: "  larder apply definitions/\n  larder apply definitions/ --allow-delete old_view,old_model\n  larder apply --list\n  larder apply --to-version 3",
+		Args:    wrongArgs(folderOr(&toVersion, &list)),
 	}
-	cmd.Flags().Int64Var(&toVersion, "to-version", 0, "apply the definitions of this earlier version again")
-	cmd.Flags().BoolVar(&list, "list", false, "list all applied versions")
+	f := cmd.Flags()
+	f.Int64Var(&toVersion, "to-version", 0, "apply the definitions of this earlier version again")
+	f.BoolVar(&list, "list", false, "list all applied versions")
+	f.BoolVar(&yes, "yes", false, "delete and store anew whatever the plan says")
+	f.StringSliceVar(&allowDelete, "allow-delete", nil, "names of definitions that may be deleted or stored anew, with commas between them")
 	c := bindClient(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return c.with(func(server *larder.Client) error {
 			if list {
 				return c.listVersions(cmd, server.Control)
 			}
-			req := &larderv1.ApplyRequest{What: &larderv1.ApplyRequest_ToVersion{ToVersion: toVersion}, AppliedBy: whoAmI()}
-			if toVersion == 0 {
-				if err := prepareApply(cmd.Context(), server, args[0], req); err != nil {
-					return err
-				}
-			}
-			answer, err := server.Control.Apply(cmd.Context(), req)
+			plan, req, err := planApply(cmd.Context(), server, args, toVersion)
 			if err != nil {
 				return err
 			}
-			if c.json {
-				return printJSON(cmd.OutOrStdout(), answer)
+			out := cmd.OutOrStdout()
+			if !c.json {
+				printPlan(out, plan)
 			}
-			printApplied(cmd.OutOrStdout(), answer)
+			req.AllowDelete = allowDelete
+			if losses := destroyed(plan.GetChanges()); len(losses) > 0 && !c.json && len(allowDelete) == 0 && !yes && interactive() {
+				if yes = ask(out, os.Stdin, "This deletes or stores anew: "+strings.Join(losses, ", ")+". Apply?"); !yes {
+					return errors.New("nothing was applied")
+				}
+			}
+			if yes {
+				req.AllowDelete = destroyed(plan.GetChanges())
+			}
+			answer, err := server.Control.Apply(cmd.Context(), req)
+			if err != nil || c.json {
+				return orPrint(out, answer, err)
+			}
+			printReports(out, answer)
 			return nil
 		})
 	}
 	return cmd
 }
 
-// prepareApply reads the folder, learns the version that it would change, and
-// sends the model files that the registry lacks.
-func prepareApply(ctx context.Context, server *larder.Client, dir string, req *larderv1.ApplyRequest) error {
-	raw, models, err := readDefinitions(dir)
-	if err != nil {
-		return err
+// destroyed returns the names of what changes delete or store anew.
+func destroyed(changes []*larderv1.Change) []string {
+	var names []string
+	for _, c := range changes {
+		names = append(names, c.GetDestroys()...)
 	}
-	plan, err := server.Control.Plan(ctx, &larderv1.PlanRequest{Definitions: raw})
-	if err != nil {
-		return err
-	}
-	req.What, req.BaseVersion = &larderv1.ApplyRequest_Definitions{Definitions: raw}, plan.GetBaseVersion()
-	sums := make([]string, 0, len(models))
-	for sum := range models {
-		sums = append(sums, sum)
-	}
-	lacking, err := server.Control.HasModels(ctx, &larderv1.HasModelsRequest{Sha256: sums})
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// interactive reports whether a person can read a question and answer it.
+func interactive() bool { return onTerminal(os.Stdin) && onTerminal(os.Stdout) }
+
+// ask asks a question, and reports whether the answer is yes.
+func ask(w io.Writer, r io.Reader, question string) bool {
+	fmt.Fprintf(w, "%s [y/N] ", question)
+	answer, err := bufio.NewReader(r).ReadString('\n')
+	answer = strings.ToLower(strings.TrimSpace(answer))
+	return err == nil && (answer == "y" || answer == "yes")
+}
+
+// sendModels sends the model files that the registry lacks, of those at the given paths
+// by their SHA-256.
+func sendModels(ctx context.Context, server *larder.Client, models map[string]string) error {
+	lacking, err := server.Control.HasModels(ctx, &larderv1.HasModelsRequest{Sha256: slices.Sorted(maps.Keys(models))})
 	if err != nil {
 		return err
 	}
@@ -182,16 +136,14 @@ func whoAmI() string {
 	return name
 }
 
-// printNotes says what stays although the folder leaves it out.
-func printNotes(w io.Writer, notes []string) {
-	for _, n := range notes {
-		fmt.Fprintf(w, "note: %s\n", n)
-	}
-}
-
 func printApplied(w io.Writer, a *larderv1.ApplyResponse) {
 	printChanges(w, a.GetChanges())
 	printNotes(w, a.GetNotes())
+	printReports(w, a)
+}
+
+// printReports says how models are scored, and which version holds now.
+func printReports(w io.Writer, a *larderv1.ApplyResponse) {
 	for _, m := range a.GetModels() {
 		fmt.Fprintf(w, "model %s version %d: the score is output %s, column %d", m.GetModel(), m.GetModelVersion(), m.GetOutput(), m.GetColumn())
 		if m.GetReason() != "" {

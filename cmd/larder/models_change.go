@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -57,19 +58,32 @@ longer exist are skipped. A rollback of a rollback undoes it.`,
 }
 
 func newModelRetireCommand() *cobra.Command {
+	var whole bool
 	cmd := &cobra.Command{
 		Use:   "retire NAME VERSION",
 		Short: "Remove a version that neither serves nor has traffic",
-		Args:  wrongArgs(cobra.ExactArgs(2)),
+		Long: `Remove a version that neither serves nor has traffic. With --model and no version,
+remove the model with all its versions: requests that name it are refused from then on.`,
+		Example: "  larder models retire fraud 2\n  larder models retire fraud --model",
+		Args: wrongArgs(func(_ *cobra.Command, args []string) error {
+			if whole != (len(args) == 1) || len(args) == 0 || len(args) > 2 {
+				return errors.New("give a model and a version, or a model and --model")
+			}
+			return nil
+		}),
 	}
+	cmd.Flags().BoolVar(&whole, "model", false, "remove the model with all its versions")
 	c := bindClient(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		version, err := versionNumber(args[1])
-		if err != nil {
-			return err
+		req := &larderv1.RetireModelRequest{Model: args[0], WholeModel: whole, AppliedBy: whoAmI()}
+		if !whole {
+			var err error
+			if req.ModelVersion, err = versionNumber(args[1]); err != nil {
+				return err
+			}
 		}
 		return c.control(func(control larderv1.ControlServiceClient) error {
-			answer, err := control.RetireModel(cmd.Context(), &larderv1.RetireModelRequest{Model: args[0], ModelVersion: version, AppliedBy: whoAmI()})
+			answer, err := control.RetireModel(cmd.Context(), req)
 			if err != nil || c.json {
 				return orPrint(cmd.OutOrStdout(), answer, err)
 			}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"larder/schema"
@@ -22,18 +23,15 @@ func modelSums(c *schema.Catalog) []string {
 	return sums
 }
 
-// checkModels reads each model file, binds it to its feature service and runs it.
-func (e *Editor) checkModels(ctx context.Context, next *registry.Proposal) ([]Report, error) {
-	missing, err := e.Registry.MissingModels(ctx, modelSums(next.Catalog))
-	if err != nil {
-		return nil, err
-	}
-	if len(missing) > 0 {
-		return nil, missingModels(missing)
-	}
+// checkModels reads each model file, binds it to its feature service and runs it. It
+// skips those that are missing.
+func (e *Editor) checkModels(ctx context.Context, next *registry.Proposal, missing []string) ([]Report, error) {
 	var reports []Report
 	var faults []error
 	for _, p := range next.Catalog.ModelPlans() {
+		if slices.Contains(missing, p.ModelVersion.SHA256) {
+			continue
+		}
 		binding, err := e.checkModel(ctx, p, !next.Reverts() && !e.knows(p))
 		if err != nil {
 			faults = append(faults, fmt.Errorf("model %q version %d: %w", p.Model.Name, p.ModelVersion.Version, err))

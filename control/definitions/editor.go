@@ -37,7 +37,8 @@ type Plan struct {
 	Base          int64 // the version that the definitions were compared with
 	Changes       []schema.Change
 	MissingModels []string // the SHA-256 of each model file that the registry lacks
-	Notes         []string // what the definitions leave out and Larder keeps
+	Notes         []string // what the definitions leave out and Larder keeps, and what is not checked
+	Reports       []Report // one per version of each model whose file is there
 }
 
 // A Report says which inputs a model version gets, and which of its outputs is the
@@ -58,58 +59,75 @@ type Applied struct {
 // awaitTimeout bounds how long a change waits for its own server to serve it.
 const awaitTimeout = 30 * time.Second
 
-// Plan returns what applying the definitions of a folder would change. It checks the
-// sources, so that a missing table shows before anything is applied.
+// Plan returns what applying the definitions of a folder would change. It refuses what
+// [Editor.Apply] would refuse, but for losses, and for models whose files the registry
+// lacks.
 func (e *Editor) Plan(ctx context.Context, defs *schema.Definitions) (*Plan, error) {
 	p, notes, err := e.proposeFolder(ctx, defs)
 	if err != nil {
 		return nil, err
 	}
-	found, err := e.checkSources(ctx, p.Catalog, allSources)
+	return e.plan(ctx, p, notes)
+}
+
+// PlanVersion returns what applying the definitions of an earlier version would change.
+func (e *Editor) PlanVersion(ctx context.Context, to int64) (*Plan, error) {
+	p, notes, err := e.proposeVersion(ctx, to)
 	if err != nil {
 		return nil, err
 	}
-	notes = append(notes, found...)
+	return e.plan(ctx, p, notes)
+}
+
+func (e *Editor) plan(ctx context.Context, p *registry.Proposal, notes []string) (*Plan, error) {
 	missing, err := e.Registry.MissingModels(ctx, modelSums(p.Catalog))
 	if err != nil {
 		return nil, err
 	}
-	return &Plan{Base: p.Base, Changes: p.Changes, MissingModels: missing, Notes: notes}, nil
+	reports, err := e.checkModels(ctx, p, missing)
+	if err != nil {
+		return nil, err
+	}
+	if len(missing) > 0 {
+		notes = append(notes, "models whose files are not in the registry yet are not checked; larder plan DIR sends them")
+	}
+	return &Plan{Base: p.Base, Changes: p.Changes, MissingModels: missing, Notes: notes, Reports: reports}, nil
 }
 
 // Apply makes the definitions of a folder the newest version and waits until this
-// server serves them. It returns an error if the newest version is not seen.
-func (e *Editor) Apply(ctx context.Context, defs *schema.Definitions, seen int64, by string) (*Applied, error) {
+// server serves them. It returns an error if the newest version is not seen, or if they
+// delete something, or store it anew, that is not in allowed.
+func (e *Editor) Apply(ctx context.Context, defs *schema.Definitions, seen int64, by string, allowed []string) (*Applied, error) {
 	p, notes, err := e.proposeFolder(ctx, defs)
 	if err != nil {
 		return nil, err
 	}
-	found, err := e.checkSources(ctx, p.Catalog, allSources)
-	if err != nil {
-		return nil, err
-	}
-	done, err := e.commit(ctx, p, seen, by)
-	if err != nil {
-		return nil, err
-	}
-	done.Notes = slices.Concat(notes, found, done.Notes)
-	return done, nil
+	return e.apply(ctx, p, notes, seen, by, allowed)
 }
 
-// Revert makes the definitions of an earlier version the newest. With seen 0 it does
-// not check which version is the newest now.
-func (e *Editor) Revert(ctx context.Context, to, seen int64, by string) (*Applied, error) {
-	p, err := e.Registry.ProposeVersion(ctx, to)
+// Revert makes the definitions of an earlier version the newest, as [Editor.Apply] does.
+// With seen 0 it does not check which version is the newest now.
+func (e *Editor) Revert(ctx context.Context, to, seen int64, by string, allowed []string) (*Applied, error) {
+	p, notes, err := e.proposeVersion(ctx, to)
 	if err != nil {
 		return nil, err
 	}
 	if seen == 0 {
 		seen = p.Base
 	}
-	if _, err := e.checkSources(ctx, p.Catalog, changedSources); err != nil {
+	return e.apply(ctx, p, notes, seen, by, allowed)
+}
+
+func (e *Editor) apply(ctx context.Context, p *registry.Proposal, notes []string, seen int64, by string, allowed []string) (*Applied, error) {
+	if err := refuseLosses(p.Changes, allowed); err != nil {
 		return nil, err
 	}
-	return e.commit(ctx, p, seen, by)
+	done, err := e.commit(ctx, p, seen, by)
+	if err != nil {
+		return nil, err
+	}
+	done.Notes = slices.Concat(notes, done.Notes)
+	return done, nil
 }
 
 // Versions returns the newest versions, at most limit.
@@ -117,7 +135,19 @@ func (e *Editor) Versions(ctx context.Context, limit int) ([]registry.Version, e
 	return e.Registry.Versions(ctx, limit)
 }
 
-// proposeFolder is propose for a whole folder. It keeps what was pushed.
+// proposeVersion proposes the definitions of an earlier version. It checks the sources
+// that would change.
+func (e *Editor) proposeVersion(ctx context.Context, to int64) (*registry.Proposal, []string, error) {
+	p, err := e.Registry.ProposeVersion(ctx, to)
+	if err != nil {
+		return nil, nil, err
+	}
+	notes, err := e.checkSources(ctx, p.Catalog, changedSources)
+	return p, notes, err
+}
+
+// proposeFolder is propose for a whole folder. It keeps what was pushed, and checks all
+// sources.
 func (e *Editor) proposeFolder(ctx context.Context, defs *schema.Definitions) (*registry.Proposal, []string, error) {
 	if defs.IsEmpty() {
 		return nil, nil, schema.BadDefinitions.Errorf("the definitions are empty: applying them would delete everything; send at least one entity")
@@ -127,7 +157,11 @@ func (e *Editor) proposeFolder(ctx context.Context, defs *schema.Definitions) (*
 		return nil, nil, err
 	}
 	p, err := e.propose(ctx, defs)
-	return p, notes, withNotes(err, notes)
+	if err != nil {
+		return nil, nil, withNotes(err, notes)
+	}
+	found, err := e.checkSources(ctx, p.Catalog, allSources)
+	return p, append(notes, found...), err
 }
 
 func (e *Editor) propose(ctx context.Context, defs *schema.Definitions) (*registry.Proposal, error) {
@@ -141,7 +175,14 @@ func (e *Editor) propose(ctx context.Context, defs *schema.Definitions) (*regist
 // commit checks the models of a proposal, makes it the newest version and waits until
 // this server serves it. It returns an error if the newest version is not seen.
 func (e *Editor) commit(ctx context.Context, p *registry.Proposal, seen int64, by string) (*Applied, error) {
-	reports, err := e.checkModels(ctx, p)
+	missing, err := e.Registry.MissingModels(ctx, modelSums(p.Catalog))
+	if err != nil {
+		return nil, err
+	}
+	if len(missing) > 0 {
+		return nil, missingModels(missing)
+	}
+	reports, err := e.checkModels(ctx, p, nil)
 	if err != nil {
 		return nil, err
 	}

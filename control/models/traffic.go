@@ -34,26 +34,29 @@ func (e *Editor) SetTraffic(ctx context.Context, model string, t Traffic, by str
 }
 
 func setTraffic(m *schema.Model, t Traffic) error {
+	r := m.Routing()
 	if len(t.Weights) > 0 {
-		m.Serve, m.Traffic, m.Ramp = 0, slices.Clone(t.Weights), nil
+		r.Serve, r.Traffic, r.Ramp = 0, slices.Clone(t.Weights), nil
 	}
-	m.SplitBy, m.Salt = cmp.Or(t.SplitBy, m.SplitBy), cmp.Or(t.Salt, m.Salt)
+	r.SplitBy, r.Salt = cmp.Or(t.SplitBy, r.SplitBy), cmp.Or(t.Salt, r.Salt)
 	if t.Shadow != nil {
-		m.Shadow = *t.Shadow
+		r.Shadow = *t.Shadow
 	}
-	if t.Ramp == nil {
-		return nil
+	if t.Ramp != nil {
+		var err error
+		if r.Ramp, err = newRamp(r.Traffic, t.Ramp); err != nil {
+			return err
+		}
 	}
-	var err error
-	m.Ramp, err = newRamp(m, t.Ramp)
-	return err
+	route(m, r)
+	return nil
 }
 
 // newRamp returns a ramp that starts at the current weight of its version.
-func newRamp(m *schema.Model, set *Ramp) (*schema.Ramp, error) {
+func newRamp(traffic []schema.VersionWeight, set *Ramp) (*schema.Ramp, error) {
 	r := &schema.Ramp{Version: set.Version, To: set.To, Over: schema.Duration(set.Over)}
-	if at := slices.IndexFunc(m.Traffic, func(w schema.VersionWeight) bool { return w.Version == r.Version }); at >= 0 {
-		r.From = m.Traffic[at].Weight
+	if at := slices.IndexFunc(traffic, func(w schema.VersionWeight) bool { return w.Version == r.Version }); at >= 0 {
+		r.From = traffic[at].Weight
 	}
 	if len(set.Guards) == 0 {
 		return r, nil

@@ -31,7 +31,7 @@ func TestSetTrafficLeavesWhatIsNotSaid(t *testing.T) {
 		if err := models.SetTraffic(m, change); err != nil {
 			t.Fatal(err)
 		}
-		want.Name, want.Versions = m.Name, m.Versions
+		want.Name, want.Versions, want.Rollout = m.Name, m.Versions, schema.CommandsDecide
 		if diff := cmp.Diff(&want, m); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}

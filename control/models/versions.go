@@ -12,10 +12,18 @@ import (
 
 // serveAlone serves one version and removes any traffic split.
 func serveAlone(m *schema.Model, version int64) {
-	m.Serve, m.Traffic, m.SplitBy, m.Salt, m.Ramp = 0, nil, "", "", nil
-	m.Shadow = slices.DeleteFunc(m.Shadow, func(v int64) bool { return v == version })
-	if len(m.Versions) > 1 { // a single version serves without being named
-		m.Serve = version
+	shadow := slices.DeleteFunc(m.Shadow, func(v int64) bool { return v == version })
+	if len(m.Versions) == 1 {
+		version = 0 // a single version serves without being named
+	}
+	route(m, schema.Routing{Serve: version, Shadow: shadow})
+}
+
+// route sets what serves. From then on, commands decide that.
+func route(m *schema.Model, r schema.Routing) {
+	m.Route(r)
+	if m.Rollout != schema.FileDecides {
+		m.Rollout = schema.CommandsDecide
 	}
 }
 
@@ -32,7 +40,20 @@ func (e *Editor) Promote(ctx context.Context, model string, version int64, by st
 	})
 }
 
-// Retire removes an unused version from the definitions.
+// RetireModel removes a model with all its versions from the definitions.
+func (e *Editor) RetireModel(ctx context.Context, model, by string) (*definitions.Applied, error) {
+	return e.Definitions.Amend(ctx, by, func(defs *schema.Definitions) error {
+		m, err := definitions.FindModel(defs, model)
+		if err != nil {
+			return err
+		}
+		defs.Models = slices.DeleteFunc(defs.Models, func(other schema.Model) bool { return other.Name == m.Name })
+		return nil
+	})
+}
+
+// Retire removes an unused version from the definitions. It refuses the only version of
+// a model; see [Editor.RetireModel].
 func (e *Editor) Retire(ctx context.Context, model string, version int64, by string) (*definitions.Applied, error) {
 	return e.Definitions.Amend(ctx, by, func(defs *schema.Definitions) error {
 		m, err := definitions.FindModel(defs, model)
@@ -41,10 +62,6 @@ func (e *Editor) Retire(ctx context.Context, model string, version int64, by str
 		}
 		if err := definitions.HasVersion(m, version); err != nil {
 			return err
-		}
-		if len(m.Versions) == 1 && m.MLflow == nil && len(m.Shadow) == 0 { // remove the model with its last version
-			defs.Models = slices.DeleteFunc(defs.Models, func(other schema.Model) bool { return other.Name == m.Name })
-			return nil
 		}
 		return retire(m, version)
 	})
@@ -56,6 +73,8 @@ func retire(m *schema.Model, version int64) error {
 	}
 	inTraffic := func(w schema.VersionWeight) bool { return w.Version == version }
 	switch {
+	case len(m.Versions) == 1:
+		return schema.VersionInUse.Errorf("version %d is the only version of model %q; larder models retire %[2]s --model retires the model with it", version, m.Name)
 	case slices.ContainsFunc(m.Traffic, inTraffic):
 		return inUse("has a share of the traffic", "remove it from the traffic")
 	case slices.Contains(m.Shadow, version):
@@ -90,7 +109,7 @@ func (e *Editor) Rollback(ctx context.Context, model, by string) (*Rollback, err
 		out.AsOf, out.ModelVersion = before.Version.Version, then.Served()
 		serveAlone(m, then.Served())
 		if then.Splits() {
-			m.Serve, m.Traffic, m.SplitBy, m.Salt, m.Ramp = 0, then.Traffic, then.SplitBy, then.Salt, then.Ramp
+			route(m, schema.Routing{Traffic: then.Traffic, SplitBy: then.SplitBy, Salt: then.Salt, Ramp: then.Ramp, Shadow: m.Shadow})
 		}
 		return nil
 	})

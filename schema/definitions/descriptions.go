@@ -88,6 +88,7 @@ var ownDescriptions = map[reflect.Type]map[string]string{
 		"limits":          "The time and memory that runs of the model may take.",
 		"batching":        "Scores requests that arrive while the model is busy together in one run; defaults to never.",
 		"providers":       "What runs the model; the first available one is used. Defaults to cpu.",
+		"rollout":         "file lets this file always decide which versions serve. Without it, commands (promote, rollback, traffic) decide once one was used, and applying the file leaves that as it is.",
 		"isolation":       "process runs the model in a process of its own; without it only models that need one have one.",
 		"on_missing":      "What happens when a value is not present: default gives the model the default or null, fail fails the request.",
 	},

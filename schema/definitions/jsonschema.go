@@ -58,6 +58,8 @@ func property(name string, t reflect.Type) map[string]any {
 		return map[string]any{"enum": []schema.OnBadRow{schema.SkipBadRow, schema.FailBadRow}}
 	case reflect.TypeFor[schema.Isolation]():
 		return map[string]any{"enum": []schema.Isolation{schema.ProcessIsolation}}
+	case reflect.TypeFor[schema.Rollout]():
+		return map[string]any{"enum": []schema.Rollout{schema.FileDecides, schema.CommandsDecide}}
 	case reflect.TypeFor[schema.OnMissing]():
 		return map[string]any{"enum": []schema.OnMissing{schema.DefaultOnMissing, schema.FailOnMissing}}
 	case reflect.TypeFor[schema.Percent]():

@@ -400,9 +400,9 @@ type Change struct {
 	After  string `protobuf:"bytes,6,opt,name=after,proto3" json:"after,omitempty"`
 	// What it means for rows that are stored; empty when nothing.
 	Effect string `protobuf:"bytes,7,opt,name=effect,proto3" json:"effect,omitempty"`
-	// It deletes a definition or stored rows, or fills stored rows again. Apply needs
-	// the name in ApplyRequest.allow_delete.
-	Destroys      bool `protobuf:"varint,8,opt,name=destroys,proto3" json:"destroys,omitempty"`
+	// The definitions that it deletes, and the feature views whose rows it stores anew.
+	// Apply needs their names in ApplyRequest.allow_delete.
+	Destroys      []string `protobuf:"bytes,8,rep,name=destroys,proto3" json:"destroys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -486,11 +486,11 @@ func (x *Change) GetEffect() string {
 	return ""
 }
 
-func (x *Change) GetDestroys() bool {
+func (x *Change) GetDestroys() []string {
 	if x != nil {
 		return x.Destroys
 	}
-	return false
+	return nil
 }
 
 type ApplyRequest struct {
@@ -6509,7 +6509,7 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x06before\x18\x05 \x01(\tR\x06before\x12\x14\n" +
 	"\x05after\x18\x06 \x01(\tR\x05after\x12\x16\n" +
 	"\x06effect\x18\a \x01(\tR\x06effect\x12\x1a\n" +
-	"\bdestroys\x18\b \x01(\bR\bdestroys\"V\n" +
+	"\bdestroys\x18\b \x03(\tR\bdestroys\"V\n" +
 	"\x06Action\x12\x16\n" +
 	"\x12ACTION_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +

@@ -83,8 +83,8 @@ class Change(_message.Message):
     before: str
     after: str
     effect: str
-    destroys: bool
-    def __init__(self, action: _Optional[_Union[Change.Action, str]] = ..., noun: _Optional[str] = ..., name: _Optional[str] = ..., field: _Optional[str] = ..., before: _Optional[str] = ..., after: _Optional[str] = ..., effect: _Optional[str] = ..., destroys: bool = ...) -> None: ...
+    destroys: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, action: _Optional[_Union[Change.Action, str]] = ..., noun: _Optional[str] = ..., name: _Optional[str] = ..., field: _Optional[str] = ..., before: _Optional[str] = ..., after: _Optional[str] = ..., effect: _Optional[str] = ..., destroys: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ApplyRequest(_message.Message):
     __slots__ = ("definitions", "to_version", "files", "base_version", "applied_by", "allow_delete")

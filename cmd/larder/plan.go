@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	larderv1 "larder/api/larder/v1"
+	larder "larder/client/go"
+	"larder/schema/definitions"
+)
+
+func newPlanCommand() *cobra.Command {
+	var toVersion int64
+	cmd := &cobra.Command{
+		Use:   "plan DIR",
+		Short: "Show what applying a folder of definitions would change",
+		Long: `Compare a folder of definitions with those that the server uses, field by field,
+and say what each change means for stored rows. The command checks everything that
+larder apply checks, and sends the model files that the registry lacks; it changes no
+definitions. It exits with 1 where larder apply would fail.`,
+		Example: "  larder plan definitions/\n  larder plan --to-version 3",
+		Args:    wrongArgs(folderOr(&toVersion, nil)),
+	}
+	cmd.Flags().Int64Var(&toVersion, "to-version", 0, "plan to apply the definitions of this earlier version again")
+	c := bindClient(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return c.with(func(server *larder.Client) error {
+			plan, _, err := planApply(cmd.Context(), server, args, toVersion)
+			if err != nil || c.json {
+				return orPrint(cmd.OutOrStdout(), plan, err)
+			}
+			printPlan(cmd.OutOrStdout(), plan)
+			return nil
+		})
+	}
+	return cmd
+}
+
+// folderOr takes one folder as argument, or none when a flag says something else.
+func folderOr(toVersion *int64, list *bool) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		alone := *toVersion != 0 || list != nil && *list
+		switch {
+		case alone != (len(args) == 1) && len(args) <= 1:
+			return nil
+		case list != nil:
+			return errors.New("give exactly one of: a folder, --to-version, --list")
+		}
+		return errors.New("give exactly one of: a folder, --to-version")
+	}
+}
+
+// planApply plans to apply a folder, whose model files it sends, or an earlier version.
+// It returns the plan and the request that applies it.
+func planApply(ctx context.Context, server *larder.Client, args []string, toVersion int64) (*larderv1.PlanResponse, *larderv1.ApplyRequest, error) {
+	req := &larderv1.PlanRequest{ToVersion: toVersion}
+	apply := &larderv1.ApplyRequest{What: &larderv1.ApplyRequest_ToVersion{ToVersion: toVersion}, AppliedBy: whoAmI()}
+	if toVersion == 0 {
+		raw, models, err := readDefinitions(args[0])
+		if err != nil {
+			return nil, nil, err
+		}
+		if err := sendModels(ctx, server, models); err != nil {
+			return nil, nil, err
+		}
+		req.Definitions, apply.What = raw, &larderv1.ApplyRequest_Definitions{Definitions: raw}
+	}
+	plan, err := server.Control.Plan(ctx, req)
+	apply.BaseVersion = plan.GetBaseVersion()
+	return plan, apply, err
+}
+
+// readDefinitions returns the JSON of a folder's definitions and where the model
+// files are, by their SHA-256.
+func readDefinitions(dir string) (raw []byte, models map[string]string, err error) {
+	defs, err := definitions.Load(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	raw, err = json.Marshal(defs)
+	return raw, definitions.ModelFiles(dir, defs), err
+}
+
+var actionMarks = map[larderv1.Change_Action]string{
+	larderv1.Change_ACTION_ADD: "+", larderv1.Change_ACTION_REMOVE: "-", larderv1.Change_ACTION_CHANGE: "~",
+}
+
+func printChanges(w io.Writer, changes []*larderv1.Change) {
+	if len(changes) == 0 {
+		fmt.Fprintln(w, "No changes.")
+	}
+	for _, c := range changes {
+		fmt.Fprintf(w, "%s %s %s", actionMarks[c.GetAction()], c.GetNoun(), c.GetName())
+		if c.GetField() != "" {
+			fmt.Fprintf(w, " %s", c.GetField())
+		}
+		switch {
+		case c.GetBefore() != "" && c.GetAfter() != "":
+			fmt.Fprintf(w, ": %s → %s", c.GetBefore(), c.GetAfter())
+		case c.GetField() != "" && c.GetAfter() != "":
+			fmt.Fprintf(w, ": %s", c.GetAfter())
+		}
+		fmt.Fprintln(w)
+		if c.GetEffect() != "" {
+			fmt.Fprintf(w, "    %s\n", c.GetEffect())
+		}
+	}
+}
+
+func printPlan(w io.Writer, plan *larderv1.PlanResponse) {
+	printChanges(w, plan.GetChanges())
+	printNotes(w, plan.GetNotes())
+}
+
+// printNotes says what stays although the folder leaves it out.
+func printNotes(w io.Writer, notes []string) {
+	for _, n := range notes {
+		fmt.Fprintf(w, "note: %s\n", n)
+	}
+}
