@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"larder/schema"
 	"larder/scoring"
@@ -83,20 +84,31 @@ const (
 	allSources                  // a table may have changed under definitions that did not
 )
 
-// checkSources checks the sources of views and of models' labels. The notes tell of
+// trialsTime is how long the rows of changed sources may be tried, all together.
+const trialsTime = 10 * time.Second
+
+// checkSources checks the sources of views and of models' labels, and tries the rows of
+// views that are new or changed. The notes tell of
 // what is probably a mistake.
 func (e *Editor) checkSources(ctx context.Context, next *schema.Catalog, which which) (notes []string, err error) {
 	serving := e.Registry.Catalog()
 	var faults []error
-	check := func(v *schema.View) {
+	began := time.Now()
+	check := func(v *schema.View, changed bool) {
 		found, err := e.Offline.Check(ctx, v)
-		if notes = append(notes, found...); err != nil {
+		notes = append(notes, found...)
+		if err == nil && changed && time.Since(began) < trialsTime {
+			found, err = e.Offline.Try(ctx, v)
+			notes = append(notes, found...)
+		}
+		if err != nil {
 			faults = append(faults, err)
 		}
 	}
 	for _, v := range next.Views() {
-		if old, err := serving.View(v.Name); which == allSources || err != nil || !sameSource(old, v) {
-			check(v)
+		old, err := serving.View(v.Name)
+		if changed := err != nil || !sameSource(old, v); changed || which == allSources {
+			check(v, changed)
 		}
 	}
 	for i := range next.Definitions.Models {
@@ -105,7 +117,7 @@ func (e *Editor) checkSources(ctx context.Context, next *schema.Catalog, which w
 		if v == nil || which == changedSources && sameLabels(v, serving.LabelsView(cmp.Or(serving.Definitions.Model(m.Name), &schema.Model{}))) {
 			continue
 		}
-		check(v)
+		check(v, false)
 	}
 	return notes, joinFaults(schema.BadSource, faults)
 }
