@@ -1,6 +1,7 @@
 package integration_test
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -80,8 +81,16 @@ func TestApplyOfAFolderKeepsPushedVersions(t *testing.T) {
 		}
 	}
 	s.models(0, []string{"promote", "spend", "3"})
-	if stdout, _, _ := s.client("plan", m.dir); !strings.Contains(stdout, "serve: 3 → 1") {
+	if stdout, _, _ := s.client("plan", m.dir); !strings.Contains(stdout, "No changes.") || !strings.Contains(stdout, "version 3 still serves, as a command decided") {
 		t.Errorf("a folder that says which version serves: the plan is\n%s", stdout)
+	}
+	said, err := os.ReadFile(filepath.Join(m.dir, "definitions.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.write("definitions.yaml", strings.Replace(string(said), "name: spend, feature_service", "name: spend, rollout: file, feature_service", 1))
+	if stdout, _, _ := s.client("plan", m.dir); !strings.Contains(stdout, "serve: 3 → 1") {
+		t.Errorf("a folder that decides: the plan is\n%s", stdout)
 	}
 	s.models(2, []string{"push", "spend"}, "accepts 2 arg")
 	s.models(2, []string{"push", "spend", "x", "--metric", "auc"}, "NAME=NUMBER")

@@ -68,6 +68,7 @@ command asks on a terminal. Elsewhere it refuses without --yes or --allow-delete
 			if err != nil || c.json {
 				return orPrint(out, answer, err)
 			}
+			printNotes(out, slices.DeleteFunc(answer.GetNotes(), func(note string) bool { return slices.Contains(plan.GetNotes(), note) }))
 			printReports(out, answer)
 			return nil
 		})

@@ -147,6 +147,7 @@ var House = Table{
 		"github.com/klauspost/compress":                          {"internal/arrowfile/parquetfile"},
 		"github.com/yalue/onnxruntime_go":                        {"scoring"},
 		"github.com/goccy/go-yaml":                               {"cmd/larder", "models/mlflow", "schema/definitions"},
+		"go.yaml.in/yaml/v3":                                     {"schema/definitions"},
 		"github.com/spf13/cobra":                                 {"cmd/larder"},
 		"github.com/spf13/pflag":                                 {"cmd/larder"},
 		"github.com/vbauerster/mpb/v8":                           {"cmd/larder"},

@@ -1,6 +1,7 @@
 package definitions_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"os"
@@ -8,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	diff "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"larder/schema"
@@ -16,7 +17,8 @@ import (
 )
 
 // FuzzParse: every file is either read or refused with places in it. What is read
-// survives the round trip through the registry, which stores JSON.
+// survives the round trip through the registry, which stores JSON, and through the files
+// that an export writes.
 func FuzzParse(f *testing.F) {
 	f.Add(good)
 	files, err := filepath.Glob("testdata/faults/*.txt")
@@ -50,10 +52,34 @@ func FuzzParse(f *testing.F) {
 		if err := json.Unmarshal(raw, &again); err != nil {
 			t.Fatalf("%v\n%s", err, raw)
 		}
-		if diff := cmp.Diff(*defs, again, cmpopts.EquateNaNs(), cmpopts.EquateEmpty()); diff != "" {
+		if diff := diff.Diff(*defs, again, cmpopts.EquateNaNs(), cmpopts.EquateEmpty()); diff != "" {
 			t.Fatalf("JSON changed the definitions (-before +after):\n%s", diff)
 		}
+		wantWritten(t, defs)
 	})
+}
+
+// wantWritten checks that the files of an export define the same. As in the registry,
+// versions have SHA-256s, and no paths.
+func wantWritten(t *testing.T, defs *schema.Definitions) {
+	t.Helper()
+	for i := range defs.Models {
+		for j := range defs.Models[i].Versions {
+			v := &defs.Models[i].Versions[j]
+			v.ONNX, v.SHA256 = "", cmp.Or(v.SHA256, strings.Repeat("0a", 32))
+		}
+	}
+	files, err := definitions.Write(defs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := definitions.Parse(files)
+	if err != nil {
+		t.Fatalf("what was written can't be read: %v\n%s", err, files)
+	}
+	if diff := diff.Diff(defs, again, cmpopts.EquateNaNs(), cmpopts.EquateEmpty()); diff != "" {
+		t.Fatalf("the files define something else (-before +after):\n%s\n%s", diff, files)
+	}
 }
 
 // wantPlaces checks that each fault has a line, a column and a message.

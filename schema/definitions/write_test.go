@@ -1,0 +1,38 @@
+package definitions_test
+
+import (
+	"strings"
+	"testing"
+
+	"larder/schema"
+	"larder/schema/definitions"
+)
+
+// TestWrittenTextIsReadBack: texts that YAML might take for something else.
+func TestWrittenTextIsReadBack(t *testing.T) {
+	texts := []string{
+		"no", "yes", "null", "~", "1e3", "0x10", "1_000", "1.0", "-0", ".inf", ".nan", "2024-01-01", "12:30:45", "", " ", "  a", "a  ", "\ta", "a\t",
+		"a\nb", "a\nb\n", "a\n\nb", "\na", "a \nb", "  a\nb", "a\n  b", "a\r\nb", "a\rb", "- a", "a: b", "a #b", "#a", "'a", "\"a", "a\"b", "{a", "[a", "*a", "&a", "!a", "|", ">", "%a", "@a", "`a", "a\\b",
+		"---", "--- a", "...", "a\n---\nb", "<<", "=", "?", "? a", "é", "日本", "😀", "\u2028", "\u0085", "\ufeff", "a\u0000b", "\u0007", "\u007f", "a\n b\n  c\n", "SELECT 1 -- x\nFROM t\n\n\n", strings.Repeat("word ", 100), strings.Repeat("x", 300),
+		"${HOME}", "a:", ":a", "a,b", "a\n#b\nc", "\n", "\n\n", "a\n\n", "a\n\t\nb",
+	}
+	for _, text := range texts {
+		defs := &schema.Definitions{
+			Entities: []schema.Entity{{Name: "user", JoinKeys: []schema.JoinKey{{Name: "id", Type: schema.Int64}}, Description: text, Owner: text, Tags: map[string]string{"k": text}}},
+			Sources:  []schema.Source{{Name: "s", Query: "SELECT '" + text + "'", TimestampField: "at"}},
+		}
+		files, err := definitions.Write(defs)
+		if err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		again, err := definitions.Parse(files)
+		if err != nil {
+			t.Errorf("%q: %v\n%s", text, err, files[0].Data)
+			continue
+		}
+		e := again.Entities[0]
+		if e.Description != text || e.Owner != text || e.Tags["k"] != text || again.Sources[0].Query != defs.Sources[0].Query {
+			t.Errorf("%q is read back as %q, %q, %q, %q\n%s%s", text, e.Description, e.Owner, e.Tags["k"], again.Sources[0].Query, files[0].Data, files[1].Data)
+		}
+	}
+}
