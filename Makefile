@@ -6,9 +6,6 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # What buf compares the wire contract with: the branch that this one left.
 BASE    := $(shell git merge-base HEAD origin/main 2>/dev/null || git rev-parse --verify -q main 2>/dev/null)
 
-# The Python code of the messages that the Python package sends.
-PROTOC  := -m grpc_tools.protoc -I api $(addprefix api/larder/v1/,values.proto serving.proto control.proto)
-
 export PATH := $(BIN):$(PATH)
 export CGO_ENABLED := 1
 # Go's release is the one that go.mod names, also where the machine has another.
@@ -86,8 +83,8 @@ check: setup tools ## format, vet, lint, layers, known vulnerabilities, the wire
 	@rm -rf .larder/generated && mkdir -p .larder/generated && buf generate --output .larder/generated
 	@diff -r .larder/generated/api api --exclude '*.proto' || { echo "the generated code is out of date; run make generate"; exit 1; }
 	@tools/setup/python.sh
-	@mkdir -p .larder/generated/python && $(PYTHON) $(PROTOC) --python_out=.larder/generated/python --pyi_out=.larder/generated/python
-	@diff -r .larder/generated/python/larder/v1 client/python/src/larder/v1 --exclude __init__.py --exclude __pycache__ || { \
+	@tools/python_messages.sh .larder/generated/python
+	@diff -r .larder/generated/python/larderdb/v1 client/python/src/larderdb/v1 --exclude __init__.py --exclude __pycache__ || { \
 		echo "the generated code is out of date; run make generate"; exit 1; }
 	@echo "check: mypy"
 	@cd client/python && $(PYTHON) -m mypy
@@ -95,7 +92,7 @@ check: setup tools ## format, vet, lint, layers, known vulnerabilities, the wire
 generate: tools ## write the Go and Python code of the .proto files, and the reasons in docs/operations.md
 	buf generate
 	@tools/setup/python.sh
-	$(PYTHON) $(PROTOC) --python_out=client/python/src --pyi_out=client/python/src
+	tools/python_messages.sh client/python/src
 	LARDER_WRITE_DOCS=1 go test ./cmd/larder -run TestReasonsAreInOperations
 
 # The tools are built once for each change of their versions.

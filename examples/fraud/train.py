@@ -19,8 +19,8 @@ import re
 import sys
 import tempfile
 
-import larder
-import larder.onnx
+import larderdb
+import larderdb.onnx
 import numpy as np
 import onnx
 import onnxruntime
@@ -142,13 +142,13 @@ def main():
     arguments.add_argument("--check", action="store_true", help="write nothing, fail where the model would change")
     options = arguments.parse_args()
 
-    with psycopg.connect(options.dsn) as conn, larder.Client(options.addr) as client:
+    with psycopg.connect(options.dsn) as conn, larderdb.Client(options.addr) as client:
         apply_features(client)
         train, x, y, _ = read(client, conn, TRAIN_DAYS)
         _, held_x, held_y, held_day = read(client, conn, HELD_OUT_DAYS)
     print(f"training on {len(y)} transactions of days {TRAIN_DAYS[0]} to {TRAIN_DAYS[-1]}, {y.mean():.2%} fraud")
     forest = fit(x, y, train.features, *VERSIONS[options.version])
-    raw = larder.onnx.stamp(export(forest, x.shape[1]), train)
+    raw = larderdb.onnx.stamp(export(forest, x.shape[1]), train)
     check_same(forest, raw, held_x)
 
     score = forest.predict_proba(held_x)[:, 1]

@@ -26,8 +26,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "client/python/src"))
 
 import grpc  # noqa: E402
-import larder  # noqa: E402
-from larder.v1 import control_pb2  # noqa: E402
+import larderdb  # noqa: E402
+from larderdb.v1 import control_pb2  # noqa: E402
 
 import anything  # noqa: E402
 import hostile  # noqa: E402
@@ -70,7 +70,7 @@ class Server:
         self.follower.start()
         if not ready.wait(120) or not self.addr:
             raise SystemExit("larder serve did not start:\n" + "".join(self.log))
-        self.client = larder.Client(self.addr, timeout=ANSWER_WITHIN)
+        self.client = larderdb.Client(self.addr, timeout=ANSWER_WITHIN)
         definitions = self.folder / "definitions"
         definitions.mkdir()
         (definitions / "fuzz.yaml").write_text(SERVICES)
@@ -98,7 +98,7 @@ class Server:
             raise Failure(f"the server's process ended with {self.process.returncode}")
         try:
             got = self.good()
-        except larder.LarderError as err:
+        except larderdb.LarderError as err:
             time.sleep(0.5)  # a process that just died takes a moment to be gone
             if self.process.poll() is not None:
                 return self.check()
@@ -140,7 +140,7 @@ def attempt(server, seed, file, counts):
     rng = random.Random(seed)
     try:
         pushed = server.client.push_model("tried", file)
-    except larder.LarderError as err:
+    except larderdb.LarderError as err:
         counts["refused"] += 1
         if "ended the process" in str(err):
             counts["refused: crashed in its trial"] += 1
@@ -155,7 +155,7 @@ def attempt(server, seed, file, counts):
         try:
             server.client.score("tried", {}, values, version=version)
             counts["scored"] += rows
-        except larder.LarderError as err:
+        except larderdb.LarderError as err:
             counts["failed to score"] += rows
             if err.reason.startswith("MODEL_"):
                 counts[f"failed: {err.reason}"] += 1

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-import larder
+import larderdb
 import onnx
 import psycopg
 import pytest
@@ -128,15 +128,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def applied(server: Server, folder: Path) -> Server:
     """The server, with the definitions applied and materialized."""
-    with larder.Client(server.addr) as client:
+    with larderdb.Client(server.addr) as client:
         client.apply(folder)
         client.materialize()
     return server
 
 
 @pytest.fixture
-def client(applied: Server) -> Iterator[larder.Client]:
-    with larder.Client(applied.addr) as connected:
+def client(applied: Server) -> Iterator[larderdb.Client]:
+    with larderdb.Client(applied.addr) as connected:
         yield connected
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import larder
+import larderdb
 import pytest
 
 from conftest import DAY, Server, weights
 
 
 async def test_every_method(applied: Server, folder: Path) -> None:
-    async with larder.AsyncClient(applied.addr) as client:
+    async with larderdb.AsyncClient(applied.addr) as client:
         await client.plan(folder)
         pushed = await client.push_model("asked_async", weights(0, 0, 1), feature_service="late_v1")
         assert pushed.version == 1
@@ -33,7 +33,7 @@ async def test_every_method(applied: Server, folder: Path) -> None:
 
 
 async def test_what_is_refused(applied: Server) -> None:
-    async with larder.AsyncClient(applied.addr) as client:
-        with pytest.raises(larder.NotFoundError, match="trips") as refused:
+    async with larderdb.AsyncClient(applied.addr) as client:
+        with pytest.raises(larderdb.NotFoundError, match="trips") as refused:
             await client.get_features(["stats:trip"], {"courier_id": [1]})
         assert refused.value.reason == "UNKNOWN_FEATURE"

@@ -6,10 +6,10 @@ import pickle
 from datetime import datetime, timezone
 from typing import Any
 
-import larder
+import larderdb
 import pyarrow as pa
 import pytest
-from larder import _columns
+from larderdb import _columns
 
 NOON = datetime(1969, 12, 31, 12, tzinfo=timezone.utc)
 
@@ -59,7 +59,7 @@ def test_times_without_a_zone_are_refused() -> None:
 
 def test_errors_can_be_pickled() -> None:
     """As workers of a pool hand them over."""
-    error = pickle.loads(pickle.dumps(larder.NotFoundError("no view; ask for another", "UNKNOWN_VIEW")))
-    assert (str(error), error.reason, type(error)) == ("no view; ask for another", "UNKNOWN_VIEW", larder.NotFoundError)
-    failed = pickle.loads(pickle.dumps(larder.RunFailedError("no table", [])))
+    error = pickle.loads(pickle.dumps(larderdb.NotFoundError("no view; ask for another", "UNKNOWN_VIEW")))
+    assert (str(error), error.reason, type(error)) == ("no view; ask for another", "UNKNOWN_VIEW", larderdb.NotFoundError)
+    failed = pickle.loads(pickle.dumps(larderdb.RunFailedError("no table", [])))
     assert failed.runs == [] and str(failed) == "no table"

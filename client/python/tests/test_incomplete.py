@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import grpc
-import larder
+import larderdb
 import pytest
-from larder.v1 import control_pb2, serving_pb2, values_pb2
+from larderdb.v1 import control_pb2, serving_pb2, values_pb2
 
 ROWS = {"courier_id": [1, 2, 3]}
 PLAN = control_pb2.GetPlanResponse(
@@ -88,13 +88,13 @@ def test_incomplete_answers_are_errors(answer: Any, says: str) -> None:
     of_scores = isinstance(answer, serving_pb2.GetFeaturesAndScoreResponse)
 
     async def ask(addr: str) -> Any:
-        async with larder.AsyncClient(addr) as client:
+        async with larderdb.AsyncClient(addr) as client:
             if of_scores:
                 return await client.score("late", ROWS, return_features=True)
             return await client.get_features("late_v1", ROWS)
 
     def ask_at_once(addr: str) -> Any:
-        with larder.Client(addr) as client:
+        with larderdb.Client(addr) as client:
             if of_scores:
                 return client.score("late", ROWS, return_features=True)
             return client.get_features("late_v1", ROWS)
@@ -102,12 +102,12 @@ def test_incomplete_answers_are_errors(answer: Any, says: str) -> None:
     asks: list[Callable[[str], Any]] = [ask_at_once, lambda addr: asyncio.run(ask(addr))]
     with answering(answer) as addr:
         for one in asks:
-            with pytest.raises(larder.IncompleteAnswerError, match=says) as raised:
+            with pytest.raises(larderdb.IncompleteAnswerError, match=says) as raised:
                 one(addr)
             assert raised.value.reason == "INCOMPLETE_ANSWER"
 
 
 def test_a_whole_answer_is_no_error() -> None:
     whole = scores(3, features=[column(3, 3)], reads=[read(3, 3)], model_version=1)
-    with answering(whole) as addr, larder.Client(addr) as client:
+    with answering(whole) as addr, larderdb.Client(addr) as client:
         assert client.score("late", ROWS, return_features=True).scores == [0.5] * 3

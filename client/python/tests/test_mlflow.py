@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import larder
+import larderdb
 import pytest
 from conftest import DEFINITIONS, ROOT, Server, fill, free_port, serve
 
@@ -77,7 +77,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
 @pytest.fixture(scope="module")
 def followed(
     binary: Path, registry: Registry, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Server, larder.Client]]:
+) -> Iterator[tuple[Server, larderdb.Client]]:
     data = tmp_path_factory.mktemp("followed")
     registry.alias("late", "champion", 1)
     with serve(binary, data, "--dev", "--mlflow-tracking-uri", registry.uri, "--model-poll", "200ms") as running:
@@ -86,13 +86,13 @@ def followed(
         (folder / "all.yaml").write_text(
             DEFINITIONS + "models: [{name: late, feature_service: late_v1, mlflow: {alias: champion}}]\n"
         )
-        with larder.Client(running.addr) as client:
+        with larderdb.Client(running.addr) as client:
             client.apply(folder)
             client.materialize()
             yield running, client
 
 
-def test_an_alias_is_followed(binary: Path, registry: Registry, followed: tuple[Server, larder.Client]) -> None:
+def test_an_alias_is_followed(binary: Path, registry: Registry, followed: tuple[Server, larderdb.Client]) -> None:
     server, client = followed
 
     def larder_models(*args: str) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import larder
+import larderdb
 import pytest
 
 from conftest import DAY, fill, serve
@@ -15,8 +15,8 @@ def test_token(binary: Path, folder: Path, tmp_path: Path) -> None:
     spine = {"courier_id": [1], "event_time": [DAY], "km": [1.0]}
     with serve(binary, tmp_path / "data", "--dev", "--token-file", str(tmp_path / "token")) as guarded:
         fill(guarded.dsn)
-        with larder.Client(guarded.addr, token="sesame") as client:
+        with larderdb.Client(guarded.addr, token="sesame") as client:
             client.apply(folder)
             assert client.training_set(spine, service="late_v1").manifest["rows"] == 1
-        with larder.Client(guarded.addr) as stranger, pytest.raises(larder.UnauthenticatedError, match="token"):
+        with larderdb.Client(guarded.addr) as stranger, pytest.raises(larderdb.UnauthenticatedError, match="token"):
             stranger.status()

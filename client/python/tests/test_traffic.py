@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-import larder
+import larderdb
 import pytest
 from conftest import ROOT
 
@@ -14,12 +14,12 @@ VECTORS = json.loads((ROOT / "models" / "traffic" / "testdata" / "buckets.json")
 @pytest.mark.parametrize("vector", VECTORS, ids=range(len(VECTORS)))
 def test_bucket(vector: dict[str, str | int]) -> None:
     salt, value = str(vector["salt"]), str(vector["value"])
-    assert larder.bucket(salt, value) == vector["bucket"]
+    assert larderdb.bucket(salt, value) == vector["bucket"]
     if value.lstrip("-").isdigit() and str(int(value)) == value:
-        assert larder.bucket(salt, int(value)) == vector["bucket"]
+        assert larderdb.bucket(salt, int(value)) == vector["bucket"]
 
 
 @pytest.mark.parametrize("value", [True, 1.0, None, b"x"])
 def test_other_types_have_no_bucket(value: object) -> None:
     with pytest.raises(TypeError, match="int or a str"):
-        larder.bucket("m", value)  # type: ignore[arg-type]
+        larderdb.bucket("m", value)  # type: ignore[arg-type]

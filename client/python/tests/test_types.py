@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta, timezone
 from typing import Any
 
 import arrow_types
-import larder
+import larderdb
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -38,7 +38,7 @@ def with_column(array: Any) -> pa.Table:
 
 
 @pytest.mark.parametrize("name", ARROW)
-def test_pyarrow(client: larder.Client, name: str) -> None:
+def test_pyarrow(client: larderdb.Client, name: str) -> None:
     spine = with_column(ARROW[name])
     train = client.training_set(spine, service="late_v1")
     assert train.data.select(spine.column_names).equals(spine)
@@ -130,7 +130,7 @@ PANDAS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", PANDAS)
-def test_pandas(client: larder.Client, name: str) -> None:
+def test_pandas(client: larderdb.Client, name: str) -> None:
     spine = pd.DataFrame(BASE, index=[7, 7, 9])
     spine["x"] = pd.Series(PANDAS[name]).set_axis(spine.index)
     before = spine.copy()
@@ -140,7 +140,7 @@ def test_pandas(client: larder.Client, name: str) -> None:
 
 
 @pytest.mark.parametrize("values", [[1j, 2j, 3j], [object()] * ROWS, [1, "a", {}], pd.arrays.SparseArray([0, 0, 1])])
-def test_pandas_without_an_arrow_type(client: larder.Client, values: Any) -> None:
+def test_pandas_without_an_arrow_type(client: larderdb.Client, values: Any) -> None:
     with pytest.raises(TypeError, match="'x' .* has no Arrow type"):
         client.training_set(pd.DataFrame({**BASE, "x": values}), service="late_v1")
 
@@ -170,7 +170,7 @@ POLARS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", POLARS)
-def test_polars(client: larder.Client, name: str) -> None:
+def test_polars(client: larderdb.Client, name: str) -> None:
     spine = pl.DataFrame({**BASE, "x": POLARS[name]})
     train = client.training_set(spine, service="late_v1")
     assert train.data.select(spine.columns).equals(spine)
@@ -178,14 +178,14 @@ def test_polars(client: larder.Client, name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [pl.Object, pl.Int128])
-def test_polars_without_an_arrow_type(client: larder.Client, kind: Any) -> None:
+def test_polars_without_an_arrow_type(client: larderdb.Client, kind: Any) -> None:
     with pytest.raises(TypeError, match="'x' .* has no Arrow type"):
         client.training_set(pl.DataFrame({**BASE, "x": pl.Series([1, 2, 3], dtype=kind)}), service="late_v1")
 
 
 @pytest.mark.parametrize("named", ["courier_id", "event_time", "km"])
 @pytest.mark.parametrize("by", ["flight", "client"])
-def test_what_is_read_may_be_categories(applied: Server, client: larder.Client, named: str, by: str) -> None:
+def test_what_is_read_may_be_categories(applied: Server, client: larderdb.Client, named: str, by: str) -> None:
     spine = with_column(pa.array([1, 2, 3]))
     at = spine.column_names.index(named)
     spine = spine.set_column(at, named, pa.chunked_array([spine[named].combine_chunks().dictionary_encode()]))
@@ -197,17 +197,17 @@ def test_what_is_read_may_be_categories(applied: Server, client: larder.Client, 
     assert got.select(spine.column_names).equals(spine)
 
 
-def test_a_null_category_is_null(applied: Server, client: larder.Client) -> None:
+def test_a_null_category_is_null(applied: Server, client: larderdb.Client) -> None:
     keys = pa.DictionaryArray.from_arrays(pa.array([0, 1, 0]), pa.array([1, None]))
     spine = with_column(pa.array([1, 2, 3])).drop_columns("courier_id").append_column("courier_id", keys)
-    with pytest.raises(larder.InvalidArgumentError, match="null in row 1") as refused:
+    with pytest.raises(larderdb.InvalidArgumentError, match="null in row 1") as refused:
         client.training_set(spine, service="late_v1")
     assert refused.value.reason == "NULL_JOIN_KEY"
     with pytest.raises(pa.ArrowInvalid, match="null in row 1"):
         exchange(applied.addr, [spine])
 
 
-def test_two_columns_of_one_name(applied: Server, client: larder.Client) -> None:
+def test_two_columns_of_one_name(applied: Server, client: larderdb.Client) -> None:
     twice = with_column(pa.array([1, 2, 3])).append_column("x", pa.array([4, 5, 6]))
     for spine in (twice, pd.DataFrame([[1, DAY, 1.0, 2, 3]], columns=[*BASE, "x", "x"])):
         with pytest.raises(ValueError, match="two columns 'x'; drop or rename one"):

@@ -17,9 +17,9 @@ def test_wheel(tmp_path: Path) -> None:
     subprocess.run(build, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    assert "larder/py.typed" in names and "larder/v1/serving_pb2.py" in names
+    assert "larderdb/py.typed" in names and "larderdb/v1/serving_pb2.py" in names
     record = wheel.name.removesuffix("-py3-none-any.whl") + ".dist-info"
-    assert {name.split("/")[0] for name in names} == {"larder", record}
+    assert {name.split("/")[0] for name in names} == {"larderdb", record}
 
     # An empty environment, with the packages that the wheel asks for and no others.
     empty = tmp_path / "empty"
@@ -32,6 +32,6 @@ def test_wheel(tmp_path: Path) -> None:
     for name in wanted:
         if (here / name).exists():
             (site / name).symlink_to(here / name)
-    check = "import larder, sys; print(larder.__version__); sys.exit('pandas' in sys.modules or 'onnx' in sys.modules)"
+    check = "import larderdb, sys; print(larderdb.__version__); sys.exit('pandas' in sys.modules or 'onnx' in sys.modules)"
     said = subprocess.run([empty / "bin" / "python", "-c", check], check=True, capture_output=True, text=True)
     assert said.stdout.strip() in wheel.name

@@ -1,5 +1,5 @@
-from larder.v1 import serving_pb2 as _serving_pb2
-from larder.v1 import values_pb2 as _values_pb2
+from larderdb.v1 import serving_pb2 as _serving_pb2
+from larderdb.v1 import values_pb2 as _values_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor

@@ -319,7 +319,7 @@ class TrainingSet(Generic[T]):
         features: the names of the feature columns: ``data[features]`` is what a
             model of this service reads.
         service: the feature service as it was when the set was built, for
-            :func:`larder.onnx.stamp`.
+            :func:`larderdb.onnx.stamp`.
         manifest: what the set is made of: its id, the catalog's version and
             fingerprint, the spine's digest, and statistics of each feature.
         warnings: what to look at before training.
@@ -333,5 +333,5 @@ class TrainingSet(Generic[T]):
 
     @property
     def id(self) -> str:
-        """The set's id, for :meth:`larder.Client.push_model`."""
+        """The set's id, for :meth:`larderdb.Client.push_model`."""
         return str(self.manifest["id"])

@@ -10,12 +10,12 @@ from typing import Any, Literal, overload
 
 import grpc
 
-from larder import _flight, _folder, _wire, errors
-from larder._frames import FrameT, Rows
-from larder._model import contents
-from larder._wire import CHANGE_TIMEOUT, REQUEST_TIMEOUT, Method, Req, Res
-from larder.answers import Applied, Change, Features, Model, Pushed, Run, Scores, ServerState, Service, TrainingSet
-from larder.v1 import control_pb2
+from larderdb import _flight, _folder, _wire, errors
+from larderdb._frames import FrameT, Rows
+from larderdb._model import contents
+from larderdb._wire import CHANGE_TIMEOUT, REQUEST_TIMEOUT, Method, Req, Res
+from larderdb.answers import Applied, Change, Features, Model, Pushed, Run, Scores, ServerState, Service, TrainingSet
+from larderdb.v1 import control_pb2
 
 AsOf = Literal["ingest_time", "event_time"]
 
@@ -33,14 +33,14 @@ class Client:
         timeout: how many seconds one request for features or scores may take.
 
     Example:
-        >>> with larder.Client("localhost:6570") as client:
+        >>> with larderdb.Client("localhost:6570") as client:
         ...     client.score("late", {"courier_id": [7, 4711]}, {"km": [1.5, 9.0]}).scores
         [0.0056, 0.9991]
 
     Whatever takes rows takes them as a mapping of lists, a pandas or polars
     DataFrame, or a pyarrow Table, and answers in the same shape.
 
-    Every method raises :class:`larder.LarderError`, whose text is the server's:
+    Every method raises :class:`larderdb.LarderError`, whose text is the server's:
     what is wrong, and what to do.
     """
 
@@ -308,7 +308,7 @@ class Client:
         Args:
             name: the model's name; a new one makes a new model.
             onnx: an ``onnx.ModelProto``, the bytes of a file, or its path;
-                best stamped by :func:`larder.onnx.stamp`.
+                best stamped by :func:`larderdb.onnx.stamp`.
             feature_service: of a new model, what it reads; what the file is
                 stamped with, or the training set is of, when not given.
             dataset: the training set that it was trained on, or its id.

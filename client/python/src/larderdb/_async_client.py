@@ -11,23 +11,23 @@ from typing import Any, Literal, overload
 import grpc
 import grpc.aio
 
-from larder import _flight, _folder, _wire, errors
-from larder._frames import FrameT, Rows
-from larder._model import contents
-from larder._wire import CHANGE_TIMEOUT, REQUEST_TIMEOUT, Method, Req, Res
-from larder.answers import Applied, Change, Features, Model, Pushed, Run, Scores, ServerState, Service, TrainingSet
-from larder.v1 import control_pb2
+from larderdb import _flight, _folder, _wire, errors
+from larderdb._frames import FrameT, Rows
+from larderdb._model import contents
+from larderdb._wire import CHANGE_TIMEOUT, REQUEST_TIMEOUT, Method, Req, Res
+from larderdb.answers import Applied, Change, Features, Model, Pushed, Run, Scores, ServerState, Service, TrainingSet
+from larderdb.v1 import control_pb2
 
 AsOf = Literal["ingest_time", "event_time"]
 
 
 class AsyncClient:
-    """:class:`larder.Client` for asyncio: the same methods, to be awaited.
+    """:class:`larderdb.Client` for asyncio: the same methods, to be awaited.
 
     Make one inside of the event loop that it is used in.
 
     Example:
-        >>> async with larder.AsyncClient("localhost:6570") as client:
+        >>> async with larderdb.AsyncClient("localhost:6570") as client:
         ...     answer = await client.score("late", {"courier_id": [7, 4711]}, {"km": [1.5, 9.0]})
     """
 
@@ -117,7 +117,7 @@ class AsyncClient:
     async def get_features(
         self, features: str | Sequence[str], entities: Rows, request: Rows | None = None, *, at: datetime | None = None
     ) -> Features[Any]:
-        """:meth:`larder.Client.get_features`, to be awaited."""
+        """:meth:`larderdb.Client.get_features`, to be awaited."""
         plan = await self._plan(_wire.plan_of_features(features))
         question = _wire.Question.of(plan, entities, request, at)
         answer = await self._ask(_wire.GET_FEATURES, question.for_features(features), lambda a: a.catalog_version)
@@ -158,7 +158,7 @@ class AsyncClient:
         return_features: bool = False,
         request_id: str = "",
     ) -> Scores[Any]:
-        """:meth:`larder.Client.score`, to be awaited."""
+        """:meth:`larderdb.Client.score`, to be awaited."""
         plan = await self._plan(_wire.plan_of_model(model, version))
         question = _wire.Question.of(plan, entities, request, at)
         answer = await self._ask(
@@ -169,16 +169,16 @@ class AsyncClient:
     # The control plane.
 
     async def service(self, name: str) -> Service:
-        """:meth:`larder.Client.service`, to be awaited."""
+        """:meth:`larderdb.Client.service`, to be awaited."""
         return _wire.service(name, await self._call(_wire.GET_PLAN, _wire.plan_of_features(name), self._timeout))
 
     async def plan(self, folder: str | os.PathLike[str]) -> list[Change]:
-        """:meth:`larder.Client.plan`, to be awaited."""
+        """:meth:`larderdb.Client.plan`, to be awaited."""
         request = control_pb2.PlanRequest(files=_folder.read(folder).files)
         return _wire.changes((await self._call(_wire.PLAN, request, CHANGE_TIMEOUT)).changes)
 
     async def apply(self, folder: str | os.PathLike[str]) -> Applied:
-        """:meth:`larder.Client.apply`, to be awaited."""
+        """:meth:`larderdb.Client.apply`, to be awaited."""
         read = _folder.read(folder)
         plan = await self._call(_wire.PLAN, control_pb2.PlanRequest(files=read.files), CHANGE_TIMEOUT)
         for sha256 in plan.missing_models:
@@ -196,7 +196,7 @@ class AsyncClient:
         end: datetime | None = None,
         progress: Callable[[list[Run]], None] | None = None,
     ) -> list[Run]:
-        """:meth:`larder.Client.materialize`, to be awaited."""
+        """:meth:`larderdb.Client.materialize`, to be awaited."""
         call = self._channel.unary_stream(
             _wire.MATERIALIZE.path,
             request_serializer=_wire.MATERIALIZE.request.SerializeToString,
@@ -213,11 +213,11 @@ class AsyncClient:
         return _wire.ended(runs)
 
     async def models(self) -> dict[str, Model]:
-        """:meth:`larder.Client.models`, to be awaited."""
+        """:meth:`larderdb.Client.models`, to be awaited."""
         return _wire.models(await self._call(_wire.LIST_MODELS, control_pb2.ListModelsRequest(), self._timeout))
 
     async def status(self) -> ServerState:
-        """:meth:`larder.Client.status`, to be awaited."""
+        """:meth:`larderdb.Client.status`, to be awaited."""
         return _wire.state(await self._call(_wire.GET_STATUS, control_pb2.GetStatusRequest(), self._timeout))
 
     async def push_model(
@@ -232,7 +232,7 @@ class AsyncClient:
         metrics: Mapping[str, float] | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> Pushed:
-        """:meth:`larder.Client.push_model`, to be awaited."""
+        """:meth:`larderdb.Client.push_model`, to be awaited."""
         file = contents(onnx)
         sha256 = _folder.digest(file)
         lacking = await self._call(_wire.HAS_MODELS, control_pb2.HasModelsRequest(sha256=[sha256]), CHANGE_TIMEOUT)
@@ -285,7 +285,7 @@ class AsyncClient:
         progress: _flight.Progress | None = None,
         timeout: float | None = None,
     ) -> TrainingSet[Any]:
-        """:meth:`larder.Client.training_set`, to be awaited."""
+        """:meth:`larderdb.Client.training_set`, to be awaited."""
         command = _flight.Command(service, as_of, event_time_column)
         exchange = _flight.Exchange(spine, await self.service(service), command, progress)
         method: Any = self._channel.stream_stream(_flight.DO_EXCHANGE)

@@ -1,4 +1,4 @@
-from larder.v1 import values_pb2 as _values_pb2
+from larderdb.v1 import values_pb2 as _values_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message

@@ -1,19 +1,19 @@
 """Client of Larder, a feature store that also scores.
 
 Example:
-    >>> import larder
-    >>> client = larder.Client("localhost:6570")
+    >>> import larderdb
+    >>> client = larderdb.Client("localhost:6570")
     >>> client.apply("defs")
     >>> client.materialize()
     >>> client.score("late", {"courier_id": [7]}, {"km": [1.5]}).scores
 """
 
-from larder._async_client import AsyncClient
-from larder._client import Client
-from larder._frames import Rows
-from larder._traffic import bucket
-from larder._version import __version__
-from larder.answers import (
+from larderdb._async_client import AsyncClient
+from larderdb._client import Client
+from larderdb._frames import Rows
+from larderdb._traffic import bucket
+from larderdb._version import __version__
+from larderdb.answers import (
     Applied,
     BadRows,
     Change,
@@ -30,7 +30,7 @@ from larder.answers import (
     TrainingSet,
     ViewState,
 )
-from larder.errors import (
+from larderdb.errors import (
     CancelledError,
     DeadlineExceededError,
     FailedPreconditionError,

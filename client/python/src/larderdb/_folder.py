@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from larder.v1 import control_pb2
+from larderdb.v1 import control_pb2
 
 
 @dataclass(frozen=True)

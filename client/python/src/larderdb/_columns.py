@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from larder.v1 import values_pb2
+from larderdb.v1 import values_pb2
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 

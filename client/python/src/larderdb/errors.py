@@ -8,7 +8,7 @@ import grpc
 from google.rpc import error_details_pb2, status_pb2
 
 if TYPE_CHECKING:
-    from larder.answers import Run
+    from larderdb.answers import Run
 
 _DETAILS = "grpc-status-details-bin"
 

@@ -19,9 +19,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from larder import _columns, errors
-from larder._frames import Rows, Shape, read_table
-from larder.answers import Service, TrainingSet
+from larderdb import _columns, errors
+from larderdb._frames import Rows, Shape, read_table
+from larderdb.answers import Service, TrainingSet
 
 DO_EXCHANGE = "/arrow.flight.protocol.FlightService/DoExchange"
 

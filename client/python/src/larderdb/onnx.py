@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import onnx
 
-from larder._model import contents
-from larder.answers import Service, TrainingSet
+from larderdb._model import contents
+from larderdb.answers import Service, TrainingSet
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -27,12 +27,12 @@ def stamp(model: ModelProto | bytes | str | os.PathLike[str], trained_on: Servic
         model: the model as ``onnx`` has it, its bytes, or the path of its file;
             none of these is changed.
         trained_on: the training set, or the feature service as
-            :meth:`larder.Client.service` tells it.
+            :meth:`larderdb.Client.service` tells it.
 
     Example:
         >>> train = client.training_set(labels, service="late_v1")
         >>> onnx_model = skl2onnx.to_onnx(fitted, train.data[train.features].to_numpy("float32")[:1])
-        >>> client.push_model("late", larder.onnx.stamp(onnx_model, train), dataset=train)
+        >>> client.push_model("late", larderdb.onnx.stamp(onnx_model, train), dataset=train)
     """
     service = trained_on.service if isinstance(trained_on, TrainingSet) else trained_on
     stamped = onnx.ModelProto()

@@ -14,10 +14,10 @@ from typing import Any, Generic, TypeVar
 import pyarrow as pa
 from google.protobuf.message import Message
 
-from larder import _columns
-from larder._frames import Rows, Shape, read
-from larder._version import __version__
-from larder.answers import (
+from larderdb import _columns
+from larderdb._frames import Rows, Shape, read
+from larderdb._version import __version__
+from larderdb.answers import (
     Applied,
     BadRows,
     Change,
@@ -33,8 +33,8 @@ from larder.answers import (
     TrainingSet,
     ViewState,
 )
-from larder.errors import IncompleteAnswerError, RunFailedError
-from larder.v1 import control_pb2, serving_pb2, values_pb2
+from larderdb.errors import IncompleteAnswerError, RunFailedError
+from larderdb.v1 import control_pb2, serving_pb2, values_pb2
 
 DEFAULT_ADDR = "127.0.0.1:6570"
 REQUEST_TIMEOUT = 60.0
