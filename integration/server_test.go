@@ -228,3 +228,6 @@ func (s *server) materialize(ctx context.Context, req *larderv1.MaterializeReque
 		runs = msg.GetRuns()
 	}
 }
+
+// singleSpaced returns text with one space where a table has several.
+func singleSpaced(text string) string { return strings.Join(strings.Fields(text), " ") }

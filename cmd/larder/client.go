@@ -9,7 +9,6 @@ import (
 	"os"
 	"regexp"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -106,36 +105,4 @@ func errorMessage(err error) string {
 		return fmt.Sprintf("%s [%s]", s.Message(), reason)
 	}
 	return s.Message()
-}
-
-// table prints rows in aligned columns.
-func table(w io.Writer, header string, rows [][]string) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, strings.ReplaceAll(header, " ", "\t"))
-	for _, row := range rows {
-		fmt.Fprintln(t, strings.Join(row, "\t"))
-	}
-	return t.Flush()
-}
-
-// moment prints a time in microseconds since 1970 UTC.
-func moment(micros int64) string {
-	if micros == 0 {
-		return "-"
-	}
-	return time.UnixMicro(micros).UTC().Format(time.RFC3339)
-}
-
-// span prints a duration in microseconds, to a length that a person reads.
-func span(micros int64) string {
-	d := time.Duration(micros) * time.Microsecond
-	switch {
-	case d >= 48*time.Hour:
-		return fmt.Sprintf("%dd%dh", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
-	case d >= time.Minute:
-		return d.Round(time.Second).String()
-	case d >= time.Second:
-		return d.Round(time.Millisecond).String()
-	}
-	return d.String()
 }

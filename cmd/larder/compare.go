@@ -87,10 +87,10 @@ func parseModelRef(text string) (replay.Ref, error) {
 
 func printComparison(w io.Writer, r *replay.Comparison, threshold float64) error {
 	g := r.Agreement
-	fmt.Fprintf(w, "%s and %s on %d logged rows\n\n", r.A, r.B, r.Rows)
+	fmt.Fprintf(w, "%s and %s on %s\n\n", r.A, r.B, counted(r.Rows, "logged row"))
 	rows := [][]string{
 		{"scored by", scoredBy(r.A), scoredBy(r.B), ""},
-		{"bytes", fmt.Sprint(r.A.Bytes), fmt.Sprint(r.B.Bytes), change(float64(r.A.Bytes), float64(r.B.Bytes))},
+		{"bytes", count(r.A.Bytes), count(r.B.Bytes), change(float64(r.A.Bytes), float64(r.B.Bytes))},
 	}
 	for i, run := range r.A.Runs {
 		other := r.B.Runs[i]
@@ -129,10 +129,6 @@ func changed(d experiment.Interval) string {
 	}
 	return fmt.Sprintf("%+.4g (%.3g to %.3g)", d.Value, d.Low, d.High)
 }
-
-func figure(v float64) string { return strconv.FormatFloat(v, 'g', 5, 64) }
-
-func change(from, to float64) string { return fmt.Sprintf("%+.1f %%", 100*(to/from-1)) }
 
 func printComparisonJSON(w io.Writer, r *replay.Comparison) error {
 	g := r.Agreement

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/spf13/cobra"
@@ -94,7 +93,7 @@ func buildDataset(cmd *cobra.Command, c *client, command larder.SetCommand, spin
 	if err := arrowfile.CheckColumns(out, rows.Schema()); err != nil {
 		return err
 	}
-	bar := newProgress(cmd.ErrOrStderr(), onTerminal(os.Stderr), "building", "rows")
+	bar := showProgress(cmd, "building", "rows")
 	var file *arrowfile.Writer
 	defer func() {
 		if file != nil {
@@ -145,7 +144,7 @@ func csvTypes(plan *larderv1.GetPlanResponse, eventTime string) (map[string]arro
 func printSet(w, warnings io.Writer, m *training.Manifest, out string) error {
 	var rows [][]string
 	for _, v := range m.Views {
-		rows = append(rows, []string{v.View, fmt.Sprint(v.Found), fmt.Sprint(v.Missing), fmt.Sprint(v.Expired), fmt.Sprint(v.Hidden)})
+		rows = append(rows, []string{v.View, count(v.Found), count(v.Missing), count(v.Expired), count(v.Hidden)})
 	}
 	if err := table(w, "VIEW FOUND MISSING EXPIRED HIDDEN", rows); err != nil {
 		return err
@@ -153,7 +152,7 @@ func printSet(w, warnings io.Writer, m *training.Manifest, out string) error {
 	for _, text := range m.Warnings {
 		fmt.Fprintln(warnings, "warning:", text)
 	}
-	fmt.Fprintf(w, "\n%d rows with %d features of %s, by version %d of the definitions, in %s\ntraining set %s\n", m.Rows, len(m.Features), m.FeatureService, m.CatalogVersion, out, m.ID)
+	fmt.Fprintf(w, "\n%s with %s of %s, by version %d of the definitions, in %s\ntraining set %s\n", counted(m.Rows, "row"), counted(len(m.Features), "feature"), m.FeatureService, m.CatalogVersion, out, m.ID)
 	return nil
 }
 
@@ -188,7 +187,7 @@ func listDatasets(cmd *cobra.Command, c *client) error {
 			if err := json.Unmarshal([]byte(d.GetManifest()), &m); err != nil {
 				return fmt.Errorf("the manifest of %s: %w", d.GetId(), err)
 			}
-			rows = append(rows, []string{d.GetId(), d.GetFeatureService(), fmt.Sprint(m.Rows), string(m.AsOf), fmt.Sprint(m.CatalogVersion)})
+			rows = append(rows, []string{d.GetId(), d.GetFeatureService(), count(m.Rows), string(m.AsOf), fmt.Sprint(m.CatalogVersion)})
 		}
 		return table(cmd.OutOrStdout(), "DATASET SERVICE ROWS AS_OF CATALOG_VERSION", rows)
 	})

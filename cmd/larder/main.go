@@ -34,6 +34,8 @@ func main() {
 
 // execute runs a command line and returns its exit code.
 func execute(ctx context.Context, root *cobra.Command) int {
+	root.SetOut(newConsole(root.OutOrStdout()))
+	root.SetErr(newConsole(root.ErrOrStderr()))
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0

@@ -57,18 +57,6 @@ func TestHelpTeaches(t *testing.T) {
 	}
 }
 
-func TestTable(t *testing.T) {
-	var out strings.Builder
-	err := table(&out, "VIEW ROWS", [][]string{{"customer_spend", "5022"}, {"risk", "7"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	const want = "VIEW            ROWS\ncustomer_spend  5022\nrisk            7\n"
-	if diff := cmp.Diff(want, out.String()); diff != "" {
-		t.Errorf("(-want +got)\n%s", diff)
-	}
-}
-
 func TestProgressInWords(t *testing.T) {
 	var out strings.Builder
 	rows := newProgress(&out, false, "materializing", "rows")

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -50,7 +49,7 @@ damage and the other files are compared.`,
 			return err
 		}
 		defer func() { err = errors.Join(err, done()) }()
-		s := &skews{server: server, bar: newProgress(cmd.ErrOrStderr(), onTerminal(os.Stderr), "rebuilding", "rows")}
+		s := &skews{server: server, bar: showProgress(cmd, "rebuilding", "rows")}
 		err = s.files(cmd.Context(), files)
 		s.bar.end()
 		if err != nil {
@@ -124,15 +123,16 @@ func (s *skews) print(w io.Writer) error {
 	for _, m := range s.models {
 		for _, f := range m.Features {
 			rows = append(rows, []string{
-				m.model, f.Feature, fmt.Sprint(f.Rows), fmt.Sprintf("%.3g %%", 100*f.Share()), fmt.Sprint(f.Differ), fmt.Sprint(f.Missing), fmt.Sprint(f.Extra),
-				fmt.Sprint(f.Sent), fmt.Sprint(f.Unlogged), fmt.Sprintf("%.3g", f.MeanAbsolute), fmt.Sprintf("%.3g", f.MeanRelative),
+				m.model, f.Feature, count(f.Rows), fmt.Sprintf("%.3g %%", 100*f.Share()), count(f.Differ), count(f.Missing), count(f.Extra),
+				count(f.Sent), count(f.Unlogged), figure(f.MeanAbsolute), figure(f.MeanRelative),
 			})
 		}
 		for _, d := range m.Differences {
 			differences = append(differences, []string{d.Feature, d.RequestID, fmt.Sprint(d.Row), d.Logged, d.Rebuilt})
 		}
 	}
-	err := table(w, "MODEL FEATURE ROWS SKEWED DIFFER MISSING EXTRA SENT UNLOGGED MEAN_ABSOLUTE MEAN_RELATIVE", rows)
+	header, rows := withoutZeros("MODEL FEATURE ROWS SKEWED DIFFER MISSING EXTRA SENT UNLOGGED MEAN_ABSOLUTE MEAN_RELATIVE", rows, "SENT", "UNLOGGED")
+	err := table(w, header, rows)
 	if err == nil && len(differences) > 0 {
 		fmt.Fprintln(w)
 		err = table(w, "FEATURE REQUEST ROW LOGGED REBUILT", differences)
