@@ -3,9 +3,7 @@ package main
 import (
 	"cmp"
 	"crypto/tls"
-	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"regexp"
 	"strings"
@@ -14,8 +12,6 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/proto"
 
 	larderv1 "larder/api/larder/v1"
 	larder "larder/client/go"
@@ -66,21 +62,6 @@ func (c *client) with(do func(*larder.Client) error) error {
 // control calls do with the control plane of the server.
 func (c *client) control(do func(larderv1.ControlServiceClient) error) error {
 	return c.with(func(server *larder.Client) error { return do(server.Control) })
-}
-
-// printJSON prints a message as JSON.
-func printJSON(w io.Writer, m proto.Message) error {
-	raw, err := protojson.MarshalOptions{UseProtoNames: true, EmitUnpopulated: true}.Marshal(m)
-	if err != nil {
-		return err
-	}
-	var v any // protojson varies its spaces on purpose; encoding/json doesn't
-	if err := json.Unmarshal(raw, &v); err != nil {
-		return err
-	}
-	out := json.NewEncoder(w)
-	out.SetIndent("", "  ")
-	return out.Encode(v)
 }
 
 // dialFailed finds the address and the cause in gRPC's account of a failed dial.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -22,7 +21,7 @@ func newModelCompareCommand() *cobra.Command {
 	var most int
 	var threshold float64
 	cmd := &cobra.Command{
-		Use:   "compare NAME@VERSION NAME@VERSION",
+		Use:   "compare NAME@VERSION NAME@VERSION --log DIR",
 		Short: "Compare two models on logged vectors: size, latency, agreement and, with labels, quality",
 		Long: `Have the server score logged vectors with two models that it has loaded, and compare
 the models: the size of their files, the time of a run by its number of rows, how far
@@ -149,9 +148,7 @@ func printComparisonJSON(w io.Writer, r *replay.Comparison) error {
 		}
 		out["quality"] = figures
 	}
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(out)
+	return encodeJSON(w, out)
 }
 
 // defined returns what JSON has for a number: null for NaN and infinities.

@@ -21,7 +21,7 @@ func newDatasetCommand() *cobra.Command {
 	var spine, out, show string
 	var list bool
 	cmd := &cobra.Command{
-		Use:   "dataset",
+		Use:   "dataset --service NAME --spine FILE --out FILE",
 		Short: "Build a training set: for each row of a spine, the features that serving would have returned at its time",
 		Long: `Build the training set of a spine: a file with the join keys of a feature
 service, a time for each row, and any other columns, such as labels. The set has
@@ -64,6 +64,9 @@ The server keeps a manifest of each set under an id that a model can name.`,
 }
 
 func buildDataset(cmd *cobra.Command, c *client, command larder.SetCommand, spine, out string) error {
+	if as := command.AsOf; as != string(training.IngestTime) && as != string(training.EventTime) {
+		return usageError(fmt.Sprintf("--as-of is %q; it can be %s or %s", as, training.IngestTime, training.EventTime))
+	}
 	for _, path := range []string{spine, out} {
 		if err := arrowfile.Check(path); err != nil {
 			return usageError(err.Error())
@@ -157,9 +160,7 @@ func printSet(w, warnings io.Writer, m *training.Manifest, out string) error {
 }
 
 func printManifest(w io.Writer, raw []byte) error {
-	out := json.NewEncoder(w)
-	out.SetIndent("", "  ")
-	return out.Encode(json.RawMessage(raw))
+	return encodeJSON(w, json.RawMessage(raw))
 }
 
 func showDataset(cmd *cobra.Command, c *client, id string) error {

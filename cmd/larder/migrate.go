@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 
@@ -32,7 +31,7 @@ user may create tables; run this command where it may not.`,
 			return err
 		}
 		if asJSON {
-			return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string][]string{"applied": append([]string{}, applied...)})
+			return encodeJSON(cmd.OutOrStdout(), map[string][]string{"applied": append([]string{}, applied...)})
 		}
 		if len(applied) == 0 {
 			fmt.Fprintln(cmd.OutOrStdout(), "up to date")

@@ -15,7 +15,7 @@ import (
 func newReplayCommand() *cobra.Command {
 	var logged loggedFlags
 	cmd := &cobra.Command{
-		Use:   "replay",
+		Use:   "replay --log DIR | --table",
 		Short: "Score logged vectors again and expect the same bits",
 		Long: `Have the server score the vectors of a feature log again, each request as it was,
 with the definitions that served it, and compare the scores bit for bit. The exit

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,7 +19,7 @@ import (
 func newSkewCommand() *cobra.Command {
 	var logged loggedFlags
 	cmd := &cobra.Command{
-		Use:   "skew",
+		Use:   "skew --log DIR | --table",
 		Short: "Compare logged vectors with what a training set would have for the same rows",
 		Long: `Have the server rebuild the vectors of a feature log from Postgres, each as of the
 time of its request and with the definitions that served it, and compare them with
@@ -150,9 +149,7 @@ func (s *skews) printJSON(w io.Writer) error {
 	for _, m := range s.models {
 		all = append(all, model{m.model, m.Features, m.Differences})
 	}
-	out := json.NewEncoder(w)
-	out.SetIndent("", "  ")
-	return out.Encode(map[string]any{"models": all})
+	return encodeJSON(w, map[string]any{"models": all})
 }
 
 // found is an error when anything differs.
