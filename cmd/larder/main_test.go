@@ -35,9 +35,7 @@ func TestExitCodes(t *testing.T) {
 	f(0, "", "serve", "--help")
 	f(2, `unknown command "nothing" for "larder"`, "nothing")
 	f(2, "unknown command \"matrialize\" for \"larder\"\n\nDid you mean this?\n\tmaterialize", "matrialize")
-	f(2, "unknown flag: --nothing; see larder get --help", "get", "--nothing")
-	f(2, "see larder plan --help", "plan")
-	f(2, "see larder snapshot save --help", "snapshot", "save")
+	f(2, "unknown flag: --nothing\nusage: larder get [SERVICE] KEY=VALUE[,VALUE...]... [flags]\n       larder get --help", "get", "--nothing")
 	f(2, `--from "yesterday" is not a time; write it as 2026-01-31T10:00:00Z`, "materialize", "--from", "yesterday")
 	f(1, "no folder no/such/folder; name the one that holds the definitions", "plan", "no/such/folder")
 }

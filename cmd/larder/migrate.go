@@ -24,7 +24,7 @@ user may create tables; run this command where it may not.`,
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if dsn == "" {
-			return usageError("give the address of Postgres with --postgres")
+			return usageError("--postgres is missing: the address of Postgres, as postgres://USER@HOST:PORT/DATABASE")
 		}
 		applied, err := migrations.Up(cmd.Context(), dsn)
 		if err != nil {
