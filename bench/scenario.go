@@ -13,22 +13,22 @@ import (
 
 // A Scenario describes what is measured.
 type Scenario struct {
-	Views       int           // feature views read by a request
-	Features    int           // features of each view, float64
-	Rows        int           // rows of a request
-	Entities    int           // keys in the store
-	Keys        string        // uniform or zipf: which of them are asked for
-	Model       string        // trees, mlp or none
-	Trees       int           // of the model trees
-	Concurrency int           // requests in flight, or at most so with a rate
-	Rate        float64       // requests a second that arrive; 0 sends the next when one is answered
-	Duration    time.Duration // of the load on the server, as long again on the echo
+	Views       int           `json:"views"`       // feature views read by a request
+	Features    int           `json:"features"`    // features of each view, float64
+	Rows        int           `json:"rows"`        // rows of a request
+	Entities    int           `json:"entities"`    // keys in the store
+	Keys        string        `json:"keys"`        // uniform or zipf: which of them are asked for
+	Model       string        `json:"model"`       // trees, mlp or none
+	Trees       int           `json:"trees"`       // of the model trees
+	Concurrency int           `json:"concurrency"` // requests in flight, or at most so with a rate
+	Rate        float64       `json:"rate"`        // requests a second that arrive; 0 sends the next when one is answered
+	Duration    time.Duration `json:"duration_ns"` // of the load on the server, as long again on the echo
 	// WhileMaterializing keeps the server materializing from a private Postgres.
-	WhileMaterializing bool
+	WhileMaterializing bool `json:"while_materializing"`
 	// Cold keeps no rows in memory: all come from Badger.
-	Cold bool
+	Cold bool `json:"cold"`
 	// Profiles is a folder for CPU and heap profiles of the server; empty: none.
-	Profiles string
+	Profiles string `json:"profiles,omitempty"`
 }
 
 // DefaultScenario returns the scenario of the project's bar for latency.

@@ -105,7 +105,7 @@ late,1,2026-01-01T00:10:00Z,1.5,4.5,1.5,10
 	if diff := cmp.Diff(want, got("set.csv")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff("VIEW   FOUND  MISSING  EXPIRED  HIDDEN\nstats  5      2        1        2\n", stdout[:strings.Index(stdout, "\n\n")+1]); diff != "" {
+	if diff := cmp.Diff("VIEW   FOUND  MISSING  EXPIRED  HIDDEN\nstats      5        2        1       2\n", stdout[:strings.Index(stdout, "\n\n")+1]); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	for _, w := range []string{"CREATE INDEX ON couriers (courier_id, at)", `for 2 of 8 rows a newer value existed but had not arrived yet (by arrived of source "couriers"`, "as_of: event_time"} {

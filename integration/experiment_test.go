@@ -1,9 +1,11 @@
 package integration_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
 
@@ -107,7 +109,7 @@ func TestExperiment(t *testing.T) {
 	exec(`INSERT INTO outcomes SELECT request_id, n, user_id, known_at, written_at + interval '1 microsecond', user_id = 1, NOT fraud, loss FROM outcomes WHERE user_id IN (1, 2)`)
 	exec(`INSERT INTO outcomes VALUES ('nobody', 0, 9999, now(), now(), false, true, 1), (NULL, 0, NULL, now(), now(), false, true, 1)`)
 	text := b.experiment(0, "spend")
-	wantWords(t, text, "model spend by AUC", "a unit is one user_id; 1603 labels were read, 1 of them match no logged row", "skipped 1 rows of source \"outcomes\" that are not labels; the first has null_key",
+	wantWords(t, text, "model spend by AUC", "a unit is one user_id; 1,603 labels were read, 1 of them match no logged row", "skipped 1 rows of source \"outcomes\" that are not labels; the first has null_key",
 		"shares of the units: as expected", "version 2 is worse than version 1: auc is lower by 0.5", "version 3 and version 1 have exactly the same auc")
 	if again := a.experiment(0, "spend"); sansTime(again) != sansTime(text) {
 		t.Errorf("one server says\n%s\nanother\n%s", text, again)
@@ -165,8 +167,22 @@ func sansTime(report string) string {
 func (s *server) report(t *testing.T, args ...string) *larderv1.ExperimentReport {
 	t.Helper()
 	raw := s.experiment(0, append(args, "--json")...)
+	var fields map[string]any
+	if err := json.Unmarshal([]byte(raw), &fields); err != nil {
+		t.Fatalf("%v: %s", err, raw)
+	}
+	for _, name := range []string{"since", "until"} { // not what protobuf's JSON has
+		if _, err := time.Parse(time.RFC3339, fmt.Sprint(fields[name])); err != nil {
+			t.Errorf("%s is no RFC 3339 time: %v", name, err)
+		}
+		delete(fields, name)
+	}
+	rest, err := json.Marshal(fields)
+	if err != nil {
+		t.Fatal(err)
+	}
 	out := new(larderv1.ExperimentReport)
-	if err := protojson.Unmarshal([]byte(raw), out); err != nil {
+	if err := protojson.Unmarshal(rest, out); err != nil {
 		t.Fatalf("%v: %s", err, raw)
 	}
 	return out

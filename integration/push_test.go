@@ -88,7 +88,7 @@ func TestApplyOfAFolderKeepsPushedVersions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.write("definitions.yaml", strings.Replace(string(said), "name: spend, feature_service", "name: spend, rollout: file, feature_service", 1))
+	m.write("definitions.yaml", strings.Replace(string(said), "serve: 1", "serve: 1\n    rollout: file", 1))
 	if stdout, _, _ := s.client("plan", m.dir); !strings.Contains(stdout, "serve: 3 → 1") {
 		t.Errorf("a folder that decides: the plan is\n%s", stdout)
 	}

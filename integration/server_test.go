@@ -194,6 +194,7 @@ func runLarder(t testing.TB, args ...string) (stdout, stderr string, code int) {
 	var out, errs strings.Builder
 	cmd := exec.CommandContext(ctx, larder, args...)
 	cmd.Stdout, cmd.Stderr = &out, &errs
+	cmd.Env = append(os.Environ(), "COLUMNS=200") // tests read rows of tables as one line
 	err := cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
@@ -228,3 +229,6 @@ func (s *server) materialize(ctx context.Context, req *larderv1.MaterializeReque
 		runs = msg.GetRuns()
 	}
 }
+
+// singleSpaced returns text with one space where a table has several.
+func singleSpaced(text string) string { return strings.Join(strings.Fields(text), " ") }

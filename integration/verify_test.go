@@ -31,8 +31,8 @@ func TestVerify(t *testing.T) {
 		t.Fatal(err)
 	}
 	stdout, stderr, code := s.client("verify", "--all")
-	for _, want := range []string{"mismatched  user_id=7  spend:amount  7", "extra       user_id=8  spend", "spend:amount  1"} {
-		if !strings.Contains(stdout, want) {
+	for _, want := range []string{"mismatched user_id=7 spend:amount 7", "extra user_id=8 spend", "spend:amount 1"} {
+		if !strings.Contains(singleSpaced(stdout), want) {
 			t.Errorf("no %q in\n%s", want, stdout)
 		}
 	}

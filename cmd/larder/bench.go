@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -32,7 +31,7 @@ Everything lies in a temporary folder, which is removed at the end. Only
   larder bench --rate 2000 --duration 30s --while-materializing
   larder bench --views 25 --rows 100 --json
   larder bench --suite bars`,
-		Args: cobra.NoArgs,
+		Args: wrongArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := s.Validate(); err != nil {
 				return usageError(strings.ReplaceAll(err.Error(), "\n", "; "))
@@ -53,9 +52,7 @@ Everything lies in a temporary folder, which is removed at the end. Only
 				return err
 			}
 			if asJSON {
-				out := json.NewEncoder(cmd.OutOrStdout())
-				out.SetIndent("", "  ")
-				return out.Encode(report)
+				return encodeJSON(cmd.OutOrStdout(), report)
 			}
 			return report.Print(cmd.OutOrStdout())
 		},
@@ -101,9 +98,7 @@ func runSuite(cmd *cobra.Command, suite, page string, duration time.Duration, as
 			return err
 		}
 		if asJSON {
-			out := json.NewEncoder(cmd.OutOrStdout())
-			out.SetIndent("", "  ")
-			return errors.Join(out.Encode(soak), soak.Check())
+			return errors.Join(encodeJSON(cmd.OutOrStdout(), soak), soak.Check())
 		}
 		return errors.Join(soak.Print(cmd.OutOrStdout()), soak.Check())
 	case "sizes":

@@ -3,20 +3,15 @@ package main
 import (
 	"cmp"
 	"crypto/tls"
-	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"regexp"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/proto"
 
 	larderv1 "larder/api/larder/v1"
 	larder "larder/client/go"
@@ -69,21 +64,6 @@ func (c *client) control(do func(larderv1.ControlServiceClient) error) error {
 	return c.with(func(server *larder.Client) error { return do(server.Control) })
 }
 
-// printJSON prints a message as JSON.
-func printJSON(w io.Writer, m proto.Message) error {
-	raw, err := protojson.MarshalOptions{UseProtoNames: true, EmitUnpopulated: true}.Marshal(m)
-	if err != nil {
-		return err
-	}
-	var v any // protojson varies its spaces on purpose; encoding/json doesn't
-	if err := json.Unmarshal(raw, &v); err != nil {
-		return err
-	}
-	out := json.NewEncoder(w)
-	out.SetIndent("", "  ")
-	return out.Encode(v)
-}
-
 // dialFailed finds the address and the cause in gRPC's account of a failed dial.
 var dialFailed = regexp.MustCompile(`dial tcp (?:lookup )?(\S+?)(?: on \S+)?: (?:connect: )?([^"]+)"`)
 
@@ -106,36 +86,4 @@ func errorMessage(err error) string {
 		return fmt.Sprintf("%s [%s]", s.Message(), reason)
 	}
 	return s.Message()
-}
-
-// table prints rows in aligned columns.
-func table(w io.Writer, header string, rows [][]string) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, strings.ReplaceAll(header, " ", "\t"))
-	for _, row := range rows {
-		fmt.Fprintln(t, strings.Join(row, "\t"))
-	}
-	return t.Flush()
-}
-
-// moment prints a time in microseconds since 1970 UTC.
-func moment(micros int64) string {
-	if micros == 0 {
-		return "-"
-	}
-	return time.UnixMicro(micros).UTC().Format(time.RFC3339)
-}
-
-// span prints a duration in microseconds, to a length that a person reads.
-func span(micros int64) string {
-	d := time.Duration(micros) * time.Microsecond
-	switch {
-	case d >= 48*time.Hour:
-		return fmt.Sprintf("%dd%dh", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
-	case d >= time.Minute:
-		return d.Round(time.Second).String()
-	case d >= time.Second:
-		return d.Round(time.Millisecond).String()
-	}
-	return d.String()
 }

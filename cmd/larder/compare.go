@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -22,7 +21,7 @@ func newModelCompareCommand() *cobra.Command {
 	var most int
 	var threshold float64
 	cmd := &cobra.Command{
-		Use:   "compare NAME@VERSION NAME@VERSION",
+		Use:   "compare NAME@VERSION NAME@VERSION --log DIR",
 		Short: "Compare two models on logged vectors: size, latency, agreement and, with labels, quality",
 		Long: `Have the server score logged vectors with two models that it has loaded, and compare
 the models: the size of their files, the time of a run by its number of rows, how far
@@ -87,10 +86,10 @@ func parseModelRef(text string) (replay.Ref, error) {
 
 func printComparison(w io.Writer, r *replay.Comparison, threshold float64) error {
 	g := r.Agreement
-	fmt.Fprintf(w, "%s and %s on %d logged rows\n\n", r.A, r.B, r.Rows)
+	fmt.Fprintf(w, "%s and %s on %s\n\n", r.A, r.B, counted(r.Rows, "logged row"))
 	rows := [][]string{
 		{"scored by", scoredBy(r.A), scoredBy(r.B), ""},
-		{"bytes", fmt.Sprint(r.A.Bytes), fmt.Sprint(r.B.Bytes), change(float64(r.A.Bytes), float64(r.B.Bytes))},
+		{"bytes", count(r.A.Bytes), count(r.B.Bytes), change(float64(r.A.Bytes), float64(r.B.Bytes))},
 	}
 	for i, run := range r.A.Runs {
 		other := r.B.Runs[i]
@@ -130,10 +129,6 @@ func changed(d experiment.Interval) string {
 	return fmt.Sprintf("%+.4g (%.3g to %.3g)", d.Value, d.Low, d.High)
 }
 
-func figure(v float64) string { return strconv.FormatFloat(v, 'g', 5, 64) }
-
-func change(from, to float64) string { return fmt.Sprintf("%+.1f %%", 100*(to/from-1)) }
-
 func printComparisonJSON(w io.Writer, r *replay.Comparison) error {
 	g := r.Agreement
 	out := map[string]any{
@@ -153,9 +148,7 @@ func printComparisonJSON(w io.Writer, r *replay.Comparison) error {
 		}
 		out["quality"] = figures
 	}
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(out)
+	return encodeJSON(w, out)
 }
 
 // defined returns what JSON has for a number: null for NaN and infinities.

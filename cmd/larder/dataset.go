@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/spf13/cobra"
@@ -22,7 +21,7 @@ func newDatasetCommand() *cobra.Command {
 	var spine, out, show string
 	var list bool
 	cmd := &cobra.Command{
-		Use:   "dataset",
+		Use:   "dataset --service NAME --spine FILE --out FILE",
 		Short: "Build a training set: for each row of a spine, the features that serving would have returned at its time",
 		Long: `Build the training set of a spine: a file with the join keys of a feature
 service, a time for each row, and any other columns, such as labels. The set has
@@ -65,6 +64,9 @@ The server keeps a manifest of each set under an id that a model can name.`,
 }
 
 func buildDataset(cmd *cobra.Command, c *client, command larder.SetCommand, spine, out string) error {
+	if as := command.AsOf; as != string(training.IngestTime) && as != string(training.EventTime) {
+		return usageError(fmt.Sprintf("--as-of is %q; it can be %s or %s", as, training.IngestTime, training.EventTime))
+	}
 	for _, path := range []string{spine, out} {
 		if err := arrowfile.Check(path); err != nil {
 			return usageError(err.Error())
@@ -94,7 +96,7 @@ func buildDataset(cmd *cobra.Command, c *client, command larder.SetCommand, spin
 	if err := arrowfile.CheckColumns(out, rows.Schema()); err != nil {
 		return err
 	}
-	bar := newProgress(cmd.ErrOrStderr(), onTerminal(os.Stderr), "building", "rows")
+	bar := showProgress(cmd, "building", "rows")
 	var file *arrowfile.Writer
 	defer func() {
 		if file != nil {
@@ -145,7 +147,7 @@ func csvTypes(plan *larderv1.GetPlanResponse, eventTime string) (map[string]arro
 func printSet(w, warnings io.Writer, m *training.Manifest, out string) error {
 	var rows [][]string
 	for _, v := range m.Views {
-		rows = append(rows, []string{v.View, fmt.Sprint(v.Found), fmt.Sprint(v.Missing), fmt.Sprint(v.Expired), fmt.Sprint(v.Hidden)})
+		rows = append(rows, []string{v.View, count(v.Found), count(v.Missing), count(v.Expired), count(v.Hidden)})
 	}
 	if err := table(w, "VIEW FOUND MISSING EXPIRED HIDDEN", rows); err != nil {
 		return err
@@ -153,14 +155,12 @@ func printSet(w, warnings io.Writer, m *training.Manifest, out string) error {
 	for _, text := range m.Warnings {
 		fmt.Fprintln(warnings, "warning:", text)
 	}
-	fmt.Fprintf(w, "\n%d rows with %d features of %s, by version %d of the definitions, in %s\ntraining set %s\n", m.Rows, len(m.Features), m.FeatureService, m.CatalogVersion, out, m.ID)
+	fmt.Fprintf(w, "\n%s with %s of %s, by version %d of the definitions, in %s\ntraining set %s\n", counted(m.Rows, "row"), counted(len(m.Features), "feature"), m.FeatureService, m.CatalogVersion, out, m.ID)
 	return nil
 }
 
 func printManifest(w io.Writer, raw []byte) error {
-	out := json.NewEncoder(w)
-	out.SetIndent("", "  ")
-	return out.Encode(json.RawMessage(raw))
+	return encodeJSON(w, json.RawMessage(raw))
 }
 
 func showDataset(cmd *cobra.Command, c *client, id string) error {
@@ -188,7 +188,7 @@ func listDatasets(cmd *cobra.Command, c *client) error {
 			if err := json.Unmarshal([]byte(d.GetManifest()), &m); err != nil {
 				return fmt.Errorf("the manifest of %s: %w", d.GetId(), err)
 			}
-			rows = append(rows, []string{d.GetId(), d.GetFeatureService(), fmt.Sprint(m.Rows), string(m.AsOf), fmt.Sprint(m.CatalogVersion)})
+			rows = append(rows, []string{d.GetId(), d.GetFeatureService(), count(m.Rows), string(m.AsOf), fmt.Sprint(m.CatalogVersion)})
 		}
 		return table(cmd.OutOrStdout(), "DATASET SERVICE ROWS AS_OF CATALOG_VERSION", rows)
 	})

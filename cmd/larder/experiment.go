@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 
@@ -58,7 +57,7 @@ the feature log is damaged: then the report leaves its missing rows out.`,
 			return err
 		}
 		return c.control(func(control larderv1.ControlServiceClient) error {
-			report, err := followExperiment(cmd.Context(), control, req, newProgress(cmd.ErrOrStderr(), onTerminal(os.Stderr), "reading", "rows"))
+			report, err := followExperiment(cmd.Context(), control, req, showProgress(cmd, "reading", "rows"))
 			if err != nil {
 				return err
 			}
@@ -112,14 +111,14 @@ func printExperiment(w io.Writer, r *larderv1.ExperimentReport) error {
 	var rows [][]string
 	for _, v := range r.GetVersions() {
 		rows = append(rows, []string{
-			fmt.Sprint(v.GetModelVersion()), v.GetRole(), weightText(v.GetWeight()), fmt.Sprint(v.GetRows()), fmt.Sprint(v.GetUnits()), labelled(v), fmt.Sprint(v.GetPositives()),
+			fmt.Sprint(v.GetModelVersion()), v.GetRole(), weightText(v.GetWeight()), count(v.GetRows()), count(v.GetUnits()), labelled(v), count(v.GetPositives()),
 			estimate(v.GetFigure(), "%.4g"), estimate(v.GetDifference(), "%+.3g"),
 		})
 	}
 	if err := table(w, "VERSION ROLE WEIGHT ROWS UNITS LABELLED TRUE FIGURE DIFFERENCE", rows); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\na unit is one %s; %d labels were read, %d of them match no logged row\n", r.GetUnit(), r.GetLabels(), r.GetLabelsUnknown())
+	fmt.Fprintf(w, "\na unit is one %s; %s labels were read, %s of them match no logged row\n", r.GetUnit(), count(r.GetLabels()), count(r.GetLabelsUnknown()))
 	if ratio := r.GetSampleRatio(); ratio != nil {
 		word := "as expected"
 		if ratio.GetMismatch() {

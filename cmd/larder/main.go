@@ -4,11 +4,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -34,22 +32,19 @@ func main() {
 
 // execute runs a command line and returns its exit code.
 func execute(ctx context.Context, root *cobra.Command) int {
-	err := root.ExecuteContext(ctx)
+	root.SetOut(newConsole(root.OutOrStdout()))
+	root.SetErr(newConsole(root.ErrOrStderr()))
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
 	}
 	fmt.Fprintln(root.ErrOrStderr(), "larder: "+errorMessage(err))
-	var usage usageError
-	if errors.As(err, &usage) || strings.HasPrefix(err.Error(), "unknown command ") { // cobra has no type for it
+	if isUsage(err) {
+		printUsage(root.ErrOrStderr(), cmd)
 		return exitUsage
 	}
 	return exitFailed
 }
-
-// A usageError is a command line that can't be right.
-type usageError string
-
-func (e usageError) Error() string { return string(e) }
 
 func newRootCommand() *cobra.Command {
 	root := &cobra.Command{
@@ -66,23 +61,14 @@ larder demo does all of this with simulated card transactions.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError(fmt.Sprintf("%v; see %s --help", err, cmd.CommandPath()))
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return usageError(err.Error())
 	})
+	root.PersistentPreRunE = checkFlags
 	root.AddCommand(
 		newServeCommand(), newPlanCommand(), newApplyCommand(), newMaterializeCommand(), newGetCommand(), newScoreCommand(),
 		newDatasetCommand(), newVerifyCommand(), newReplayCommand(), newSkewCommand(), newExperimentCommand(), newModelsCommand(), newStatusCommand(), newSnapshotCommand(), newBenchCommand(), newDemoCommand(), newSchemaCommand(),
 		newMigrateCommand(), newVersionCommand(),
 	)
 	return root
-}
-
-// wrongArgs makes cobra's complaints about arguments usage errors.
-func wrongArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return usageError(fmt.Sprintf("%v; see %s --help", err, cmd.CommandPath()))
-		}
-		return nil
-	}
 }

@@ -3,8 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -52,7 +50,7 @@ when this command is interrupted; larder status shows them, and --cancel ends on
 			return err
 		}
 		return c.with(func(server *larder.Client) error {
-			p := newProgress(cmd.ErrOrStderr(), onTerminal(os.Stderr), "materializing", "rows")
+			p := showProgress(cmd, "materializing", "rows")
 			runs, err := server.Materialize(cmd.Context(), req, func(runs []*larderv1.Run) { showRuns(p, runs) })
 			p.end()
 			if cmd.Context().Err() != nil {
@@ -101,69 +99,4 @@ func parseMoment(flag, text string) (*int64, error) {
 	}
 	micros := t.UnixMicro()
 	return &micros, nil
-}
-
-// showRuns shows how far runs are, all together.
-func showRuns(p *progress, runs []*larderv1.Run) {
-	var read, total int64
-	for _, r := range runs {
-		read, total = read+r.GetRowsRead(), total+max(r.GetRowsTotal(), r.GetRowsRead())
-	}
-	p.set(read, total)
-}
-
-func printRuns(w io.Writer, runs []*larderv1.Run) {
-	var rows [][]string
-	for _, r := range runs {
-		rows = append(rows, []string{
-			r.GetFeatureView(), r.GetId(), runState(r), r.GetMode(), fmt.Sprint(r.GetRowsRead()), fmt.Sprint(r.GetRowsWritten()),
-			fmt.Sprint(r.GetRowsSuperseded()), fmt.Sprint(r.GetRowsBad()), runTook(r), runRate(r),
-		})
-	}
-	_ = table(w, "VIEW RUN STATE MODE READ WRITTEN OLDER BAD TOOK ROWS/S", rows)
-	for _, r := range runs {
-		for _, b := range r.GetBad() {
-			fmt.Fprintf(w, "%s: %d bad rows, %s", r.GetFeatureView(), b.GetCount(), b.GetReason())
-			for _, sample := range b.GetSamples() {
-				fmt.Fprintf(w, "\n    %s", sample)
-			}
-			fmt.Fprintln(w)
-		}
-		for _, warning := range r.GetWarnings() {
-			fmt.Fprintf(w, "%s: %s\n", r.GetFeatureView(), warning)
-		}
-	}
-}
-
-func runTook(r *larderv1.Run) string {
-	if r.GetStartedAt() == 0 || r.GetEndedAt() == 0 {
-		return "-"
-	}
-	return span(r.GetEndedAt() - r.GetStartedAt())
-}
-
-func runRate(r *larderv1.Run) string {
-	if r.GetEndedAt() <= r.GetStartedAt() {
-		return "-"
-	}
-	return fmt.Sprintf("%.0f", float64(r.GetRowsRead())/(time.Duration(r.GetEndedAt()-r.GetStartedAt())*time.Microsecond).Seconds())
-}
-
-func runState(r *larderv1.Run) string {
-	names := map[larderv1.Run_State]string{
-		larderv1.Run_STATE_QUEUED: "queued", larderv1.Run_STATE_RUNNING: "running", larderv1.Run_STATE_SUCCEEDED: "succeeded",
-		larderv1.Run_STATE_FAILED: "failed", larderv1.Run_STATE_CANCELLED: "cancelled",
-	}
-	return names[r.GetState()]
-}
-
-// failedRuns makes one error of the runs that did not succeed.
-func failedRuns(runs []*larderv1.Run) error {
-	var errs []error
-	for _, r := range runs {
-		if s := r.GetState(); s == larderv1.Run_STATE_FAILED || s == larderv1.Run_STATE_CANCELLED {
-			errs = append(errs, fmt.Errorf("%s %s: %s", r.GetFeatureView(), runState(r), r.GetError()))
-		}
-	}
-	return errors.Join(errs...)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 
@@ -25,14 +24,14 @@ user may create tables; run this command where it may not.`,
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if dsn == "" {
-			return usageError("give the address of Postgres with --postgres")
+			return usageError("--postgres is missing: the address of Postgres, as postgres://USER@HOST:PORT/DATABASE")
 		}
 		applied, err := migrations.Up(cmd.Context(), dsn)
 		if err != nil {
 			return err
 		}
 		if asJSON {
-			return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string][]string{"applied": append([]string{}, applied...)})
+			return encodeJSON(cmd.OutOrStdout(), map[string][]string{"applied": append([]string{}, applied...)})
 		}
 		if len(applied) == 0 {
 			fmt.Fprintln(cmd.OutOrStdout(), "up to date")

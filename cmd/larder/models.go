@@ -56,12 +56,12 @@ func printModels(w io.Writer, a *larderv1.ListModelsResponse) error {
 	for _, m := range a.GetModels() {
 		for _, v := range m.GetVersions() {
 			rows = append(rows, []string{
-				m.GetModel(), fmt.Sprint(v.GetModelVersion()), versionState(m, v), m.GetFeatureService(), strings.Join(v.GetInputs(), ", "),
-				fmt.Sprintf("%s[%d]", v.GetReport().GetOutput(), v.GetReport().GetColumn()), fmt.Sprint(v.GetSize()), v.GetSha256()[:12],
+				m.GetModel(), fmt.Sprint(v.GetModelVersion()), paintState(w, versionState(m, v)), m.GetFeatureService(), few(v.GetInputs(), "inputs"),
+				fmt.Sprintf("%s[%d]", v.GetReport().GetOutput(), v.GetReport().GetColumn()), count(v.GetSize()), v.GetSha256()[:12],
 			})
 		}
 		if len(m.GetVersions()) == 0 {
-			rows = append(rows, []string{m.GetModel(), "-", "no version yet", m.GetFeatureService(), "", "", "", ""})
+			rows = append(rows, []string{m.GetModel(), "-", paintState(w, "no version yet"), m.GetFeatureService(), "", "", "", ""})
 		}
 	}
 	return table(w, "MODEL VERSION STATE SERVICE INPUTS SCORE BYTES SHA256", rows)
@@ -129,8 +129,8 @@ func printModel(w io.Writer, m *larderv1.ModelStatus) error {
 			from = "folder"
 		}
 		rows = append(rows, []string{
-			fmt.Sprint(v.GetModelVersion()), versionState(m, v), moment(v.GetAddedAt()), orDash(v.GetAddedBy()), from, orDash(v.GetDataset()),
-			orDash(pairs(v.GetMetrics())), orDash(pairs(v.GetTags())), fmt.Sprint(v.GetSize()), v.GetSha256()[:12],
+			fmt.Sprint(v.GetModelVersion()), paintState(w, versionState(m, v)), moment(v.GetAddedAt()), orDash(v.GetAddedBy()), from, orDash(v.GetDataset()),
+			orDash(pairs(v.GetMetrics(), figure)), orDash(pairs(v.GetTags(), visible)), count(v.GetSize()), v.GetSha256()[:12],
 		})
 	}
 	if err := table(w, "VERSION STATE ADDED BY FROM DATASET METRICS TAGS BYTES SHA256", rows); err != nil {
@@ -174,10 +174,10 @@ func orDash(text string) string {
 }
 
 // pairs returns a mapping as k=v k=v, by key.
-func pairs[V any](m map[string]V) string {
+func pairs[V any](m map[string]V, print func(V) string) string {
 	said := make([]string, 0, len(m))
 	for _, key := range slices.Sorted(maps.Keys(m)) {
-		said = append(said, fmt.Sprintf("%s=%v", key, m[key]))
+		said = append(said, key+"="+print(m[key]))
 	}
 	return strings.Join(said, " ")
 }

@@ -90,12 +90,16 @@ var actionMarks = map[larderv1.Change_Action]string{
 	larderv1.Change_ACTION_ADD: "+", larderv1.Change_ACTION_REMOVE: "-", larderv1.Change_ACTION_CHANGE: "~",
 }
 
+var actionStyles = map[larderv1.Change_Action]style{
+	larderv1.Change_ACTION_ADD: green, larderv1.Change_ACTION_REMOVE: red, larderv1.Change_ACTION_CHANGE: yellow,
+}
+
 func printChanges(w io.Writer, changes []*larderv1.Change) {
 	if len(changes) == 0 {
 		fmt.Fprintln(w, "No changes.")
 	}
 	for _, c := range changes {
-		fmt.Fprintf(w, "%s %s %s", actionMarks[c.GetAction()], c.GetNoun(), c.GetName())
+		fmt.Fprintf(w, "%s %s %s", paint(w, actionStyles[c.GetAction()], actionMarks[c.GetAction()]), c.GetNoun(), c.GetName())
 		if c.GetField() != "" {
 			fmt.Fprintf(w, " %s", c.GetField())
 		}

@@ -6,12 +6,10 @@ import (
 	"os"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
-	"golang.org/x/term"
 )
-
-func onTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
 // A progress shows how far something long is: as a bar on a terminal, else as a
 // line every five seconds. What takes less than a second shows nothing.
@@ -32,6 +30,16 @@ const (
 	progressAfter = time.Second
 	progressEvery = 5 * time.Second
 )
+
+// showProgress shows how far a command is, where it prints its errors.
+func showProgress(cmd *cobra.Command, what, unit string) *progress {
+	w := cmd.ErrOrStderr()
+	if c, isConsole := w.(*console); isConsole {
+		w = c.w // a bar moves the cursor
+	}
+	f, isFile := w.(*os.File)
+	return newProgress(w, isFile && onTerminal(f), what, unit)
+}
 
 // newProgress shows on w, which is a terminal when live.
 func newProgress(w io.Writer, live bool, what, unit string) *progress {

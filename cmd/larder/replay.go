@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +15,7 @@ import (
 func newReplayCommand() *cobra.Command {
 	var logged loggedFlags
 	cmd := &cobra.Command{
-		Use:   "replay",
+		Use:   "replay --log DIR | --table",
 		Short: "Score logged vectors again and expect the same bits",
 		Long: `Have the server score the vectors of a feature log again, each request as it was,
 with the definitions that served it, and compare the scores bit for bit. The exit
@@ -36,7 +35,7 @@ the log is damaged; the rows before the damage and the other files are compared.
 				return err
 			}
 			defer func() { err = errors.Join(err, done()) }()
-			bar := newProgress(cmd.ErrOrStderr(), onTerminal(os.Stderr), "replaying", "rows")
+			bar := showProgress(cmd, "replaying", "rows")
 			report, err := replay.Run(cmd.Context(), server.Control, files, func(rows int64) { bar.set(rows, 0) })
 			bar.end()
 			if err != nil {
@@ -51,7 +50,7 @@ the log is damaged; the rows before the damage and the other files are compared.
 func printReplay(w io.Writer, r *replay.Report) error {
 	var rows, differences [][]string
 	for _, c := range r.Counts {
-		rows = append(rows, []string{c.Model, fmt.Sprint(c.Version), fmt.Sprint(c.Equal + c.Different), fmt.Sprint(c.Equal), fmt.Sprint(c.Different)})
+		rows = append(rows, []string{c.Model, fmt.Sprint(c.Version), count(c.Equal + c.Different), count(c.Equal), count(c.Different)})
 	}
 	for _, d := range r.Differences {
 		differences = append(differences, []string{d.File, d.Row.RequestID, fmt.Sprint(d.Row.Row), fmt.Sprint(d.Logged), fmt.Sprint(d.Now)})

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"runtime"
 
@@ -31,7 +30,7 @@ func newVersionCommand() *cobra.Command {
 		Args:  wrongArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if asJSON {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]string{"version": version, "go": runtime.Version()})
+				return encodeJSON(cmd.OutOrStdout(), map[string]string{"version": version, "go": runtime.Version()})
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "larder %s (%s, %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return nil

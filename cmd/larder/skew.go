@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -21,7 +19,7 @@ import (
 func newSkewCommand() *cobra.Command {
 	var logged loggedFlags
 	cmd := &cobra.Command{
-		Use:   "skew",
+		Use:   "skew --log DIR | --table",
 		Short: "Compare logged vectors with what a training set would have for the same rows",
 		Long: `Have the server rebuild the vectors of a feature log from Postgres, each as of the
 time of its request and with the definitions that served it, and compare them with
@@ -50,7 +48,7 @@ damage and the other files are compared.`,
 			return err
 		}
 		defer func() { err = errors.Join(err, done()) }()
-		s := &skews{server: server, bar: newProgress(cmd.ErrOrStderr(), onTerminal(os.Stderr), "rebuilding", "rows")}
+		s := &skews{server: server, bar: showProgress(cmd, "rebuilding", "rows")}
 		err = s.files(cmd.Context(), files)
 		s.bar.end()
 		if err != nil {
@@ -124,15 +122,16 @@ func (s *skews) print(w io.Writer) error {
 	for _, m := range s.models {
 		for _, f := range m.Features {
 			rows = append(rows, []string{
-				m.model, f.Feature, fmt.Sprint(f.Rows), fmt.Sprintf("%.3g %%", 100*f.Share()), fmt.Sprint(f.Differ), fmt.Sprint(f.Missing), fmt.Sprint(f.Extra),
-				fmt.Sprint(f.Sent), fmt.Sprint(f.Unlogged), fmt.Sprintf("%.3g", f.MeanAbsolute), fmt.Sprintf("%.3g", f.MeanRelative),
+				m.model, f.Feature, count(f.Rows), fmt.Sprintf("%.3g %%", 100*f.Share()), count(f.Differ), count(f.Missing), count(f.Extra),
+				count(f.Sent), count(f.Unlogged), figure(f.MeanAbsolute), figure(f.MeanRelative),
 			})
 		}
 		for _, d := range m.Differences {
 			differences = append(differences, []string{d.Feature, d.RequestID, fmt.Sprint(d.Row), d.Logged, d.Rebuilt})
 		}
 	}
-	err := table(w, "MODEL FEATURE ROWS SKEWED DIFFER MISSING EXTRA SENT UNLOGGED MEAN_ABSOLUTE MEAN_RELATIVE", rows)
+	header, rows := withoutZeros("MODEL FEATURE ROWS SKEWED DIFFER MISSING EXTRA SENT UNLOGGED MEAN_ABSOLUTE MEAN_RELATIVE", rows, "SENT", "UNLOGGED")
+	err := table(w, header, rows)
 	if err == nil && len(differences) > 0 {
 		fmt.Fprintln(w)
 		err = table(w, "FEATURE REQUEST ROW LOGGED REBUILT", differences)
@@ -150,9 +149,7 @@ func (s *skews) printJSON(w io.Writer) error {
 	for _, m := range s.models {
 		all = append(all, model{m.model, m.Features, m.Differences})
 	}
-	out := json.NewEncoder(w)
-	out.SetIndent("", "  ")
-	return out.Encode(map[string]any{"models": all})
+	return encodeJSON(w, map[string]any{"models": all})
 }
 
 // found is an error when anything differs.

@@ -18,8 +18,10 @@ import (
 
 func newSnapshotCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "snapshot",
-		Short: "Back up the online store while it serves, or restore it",
+		Use:     "snapshot COMMAND",
+		Short:   "Back up the online store while it serves, or restore it",
+		Example: "  larder snapshot save rows.snapshot\n  larder snapshot load rows.snapshot --data larder-data",
+		RunE:    runSubcommand,
 	}
 	cmd.AddCommand(newSnapshotSaveCommand(), newSnapshotLoadCommand())
 	return cmd

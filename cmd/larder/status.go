@@ -68,24 +68,11 @@ func printStatus(w io.Writer, s *larderv1.GetStatusResponse) error {
 	}
 	fmt.Fprintln(w)
 	var rows [][]string
+	now := time.Now()
 	for _, v := range s.GetViews() {
-		fresh, schedule, last := "-", "-", "-"
-		switch f := v.GetFreshness(); {
-		case v.GetWatermark() == 0:
-		case f < 0:
-			fresh = span(-f) + " ahead"
-		default:
-			fresh = span(f)
-		}
-		if v.GetSchedule() != 0 {
-			schedule = span(v.GetSchedule())
-		}
-		if v.GetLastRun() != nil {
-			last = runState(v.GetLastRun())
-		}
-		rows = append(rows, []string{v.GetFeatureView(), fmt.Sprint(v.GetRows()), moment(v.GetWatermark()), fresh, schedule, last, moment(v.GetLastRun().GetEndedAt())})
+		rows = append(rows, []string{v.GetFeatureView(), count(v.GetRows()), clock(v.GetWatermark(), now), freshness(v), schedule(v), lastRun(w, v, now)})
 	}
-	if err := table(w, "VIEW ROWS WATERMARK FRESHNESS SCHEDULE LAST_RUN ENDED", rows); err != nil {
+	if err := table(w, "VIEW ROWS WATERMARK FRESHNESS SCHEDULE LAST_RUN", rows); err != nil {
 		return err
 	}
 	for _, v := range s.GetViews() {
@@ -97,6 +84,37 @@ func printStatus(w io.Writer, s *larderv1.GetStatusResponse) error {
 		}
 	}
 	return nil
+}
+
+func freshness(v *larderv1.ViewStatus) string {
+	switch f := v.GetFreshness(); {
+	case v.GetWatermark() == 0:
+		return "-"
+	case f < 0:
+		return span(-f) + " ahead"
+	default:
+		return span(f)
+	}
+}
+
+func schedule(v *larderv1.ViewStatus) string {
+	if v.GetSchedule() == 0 {
+		return "-"
+	}
+	return span(v.GetSchedule())
+}
+
+// lastRun says how the newest run of a view ended, and how long ago.
+func lastRun(w io.Writer, v *larderv1.ViewStatus, now time.Time) string {
+	run := v.GetLastRun()
+	if run == nil {
+		return "-"
+	}
+	state := runState(run)
+	if run.GetEndedAt() != 0 {
+		state += " " + span(max(now.UnixMicro()-run.GetEndedAt(), 0)) + " ago"
+	}
+	return paintState(w, state)
 }
 
 // asOf says how old the state of the registry is while Postgres doesn't answer.
@@ -121,9 +139,9 @@ func printBuilding(w io.Writer, b *larderv1.Building) {
 		case run.GetError() != "":
 			fmt.Fprintf(w, "    %s: %s: %s\n", v.GetFeatureView(), runState(run), run.GetError())
 		case run.GetRowsTotal() > 0:
-			fmt.Fprintf(w, "    %s: %s, %d of about %d rows read\n", v.GetFeatureView(), runState(run), run.GetRowsRead(), max(run.GetRowsTotal(), run.GetRowsRead()))
+			fmt.Fprintf(w, "    %s: %s, %s of about %s rows read\n", v.GetFeatureView(), runState(run), count(run.GetRowsRead()), count(max(run.GetRowsTotal(), run.GetRowsRead())))
 		default:
-			fmt.Fprintf(w, "    %s: %s, %d rows read\n", v.GetFeatureView(), runState(run), run.GetRowsRead())
+			fmt.Fprintf(w, "    %s: %s, %s rows read\n", v.GetFeatureView(), runState(run), count(run.GetRowsRead()))
 		}
 	}
 }

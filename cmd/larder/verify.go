@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -45,7 +45,7 @@ anything else differs.`,
 			return usageError("--sample must be 1 or more; to compare every key, use --all")
 		}
 		return c.control(func(control larderv1.ControlServiceClient) error {
-			p := newProgress(cmd.ErrOrStderr(), onTerminal(os.Stderr), "verifying", "keys")
+			p := showProgress(cmd, "verifying", "keys")
 			last, err := followVerification(cmd.Context(), control, req, p)
 			if err != nil {
 				return err
@@ -90,14 +90,15 @@ func followVerification(ctx context.Context, control larderv1.ControlServiceClie
 
 func printVerification(w io.Writer, views []*larderv1.ViewVerification) error {
 	var rows, features, differences [][]string
+	now := time.Now()
 	for _, v := range views {
 		rows = append(rows, []string{
-			v.GetFeatureView(), moment(v.GetTime()), fmt.Sprint(v.GetKeys()), fmt.Sprint(v.GetEqual()), fmt.Sprint(v.GetMismatched()),
-			fmt.Sprint(v.GetMissing()), fmt.Sprint(v.GetExtra()), fmt.Sprint(v.GetStale()),
+			v.GetFeatureView(), clock(v.GetTime(), now), count(v.GetKeys()), count(v.GetEqual()), count(v.GetMismatched()),
+			count(v.GetMissing()), count(v.GetExtra()), count(v.GetStale()),
 		})
 		for _, f := range v.GetFeatures() {
 			if f.GetMismatched() > 0 {
-				features = append(features, []string{v.GetFeatureView() + ":" + f.GetFeature(), fmt.Sprint(f.GetMismatched())})
+				features = append(features, []string{v.GetFeatureView() + ":" + f.GetFeature(), count(f.GetMismatched())})
 			}
 		}
 		for _, d := range v.GetDifferences() {

@@ -152,6 +152,7 @@ var House = Table{
 		"github.com/spf13/pflag":                                 {"cmd/larder"},
 		"github.com/vbauerster/mpb/v8":                           {"cmd/larder"},
 		"golang.org/x/sys/unix":                                  {"internal/postgres", "internal/smalldisk", "scoring/worker"},
+		"github.com/mattn/go-runewidth":                          {"cmd/larder"},
 		"golang.org/x/term":                                      {"cmd/larder"},
 		"gonum.org/v1/gonum":                                     {"models/experiment"},
 		"cel.dev/cel-go":                                         {"vector"},

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// commandLines calls visit with every command that a person can run.
+func commandLines(cmd *cobra.Command, visit func(*cobra.Command)) {
+	for _, sub := range cmd.Commands() {
+		if sub.Hidden || sub.Name() == "help" || sub.Name() == "completion" {
+			continue
+		}
+		visit(sub)
+		commandLines(sub, visit)
+	}
+}
+
+// Commands that run with no argument and no flag.
+var needNothing = map[string]bool{
+	"larder serve": true, "larder materialize": true, "larder verify": true, "larder models": true, "larder models list": true, "larder status": true,
+	"larder bench": true, "larder demo": true, "larder schema": true, "larder version": true,
+}
+
+// TestEveryCommandSaysHowItIsCalled: without its arguments, with one too many, and with an
+// unknown flag, each command exits with 2 and prints its usage line.
+func TestEveryCommandSaysHowItIsCalled(t *testing.T) {
+	t.Setenv("LARDER_POSTGRES", "")
+	seen := map[string]bool{}
+	commandLines(newRootCommand(), func(cmd *cobra.Command) {
+		seen[cmd.CommandPath()] = true
+		words := strings.Fields(cmd.CommandPath())[1:]
+		wrong := [][]string{append(words[:len(words):len(words)], "--no-such-flag")}
+		if !needNothing[cmd.CommandPath()] {
+			wrong = append(wrong, words)
+		}
+		if !strings.Contains(cmd.Use, "...") {
+			wrong = append(wrong, append(words[:len(words):len(words)], "a", "b", "c", "d"))
+		}
+		for _, args := range wrong {
+			_, errs, code := runLarder(t, args...)
+			first, rest, _ := strings.Cut(errs, "\n")
+			if code != exitUsage || !strings.HasPrefix(first, "larder: ") || !strings.HasPrefix(rest, "usage: "+cmd.CommandPath()) {
+				t.Errorf("larder %s: exit code %d\n%s", strings.Join(args, " "), code, errs)
+			}
+			for _, cobras := range []string{"arg(s)", "flag(s)", "flags in the group"} {
+				if strings.Contains(errs, cobras) {
+					t.Errorf("larder %s: %s", strings.Join(args, " "), errs)
+				}
+			}
+		}
+	})
+	for path := range needNothing {
+		if !seen[path] {
+			t.Errorf("no command %s", path)
+		}
+	}
+}
+
+func TestUsageMessages(t *testing.T) {
+	f := func(want string, args ...string) {
+		t.Helper()
+		_, errs, code := runLarder(t, args...)
+		if first, _, _ := strings.Cut(errs, "\n"); code != exitUsage || first != "larder: "+want {
+			t.Errorf("larder %s: exit code %d\n%swant %s", strings.Join(args, " "), code, errs, want)
+		}
+	}
+	f("missing DIR", "plan")
+	f(`too many arguments: "b"; larder plan takes DIR`, "plan", "a", "b")
+	f(`too many arguments: "x"; larder migrate takes none`, "migrate", "x")
+	f("missing NAME and VERSION", "models", "promote")
+	f("missing VERSION", "models", "promote", "fraud")
+	f("missing VERSION=PERCENT...", "models", "traffic", "fraud")
+	f(`larder models has no command "promot"; did you mean "promote"?`, "models", "promot")
+	f("name what larder snapshot shall do: load or save", "snapshot")
+	f(`larder snapshot has no command "sav"; did you mean "save"?`, "snapshot", "sav")
+	f("missing --log", "models", "compare", "a@1", "a@2")
+	f("give one of --log, --table", "skew")
+	f("--log and --table can't be given together; leave out all but one", "replay", "--log", "x", "--table")
+	f("give one of --list, --show, --spine", "dataset")
+	f("missing --out and --spine, which --service needs", "dataset", "--service", "fraud_v1")
+	f(`--as-of is "now"; it can be ingest_time or event_time`, "dataset", "--service", "a", "--spine", "a.csv", "--out", "b.csv", "--as-of", "now")
+	f("--cancel and --full can't be given together; leave out all but one", "materialize", "--cancel", "x", "--full")
+	f(`--postgres is missing: the address of Postgres, as postgres://USER@HOST:PORT/DATABASE`, "migrate")
+}
