@@ -92,7 +92,7 @@ func TestApplyOfAFolderKeepsPushedVersions(t *testing.T) {
 	if stdout, _, _ := s.client("plan", m.dir); !strings.Contains(stdout, "serve: 3 → 1") {
 		t.Errorf("a folder that decides: the plan is\n%s", stdout)
 	}
-	s.models(2, []string{"push", "spend"}, "accepts 2 arg")
+	s.models(2, []string{"push", "spend"}, "missing FILE")
 	s.models(2, []string{"push", "spend", "x", "--metric", "auc"}, "NAME=NUMBER")
 	s.models(2, []string{"promote", "spend", "two"}, "a number from 1 on")
 	s.models(1, []string{"show", "spent"}, `did you mean "spend"`)

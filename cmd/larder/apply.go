@@ -34,7 +34,12 @@ What the folder leaves out is deleted, apart from pushed models and versions. Wh
 something is deleted, or the rows of a feature view have to be stored anew, the
 command asks on a terminal. Elsewhere it refuses without --yes or --allow-delete.`,
 		Example: "  larder apply definitions/\n  larder apply definitions/ --allow-delete old_view,old_model\n  larder apply --list\n  larder apply --to-version 3",
-		Args:    wrongArgs(folderOr(&toVersion, &list)),
+		Args: wrongArgs(func(_ *cobra.Command, args []string) error {
+			if alone := toVersion != 0 || list; alone == (len(args) == 1) || len(args) > 1 {
+				return errors.New("give exactly one of: a folder, --to-version, --list")
+			}
+			return nil
+		}),
 	}
 	f := cmd.Flags()
 	f.Int64Var(&toVersion, "to-version", 0, "apply the definitions of this earlier version again")

@@ -24,7 +24,15 @@ and say what each change means for stored rows. The command checks everything th
 larder apply checks, and sends the model files that the registry lacks; it changes no
 definitions. It exits with 1 where larder apply would fail.`,
 		Example: "  larder plan definitions/\n  larder plan --to-version 3",
-		Args:    wrongArgs(folderOr(&toVersion, nil)),
+		Args: wrongArgs(func(cmd *cobra.Command, args []string) error {
+			if toVersion == 0 {
+				return cobra.ExactArgs(1)(cmd, args)
+			}
+			if len(args) > 0 {
+				return errors.New("give either a folder or --to-version")
+			}
+			return nil
+		}),
 	}
 	cmd.Flags().Int64Var(&toVersion, "to-version", 0, "plan to apply the definitions of this earlier version again")
 	c := bindClient(cmd)
@@ -39,20 +47,6 @@ definitions. It exits with 1 where larder apply would fail.`,
 		})
 	}
 	return cmd
-}
-
-// folderOr takes one folder as argument, or none when a flag says something else.
-func folderOr(toVersion *int64, list *bool) cobra.PositionalArgs {
-	return func(_ *cobra.Command, args []string) error {
-		alone := *toVersion != 0 || list != nil && *list
-		switch {
-		case alone != (len(args) == 1) && len(args) <= 1:
-			return nil
-		case list != nil:
-			return errors.New("give exactly one of: a folder, --to-version, --list")
-		}
-		return errors.New("give exactly one of: a folder, --to-version")
-	}
 }
 
 // planApply plans to apply a folder, whose model files it sends, or an earlier version.
