@@ -31,7 +31,7 @@ func (s *Server) ListDatasets(ctx context.Context, req *larderv1.ListDatasetsReq
 
 func datasetMessage(d registry.Dataset) *larderv1.Dataset {
 	return &larderv1.Dataset{
-		Id: d.ID, CreatedAt: d.CreatedAt.UnixMicro(), FeatureService: d.FeatureService, Manifest: string(d.Manifest),
+		Id: d.ID, Name: d.Name, CreatedAt: d.CreatedAt.UnixMicro(), FeatureService: d.FeatureService, Manifest: string(d.Manifest),
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"larder/control/definitions"
 	"larder/schema"
 	files "larder/schema/definitions"
+	"larder/store/registry"
 )
 
 // Plan returns what applying definitions would change.
@@ -71,11 +72,15 @@ func (s *Server) ListVersions(ctx context.Context, req *larderv1.ListVersionsReq
 	}
 	out := &larderv1.ListVersionsResponse{}
 	for _, v := range versions {
-		out.Versions = append(out.Versions, &larderv1.Version{
-			Version: v.Version, Fingerprint: v.Fingerprint, AppliedBy: v.AppliedBy, AppliedAt: v.AppliedAt.UnixMicro(), RevertsTo: v.RevertsTo,
-		})
+		out.Versions = append(out.Versions, versionOf(v))
 	}
 	return out, nil
+}
+
+func versionOf(v registry.Version) *larderv1.Version {
+	return &larderv1.Version{
+		Version: v.Version, Fingerprint: v.Fingerprint, AppliedBy: v.AppliedBy, AppliedAt: v.AppliedAt.UnixMicro(), RevertsTo: v.RevertsTo,
+	}
 }
 
 func changeMessages(changes []schema.Change) []*larderv1.Change {

@@ -24,6 +24,8 @@ type SetCommand struct {
 	AsOf training.AsOf `json:"as_of,omitempty"`
 	// EventTimeColumn is the spine's column of times. Defaults to event_time.
 	EventTimeColumn string `json:"event_time_column,omitempty"`
+	// Name is a name for the set, which no other may have. Optional.
+	Name string `json:"name,omitempty"`
 }
 
 const exampleSet = `{"service": "fraud_v1", "as_of": "ingest_time", "event_time_column": "event_time"}`
@@ -60,6 +62,9 @@ func (f *Flight) exchange(stream flightv1.FlightService_DoExchangeServer) error 
 	if err := grpcserver.Permit(stream.Context(), resource); err != nil {
 		return err
 	}
+	if err := f.sets.CheckName(stream.Context(), command.Name); err != nil {
+		return err
+	}
 	var out *batchWriter
 	set, err := f.sets.Set(stream.Context(), spine.Schema(), datasets.Request{
 		Service: command.Service, Model: command.Model, ModelVersion: command.ModelVersion, CatalogVersion: command.CatalogVersion, AsOf: command.AsOf, EventTimeColumn: command.EventTimeColumn,
@@ -81,7 +86,7 @@ func (f *Flight) exchange(stream flightv1.FlightService_DoExchangeServer) error 
 			return err
 		}
 	}
-	raw, err := f.sets.Record(stream.Context(), manifest)
+	raw, err := f.sets.Record(stream.Context(), command.Name, manifest)
 	if err != nil {
 		return err
 	}

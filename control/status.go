@@ -13,7 +13,7 @@ import (
 // GetStatus returns the state of this server and of each of its views. It works
 // without Postgres too, but leaves out what only Postgres has.
 func (s *Server) GetStatus(ctx context.Context, _ *larderv1.GetStatusRequest) (*larderv1.GetStatusResponse, error) {
-	catalog, state, now := s.Registry.Catalog(), s.Registry.State(), time.Now().UnixMicro()
+	catalog, state := s.Registry.Catalog(), s.Registry.State()
 	out := &larderv1.GetStatusResponse{
 		ServerVersion: s.Version, Server: s.Name, CatalogVersion: catalog.Version, Fingerprint: catalog.Fingerprint,
 		RegistryVersion: state.NewestVersion, CatalogError: errorText(state.CatalogError), PostgresError: errorText(state.PostgresError),
@@ -24,7 +24,7 @@ func (s *Server) GetStatus(ctx context.Context, _ *larderv1.GetStatusRequest) (*
 	if s.Awaited != nil {
 		out.Awaited = s.Awaited()
 	}
-	now -= out.GetClockAhead() // freshness is a difference of times of Postgres
+	now := s.now()
 	recorded := map[string]runs.Run{}
 	if s.Offline != nil && state.PostgresError == nil {
 		recorded = s.recorded(ctx)
@@ -40,6 +40,12 @@ func (s *Server) GetStatus(ctx context.Context, _ *larderv1.GetStatusRequest) (*
 		out.Views = append(out.Views, view)
 	}
 	return out, nil
+}
+
+// now returns the time in microseconds since 1970 UTC, of Postgres's clock: freshness is
+// a difference of its times.
+func (s *Server) now() int64 {
+	return time.Now().UnixMicro() - s.Registry.State().ClockAhead.Microseconds()
 }
 
 // recordWithin is how long the status waits for Postgres. It has the rest from memory.

@@ -114,13 +114,24 @@ late,1,2026-01-01T00:10:00Z,1.5,4.5,1.5,10
 		}
 	}
 	// By event time, the second row sees the first day, and the third the correction.
-	set(spine, "event.csv", "--as-of", "event_time")
+	set(spine, "event.csv", "--as-of", "event_time", "--name", "late_2026q1")
 	event := strings.Replace(want, "59.999999Z,1.5,,1.5,-1", "59.999999Z,1.5,4.5,1.5,10", 1)
 	event = strings.Replace(event, "59Z,,4.25,5,11", "59Z,,,5,12", 1)
 	if diff := cmp.Diff(event, got("event.csv")); diff != "" {
 		t.Errorf("as of event time (-want +got):\n%s", diff)
 	}
 	s.datasetManifest(t, stdout[strings.LastIndex(stdout, " ")+1:])
+	for _, command := range [][]string{{"dataset", "--show", "late_2026q1"}, {"show", "late_2026q1"}} {
+		if shown, stderr, code := s.client(command...); code != 0 || !strings.Contains(shown, `"as_of": "event_time"`) {
+			t.Errorf("larder %s: exit code %d\n%s%s", strings.Join(command, " "), code, shown, stderr)
+		}
+	}
+	for name, said := range map[string]string{"late_2026q1": "exists already", "2026q1": "a letter first"} {
+		_, stderr, code := s.client("dataset", "--service", "late", "--spine", spine, "--out", filepath.Join(dir, "again.csv"), "--name", name)
+		if _, err := os.Stat(filepath.Join(dir, "again.csv")); code != 1 || !strings.Contains(stderr, said) || err == nil {
+			t.Errorf("a second set called %s: exit code %d\n%s", name, code, stderr)
+		}
+	}
 }
 
 // datasetManifest checks the registry's record of the set of TestDataset.
@@ -145,7 +156,7 @@ func (s *server) datasetManifest(t *testing.T, id string) {
 		m.Features[0].Name != "stats__rating" || m.Features[0].Count != 8 || m.Features[0].Nulls != 4 || m.Features[2].Nulls != 0 {
 		t.Errorf("manifest %+v", m)
 	}
-	if list, _, _ := s.client("dataset", "--list"); strings.Count(list, "\n") != 3 || !strings.Contains(list, id+"  late") {
+	if list, _, _ := s.client("dataset", "--list"); strings.Count(list, "\n") != 3 || !strings.Contains(list, id) || !strings.Contains(list, "late_2026q1") {
 		t.Errorf("the list of sets is\n%s", list)
 	}
 	if _, stderr, code := s.client("dataset", "--show", "nobody"); code != 1 || !strings.Contains(stderr, `no training set "nobody"`) {

@@ -23,6 +23,7 @@ const (
 	BadNulls              Reason = "BAD_NULLS"
 	BadRecord             Reason = "BAD_RECORD"
 	BadReference          Reason = "BAD_REFERENCE"
+	AmbiguousName         Reason = "AMBIGUOUS_NAME"
 	BadRequest            Reason = "BAD_REQUEST"
 	BadRequestID          Reason = "BAD_REQUEST_ID"
 	BadSample             Reason = "BAD_SAMPLE"
@@ -153,6 +154,7 @@ const (
 	TooManyUploads        Reason = "TOO_MANY_UPLOADS"
 	TooManyWaiting        Reason = "TOO_MANY_WAITING"
 	UnknownDataset        Reason = "UNKNOWN_DATASET"
+	UnknownDefinition     Reason = "UNKNOWN_DEFINITION"
 	UnknownFeature        Reason = "UNKNOWN_FEATURE"
 	UnknownFeatureService Reason = "UNKNOWN_FEATURE_SERVICE"
 	UnknownFeatureView    Reason = "UNKNOWN_FEATURE_VIEW"
@@ -175,6 +177,7 @@ const (
 	VersionInUse          Reason = "VERSION_IN_USE"
 	VersionMoved          Reason = "VERSION_MOVED"
 	VersionTaken          Reason = "VERSION_TAKEN"
+	DatasetNameTaken      Reason = "DATASET_NAME_TAKEN"
 	DeletesNotAllowed     Reason = "DELETES_NOT_ALLOWED"
 	ViewChanged           Reason = "VIEW_CHANGED"
 	ViewDropped           Reason = "VIEW_DROPPED"
@@ -205,6 +208,7 @@ var reasons = map[Reason]struct {
 	BadNulls:              {Invalid, "the rows that are said to be null don't exist, or don't ascend"},
 	BadRecord:             {Internal, "a batch of rows is not as its view says"},
 	BadReference:          {Invalid, "a reference to a feature is not VIEW:FEATURE or VIEW:*"},
+	AmbiguousName:         {Invalid, "definitions of several kinds have the name"},
 	BadRequest:            {Invalid, "fields of the request contradict each other"},
 	BadRequestID:          {Invalid, "the request id is too long, or has a zero byte"},
 	BadSample:             {Invalid, "the size of a sample is out of range"},
@@ -334,7 +338,8 @@ var reasons = map[Reason]struct {
 	TooManySets:           {Exhausted, "too many training sets are being built"},
 	TooManyUploads:        {Exhausted, "too many model files, or too many bytes of them, are being uploaded"},
 	TooManyWaiting:        {Exhausted, "too many streams or unfinished messages are open"},
-	UnknownDataset:        {NotFound, "no training set has that id"},
+	UnknownDataset:        {NotFound, "no training set has that id or name"},
+	UnknownDefinition:     {NotFound, "no definition has that name"},
 	UnknownFeature:        {NotFound, "a view has no feature of that name"},
 	UnknownFeatureService: {NotFound, "no feature service has that name"},
 	UnknownFeatureView:    {NotFound, "no feature view has that name"},
@@ -357,6 +362,7 @@ var reasons = map[Reason]struct {
 	VersionInUse:          {FailedPrecondition, "a model version that is in use can't be retired"},
 	VersionMoved:          {FailedPrecondition, "somebody applied another version meanwhile"},
 	VersionTaken:          {FailedPrecondition, "the number of a model version belongs to another file"},
+	DatasetNameTaken:      {FailedPrecondition, "another training set has the name"},
 	DeletesNotAllowed:     {FailedPrecondition, "an apply would delete definitions, or store rows anew, that its caller did not name"},
 	ViewChanged:           {FailedPrecondition, "the view changed during the run"},
 	ViewDropped:           {FailedPrecondition, "the view was dropped during the check"},

@@ -29,6 +29,8 @@ type SetCommand struct {
 	AsOf string `json:"as_of,omitempty"`
 	// EventTimeColumn is the spine's column of times. Defaults to "event_time".
 	EventTimeColumn string `json:"event_time_column,omitempty"`
+	// Name is a name for the set, which no other may have. Optional.
+	Name string `json:"name,omitempty"`
 }
 
 // A SetSink takes a training set as it comes. No two of its functions are called

@@ -35,6 +35,7 @@ texts; other columns pass through as text. An empty field is null, "" an empty t
 The server keeps a manifest of each set under an id that a model can name.`,
 		Example: `  larder dataset --service fraud_v1 --spine labels.parquet --out train.parquet
   larder dataset --service fraud_v1 --spine labels.csv --out train.csv --as-of event_time
+  larder dataset --service fraud_v1 --spine labels.parquet --out train.parquet --name fraud_2026q1
   larder dataset --list
   larder dataset --show 20260131T100000.000-0123456789`,
 		Args: wrongArgs(cobra.NoArgs),
@@ -45,8 +46,9 @@ The server keeps a manifest of each set under an id that a model can name.`,
 	f.StringVar(&out, "out", "", "file to write the set to")
 	f.StringVar(&command.AsOf, "as-of", string(training.IngestTime), "ingest_time: use what had arrived by a row's time; event_time: use what had happened by then, for sources that were filled later")
 	f.StringVar(&command.EventTimeColumn, "event-time-column", training.DefaultEventTimeColumn, "column of the spine with the time of each row")
+	f.StringVar(&command.Name, "name", "", "name for the set, which no other may have; models push --dataset and show take it in place of the id")
 	f.BoolVar(&list, "list", false, "list the newest training sets instead")
-	f.StringVar(&show, "show", "", "print the manifest of the training set with this id instead")
+	f.StringVar(&show, "show", "", "print the manifest of the training set with this id or name instead")
 	cmd.MarkFlagsMutuallyExclusive("list", "show", "spine")
 	cmd.MarkFlagsRequiredTogether("service", "spine", "out")
 	cmd.MarkFlagsOneRequired("list", "show", "spine")
@@ -188,8 +190,8 @@ func listDatasets(cmd *cobra.Command, c *client) error {
 			if err := json.Unmarshal([]byte(d.GetManifest()), &m); err != nil {
 				return fmt.Errorf("the manifest of %s: %w", d.GetId(), err)
 			}
-			rows = append(rows, []string{d.GetId(), d.GetFeatureService(), count(m.Rows), string(m.AsOf), fmt.Sprint(m.CatalogVersion)})
+			rows = append(rows, []string{d.GetId(), dashed(d.GetName()), d.GetFeatureService(), count(m.Rows), string(m.AsOf), fmt.Sprint(m.CatalogVersion)})
 		}
-		return table(cmd.OutOrStdout(), "DATASET SERVICE ROWS AS_OF CATALOG_VERSION", rows)
+		return table(cmd.OutOrStdout(), "DATASET NAME SERVICE ROWS AS_OF CATALOG_VERSION", rows)
 	})
 }

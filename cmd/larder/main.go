@@ -66,7 +66,7 @@ larder demo does all of this with simulated card transactions.`,
 	})
 	root.PersistentPreRunE = checkFlags
 	root.AddCommand(
-		newServeCommand(), newPlanCommand(), newApplyCommand(), newMaterializeCommand(), newGetCommand(), newScoreCommand(),
+		newServeCommand(), newPlanCommand(), newApplyCommand(), newListCommand(), newShowCommand(), newSearchCommand(), newExportCommand(), newMaterializeCommand(), newGetCommand(), newScoreCommand(),
 		newDatasetCommand(), newVerifyCommand(), newReplayCommand(), newSkewCommand(), newExperimentCommand(), newModelsCommand(), newStatusCommand(), newSnapshotCommand(), newBenchCommand(), newDemoCommand(), newSchemaCommand(),
 		newMigrateCommand(), newVersionCommand(),
 	)

@@ -15,7 +15,7 @@ type Push struct {
 	Model          string
 	SHA256         string // of the file
 	FeatureService string // empty: the model's; for a new model, the one in the file's stamp
-	Dataset        string // id of the training set; may be empty
+	Dataset        string // id or name of the training set; may be empty
 	Output         string // empty: chosen automatically
 	Column         *int   // of the output; nil: chosen automatically
 	Serve          bool   // serve the version at once
@@ -59,7 +59,7 @@ func (e *Editor) Push(ctx context.Context, p Push) (*Pushed, error) {
 		if err != nil {
 			return err
 		}
-		if err := e.checkDataset(ctx, p.Dataset, model.FeatureService); err != nil {
+		if p.Dataset, err = e.datasetID(ctx, p.Dataset, model.FeatureService); err != nil {
 			return err
 		}
 		out.Version = addVersion(model, p, lastVersion(history, model.Name))
@@ -96,18 +96,19 @@ func pushedModel(defs *schema.Definitions, name, service, stampedService string)
 	return &defs.Models[len(defs.Models)-1], nil
 }
 
-func (e *Editor) checkDataset(ctx context.Context, id, service string) error {
-	if id == "" {
-		return nil
+// datasetID returns the id of the training set with an id or a name, which may be empty.
+func (e *Editor) datasetID(ctx context.Context, name, service string) (string, error) {
+	if name == "" {
+		return "", nil
 	}
-	d, err := e.Registry.Dataset(ctx, id)
+	d, err := e.Registry.Dataset(ctx, name)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if d.FeatureService != service {
-		return schema.OtherFeatureService.Errorf("training set %s was built for feature service %q, but the model reads %q; name a training set of that service", id, d.FeatureService, service)
+		return "", schema.OtherFeatureService.Errorf("training set %s was built for feature service %q, but the model reads %q; name a training set of that service", name, d.FeatureService, service)
 	}
-	return nil
+	return d.ID, nil
 }
 
 // addVersion adds the file to a model's versions and returns its version. The new

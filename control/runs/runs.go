@@ -179,6 +179,23 @@ func (r *Recorder) LastBuilding(view string) (Run, bool) {
 	return Run{run, r.Server}, found
 }
 
+// OfView returns the newest recorded runs of a view, on all servers, newest first. If it
+// can't read the record, it logs the error and returns no runs.
+func (r *Recorder) OfView(ctx context.Context, view string, limit int) []Run {
+	recorded, err := r.Registry.RunsOf(ctx, view, limit)
+	if err != nil {
+		r.Logger.Warn("cannot read the record of runs", "view", view, "error", err)
+		return nil
+	}
+	var out []Run
+	for _, one := range recorded {
+		if run, err := read(one); err == nil {
+			out = append(out, run)
+		}
+	}
+	return out
+}
+
 // Recorded returns the newest recorded run of each view. If it can't read the record,
 // it logs the error and returns no runs.
 func (r *Recorder) Recorded(ctx context.Context) map[string]Run {

@@ -52,6 +52,20 @@ func (r *Registry) LastRuns(ctx context.Context, server string) ([]Run, error) {
 	return runs, unavailable(err)
 }
 
+// RunsOf returns the newest runs of a view, on all servers, newest first.
+func (r *Registry) RunsOf(ctx context.Context, view string, limit int) ([]Run, error) {
+	if err := r.reachable(); err != nil {
+		return nil, err
+	}
+	rows, err := r.pool.Query(ctx, `SELECT id, feature_view, server, state, started_at, run
+		FROM larder.runs WHERE feature_view = $1 ORDER BY started_at DESC LIMIT $2`, view, limit)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	runs, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Run])
+	return runs, unavailable(err)
+}
+
 // RunByID returns a run of any server; nil when there is none.
 func (r *Registry) RunByID(ctx context.Context, id string) (*Run, error) {
 	if err := r.reachable(); err != nil {

@@ -80,7 +80,7 @@ func (r *Registry) ProposeVersion(ctx context.Context, version int64) (*Proposal
 	}
 	_, defs, _, err := readVersion(ctx, r.pool, version)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, schema.UnknownVersion.Errorf("there is no applied version %d; list the versions with `larder apply --list`", version)
+		return nil, unknownVersion(version)
 	}
 	if err != nil {
 		return nil, unavailable(err)
@@ -213,6 +213,38 @@ func (r *Registry) Versions(ctx context.Context, limit int) ([]Version, error) {
 	return versions, nil
 }
 
+// Version returns the definitions of a version; 0 means the newest.
+func (r *Registry) Version(ctx context.Context, number int64) (Version, *schema.Definitions, error) {
+	if err := r.reachable(); err != nil {
+		return Version{}, nil, err
+	}
+	wanted := number
+	if wanted == 0 {
+		wanted = newestVersion
+	}
+	found, defs, _, err := readVersion(ctx, r.pool, wanted)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Version{}, nil, unknownVersion(number)
+	}
+	if err != nil {
+		return Version{}, nil, unavailable(err)
+	}
+	rows, err := r.pool.Query(ctx, `SELECT version, fingerprint, applied_by, applied_at, coalesce(reverts_to, 0)
+		FROM larder.versions WHERE version = $1`, found)
+	if err != nil {
+		return Version{}, nil, unavailable(err)
+	}
+	v, err := pgx.CollectOneRow(rows, pgx.RowToStructByPos[Version])
+	if errors.Is(err, pgx.ErrNoRows) { // before the first apply
+		return Version{}, defs, nil
+	}
+	return v, defs, unavailable(err)
+}
+
+func unknownVersion(number int64) error {
+	return schema.UnknownVersion.Errorf("there is no applied version %d; list the versions with `larder apply --list`", number)
+}
+
 // sameClock is how far two clocks may be apart and still be called the same: each
 // Postgres is seen through a network and a scheduler.
 const sameClock = time.Second
@@ -261,7 +293,7 @@ func (r *Registry) CatalogOf(ctx context.Context, version int64) (*schema.Catalo
 	}
 	c, err := r.compileVersion(ctx, version)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, schema.UnknownVersion.Errorf("there is no applied version %d; list the versions with `larder apply --list`", version)
+		return nil, unknownVersion(version)
 	}
 	if err != nil {
 		return nil, unavailable(err)

@@ -878,7 +878,7 @@ type PushModelRequest struct {
 	// Of a model that doesn't exist yet: whose features it reads. Empty: what the
 	// file is stamped with. Of one that exists: empty, or the one it has.
 	FeatureService string `protobuf:"bytes,3,opt,name=feature_service,json=featureService,proto3" json:"feature_service,omitempty"`
-	// The id of the training set that the model was trained on; may be empty.
+	// The id or the name of the training set that the model was trained on; may be empty.
 	Dataset string `protobuf:"bytes,4,opt,name=dataset,proto3" json:"dataset,omitempty"`
 	// Whether the version answers from now on when none is asked for. The first
 	// version of a model always does.
