@@ -193,7 +193,7 @@ func TestDatasetsThatAreRefused(t *testing.T) {
 	f(1, "courier_id,event_time,km,stats__trips\n1,"+at+",1,7\n", `the spine's column "stats__trips"`)
 	f(1, "", `no feature service "lat"; did you mean "late"?`, "--service", "lat", "--spine", filepath.Join(dir, "spine.csv"), "--out", filepath.Join(dir, "out.csv"))
 	f(2, "", "unknown file extension", "--service", "late", "--spine", filepath.Join(dir, "spine.xlsx"), "--out", filepath.Join(dir, "out.csv"))
-	f(1, "courier_id,event_time,km\n1,"+at+",1\n", `as_of is "yesterday"; write ingest_time or event_time`,
+	f(2, "courier_id,event_time,km\n1,"+at+",1\n", `--as-of is "yesterday"; it can be ingest_time or event_time`,
 		"--service", "late", "--spine", filepath.Join(dir, "spine.csv"), "--out", filepath.Join(dir, "out.csv"), "--as-of", "yesterday")
 	pipe := filepath.Join(dir, "pipe.parquet")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {

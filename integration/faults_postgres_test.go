@@ -73,13 +73,13 @@ func TestPostgresStopsWithoutClosing(t *testing.T) {
 		t.Errorf("the run says %q", run.GetError())
 	}
 	t.Logf("the run and the commands ended %s after Postgres stopped", time.Since(frozen).Round(time.Millisecond))
-	said, _ := s.within(quick, "status")
-	if !strings.Contains(said, "Postgres does not answer") || !strings.Contains(said, "versions and runs are as of ") {
+	said, code := s.within(quick, "status")
+	if code != 1 || !strings.Contains(said, "Postgres does not answer") || !strings.Contains(said, "versions and runs are as of ") {
 		t.Errorf("status says\n%s", said)
 	}
 	s.wantAmount(7)
 	began := time.Now()
-	code := s.terminate()
+	code = s.terminate()
 	if took := time.Since(began); code != 0 || took > 30*time.Second {
 		t.Errorf("exit code %d, %s after SIGTERM", code, took)
 	} else {
@@ -178,7 +178,7 @@ func TestNoConnectionIsLeft(t *testing.T) {
 	held = append(held, holdAll(t, cluster.DSN())...)
 	s.start() // no connection is left: it serves from its folder
 	s.wantAmount(7)
-	if said, code := s.within(10*time.Second, "status"); code != 0 || !strings.Contains(said, "spend") {
+	if said, code := s.within(10*time.Second, "status"); code != 1 || !strings.Contains(said, "spend") || !strings.Contains(said, "larder: Postgres doesn't answer") {
 		t.Errorf("status: exit code %d, %s", code, said)
 	}
 	if said, code := s.within(40*time.Second, "apply", dir); code != 1 || !strings.Contains(said, "Postgres") {

@@ -272,7 +272,17 @@ func TestDevStartsItsOwnPostgres(t *testing.T) {
 	data := devFolder(t)
 	s := startServerIn(t, data, "--dev")
 	s.apply(definitionsFolder(t, "entities: [{name: user, join_keys: [{name: user_id, type: int64}]}]"))
+	address, _, _ := runLarder(t, "dev", "--postgres", "--data", data)
 	for range 2 {
+		said, stderr, code := runLarder(t, "dev", "--data", data)
+		if code != 0 || !strings.Contains(said, "Postgres  "+address) || !strings.Contains(said, "gRPC      "+s.grpc+"\nHTTP      http://"+s.http+"\n") {
+			t.Errorf("larder dev: exit code %d\n%s%s", code, said, stderr)
+		}
+		if db, err := pgx.Connect(t.Context(), strings.TrimSpace(address)); err != nil {
+			t.Errorf("the address after a restart: %v", err)
+		} else {
+			db.Close(t.Context())
+		}
 		if got := s.catalogVersion(); got != 1 {
 			t.Errorf("catalog version %d, want 1", got)
 		}
@@ -281,8 +291,16 @@ func TestDevStartsItsOwnPostgres(t *testing.T) {
 		}
 		s.start()
 	}
+	s.kill()
+	if _, stderr, code := runLarder(t, "dev", "--data", data); code != 1 || !strings.Contains(stderr, "no larder serve --dev runs on the data folder "+data+"; start one") {
+		t.Errorf("larder dev after a kill: exit code %d, %s", code, stderr)
+	}
+	s.start()
 	if code := s.terminate(); code != 0 {
 		t.Fatalf("exit code %d", code)
+	}
+	if _, stderr, code := runLarder(t, "dev", "--data", data); code != 1 || !strings.Contains(stderr, "no larder serve --dev runs on the data folder") {
+		t.Errorf("larder dev without a server: exit code %d, %s", code, stderr)
 	}
 	if _, stderr, code := runLarder(t, "serve", "--dev", "--postgres", "postgres://nobody@127.0.0.1:1/none", "--data", data); code != 2 || !strings.Contains(stderr, "leave out --postgres") {
 		t.Errorf("--dev with --postgres: exit code %d, %s", code, stderr)

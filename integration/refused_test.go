@@ -77,7 +77,7 @@ func TestCommandsThatAreRefused(t *testing.T) {
 	}
 	f(2, "unknown flag: --fulll", "materialize", "--fulll")
 	f(2, "is not a time; write it as", "materialize", "--to", "yesterday")
-	f(2, "give the address of Postgres with --postgres", "migrate")
+	f(2, "--postgres is missing: the address of Postgres", "migrate")
 	f(1, "cannot reach a server at 127.0.0.1:1 (connection refused); start one with larder serve, or set --addr", "status", "--addr", "127.0.0.1:1")
 	f(1, "definitions.yaml:2:", "plan", definitionsFolder(t, "entities:\n  - nmae: user\n"), "--addr", "127.0.0.1:1")
 }

@@ -148,9 +148,12 @@ func printApplied(w io.Writer, a *larderv1.ApplyResponse) {
 	printReports(w, a)
 }
 
-// printReports says how models are scored, and which version holds now.
+// printReports says how the models that changed are scored, and which version holds now.
 func printReports(w io.Writer, a *larderv1.ApplyResponse) {
 	for _, m := range a.GetModels() {
+		if !changes(a.GetChanges(), m) {
+			continue
+		}
 		fmt.Fprintf(w, "model %s version %d: the score is output %s, column %d", m.GetModel(), m.GetModelVersion(), m.GetOutput(), m.GetColumn())
 		if m.GetReason() != "" {
 			fmt.Fprintf(w, " (%s)", m.GetReason())
@@ -160,6 +163,16 @@ func printReports(w io.Writer, a *larderv1.ApplyResponse) {
 	if len(a.GetChanges()) > 0 {
 		fmt.Fprintf(w, "Applied as version %d.\n", a.GetVersion())
 	}
+}
+
+// changes reports whether a version of a model is new, or what it is, or what it reads.
+func changes(all []*larderv1.Change, m *larderv1.ModelReport) bool {
+	version := fmt.Sprintf("versions.%d", m.GetModelVersion())
+	return slices.ContainsFunc(all, func(c *larderv1.Change) bool {
+		field := c.GetField()
+		return c.GetNoun() == "model" && c.GetName() == m.GetModel() &&
+			(field == "" || field == "feature_service" || field == version || strings.HasPrefix(field, version+"."))
+	})
 }
 
 func (c *client) listVersions(cmd *cobra.Command, control larderv1.ControlServiceClient) error {

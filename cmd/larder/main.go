@@ -67,7 +67,7 @@ larder demo does all of this with simulated card transactions.`,
 	root.PersistentPreRunE = checkFlags
 	root.AddCommand(
 		newServeCommand(), newPlanCommand(), newApplyCommand(), newListCommand(), newShowCommand(), newSearchCommand(), newExportCommand(), newMaterializeCommand(), newGetCommand(), newScoreCommand(),
-		newDatasetCommand(), newVerifyCommand(), newReplayCommand(), newSkewCommand(), newExperimentCommand(), newModelsCommand(), newStatusCommand(), newSnapshotCommand(), newBenchCommand(), newDemoCommand(), newSchemaCommand(),
+		newDatasetCommand(), newVerifyCommand(), newReplayCommand(), newSkewCommand(), newExperimentCommand(), newModelsCommand(), newStatusCommand(), newSnapshotCommand(), newBenchCommand(), newDemoCommand(), newDevCommand(), newSchemaCommand(),
 		newMigrateCommand(), newVersionCommand(),
 	)
 	return root

@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	larderv1 "larder/api/larder/v1"
 )
@@ -53,43 +50,6 @@ func TestHelpTeaches(t *testing.T) {
 			t.Errorf("larder %s has arguments and no example", cmd.Use)
 		}
 	}
-}
-
-func TestProgressInWords(t *testing.T) {
-	var out strings.Builder
-	rows := newProgress(&out, false, "materializing", "rows")
-	rows.set(10, 100) // too early
-	rows.began, rows.shown = rows.began.Add(-10*time.Second), rows.shown.Add(-10*time.Second)
-	rows.set(1000, 4000)
-	rows.set(2000, 4000) // too soon
-	rows.end()
-	shares := newProgress(&out, false, "loading", "")
-	shares.began, shares.shown = shares.began.Add(-6*time.Second), shares.shown.Add(-6*time.Second)
-	shares.set(5, 4) // more than was expected
-	shares.end()
-	const want = "materializing: 1000 of about 4000 rows, 100 per second, 30s left\nloading: 100 %, 0s left\n"
-	if diff := cmp.Diff(want, out.String()); diff != "" {
-		t.Errorf("(-want +got)\n%s", diff)
-	}
-}
-
-func TestProgressOnATerminal(t *testing.T) {
-	var out bytes.Buffer
-	p := newProgress(&out, true, "materializing", "rows")
-	p.set(10, 100)
-	if p.bar != nil {
-		t.Error("a bar within the first second")
-	}
-	p.began = p.began.Add(-10 * time.Second)
-	p.set(1000, 4000)
-	if got := p.bar.Current(); got != 1000 {
-		t.Errorf("the bar is at %d, want 1000", got)
-	}
-	p.set(5000, 4000)
-	if p.bar.Completed() {
-		t.Error("the bar is full before the end")
-	}
-	p.end()
 }
 
 // TestScoresOfSplitTraffic: each row says which version scored it.

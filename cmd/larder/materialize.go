@@ -9,6 +9,7 @@ import (
 
 	larderv1 "larder/api/larder/v1"
 	larder "larder/client/go"
+	"larder/schema"
 )
 
 func newMaterializeCommand() *cobra.Command {
@@ -64,12 +65,53 @@ when this command is interrupted; larder status shows them, and --cancel ends on
 					return err
 				}
 			} else {
-				printRuns(cmd.OutOrStdout(), runs)
+				printMaterialized(cmd, server.Control, runs)
 			}
 			return failedRuns(runs)
 		})
 	}
 	return cmd
+}
+
+// printMaterialized prints runs, but those that had nothing to do in words.
+func printMaterialized(cmd *cobra.Command, control larderv1.ControlServiceClient, runs []*larderv1.Run) {
+	out := cmd.OutOrStdout()
+	var idle, others []*larderv1.Run
+	for _, r := range runs {
+		if r.GetState() == larderv1.Run_STATE_SUCCEEDED && r.GetMode() == string(schema.Incremental) && r.GetRowsRead() == 0 && len(r.GetWarnings()) == 0 {
+			idle = append(idle, r)
+		} else {
+			others = append(others, r)
+		}
+	}
+	if len(others) > 0 {
+		printRuns(out, others)
+	}
+	if len(idle) == 0 {
+		return
+	}
+	stored := map[string]int64{}
+	if status, err := control.GetStatus(cmd.Context(), &larderv1.GetStatusRequest{}); err == nil { // else without the rows
+		for _, v := range status.GetViews() {
+			stored[v.GetFeatureView()] = v.GetRows()
+		}
+	}
+	for _, r := range idle {
+		fmt.Fprintln(out, upToDate(r, stored, time.Now()))
+	}
+}
+
+// upToDate says that a run found no rows that weren't stored before.
+func upToDate(r *larderv1.Run, stored map[string]int64, now time.Time) string {
+	rows, known := stored[r.GetFeatureView()]
+	at := clock(r.GetTo(), now)
+	switch {
+	case !known:
+		return fmt.Sprintf("%s: up to date (at %s)", r.GetFeatureView(), at)
+	case rows == 0:
+		return fmt.Sprintf("%s: its source has no rows up to %s, so nothing was read", r.GetFeatureView(), at)
+	}
+	return fmt.Sprintf("%s: up to date (%s at %s)", r.GetFeatureView(), counted(rows, "row"), at)
 }
 
 func cancelRun(cmd *cobra.Command, c *client, views []string, id string) error {

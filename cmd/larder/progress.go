@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"time"
 
@@ -47,16 +48,16 @@ func newProgress(w io.Writer, live bool, what, unit string) *progress {
 	return &progress{w: w, live: live, what: what, unit: unit, began: now, shown: now}
 }
 
-// set says that done of about total are done; total grows with done.
+// set says that done of about total are done. A total of 0 is not known, and one below
+// done was a wrong estimate.
 func (p *progress) set(done, total int64) {
-	total = max(total, done, 1)
 	if time.Since(p.began) < progressAfter {
 		return
 	}
 	if !p.live {
 		if time.Since(p.shown) >= progressEvery {
 			p.shown = time.Now()
-			fmt.Fprintln(p.w, p.line(done, total))
+			fmt.Fprintf(p.w, "%s: %s\n", p.what, p.words(done, total))
 		}
 		return
 	}
@@ -68,27 +69,46 @@ func (p *progress) set(done, total int64) {
 }
 
 func (p *progress) start() {
-	last := []decor.Decorator{
-		decor.NewPercentage(" %d"),
-		decor.Name(" "), decor.NewAverageETA(decor.ET_STYLE_GO, p.began, nil), decor.Name(" left"),
-	}
-	if p.unit != "" {
-		last = append(last,
-			decor.CountersNoUnit(", %d of about %d "+p.unit), decor.NewAverageSpeed(0, ", %.0f per second", p.began))
-	}
-	p.bars = mpb.New(mpb.WithOutput(p.w), mpb.WithAutoRefresh(), mpb.WithWidth(40))
+	p.bars = mpb.New(mpb.WithOutput(p.w), mpb.WithAutoRefresh(), mpb.WithWidth(30))
 	// A total that is known from the start could not grow.
-	p.bar = p.bars.New(0, mpb.BarStyle(), mpb.PrependDecorators(decor.Name(p.what+" ")), mpb.AppendDecorators(last...))
+	p.bar = p.bars.New(0, estimated{}, mpb.PrependDecorators(decor.Name(p.what+" ")),
+		mpb.AppendDecorators(decor.Any(func(s decor.Statistics) string { return " " + p.words(s.Current, s.Total) })))
 }
 
-// line says the same in words.
-func (p *progress) line(done, total int64) string {
+// estimated is the style of a bar that is gone when there is more than the estimate, as a
+// full one would say that it is done.
+type estimated struct{}
+
+func (estimated) Build() mpb.BarFiller {
+	bar := mpb.BarStyle().Build()
+	return mpb.BarFillerFunc(func(w io.Writer, s decor.Statistics) error {
+		if s.Current > s.Total {
+			return nil
+		}
+		return bar.Fill(w, s)
+	})
+}
+
+// words says how far it is, and how long the rest takes if that can be known.
+func (p *progress) words(done, total int64) string {
 	took := time.Since(p.began)
-	left := time.Duration(float64(took) * float64(total-done) / float64(max(done, 1))).Round(time.Second)
-	if p.unit == "" {
-		return fmt.Sprintf("%s: %d %%, %s left", p.what, 100*done/total, left)
+	rate := count(int64(math.Round(float64(done) / took.Seconds())))
+	switch {
+	case p.unit == "" && done > total:
+		return "more than was expected"
+	case total == 0:
+		return fmt.Sprintf("%s %s, %s per second", count(done), p.unit, rate)
+	case done > total:
+		return fmt.Sprintf("%s %s, %s per second; the estimate was %s", count(done), p.unit, rate, count(total))
 	}
-	return fmt.Sprintf("%s: %d of about %d %s, %.0f per second, %s left", p.what, done, total, p.unit, float64(done)/took.Seconds(), left)
+	left := "unknown time"
+	if done > 0 {
+		left = time.Duration(float64(took) * float64(total-done) / float64(done)).Round(time.Second).String()
+	}
+	if p.unit == "" {
+		return fmt.Sprintf("%d %%, %s left", 100*done/total, left)
+	}
+	return fmt.Sprintf("%s of about %s %s, %s per second, %s left", count(done), count(total), p.unit, rate, left)
 }
 
 // end takes the bar off the terminal.

@@ -11,12 +11,32 @@ import (
 )
 
 // showRuns shows how far runs are, all together.
-func showRuns(p *progress, runs []*larderv1.Run) {
-	var read, total int64
+func showRuns(p *progress, runs []*larderv1.Run) { p.set(runsProgress(runs)) }
+
+// runsProgress returns the rows that were read and the estimate of all: 0 when a run that
+// goes on has none yet, and less than read when one has read more than its own.
+func runsProgress(runs []*larderv1.Run) (read, total int64) {
+	known, beyond := true, false
 	for _, r := range runs {
-		read, total = read+r.GetRowsRead(), total+max(r.GetRowsTotal(), r.GetRowsRead())
+		read += r.GetRowsRead()
+		switch {
+		case r.GetEndedAt() != 0:
+			total += r.GetRowsRead()
+			continue
+		case r.GetRowsTotal() == 0:
+			known = false
+		case r.GetRowsRead() > r.GetRowsTotal():
+			beyond = true
+		}
+		total += r.GetRowsTotal()
 	}
-	p.set(read, total)
+	switch {
+	case !known:
+		return read, 0
+	case beyond:
+		return read, min(total, read-1)
+	}
+	return read, total
 }
 
 func printRuns(w io.Writer, runs []*larderv1.Run) {

@@ -91,6 +91,7 @@ type node struct {
 	log      *slog.Logger
 	metrics  *prometheus.Registry
 	cluster  *pgdev.Cluster // with --dev
+	userDSN  string         // its address for people
 	online   *online.Store
 	offline  *offline.Store // nil without Postgres
 	bulk     *offline.Store // the same database, for training sets
@@ -198,6 +199,7 @@ func (n *node) openPostgres(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		n.userDSN = dsn
 		n.log.Info("private postgres started", "dsn", dsn)
 	}
 	if n.cfg.Postgres == "" {
@@ -317,6 +319,11 @@ func (n *node) run(ctx context.Context) error {
 	if n.offline != nil {
 		parts.run("runs", n.runner.Run)
 	}
+	endRecord, err := n.recordDev(grpcListener.Addr(), httpListener.Addr())
+	if err != nil {
+		return err
+	}
+	defer endRecord()
 	n.log.Info("serving", "grpc", grpcListener.Addr().String(), "http", httpListener.Addr().String(), "data", n.cfg.Data, "name", n.cfg.Name)
 	err = errors.Join(parts.wait(n.cfg.DrainDelay+n.cfg.DrainTimeout+partsGrace), closeAll(n.log, []closing{{"the feature log", closeGrace, endLog, ""}}))
 	n.log.Info("stopped")

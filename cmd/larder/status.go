@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,7 +18,10 @@ func newStatusCommand() *cobra.Command {
 		Short: "Show the state of the server and its feature views, or of one run",
 		Long: `List the feature views: how many rows they have, up to what time the source was
 read, how fresh the rows are, and the last run with its error. With the id of a
-run, show that run and what was wrong with the rows that it skipped.`,
+run, show that run and what was wrong with the rows that it skipped.
+
+The exit code is 1 when something needs a person: Postgres doesn't answer, the newest
+definitions can't be served, or the last run of a view failed.`,
 		Example: `  larder status
   larder status qqloncb2v3vmih4i --json`,
 		Args: wrongArgs(cobra.MaximumNArgs(1)),
@@ -27,17 +32,27 @@ run, show that run and what was wrong with the rows that it skipped.`,
 			out := cmd.OutOrStdout()
 			if len(args) == 1 {
 				answer, err := control.GetRun(cmd.Context(), &larderv1.GetRunRequest{Id: args[0]})
-				if err != nil || c.json {
-					return orPrint(out, answer, err)
+				if err != nil {
+					return err
 				}
-				printRuns(out, []*larderv1.Run{answer.GetRun()})
-				return failedRuns([]*larderv1.Run{answer.GetRun()})
+				runs := []*larderv1.Run{answer.GetRun()}
+				if !c.json {
+					printRuns(out, runs)
+				} else if err := printJSON(out, answer); err != nil {
+					return err
+				}
+				return failedRuns(runs)
 			}
 			answer, err := control.GetStatus(cmd.Context(), &larderv1.GetStatusRequest{})
-			if err != nil || c.json {
-				return orPrint(out, answer, err)
+			if err != nil {
+				return err
 			}
-			return printStatus(out, answer)
+			if c.json {
+				err = printJSON(out, answer)
+			} else {
+				err = printStatus(out, answer)
+			}
+			return errors.Join(err, needsAPerson(answer))
 		})
 	}
 	return cmd
@@ -115,6 +130,30 @@ func lastRun(w io.Writer, v *larderv1.ViewStatus, now time.Time) string {
 		state += " " + span(max(now.UnixMicro()-run.GetEndedAt(), 0)) + " ago"
 	}
 	return paintState(w, state)
+}
+
+// needsAPerson is an error when something will not get well, or not soon, by itself.
+func needsAPerson(s *larderv1.GetStatusResponse) error {
+	var faults []string
+	if s.GetPostgresError() != "" {
+		faults = append(faults, "Postgres doesn't answer")
+	}
+	if s.GetCatalogError() != "" {
+		faults = append(faults, fmt.Sprintf("version %d of the definitions is not served", s.GetRegistryVersion()))
+	}
+	var failed []string
+	for _, v := range s.GetViews() {
+		if v.GetLastRun().GetState() == larderv1.Run_STATE_FAILED {
+			failed = append(failed, v.GetFeatureView())
+		}
+	}
+	if len(failed) > 0 {
+		faults = append(faults, "the last run failed of "+strings.Join(failed, ", "))
+	}
+	if len(faults) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(faults, "; "))
 }
 
 // asOf says how old the state of the registry is while Postgres doesn't answer.

@@ -82,7 +82,7 @@ func followVerification(ctx context.Context, control larderv1.ControlServiceClie
 		last = msg
 		var done, total int64
 		for _, v := range msg.GetViews() {
-			done, total = done+v.GetKeys(), total+max(v.GetKeys(), v.GetKeysTotal())
+			done, total = done+v.GetKeys(), total+v.GetKeysTotal()
 		}
 		p.set(done, total)
 	}

@@ -69,9 +69,12 @@ func Start(ctx context.Context, opts Options) (*Cluster, error) {
 	if err := c.initialize(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("make a Postgres cluster in %s: %w", c.dir, err), c.letGo())
 	}
+	if err := c.awaitLast(); err != nil { // it has the port
+		return nil, errors.Join(fmt.Errorf("start Postgres: %w", err), c.letGo())
+	}
 	const tries = 3 // a free port may be taken before Postgres listens on it
 	for range tries {
-		if c.port, err = freePort(); err != nil {
+		if c.port, err = c.choosePort(); err != nil {
 			return nil, errors.Join(err, c.letGo())
 		}
 		if err = c.Restart(ctx); !errors.Is(err, errEnded) {
@@ -80,6 +83,9 @@ func Start(ctx context.Context, opts Options) (*Cluster, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if err := c.recordPort(); err != nil {
+		return nil, errors.Join(err, c.Stop())
 	}
 	return c, nil
 }
@@ -255,14 +261,4 @@ func (c *Cluster) Kill() error {
 	err := c.child.signal(syscall.SIGQUIT)
 	<-c.child.exited
 	return errors.Join(err, c.letGo())
-}
-
-// freePort returns a free port of the loopback.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }

@@ -20,6 +20,8 @@ const (
 	lockFile     = "lock"
 	passwordFile = "password"
 	logFile      = "postgres.log"
+	portFile     = "port"
+	userFile     = "password-dev" // of the role User
 )
 
 // place makes the folder and decides which user Postgres runs as in it. Root's

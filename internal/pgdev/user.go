@@ -2,7 +2,6 @@ package pgdev
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -32,15 +31,18 @@ BEGIN
 	END LOOP;
 END $$`
 
-// UserDSN returns the address of the cluster's database for the role [User], whose
-// password is new each time.
+// UserDSN returns the address of the cluster's database for the role [User]. It stays the
+// same over restarts, unless another program takes the port.
 func (c *Cluster) UserDSN(ctx context.Context) (string, error) {
 	conn, err := pgx.Connect(ctx, c.DSN())
 	if err != nil {
 		return "", err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	password := rand.Text() // letters and digits
+	password, err := c.keptSecret(userFile)
+	if err != nil {
+		return "", err
+	}
 	for _, sql := range []string{userSQL, "ALTER ROLE dev PASSWORD '" + password + "'"} {
 		if _, err := conn.Exec(ctx, sql); err != nil {
 			return "", fmt.Errorf("make the role of the users of a private Postgres: %w", err)

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"larder/internal/wholefile"
+)
+
+// devFile is a file of the data folder of a server with --dev, while it runs.
+const devFile = "dev.json"
+
+// A devServer says how to reach a server with --dev, and its private Postgres.
+type devServer struct {
+	Postgres string `json:"postgres"`
+	GRPC     string `json:"grpc"`
+	HTTP     string `json:"http"`
+}
+
+// recordDev leaves the addresses of a server with --dev where larder dev finds them; end
+// takes them away.
+func (n *node) recordDev(grpc, http net.Addr) (end func(), err error) {
+	if n.cluster == nil {
+		return func() {}, nil
+	}
+	path := filepath.Join(n.cfg.Data, devFile)
+	raw, err := json.Marshal(devServer{Postgres: n.userDSN, GRPC: grpc.String(), HTTP: http.String()})
+	if err != nil {
+		return nil, err
+	}
+	end = func() { _ = os.Remove(path) } // left behind, it names ports where nothing listens
+	return end, wholefile.Write(path, append(raw, '\n'), 0o600)
+}
+
+func newDevCommand() *cobra.Command {
+	var data string
+	var postgres, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "dev",
+		Short: "Print the addresses of a running larder serve --dev: Postgres, gRPC and HTTP",
+		Long: `Print how to reach a server that larder serve --dev runs: the address of its private
+Postgres, with the password, and its gRPC and HTTP ports. They stay the same when the
+server is restarted, unless another program has taken a port.`,
+		Example: `  larder dev
+  psql "$(larder dev --postgres)"
+  larder dev --data /var/tmp/larder-data --json`,
+		Args: wrongArgs(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			d, err := findDev(data)
+			if err != nil {
+				return err
+			}
+			w := cmd.OutOrStdout()
+			switch {
+			case asJSON:
+				return encodeJSON(w, d)
+			case postgres:
+				_, err = fmt.Fprintln(w, d.Postgres)
+				return err
+			}
+			fmt.Fprintf(w, "Postgres  %s\ngRPC      %s\nHTTP      http://%s\n\n", d.Postgres, d.GRPC, d.HTTP)
+			_, err = fmt.Fprintf(w, "To make tables: psql \"$(larder dev --postgres)\"\nTo apply:       larder apply DIR --addr %s\n", d.GRPC)
+			return err
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&data, "data", cmp.Or(os.Getenv("LARDER_DATA"), defaultSettings().Data), "the server's data folder; defaults to LARDER_DATA")
+	f.BoolVar(&postgres, "postgres", false, "print only the address of Postgres, for scripts")
+	f.BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.MarkFlagsMutuallyExclusive("postgres", "json")
+	return cmd
+}
+
+// findDev returns the addresses of the server of a data folder, if it runs.
+func findDev(data string) (*devServer, error) {
+	notRunning := fmt.Errorf("no larder serve --dev runs on the data folder %s; start one, or name another folder with --data", data)
+	raw, err := os.ReadFile(filepath.Join(data, devFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, notRunning
+	}
+	if err != nil {
+		return nil, err
+	}
+	d := new(devServer)
+	if err := json.Unmarshal(raw, d); err != nil {
+		return nil, fmt.Errorf("%s is damaged: %w; restart larder serve --dev", filepath.Join(data, devFile), err)
+	}
+	database, err := url.Parse(d.Postgres)
+	if err != nil || !listens(database.Host) || !listens(d.GRPC) {
+		return nil, notRunning // it was killed
+	}
+	return d, nil
+}
+
+func listens(address string) bool {
+	const patience = time.Second
+	conn, err := net.DialTimeout("tcp", address, patience)
+	if err != nil {
+		return false
+	}
+	return conn.Close() == nil
+}
