@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
@@ -104,7 +103,7 @@ func (s *Server) grpcOptions() []grpc.ServerOption {
 	}
 	all = append(all, grpc.Creds(followingCredentials{transport, s}))
 	if s.opts.Tracing {
-		all = append(all, grpc.StatsHandler(otelgrpc.NewServerHandler()))
+		all = append(all, traceRPCs())
 	}
 	return all
 }
