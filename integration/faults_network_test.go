@@ -284,3 +284,31 @@ func modelFile(t *testing.T) string {
 	}
 	return path
 }
+
+// TestClientsMayPing every ten seconds, with a call or without: gRPC's servers close the
+// connection at the third ping that comes too early. The pings here are a bit early, as the
+// network makes them.
+func TestClientsMayPing(t *testing.T) {
+	t.Parallel() // it waits most of the time
+	const pings, every = 5, 9500 * time.Millisecond
+	db := pgtest.New(t)
+	s := startServer(t, db.DSN)
+	idle, busy := s.raw(), s.raw()
+	stream := s.opened(busy, "/larder.v1.ServingService/StreamFeaturesAndScore")
+	for i := range pings {
+		if i > 0 {
+			time.Sleep(every)
+		}
+		for _, c := range []*rawgrpc.Conn{idle, busy} {
+			if err := c.Ping(); err != nil {
+				t.Fatalf("ping %d: %v", i+1, err)
+			}
+		}
+	}
+	if idle.Over(stream, time.Second) {
+		t.Error("a connection without calls was closed")
+	}
+	if busy.Over(stream, 0) {
+		t.Error("a connection with a call was closed")
+	}
+}

@@ -22,7 +22,8 @@ const (
 
 // execute runs a task to its end.
 func (r *Runner) execute(ctx context.Context, t *task) {
-	err := background.Try(func() error { return r.materialize(ctx, t) })
+	traced, span := startRun(ctx, t)
+	err := background.Try(func() error { return r.materialize(traced, t) })
 	var panicked *background.Panic
 	if errors.As(err, &panicked) {
 		r.Logger.Error("panic in a materialization", "view", t.run.View, "error", err)
@@ -37,6 +38,7 @@ func (r *Runner) execute(ctx context.Context, t *task) {
 	r.end(t, err)
 	run := t.run.clone()
 	r.mu.Unlock()
+	endRun(span, &run, err)
 	log := r.Logger.With("view", run.View, "run", run.ID, "mode", string(run.Mode), "rows", run.RowsRead, "written", run.RowsWritten,
 		"superseded", run.RowsSuperseded, "bad", run.RowsBad, "took", time.Duration(run.EndedAt-run.StartedAt)*time.Microsecond)
 	for _, warning := range run.Warnings {

@@ -3,6 +3,7 @@ package schema_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -66,4 +67,35 @@ func TestLongListsOfOneValueAreRefused(t *testing.T) {
 	if _, err := schema.ParseValue(list, raw); err == nil || err.Error() != "the list has more than 1048576 elements; send fewer" {
 		t.Error(err)
 	}
+}
+
+// TestCheckJSON: halves of surrogate pairs are refused wherever they are, and nothing else
+// that is JSON.
+func TestCheckJSON(t *testing.T) {
+	f := func(raw, want string) {
+		t.Helper()
+		got := ""
+		if err := schema.CheckJSON([]byte(raw)); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%s: %q; want %q", raw, got, want)
+		}
+	}
+	for _, fine := range []string{
+		`{}`, `"\ud83d\ude00"`, `"\uD83D\uDE00\uD83D\uDE00"`, `"\\ud800"`, `"\\\\ud800"`, `"\u0041\"\ud83d\ude00"`, `"\ufffd"`, `["\n\/\t"]`, `"\uffff"`,
+	} {
+		f(fine, "")
+	}
+	const half = `not Unicode: %s at byte %d is half of a surrogate pair; write both halves, or the character itself`
+	for raw, at := range map[string]int{
+		`"\ud800"`: 1, `["a", "\ud800"]`: 7, `"\ud800\ud800"`: 1, `"\ud800x\udc00"`: 1, `{"\ud800": 1}`: 2, `"\\\ud800"`: 3, `"\ud800\n"`: 1, `"\ud800\\udc00"`: 1,
+	} {
+		f(raw, fmt.Sprintf(half, `\ud800`, at))
+	}
+	f(`"\udc00"`, fmt.Sprintf(half, `\udc00`, 1))
+	f(`"\udc00\ud800"`, fmt.Sprintf(half, `\udc00`, 1))
+	f(`"\ud83d\ude00\uDE00"`, fmt.Sprintf(half, `\uDE00`, 13))
+	f("\"\xff\"", "not UTF-8")
+	f(`{"a": \ud800}`, `not JSON: invalid character '\\' looking for beginning of value, at byte 7`)
 }

@@ -17,8 +17,8 @@ const MaxValueBytes = 1 << 20
 // ParseValue reads the JSON form of a value of type t into its Go form:
 //
 //	bool       bool      true
-//	int32      int32     7
-//	int64      int64     7, or "7" from languages whose numbers are floats
+//	int32      int32     7; 7.0 and 7e0 are the same
+//	int64      int64     the same, or "7" from languages whose numbers are floats
 //	float32    float32   1.5, "NaN", "Infinity", "-Infinity"
 //	float64    float64   the same
 //	string     string    "x"
@@ -26,8 +26,8 @@ const MaxValueBytes = 1 << 20
 //	timestamp  time.Time RFC 3339, to the microsecond: "2026-01-31T10:00:00Z"
 //	list<T>    []any     of the Go form of T
 //
-// null gives nil. A number of another width is converted if it fits. A string is read
-// as a number only for int64. 1.0 is not an integer.
+// null gives nil. A number of another width is converted if it fits, exactly. A string is
+// read as a number only for int64.
 func ParseValue(t Type, raw json.RawMessage) (any, error) {
 	if string(raw) == "null" {
 		return nil, nil
@@ -79,14 +79,17 @@ func parseScalar(t Type, raw json.RawMessage) (any, error) {
 	if raw[0] != '"' || json.Unmarshal(raw, &s) != nil {
 		return nil, mismatch(t, raw)
 	}
+	if !utf8.Valid(raw) {
+		return nil, fmt.Errorf("the string is not UTF-8; use type bytes")
+	}
+	if err := checkPairs(raw); err != nil {
+		return nil, fmt.Errorf("the string is %w", err)
+	}
 	if len(s) > MaxValueBytes*2 {
 		return nil, fmt.Errorf("%s value has %d bytes; send at most %d", t, len(s), MaxValueBytes)
 	}
 	switch t {
 	case String:
-		if !utf8.ValidString(s) {
-			return nil, fmt.Errorf("the string is not UTF-8; use type bytes")
-		}
 		return s, nil
 	case Bytes:
 		b, err := base64.StdEncoding.DecodeString(s)
@@ -105,11 +108,11 @@ func parseInt(t Type, raw json.RawMessage, bits int) (int64, error) {
 	if t == Int64 && len(text) > 2 && text[0] == '"' {
 		text = text[1 : len(text)-1]
 	}
-	v, err := strconv.ParseInt(text, 10, bits)
+	v, err := ParseWhole(text, bits)
 	if err == nil {
 		return v, nil
 	}
-	if _, err := strconv.ParseFloat(text, 64); err == nil && raw[0] != '"' {
+	if _, err := strconv.ParseFloat(text, 64); (err == nil || errors.Is(err, strconv.ErrRange)) && raw[0] != '"' {
 		return 0, fmt.Errorf("%s is not a valid %s value; write a whole number within its range", clip(raw), t)
 	}
 	return 0, mismatch(t, raw)
@@ -190,7 +193,8 @@ func AppendTime(dst []byte, t time.Time) []byte {
 	return t.UTC().AppendFormat(append(dst, '"'), "2006-01-02T15:04:05.999999Z07:00\"")
 }
 
-// AppendFloat appends a float of 32 or 64 bits as [AppendValue] writes it.
+// AppendFloat appends a float of 32 or 64 bits as [AppendValue] writes it: in the fewest
+// digits that give the same float, and negative zero as -0.0.
 func AppendFloat(dst []byte, v float64, bits int) []byte {
 	switch {
 	case math.IsNaN(v):
@@ -199,6 +203,9 @@ func AppendFloat(dst []byte, v float64, bits int) []byte {
 		return append(dst, `"Infinity"`...)
 	case math.IsInf(v, -1):
 		return append(dst, `"-Infinity"`...)
+	}
+	if v == 0 && math.Signbit(v) {
+		return append(dst, "-0.0"...) // many read -0 as an integer, which has no sign
 	}
 	return strconv.AppendFloat(dst, v, 'g', -1, bits)
 }

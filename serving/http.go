@@ -126,7 +126,10 @@ func (req *jsonRequest) featureFields() map[string]field {
 func (req *jsonRequest) scoreFields() map[string]field {
 	fields := req.commonFields()
 	fields["model"] = into("a model's name, in quotes", &req.model)
-	fields["model_version"] = into("a whole number", &req.version)
+	fields["model_version"] = field{"a whole number", func(raw json.RawMessage) (err error) {
+		req.version, err = schema.ParseWhole(string(raw), 64)
+		return err
+	}}
 	fields["return_features"] = into("true or false", &req.returnFeatures)
 	fields["request_id"] = into("a text, in quotes", &req.requestID)
 	return fields

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"time"
-	"unicode/utf8"
 
 	"larder/internal/grpcserver"
 	"larder/schema"
@@ -19,11 +18,8 @@ func readJSON(r *http.Request, fields map[string]field) error {
 	if err != nil {
 		return err
 	}
-	if !utf8.Valid(body) {
-		return badJSON("the body is not UTF-8")
-	}
-	if !json.Valid(body) {
-		return notJSON(body)
+	if err := schema.CheckJSON(body); err != nil {
+		return badJSON("the body is %v", err)
 	}
 	seen := map[string]bool{}
 	err = schema.JSONMembers(body, func(name string, value json.RawMessage) error {
@@ -46,16 +42,6 @@ func readJSON(r *http.Request, fields map[string]field) error {
 		return badJSON(`the body is not a JSON object; write {"model": "NAME", "entities": {"KEY": [VALUE]}}`)
 	}
 	return err
-}
-
-// notJSON says where a body stops being JSON.
-func notJSON(body []byte) error {
-	err := json.Unmarshal(body, new(json.RawMessage))
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
-		return badJSON("the body is not JSON: %v, at byte %d", err, syntax.Offset)
-	}
-	return badJSON("the body is not JSON: %v", err)
 }
 
 func badJSON(format string, args ...any) error {

@@ -2,6 +2,7 @@ package serving_test
 
 import (
 	"encoding/json"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -118,6 +119,8 @@ func TestRefusedHTTPRequests(t *testing.T) {
 	f(score, `{"model": risk}`, 400, "BAD_JSON", "the body is not JSON: invalid character 'r' looking for beginning of value, at byte 11")
 	f(score, `["risk"]`, 400, "BAD_JSON", `the body is not a JSON object; write {"model": "NAME", "entities": {"KEY": [VALUE]}}`)
 	f(score, "{\"model\": \"\xff\"}", 400, "BAD_JSON", "the body is not UTF-8")
+	f(score, `{"model": "risk", "entities": {"terminal_id": ["\ud800"]}}`, 400, "BAD_JSON",
+		`the body is not Unicode: \ud800 at byte 48 is half of a surrogate pair; write both halves, or the character itself`)
 	f(score, `{"modle": "risk"}`, 400, "UNKNOWN_FIELD", `the request has no field "modle"; did you mean "model"?`)
 	f(score, `{"model": "risk", "model": "risk"}`, 400, "BAD_JSON", `the body: "model" comes twice`)
 	f(score, `{"model": 7}`, 400, "BAD_JSON", `"model" is not a model's name, in quotes`)
@@ -180,5 +183,25 @@ func TestLargeIntegersStayExactOverHTTP(t *testing.T) {
 		if code != 200 || got != want {
 			t.Errorf("got %d %s\nwant %s", code, got, want)
 		}
+	}
+}
+
+// TestNumbersAsOtherLanguagesWriteThem: 1.0 is the integer 1, also where no float is as
+// exact, and negative zero keeps its sign both ways.
+func TestNumbersAsOtherLanguagesWriteThem(t *testing.T) {
+	s := open(t, serving.Options{})
+	s.listen(grpcserver.Options{})
+	const id = 1<<53 + 1
+	s.put("spend", noon, []any{int64(id)}, int64(1), math.Copysign(0, -1))
+	code, got := s.post("/v1/features", `{"features": ["spend:*"], "at": "2025-06-15T15:06:40Z", "entities": {"customer_id": [9007199254740993.0, 9.007199254740993e15]}}`)
+	if want := `{"name":"spend:mean","values":[-0.0,-0.0]`; code != 200 || !strings.Contains(got, want) {
+		t.Errorf("got %d %s\nwant %s", code, got, want)
+	}
+	code, got = s.post("/v1/features", `{"feature_service": "numbers", "at": "2025-06-15T15:06:40Z", "entities": {"customer_id": [1], "terminal_id": ["a"]}, "request": {"amount": [-0.0]}}`)
+	if want := `{"name":"request:amount","values":[-0.0]`; code != 200 || !strings.Contains(got, want) {
+		t.Errorf("got %d %s\nwant %s", code, got, want)
+	}
+	if code, got = s.post("/v1/score", `{"model": "risk", "model_version": 2.0, "entities": {"customer_id": [1], "terminal_id": ["a"]}, "request": {"amount": [0]}}`); code != 200 {
+		t.Errorf("a version of 2.0: %d %s", code, got)
 	}
 }

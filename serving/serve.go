@@ -122,10 +122,13 @@ func (a *Answer) feed() {
 // read fills the vectors from the online store.
 func (a *Answer) read(ctx context.Context) error {
 	began, server := time.Now(), a.shape.generation.server
-	if err := server.opts.Online.Read(ctx, a.batch.Keys(), a.Rows, a.visit); err != nil {
+	ctx, span := server.span(ctx, readSpan, a.shape.plan, a.Rows)
+	err := server.opts.Online.Read(ctx, a.batch.Keys(), a.Rows, a.visit)
+	EndSpan(span, err)
+	if err != nil {
 		return fmt.Errorf("read %s: %w", a.shape.plan.Name(), err)
 	}
-	err := a.batch.Finish()
+	err = a.batch.Finish()
 	server.metrics.failures(a.batch) // also those that a model refuses
 	if err != nil {
 		return err
@@ -140,12 +143,15 @@ func (a *Answer) read(ctx context.Context) error {
 
 // score runs the model over the vectors.
 func (a *Answer) score(ctx context.Context) error {
-	began := time.Now()
-	if err := a.run.Score(ctx); err != nil {
+	began, server := time.Now(), a.shape.generation.server
+	ctx, span := server.span(ctx, scoreSpan, a.shape.plan, a.Rows)
+	err := a.run.Score(ctx)
+	EndSpan(span, err)
+	if err != nil {
 		return err
 	}
 	a.Scores, a.scoring = a.run.Scores(), time.Since(began)
-	a.shape.generation.server.metrics.score.Observe(a.scoring.Seconds())
+	server.metrics.score.Observe(a.scoring.Seconds())
 	return nil
 }
 

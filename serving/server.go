@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	larderv1 "larder/api/larder/v1"
 	"larder/models/traffic"
@@ -43,6 +44,8 @@ type Options struct {
 
 	// MaxRows bounds the rows of one request. Defaults to 10,000.
 	MaxRows int
+	// Tracer makes the spans of reads and scores. Nil: there are none, which costs nothing.
+	Tracer trace.Tracer
 	// Logger gets a line when another catalog begins to serve. Defaults to
 	// slog.Default().
 	Logger *slog.Logger

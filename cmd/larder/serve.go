@@ -178,7 +178,7 @@ func (n *node) open(ctx context.Context) error {
 	})
 	n.serving = serving.New(serving.Options{
 		Online: n.online, Models: n.models, ModelFile: n.registry.ModelFile, Traffic: n.traffic, Observe: n.observers(),
-		Logger: n.log, Registerer: n.metrics, MaxRows: n.cfg.MaxRows,
+		Tracer: servingTracer(), Logger: n.log, Registerer: n.metrics, MaxRows: n.cfg.MaxRows,
 	})
 	return n.registry.Load(ctx)
 }

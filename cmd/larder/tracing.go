@@ -12,11 +12,17 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/sdk/resource"
 	"go.opentelemetry.io/otel/sdk/trace"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	apitrace "go.opentelemetry.io/otel/trace"
 )
 
 // tracingWanted reports whether the environment says where traces go.
 func tracingWanted() bool {
+	if os.Getenv("OTEL_TRACES_EXPORTER") == "none" || strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") {
+		return false
+	}
 	for _, variable := range os.Environ() {
 		if strings.HasPrefix(variable, "OTEL_EXPORTER_") || strings.HasPrefix(variable, "OTEL_TRACES_") {
 			return true
@@ -37,10 +43,11 @@ func startTracing(ctx context.Context, log *slog.Logger) (stop func(), err error
 	if err != nil {
 		return nil, fmt.Errorf("traces: %w", err)
 	}
-	if exporter == nil {
-		return func() {}, nil
+	about, err := traceResource(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("traces: %w", err)
 	}
-	provider := trace.NewTracerProvider(trace.WithBatcher(exporter))
+	provider := trace.NewTracerProvider(trace.WithBatcher(exporter), trace.WithResource(about))
 	otel.SetTracerProvider(provider)
 	return func() {
 		const patience = 3 * time.Second
@@ -52,14 +59,25 @@ func startTracing(ctx context.Context, log *slog.Logger) (stop func(), err error
 	}, nil
 }
 
-// newSpanExporter returns the exporter that the OTEL_ variables choose; nil for none.
+// traceResource says of every span whose it is. OTEL_SERVICE_NAME and
+// OTEL_RESOURCE_ATTRIBUTES override what Larder says of itself.
+func traceResource(ctx context.Context) (*resource.Resource, error) {
+	return resource.New(ctx,
+		resource.WithAttributes(semconv.ServiceName("larder"), semconv.ServiceVersion(version)), resource.WithTelemetrySDK(), resource.WithHost(), resource.WithFromEnv())
+}
+
+// servingTracer returns what makes the spans inside a request; nil without tracing.
+func servingTracer() apitrace.Tracer {
+	if !tracingWanted() {
+		return nil
+	}
+	return otel.Tracer("larder/serving")
+}
+
+// newSpanExporter returns the exporter that the OTEL_ variables choose.
 // The exporter reads its address, headers and certificates from the variables.
 func newSpanExporter(ctx context.Context) (trace.SpanExporter, error) {
-	switch name := cmp.Or(os.Getenv("OTEL_TRACES_EXPORTER"), "otlp"); name {
-	case "none":
-		return nil, nil
-	case "otlp":
-	default:
+	if name := cmp.Or(os.Getenv("OTEL_TRACES_EXPORTER"), "otlp"); name != "otlp" {
 		return nil, fmt.Errorf("OTEL_TRACES_EXPORTER is %q; it can be otlp or none", name)
 	}
 	switch protocol := cmp.Or(os.Getenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"), os.Getenv("OTEL_EXPORTER_OTLP_PROTOCOL"), "http/protobuf"); protocol {

@@ -87,7 +87,7 @@ func TestCSVTypes(t *testing.T) {
 			t.Errorf("%s %q: %v", column, value, err)
 		}
 	}
-	for _, value := range []string{"007", "+1", "1.0", "1e3", " 1", "0x1F", "null", "9223372036854775808", "x"} {
+	for _, value := range []string{"007", "+1", "1.5", "1e-3", "1e19", " 1", "0x1F", "null", "9223372036854775808", "x"} {
 		refuse("i", value, "i: ")
 	}
 	for _, value := range []string{"inf", "nan", "0x1p2", "1_0", ".5", "null", "1e400"} {

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 	"google.golang.org/genproto/googleapis/rpc/code"
 
 	"larder/schema"
@@ -75,11 +74,10 @@ func (s *Server) Handler(handler *Mux) http.Handler {
 		s.page(mux, "GET /metrics", promhttp.HandlerFor(s.opts.Gatherer, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes}))
 	}
 	admitted := func(w http.ResponseWriter, r *http.Request) { s.admitHTTP(w, r, handler) }
-	shelled := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.authenticated(w, r, admitted) }))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.authenticated(w, r, admitted) })
 	if s.opts.Tracing {
-		shelled = otelhttp.NewHandler(shelled, "http")
+		return traceHTTP(mux)
 	}
-	mux.Handle("/", shelled)
 	return mux
 }
 
@@ -112,7 +110,6 @@ func (s *Server) admitHTTP(w http.ResponseWriter, r *http.Request, handler *Mux)
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.opts.DefaultTimeout)
 	defer cancel()
-	outer := r
 	r = r.WithContext(&permitContext{ctx, &rec.permit})
 	r.Body = &requestBody{http.MaxBytesReader(rec, r.Body, int64(s.opts.MaxMessageBytes)), rec, r.ContentLength}
 	began := time.Now()
@@ -121,7 +118,6 @@ func (s *Server) admitHTTP(w http.ResponseWriter, r *http.Request, handler *Mux)
 		if p != nil && p != http.ErrAbortHandler {
 			rec.fail(s.panicked(r.URL.Path, p))
 		}
-		outer.Pattern = r.Pattern // names the span
 		s.endedHTTP(r, rec, time.Since(began))
 		if p == http.ErrAbortHandler {
 			panic(p)
@@ -135,6 +131,7 @@ func (s *Server) endedHTTP(r *http.Request, rec *recorder, took time.Duration) {
 	if name == "" {
 		name = "/"
 	}
+	noteRoute(r.Context(), name)
 	s.metrics.seconds.WithLabelValues(name).Observe(took.Seconds())
 	s.metrics.requests.WithLabelValues(name, strconv.Itoa(rec.status)).Inc()
 	s.log(r.Context(), name, took, rec.failure)

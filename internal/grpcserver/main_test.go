@@ -93,13 +93,13 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
-func start(t testing.TB, opts grpcserver.Options, answer func(context.Context) error) *shell {
+func start(t testing.TB, opts grpcserver.Options, answer func(context.Context) error, dial ...grpc.DialOption) *shell {
 	t.Helper()
-	return startWithin(t, opts, grpcserver.Limits{}, answer)
+	return startWithin(t, opts, grpcserver.Limits{}, answer, dial...)
 }
 
 // startWithin is start with other limits than callers get.
-func startWithin(t testing.TB, opts grpcserver.Options, limits grpcserver.Limits, answer func(context.Context) error) *shell {
+func startWithin(t testing.TB, opts grpcserver.Options, limits grpcserver.Limits, answer func(context.Context) error, dial ...grpc.DialOption) *shell {
 	t.Helper()
 	s := &shell{t: t, log: new(buffer), metrics: prometheus.NewRegistry(), ended: make(chan error, 2)}
 	opts.Logger = slog.New(slog.NewTextHandler(s.log, nil))
@@ -116,7 +116,7 @@ func startWithin(t testing.TB, opts grpcserver.Options, limits grpcserver.Limits
 	s.stop = cancel
 	go func() { s.ended <- server.Serve(ctx, rpc) }()
 	go func() { s.ended <- server.ServeHTTP(ctx, web, handler(answer)) }()
-	s.conn, err = grpc.NewClient(rpc.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	s.conn, err = grpc.NewClient(rpc.Addr().String(), append(dial, grpc.WithTransportCredentials(insecure.NewCredentials()))...)
 	s.check(err)
 	s.client, s.http = larderv1.NewEchoServiceClient(s.conn), "http://"+web.Addr().String()
 	t.Cleanup(func() {

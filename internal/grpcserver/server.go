@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
@@ -43,11 +42,15 @@ type Server struct {
 
 var _ grpc.ServiceRegistrar = (*Server)(nil)
 
-// Times of gRPC connections: to agree on TLS and HTTP/2, and from one look at whether the
-// client is still there to the next.
+// Times of gRPC connections: to agree on TLS and HTTP/2, from one look at whether the
+// client is still there to the next, and between two pings of a client at least.
 const (
 	handshakeTimeout = 10 * time.Second
 	keepaliveEvery   = 2 * time.Minute
+	// pingsEvery lets clients ping every 10 seconds. It is shorter, since the network delays
+	// one ping more than the next, and gRPC closes a connection at the third early ping,
+	// however long ago the first was, unless the server has sent something in between.
+	pingsEvery = 5 * time.Second
 )
 
 // New returns a server with the health and reflection services registered.
@@ -91,7 +94,7 @@ func (s *Server) grpcOptions() []grpc.ServerOption {
 		grpc.MaxHeaderListSize(maxHeaderBytes),
 		// A client that looks whether its connection still works may do so often. A client
 		// that is gone without a word is noticed.
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveEvery / 12, PermitWithoutStream: true}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: pingsEvery, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveEvery, Timeout: keepaliveEvery / 6}),
 	}
 	transport := insecure.NewCredentials()
@@ -100,7 +103,7 @@ func (s *Server) grpcOptions() []grpc.ServerOption {
 	}
 	all = append(all, grpc.Creds(followingCredentials{transport, s}))
 	if s.opts.Tracing {
-		all = append(all, grpc.StatsHandler(otelgrpc.NewServerHandler()))
+		all = append(all, traceRPCs())
 	}
 	return all
 }

@@ -179,6 +179,6 @@ var House = Table{
 			"cmd/larder", "control", "control/checks", "control/models", "internal/grpcserver", "materialize", "models/traffic",
 			"monitor/featurelog", "scoring", "serving", "store/online",
 		},
-		"go.opentelemetry.io": {"cmd/larder", "internal/grpcserver"},
+		"go.opentelemetry.io": {"cmd/larder", "internal/grpcserver", "internal/postgres", "materialize", "serving"},
 	},
 }

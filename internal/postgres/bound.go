@@ -27,11 +27,13 @@ const (
 // ErrSilent is the error of a connection whose Postgres does not answer.
 var ErrSilent = errors.New("Postgres does not answer")
 
-// Bound bounds the waiting of connections that are made with a config.
+// Bound bounds the waiting of connections that are made with a config, and makes spans of
+// their queries.
 func Bound(config *pgx.ConnConfig) { bound(config, silence) }
 
 func bound(config *pgx.ConnConfig, first time.Duration) {
 	config.ConnectTimeout = cmp.Or(config.ConnectTimeout, connectWithin)
+	config.Tracer = tracer{}
 	dial := config.DialFunc
 	asking := config.Config.Copy()
 	asking.ConnectTimeout = askWithin
@@ -62,7 +64,7 @@ func ask(ctx context.Context, config *pgconn.Config) error {
 	return c.Close(ctx)
 }
 
-// BoundPool bounds the waiting of a pool and of its connections.
+// BoundPool does the same with a pool and its connections.
 func BoundPool(config *pgxpool.Config) {
 	Bound(config.ConnConfig)
 	config.PingTimeout = pingWithin

@@ -6,4 +6,6 @@
 // whether Postgres still answers anybody. If it does, a query takes long and is waited
 // for; if not, the connection fails with [ErrSilent]. So a query may take hours, and a
 // Postgres that stopped is noticed within seconds.
+//
+// Queries that belong to a trace of OpenTelemetry are spans of it. Others cost nothing.
 package postgres

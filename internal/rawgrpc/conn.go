@@ -108,6 +108,9 @@ func (c *Conn) Reset(stream uint32) error {
 	return c.send(reset, 0, stream, binary.BigEndian.AppendUint32(nil, cancel))
 }
 
+// Ping asks the server for a sign of life, and does not wait for it.
+func (c *Conn) Ping() error { return c.send(ping, 0, 0, make([]byte, 8)) }
+
 // Over waits until the server has ended a stream or the connection, at most for a time.
 func (c *Conn) Over(stream uint32, most time.Duration) bool {
 	late := time.AfterFunc(most, c.changed.Broadcast)

@@ -65,7 +65,7 @@ func TestBits(t *testing.T) {
 	long := func(end string) string { return "..." + strings.Repeat("x", 200-len(end)) + end }
 	w.want("mismatched 4",
 		`mismatched id=1 shop="s" x: "NaN" 0x7ff8000000000abc | "NaN" 0x7ff8000000000000`,
-		`mismatched id=2 shop="s" x: -0 | 0`,
+		`mismatched id=2 shop="s" x: -0.0 | 0`,
 		fmt.Sprintf(`mismatched id=3 shop="s" s: %s | %s`, long(`y"`), long(`x"`)),
 		`mismatched id=4 shop="s" l: [4,4] | [4]`,
 	)

@@ -83,7 +83,7 @@ func TestInferJSON(t *testing.T) {
 	}
 	score, err := strconv.ParseFloat(fmt.Sprint(words.Score([]any{"fuel", int64(3)})), 64) // the shortest that reads back
 	s.check(err)
-	f("words", `{"id":"a","inputs":[{"name":"word","datatype":"BYTES","shape":[1,1],"data":["\u0066uel"]},{"name":"count","datatype":"INT64","shape":[1,1],"data":[[3]]}]}`, score)
+	f("words", `{"id":"a","inputs":[{"name":"word","datatype":"BYTES","shape":[1,1],"data":["\u0066uel"]},{"name":"count","datatype":"INT64","shape":[1,1],"data":[[3.0]]}]}`, score)
 	f("words", `{"id":"a","inputs":[{"name":"word","datatype":"BYTES","shape":[1,1],"data":[ [ "fuel" ] ]},{"name":"count","datatype":"INT64","shape":[1,1],"data":[3]}]}`, score)
 	x := `"inputs":[{"name":"x","datatype":"FP32","shape":[2,1],"data":[[1],[0]]}]`
 	f("casts", `{"id":"a",`+x+`,"outputs":[{"name":"t9"},{"name":"t3"},{"name":"t13"},{"name":"t11"},{"name":"t8"}]}`, true, false, 1., 0., 1., 0., 1., 0., "1", "0")
@@ -106,7 +106,9 @@ func TestInferRefuses(t *testing.T) {
 	x := func(datatype, shape, rest string) string {
 		return fmt.Sprintf(`{"inputs":[{"name":"x","datatype":%q,"shape":%s%s}]}`, datatype, shape, rest)
 	}
-	f(400, "not a JSON object", `{`)
+	f(400, "is not JSON: unexpected end of JSON input, at byte 1", `{`)
+	f(400, "half of a surrogate pair", x("BYTES", "[1,1]", `,"data":["\ud800"]`))
+	f(400, "not UTF-8", x("BYTES", "[1,1]", ",\"data\":[\"\xff\"]"))
 	f(400, `"inputs" of the request is a JSON number`, `{"inputs": 1}`)
 	f(400, "is missing", `{}`)
 	f(400, "neither a list of data", x("FP32", "[1,1]", ``))

@@ -7,6 +7,7 @@ import (
 	inferencev2 "larder/api/inference"
 	"larder/schema"
 	"larder/scoring"
+	"larder/serving"
 )
 
 // A request is what is asked of a model, over gRPC or REST.
@@ -55,7 +56,7 @@ func (s *Server) infer(ctx context.Context, req *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := model.Infer(ctx, req.inputs, req.outputs)
+	out, err := traced(ctx, g, plan, model, req)
 	if err != nil {
 		return nil, err
 	}
@@ -63,6 +64,18 @@ func (s *Server) infer(ctx context.Context, req *request) (*answer, error) {
 		model: req.model, version: strconv.FormatInt(plan.ModelVersion.Version, 10), id: req.id,
 		catalog: plan.Catalog.Version, outputs: out,
 	}, nil
+}
+
+// traced runs a model in a span of the request's trace.
+func traced(ctx context.Context, g *serving.Generation, plan *schema.Plan, model *scoring.InferModel, req *request) ([]scoring.Array, error) {
+	rows := 0
+	if len(req.inputs) > 0 {
+		rows = int(req.inputs[0].Dims[0])
+	}
+	ctx, span := g.StartScore(ctx, plan, rows)
+	out, err := model.Infer(ctx, req.inputs, req.outputs)
+	serving.EndSpan(span, err)
+	return out, err
 }
 
 // readRequest reads a gRPC request. The result aliases its raw contents.

@@ -71,6 +71,9 @@ var errFull = errors.New("the list has as many elements as any may have")
 // result aliases.
 func parseInfer(head, raw []byte) (*request, *form, error) {
 	var j jsonRequest
+	if err := schema.CheckJSON(head); err != nil {
+		return nil, nil, badJSON("the JSON of the request is %v", err)
+	}
 	if err := json.Unmarshal(head, &j); err != nil {
 		return nil, nil, jsonFault(err)
 	}
@@ -200,11 +203,11 @@ func appendLiteral(a *scoring.Array, literal []byte) error {
 		a.Data = appendLow(a.Data, math.Float64bits(v), size)
 		return err
 	case 2, 4, 12, uint64Elem: // unsigned
-		v, err := strconv.ParseUint(string(literal), 10, 8*size)
+		v, err := schema.ParseUnsigned(string(literal), 8*size)
 		a.Data = appendLow(a.Data, v, size)
 		return err
 	}
-	v, err := strconv.ParseInt(string(literal), 10, 8*size)
+	v, err := schema.ParseWhole(string(literal), 8*size)
 	a.Data = appendLow(a.Data, uint64(v), size)
 	return err
 }
@@ -254,5 +257,5 @@ func appendFloat(dst []byte, v float64, bits int) []byte {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return append(dst, "null"...)
 	}
-	return strconv.AppendFloat(dst, v, 'g', -1, bits)
+	return schema.AppendFloat(dst, v, bits)
 }

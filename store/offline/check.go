@@ -17,7 +17,7 @@ import (
 // error of kind Invalid, each with a type that would fit. The notes tell of what can be
 // read but is probably a mistake.
 func (s *Store) Check(ctx context.Context, view *schema.View) (notes []string, err error) {
-	err = s.snapshot(ctx, view, func(conn *pgconn.PgConn) error {
+	err = s.snapshot(ctx, view, func(ctx context.Context, conn *pgconn.PgConn) error {
 		b, err := bind(ctx, conn, view)
 		if err != nil {
 			return err
@@ -96,7 +96,7 @@ LIMIT 10000`
 
 func (s *Store) noTable(ctx context.Context, view *schema.View) error {
 	var tables []string
-	err := s.snapshot(ctx, view, func(conn *pgconn.PgConn) error {
+	err := s.snapshot(ctx, view, func(ctx context.Context, conn *pgconn.PgConn) error {
 		result := conn.ExecParams(ctx, tablesQuery, nil, nil, nil, nil).Read()
 		for _, row := range result.Rows {
 			tables = append(tables, string(row[0]))

@@ -9,6 +9,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"larder/internal/postgres"
 	"larder/schema"
 )
 
@@ -50,6 +51,8 @@ func (s *Session) Newest(ctx context.Context, view int, p *Probes, visit func(An
 
 // readAnswers separates errors of the read from errors of the visitor.
 func (s *Session) readAnswers(ctx context.Context, b *binding, q *query, visit func(Answers) error) (err, visited error) {
+	ctx, done := postgres.Trace(ctx, "read "+b.view.Origin.Name, q.sql)
+	defer func() { done(err) }()
 	reading, stop := context.WithCancelCause(ctx)
 	rows := s.conn.ExecParams(reading, q.sql, q.values, q.oids, formats, formats)
 	defer func() {

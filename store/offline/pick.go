@@ -23,7 +23,7 @@ const pagesOver = 1_000_000
 // order, and the visitor stops when it has enough.
 func (s *Store) Sample(ctx context.Context, view *schema.View, w schema.Window, rows int, visit func(arrow.Record, []schema.BadRow) error) error {
 	var visited error
-	err := s.snapshot(ctx, view, func(conn *pgconn.PgConn) error {
+	err := s.snapshot(ctx, view, func(ctx context.Context, conn *pgconn.PgConn) error {
 		b, err := bind(ctx, conn, view)
 		if err != nil {
 			return err

@@ -82,14 +82,16 @@ const hideOwnTables = `SELECT set_config('search_path', coalesce(nullif(array_to
 func (s *Store) Close() { postgres.Close(s.pool) }
 
 // snapshot runs fn in a transaction with a snapshot of the database.
-func (s *Store) snapshot(ctx context.Context, view *schema.View, fn func(*pgconn.PgConn) error) error {
+func (s *Store) snapshot(ctx context.Context, view *schema.View, fn func(context.Context, *pgconn.PgConn) error) (err error) {
+	ctx, done := postgres.Trace(ctx, "source "+view.Origin.Name, "")
+	defer func() { done(err) }()
 	held, err := s.begin(ctx, begin+within(ctx))
 	if err != nil {
 		return sourceError(ctx, view, err)
 	}
 	defer held.Release()
 	conn := held.Conn().PgConn()
-	if err := fn(conn); err != nil {
+	if err := fn(ctx, conn); err != nil {
 		rollback(conn)
 		return sourceError(ctx, view, err)
 	}

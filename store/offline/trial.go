@@ -25,7 +25,7 @@ const (
 func (s *Store) Try(ctx context.Context, view *schema.View) (notes []string, err error) {
 	trial, cancel := context.WithTimeout(ctx, trialTime)
 	defer cancel()
-	err = s.snapshot(trial, view, func(conn *pgconn.PgConn) error {
+	err = s.snapshot(trial, view, func(trial context.Context, conn *pgconn.PgConn) error {
 		b, err := bind(trial, conn, view)
 		if err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"larder/internal/postgres"
 	"larder/schema"
 )
 
@@ -34,7 +35,7 @@ func (s *Store) Read(ctx context.Context, view *schema.View, choose func(now int
 	visit func(arrow.Record, []schema.BadRow) error,
 ) error {
 	var visited error
-	err := s.snapshot(ctx, view, func(conn *pgconn.PgConn) error {
+	err := s.snapshot(ctx, view, func(ctx context.Context, conn *pgconn.PgConn) error {
 		now, err := clock(ctx, conn)
 		if err != nil {
 			return err
@@ -73,7 +74,7 @@ func clock(ctx context.Context, conn *pgconn.PgConn) (int64, error) {
 // Schema returns the columns of the records that Window returns for a view.
 func (s *Store) Schema(ctx context.Context, view *schema.View) (*arrow.Schema, error) {
 	var columns *arrow.Schema
-	err := s.snapshot(ctx, view, func(conn *pgconn.PgConn) error {
+	err := s.snapshot(ctx, view, func(ctx context.Context, conn *pgconn.PgConn) error {
 		b, err := bind(ctx, conn, view)
 		if err != nil {
 			return err
@@ -87,6 +88,8 @@ func (s *Store) Schema(ctx context.Context, view *schema.View) (*arrow.Schema, e
 // read runs a query. It separates errors of the read from errors of the visitor. In
 // any case, the query has ended when read returns.
 func (b *binding) read(ctx context.Context, conn *pgconn.PgConn, q *query, visit func(arrow.Record, []schema.BadRow) error) (err, visited error) {
+	ctx, done := postgres.Trace(ctx, "read "+b.view.Origin.Name, q.sql)
+	defer func() { done(err) }()
 	reading, stop := context.WithCancelCause(ctx)
 	rows := conn.ExecParams(reading, q.sql, q.values, q.oids, formats, formats)
 	defer func() {
@@ -119,7 +122,7 @@ func (b *binding) read(ctx context.Context, conn *pgconn.PgConn, q *query, visit
 // Estimate returns how many rows of a window the planner of Postgres expects.
 func (s *Store) Estimate(ctx context.Context, view *schema.View, w schema.Window) (int64, error) {
 	var rows int64
-	err := s.snapshot(ctx, view, func(conn *pgconn.PgConn) error {
+	err := s.snapshot(ctx, view, func(ctx context.Context, conn *pgconn.PgConn) error {
 		b, err := bind(ctx, conn, view)
 		if err != nil {
 			return err
@@ -134,7 +137,7 @@ func (s *Store) Estimate(ctx context.Context, view *schema.View, w schema.Window
 // after a time, in microseconds since 1970 UTC.
 func (s *Store) HasLater(ctx context.Context, view *schema.View, after int64) (bool, error) {
 	later := false
-	err := s.snapshot(ctx, view, func(conn *pgconn.PgConn) error {
+	err := s.snapshot(ctx, view, func(ctx context.Context, conn *pgconn.PgConn) error {
 		b, err := bind(ctx, conn, view)
 		if err != nil {
 			return err
