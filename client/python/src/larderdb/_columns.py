@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import bisect
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from larderdb.errors import InvalidRowsError
 from larderdb.v1 import values_pb2
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
@@ -91,7 +94,7 @@ def encode(name: str, values: Any) -> values_pb2.Column:
     try:
         plain = values.cast(_ARROW_TYPES[kind])
     except pa.ArrowInvalid as error:
-        raise ValueError(f"{name!r}: {error}") from error
+        raise _does_not_fit(name, values, _ARROW_TYPES[kind]) from error
     if kind == "timestamps":
         plain = plain.cast(pa.int64())
     if plain.null_count:
@@ -100,6 +103,36 @@ def encode(name: str, values: Any) -> values_pb2.Column:
     sent.SetInParent()  # a column without rows says its type too
     sent.values.extend(plain.to_pylist())
     return column
+
+
+def _does_not_fit(name: str, values: Any, want: Any) -> InvalidRowsError:
+    """Say which row is the first that can't be of a type without a loss."""
+
+    def fails(rows: int) -> bool:
+        try:
+            values.slice(0, rows).cast(want)
+        except pa.ArrowInvalid:
+            return True
+        return False
+
+    row = bisect.bisect_left(range(len(values) + 1), True, key=fails) - 1
+    value, remedy = values[row], "send numbers that fit"
+    if pa.types.is_timestamp(want):
+        remedy = 'times are kept in microseconds; round them, as in Series.dt.floor("us")'
+    return InvalidRowsError(f"row {row} of {name!r} is {_text(value)}, which no {_name(want)} holds; {remedy}", column=name, row=row)
+
+
+def _text(value: Any) -> str:
+    """A value of Arrow as text: nanoseconds are more than Python's times hold."""
+    try:
+        return repr(value.as_py()) if not pa.types.is_timestamp(value.type) else str(value.cast(pa.string()).as_py())
+    except (ValueError, pa.ArrowException):
+        return str(value)
+
+
+def _name(kind: Any) -> str:
+    """What definitions call a type of Arrow."""
+    return next((name for name, wire in _NAMES.items() if _ARROW_TYPES[wire] == kind), str(kind))
 
 
 def _encode_lists(column: values_pb2.Column, values: Any) -> None:
@@ -127,16 +160,27 @@ def _kind(name: str, kind: Any) -> str:
         return "blobs"
     if t.is_timestamp(kind):
         if kind.tz is None:
-            raise ValueError(
+            raise InvalidRowsError(
                 f"the times of {name!r} have no time zone, so that nobody knows when they are; "
-                "give them one, as in datetime(..., tzinfo=timezone.utc) or Series.dt.tz_localize('UTC')"
+                "give them one, as in datetime(..., tzinfo=timezone.utc) or Series.dt.tz_localize('UTC')",
+                column=name,
             )
         return "timestamps"
     if t.is_null(kind):
         return "strings"
     if t.is_dictionary(kind):
         return _kind(name, kind.value_type)
-    raise ValueError(f"{name!r} is {kind}, which no feature or key of Larder is")
+    remedy = next((remedy for is_kind, remedy in _REMEDIES if is_kind(kind)), "convert the column, or leave it out")
+    raise InvalidRowsError(f"the values of {name!r} are {kind}, which no feature or key is; {remedy}", column=name)
+
+
+_REMEDIES: list[tuple[Callable[[Any], bool], str]] = [
+    (pa.types.is_decimal, "convert them, as in Series.astype(float), where a float is close enough"),
+    (pa.types.is_date, 'give times with a zone, as in pandas.to_datetime(column, utc=True), or texts, as in column.astype("string")'),
+    (pa.types.is_duration, "convert them to numbers, as in Series.dt.total_seconds()"),
+    (pa.types.is_time, "convert them to numbers, such as seconds"),
+    (pa.types.is_struct, "give each field of them a column of its own"),
+]
 
 
 def plain(values: Any) -> Any:
@@ -161,6 +205,50 @@ def fit(values: Any, want: Any) -> Any:
         return values.cast(want)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return values
+
+
+def key(name: str, values: Any, kind: str) -> Any:
+    """Return the values of a join key as the declared type; refuse rows without one, and
+    floats that name no integer: pandas makes floats of integers beside nulls."""
+    want = type_of(kind)
+    values = plain(values)
+    if pa.types.is_floating(values.type) and pa.types.is_integer(want):
+        _check_whole(name, values)
+    if values.null_count:
+        raise _no_key(name, pc.index(pc.is_null(values), True).as_py())
+    return fit(values, want)
+
+
+def _no_key(name: str, row: int) -> InvalidRowsError:
+    return InvalidRowsError(
+        f"row {row} of join key {name!r} has no value; every row needs its key: drop such rows first, as in "
+        f"rows.dropna(subset=[{name!r}])",
+        "NULL_JOIN_KEY",
+        column=name,
+        row=row,
+    )
+
+
+# From here on a float stands for several integers.
+_AMBIGUOUS = {16: 2.0**11, 32: 2.0**24, 64: 2.0**53}
+
+
+def _check_whole(name: str, values: Any) -> None:
+    limit = _AMBIGUOUS[values.type.bit_width]
+    values = values.cast(pa.float64())
+    whole = pc.and_(pc.equal(pc.floor(values), values), pc.less(pc.abs(values), limit)).fill_null(False)
+    row = pc.index(whole, False).as_py()
+    if row < 0:
+        return
+    value = values[row].as_py()
+    if value is None or value != value:
+        raise _no_key(name, row)
+    raise InvalidRowsError(
+        f"row {row} of join key {name!r} is {value!r}, a float that names no one integer; give integers, as in "
+        f'rows[{name!r}].astype("int64") or, beside nulls, dtype "Int64"',
+        column=name,
+        row=row,
+    )
 
 
 def _may_become(have: Any, want: Any) -> bool:

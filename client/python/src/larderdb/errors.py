@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import copy
+import re
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 from google.rpc import error_details_pb2, status_pb2
 
 if TYPE_CHECKING:
-    from larderdb.answers import Run
+    from larderdb.runs import Run
 
 _DETAILS = "grpc-status-details-bin"
+
+
+class LarderWarning(UserWarning):
+    """What a server, or this package, found that is probably a mistake.
+
+    ``warnings.filterwarnings("error", category=larderdb.LarderWarning)`` makes errors
+    of them, ``"ignore"`` silences them.
+    """
 
 
 class LarderError(Exception):
@@ -35,7 +45,7 @@ class LarderError(Exception):
         if code is not None:
             self.code = code
 
-    def __reduce__(self) -> tuple[type[LarderError], tuple[str, str, grpc.StatusCode]]:
+    def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.message, self.reason, self.code)
 
 
@@ -43,6 +53,31 @@ class InvalidArgumentError(LarderError):
     """The request can never succeed as it was sent."""
 
     code = grpc.StatusCode.INVALID_ARGUMENT
+
+
+class InvalidRowsError(InvalidArgumentError, ValueError):
+    """Rows that can't be sent as they are: a value, a column or the shape of them.
+
+    Attributes:
+        column: the name of the column; None where it is none alone.
+        row: the number of the first such row, from 0; None where it is none alone.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        reason: str = "INVALID_ROWS",
+        code: grpc.StatusCode | None = None,
+        *,
+        column: str | None = None,
+        row: int | None = None,
+    ) -> None:
+        super().__init__(message, reason, code)
+        self.column = column
+        self.row = row
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (*super().__reduce__(), {"column": self.column, "row": self.row})
 
 
 class NotFoundError(LarderError):
@@ -113,8 +148,18 @@ class RunFailedError(LarderError):
         super().__init__(message, "RUN_FAILED")
         self.runs = runs
 
-    def __reduce__(self) -> tuple[type[RunFailedError], tuple[str, list[Run]]]:  # type: ignore[override]
+    def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.message, self.runs)
+
+
+E = TypeVar("E", bound=LarderError)
+
+
+def saying(error: E, message: str) -> E:
+    """Return an error as it is, but for its text."""
+    other = copy.copy(error)
+    other.message, other.args = message, (message,)
+    return other
 
 
 _BY_CODE: dict[grpc.StatusCode, type[LarderError]] = {
@@ -143,12 +188,70 @@ def of_rpc(error: grpc.RpcError, addr: str) -> LarderError:
     code: grpc.StatusCode = error.code()
     message: str = error.details() or code.name
     reason = _reason(error)
-    if not reason:  # grpc's own words, not the server's
-        if code is grpc.StatusCode.UNAVAILABLE:
-            message += f"; is larder serve running at {addr}, and with TLS if tls was given?"
-        elif code is grpc.StatusCode.DEADLINE_EXCEEDED:
-            message = f"no answer from {addr} within the timeout; give a longer one, or ask for less at once"
-    return of_code(code, message, reason)
+    if reason:
+        return of_code(code, in_python(message), reason)
+    return of_code(code, _of_grpc(code, message, addr))
+
+
+def _of_grpc(code: grpc.StatusCode, message: str, addr: str) -> str:
+    """Return the remedy for what gRPC says itself, without the server."""
+    host = addr.rpartition(":")[0]
+    if "http1.x" in message or "HTTP/1" in message or "with status: 4" in message:
+        return f'{addr} answers HTTP, not gRPC; give the port of gRPC, as in larderdb.Client("{host}:6570")'
+    if "WRONG_VERSION_NUMBER" in message:
+        return f"{addr} has no TLS; leave tls=True out"
+    if "CERTIFICATE_VERIFY_FAILED" in message:
+        return (
+            f"the certificate of {addr} is not trusted; give root_certificates, the PEM of who has signed it, and the name "
+            f"that it is for ({message})"
+        )
+    if code is grpc.StatusCode.UNAVAILABLE:
+        return (
+            f"cannot reach a server at {addr} ({_cause(message)}); is larder serve running at {addr}, and with TLS if tls was given?"
+        )
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return f"no answer from {addr} within the timeout; give a longer one, or ask for less at once"
+    if code is grpc.StatusCode.UNIMPLEMENTED:
+        return f"the server at {addr} does not know this method ({message}); it is older than this package: update it"
+    return message
+
+
+def _cause(message: str) -> str:
+    """The part of gRPC's text that says what happened: it nests one in another."""
+    for known in ("Connection refused", "No route to host", "Connection reset", "Name or service not known", "DNS resolution failed"):
+        if known.lower() in message.lower():
+            return known
+    return message
+
+
+# What a server's remedies name commands for, and what a caller of this package calls.
+_IN_PYTHON = [
+    (r"`?larder apply --list`?", "client.versions()"),
+    (r"`?larder apply DIR`?", "client.apply(folder)"),
+    (r"`?larder apply`?", "client.apply()"),
+    (r"`?larder plan`?", "client.plan()"),
+    (r"`?larder status`?", "client.status()"),
+    (r"`?larder verify --full`?", "client.verify(sample=None)"),
+    (r"`?larder verify`?", "client.verify()"),
+    (r"`?larder materialize --full`?", "client.materialize(full=True)"),
+    (r"`?larder materialize`?", "client.materialize()"),
+    (r"`?larder dataset --list`?", "client.datasets()"),
+    (r"`?larder experiment`?", "client.experiment()"),
+    (r"`?larder models show (\S+?)`?(?=[\s;,.]|$)", r'client.models("\1")'),
+    (r"`?larder models promote (\S+) (\S+?)`?(?=[\s;,.]|$)", r'client.promote("\1", \2)'),
+    (r"`?larder models retire (\S+) (\S+?)`?(?=[\s;,.]|$)", r'client.retire("\1", \2)'),
+    (r"`?larder models push`?", "client.push_model()"),
+    (r"`?larder models retire`?", "client.retire()"),
+    (r"`?larder models`?", "client.models()"),
+    (r"\bas_of: (ingest_time|event_time)", r'as_of="\1"'),
+]
+
+
+def in_python(message: str) -> str:
+    """Return a server's message with the calls of this package for its commands."""
+    for command, call in _IN_PYTHON:
+        message = re.sub(command, call, message)
+    return message
 
 
 def _reason(error: grpc.RpcError) -> str:
