@@ -53,7 +53,7 @@ def _url(addr: str, scheme: str, rest: str) -> InvalidArgumentError:
     if port in (str(HTTP_PORT), "80", "443"):
         port = str(PORT)
     secure = ", tls=True" if scheme in ("https", "grpcs") else ""
-    return _wrong(addr, f'this package speaks gRPC, not HTTP; write larderdb.Client("{host}:{port}"{secure}), with the port of gRPC')
+    return _wrong(addr, f'it is a URL; write HOST:PORT of the server\'s gRPC, as in larderdb.Client("{host}:{port}"{secure})')
 
 
 def _wrong(addr: object, remedy: str) -> InvalidArgumentError:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from larderdb import _warn
-from larderdb._messages import message, moment, notes
+from larderdb._messages import message, moment, names, notes
 from larderdb._methods import GET_DATASET, GET_EXPERIMENT, LIST_DATASETS, VERIFY, Download, Operation, ask
 from larderdb._progress import Bar, Progress
 from larderdb._question import micros
@@ -32,7 +32,7 @@ def verify(views: Sequence[str], service: str | None, sample: int | None, progre
         raise InvalidArgumentError("give feature views, or service= for those that it reads; not both", "BAD_ARGUMENT")
     if sample is not None and (not isinstance(sample, int) or sample < 1):
         raise InvalidArgumentError(f"sample is {sample!r}; give 1 or more, or None for every key", "BAD_ARGUMENT")
-    request = message(control_pb2.VerifyRequest, feature_views=views, feature_service=service or "", sample=sample or 0)
+    request = message(control_pb2.VerifyRequest, feature_views=names(views, "verify"), feature_service=service or "", sample=sample or 0)
     last = control_pb2.VerifyResponse()
 
     def receive(answer: control_pb2.VerifyResponse) -> None:

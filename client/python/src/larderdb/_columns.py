@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Callable
+from itertools import accumulate
 from typing import Any
 
 import pyarrow as pa
@@ -139,7 +140,14 @@ def _encode_lists(column: values_pb2.Column, values: Any) -> None:
     flat = pc.list_flatten(values)  # without what lies below nulls
     lengths = pc.list_value_length(values).fill_null(0)
     column.lists.ends.extend(pc.cumulative_sum(lengths).to_pylist())
-    column.lists.elements.CopyFrom(encode("", flat))
+    try:
+        column.lists.elements.CopyFrom(encode("", flat))
+    except InvalidRowsError as error:
+        if error.row is None:
+            raise InvalidRowsError(error.message.replace("''", repr(column.name), 1), column=column.name) from error
+        row = bisect.bisect_right(column.lists.ends, error.row)
+        text = error.message.replace(f"row {error.row} of ''", f"an element of row {row} of {column.name!r}", 1)
+        raise InvalidRowsError(text, column=column.name, row=row) from error
 
 
 def _is_list(kind: Any) -> bool:
@@ -175,7 +183,7 @@ def _kind(name: str, kind: Any) -> str:
 
 
 _REMEDIES: list[tuple[Callable[[Any], bool], str]] = [
-    (pa.types.is_decimal, "convert them, as in Series.astype(float), where a float is close enough"),
+    (pa.types.is_decimal, 'convert them, as in Series.astype("int64") of whole numbers, or Series.astype("float64") where that is close enough'),
     (pa.types.is_date, 'give times with a zone, as in pandas.to_datetime(column, utc=True), or texts, as in column.astype("string")'),
     (pa.types.is_duration, "convert them to numbers, as in Series.dt.total_seconds()"),
     (pa.types.is_time, "convert them to numbers, such as seconds"),
@@ -183,8 +191,25 @@ _REMEDIES: list[tuple[Callable[[Any], bool], str]] = [
 ]
 
 
+def conversion(name: str, kind: str) -> str:
+    """Say how a column becomes of a type, as definitions write it."""
+    column = f"rows[{name!r}]"
+    if kind == "timestamp":
+        return f"convert the column, as in pandas.to_datetime({column}, utc=True)"
+    if kind in ("bytes",) or kind.startswith("list<"):
+        return f"give values of {kind}"
+    return f'convert the column, as in {column}.astype("{kind}")'
+
+
 def plain(values: Any) -> Any:
-    """Return categories as their values, where pyarrow can, and other columns as they are."""
+    """Return categories, runs and views of lists as their values, where pyarrow can, and
+    other columns as they are."""
+    if pa.types.is_run_end_encoded(values.type) and isinstance(values, pa.Array):
+        return pc.run_end_decode(values)
+    if isinstance(values, (pa.ListViewArray, pa.LargeListViewArray)):
+        lengths = pc.list_value_length(values).fill_null(0).to_pylist()
+        offsets = pa.array([0, *accumulate(lengths)], pa.int32())
+        return pa.ListArray.from_arrays(offsets, pc.list_flatten(values), mask=pc.is_null(values))
     if not pa.types.is_dictionary(values.type):
         return values
     try:
@@ -213,10 +238,20 @@ def key(name: str, values: Any, kind: str) -> Any:
     want = type_of(kind)
     values = plain(values)
     if pa.types.is_floating(values.type) and pa.types.is_integer(want):
-        _check_whole(name, values)
+        _check_whole(f"join key {name!r}", name, values, True)
     if values.null_count:
         raise _no_key(name, pc.index(pc.is_null(values), True).as_py())
     return fit(values, want)
+
+
+def value(name: str, values: Any, kind: str) -> Any:
+    """Return the values of a request value, or of a feature, as the declared type; refuse
+    floats that name no integer."""
+    want = type_of(kind)
+    fitting = fit(values, want)
+    if pa.types.is_floating(fitting.type) and pa.types.is_integer(want):
+        _check_whole(repr(name), name, fitting, False)
+    return fitting
 
 
 def _no_key(name: str, row: int) -> InvalidRowsError:
@@ -233,18 +268,20 @@ def _no_key(name: str, row: int) -> InvalidRowsError:
 _AMBIGUOUS = {16: 2.0**11, 32: 2.0**24, 64: 2.0**53}
 
 
-def _check_whole(name: str, values: Any) -> None:
+def _check_whole(what: str, name: str, values: Any, key: bool) -> None:
+    """Refuse floats that are not whole, and those so large that they stand for several
+    integers; and, of a key, those that are missing."""
     limit = _AMBIGUOUS[values.type.bit_width]
-    values = values.cast(pa.float64())
-    whole = pc.and_(pc.equal(pc.floor(values), values), pc.less(pc.abs(values), limit)).fill_null(False)
+    floats = values.cast(pa.float64())
+    whole = pc.and_(pc.equal(pc.floor(floats), floats), pc.less(pc.abs(floats), limit)).fill_null(not key)
     row = pc.index(whole, False).as_py()
     if row < 0:
         return
-    value = values[row].as_py()
-    if value is None or value != value:
+    one = floats[row].as_py()
+    if key and (one is None or one != one):
         raise _no_key(name, row)
     raise InvalidRowsError(
-        f"row {row} of join key {name!r} is {value!r}, a float that names no one integer; give integers, as in "
+        f"row {row} of {what} is {one!r}, a float that names no one integer; give integers, as in "
         f'rows[{name!r}].astype("int64") or, beside nulls, dtype "Int64"',
         column=name,
         row=row,

@@ -98,6 +98,8 @@ class Connection(_Dialed):
         except StopIteration as end:
             result: T = end.value
             return result
+        except errors.LarderError as error:
+            raise error.with_traceback(None) from error.__cause__  # the caller's line, not ours
         finally:
             operation.close()
 
@@ -149,6 +151,8 @@ class AsyncConnection(_Dialed):
         except StopIteration as end:
             result: T = end.value
             return result
+        except errors.LarderError as error:
+            raise error.with_traceback(None) from error.__cause__  # the caller's line, not ours
         finally:
             operation.close()
 

@@ -22,6 +22,7 @@ import pyarrow as pa
 from larderdb import _columns, errors
 from larderdb._frames import Frame, Shape
 from larderdb._progress import Progress
+from larderdb._words import in_python
 from larderdb.answers import Service, TrainingSet
 
 DO_EXCHANGE = "/arrow.flight.protocol.FlightService/DoExchange"
@@ -100,7 +101,7 @@ class Exchange:
             features=features.column_names,
             service=self._service,
             manifest=manifest,
-            warnings=[errors.in_python(text) for text in self._end.get("warnings") or []],
+            warnings=[in_python(text) for text in self._end.get("warnings") or []],
         )
 
 

@@ -66,10 +66,10 @@ def _remedy(rows: Any, polars: Any) -> str:
         return "; collect it first, as in frame.collect()"
     if isinstance(rows, (list, tuple)) and rows and isinstance(rows[0], Mapping):
         return "; for a list of records, give pandas.DataFrame(records) or pyarrow.Table.from_pylist(records)"
-    if hasattr(rows, "__arrow_c_stream__") or isinstance(rows, pa.RecordBatch):
-        return "; give pyarrow.table(rows)"
     if hasattr(rows, "to_frame"):
         return "; give rows.to_frame()"
+    if hasattr(rows, "__arrow_c_stream__") or isinstance(rows, pa.RecordBatch):
+        return "; give pyarrow.table(rows)"
     return ""
 
 
@@ -203,11 +203,11 @@ def _pandas_column(name: str, series: Any) -> Any:
     import pandas as pd
 
     def convert(some: Any) -> Any:
-        return pa.Table.from_pandas(some.to_frame("x"), preserve_index=False).column(0)
+        return pa.Table.from_pandas(some.to_frame(name), preserve_index=False).column(0)
 
     of_objects = series.dtype == object
     if of_objects and pd.api.types.infer_dtype(series) not in ("string", "bytes", "integer", "floating", "boolean"):
-        _values.check_times(name, series)
+        _values.check_objects(name, series)
     try:
         return convert(series)
     except _values.REFUSED as error:

@@ -12,6 +12,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from larderdb import errors
+from larderdb._words import in_python
 from larderdb.definitions import Change
 from larderdb.models import ModelOutput
 from larderdb.runs import BadRows, Run, ViewState
@@ -52,10 +53,21 @@ def _bad_argument(kind: type[Message], name: str, value: Any) -> errors.InvalidA
     if field.message_type is not None and field.message_type.GetOptions().map_entry:
         of = field.message_type.fields_by_name["value"]
         wanted = f"a mapping of str to {_WANTED[of.cpp_type].split()[-1]}"
-    elif field.label == FieldDescriptor.LABEL_REPEATED:
+    elif field.is_repeated:
         wanted = f"a list, each {wanted}"
     argument = _ARGUMENTS.get(name, name)
     return errors.InvalidArgumentError(f"{argument} is {value!r} ({type(value).__name__}); give {wanted}", "BAD_ARGUMENT")
+
+
+def names(views: Sequence[str], method: str) -> Sequence[str]:
+    """Return the names that a method was given, one by one."""
+    for view in views:
+        if not isinstance(view, str):
+            example = f'"{view[0]}"' if isinstance(view, (list, tuple)) and view else '"VIEW"'
+            raise errors.InvalidArgumentError(
+                f"{view!r} is not the name of a feature view; give names one by one, as in {method}({example})", "BAD_ARGUMENT"
+            )
+    return views
 
 
 def caller() -> str:
@@ -84,7 +96,7 @@ def changes(messages: Sequence[control_pb2.Change]) -> list[Change]:
             field=m.field,
             before=m.before,
             after=m.after,
-            effect=errors.in_python(m.effect),
+            effect=in_python(m.effect),
             destroys=m.destroys,
         )
         for m in messages
@@ -92,7 +104,7 @@ def changes(messages: Sequence[control_pb2.Change]) -> list[Change]:
 
 
 def notes(texts: Sequence[str]) -> list[str]:
-    return [errors.in_python(text) for text in texts]
+    return [in_python(text) for text in texts]
 
 
 def output(report: control_pb2.ModelReport) -> ModelOutput:
@@ -111,7 +123,7 @@ def run(m: control_pb2.Run) -> Run:
         rows_bad=m.rows_bad,
         rows_total=m.rows_total,
         bad=[BadRows(b.reason, b.count, list(b.samples)) for b in m.bad],
-        error=errors.in_python(m.error),
+        error=in_python(m.error),
         started_at=moment(m.started_at),
         ended_at=moment(m.ended_at),
         warnings=notes(m.warnings),

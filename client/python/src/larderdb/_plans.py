@@ -3,9 +3,10 @@ the definitions have changed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from larderdb import errors
+from larderdb._messages import message
 from larderdb._methods import GET_PLAN, Operation, T, ask
 from larderdb.v1 import control_pb2, serving_pb2
 
@@ -16,20 +17,20 @@ def of_features(features: str | Sequence[str]) -> control_pb2.GetPlanRequest:
     """Ask for the plan of a feature service, or of references."""
     if isinstance(features, str):
         return control_pb2.GetPlanRequest(feature_service=features)
-    names = list(features)
+    names = list(features) if isinstance(features, Iterable) else [features]
     for name in names:
         if not isinstance(name, str):
             raise errors.InvalidArgumentError(
                 f"{name!r} is not a feature; write the name of a feature service, or a list of references "
                 'such as "VIEW:FEATURE"',
-                "BAD_REFERENCE",
+                "BAD_ARGUMENT",
             )
     return control_pb2.GetPlanRequest(features=serving_pb2.FeatureList(references=names))
 
 
 def of_model(model: str, version: int | None) -> control_pb2.GetPlanRequest:
     """Ask for the plan of a model."""
-    return control_pb2.GetPlanRequest(model=model, model_version=version or 0)
+    return message(control_pb2.GetPlanRequest, model=model, model_version=version or 0)
 
 
 class Plans:

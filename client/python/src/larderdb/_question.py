@@ -41,7 +41,7 @@ class Question:
         keys: the join keys, as Arrow arrays by name.
         values: the request values and overrides, likewise.
         ignored: columns that were not taken.
-        absent: request values that have no column; the server has defaults for some.
+        absent: request values that have no column.
     """
 
     plan: Plan
@@ -91,13 +91,6 @@ class Question:
 
     def hints(self) -> Iterator[str]:
         """Say what is probably a mistake, of rows that were answered."""
-        for name in self.absent:
-            near = _nearest(name, self.ignored)
-            if near is not None:
-                yield (
-                    f"the rows have no column {name!r}, so that its default is taken; {near!r} is ignored: "
-                    f"if it was meant, rename it to {name!r}"
-                )
         features = {f.name for f in self.plan.features}
         for name in self.ignored:
             if name in features:
@@ -115,6 +108,10 @@ class Question:
                 return errors.saying(error, f"{error.message}; the rows have {near!r}: if it was meant, rename it to {name!r}")
             if self.ignored:
                 return errors.saying(error, f"{error.message}; of other columns {_has(self.ignored)}")
+        if error.reason == "VALUE_TYPE":
+            for f in (*self.plan.keys, *self.plan.request, *self.plan.features):
+                if f'"{f.name}"' in error.message:
+                    return errors.saying(error, f"{error.message}; {_columns.conversion(f.name, f.type)}")
         return error
 
 
@@ -139,7 +136,7 @@ def missing_key(frame: Frame, name: str, kind: str) -> InvalidRowsError:
 
 def _value(frame: Frame, name: str, types: Mapping[str, str]) -> Any:
     values = _columns.plain(frame.column(name))
-    return _columns.fit(values, _columns.type_of(types[name])) if name in types else values
+    return _columns.value(name, values, types[name]) if name in types else values
 
 
 def _refuse_both(beside: Iterable[str], given: Iterable[str]) -> None:

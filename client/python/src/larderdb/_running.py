@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from larderdb import _warn
-from larderdb._messages import message, moment, run, view_state
+from larderdb._messages import message, moment, names, run, view_state
 from larderdb._methods import GET_STATUS, MATERIALIZE, SAVE_SNAPSHOT, Download, Operation, ask
 from larderdb._progress import Bar
 from larderdb._question import micros
@@ -27,7 +27,7 @@ def materialize(
     progress: Callable[[list[Run]], None] | None,
 ) -> Operation[list[Run]]:
     """Bring rows of the sources to the online store."""
-    request = message(control_pb2.MaterializeRequest, feature_views=views, full=full)
+    request = message(control_pb2.MaterializeRequest, feature_views=names(views, "materialize"), full=full)
     if start is not None:
         setattr(request, "from", micros(start, "start"))  # a word of Python's
     if end is not None:
@@ -75,6 +75,8 @@ def status() -> Operation[ServerState]:
 def snapshot(path: str | os.PathLike[str]) -> Operation[int]:
     """Write a backup of the online store to a file, which appears whole or not at all."""
     target = Path(path)
+    if not target.parent.is_dir():
+        raise NotADirectoryError(f"no folder {target.parent}; name a file in one that is there")
     with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
         try:
 

@@ -10,13 +10,17 @@ from typing import Any
 from larderdb import _plans, _warn, errors
 from larderdb._frames import Rows
 from larderdb._gathered import Gathered, moved
+from larderdb._messages import message as make
 from larderdb._methods import GET_FEATURES, GET_PLAN, SCORE, Method, Operation, ask
 from larderdb._plans import Plan, Plans
 from larderdb._progress import Bar, Progress
 from larderdb._question import Question
 from larderdb.answers import Features, Scores
-from larderdb.errors import InvalidArgumentError, InvalidRowsError, LarderError
+from larderdb.errors import InvalidArgumentError, InvalidRowsError, LarderError, NotFoundError
 from larderdb.v1 import control_pb2, serving_pb2
+
+# Errors that are of all rows, whichever were sent.
+_OF_ALL = {"REQUEST_ID", "VERSION_MOVED"}
 
 # What a server says of a request that is too large, and that a smaller one is not.
 _TOO_LARGE = {"TOO_MANY_ROWS", "VALUES_TOO_LARGE", "MESSAGE_TOO_LARGE"}
@@ -66,7 +70,8 @@ def score(
                 "REQUEST_ID",
             )
         keys, values = question.columns(start, stop)
-        return serving_pb2.GetFeaturesAndScoreRequest(
+        return make(
+            serving_pb2.GetFeaturesAndScoreRequest,
             model=model,
             model_version=version or 0,
             entities=keys,
@@ -139,7 +144,10 @@ def _is_too_large(error: LarderError) -> bool:
 
 def _placed(error: LarderError, start: int, stop: int, rows: int) -> LarderError:
     """Say of which rows an error is, when they were not sent all at once."""
-    if (start == 0 and stop == rows) or isinstance(error, InvalidRowsError):
+    names_row = re.search(r"\brow \d", error.message) is not None
+    of_columns = start == 0 and isinstance(error, (InvalidArgumentError, NotFoundError)) and not names_row
+    if (start == 0 and stop == rows) or isinstance(error, InvalidRowsError) or error.reason in _OF_ALL or of_columns:
         return error
-    counted = f" (row 0 below is row {start})" if start and re.search(r"\brow \d", error.message) else ""
-    return errors.saying(error, f"in rows {start} to {stop - 1} of {rows}, counted from 0{counted}: {error.message}")
+    place = f"in rows {start} to {stop - 1} of {rows}" if stop > start + 1 else f"in row {start} of {rows}"
+    counted = f" (row 0 below is row {start})" if start and names_row else ""
+    return errors.saying(error, f"{place}, counted from 0{counted}: {error.message}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set, Sized
+from collections.abc import Callable, Iterable, KeysView, Mapping, Sequence, Set, Sized
 from datetime import datetime
 from typing import Any
 
@@ -26,7 +26,7 @@ def array(name: str, values: Any) -> Any:
     if not hasattr(values, "dtype"):
         values = list(values)
     if _holds_objects(values):
-        check_times(name, values)
+        check_objects(name, values)
     try:
         return whole(pa.array(values))
     except REFUSED as error:
@@ -35,7 +35,7 @@ def array(name: str, values: Any) -> Any:
 
 def _check_is_list(name: str, values: Any) -> None:
     kind = type(values).__name__
-    if isinstance(values, Set):
+    if isinstance(values, Set) and not isinstance(values, KeysView):
         raise InvalidRowsError(
             f"{name!r} is a {kind}, which has no order, so that its values belong to no rows; give a list", column=name
         )
@@ -66,11 +66,15 @@ def _holds_objects(values: Any) -> bool:
     return str(getattr(values, "dtype", "object")) == "object"
 
 
-def check_times(name: str, values: Iterable[Any]) -> None:
-    """Refuse times of which some have a time zone and some have none: pyarrow would read
-    the latter as UTC, without a word."""
+def check_objects(name: str, values: Iterable[Any]) -> None:
+    """Refuse what pyarrow would take without a word: times of which some have a time zone
+    and some have none, which it would read as UTC, and sets as lists."""
     seen: dict[bool, int] = {}
     for row, value in enumerate(values):
+        if isinstance(value, Set):
+            raise InvalidRowsError(
+                f"row {row} of {name!r} is a {type(value).__name__}, which has no order; give a list", column=name, row=row
+            )
         for one in value if isinstance(value, (list, tuple)) else (value,):
             # NaT of pandas is a datetime without a time.
             if isinstance(one, datetime) and one == one:
@@ -94,8 +98,12 @@ def refused(name: str, values: Any, error: BaseException, convert: Callable[[Any
     if row is None:
         return InvalidRowsError(f"{name!r} can't be sent: {_brief(error)}; give a list of values of one type", column=name)
     value = rows[row]
-    if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**63:
-        why = f"{value}, which is too large for an int64; a number of that size is sent as text, where the schema says string"
+    if _is_too_large(value):
+        why = f"{_shown(value)}, which is too large for an int64; a number of that size is sent as text, where the schema says string"
+    elif type(value).__name__ in ("NAType", "NaTType"):
+        why = f"{_shown(value)}; in a list, write None where there is no value"
+    elif isinstance(error, UnicodeError) or (isinstance(value, str) and _is_broken(value)):
+        why = f"{_shown(value)}, which is no text: half of a character is missing; encode and decode it again, with errors='replace'"
     elif _fails(convert, [value]):
         why = f"{_shown(value)}, which has no Arrow type; convert the column, or leave it out and join it to the answer by an id"
     else:
@@ -105,6 +113,16 @@ def refused(name: str, values: Any, error: BaseException, convert: Callable[[Any
             "give every row a value of one type, or None"
         )
     return InvalidRowsError(f"row {row} of {name!r} is {why}", column=name, row=row)
+
+
+def _is_too_large(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(map(_is_too_large, value))
+    return isinstance(value, int) and not -(2**63) <= value < 2**63
+
+
+def _is_broken(text: str) -> bool:
+    return any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _first_bad(rows: Sequence[Any], convert: Callable[[Any], Any]) -> int | None:

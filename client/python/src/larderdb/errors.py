@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import grpc
 from google.rpc import error_details_pb2, status_pb2
 
+from larderdb._words import in_python
+
 if TYPE_CHECKING:
     from larderdb.runs import Run
 
@@ -196,8 +198,11 @@ def of_rpc(error: grpc.RpcError, addr: str) -> LarderError:
 def _of_grpc(code: grpc.StatusCode, message: str, addr: str) -> str:
     """Return the remedy for what gRPC says itself, without the server."""
     host = addr.rpartition(":")[0]
-    if "http1.x" in message or "HTTP/1" in message or "with status: 4" in message:
-        return f'{addr} answers HTTP, not gRPC; give the port of gRPC, as in larderdb.Client("{host}:6570")'
+    if "http1.x" in message or "Failed parsing HTTP/2" in message or "with status: 4" in message:
+        return (
+            f"what {addr} answers is not gRPC; if that is the server's HTTP port, give that of gRPC, as in "
+            f'larderdb.Client("{host}:6570"), and if the server has a certificate, give tls=True'
+        )
     if "WRONG_VERSION_NUMBER" in message:
         return f"{addr} has no TLS; leave tls=True out"
     if "CERTIFICATE_VERIFY_FAILED" in message:
@@ -211,6 +216,11 @@ def _of_grpc(code: grpc.StatusCode, message: str, addr: str) -> str:
         )
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return f"no answer from {addr} within the timeout; give a longer one, or ask for less at once"
+    if (sizes := re.search(r"message larger than max \((\d+) vs. (\d+)\)", message)) is not None:
+        return (
+            f"a message of {int(sizes[1]):,} bytes is larger than the server takes (limit {int(sizes[2]):,}; message larger than max); "
+            "send less at once, or raise --max-message-bytes on the server"
+        )
     if code is grpc.StatusCode.UNIMPLEMENTED:
         return f"the server at {addr} does not know this method ({message}); it is older than this package: update it"
     return message
@@ -221,36 +231,6 @@ def _cause(message: str) -> str:
     for known in ("Connection refused", "No route to host", "Connection reset", "Name or service not known", "DNS resolution failed"):
         if known.lower() in message.lower():
             return known
-    return message
-
-
-# What a server's remedies name commands for, and what a caller of this package calls.
-_IN_PYTHON = [
-    (r"`?larder apply --list`?", "client.versions()"),
-    (r"`?larder apply DIR`?", "client.apply(folder)"),
-    (r"`?larder apply`?", "client.apply()"),
-    (r"`?larder plan`?", "client.plan()"),
-    (r"`?larder status`?", "client.status()"),
-    (r"`?larder verify --full`?", "client.verify(sample=None)"),
-    (r"`?larder verify`?", "client.verify()"),
-    (r"`?larder materialize --full`?", "client.materialize(full=True)"),
-    (r"`?larder materialize`?", "client.materialize()"),
-    (r"`?larder dataset --list`?", "client.datasets()"),
-    (r"`?larder experiment`?", "client.experiment()"),
-    (r"`?larder models show (\S+?)`?(?=[\s;,.]|$)", r'client.models("\1")'),
-    (r"`?larder models promote (\S+) (\S+?)`?(?=[\s;,.]|$)", r'client.promote("\1", \2)'),
-    (r"`?larder models retire (\S+) (\S+?)`?(?=[\s;,.]|$)", r'client.retire("\1", \2)'),
-    (r"`?larder models push`?", "client.push_model()"),
-    (r"`?larder models retire`?", "client.retire()"),
-    (r"`?larder models`?", "client.models()"),
-    (r"\bas_of: (ingest_time|event_time)", r'as_of="\1"'),
-]
-
-
-def in_python(message: str) -> str:
-    """Return a server's message with the calls of this package for its commands."""
-    for command, call in _IN_PYTHON:
-        message = re.sub(command, call, message)
     return message
 
 

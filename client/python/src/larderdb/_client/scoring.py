@@ -108,8 +108,9 @@ class Scoring(Connection):
 
         One frame is enough: the join keys and the request values that the model's
         feature service asks for are found in it by their names. Its other columns are
-        ignored, with a :class:`larderdb.LarderWarning` where the name of one is nearly
-        that of a request value that is missing.
+        ignored; where one is missing, the error names the column that has nearly its
+        name. A column with the name of a stored feature is ignored with a
+        :class:`larderdb.LarderWarning`: it overrides the feature only in ``request``.
 
         Up to 10,000 rows are one request: all are read at one time. More are sent in
         chunks, one after the other, by one version of the definitions; the scores come
