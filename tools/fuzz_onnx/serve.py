@@ -76,8 +76,8 @@ class Server:
         (definitions / "fuzz.yaml").write_text(SERVICES)
         self.client.apply(definitions)
         file = anything.reference()
-        self.client.push_model("good", file, feature_service="fuzz")
-        self.client.push_model("tried", file, feature_service="fuzz")
+        self.client.push_model("good", file, service="fuzz")
+        self.client.push_model("tried", file, service="fuzz")
         self.version = 1
         self.expected = self.good()
 

@@ -32,6 +32,7 @@ feature_views:
     features: [{name: trips, type: int64, default: 0}, {name: rating, type: float64}]
 feature_services:
   - {name: late_v1, request: [{name: km, type: float64}], features: ["stats:trips", "stats:rating", "request:km"]}
+  - {name: numbered, request: [{name: n, type: int32}], features: ["stats:trips", "request:n"]}
   - {name: turned, request: [{name: km, type: float64}], features: ["stats:rating", "stats:trips", "request:km"]}
 """
 
@@ -42,6 +43,7 @@ class Server:
 
     addr: str
     dsn: str  # of its private Postgres
+    http: str
 
 
 def free_port() -> int:
@@ -83,7 +85,7 @@ def serve(binary: Path, data: Path, *options: str) -> Iterator[Server]:
     try:
         assert serving.wait(60) and process.poll() is None, "larder serve did not start:\n" + "".join(log)
         said = {entry["msg"]: entry for entry in (json.loads(line) for line in log if line.startswith("{"))}
-        yield Server(said["serving"]["grpc"], said.get("private postgres started", {}).get("dsn", ""))
+        yield Server(said["serving"]["grpc"], said.get("private postgres started", {}).get("dsn", ""), said["serving"]["http"])
     finally:
         process.terminate()
         process.wait(60)
@@ -113,6 +115,7 @@ def fill(dsn: str) -> None:
             for day in range(5)
             for rating in [None if courier == 3 else courier + day / 10]
         ]
+        database.execute("CREATE INDEX ON couriers (courier_id, event_time)")  # without it, training sets come with a warning
         with database.cursor() as cursor:
             cursor.executemany("INSERT INTO couriers VALUES (%s, %s, %s, %s, %s)", rows)
 

@@ -14,7 +14,7 @@ from conftest import DAY, Server, weights
 async def test_every_method(applied: Server, folder: Path) -> None:
     async with larderdb.AsyncClient(applied.addr) as client:
         await client.plan(folder)
-        pushed = await client.push_model("asked_async", weights(0, 0, 1), feature_service="late_v1")
+        pushed = await client.push_model("asked_async", weights(0, 0, 1), service="late_v1")
         assert pushed.version == 1
         answers = await asyncio.gather(
             *(client.score("asked_async", {"courier_id": [1]}, {"km": [float(n)]}) for n in range(20))

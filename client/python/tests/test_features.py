@@ -53,7 +53,7 @@ def test_integers_stand_for_floats(client: larderdb.Client) -> None:
 def test_an_earlier_time(client: larderdb.Client) -> None:
     answer = client.get_features(["stats:trips"], {"courier_id": [2]}, at=DAY)
     assert answer.statuses == {"stats:trips": ["NOT_FOUND"]}
-    with pytest.raises(ValueError, match="no time zone"):
+    with pytest.raises(larderdb.InvalidArgumentError, match="at is 2026-03-01 00:00:00, which has no time zone"):
         client.get_features(["stats:trips"], {"courier_id": [2]}, at=DAY.replace(tzinfo=None))
 
 
@@ -65,12 +65,12 @@ def test_what_is_refused_says_what_to_do(client: larderdb.Client) -> None:
         client.get_features(["stats:trips"], {"courier": [1]})
     with pytest.raises(larderdb.InvalidArgumentError, match="courier_id"):
         client.get_features(["stats:trips"], {"courier_id": ["one"]})
-    with pytest.raises(TypeError, match="give a list"):
+    with pytest.raises(larderdb.InvalidRowsError, match="'courier_id' is int, which is one value; give a list"):
         client.get_features(["stats:trips"], {"courier_id": 1})
 
 
 def test_scores(client: larderdb.Client) -> None:
-    client.push_model("scored", weights(1, 0, 10), feature_service="late_v1")
+    client.push_model("scored", weights(1, 0, 10), service="late_v1")
     answer = client.score("scored", {"courier_id": [1, 2]}, {"km": [1.5, 2.5]}, return_features=True)
     assert answer.scores == [29.0, 49.0]
     assert answer.features is not None and answer.features.data["stats:trips"] == [14, 24]
@@ -87,7 +87,7 @@ def test_scores(client: larderdb.Client) -> None:
 def test_definitions_that_change_meanwhile(client: larderdb.Client, folder: object) -> None:
     """What a client knows of types is of the definitions that answer, from the next request on."""
     before = client.get_features(["stats:trips"], {"courier_id": [1]}).catalog_version
-    client.push_model("meanwhile", weights(0, 0, 1), feature_service="late_v1")
+    client.push_model("meanwhile", weights(0, 0, 1), service="late_v1")
     assert client.get_features(["stats:trips"], {"courier_id": [1]}).catalog_version == before + 1
 
 

@@ -124,7 +124,7 @@ def test_from_a_training_set_to_scores(client: larderdb.Client, tmp_path: Path) 
     assert client.push_model("toured", path, serve=True, metrics={"auc": 0.87}, tags={"team": "risk"}).version == 2
     assert client.push_model("toured", stamped).version == 1, "a file that is a version already is not another"
     model = client.models()["toured"]
-    assert (model.serve, sorted(model.versions), model.feature_service) == (2, [1, 2], "late_v1")
+    assert (model.serve, sorted(model.versions), model.service) == (2, [1, 2], "late_v1")
     assert model.versions[2].inputs == ["features float32[N, 3]"] and model.versions[2].loaded
     assert (model.versions[2].metrics, model.versions[2].tags) == ({"auc": 0.87}, {"team": "risk"})
     assert model.versions[1].dataset == train.id and model.versions[1].added_by and model.versions[1].added_at
@@ -134,7 +134,7 @@ def test_stamps_that_do_not_fit(client: larderdb.Client) -> None:
     stamped = larderdb.onnx.stamp(weights(1, 0, 2), client.service("late_v1"))
     first = "feature 1 is stats:trips in the model and stats:rating in the service"
     with pytest.raises(larderdb.InvalidArgumentError, match=first):
-        client.push_model("misplaced", stamped, feature_service="turned")
+        client.push_model("misplaced", stamped, service="turned")
     with pytest.raises(larderdb.InvalidArgumentError, match="name the feature service that new model") as refused:
         client.push_model("nameless", weights(1, 0, 2))
     assert refused.value.reason == "NO_FEATURE_SERVICE"

@@ -2,10 +2,10 @@
 
 Example:
     >>> import larderdb
-    >>> client = larderdb.Client("localhost:6570")
+    >>> client = larderdb.Client("localhost")
     >>> client.apply("defs")
     >>> client.materialize()
-    >>> client.score("late", {"courier_id": [7]}, {"km": [1.5]}).scores
+    >>> client.score("late", {"courier_id": [7], "km": [1.5]}).scores
 """
 
 from larderdb._async_client import AsyncClient
@@ -13,23 +13,18 @@ from larderdb._client import Client
 from larderdb._frames import Rows
 from larderdb._traffic import bucket
 from larderdb._version import __version__
-from larderdb.answers import (
-    Applied,
-    BadRows,
-    Change,
-    Features,
-    Model,
-    ModelOutput,
-    ModelVersion,
-    Pushed,
-    Run,
-    Scores,
-    ServerState,
-    Service,
-    Status,
-    TrainingSet,
-    ViewState,
+from larderdb.answers import Features, ScoredRequest, Scores, Service, Status, TrainingSet
+from larderdb.checks import (
+    Dataset,
+    Difference,
+    Estimate,
+    Experiment,
+    ExperimentVersion,
+    SampleRatio,
+    Verification,
+    ViewVerification,
 )
+from larderdb.definitions import Applied, Change, Definition, DefinitionName, Plan, Shown, Version
 from larderdb.errors import (
     CancelledError,
     DeadlineExceededError,
@@ -37,13 +32,17 @@ from larderdb.errors import (
     IncompleteAnswerError,
     InternalError,
     InvalidArgumentError,
+    InvalidRowsError,
     LarderError,
+    LarderWarning,
     NotFoundError,
     ResourceExhaustedError,
     RunFailedError,
     UnauthenticatedError,
     UnavailableError,
 )
+from larderdb.models import Model, ModelOutput, ModelVersion, Pushed, Ramp, RampState, RolledBack, Traffic
+from larderdb.runs import BadRows, Run, ServerState, ViewState
 
 __all__ = [
     "Applied",
@@ -52,30 +51,50 @@ __all__ = [
     "CancelledError",
     "Change",
     "Client",
+    "Dataset",
     "DeadlineExceededError",
+    "Definition",
+    "DefinitionName",
+    "Difference",
+    "Estimate",
+    "Experiment",
+    "ExperimentVersion",
     "FailedPreconditionError",
     "Features",
     "IncompleteAnswerError",
     "InternalError",
     "InvalidArgumentError",
+    "InvalidRowsError",
     "LarderError",
+    "LarderWarning",
     "Model",
     "ModelOutput",
     "ModelVersion",
     "NotFoundError",
+    "Plan",
     "Pushed",
+    "Ramp",
+    "RampState",
     "ResourceExhaustedError",
+    "RolledBack",
     "Rows",
     "Run",
     "RunFailedError",
+    "SampleRatio",
+    "ScoredRequest",
     "Scores",
     "ServerState",
     "Service",
+    "Shown",
     "Status",
+    "Traffic",
     "TrainingSet",
     "UnauthenticatedError",
     "UnavailableError",
+    "Verification",
+    "Version",
     "ViewState",
+    "ViewVerification",
     "__version__",
     "bucket",
 ]

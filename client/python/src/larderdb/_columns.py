@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import bisect
+from collections.abc import Callable
+from itertools import accumulate
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from larderdb.errors import InvalidRowsError
 from larderdb.v1 import values_pb2
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
@@ -91,7 +95,7 @@ def encode(name: str, values: Any) -> values_pb2.Column:
     try:
         plain = values.cast(_ARROW_TYPES[kind])
     except pa.ArrowInvalid as error:
-        raise ValueError(f"{name!r}: {error}") from error
+        raise _does_not_fit(name, values, _ARROW_TYPES[kind]) from error
     if kind == "timestamps":
         plain = plain.cast(pa.int64())
     if plain.null_count:
@@ -102,11 +106,48 @@ def encode(name: str, values: Any) -> values_pb2.Column:
     return column
 
 
+def _does_not_fit(name: str, values: Any, want: Any) -> InvalidRowsError:
+    """Say which row is the first that can't be of a type without a loss."""
+
+    def fails(rows: int) -> bool:
+        try:
+            values.slice(0, rows).cast(want)
+        except pa.ArrowInvalid:
+            return True
+        return False
+
+    row = bisect.bisect_left(range(len(values) + 1), True, key=fails) - 1
+    value, remedy = values[row], "send numbers that fit"
+    if pa.types.is_timestamp(want):
+        remedy = 'times are kept in microseconds; round them, as in Series.dt.floor("us")'
+    return InvalidRowsError(f"row {row} of {name!r} is {_text(value)}, which no {_name(want)} holds; {remedy}", column=name, row=row)
+
+
+def _text(value: Any) -> str:
+    """A value of Arrow as text: nanoseconds are more than Python's times hold."""
+    try:
+        return repr(value.as_py()) if not pa.types.is_timestamp(value.type) else str(value.cast(pa.string()).as_py())
+    except (ValueError, pa.ArrowException):
+        return str(value)
+
+
+def _name(kind: Any) -> str:
+    """What definitions call a type of Arrow."""
+    return next((name for name, wire in _NAMES.items() if _ARROW_TYPES[wire] == kind), str(kind))
+
+
 def _encode_lists(column: values_pb2.Column, values: Any) -> None:
     flat = pc.list_flatten(values)  # without what lies below nulls
     lengths = pc.list_value_length(values).fill_null(0)
     column.lists.ends.extend(pc.cumulative_sum(lengths).to_pylist())
-    column.lists.elements.CopyFrom(encode("", flat))
+    try:
+        column.lists.elements.CopyFrom(encode("", flat))
+    except InvalidRowsError as error:
+        if error.row is None:
+            raise InvalidRowsError(error.message.replace("''", repr(column.name), 1), column=column.name) from error
+        row = bisect.bisect_right(column.lists.ends, error.row)
+        text = error.message.replace(f"row {error.row} of ''", f"an element of row {row} of {column.name!r}", 1)
+        raise InvalidRowsError(text, column=column.name, row=row) from error
 
 
 def _is_list(kind: Any) -> bool:
@@ -127,20 +168,48 @@ def _kind(name: str, kind: Any) -> str:
         return "blobs"
     if t.is_timestamp(kind):
         if kind.tz is None:
-            raise ValueError(
+            raise InvalidRowsError(
                 f"the times of {name!r} have no time zone, so that nobody knows when they are; "
-                "give them one, as in datetime(..., tzinfo=timezone.utc) or Series.dt.tz_localize('UTC')"
+                "give them one, as in datetime(..., tzinfo=timezone.utc) or Series.dt.tz_localize('UTC')",
+                column=name,
             )
         return "timestamps"
     if t.is_null(kind):
         return "strings"
     if t.is_dictionary(kind):
         return _kind(name, kind.value_type)
-    raise ValueError(f"{name!r} is {kind}, which no feature or key of Larder is")
+    remedy = next((remedy for is_kind, remedy in _REMEDIES if is_kind(kind)), "convert the column, or leave it out")
+    raise InvalidRowsError(f"the values of {name!r} are {kind}, which no feature or key is; {remedy}", column=name)
+
+
+_REMEDIES: list[tuple[Callable[[Any], bool], str]] = [
+    (pa.types.is_decimal, 'convert them, as in Series.astype("int64") of whole numbers, or Series.astype("float64") where that is close enough'),
+    (pa.types.is_date, 'give times with a zone, as in pandas.to_datetime(column, utc=True), or texts, as in column.astype("string")'),
+    (pa.types.is_duration, "convert them to numbers, as in Series.dt.total_seconds()"),
+    (pa.types.is_time, "convert them to numbers, such as seconds"),
+    (pa.types.is_struct, "give each field of them a column of its own"),
+]
+
+
+def conversion(name: str, kind: str) -> str:
+    """Say how a column becomes of a type, as definitions write it."""
+    column = f"rows[{name!r}]"
+    if kind == "timestamp":
+        return f"convert the column, as in pandas.to_datetime({column}, utc=True)"
+    if kind in ("bytes",) or kind.startswith("list<"):
+        return f"give values of {kind}"
+    return f'convert the column, as in {column}.astype("{kind}")'
 
 
 def plain(values: Any) -> Any:
-    """Return categories as their values, where pyarrow can, and other columns as they are."""
+    """Return categories, runs and views of lists as their values, where pyarrow can, and
+    other columns as they are."""
+    if pa.types.is_run_end_encoded(values.type) and isinstance(values, pa.Array):
+        return pc.run_end_decode(values)
+    if isinstance(values, (pa.ListViewArray, pa.LargeListViewArray)):
+        lengths = pc.list_value_length(values).fill_null(0).to_pylist()
+        offsets = pa.array([0, *accumulate(lengths)], pa.int32())
+        return pa.ListArray.from_arrays(offsets, pc.list_flatten(values), mask=pc.is_null(values))
     if not pa.types.is_dictionary(values.type):
         return values
     try:
@@ -161,6 +230,62 @@ def fit(values: Any, want: Any) -> Any:
         return values.cast(want)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return values
+
+
+def key(name: str, values: Any, kind: str) -> Any:
+    """Return the values of a join key as the declared type; refuse rows without one, and
+    floats that name no integer: pandas makes floats of integers beside nulls."""
+    want = type_of(kind)
+    values = plain(values)
+    if pa.types.is_floating(values.type) and pa.types.is_integer(want):
+        _check_whole(f"join key {name!r}", name, values, True)
+    if values.null_count:
+        raise _no_key(name, pc.index(pc.is_null(values), True).as_py())
+    return fit(values, want)
+
+
+def value(name: str, values: Any, kind: str) -> Any:
+    """Return the values of a request value, or of a feature, as the declared type; refuse
+    floats that name no integer."""
+    want = type_of(kind)
+    fitting = fit(values, want)
+    if pa.types.is_floating(fitting.type) and pa.types.is_integer(want):
+        _check_whole(repr(name), name, fitting, False)
+    return fitting
+
+
+def _no_key(name: str, row: int) -> InvalidRowsError:
+    return InvalidRowsError(
+        f"row {row} of join key {name!r} has no value; every row needs its key: drop such rows first, as in "
+        f"rows.dropna(subset=[{name!r}])",
+        "NULL_JOIN_KEY",
+        column=name,
+        row=row,
+    )
+
+
+# From here on a float stands for several integers.
+_AMBIGUOUS = {16: 2.0**11, 32: 2.0**24, 64: 2.0**53}
+
+
+def _check_whole(what: str, name: str, values: Any, key: bool) -> None:
+    """Refuse floats that are not whole, and those so large that they stand for several
+    integers; and, of a key, those that are missing."""
+    limit = _AMBIGUOUS[values.type.bit_width]
+    floats = values.cast(pa.float64())
+    whole = pc.and_(pc.equal(pc.floor(floats), floats), pc.less(pc.abs(floats), limit)).fill_null(not key)
+    row = pc.index(whole, False).as_py()
+    if row < 0:
+        return
+    one = floats[row].as_py()
+    if key and (one is None or one != one):
+        raise _no_key(name, row)
+    raise InvalidRowsError(
+        f"row {row} of {what} is {one!r}, a float that names no one integer; give integers, as in "
+        f'rows[{name!r}].astype("int64") or, beside nulls, dtype "Int64"',
+        column=name,
+        row=row,
+    )
 
 
 def _may_become(have: Any, want: Any) -> bool:

@@ -13,19 +13,19 @@ A message of Flight is a protobuf of four fields of bytes::
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import pyarrow as pa
 
 from larderdb import _columns, errors
-from larderdb._frames import Rows, Shape, read_table
+from larderdb._frames import Frame, Shape
+from larderdb._progress import Progress
+from larderdb._words import in_python
 from larderdb.answers import Service, TrainingSet
 
 DO_EXCHANGE = "/arrow.flight.protocol.FlightService/DoExchange"
-
-Progress = Callable[[int, int], None]
 
 _DESCRIPTOR, _HEADER, _METADATA, _BODY = 1, 2, 3, 1000
 _COMMAND = b"\x08\x02"  # the type of a descriptor, whose field 2 is the command
@@ -46,8 +46,8 @@ class Command:
 class Exchange:
     """One training set: what is sent, and what comes."""
 
-    def __init__(self, spine: Rows, service: Service, command: Command, progress: Progress | None) -> None:
-        table, self._shape = read_table(spine)
+    def __init__(self, frame: Frame, service: Service, command: Command, progress: Progress) -> None:
+        table, self._shape = frame.table(), frame.shape
         self._spine = _typed(_sendable(table), service, command.event_time_column)
         self._service = service
         self._command = command
@@ -78,7 +78,7 @@ class Exchange:
             self._stream += [_CONTINUED, len(header).to_bytes(4, "little"), header, fields.get(_BODY, b"")]
         if told := fields.get(_METADATA):
             said = json.loads(told)
-            if "progress" in said and self._progress is not None:
+            if "progress" in said:
                 self._progress(said["progress"]["rows"], said["progress"].get("of", 0))
             if "manifest" in said:
                 self._end = said
@@ -101,7 +101,7 @@ class Exchange:
             features=features.column_names,
             service=self._service,
             manifest=manifest,
-            warnings=self._end.get("warnings") or [],
+            warnings=[in_python(text) for text in self._end.get("warnings") or []],
         )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from larderdb.errors import InternalError
 from larderdb.v1 import control_pb2
 
 
@@ -50,6 +51,25 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield from _walk(path)
         elif path.suffix in (".yaml", ".yml", ".onnx"):
             yield path
+
+
+def write(folder: str | os.PathLike[str], files: Iterable[control_pb2.DefinitionFile]) -> list[Path]:
+    """Write files of definitions into a folder, which is made where it is missing; none
+    that is there is written over."""
+    root = Path(folder)
+    targets: dict[Path, bytes] = {}
+    for file in files:
+        name = PurePosixPath(file.name)
+        if name.is_absolute() or ".." in name.parts:
+            raise InternalError(f"the server names a file {file.name!r}, which is not inside the folder", "BAD_MESSAGE")
+        targets[root / name] = file.content
+    for path in targets:
+        if path.exists():
+            raise FileExistsError(f"{path} is there already; export into an empty folder")
+    for path, content in targets.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return list(targets)
 
 
 def chunks(content: bytes) -> Iterator[control_pb2.PutModelRequest]:

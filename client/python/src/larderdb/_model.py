@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from larderdb.errors import InvalidArgumentError
+
 
 def contents(model: Any) -> bytes:
     """Return the bytes of a model's file."""
@@ -15,4 +17,6 @@ def contents(model: Any) -> bytes:
             return file.read()
     if hasattr(model, "SerializeToString"):
         return bytes(model.SerializeToString())
-    raise TypeError(f"a model is an onnx.ModelProto, bytes, or the path of a file; not {type(model).__name__}")
+    raise InvalidArgumentError(
+        f"a model is an onnx.ModelProto, bytes, or the path of a file; not {type(model).__name__}", "BAD_ARGUMENT"
+    )

@@ -1,4 +1,4 @@
-"""What a server answers."""
+"""Features, scores and training sets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class Features(Generic[T]):
     """The features of N entities.
 
     Each frame has the shape that the entities were given in: a pandas answer has
-    their index, a dict holds lists.
+    their index, a dict holds lists. Of no rows, no view is read: ``found`` and
+    ``ages`` have no columns.
 
     Attributes:
         data: N rows, a column ``VIEW:FEATURE`` for each feature in the order
@@ -42,6 +43,21 @@ class Features(Generic[T]):
 
 
 @dataclass(frozen=True)
+class ScoredRequest:
+    """The rows that were scored as one request.
+
+    Attributes:
+        id: what the feature log has the request under; empty where it is not logged.
+        start: the first of its rows: row r of all is row ``r - start`` of the request.
+        rows: how many it has.
+    """
+
+    id: str
+    start: int
+    rows: int
+
+
+@dataclass(frozen=True)
 class Scores(Generic[T]):
     """The scores of N entities.
 
@@ -56,8 +72,9 @@ class Scores(Generic[T]):
             entity where the traffic of the model is split.
         model_versions: the version that scored each of the N.
         catalog_version: the version of the definitions that answered.
-        request_id: the id that the feature log has the request under; empty where
-            it is not logged.
+        request_id: the id that the feature log has the request under, of the first
+            one where there were several; empty where it is not logged.
+        requests: the requests that the rows were sent in: one for up to 10,000 rows.
     """
 
     scores: Any
@@ -68,223 +85,7 @@ class Scores(Generic[T]):
     model_versions: list[int]
     catalog_version: int
     request_id: str
-
-
-@dataclass(frozen=True)
-class Change:
-    """One difference between two versions of the definitions.
-
-    Attributes:
-        action: ``"add"``, ``"remove"`` or ``"change"``.
-        noun: what it is: ``"feature view"``.
-        name: its name.
-        field: which part of it changes: ``"features.rating.type"``; empty when
-            the whole is added or removed.
-        before: JSON of the value until now; empty where there is none.
-        after: JSON of the value from now on; empty where there is none.
-        effect: what that means for stored rows; empty when nothing.
-    """
-
-    action: str
-    noun: str
-    name: str
-    field: str
-    before: str
-    after: str
-    effect: str
-
-    def __str__(self) -> str:
-        mark = {"add": "+", "remove": "-", "change": "~"}[self.action]
-        text = f"{mark} {self.noun} {self.name}"
-        if self.field:
-            text += f" {self.field}"
-            if self.before and self.after:
-                text += f": {self.before} -> {self.after}"
-            elif self.after:
-                text += f": {self.after}"
-        return text + (f"\n    {self.effect}" if self.effect else "")
-
-
-@dataclass(frozen=True)
-class Applied:
-    """What applying definitions changed.
-
-    Attributes:
-        version: the version of the definitions that holds now.
-        changes: what differs from the version before; none leaves it as it was.
-        models: for each model version, where its score is and why.
-    """
-
-    version: int
-    changes: list[Change]
-    models: list[ModelOutput]
-
-
-@dataclass(frozen=True)
-class ModelOutput:
-    """Where the score of a model version is: a column, from 0, of an output."""
-
-    model: str
-    version: int
-    output: str
-    column: int
-    reason: str
-
-
-@dataclass(frozen=True)
-class Pushed:
-    """A model file that became a version of a model.
-
-    Attributes:
-        model: the model's name.
-        version: the number of its new version, or of the one that this file was already.
-        catalog_version: the version of the definitions that holds now.
-        output: where its score is.
-        definition: the version as YAML, for the list ``versions`` of the model in
-            the definitions that a team keeps in files. It may stay out: applying
-            these files keeps what was pushed.
-    """
-
-    model: str
-    version: int
-    catalog_version: int
-    output: ModelOutput
-    definition: str
-
-
-@dataclass(frozen=True)
-class BadRows:
-    """How many rows of a source could not be stored for one reason, with a few of them."""
-
-    reason: str
-    count: int
-    samples: list[str]
-
-
-@dataclass(frozen=True)
-class Run:
-    """One materialization of one feature view.
-
-    Attributes:
-        id: of the run.
-        feature_view: the view.
-        state: ``"queued"``, ``"running"``, ``"succeeded"``, ``"failed"`` or ``"cancelled"``.
-        mode: ``"full"``, ``"range"`` or ``"incremental"``.
-        rows_read: rows of the source, of which the next three are parts.
-        rows_written: newer than what was stored.
-        rows_superseded: older than what was stored.
-        rows_bad: that could not be stored.
-        rows_total: an estimate of the rows to read; 0 when there is none.
-        bad: the bad rows by reason.
-        error: why it failed; empty when it did not.
-        started_at: None before.
-        ended_at: None before.
-    """
-
-    id: str
-    feature_view: str
-    state: str
-    mode: str
-    rows_read: int
-    rows_written: int
-    rows_superseded: int
-    rows_bad: int
-    rows_total: int
-    bad: list[BadRows]
-    error: str
-    started_at: datetime | None
-    ended_at: datetime | None
-
-
-@dataclass(frozen=True)
-class ViewState:
-    """How one feature view stands.
-
-    Attributes:
-        watermark: all that could be known then is answerable; None before the first run.
-        freshness: now less the watermark; None before the first run.
-        rows: stored keys, an estimate.
-        last_run: the newest run; None before the first.
-    """
-
-    feature_view: str
-    watermark: datetime | None
-    freshness: timedelta | None
-    rows: int
-    last_run: Run | None
-
-
-@dataclass(frozen=True)
-class ServerState:
-    """How a server stands.
-
-    Attributes:
-        server_version: of the program.
-        catalog_version: of the definitions that it serves; 0 before the first.
-        fingerprint: of these definitions.
-        registry_version: the newest version applied.
-        catalog_error: why the newest version is not served; empty when it is.
-        postgres_error: empty when Postgres answers.
-        views: by name.
-    """
-
-    server_version: str
-    catalog_version: int
-    fingerprint: str
-    registry_version: int
-    catalog_error: str
-    postgres_error: str
-    views: dict[str, ViewState]
-
-
-@dataclass(frozen=True)
-class ModelVersion:
-    """One version of a model: its file and how it is scored.
-
-    Attributes:
-        version: its number.
-        sha256: of the file, in hex.
-        size: of the file, in bytes.
-        inputs: as in ``"features float32[N, 13]"``.
-        outputs: likewise.
-        output: where the score is.
-        loaded: whether the server can score with it now.
-        came_from: ``""`` from a folder of definitions, else ``"push"``,
-            ``"mlflow"`` or ``"repository"``.
-        dataset: the id of the training set that it was trained on; may be empty.
-        metrics: what was said of it, in numbers.
-        tags: what was said of it, in texts.
-        added_by: who brought it; empty when that is too long ago to tell.
-        added_at: when.
-    """
-
-    version: int
-    sha256: str
-    size: int
-    inputs: list[str]
-    outputs: list[str]
-    output: ModelOutput
-    loaded: bool
-    came_from: str
-    dataset: str
-    metrics: dict[str, float]
-    tags: dict[str, str]
-    added_by: str
-    added_at: datetime | None
-
-
-@dataclass(frozen=True)
-class Model:
-    """A model: its feature service, and its versions by number.
-
-    Attributes:
-        serve: the version that answers when none is asked for.
-    """
-
-    name: str
-    feature_service: str
-    serve: int
-    versions: dict[int, ModelVersion]
+    requests: list[ScoredRequest]
 
 
 @dataclass(frozen=True)
@@ -322,7 +123,8 @@ class TrainingSet(Generic[T]):
             :func:`larderdb.onnx.stamp`.
         manifest: what the set is made of: its id, the catalog's version and
             fingerprint, the spine's digest, and statistics of each feature.
-        warnings: what to look at before training.
+        warnings: what to look at before training; each was raised as a
+            :class:`larderdb.LarderWarning` too.
     """
 
     data: T

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import copy
+import re
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 from google.rpc import error_details_pb2, status_pb2
 
+from larderdb._words import in_python
+
 if TYPE_CHECKING:
-    from larderdb.answers import Run
+    from larderdb.runs import Run
 
 _DETAILS = "grpc-status-details-bin"
+
+
+class LarderWarning(UserWarning):
+    """What a server, or this package, found that is probably a mistake.
+
+    ``warnings.filterwarnings("error", category=larderdb.LarderWarning)`` makes errors
+    of them, ``"ignore"`` silences them.
+    """
 
 
 class LarderError(Exception):
@@ -35,7 +47,7 @@ class LarderError(Exception):
         if code is not None:
             self.code = code
 
-    def __reduce__(self) -> tuple[type[LarderError], tuple[str, str, grpc.StatusCode]]:
+    def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.message, self.reason, self.code)
 
 
@@ -43,6 +55,31 @@ class InvalidArgumentError(LarderError):
     """The request can never succeed as it was sent."""
 
     code = grpc.StatusCode.INVALID_ARGUMENT
+
+
+class InvalidRowsError(InvalidArgumentError, ValueError):
+    """Rows that can't be sent as they are: a value, a column or the shape of them.
+
+    Attributes:
+        column: the name of the column; None where it is none alone.
+        row: the number of the first such row, from 0; None where it is none alone.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        reason: str = "INVALID_ROWS",
+        code: grpc.StatusCode | None = None,
+        *,
+        column: str | None = None,
+        row: int | None = None,
+    ) -> None:
+        super().__init__(message, reason, code)
+        self.column = column
+        self.row = row
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (*super().__reduce__(), {"column": self.column, "row": self.row})
 
 
 class NotFoundError(LarderError):
@@ -113,8 +150,18 @@ class RunFailedError(LarderError):
         super().__init__(message, "RUN_FAILED")
         self.runs = runs
 
-    def __reduce__(self) -> tuple[type[RunFailedError], tuple[str, list[Run]]]:  # type: ignore[override]
+    def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.message, self.runs)
+
+
+E = TypeVar("E", bound=LarderError)
+
+
+def saying(error: E, message: str) -> E:
+    """Return an error as it is, but for its text."""
+    other = copy.copy(error)
+    other.message, other.args = message, (message,)
+    return other
 
 
 _BY_CODE: dict[grpc.StatusCode, type[LarderError]] = {
@@ -143,12 +190,48 @@ def of_rpc(error: grpc.RpcError, addr: str) -> LarderError:
     code: grpc.StatusCode = error.code()
     message: str = error.details() or code.name
     reason = _reason(error)
-    if not reason:  # grpc's own words, not the server's
-        if code is grpc.StatusCode.UNAVAILABLE:
-            message += f"; is larder serve running at {addr}, and with TLS if tls was given?"
-        elif code is grpc.StatusCode.DEADLINE_EXCEEDED:
-            message = f"no answer from {addr} within the timeout; give a longer one, or ask for less at once"
-    return of_code(code, message, reason)
+    if reason:
+        return of_code(code, in_python(message), reason)
+    return of_code(code, _of_grpc(code, message, addr))
+
+
+def _of_grpc(code: grpc.StatusCode, message: str, addr: str) -> str:
+    """Return the remedy for what gRPC says itself, without the server."""
+    host = addr.rpartition(":")[0]
+    if "http1.x" in message or "Failed parsing HTTP/2" in message or "with status: 4" in message:
+        return (
+            f"what {addr} answers is not gRPC; if that is the server's HTTP port, give that of gRPC, as in "
+            f'larderdb.Client("{host}:6570"), and if the server has a certificate, give tls=True'
+        )
+    if "WRONG_VERSION_NUMBER" in message:
+        return f"{addr} has no TLS; leave tls=True out"
+    if "CERTIFICATE_VERIFY_FAILED" in message:
+        return (
+            f"the certificate of {addr} is not trusted; give root_certificates, the PEM of who has signed it, and the name "
+            f"that it is for ({message})"
+        )
+    if code is grpc.StatusCode.UNAVAILABLE:
+        return (
+            f"cannot reach a server at {addr} ({_cause(message)}); is larder serve running at {addr}, and with TLS if tls was given?"
+        )
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return f"no answer from {addr} within the timeout; give a longer one, or ask for less at once"
+    if (sizes := re.search(r"message larger than max \((\d+) vs. (\d+)\)", message)) is not None:
+        return (
+            f"a message of {int(sizes[1]):,} bytes is larger than the server takes (limit {int(sizes[2]):,}; message larger than max); "
+            "send less at once, or raise --max-message-bytes on the server"
+        )
+    if code is grpc.StatusCode.UNIMPLEMENTED:
+        return f"the server at {addr} does not know this method ({message}); it is older than this package: update it"
+    return message
+
+
+def _cause(message: str) -> str:
+    """The part of gRPC's text that says what happened: it nests one in another."""
+    for known in ("Connection refused", "No route to host", "Connection reset", "Name or service not known", "DNS resolution failed"):
+        if known.lower() in message.lower():
+            return known
+    return message
 
 
 def _reason(error: grpc.RpcError) -> str:

@@ -1,0 +1,172 @@
+"""Connections to a server, which send the calls of operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import grpc
+import grpc.aio
+
+from larderdb import _address, errors
+from larderdb._methods import CHANGE_TIMEOUT, REQUEST_TIMEOUT, Call, Download, Exchange, Operation, Step, Upload
+from larderdb._plans import Plans
+from larderdb._version import __version__
+
+T = TypeVar("T")
+
+# Answers are as large as what was asked for; errors of definitions fill headers.
+_CHANNEL_OPTIONS: list[tuple[str, Any]] = [
+    ("grpc.max_receive_message_length", 1 << 30),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_metadata_size", 1 << 18),
+    ("grpc.absolute_max_metadata_size", 1 << 20),
+    ("grpc.primary_user_agent", f"larder-python/{__version__}"),
+]
+
+
+class _Dialed:
+    """What both connections know: where the server is, and what it wants to hear."""
+
+    def __init__(
+        self,
+        dial: Any,  # the module that opens channels: grpc or grpc.aio
+        addr: str | None,
+        token: str | None,
+        tls: bool,
+        root_certificates: bytes | None,
+        timeout: float,
+    ) -> None:
+        self._addr = _address.parse(addr)
+        self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
+        self._timeout = timeout
+        self._plans = Plans()
+        if tls:
+            credentials = grpc.ssl_channel_credentials(root_certificates)
+            self._channel = dial.secure_channel(self._addr, credentials, _CHANNEL_OPTIONS)
+        else:
+            self._channel = dial.insecure_channel(self._addr, _CHANNEL_OPTIONS)
+
+    def _begin(self, step: Step) -> Any:
+        """Send a step, and return what is to be waited for, or read."""
+        if isinstance(step, Exchange):
+            return self._channel.stream_stream(step.path)(step.requests, timeout=step.timeout, metadata=self._metadata)
+        how: Callable[..., Any] = {
+            Call: self._channel.unary_unary, Upload: self._channel.stream_unary, Download: self._channel.unary_stream
+        }[type(step)]  # fmt: skip
+        call = how(
+            step.method.path,
+            request_serializer=step.method.request.SerializeToString,
+            response_deserializer=step.method.answer.FromString,
+        )
+        if isinstance(step, Call):
+            return call(step.request, timeout=self._timeout if step.timeout is None else step.timeout, metadata=self._metadata)
+        if isinstance(step, Upload):
+            return call(iter(step.requests), timeout=CHANGE_TIMEOUT, metadata=self._metadata)
+        return call(step.request, metadata=self._metadata)
+
+
+class Connection(_Dialed):
+    """A connection for ordinary code."""
+
+    def __init__(
+        self,
+        addr: str | None = None,
+        *,
+        token: str | None = None,
+        tls: bool = False,
+        root_certificates: bytes | None = None,
+        timeout: float = REQUEST_TIMEOUT,
+    ) -> None:
+        super().__init__(grpc, addr, token, tls, root_certificates, timeout)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._channel.close()
+
+    def _run(self, operation: Operation[T]) -> T:
+        """Send the calls of an operation, and return its result."""
+        try:
+            step = next(operation)
+            while True:
+                try:
+                    answer = self._send(step)
+                except errors.LarderError as error:
+                    step = operation.throw(error)
+                else:
+                    step = operation.send(answer)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        except errors.LarderError as error:
+            raise error.with_traceback(None) from error.__cause__  # the caller's line, not ours
+        finally:
+            operation.close()
+
+    def _send(self, step: Step) -> Any:
+        call = None
+        try:
+            call = self._begin(step)
+            if isinstance(step, (Call, Upload)):
+                return call
+            for message in call:
+                step.receive(message)
+            return None
+        except grpc.RpcError as error:
+            raise errors.of_rpc(error, self._addr) from None
+        finally:
+            if isinstance(step, (Download, Exchange)) and call is not None:
+                call.cancel()  # which a stream that has ended well doesn't notice
+
+
+class AsyncConnection(_Dialed):
+    """A connection for asyncio."""
+
+    def __init__(
+        self,
+        addr: str | None = None,
+        *,
+        token: str | None = None,
+        tls: bool = False,
+        root_certificates: bytes | None = None,
+        timeout: float = REQUEST_TIMEOUT,
+    ) -> None:
+        super().__init__(grpc.aio, addr, token, tls, root_certificates, timeout)
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._channel.close()
+
+    async def _run(self, operation: Operation[T]) -> T:
+        """Send the calls of an operation, and return its result."""
+        try:
+            step = next(operation)
+            while True:
+                try:
+                    answer = await self._send(step)
+                except errors.LarderError as error:
+                    step = operation.throw(error)
+                else:
+                    step = operation.send(answer)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        except errors.LarderError as error:
+            raise error.with_traceback(None) from error.__cause__  # the caller's line, not ours
+        finally:
+            operation.close()
+
+    async def _send(self, step: Step) -> Any:
+        call = None
+        try:
+            call = self._begin(step)
+            if isinstance(step, (Call, Upload)):
+                return await call
+            async for message in call:
+                step.receive(message)
+            return None
+        except grpc.RpcError as error:
+            raise errors.of_rpc(error, self._addr) from None
+        finally:
+            if isinstance(step, (Download, Exchange)) and call is not None:
+                call.cancel()  # which a stream that has ended well doesn't notice

@@ -1,0 +1,48 @@
+"""Messages of a server, whose remedies name commands, in the words of Python."""
+
+from __future__ import annotations
+
+import re
+
+_NAME = r"([\w.-]*\w)"
+_NAMES = r"([\w.-]*\w(?:, [\w.-]*\w)*)"
+
+
+def _materialize(match: re.Match[str]) -> str:
+    arguments = [f'"{name}"' for name in (match[2] or "").split(", ") if name] + (["full=True"] if match[1] else [])
+    return f"client.materialize({', '.join(arguments)})"
+
+
+def _of_version(method: str) -> str:
+    return rf'client.{method}("\1", \2)'
+
+
+# Commands, and the calls that do the same; the first that fits counts. VERSION stands
+# for a number that the caller chooses.
+_COMMANDS: list[tuple[str, object]] = [
+    (r"apply --list", "client.versions()"),
+    (r"apply DIR", "client.apply(folder)"),
+    (r"apply", "client.apply(...)"),
+    (r"plan", "client.plan(...)"),
+    (r"status", "client.status()"),
+    (r"verify", "client.verify()"),
+    (rf"materialize( --full)?(?: {_NAMES}(?= reads|`))?", _materialize),
+    (r"dataset --list", "client.datasets()"),
+    (r"experiment", "client.experiment(...)"),
+    (rf"models show {_NAME}", r'client.models("\1")'),
+    (rf"models promote {_NAME} (\d+|VERSION)", _of_version("promote")),
+    (rf"models retire {_NAME} (\d+|VERSION)", _of_version("retire")),
+    (rf"models release {_NAME} (\d+|VERSION)", _of_version("release")),
+    (rf"models resume {_NAME}", r'client.resume("\1")'),
+    (r"models push", "client.push_model(...)"),
+    (r"models retire", "client.retire(...)"),
+    (r"models", "client.models()"),
+]
+
+
+def in_python(message: str) -> str:
+    """Return a server's message with the calls of this package for its commands."""
+    for command, call in _COMMANDS:
+        message = re.sub(rf"(?:\b|`)larder {command}(?![\w-])`?", call, message)  # type: ignore[call-overload]
+    message = message.replace(", VERSION)", ", version)")
+    return re.sub(r"\bas_of: (ingest_time|event_time)", r'as_of="\1"', message)

@@ -1,0 +1,114 @@
+"""Both clients have the same methods; errors and warnings are Python's."""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+import warnings
+from typing import Any
+
+import larderdb
+import pytest
+from larderdb import _words
+
+from conftest import DAY
+
+
+def methods(of: type) -> dict[str, Any]:
+    return {name: method for name, method in inspect.getmembers(of, inspect.isfunction) if not name.startswith("_")}
+
+
+def test_both_clients_have_the_same_methods() -> None:
+    ordinary, awaited = methods(larderdb.Client), methods(larderdb.AsyncClient)
+    assert ordinary.keys() == awaited.keys()
+    for name, method in ordinary.items():
+        assert inspect.signature(method).parameters == inspect.signature(awaited[name]).parameters, name
+        assert inspect.iscoroutinefunction(awaited[name]), name
+        assert method.__doc__ and awaited[name].__doc__, name
+
+
+def test_no_argument_has_another_name_for_a_service() -> None:
+    for name, method in methods(larderdb.Client).items():
+        assert "feature_service" not in inspect.signature(method).parameters, name
+
+
+@pytest.mark.parametrize(
+    ("said", "in_python"),
+    [
+        ('model "m" has no version 9; larder models show m lists its versions', 'model "m" has no version 9; client.models("m") lists its versions'),
+        ("was never materialized on this server; run `larder materialize stats` first", 'run client.materialize("stats") first'),
+        ("larder materialize --full stats reads all rows again", 'client.materialize("stats", full=True) reads all rows again'),
+        ("larder materialize --full a, b reads all rows again", 'client.materialize("a", "b", full=True) reads all rows again'),
+        ("list the versions with `larder apply --list`", "list the versions with client.versions()"),
+        ("`larder apply DIR` adds some", "client.apply(folder) adds some"),
+        ("run larder plan again and review the changes", "run client.plan(...) again and review the changes"),
+        ("or run larder models release m 3 to try it again", 'or run client.release("m", 3) to try it again'),
+        ("larder models retire m VERSION removes one", 'client.retire("m", version) removes one'),
+        ("choose one with larder models promote m VERSION", 'choose one with client.promote("m", version)'),
+        ("build the set with as_of: event_time", 'build the set with as_of="event_time"'),
+        ("larder status shows why", "client.status() shows why"),
+        ("bring another file by larder models push", "bring another file by client.push_model(...)"),
+        ("the source larder has rows", "the source larder has rows"),
+    ],
+)
+def test_remedies_are_calls(said: str, in_python: str) -> None:
+    assert in_python in _words.in_python(said)
+
+
+def test_an_error_of_the_server_names_calls(client: larderdb.Client) -> None:
+    with pytest.raises(larderdb.NotFoundError, match=r"list the newest with client.datasets\(\)"):
+        client.dataset("none")
+
+
+def test_tracebacks_are_short(client: larderdb.Client) -> None:
+    with pytest.raises(larderdb.NotFoundError) as refused:
+        client.materialize("none")
+    frames = traceback.extract_tb(refused.value.__traceback__)
+    assert len(frames) <= 3, frames
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda c: c.score("m", {}, version="3"), "version is '3' .str.; give an int"),
+        (lambda c: c.score(7, {}), "model is 7 .int.; give a str"),
+        (lambda c: c.get_features([7], {}), "7 is not a feature"),
+        (lambda c: c.get_features(None, {}), "None is not a feature"),
+        (lambda c: c.promote("m", "3"), "version is '3' .str.; give an int"),
+        (lambda c: c.materialize(["stats"]), r'one by one, as in materialize\("stats"\)'),
+        (lambda c: c.materialize("stats", start=DAY.replace(tzinfo=None)), "start is .* which has no time zone"),
+        (lambda c: c.verify(["stats"]), r'one by one, as in verify\("stats"\)'),
+        (lambda c: c.verify("stats", service="late_v1"), "not both"),
+        (lambda c: c.verify(sample=0), "None for every key"),
+        (lambda c: c.experiment("m", since="2026"), "since is '2026'; give a datetime"),
+        (lambda c: c.experiment("m", alpha="x"), "alpha is 'x' .str.; give a number"),
+        (lambda c: c.push_model("m", 7), "a model is an onnx.ModelProto, bytes, or the path of a file; not int"),
+        (lambda c: c.push_model("m", b"x", tags={"a": 1}), "tags is {'a': 1} .*; give a mapping of str to str"),
+        (lambda c: c.push_model("m", b"x", output="score"), r'as in \("probabilities", 1\)'),
+        (lambda c: c.set_traffic("m", [1, 2]), "as in {3: 95, 4: 5}"),
+        (lambda c: c.set_traffic("m", {1: "all"}), "weight is 'all' .str.; give a number"),
+        (lambda c: c.retire("m"), "whole_model=True"),
+        (lambda c: c.plan(), "give a folder of definitions, or to_version="),
+        (lambda c: c.apply("defs", allow_delete="stats"), "give True, or a list of the names"),
+        (lambda c: c.datasets(limit="x"), "limit is 'x' .str.; give an int"),
+    ],
+)
+def test_arguments_of_other_types(client: larderdb.Client, call: Any, says: str) -> None:
+    with pytest.raises(larderdb.InvalidArgumentError, match=says) as refused:
+        call(client)
+    assert refused.value.reason in ("BAD_ARGUMENT", "BAD_TIME")
+
+
+def test_warnings_of_the_server(client: larderdb.Client) -> None:
+    """They are raised where the caller's code is, and can be made errors."""
+    late = {"courier_id": [1], "event_time": [DAY.replace(minute=5)], "km": [1.0]}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        train = client.training_set(late, service="late_v1")
+    (warning,) = caught
+    assert warning.category is larderdb.LarderWarning and warning.filename == __file__
+    assert [str(warning.message)] == train.warnings and 'build the set with as_of="event_time"' in train.warnings[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", larderdb.LarderWarning)
+        with pytest.raises(larderdb.LarderWarning):
+            client.training_set(late, service="late_v1")
