@@ -104,6 +104,7 @@ func reportMessages(reports []definitions.Report) []*larderv1.ModelReport {
 
 func reportMessage(r definitions.Report) *larderv1.ModelReport {
 	return &larderv1.ModelReport{
-		Model: r.Plan.Model.Name, ModelVersion: r.Plan.ModelVersion.Version, Output: r.Binding.Output, Column: int32(r.Binding.Column), Reason: r.Binding.Reason,
+		Model: r.Plan.Model.Name, ModelVersion: r.Plan.ModelVersion.Version, Output: r.Output, Column: int32(r.Column), Reason: r.Reason,
+		Engine: r.Engine, Notes: r.Notes,
 	}
 }

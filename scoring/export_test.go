@@ -58,7 +58,7 @@ func (r *Run) Break() (mend func()) {
 // WalkUntried makes a model walk its trees by what its file says, without a comparison
 // with ONNX Runtime. It returns false if the file is not certain to be a sum of trees.
 func (m *Model) WalkUntried(file []byte) bool {
-	m.trees, _ = readTrees(file, m.binding)
+	m.trees, _, _ = readTrees(file, m.binding)
 	return m.trees != nil
 }
 

@@ -66,6 +66,7 @@ type facts struct {
 	Flat      bool          // its shape is [N], not [N, C]
 	RowCost   time.Duration // of a run, for each row
 	Trees     bool          // Larder walks the trees, with the scores of the session
+	Unwalked  string        // why Larder doesn't walk the trees; "" when it does, or there are none
 	Provider  string        // that runs the session
 	Skipped   []Skipped     // providers that don't
 	Heavy     string        // why a run of many rows is too much for the server's process; "" when it isn't
@@ -94,6 +95,22 @@ func (m *Model) Engine() string {
 		return "trees"
 	}
 	return "onnxruntime"
+}
+
+// Notes says what costs the model time: why its trees are not walked, why it gets one row
+// at a time, and why it runs in a process of its own.
+func (m *Model) Notes() []string {
+	var notes []string
+	if m.Unwalked != "" {
+		notes = append(notes, "ONNX Runtime scores its trees, because "+m.Unwalked)
+	}
+	if m.chunk == 1 {
+		notes = append(notes, "it gets one row at a time, because it quantizes a row together with the rows beside it")
+	}
+	if m.isolation != "" {
+		notes = append(notes, "it runs in a process of its own: "+m.isolation)
+	}
+	return notes
 }
 
 // Isolation says why the model runs in a process of its own; "" when it runs in this
@@ -202,7 +219,7 @@ func (s *Set) apart(plan *schema.Plan, sig *Signature, key string) string {
 // open loads a model that has passed its trial into this process.
 func (s *Set) open(ctx context.Context, m *Model, plan *schema.Plan, spec sessionSpec) error {
 	if m.Trees {
-		m.trees, _ = readTrees(spec.file, m.binding)
+		m.trees, _, _ = readTrees(spec.file, m.binding)
 		return nil
 	}
 	m.inFlight = s.journal.counter(modelID(plan))

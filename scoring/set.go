@@ -1,6 +1,7 @@
 package scoring
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -175,7 +176,7 @@ func checkSum(p *schema.Plan, file []byte) error {
 
 // Check tries a model as Prepare would, in a process of its own, which then ends: a
 // model that passes can be served.
-func (s *Set) Check(ctx context.Context, plan *schema.Plan, file []byte) (*Binding, error) {
+func (s *Set) Check(ctx context.Context, plan *schema.Plan, file []byte) (*Checked, error) {
 	if err := checkSum(plan, file); err != nil {
 		return nil, err
 	}
@@ -186,10 +187,18 @@ func (s *Set) Check(ctx context.Context, plan *schema.Plan, file []byte) (*Bindi
 	h := s.newHost(m, plan, nil)
 	h.suspects = sig.suspects()
 	defer h.close()
-	if _, err := h.try(ctx, file); err != nil {
+	if m.facts, err = h.try(ctx, file); err != nil {
 		return nil, err
 	}
-	return m.binding, nil
+	m.isolation = cmp.Or(s.apart(plan, sig, h.key), m.Heavy)
+	return &Checked{Binding: m.binding, Engine: m.Engine(), Notes: m.Notes()}, nil
+}
+
+// A Checked says how a model will be scored.
+type Checked struct {
+	*Binding
+	Engine string   // as in [Model.Engine]
+	Notes  []string // as in [Model.Notes]
 }
 
 // ReleaseQuarantine runs a quarantined version again, and forgets that it crashed.

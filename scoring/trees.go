@@ -1,8 +1,10 @@
 package scoring
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"larder/scoring/forest"
@@ -18,21 +20,46 @@ type trees struct {
 }
 
 // readTrees returns the trees of a model that has passed Inspect. It returns none
-// unless the model is certainly a sum of trees; ONNX Runtime then scores it.
-func readTrees(file []byte, b *Binding) (*trees, *forest.Table) {
-	if !b.Dense || b.elem != Float32 || len(b.narrow) > 0 {
-		return nil, nil
+// unless the model is certainly a sum of trees; ONNX Runtime then scores it. If the
+// model has trees that Larder doesn't walk, why tells the reason.
+func readTrees(file []byte, b *Binding) (t *trees, table *forest.Table, why string) {
+	in := newInspector()
+	graph, err := in.model(file)
+	facts := &graphFacts{initializers: map[string][]byte{}}
+	if err != nil || len(in.units) > 0 || in.graph(graph, &unit{calls: map[string]int{}}, 0, facts) != nil {
+		return nil, nil, ""
 	}
-	n := scoreNode(file, b)
-	if n == nil || n.domain != "ai.onnx.ml" || len(n.in) != 1 || n.in[0] != b.Inputs[0].Name {
-		return nil, nil
+	if !slices.ContainsFunc(facts.nodes, func(n node) bool { return n.isTrees() }) {
+		return nil, nil, ""
 	}
+	n := facts.makerOf(cmp.Or(b.source, b.Output))
+	switch {
+	case !b.Dense || b.elem != Float32 || len(b.narrow) > 0:
+		return nil, nil, "its input is not one tensor of float32"
+	case n == nil:
+		return nil, nil, "its score does not come from a node of the main graph"
+	case !n.isTrees():
+		return nil, nil, fmt.Sprintf("a node of %s changes the scores of the trees", n.op)
+	case len(n.in) != 1 || n.in[0] != b.Inputs[0].Name:
+		return nil, nil, "other nodes change the features before the trees"
+	}
+	if t, table = n.trees(b); t == nil {
+		return nil, nil, "its file does not show that ONNX Runtime adds up one weight of each tree, and nothing else"
+	}
+	return t, table, ""
+}
+
+func (n *node) isTrees() bool {
+	return n.domain == "ai.onnx.ml" && (n.op == "TreeEnsembleRegressor" || n.op == "TreeEnsembleClassifier" || n.op == "TreeEnsemble")
+}
+
+// trees returns the trees of a node; none where ONNX Runtime may do more than add up
+// their weights.
+func (n *node) trees(b *Binding) (t *trees, table *forest.Table) {
 	attrs, err := n.attributes()
 	if err != nil {
 		return nil, nil
 	}
-	var t *trees
-	var table *forest.Table
 	switch n.op {
 	case "TreeEnsembleRegressor":
 		t, table = regressor(attrs, b.Column)
@@ -45,35 +72,62 @@ func readTrees(file []byte, b *Binding) (*trees, *forest.Table) {
 	return t, table
 }
 
-// scoreNode returns the node of the main graph that makes the scores.
-func scoreNode(file []byte, b *Binding) *node {
-	in := newInspector()
-	graph, err := in.model(file)
-	facts := &graphFacts{initializers: map[string][]byte{}}
-	if err != nil || len(in.units) > 0 || in.graph(graph, &unit{calls: map[string]int{}}, 0, facts) != nil {
-		return nil
-	}
-	scores := b.Output
-	if b.source != "" {
-		scores = b.source
-	}
-	return makerOf(facts.nodes, scores)
-}
-
 // makerOf returns the node that makes a tensor, or the tensor that it is a copy of, as
 // its last output. A file lists nodes in the order that they run.
-func makerOf(nodes []node, name string) *node {
-	for i := len(nodes) - 1; i >= 0; i-- {
-		n := &nodes[i]
-		switch last := len(n.out) - 1; {
-		case last < 0 || n.out[last] != name:
-		case n.op == "Identity" && len(n.in) == 1:
-			name = n.in[0]
-		default:
+func (g *graphFacts) makerOf(name string) *node {
+	for i := len(g.nodes) - 1; i >= 0; i-- {
+		n := &g.nodes[i]
+		last := len(n.out) - 1
+		if last < 0 || n.out[last] != name {
+			continue
+		}
+		original, isCopy := g.copies(n)
+		if !isCopy {
 			return n
 		}
+		name = original
 	}
 	return nil
+}
+
+// copies returns the tensor that a node copies: by Identity or, as LightGBM's converter
+// ends a model without a ZipMap, by a product with 1.
+func (g *graphFacts) copies(n *node) (original string, is bool) {
+	switch {
+	case n.domain != "":
+		return "", false
+	case n.op == "Identity" && len(n.in) == 1:
+		return n.in[0], true
+	case n.op == "Mul" && len(n.in) == 2 && g.isOne(n.in[1]):
+		return n.in[0], true
+	case n.op == "Mul" && len(n.in) == 2 && g.isOne(n.in[0]):
+		return n.in[1], true
+	}
+	return "", false
+}
+
+// isOne reports whether an initializer is the scalar 1 of float32, or a vector of it
+// alone, so that a product with it has the shape of the other factor.
+func (g *graphFacts) isOne(name string) bool {
+	var elem Elem
+	var values []float32
+	var dims []int64
+	for f, err := range fields(g.initializers[name]) {
+		if err != nil {
+			return false
+		}
+		switch f.number {
+		case 1:
+			if dims, err = appendDims(dims, f); err != nil {
+				return false
+			}
+		case 2:
+			elem = Elem(f.varint)
+		case 4, 9: // listed, or as little-endian bytes
+			values = f.appendFloats(values)
+		}
+	}
+	return elem == Float32 && len(dims) <= 1 && len(values) == 1 && values[0] == 1
 }
 
 // score scores rows of width columns.

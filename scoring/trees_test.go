@@ -116,13 +116,18 @@ func TestTreesOfEveryForm(t *testing.T) {
 // TestOtherModelsKeepONNXRuntime: what is more than a sum of trees, or not to the
 // bit what ONNX Runtime says, is left to it.
 func TestOtherModelsKeepONNXRuntime(t *testing.T) {
+	left := func(name string, file []byte, why string) {
+		t.Helper()
+		m := load(t, numbers(3), file)
+		if notes := strings.Join(m.Notes(), "\n"); m.Engine() != "onnxruntime" || !strings.Contains(notes, why) || (why == "") != (notes == "") {
+			t.Errorf("%s is scored by %s; notes %q", name, m.Engine(), notes)
+		}
+	}
 	f := func(name string, change func(*onnxmodel.Node)) {
 		t.Helper()
 		m := onnxmodel.NewForest(onnxmodel.TreesOptions{Trees: 5, Depth: 3, Features: 3, Seed: 1}).Model()
 		change(&m.Graph.Nodes[0])
-		if got := load(t, numbers(3), m.Encode()).Engine(); got != "onnxruntime" {
-			t.Errorf("%s is scored by %s", name, got)
-		}
+		left(name, m.Encode(), "ONNX Runtime scores its trees, because its file does not show")
 	}
 	set := func(name string, value any) func(*onnxmodel.Node) {
 		return func(n *onnxmodel.Node) {
@@ -157,8 +162,33 @@ func TestOtherModelsKeepONNXRuntime(t *testing.T) {
 	f("the least of the trees", set("aggregate_function", "MIN"))
 	f("a probit", set("post_transform", "PROBIT"))
 	f("a logistic that ONNX Runtime does not take for one", set("post_transform", "LOGISTIC"))
-	network := onnxmodel.MLP(onnxmodel.MLPOptions{Features: 3, Hidden: []int{4}, Seed: 1})
-	if got := load(t, numbers(3), network).Engine(); got != "onnxruntime" {
-		t.Errorf("a network is scored by %s", got)
+	left("a network", onnxmodel.MLP(onnxmodel.MLPOptions{Features: 3, Hidden: []int{4}, Seed: 1}), "")
+	left("twice the score", scaled("score", onnxmodel.Floats("by", nil, []float32{2})), "a node of Mul changes the scores of the trees")
+	left("the least of 1", scaled("score", onnxmodel.Floats("by", []int64{1, 1}, []float32{1})), "changes the scores of the trees")
+	left("scaled features", scaled("features", onnxmodel.Floats("by", nil, []float32{1})), "other nodes change the features before the trees")
+}
+
+// scaled returns trees whose scores, or features, are multiplied.
+func scaled(what string, by onnxmodel.Tensor) []byte {
+	m := onnxmodel.NewForest(onnxmodel.TreesOptions{Trees: 5, Depth: 3, Features: 3, Seed: 1}).Model()
+	trees := m.Graph.Nodes[0]
+	m.Graph.Initializers = append(m.Graph.Initializers, by)
+	if what == "features" {
+		scale := onnxmodel.Node{Op: "Mul", Name: "scale", In: []string{"input", by.Name}, Out: []string{"scaled"}}
+		trees.In = []string{"scaled"}
+		m.Graph.Nodes = []onnxmodel.Node{scale, trees}
+		return m.Encode()
+	}
+	trees.Out = []string{"sum"}
+	m.Graph.Nodes = []onnxmodel.Node{trees, {Op: "Mul", Name: "scale", In: []string{by.Name, "sum"}, Out: []string{"variable"}}}
+	return m.Encode()
+}
+
+// TestTreesTimesOne: LightGBM's converter ends a classifier without a ZipMap in a product
+// with 1, which copies the scores.
+func TestTreesTimesOne(t *testing.T) {
+	for _, dims := range [][]int64{nil, {1}} {
+		file := scaled("score", onnxmodel.Floats("one", dims, []float32{1}))
+		checkWalked(t, catalog(t, numbers(3), file), file, 3)
 	}
 }

@@ -24,10 +24,12 @@ const (
 // the values that trees compare with, the floats next to these, NaN and infinities, and
 // they reach every leaf that a row can reach, up to trialMost rows.
 func (m *Model) walkTrees(ctx context.Context, file []byte) error {
-	t, table := readTrees(file, m.binding)
+	t, table, why := readTrees(file, m.binding)
 	if t == nil {
+		m.Unwalked = why
 		return nil
 	}
+	m.Unwalked = "its trees gave other scores than ONNX Runtime when it was tried"
 	width := m.binding.features
 	rng := rand.New(rand.NewPCG(1, 1)) // the same rows every time
 	x := trialRows(table, trialAny, width, rng)
@@ -49,7 +51,7 @@ func (m *Model) walkTrees(ctx context.Context, file []byte) error {
 			rows++
 		}
 		if rows == 0 || tried >= trialMost {
-			m.trees, m.Trees = t, true
+			m.trees, m.Trees, m.Unwalked = t, true, ""
 			return nil
 		}
 		if same, err := m.sameAsTrees(ctx, t, x[:rows*width]); err != nil || !same {

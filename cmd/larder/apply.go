@@ -159,6 +159,9 @@ func printReports(w io.Writer, a *larderv1.ApplyResponse) {
 			fmt.Fprintf(w, " (%s)", m.GetReason())
 		}
 		fmt.Fprintln(w)
+		for _, note := range m.GetNotes() {
+			fmt.Fprintf(w, "    %s\n", note)
+		}
 	}
 	if len(a.GetChanges()) > 0 {
 		fmt.Fprintf(w, "Applied as version %d.\n", a.GetVersion())

@@ -190,7 +190,7 @@ func listDatasets(cmd *cobra.Command, c *client) error {
 			if err := json.Unmarshal([]byte(d.GetManifest()), &m); err != nil {
 				return fmt.Errorf("the manifest of %s: %w", d.GetId(), err)
 			}
-			rows = append(rows, []string{d.GetId(), dashed(d.GetName()), d.GetFeatureService(), count(m.Rows), string(m.AsOf), fmt.Sprint(m.CatalogVersion)})
+			rows = append(rows, []string{d.GetId(), orDash(d.GetName()), d.GetFeatureService(), count(m.Rows), string(m.AsOf), fmt.Sprint(m.CatalogVersion)})
 		}
 		return table(cmd.OutOrStdout(), "DATASET NAME SERVICE ROWS AS_OF CATALOG_VERSION", rows)
 	})

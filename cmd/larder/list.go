@@ -95,16 +95,9 @@ func printDefinitions(w io.Writer, all []*larderv1.Definition, of listing) error
 		if of.parts != "" {
 			row = append(row, few(d.GetParts(), strings.ToLower(strings.ReplaceAll(of.parts, "_", " "))))
 		}
-		rows = append(rows, append(row, dashed(d.GetOwner()), users(d), d.GetDescription()))
+		rows = append(rows, append(row, orDash(d.GetOwner()), users(d), d.GetDescription()))
 	}
 	return table(w, header+" OWNER USED_BY DESCRIPTION", rows)
-}
-
-func dashed(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
 }
 
 // users says what uses a definition, as in "model fraud, 2 feature views".
@@ -124,7 +117,7 @@ func users(d *larderv1.Definition) string {
 			kinds[i] = fmt.Sprintf("%d %ss", len(names), kind)
 		}
 	}
-	return dashed(strings.Join(kinds, ", "))
+	return orDash(strings.Join(kinds, ", "))
 }
 
 func newSearchCommand() *cobra.Command {
@@ -147,7 +140,7 @@ func newSearchCommand() *cobra.Command {
 			}
 			var rows [][]string
 			for _, d := range answer.GetDefinitions() {
-				rows = append(rows, []string{d.GetKind(), d.GetName(), few(d.GetFoundIn(), "places"), dashed(d.GetOwner()), d.GetDescription()})
+				rows = append(rows, []string{d.GetKind(), d.GetName(), few(d.GetFoundIn(), "places"), orDash(d.GetOwner()), d.GetDescription()})
 			}
 			return table(cmd.OutOrStdout(), "KIND NAME FOUND_IN OWNER DESCRIPTION", rows)
 		})

@@ -157,11 +157,11 @@ func printRunning(w io.Writer, m *larderv1.ModelStatus) {
 		if v.GetUnbatched() != "" {
 			fmt.Fprintf(w, "    not in batches: %s\n", v.GetUnbatched())
 		}
-		switch {
-		case v.GetQuarantine() != "":
+		if v.GetQuarantine() != "" {
 			fmt.Fprintf(w, "    not run: %s\n", v.GetQuarantine())
-		case v.GetIsolation() != "":
-			fmt.Fprintf(w, "    in a process of its own: %s\n", v.GetIsolation())
+		}
+		for _, note := range v.GetReport().GetNotes() {
+			fmt.Fprintf(w, "    %s\n", note)
 		}
 	}
 }

@@ -33,12 +33,12 @@ func (e *Editor) checkModels(ctx context.Context, next *registry.Proposal, missi
 		if slices.Contains(missing, p.ModelVersion.SHA256) {
 			continue
 		}
-		binding, err := e.checkModel(ctx, p, !next.Reverts() && !e.knows(p))
+		checked, err := e.checkModel(ctx, p, !next.Reverts() && !e.knows(p))
 		if err != nil {
 			faults = append(faults, fmt.Errorf("model %q version %d: %w", p.Model.Name, p.ModelVersion.Version, err))
 			continue
 		}
-		reports = append(reports, Report{p, binding})
+		reports = append(reports, Report{p, checked})
 	}
 	return reports, joinFaults(schema.BadModel, faults)
 }
@@ -50,7 +50,7 @@ func missingModels(sums []string) error {
 // checkModel refuses a model that can't be scored or that was trained on other
 // features. Only a new version is refused when its features have other values than in
 // training: otherwise nobody could change a definition before retraining its models.
-func (e *Editor) checkModel(ctx context.Context, p *schema.Plan, isNew bool) (*scoring.Binding, error) {
+func (e *Editor) checkModel(ctx context.Context, p *schema.Plan, isNew bool) (*scoring.Checked, error) {
 	file, err := e.Registry.ModelFile(ctx, p.ModelVersion.SHA256)
 	if err != nil {
 		return nil, err

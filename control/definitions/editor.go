@@ -44,8 +44,8 @@ type Plan struct {
 // A Report says which inputs a model version gets, and which of its outputs is the
 // score.
 type Report struct {
-	Plan    *schema.Plan
-	Binding *scoring.Binding
+	Plan *schema.Plan
+	*scoring.Checked
 }
 
 // An Applied is the result of a change of the definitions.

@@ -94,11 +94,13 @@ func (e *Editor) versionStatus(ctx context.Context, p *schema.Plan) (VersionStat
 	if err != nil {
 		return VersionStatus{}, err
 	}
-	out := VersionStatus{Report: definitions.Report{Plan: p, Binding: binding}, Signature: signature, Size: len(file)}
+	checked := &scoring.Checked{Binding: binding}
 	model, release := e.Model(p)
 	defer release()
-	out.Loaded = model
-	return out, nil
+	if model != nil {
+		checked.Engine, checked.Notes = model.Engine(), model.Notes()
+	}
+	return VersionStatus{Report: definitions.Report{Plan: p, Checked: checked}, Signature: signature, Size: len(file), Loaded: model}, nil
 }
 
 // ReleaseVersion runs a version again that is quarantined on this server.

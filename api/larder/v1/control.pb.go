@@ -702,7 +702,13 @@ type ModelReport struct {
 	Output string `protobuf:"bytes,3,opt,name=output,proto3" json:"output,omitempty"`
 	Column int32  `protobuf:"varint,4,opt,name=column,proto3" json:"column,omitempty"`
 	// Why, when the definitions did not say.
-	Reason        string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	// What scores: trees, which Larder walks itself, or onnxruntime. Empty when it is
+	// not loaded.
+	Engine string `protobuf:"bytes,6,opt,name=engine,proto3" json:"engine,omitempty"`
+	// What costs it time: why its trees are not walked, why it gets one row at a time,
+	// why it runs in a process of its own.
+	Notes         []string `protobuf:"bytes,7,rep,name=notes,proto3" json:"notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -770,6 +776,20 @@ func (x *ModelReport) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *ModelReport) GetEngine() string {
+	if x != nil {
+		return x.Engine
+	}
+	return ""
+}
+
+func (x *ModelReport) GetNotes() []string {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
 }
 
 type PutModelRequest struct {
@@ -6530,13 +6550,15 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\aversion\x18\x01 \x01(\x03R\aversion\x12+\n" +
 	"\achanges\x18\x02 \x03(\v2\x11.larder.v1.ChangeR\achanges\x12.\n" +
 	"\x06models\x18\x03 \x03(\v2\x16.larder.v1.ModelReportR\x06models\x12\x14\n" +
-	"\x05notes\x18\x04 \x03(\tR\x05notes\"\x90\x01\n" +
+	"\x05notes\x18\x04 \x03(\tR\x05notes\"\xbe\x01\n" +
 	"\vModelReport\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12#\n" +
 	"\rmodel_version\x18\x02 \x01(\x03R\fmodelVersion\x12\x16\n" +
 	"\x06output\x18\x03 \x01(\tR\x06output\x12\x16\n" +
 	"\x06column\x18\x04 \x01(\x05R\x06column\x12\x16\n" +
-	"\x06reason\x18\x05 \x01(\tR\x06reason\"S\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\x12\x16\n" +
+	"\x06engine\x18\x06 \x01(\tR\x06engine\x12\x14\n" +
+	"\x05notes\x18\a \x03(\tR\x05notes\"S\n" +
 	"\x0fPutModelRequest\x12\x16\n" +
 	"\x06sha256\x18\x01 \x01(\tR\x06sha256\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x03R\x04size\x12\x14\n" +

@@ -115,18 +115,22 @@ class ApplyResponse(_message.Message):
     def __init__(self, version: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[Change, _Mapping]]] = ..., models: _Optional[_Iterable[_Union[ModelReport, _Mapping]]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ModelReport(_message.Message):
-    __slots__ = ("model", "model_version", "output", "column", "reason")
+    __slots__ = ("model", "model_version", "output", "column", "reason", "engine", "notes")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     COLUMN_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
     model: str
     model_version: int
     output: str
     column: int
     reason: str
-    def __init__(self, model: _Optional[str] = ..., model_version: _Optional[int] = ..., output: _Optional[str] = ..., column: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+    engine: str
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, model: _Optional[str] = ..., model_version: _Optional[int] = ..., output: _Optional[str] = ..., column: _Optional[int] = ..., reason: _Optional[str] = ..., engine: _Optional[str] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class PutModelRequest(_message.Message):
     __slots__ = ("sha256", "size", "chunk")
