@@ -184,7 +184,7 @@ func TestDatasetsThatAreRefused(t *testing.T) {
 	}
 	const at = "2026-01-01T00:00:00Z"
 	f(1, "courier,event_time,km\n1,"+at+",1\n", `the spine has no column "courier_id" (int64), a join key that late needs; did you mean "courier"? [MISSING_JOIN_KEY]`)
-	f(1, "courier_id,at,km\n1,"+at+",1\n", `the spine has no column "event_time", the time of each row`)
+	f(1, "courier_id,at,km\n1,"+at+",1\n", `spine.csv has no column "event_time" with the time of each row; it has courier_id, at, km. Name the column with the times by --event-time-column`)
 	f(1, "courier_id,event_time\n1,"+at+"\n", `request value "km" (float64) is missing; late needs it`)
 	f(1, "courier_id,event_time,km\n1,2026-01-01,1\n", `line 2, column 3: event_time: "2026-01-01" is not a time; write it as`)
 	f(1, "courier_id,event_time,km\n1.5,"+at+",1\n", `line 2, column 1: courier_id: 1.5 is not a valid int64 value; write a whole number`)

@@ -354,7 +354,7 @@ func TestSourceErrorIsTold(t *testing.T) {
 	w := newWorld(t, dailyTable, spend(), nil)
 	w.exec("ALTER TABLE daily RENAME n TO m")
 	run := w.run(materialize.Request{View: "spend"})
-	if want := `feature view "spend": source "daily": no column "n", the feature; there are at, gone, id, loaded, m`; run.State != materialize.Failed || run.Error != want {
+	if want := `feature view "spend": source "daily": no column "n", the feature; use at, gone, id, loaded or m`; run.State != materialize.Failed || run.Error != want {
 		t.Fatalf("%+v", run)
 	}
 	w.exec("DROP TABLE daily")

@@ -65,7 +65,7 @@ func (p Problems) Error() string {
 }
 
 // Nearest returns the remedy for a name that doesn't exist: the name that was probably
-// meant, or the list of existing names.
+// meant, or what to use instead.
 func Nearest(name string, existing []string) string {
 	if len(existing) == 0 {
 		return "there are none"
@@ -80,18 +80,51 @@ func Nearest(name string, existing []string) string {
 			best, bestDistance = x, d
 		}
 	}
+	if best == "" {
+		best = longer(name, existing)
+	}
 	if best != "" {
 		return fmt.Sprintf("did you mean %q?", best)
 	}
+	if len(existing) == 1 {
+		return "there is only " + existing[0]
+	}
+	return "use " + OneOf(existing)
+}
+
+// longer returns the one name that contains another of three letters or more; else "".
+func longer(name string, existing []string) string {
+	const least = 3
+	if len(name) < least {
+		return ""
+	}
+	found := ""
+	for _, x := range existing {
+		if !strings.Contains(strings.ToLower(x), strings.ToLower(name)) {
+			continue
+		}
+		if found != "" {
+			return ""
+		}
+		found = x
+	}
+	return found
+}
+
+// OneOf lists names to choose from: "a, b or c". It counts those beyond the eighth.
+func OneOf(names []string) string {
 	const most = 8
-	sorted := slices.Sorted(slices.Values(existing))
-	if len(sorted) > most {
-		return fmt.Sprintf("there are %s and %d more", strings.Join(sorted[:most], ", "), len(sorted)-most)
+	sorted := slices.Sorted(slices.Values(names))
+	switch n := len(sorted); {
+	case n == 0:
+		return "none"
+	case n == 1:
+		return sorted[0]
+	case n > most:
+		return fmt.Sprintf("%s or %d others", strings.Join(sorted[:most], ", "), n-most)
+	default:
+		return strings.Join(sorted[:n-1], ", ") + " or " + sorted[n-1]
 	}
-	if len(sorted) == 1 {
-		return "there is only " + sorted[0]
-	}
-	return "there are " + strings.Join(sorted, ", ")
 }
 
 // editDistance is the Damerau-Levenshtein distance with adjacent

@@ -87,7 +87,7 @@ func TestPlansThatAreRefused(t *testing.T) {
 	f(features(), schema.Invalid, "NO_FEATURES", "the request names no features; name a feature service, or features as VIEW:FEATURE")
 	f(features("spend"), schema.Invalid, "BAD_REFERENCE", `"spend" is not a reference to a feature; write VIEW:FEATURE or VIEW:*`)
 	f(features("spned:n"), schema.NotFound, "UNKNOWN_FEATURE_VIEW", `no feature view "spned"; did you mean "spend"?`)
-	f(features("spend:avg_amount"), schema.NotFound, "UNKNOWN_FEATURE", `feature view "spend" has no feature "avg_amount"; there are mean, n`)
+	f(features("spend:avg_amount"), schema.NotFound, "UNKNOWN_FEATURE", `feature view "spend" has no feature "avg_amount"; use mean or n`)
 	f(features("spend:*", "spend:n"), schema.Invalid, "DUPLICATE_FEATURE", "the request names feature spend:n twice; remove one")
 	f(features("request:amount"), schema.NotFound, "UNKNOWN_FEATURE", `no request value "amount" is declared; there are none`)
 }

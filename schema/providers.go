@@ -3,7 +3,6 @@ package schema
 import (
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // A Provider runs the operators of a model: it is a device, or a library for one.
@@ -25,7 +24,7 @@ func (v *validator) providers(path string, m *Model) {
 		at := fmt.Sprintf("%s.providers[%d]", path, i)
 		switch {
 		case !slices.Contains(ProviderNames(), p.Name):
-			v.addf(at+".name", "model %q: no provider %q; there are %s", m.Name, p.Name, strings.Join(ProviderNames(), ", "))
+			v.addf(at+".name", "model %q: no provider %q; use %s", m.Name, p.Name, OneOf(ProviderNames()))
 		case slices.ContainsFunc(m.Providers[:i], func(q Provider) bool { return q.Name == p.Name }):
 			v.addf(at+".name", "model %q lists the provider %s twice; remove one", m.Name, p.Name)
 		case p.Name == CPUProvider && i < len(m.Providers)-1:

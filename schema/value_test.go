@@ -144,7 +144,7 @@ func TestTypes(t *testing.T) {
 	f("bigint", `no type "bigint"; did you mean "int64"?`)
 	f("list<text>", `no type "list<text>"; did you mean "list<string>"?`)
 	f("INT64", `no type "INT64"; did you mean "int64"?`)
-	f("list<list<int64>>", `no type "list<list<int64>>"; there are bool, bytes, float32, float64, int32, int64, list<bool>, list<bytes> and 8 more`)
+	f("list<list<int64>>", `no type "list<list<int64>>"; use bool, bytes, float32, float64, int32, int64, list<bool>, list<bytes> or 8 others`)
 	for n := range 256 {
 		typ := schema.Type(n)
 		if back, err := schema.ParseType(typ.String()); typ.Valid() != (err == nil && back == typ) {
@@ -163,7 +163,10 @@ func TestNearest(t *testing.T) {
 	f("x", nil, "there are none")
 	f("amuont", []string{"amount", "count"}, `did you mean "amount"?`)
 	f("SPEND", []string{"spend"}, `did you mean "spend"?`)
-	f("zzz", []string{"b", "a"}, "there are a, b")
+	f("zip", []string{"dob_ssn", "zipcode"}, `did you mean "zipcode"?`)
+	f("zip", []string{"zip_from", "zip_to"}, "use zip_from or zip_to")
+	f("zzz", []string{"b", "a"}, "use a or b")
+	f("zzz", []string{"c", "b", "a"}, "use a, b or c")
 	f("zzz", []string{"a"}, "there is only a")
-	f("zzzzzz", strings.Split("a b c d e f g h i j", " "), "there are a, b, c, d, e, f, g, h and 2 more")
+	f("zzzzzz", strings.Split("a b c d e f g h i j", " "), "use a, b, c, d, e, f, g, h or 2 others")
 }

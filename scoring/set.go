@@ -158,12 +158,31 @@ func (s *Set) load(ctx context.Context, p *schema.Plan, fetch fetchFunc) (*Model
 	if err != nil {
 		return nil, err
 	}
-	provider, skipped := m.Provider()
-	batching, unbatched := m.Batching()
-	s.opts.Logger.Info("model loaded", "model", p.Model.Name, "version", p.ModelVersion.Version, "bytes", len(file), "engine", m.Engine(), "isolation", m.isolation,
-		"provider", provider, "skipped", skipped, "batching", batching, "unbatched", unbatched, "took", time.Since(began))
+	s.opts.Logger.Info("model loaded", m.loaded(p, len(file), time.Since(began))...)
 	m.logger = s.opts.Logger
 	return m, nil
+}
+
+// loaded returns what the log says of a model that was loaded, without what is empty.
+func (m *Model) loaded(p *schema.Plan, size int, took time.Duration) []any {
+	provider, skipped := m.Provider()
+	said := []any{
+		"model", p.Model.Name, "version", p.ModelVersion.Version, "from", cmp.Or(string(p.ModelVersion.From), "folder"),
+		"bytes", size, "engine", m.Engine(), "provider", provider,
+	}
+	if len(skipped) > 0 {
+		said = append(said, "skipped", skipped)
+	}
+	switch batching, unbatched := m.Batching(); {
+	case batching:
+		said = append(said, "batching", true)
+	case unbatched != "":
+		said = append(said, "unbatched", unbatched)
+	}
+	if m.isolation != "" {
+		said = append(said, "isolation", m.isolation)
+	}
+	return append(said, "took", took)
 }
 
 func checkSum(p *schema.Plan, file []byte) error {

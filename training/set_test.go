@@ -210,7 +210,7 @@ func TestSpinesThatCannotBe(t *testing.T) {
 	id, at := arrow.Field{Name: "id", Type: arrow.PrimitiveTypes.Int64}, arrow.Field{Name: "event_time", Type: utc}
 	f("all", `the spine has no column "id" (int64)`, at)
 	f("all", `the spine has two columns "id"`, id, id, at)
-	f("all", `the spine has no column "event_time", the time of each row`, id)
+	f("all", `the spine has no column "event_time" with the time of each row; it has id. Name the column with the times as event_time_column`, id)
 	f("all", `the spine's column "event_time" is a timestamp without a time zone`, id, arrow.Field{Name: "event_time", Type: &arrow.TimestampType{Unit: arrow.Microsecond}})
 	f("all", `the spine's column "event_time" is utf8; it must be a timestamp`, id, arrow.Field{Name: "event_time", Type: arrow.BinaryTypes.String})
 	f("all", `"id"`, arrow.Field{Name: "id", Type: arrow.BinaryTypes.String}, at)

@@ -2,6 +2,7 @@ package training
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -44,7 +45,7 @@ func bindSpine(spine *arrow.Schema, plan *schema.Plan, eventTime string) (spineC
 	find := func(name string) int { return slices.Index(names, name) }
 	at := find(eventTime)
 	if at < 0 {
-		return c, schema.MissingEventTime.Errorf("the spine has no column %q, the time of each row; %s, or name another as event_time_column", eventTime, schema.Nearest(eventTime, names))
+		return c, schema.MissingEventTime.Errorf("the spine has no column %q with the time of each row; it has %s. Name the column with the times as event_time_column", eventTime, strings.Join(names, ", "))
 	}
 	c.time, c.unit = at, 0
 	{

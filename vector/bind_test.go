@@ -90,7 +90,7 @@ func TestBindRequestRefuses(t *testing.T) {
 		wantError(t, b.BindRequest(request), schema.Invalid, reason, message)
 	}
 	floats := column.Column{Type: schema.Float64, Float64s: []float64{1, 2}}
-	f("amont", floats, "UNKNOWN_REQUEST_VALUE", `all takes no value "amont"; did you mean "amount"?`)
+	f("amont", floats, "UNKNOWN_REQUEST_VALUE", `all takes no request value "amont"; did you mean "amount"? It takes amount, path, small, spend:count, spend:name and unused`)
 	f("spend:cuont", floats, "UNKNOWN_REQUEST_VALUE", `did you mean "spend:count"?`)
 	f("count", floats, "UNKNOWN_REQUEST_VALUE", `all takes no value "count"`)
 	f("request:amount", floats, "DUPLICATE_COLUMN", `request value "request:amount" comes twice`)

@@ -15,7 +15,7 @@ func (b *Batch) BindKeys(entities column.Columns) error {
 	for i, name := range entities.Names {
 		at := slices.IndexFunc(plan.Keys, func(k schema.JoinKey) bool { return k.Name == name })
 		if at < 0 {
-			return schema.UnknownJoinKey.Errorf("%s takes no join key %q; %s", plan.Name(), name, schema.Nearest(name, keyNames(plan.Keys)))
+			return schema.UnknownJoinKey.Errorf("%s takes no join key %q; %s", plan.Name(), name, taken(name, keyNames(plan.Keys)))
 		}
 		if b.entities[at] != nil {
 			return schema.DuplicateColumn.Errorf("join key %q comes twice", name)

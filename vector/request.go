@@ -1,6 +1,8 @@
 package vector
 
 import (
+	"strings"
+
 	"larder/column"
 	"larder/schema"
 )
@@ -13,7 +15,7 @@ func (b *Batch) BindRequest(values column.Columns) error {
 	for i, name := range values.Names {
 		at, known := p.request[name]
 		if !known {
-			return schema.UnknownRequestValue.Errorf("%s takes no value %q; %s", p.plan.Name(), name, schema.Nearest(name, p.requestNames()))
+			return schema.UnknownRequestValue.Errorf("%s takes no request value %q; %s", p.plan.Name(), name, taken(name, p.requestNames()))
 		}
 		v := value{noun: "request value", name: name}
 		if at < 0 {
@@ -42,6 +44,15 @@ func (b *Batch) BindRequest(values column.Columns) error {
 		}
 	}
 	return nil
+}
+
+// taken says which names there are for one that there isn't.
+func taken(name string, names []string) string {
+	said := schema.Nearest(name, names)
+	if strings.HasPrefix(said, "did you mean") && len(names) > 1 {
+		return said + " It takes " + strings.Replace(schema.OneOf(names), " or ", " and ", 1)
+	}
+	return said
 }
 
 // requestNames returns the names that a request may use.

@@ -56,15 +56,19 @@ type Client struct {
 	conn *grpc.ClientConn
 }
 
-// Dial returns a client of the server at an address, HOST:PORT. An empty address
-// means LARDER_ADDR or, when that isn't set, DefaultAddr. The first call
+// Dial returns a client of the server at an address: HOST:PORT, or HOST for port
+// 6570. An empty address means LARDER_ADDR or, when that isn't set, DefaultAddr. The first call
 // connects: Dial doesn't fail when no server is there.
 func Dial(addr string, opts Options) (*Client, error) {
 	options, err := opts.dialOptions()
 	if err != nil {
 		return nil, err
 	}
-	conn, err := grpc.NewClient(cmp.Or(addr, os.Getenv(AddrVariable), DefaultAddr), options...)
+	addr, err = target(cmp.Or(addr, os.Getenv(AddrVariable), DefaultAddr))
+	if err != nil {
+		return nil, err
+	}
+	conn, err := grpc.NewClient(addr, options...)
 	if err != nil {
 		return nil, err
 	}

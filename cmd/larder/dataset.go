@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/spf13/cobra"
@@ -95,6 +96,13 @@ func buildDataset(cmd *cobra.Command, c *client, command larder.SetCommand, spin
 	}
 	defer in.Close()
 	rows := arrows.NewPlainReader(in)
+	if columns := rows.Schema(); !columns.HasField(command.EventTimeColumn) {
+		var names []string
+		for _, f := range columns.Fields() {
+			names = append(names, f.Name)
+		}
+		return fmt.Errorf("%s has no column %q with the time of each row; it has %s. Name the column with the times by --event-time-column", spine, command.EventTimeColumn, strings.Join(names, ", "))
+	}
 	if err := arrowfile.CheckColumns(out, rows.Schema()); err != nil {
 		return err
 	}

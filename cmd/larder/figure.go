@@ -56,6 +56,14 @@ func clock(micros int64, now time.Time) string {
 	return t.Format("15:04:05Z")
 }
 
+// ago prints how long ago something was.
+func ago(micros int64) string {
+	if micros < time.Second.Microseconds() {
+		return "just now"
+	}
+	return span(time.Duration(micros*int64(time.Microsecond)).Round(time.Second).Microseconds()) + " ago"
+}
+
 // span prints a duration in microseconds, to a length that a person reads.
 func span(micros int64) string {
 	d := time.Duration(micros) * time.Microsecond
@@ -73,6 +81,8 @@ func span(micros int64) string {
 		return text
 	case d >= time.Second:
 		return d.Round(10 * time.Millisecond).String()
+	case d >= 10*time.Millisecond:
+		return d.Round(time.Millisecond).String()
 	}
 	return d.String()
 }

@@ -9,8 +9,10 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc/status"
 
 	larderv1 "larder/api/larder/v1"
+	larder "larder/client/go"
 	"larder/column"
 	"larder/column/wire"
 	"larder/schema"
@@ -19,7 +21,7 @@ import (
 func newGetCommand() *cobra.Command {
 	var at string
 	var features []string
-	var values map[string]string
+	var values requested
 	cmd := &cobra.Command{
 		Use:   "get [SERVICE] KEY=VALUE[,VALUE...]...",
 		Short: "Read features of one or several entities",
@@ -29,7 +31,7 @@ func newGetCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&at, "at", "", "read as of this time (RFC 3339)")
 	cmd.Flags().StringSliceVar(&features, "features", nil, "read these features (VIEW:FEATURE or VIEW:*) instead of a service")
-	cmd.Flags().StringToStringVar(&values, "request", nil, "values of the request, as NAME=VALUE")
+	cmd.Flags().Var(&values, "request", "request values, one per row: NAME=VALUE[,VALUE...]; repeatable")
 	c := bindClient(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		req, shape := &larderv1.GetFeaturesRequest{}, &larderv1.GetPlanRequest{}
@@ -65,7 +67,7 @@ func newGetCommand() *cobra.Command {
 
 func newScoreCommand() *cobra.Command {
 	var at string
-	var values map[string]string
+	var values requested
 	req := new(larderv1.GetFeaturesAndScoreRequest)
 	cmd := &cobra.Command{
 		Use:   "score MODEL KEY=VALUE[,VALUE...]...",
@@ -74,7 +76,7 @@ func newScoreCommand() *cobra.Command {
   larder score fraud customer_id=42,43 terminal_id=7,7 --request amount=12.5,900 --features`,
 	}
 	cmd.Flags().StringVar(&at, "at", "", "read as of this time (RFC 3339)")
-	cmd.Flags().StringToStringVar(&values, "request", nil, "values of the request, as NAME=VALUE")
+	cmd.Flags().Var(&values, "request", "request values, one per row: NAME=VALUE[,VALUE...]; repeatable")
 	cmd.Flags().Int64Var(&req.ModelVersion, "version", 0, "version of the model; defaults to the one that serves")
 	cmd.Flags().BoolVar(&req.ReturnFeatures, "features", false, "also show the features that were scored")
 	cmd.Flags().StringVar(&req.RequestId, "request-id", "", "id of the request in the feature log; random when not given")
@@ -113,9 +115,15 @@ func firstName(noun string, args []string) (name string, rest []string, err erro
 
 // ask learns from the server what a request must bring, types the words of the
 // command line by it, and calls do.
-func (c *client) ask(ctx context.Context, shape *larderv1.GetPlanRequest, keys []string, values map[string]string,
+func (c *client) ask(ctx context.Context, shape *larderv1.GetPlanRequest, keys []string, values requested,
 	do func(serving larderv1.ServingServiceClient, entities, request []*larderv1.Column) error,
 ) error {
+	var named requested
+	for _, word := range keys {
+		if err := named.add(word); err != nil {
+			return usageError(err.Error())
+		}
+	}
 	server, err := c.dial()
 	if err != nil {
 		return err
@@ -125,37 +133,56 @@ func (c *client) ask(ctx context.Context, shape *larderv1.GetPlanRequest, keys [
 	if err != nil {
 		return err
 	}
-	var entities, request []*larderv1.Column
-	for _, word := range keys {
-		name, text, found := strings.Cut(word, "=")
-		if !found {
-			return usageError(fmt.Sprintf("%q is not KEY=VALUE", word))
-		}
-		column, err := typedColumn(name, text, plan.GetKeys())
-		if err != nil {
-			return err
-		}
-		entities = append(entities, column)
+	entities, err := typedColumns("join key", named, plan.GetKeys())
+	if err != nil {
+		return err
 	}
-	for name, text := range values {
-		column, err := typedColumn(name, text, slices.Concat(plan.GetRequest(), plan.GetFeatures()))
-		if err != nil {
-			return err
-		}
-		request = append(request, column)
+	if missing := missingNames(named, plan.GetKeys()); len(missing) > 0 {
+		return usageError(fmt.Sprintf("missing %s; add %s=VALUE", strings.Join(missing, " and "), strings.Join(missing, "=VALUE ")))
 	}
-	return do(server.Serving, entities, request)
+	request, err := typedColumns("request value", values, slices.Concat(plan.GetRequest(), plan.GetFeatures()))
+	if err != nil {
+		return err
+	}
+	err = do(server.Serving, entities, request)
+	if missing := missingNames(values, plan.GetRequest()); larder.Reason(err) == string(schema.MissingRequestValue) && len(missing) > 0 {
+		return usageError(fmt.Sprintf("%s; add --request %s=VALUE", status.Convert(err).Message(), strings.Join(missing, "=VALUE --request ")))
+	}
+	return err
+}
+
+// missingNames returns the names of fields that were not given.
+func missingNames(given requested, fields []*larderv1.Field) (names []string) {
+	for _, f := range fields {
+		if !slices.ContainsFunc(given, func(g namedText) bool { return g.name == f.GetName() }) {
+			names = append(names, f.GetName())
+		}
+	}
+	return names
+}
+
+// typedColumns reads values as the types that the server names.
+func typedColumns(noun string, given requested, fields []*larderv1.Field) (columns []*larderv1.Column, err error) {
+	for _, g := range given {
+		column, err := typedColumn(noun, g, fields)
+		if err != nil {
+			return nil, err
+		}
+		columns = append(columns, column)
+	}
+	return columns, nil
 }
 
 // typedColumn reads values parted by commas as the type that the server names.
-func typedColumn(name, text string, fields []*larderv1.Field) (*larderv1.Column, error) {
+func typedColumn(noun string, given namedText, fields []*larderv1.Field) (*larderv1.Column, error) {
+	name, text := given.name, given.values
 	at := slices.IndexFunc(fields, func(f *larderv1.Field) bool { return f.GetName() == name })
 	if at < 0 {
 		names := make([]string, len(fields))
 		for i, f := range fields {
 			names[i] = f.GetName()
 		}
-		return nil, usageError(fmt.Sprintf("the request takes no %q; %s", name, schema.Nearest(name, names)))
+		return nil, usageError(fmt.Sprintf("no %s %q; %s", noun, name, schema.Nearest(name, names)))
 	}
 	t, err := schema.ParseType(fields[at].GetType())
 	if err != nil {

@@ -62,7 +62,11 @@ func (l *loggedFlags) fetch(ctx context.Context, server *larder.Client, dir stri
 		return err
 	}
 	if len(answer.GetParts()) == 0 {
-		return errors.New("the table larder.feature_log has no rows of that model; start the server with --feature-log-table, or give a folder with --log")
+		of := "yet"
+		if l.model != "" {
+			of = fmt.Sprintf("of model %q", l.model)
+		}
+		return fmt.Errorf("the table larder.feature_log has no rows %s; a model with log: gets some when the server runs with --feature-log-table; for a folder of files give --log", of)
 	}
 	for _, p := range answer.GetParts() {
 		part := larder.LogPart{Model: p.GetModel(), ModelVersion: p.GetModelVersion(), CatalogVersion: p.GetCatalogVersion()}

@@ -38,7 +38,7 @@ func execute(ctx context.Context, root *cobra.Command) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintln(root.ErrOrStderr(), "larder: "+errorMessage(err))
+	fmt.Fprintln(root.ErrOrStderr(), "larder: "+errorMessage(err, cmd))
 	if isUsage(err) {
 		printUsage(root.ErrOrStderr(), cmd)
 		return exitUsage

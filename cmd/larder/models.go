@@ -133,7 +133,8 @@ func printModel(w io.Writer, m *larderv1.ModelStatus) error {
 			orDash(pairs(v.GetMetrics(), figure)), orDash(pairs(v.GetTags(), visible)), count(v.GetSize()), v.GetSha256()[:12],
 		})
 	}
-	if err := table(w, "VERSION STATE ADDED BY FROM DATASET METRICS TAGS BYTES SHA256", rows); err != nil {
+	header, rows := withoutEmpty("VERSION STATE ADDED BY FROM DATASET METRICS TAGS BYTES SHA256", rows, "DATASET", "METRICS", "TAGS")
+	if err := table(w, header, rows); err != nil {
 		return err
 	}
 	printRunning(w, m)

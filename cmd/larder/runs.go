@@ -42,12 +42,16 @@ func runsProgress(runs []*larderv1.Run) (read, total int64) {
 func printRuns(w io.Writer, runs []*larderv1.Run) {
 	var rows [][]string
 	for _, r := range runs {
+		id := r.GetId()
+		if r.GetState() == larderv1.Run_STATE_SUCCEEDED && r.GetRowsBad() == 0 {
+			id = "-" // nobody needs it any more
+		}
 		rows = append(rows, []string{
-			r.GetFeatureView(), r.GetId(), paintState(w, runState(r)), count(r.GetRowsRead()), count(r.GetRowsWritten()),
+			r.GetFeatureView(), id, paintState(w, runState(r)), count(r.GetRowsRead()), count(r.GetRowsWritten()),
 			count(r.GetRowsSuperseded()), count(r.GetRowsBad()), runTook(r), runRate(r),
 		})
 	}
-	header, rows := withoutZeros("VIEW RUN STATE READ WRITTEN OLDER BAD TOOK ROWS/S", rows, "OLDER", "BAD")
+	header, rows := withoutEmpty("VIEW RUN STATE READ WRITTEN OLDER BAD TOOK ROWS/S", rows, "RUN", "OLDER", "BAD")
 	_ = table(w, header, rows)
 	for _, r := range runs {
 		printBad(w, r)

@@ -127,7 +127,7 @@ func lastRun(w io.Writer, v *larderv1.ViewStatus, now time.Time) string {
 	}
 	state := runState(run)
 	if run.GetEndedAt() != 0 {
-		state += " " + span(max(now.UnixMicro()-run.GetEndedAt(), 0)) + " ago"
+		state += " " + ago(now.UnixMicro()-run.GetEndedAt())
 	}
 	return paintState(w, state)
 }

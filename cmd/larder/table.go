@@ -73,12 +73,7 @@ func (t *grid) measure(c int, text string) {
 	t.widths[c] = max(t.widths[c], cells.StringWidth(text))
 	for _, word := range strings.Fields(text) {
 		t.words[c] = max(t.words[c], min(cells.StringWidth(word), maxUnbroken))
-		for piece := ""; word != ""; word = word[len(piece):] {
-			if sign := strings.IndexAny(word, signs); sign >= 0 {
-				piece = word[:sign+1]
-			} else {
-				piece = word
-			}
+		for _, piece := range pieces(word) {
 			t.pieces[c] = max(t.pieces[c], min(cells.StringWidth(piece), maxUnbroken))
 		}
 	}
@@ -216,11 +211,32 @@ func breakWord(word string, width int) string {
 		_, size := utf8.DecodeRuneInString(word)
 		return word[:size]
 	}
-	if sign := strings.LastIndexAny(head, signs); sign > 0 {
-		return head[:sign+1]
+	whole := ""
+	for _, piece := range pieces(word) {
+		if len(whole)+len(piece) > len(head) {
+			break
+		}
+		whole += piece
+	}
+	if whole != "" {
+		return whole
 	}
 	return head
 }
+
+// pieces parts a word after its signs, but for those inside a number or a time.
+func pieces(word string) (parts []string) {
+	begin := 0
+	for i := 0; i+1 < len(word); i++ {
+		if strings.IndexByte(signs, word[i]) < 0 || i > 0 && isDigit(word[i-1]) && isDigit(word[i+1]) {
+			continue
+		}
+		parts, begin = append(parts, word[begin:i+1]), i+1
+	}
+	return append(parts, word[begin:])
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 // few returns up to three names, or how many there are: "23 inputs".
 func few(names []string, noun string) string {
@@ -231,11 +247,11 @@ func few(names []string, noun string) string {
 	return count(len(names)) + " " + noun
 }
 
-// withoutZeros leaves out the named columns that have nothing but zeros.
-func withoutZeros(header string, rows [][]string, names ...string) (string, [][]string) {
+// withoutEmpty leaves out the named columns that have nothing but zeros or dashes.
+func withoutEmpty(header string, rows [][]string, names ...string) (string, [][]string) {
 	titles := strings.Fields(header)
 	for c := len(titles) - 1; c >= 0; c-- {
-		if !slices.Contains(names, titles[c]) || slices.ContainsFunc(rows, func(row []string) bool { return row[c] != "0" }) {
+		if !slices.Contains(names, titles[c]) || slices.ContainsFunc(rows, func(row []string) bool { return row[c] != "0" && row[c] != "-" }) {
 			continue
 		}
 		titles = slices.Delete(titles, c, c+1)

@@ -48,6 +48,12 @@ func TestTable(t *testing.T) {
 		"customer_   5,022       0.0333",
 		"spend:",
 		"amount")
+	// A time or a number is not broken while anything else can be.
+	f("32", "ADDED METRICS", [][]string{{"2026-01-31T10:00:00Z", "auc=0.8765 log_loss=0.1234"}},
+		"ADDED                 METRICS",
+		"2026-01-31T10:00:00Z  auc=0.8765",
+		"                      log_loss=",
+		"                      0.1234")
 	// Wide characters take two columns, combining ones none.
 	f("", "NAME ROWS", [][]string{{"東京", "1"}, {"e\u0301te\u0301", "2"}, {"abcdef", "3"}},
 		"NAME    ROWS",
@@ -109,8 +115,8 @@ func TestFew(t *testing.T) {
 	f("23 inputs", make([]string, 23)...)
 }
 
-func TestWithoutZeros(t *testing.T) {
-	header, rows := withoutZeros("VIEW READ OLDER BAD", [][]string{{"a", "0", "0", "0"}, {"b", "0", "0", "2"}}, "OLDER", "BAD")
+func TestWithoutEmpty(t *testing.T) {
+	header, rows := withoutEmpty("VIEW READ OLDER BAD", [][]string{{"a", "0", "-", "0"}, {"b", "0", "0", "2"}}, "OLDER", "BAD")
 	if diff := cmp.Diff([][]string{{"VIEW READ BAD"}, {"a", "0", "0"}, {"b", "0", "2"}}, append([][]string{{header}}, rows...)); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}

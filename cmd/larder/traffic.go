@@ -1,16 +1,20 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc/status"
 
 	larderv1 "larder/api/larder/v1"
+	larder "larder/client/go"
 	"larder/schema"
 )
 
@@ -55,6 +59,9 @@ weight moves as few values as possible. Without --ramp, a ramp ends.`,
 func (c *client) setTraffic(cmd *cobra.Command, req *larderv1.SetTrafficRequest) error {
 	return c.control(func(control larderv1.ControlServiceClient) error {
 		answer, err := control.SetTraffic(cmd.Context(), req)
+		if larder.Reason(err) == string(schema.BadDefinitions) {
+			return errors.New(ofTraffic(status.Convert(err).Message()))
+		}
 		if err != nil || c.json {
 			return orPrint(cmd.OutOrStdout(), answer, err)
 		}
@@ -62,6 +69,20 @@ func (c *client) setTraffic(cmd *cobra.Command, req *larderv1.SetTrafficRequest)
 		return nil
 	})
 }
+
+// ofTraffic puts what definitions lack in the words of the command line.
+func ofTraffic(problems string) string {
+	lines := strings.Split(problems, "\n")
+	for i, line := range lines {
+		line = inModels.ReplaceAllString(line, "")
+		line = strings.Replace(line, "write split_by: and one of", "add --split-by with one of", 1)
+		lines[i] = strings.Replace(line, "write log: {rate: 1}", "add log: {rate: 1} to the model's definition", 1)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// inModels finds where in definitions a problem is, which nobody wrote.
+var inModels = regexp.MustCompile(`^models\[\d+\][^ :]*: `)
 
 func versionWeight(arg string) (*larderv1.VersionWeight, error) {
 	version, weight, found := strings.Cut(arg, "=")

@@ -65,6 +65,7 @@ type trial struct {
 	labels       *schema.View
 	question     experiment.Question
 	since, until int64
+	sinceChange  bool // nobody named another start
 	now          time.Time
 	unit         []string // the columns that name the unit
 	notes        []string
@@ -101,6 +102,7 @@ func (c *Checker) newTrial(ctx context.Context, req ExperimentRequest) (*trial, 
 	} else if err := t.begin(ctx); err != nil {
 		return nil, err
 	}
+	t.sinceChange = req.Since == nil
 	if t.since > t.until {
 		return nil, schema.BadTime.Errorf("the time range starts at %s but ends before that, at %s; choose an earlier start or a later end", shownTime(t.since), shownTime(t.until))
 	}
@@ -229,6 +231,9 @@ func (t *trial) compare(ctx context.Context, progress func(rows, labels int) err
 	if err := t.readLog(ctx, progress); err != nil {
 		return nil, err
 	}
+	if err := t.noteEarlier(ctx); err != nil {
+		return nil, err
+	}
 	if err := t.readLabels(ctx, progress); err != nil {
 		return nil, err
 	}
@@ -260,6 +265,25 @@ func (t *trial) readLog(ctx context.Context, progress func(rows, labels int) err
 		return ctx.Err()
 	})
 	t.damaged = damaged
+	return err
+}
+
+// noteEarlier says that there are rows, when none counts because all are dated before the
+// traffic changed: a request that asks for features as of a past time has that time.
+func (t *trial) noteEarlier(ctx context.Context) error {
+	if !t.sinceChange || t.data.Rows() > 0 || t.since == schema.BeginningOfTime {
+		return nil
+	}
+	rows, first := 0, t.since
+	q := featurelog.Query{Model: t.model.Name, From: schema.BeginningOfTime, Until: t.since - 1}
+	_, err := t.checker.FeatureLog.Read(ctx, q, func(r *featurelog.Scored) error {
+		rows, first = rows+1, min(first, r.At)
+		return ctx.Err()
+	})
+	if rows > 0 {
+		t.notes = append(t.notes, fmt.Sprintf("%d rows don't count, because their requests are dated before the last change of the model's traffic, at %s; to count them, name an earlier start: --since %s",
+			rows, shownTime(t.since), shownTime(first)))
+	}
 	return err
 }
 

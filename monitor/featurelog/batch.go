@@ -27,6 +27,9 @@ func Files(dir, model string) ([]string, error) {
 		}
 		return err
 	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("no folder %s; name the one that the server was given with --feature-log", dir)
+	}
 	if err == nil && len(files) == 0 {
 		err = fmt.Errorf("there are no feature log files in %s; a model gets some after its first request, if it has log: and the server has --feature-log", dir)
 	}

@@ -78,7 +78,11 @@ func (r *reader) sum(folder modelFolder, at string, v *schema.ModelVersion) {
 	sum, err := folder.sum(path.Clean(filepath.ToSlash(v.ONNX)))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		err = fmt.Errorf("no file %s in %s; %s", v.ONNX, folder.where, schema.Nearest(v.ONNX, folder.files))
+		remedy := "it has no .onnx file"
+		if len(folder.files) > 0 {
+			remedy = schema.Nearest(v.ONNX, folder.files)
+		}
+		err = fmt.Errorf("no file %s in %s; %s", v.ONNX, folder.where, remedy)
 	case err != nil:
 		err = fmt.Errorf("model file %s: %w", v.ONNX, err)
 	}

@@ -118,8 +118,8 @@ func TestLoadRefusesFiles(t *testing.T) {
 			}
 		}
 	}
-	f("DIR/b.yaml:1:1: this symbolic link points to a missing file; fix or remove it\nDIR/m.yaml:1:70: no file m.onnx in DIR; there are none", link("gone", "b.yaml"))
-	f("DIR/b.yaml:1:1: a symbolic link points outside DIR; copy the file into the folder\nDIR/m.yaml:1:70: no file m.onnx in DIR; there are none", link("../secret.yaml", "b.yaml"))
+	f("DIR/b.yaml:1:1: this symbolic link points to a missing file; fix or remove it\nDIR/m.yaml:1:70: no file m.onnx in DIR; it has no .onnx file", link("gone", "b.yaml"))
+	f("DIR/b.yaml:1:1: a symbolic link points outside DIR; copy the file into the folder\nDIR/m.yaml:1:70: no file m.onnx in DIR; it has no .onnx file", link("../secret.yaml", "b.yaml"))
 	f("DIR/m.yaml:1:70: model file m.onnx: a symbolic link points outside DIR; copy the file into the folder", link("/etc/passwd", "m.onnx"))
 	f("DIR/b.yaml:1:1: this is not a regular file; replace it with a regular file", func(dir string) {
 		if err := syscall.Mkfifo(filepath.Join(dir, "b.yaml"), 0o600); err != nil {

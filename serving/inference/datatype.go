@@ -45,7 +45,7 @@ func datatypeNames() []string {
 func elemOf(input, name string) (scoring.Elem, error) {
 	at := slices.IndexFunc(datatypes[:], func(d datatype) bool { return d.name == name })
 	if at < 0 {
-		return 0, badInput("input %q has the datatype %q; there are %s", clip(input), clip(name), strings.Join(datatypeNames(), ", "))
+		return 0, badInput("input %q has the datatype %q; use %s", clip(input), clip(name), strings.Join(datatypeNames(), ", "))
 	}
 	return datatypes[at].elem, nil
 }

@@ -70,7 +70,9 @@ func (s *Store) warm(ctx context.Context) error {
 			return err
 		}
 	}
-	s.log.Info("the cache of rows is warm", "rows", w.rows, "whole", !w.full, "took", time.Since(began))
+	if ctx.Err() == nil && (w.rows > 0 || w.full) {
+		s.log.Info("the cache of rows is warm", "rows", w.rows, "whole", !w.full, "took", time.Since(began))
+	}
 	return ctx.Err()
 }
 

@@ -1,9 +1,13 @@
 package online_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -55,6 +59,33 @@ func TestWarm(t *testing.T) {
 				t.Errorf("%v of %d rows came from a cache of %d bytes", hits, len(keys), bytes)
 			}
 		})
+	}
+}
+
+// TestWarmThatIsStopped: nobody says that the cache is warm, nor of a store without rows.
+func TestWarmThatIsStopped(t *testing.T) {
+	var log bytes.Buffer
+	opts := small
+	opts.CacheBytes, opts.Logger = 16<<20, slog.New(slog.NewTextHandler(&log, nil))
+	s, err := online.Open(t.TempDir(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closed(t, s)
+	if err := s.Warm(ctx()); err != nil {
+		t.Fatal(err)
+	}
+	fillViews(t, s)
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	if err := s.Warm(stopped); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if strings.Contains(log.String(), "is warm") {
+		t.Errorf("the log says\n%s", log.String())
+	}
+	if err := s.Warm(ctx()); err != nil || !strings.Contains(log.String(), "the cache of rows is warm") {
+		t.Errorf("%v; the log says\n%s", err, log.String())
 	}
 }
 
