@@ -342,8 +342,12 @@ func (n *node) shellOptions() (grpcserver.Options, error) {
 			return grpcserver.Options{}, fmt.Errorf("token: %s is empty", n.cfg.TokenFile)
 		}
 	}
+	hosts, err := grpcserver.ParseHosts(n.cfg.HTTPHosts)
+	if err != nil {
+		return grpcserver.Options{}, err
+	}
 	return grpcserver.Options{
-		Logger: n.log, Registerer: n.metrics, Gatherer: n.metrics, Token: token, CertFile: n.cfg.TLSCert, KeyFile: n.cfg.TLSKey,
+		HTTPHosts: hosts, Logger: n.log, Registerer: n.metrics, Gatherer: n.metrics, Token: token, CertFile: n.cfg.TLSCert, KeyFile: n.cfg.TLSKey,
 		MaxMessageBytes: n.cfg.MaxMessage, MaxInFlight: n.cfg.MaxInFlight, DefaultTimeout: n.cfg.Timeout,
 		DrainDelay: n.cfg.DrainDelay, DrainTimeout: n.cfg.DrainTimeout, Tracing: tracingWanted(),
 		CutOff: n.models.EndProcesses, Ready: n.ready,

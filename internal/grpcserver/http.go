@@ -75,10 +75,17 @@ func (s *Server) Handler(handler *Mux) http.Handler {
 	}
 	admitted := func(w http.ResponseWriter, r *http.Request) { s.admitHTTP(w, r, handler) }
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.authenticated(w, r, admitted) })
+	checked := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := s.browser.refuses(r); err != nil {
+			s.refuse(failureOf(err)).write(w, plainErrors(r))
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}))
 	if s.opts.Tracing {
-		return traceHTTP(mux)
+		return traceHTTP(checked)
 	}
-	return mux
+	return checked
 }
 
 func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
