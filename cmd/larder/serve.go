@@ -274,7 +274,7 @@ func (n *node) run(ctx context.Context) error {
 	}
 	n.inference = inference.New(inference.Options{
 		Serving: n.serving, Models: n.tensors, Ready: n.ready, Version: version,
-		MaxRows: n.cfg.MaxRows, MaxMessageBytes: n.cfg.MaxMessage,
+		MaxRows: n.cfg.MaxRows,
 	})
 	grpcListener, err := net.Listen("tcp", n.cfg.GRPCAddr)
 	if err != nil {
