@@ -8,6 +8,7 @@ const (
 	BadAsOf               Reason = "BAD_AS_OF"
 	BadBody               Reason = "BAD_BODY"
 	BadCommand            Reason = "BAD_COMMAND"
+	BadContentType        Reason = "BAD_CONTENT_TYPE"
 	BadControl            Reason = "BAD_CONTROL"
 	BadDefinitions        Reason = "BAD_DEFINITIONS"
 	BadDSN                Reason = "BAD_DSN"
@@ -41,6 +42,7 @@ const (
 	BatchTooLarge         Reason = "BATCH_TOO_LARGE"
 	BinaryOnly            Reason = "BINARY_ONLY"
 	CorruptRow            Reason = "CORRUPT_ROW"
+	CrossSite             Reason = "CROSS_SITE"
 	DiskFull              Reason = "DISK_FULL"
 	DuplicateColumn       Reason = "DUPLICATE_COLUMN"
 	DuplicateFeature      Reason = "DUPLICATE_FEATURE"
@@ -160,7 +162,9 @@ const (
 	UnknownFeatureView    Reason = "UNKNOWN_FEATURE_VIEW"
 	UnknownField          Reason = "UNKNOWN_FIELD"
 	UnknownGuard          Reason = "UNKNOWN_GUARD"
+	UnknownHost           Reason = "UNKNOWN_HOST"
 	UnknownJoinKey        Reason = "UNKNOWN_JOIN_KEY"
+	UnknownMethod         Reason = "UNKNOWN_METHOD"
 	UnknownMetric         Reason = "UNKNOWN_METRIC"
 	UnknownModel          Reason = "UNKNOWN_MODEL"
 	UnknownModelVersion   Reason = "UNKNOWN_MODEL_VERSION"
@@ -193,6 +197,7 @@ var reasons = map[Reason]struct {
 	BadAsOf:               {Invalid, "as_of is neither ingest_time nor event_time"},
 	BadBody:               {Invalid, "the body of the request ended early"},
 	BadCommand:            {Invalid, "the command of an Arrow Flight call can't be read"},
+	BadContentType:        {Invalid, "the body is declared as a type that a page of another site can send"},
 	BadControl:            {Invalid, "the version to compare with has no part in the model's traffic"},
 	BadDefinitions:        {Invalid, "the definitions have faults; the message lists all of them"},
 	BadDSN:                {Invalid, "the address of Postgres can't be read"},
@@ -226,6 +231,7 @@ var reasons = map[Reason]struct {
 	BatchTooLarge:         {Exhausted, "a batch of a spine takes too much memory"},
 	BinaryOnly:            {Invalid, "an output has no JSON; ask for binary data"},
 	CorruptRow:            {Internal, "a stored row can't be read"},
+	CrossSite:             {Invalid, "a page of another site sent the request"},
 	DiskFull:              {Unavailable, "the disk of the online store is full"},
 	DuplicateColumn:       {Invalid, "a column is sent twice"},
 	DuplicateFeature:      {Invalid, "a feature is asked for twice"},
@@ -345,7 +351,9 @@ var reasons = map[Reason]struct {
 	UnknownFeatureView:    {NotFound, "no feature view has that name"},
 	UnknownField:          {Invalid, "the JSON has a field that the path does not take"},
 	UnknownGuard:          {Invalid, "no guard has that name"},
+	UnknownHost:           {Invalid, "the request is for a host that is not known to be the server"},
 	UnknownJoinKey:        {Invalid, "what is asked for has no join key of that name"},
+	UnknownMethod:         {Invalid, "the path takes other methods than that of the request"},
 	UnknownMetric:         {Invalid, "no metric of experiments has that name"},
 	UnknownModel:          {NotFound, "no model has that name"},
 	UnknownModelVersion:   {NotFound, "the model has no such version"},

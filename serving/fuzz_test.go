@@ -81,7 +81,7 @@ func FuzzHTTP(f *testing.F) {
 			return
 		}
 		w := httptest.NewRecorder()
-		handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(body)))
+		handler.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1"+path, strings.NewReader(body)))
 		if w.Code != http.StatusOK && w.Code/100 != 4 {
 			t.Errorf("answered %d %s", w.Code, w.Body)
 		}

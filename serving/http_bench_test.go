@@ -19,7 +19,7 @@ import (
 func BenchmarkHTTP(b *testing.B) {
 	s := wide(b, 5, serving.Options{})
 	s.listen(grpcserver.Options{})
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4}}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4, DisableCompression: true}}
 	post := func(url string, body []byte) []byte {
 		resp, err := client.Post(url, "application/json", bytes.NewReader(body))
 		s.check(err)

@@ -276,7 +276,7 @@ func (n *node) run(ctx context.Context) error {
 	}
 	n.inference = inference.New(inference.Options{
 		Serving: n.serving, Models: n.tensors, Ready: n.ready, Version: version,
-		MaxRows: n.cfg.MaxRows, MaxMessageBytes: n.cfg.MaxMessage,
+		MaxRows: n.cfg.MaxRows,
 	})
 	grpcListener, err := net.Listen("tcp", n.cfg.GRPCAddr)
 	if err != nil {
@@ -349,8 +349,12 @@ func (n *node) shellOptions() (grpcserver.Options, error) {
 			return grpcserver.Options{}, fmt.Errorf("token: %s is empty", n.cfg.TokenFile)
 		}
 	}
+	hosts, err := grpcserver.ParseHosts(n.cfg.HTTPHosts)
+	if err != nil {
+		return grpcserver.Options{}, err
+	}
 	return grpcserver.Options{
-		Logger: n.log, Registerer: n.metrics, Gatherer: n.metrics, Token: token, CertFile: n.cfg.TLSCert, KeyFile: n.cfg.TLSKey,
+		HTTPHosts: hosts, Logger: n.log, Registerer: n.metrics, Gatherer: n.metrics, Token: token, CertFile: n.cfg.TLSCert, KeyFile: n.cfg.TLSKey,
 		MaxMessageBytes: n.cfg.MaxMessage, MaxInFlight: n.cfg.MaxInFlight, DefaultTimeout: n.cfg.Timeout,
 		DrainDelay: n.cfg.DrainDelay, DrainTimeout: n.cfg.DrainTimeout, Tracing: tracingWanted(),
 		CutOff: n.models.EndProcesses, Ready: n.ready,

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"larder/internal/grpcserver"
 	"larder/schema"
 )
 
@@ -28,6 +29,7 @@ type settings struct {
 	Name         string        `flag:"name" help:"name of the server in the record of runs; defaults to host name and gRPC port"`
 	GRPCAddr     string        `flag:"grpc-addr" help:"address to listen on for gRPC"`
 	HTTPAddr     string        `flag:"http-addr" help:"address to listen on for HTTP: JSON, /metrics, /healthz, /readyz"`
+	HTTPHosts    string        `flag:"http-hosts" help:"names by which HTTP requests may call a server that needs no token, beside addresses and local names, such as larder.example.com,features.example.com; *: every name"`
 	ONNXRuntime  string        `flag:"onnxruntime" help:"path of libonnxruntime or its folder; by default the one that make setup installed"`
 	TokenFile    string        `flag:"token-file" help:"file with the bearer token that callers must send; empty: no token"`
 	TLSCert      string        `flag:"tls-cert" help:"PEM file of the server's certificate; empty: no TLS"`
@@ -146,6 +148,9 @@ func (s *settings) validate() error {
 	}
 	if (s.TLSCert == "") != (s.TLSKey == "") {
 		errs = append(errs, errors.New("--tls-cert and --tls-key go together; give both or neither"))
+	}
+	if _, err := grpcserver.ParseHosts(s.HTTPHosts); err != nil {
+		errs = append(errs, fmt.Errorf("--http-hosts: %w", err))
 	}
 	return errors.Join(errs...)
 }

@@ -91,7 +91,8 @@ type requestBody struct {
 	length int64 // -1: unknown
 }
 
-// ReadBody reads the body of an HTTP request. From then on, the request is in flight.
+// ReadBody reads the body of an HTTP request, and unpacks it if it is packed. From then on,
+// the request is in flight.
 func ReadBody(r *http.Request) ([]byte, error) {
 	b, is := r.Body.(*requestBody)
 	if !is {
@@ -115,7 +116,7 @@ func ReadBody(r *http.Request) ([]byte, error) {
 	if f := b.rec.enter(); f != nil {
 		return nil, b.rec.shell.refuse(f)
 	}
-	return body, nil
+	return b.unpack(r, body)
 }
 
 // Hold reserves memory for a body of n bytes and what is read from it, until the request

@@ -52,6 +52,14 @@ func statusOf(k schema.Kind, r schema.Reason) (codes.Code, int) {
 	switch r {
 	case schema.MessageTooLarge:
 		return answers[k].grpc, http.StatusRequestEntityTooLarge
+	case schema.UnknownHost:
+		return codes.PermissionDenied, http.StatusMisdirectedRequest
+	case schema.CrossSite:
+		return codes.PermissionDenied, http.StatusForbidden
+	case schema.BadContentType:
+		return answers[k].grpc, http.StatusUnsupportedMediaType
+	case schema.UnknownMethod:
+		return codes.Unimplemented, http.StatusMethodNotAllowed
 	case schema.MessageTooSlow:
 		return codes.DeadlineExceeded, http.StatusRequestTimeout
 	}

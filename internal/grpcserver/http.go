@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"strconv"
@@ -75,10 +76,17 @@ func (s *Server) Handler(handler *Mux) http.Handler {
 	}
 	admitted := func(w http.ResponseWriter, r *http.Request) { s.admitHTTP(w, r, handler) }
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.authenticated(w, r, admitted) })
+	checked := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := s.browser.refuses(r); err != nil {
+			s.refuse(failureOf(err)).write(w, plainErrors(r))
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}))
 	if s.opts.Tracing {
-		return traceHTTP(mux)
+		return traceHTTP(checked)
 	}
-	return mux
+	return checked
 }
 
 func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
@@ -101,7 +109,7 @@ func notReady(err error) string {
 
 // admitHTTP is the shell of one HTTP request from an authenticated caller.
 func (s *Server) admitHTTP(w http.ResponseWriter, r *http.Request, handler *Mux) {
-	rec := &recorder{ResponseWriter: w, shell: s, conn: connOf(r.Context()), status: http.StatusOK, maxBytes: s.opts.MaxMessageBytes, plain: plainErrors(r)}
+	rec := &recorder{ResponseWriter: w, shell: s, conn: connOf(r.Context()), status: http.StatusOK, maxBytes: s.opts.MaxMessageBytes, plain: plainErrors(r), accept: r.Header["Accept-Encoding"]}
 	rec.conn.begin()
 	defer rec.end()
 	if f := rec.admit(r); f != nil {
@@ -141,11 +149,12 @@ func (s *Server) endedHTTP(r *http.Request, rec *recorder, took time.Duration) {
 type recorder struct {
 	http.ResponseWriter
 	shell    *Server
-	conn     *conn // nil where nobody follows it
-	entered  bool  // it is in flight
-	held     int64 // bytes that it takes of the budget
-	maxBytes int   // the largest response
-	plain    bool  // errors are plain text
+	conn     *conn    // nil where nobody follows it
+	entered  bool     // it is in flight
+	held     int64    // bytes that it takes of the budget
+	maxBytes int      // the largest response
+	plain    bool     // errors are plain text
+	accept   []string // the values of its Accept-Encoding headers
 	status   int
 	wrote    bool
 	failure  *failure
@@ -216,9 +225,15 @@ func (f *failure) send(w http.ResponseWriter, body any) {
 	_ = json.NewEncoder(w).Encode(body) // the caller may be gone
 }
 
-// WriteJSON answers an HTTP request. If the response is larger than the message
-// limit, it answers with an error. w must be the one that ServeHTTP gave the handler.
+// WriteJSON answers an HTTP request as [WriteBody] does.
 func WriteJSON(w http.ResponseWriter, body []byte) {
+	WriteBody(w, http.Header{"Content-Type": {"application/json"}}, body)
+}
+
+// WriteBody answers an HTTP request with a header and a body, packed if its caller accepts that and it is worth it.
+// If the response is larger than the message limit, it answers with an error. w must be
+// the one that ServeHTTP gave the handler.
+func WriteBody(w http.ResponseWriter, header http.Header, body []byte) {
 	r, ok := w.(*recorder)
 	switch {
 	case ok && r.permit.missing():
@@ -228,6 +243,13 @@ func WriteJSON(w http.ResponseWriter, body []byte) {
 		r.fail(schema.MessageTooLarge.Errorf("the response has %d bytes (limit %d); ask for fewer rows or features at once, or raise --max-message-bytes", len(body), r.maxBytes))
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
+	if ok {
+		if packing := packingFor(r.accept, len(body)); packing != "" {
+			body = pack(body, packing)
+			w.Header().Set("Content-Encoding", packing)
+			w.Header().Set("Vary", "Accept-Encoding")
+		}
+	}
+	maps.Copy(w.Header(), header)
 	_, _ = w.Write(body) // the caller may be gone
 }

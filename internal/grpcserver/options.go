@@ -30,6 +30,12 @@ type Options struct {
 	// Empty: no TLS.
 	CertFile, KeyFile string
 
+	// HTTPHosts are host names by which HTTP requests may call the server, as [ParseHosts]
+	// reads them, beside addresses and names that nobody can register. They count where
+	// callers need no token. [AnyHost] allows every name. Pages of these hosts may send
+	// requests too.
+	HTTPHosts []string
+
 	// MaxMessageBytes bounds each request and each response. Defaults to 16 MiB.
 	MaxMessageBytes int
 	// MaxInFlight bounds the requests that run at once. A stream counts as one

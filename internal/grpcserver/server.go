@@ -29,6 +29,7 @@ type Server struct {
 	metrics  *metrics
 	grpc     *grpc.Server
 	health   *health.Server
+	browser  browser
 	methods  map[string]*method // by full name; written by RegisterService only
 	limits   limits
 	budget   budget
@@ -60,6 +61,7 @@ func New(opts Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{opts: opts, health: health.NewServer(), methods: map[string]*method{}}
+	s.browser = browser{hosts: opts.HTTPHosts, open: opts.Access == nil}
 	s.limits = newLimits(opts.MaxInFlight)
 	s.budget.most = messagesInBudget * int64(opts.MaxMessageBytes)
 	s.conns = conns{most: connLimit(openFiles()), all: map[*conn]struct{}{}}

@@ -42,7 +42,7 @@ func traceHTTP(next http.Handler) http.Handler {
 		next.ServeHTTP(w, inner)
 	})
 	return otelhttp.NewHandler(named, "http", otelhttp.WithPropagators(propagators), otelhttp.WithFilter(func(r *http.Request) bool {
-		return r.URL.Path != "/healthz" && r.URL.Path != "/readyz" || r.Header.Get("traceparent") != ""
+		return !isProbe(r) || r.Header.Get("traceparent") != ""
 	}))
 }
 

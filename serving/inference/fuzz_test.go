@@ -56,7 +56,7 @@ func FuzzREST(f *testing.F) {
 	f.Add([]byte(`{"inputs":[{"name":"x","datatype":"FP32","shape":[1,1],"parameters":{"binary_data_size":4}}]}0000`), 93)
 	f.Add([]byte(`{"inputs":[{"name":"x","datatype":"BYTES","shape":[1,1],"data":["\""]}],"outputs":[{"name":"score","parameters":{"binary_data":true}}]}`), 9)
 	f.Fuzz(func(t *testing.T, body []byte, length int) {
-		req := httptest.NewRequestWithContext(t.Context(), "POST", "/v2/models/casts/infer", bytes.NewReader(body))
+		req := httptest.NewRequestWithContext(t.Context(), "POST", "http://127.0.0.1/v2/models/casts/infer", bytes.NewReader(body))
 		req.Header.Set("Inference-Header-Content-Length", strconv.Itoa(length))
 		rec := httptest.NewRecorder()
 		handler.ServeHTTP(rec, req)

@@ -1,14 +1,9 @@
 package inference
 
 import (
-	"bytes"
-	"compress/gzip"
-	"compress/zlib"
 	"encoding/json"
-	"io"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"larder/internal/grpcserver"
 	"larder/schema"
@@ -25,7 +20,7 @@ func (s *Server) postInfer(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) inferHTTP(w http.ResponseWriter, r *http.Request) error {
-	body, err := s.readBody(r)
+	body, err := grpcserver.ReadBody(r)
 	if err != nil {
 		return err
 	}
@@ -48,94 +43,18 @@ func (s *Server) inferHTTP(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.writeBody(w, r, head, raw)
-}
-
-// readBody reads a body, unpacked if it is packed.
-func (s *Server) readBody(r *http.Request) ([]byte, error) {
-	body, err := grpcserver.ReadBody(r)
-	if err != nil {
-		return nil, err
-	}
-	switch packing := r.Header.Get("Content-Encoding"); packing {
-	case "", "identity":
-		return body, nil
-	case "gzip", "deflate":
-		if body, err = unpack(body, packing, s.opts.MaxMessageBytes); err != nil {
-			return nil, err
-		}
-		return body, grpcserver.Hold(r, int64(len(body)))
-	default:
-		return nil, schema.BadEncoding.Errorf("the body has the Content-Encoding %q; it may be gzip or deflate", clip(packing))
-	}
-}
-
-// unpack makes no more of a body than most bytes.
-func unpack(body []byte, packing string, most int) ([]byte, error) {
-	var unpacked io.ReadCloser
-	var err error
-	if packing == "gzip" {
-		unpacked, err = gzip.NewReader(bytes.NewReader(body))
-	} else {
-		unpacked, err = zlib.NewReader(bytes.NewReader(body))
-	}
-	var out []byte
-	if err == nil {
-		out, err = io.ReadAll(io.LimitReader(unpacked, int64(most)+1))
-	}
-	if err != nil {
-		return nil, schema.BadEncoding.Wrap(err, "the body is not the %s that its Content-Encoding says", packing)
-	}
-	if len(out) > most {
-		return nil, schema.MessageTooLarge.Errorf("the body has more than %d bytes when unpacked (the limit); send fewer rows at once, or raise --max-message-bytes", most)
-	}
-	return out, nil
-}
-
-// writeBody answers with JSON and the raw contents after it, packed if the caller
-// says how.
-func (s *Server) writeBody(w http.ResponseWriter, r *http.Request, head, raw []byte) error {
-	kind := "application/json"
-	if raw != nil {
-		kind = "application/octet-stream"
-		w.Header().Set(headerLength, strconv.Itoa(len(head)))
-	}
-	body := append(head, raw...)
-	if len(body) > s.opts.MaxMessageBytes {
-		w.Header().Del(headerLength)
-		return schema.MessageTooLarge.Errorf("the answer has %d bytes and may have %d; ask for fewer rows or outputs at once, or raise the limit", len(body), s.opts.MaxMessageBytes)
-	}
-	if packing := wantedPacking(r.Header.Get("Accept-Encoding")); packing != "" && len(body) >= leastPacked {
-		body = pack(body, packing)
-		w.Header().Set("Content-Encoding", packing)
-	}
-	w.Header().Set("Content-Type", kind)
-	_, _ = w.Write(body) // the caller may be gone
+	writeBody(w, head, raw)
 	return nil
 }
 
-// leastPacked is from where packing an answer pays.
-const leastPacked = 1 << 10
-
-// wantedPacking returns the packing that the caller asks for, if that is all that
-// it asks for: clients that name several take any, and the fastest is none.
-func wantedPacking(accept string) string {
-	switch accept = strings.TrimSpace(accept); accept {
-	case "gzip", "deflate":
-		return accept
+// writeBody answers with JSON and the raw contents after it.
+func writeBody(w http.ResponseWriter, head, raw []byte) {
+	if raw == nil {
+		grpcserver.WriteJSON(w, head)
+		return
 	}
-	return ""
-}
-
-func pack(body []byte, packing string) []byte {
-	var out bytes.Buffer
-	var packed io.WriteCloser = gzip.NewWriter(&out)
-	if packing == "deflate" {
-		packed = zlib.NewWriter(&out)
-	}
-	_, _ = packed.Write(body) // a buffer takes everything
-	_ = packed.Close()
-	return out.Bytes()
+	header := http.Header{"Content-Type": {"application/octet-stream"}, headerLength: {strconv.Itoa(len(head))}}
+	grpcserver.WriteBody(w, header, append(head, raw...))
 }
 
 // A form is how the outputs of an answer are written: in JSON or raw.

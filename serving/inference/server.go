@@ -30,13 +30,10 @@ type Options struct {
 	Version string
 	// MaxRows bounds the rows of one request. Defaults to 10,000.
 	MaxRows int
-	// MaxMessageBytes bounds a REST request that is unpacked. Defaults to 16 MiB.
-	MaxMessageBytes int
 }
 
 const (
-	defaultMaxRows         = 10_000
-	defaultMaxMessageBytes = 16 << 20
+	defaultMaxRows = 10_000
 )
 
 // serverName and extensions are what ServerMetadata says.
@@ -55,7 +52,6 @@ var _ inferencev2.GRPCInferenceServiceServer = (*Server)(nil)
 // New returns a server.
 func New(opts Options) *Server {
 	opts.MaxRows = cmp.Or(opts.MaxRows, defaultMaxRows)
-	opts.MaxMessageBytes = cmp.Or(opts.MaxMessageBytes, defaultMaxMessageBytes)
 	if opts.Ready == nil {
 		opts.Ready = func() error { return nil }
 	}
