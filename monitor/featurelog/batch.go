@@ -20,16 +20,20 @@ import (
 // Files returns the files of the log in a folder, of one model or, when model is
 // empty, of all. It is an error when there are none.
 func Files(dir, model string) ([]string, error) {
-	var files []string
-	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+	files, err := filesIn(dir, model)
+	if err == nil && len(files) == 0 {
+		err = fmt.Errorf("there are no feature log files in %s; a model gets some after its first request, if it has log: and the server has --feature-log", dir)
+	}
+	return files, err
+}
+
+func filesIn(dir, model string) (files []string, err error) {
+	err = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && !entry.IsDir() && filepath.Ext(path) == ".parquet" && (model == "" || ModelOf(path) == model) {
 			files = append(files, path)
 		}
 		return err
 	})
-	if err == nil && len(files) == 0 {
-		err = fmt.Errorf("there are no feature log files in %s; a model gets some after its first request, if it has log: and the server has --feature-log", dir)
-	}
 	return files, err
 }
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import larderdb
+import psycopg
 import pytest
 
 from conftest import DAY, DEFINITIONS, fill, serve, weights
@@ -19,8 +20,8 @@ from conftest import DAY, DEFINITIONS, fill, serve, weights
 class Both:
     """A client for ordinary code, whose every call is one of the client for asyncio."""
 
-    def __init__(self, addr: str) -> None:
-        self._addr = addr
+    def __init__(self, addr: str, dsn: str) -> None:
+        self._addr, self.dsn = addr, dsn
 
     def __getattr__(self, name: str) -> Any:
         async def call(*args: Any, **named: Any) -> Any:
@@ -39,7 +40,8 @@ def own(request: pytest.FixtureRequest, binary: Path, tmp_path: Path, folder: Pa
         with larderdb.Client(running.addr) as client:
             client.apply(folder)
             client.materialize()
-            yield client if request.param == "ordinary" else Both(running.addr)
+            client.dsn = running.dsn  # type: ignore[attr-defined]
+            yield client if request.param == "ordinary" else Both(running.addr, running.dsn)
 
 
 def test_models(own: Any) -> None:
@@ -180,6 +182,65 @@ def test_a_running_server(own: Any, tmp_path: Path) -> None:
     with pytest.raises(larderdb.FailedPreconditionError, match="no labels") as refused:
         own.experiment("late", since=DAY, until=DAY + timedelta(days=1))
     assert refused.value.reason == "NO_LABELS"
+
+
+LOGGED = """
+models:
+  - name: late
+    feature_service: late_v1
+    log: {rate: 1}
+    labels:
+      source: outcomes
+      request_id: request_id
+      label: {name: was_late, type: bool}
+    versions: [{version: 1, onnx: late-1.onnx}, {version: 2, onnx: late-2.onnx}]
+    serve: 1
+"""
+
+
+def test_a_feature_log(own: Any, tmp_path: Path) -> None:
+    with pytest.raises(larderdb.FailedPreconditionError) as refused:
+        own.replay()
+    assert refused.value.reason == "NO_LOGGED_ROWS"
+
+    defs = tmp_path / "defs"
+    defs.mkdir()
+    with psycopg.connect(own.dsn, autocommit=True) as database:
+        database.execute("CREATE TABLE outcomes (request_id text, event_time timestamptz, was_late boolean)")
+    sources = "sources: [{name: outcomes, table: outcomes, timestamp_field: event_time}, "
+    (defs / "all.yaml").write_text(DEFINITIONS.replace("sources: [", sources) + LOGGED)
+    for version in (1, 2):
+        (defs / f"late-{version}.onnx").write_bytes(weights(version, 0, 1).SerializeToString())
+    own.apply(defs)
+    own.shadow("late", 2)
+    assert own.models()["late"].shadow == [2]
+
+    for number in range(4):
+        rows = {"courier_id": [1, 2], "km": [number / 2, 1.5]}
+        assert own.score("late", rows, request_id=f"r{number}").request_id == f"r{number}"
+    told: list[tuple[int, int]] = []
+    replayed = own.replay("late", progress=lambda done, of: told.append((done, of)))
+    assert replayed.ok and replayed.cause == ""
+    assert [(c.model, c.version, c.equal, c.different) for c in replayed.counts if c.version == 1] == [("late", 1, 8, 0)]
+    skew = own.skew()
+    assert skew.ok, skew
+    features = skew.models["late"].features
+    assert list(features) == ["stats:trips", "stats:rating", "request:km"] and features["stats:trips"].rows >= 8
+
+    with psycopg.connect(own.dsn, autocommit=True) as database:
+        database.execute("UPDATE couriers SET trips = trips + 1 WHERE courier_id = 2")
+        outcomes = [(f"r{number}", DAY, number % 2 == 0) for number in range(4)]
+        with database.cursor() as cursor:
+            cursor.executemany("INSERT INTO outcomes VALUES (%s, %s, %s)", outcomes)
+    skew = own.skew("late", progress=lambda done, of: told.append((done, of)))
+    trips = skew.models["late"].features["stats:trips"]
+    assert not skew.ok and trips.share == 0.5 and trips.differ == trips.rows / 2 and trips.mean_absolute_difference == 0.5
+    assert {d.feature for d in skew.models["late"].differences} == {"stats:trips"}
+    assert told[-1][0] == told[-1][1] > 0
+
+    report = own.experiment("late", metric="accuracy", threshold=20.0, since=DAY)
+    assert report.model == "late" and report.labels == 4 and report.versions[0].role == "control"
+    assert report.versions[0].rows == 8 and report.until is not None
 
 
 def test_every_method_is_called_here_or_elsewhere() -> None:
