@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	flightv1 "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
+	"github.com/apache/arrow/go/v17/arrow"
 
 	larderv1 "larder/api/larder/v1"
 	"larder/internal/grpcserver"
@@ -76,21 +77,36 @@ func (f *Flight) sendLog(ticket []byte, stream flightv1.FlightService_DoGetServe
 		return err
 	}
 	defer leave()
-	plan, inputs, err := f.server.inputsOf(ctx, c.Log)
+	var out *batchWriter
+	part := registry.LoggedPart{Model: c.Log.Model, ModelVersion: c.Log.ModelVersion, CatalogVersion: c.Log.CatalogVersion}
+	err = f.server.exportPart(ctx, part, func(columns *arrow.Schema) error {
+		out = newBatchWriter(stream, columns, f.message)
+		return nil
+	}, func(rec arrow.Record) error { return out.writeBatch(rec) })
+	if out != nil {
+		out.Close()
+	}
+	return err
+}
+
+// exportPart reads a part of the table: it calls begin with the columns, and then write
+// with each record.
+func (s *Server) exportPart(ctx context.Context, part registry.LoggedPart, begin func(*arrow.Schema) error, write func(arrow.Record) error) error {
+	plan, inputs, err := s.inputsOf(ctx, part)
 	if err != nil {
 		return err
 	}
 	x := featurelog.NewExport(plan, inputs)
 	defer x.Close()
-	out := newBatchWriter(stream, x.Schema(), f.message)
-	defer out.Close()
+	if err := begin(x.Schema()); err != nil {
+		return err
+	}
 	send := func() error {
 		rec := x.Take()
 		defer rec.Release()
-		return out.writeBatch(rec)
+		return write(rec)
 	}
-	part := registry.LoggedPart{Model: c.Log.Model, ModelVersion: c.Log.ModelVersion, CatalogVersion: c.Log.CatalogVersion}
-	err = f.server.Registry.ReadLoggedPart(ctx, part, func(l *registry.LoggedRow) error {
+	err = s.Registry.ReadLoggedPart(ctx, part, func(l *registry.LoggedRow) error {
 		row := featurelog.Row(*l)
 		full, err := x.Add(&row)
 		if err != nil || !full {
@@ -106,7 +122,7 @@ func (f *Flight) sendLog(ticket []byte, stream flightv1.FlightService_DoGetServe
 
 // inputsOf returns the plan of a part, and the type of each feature as its model takes
 // it; nil types say that it takes one tensor.
-func (s *Server) inputsOf(ctx context.Context, part *LogPart) (*schema.Plan, []schema.Type, error) {
+func (s *Server) inputsOf(ctx context.Context, part registry.LoggedPart) (*schema.Plan, []schema.Type, error) {
 	plan, model, release, err := s.modelOf(ctx, &larderv1.ScoreVectorsRequest{Model: part.Model, ModelVersion: part.ModelVersion, CatalogVersion: part.CatalogVersion})
 	if err != nil {
 		return nil, nil, err

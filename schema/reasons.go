@@ -100,6 +100,7 @@ const (
 	NoFeatureService      Reason = "NO_FEATURE_SERVICE"
 	NoFeatureViews        Reason = "NO_FEATURE_VIEWS"
 	NoLabels              Reason = "NO_LABELS"
+	NoLoggedRows          Reason = "NO_LOGGED_ROWS"
 	NoModel               Reason = "NO_MODEL"
 	NoONNXRuntime         Reason = "NO_ONNXRUNTIME"
 	NoPlan                Reason = "NO_PLAN"
@@ -288,6 +289,7 @@ var reasons = map[Reason]struct {
 	NoFeatureLog:          {FailedPrecondition, "the server keeps no feature log"},
 	NoFeatureService:      {Invalid, "a new model names no feature service"},
 	NoFeatureViews:        {FailedPrecondition, "there are no feature views"},
+	NoLoggedRows:          {FailedPrecondition, "the feature log has no rows yet"},
 	NoLabels:              {FailedPrecondition, "the model has no labels"},
 	NoModel:               {Invalid, "the request names no model"},
 	NoONNXRuntime:         {FailedPrecondition, "the library of ONNX Runtime can't be found or opened"},

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
+	larderv1 "larder/api/larder/v1"
 	larder "larder/client/go"
 	"larder/monitor/featurelog"
 	"larder/monitor/replay"
@@ -36,7 +38,10 @@ the log is damaged; the rows before the damage and the other files are compared.
 			}
 			defer func() { err = errors.Join(err, done()) }()
 			bar := showProgress(cmd, "replaying", "rows")
-			report, err := replay.Run(cmd.Context(), server.Control, files, func(rows int64) { bar.set(rows, 0) })
+			report, err := replay.Run(cmd.Context(), scoreBy(server), files, func(rows int64) error {
+				bar.set(rows, 0)
+				return nil
+			})
 			bar.end()
 			if err != nil {
 				return err
@@ -45,6 +50,13 @@ the log is damaged; the rows before the damage and the other files are compared.
 		})
 	}
 	return cmd
+}
+
+// scoreBy returns the function by which a server scores vectors.
+func scoreBy(server *larder.Client) replay.Score {
+	return func(ctx context.Context, req *larderv1.ScoreVectorsRequest) (*larderv1.ScoreVectorsResponse, error) {
+		return server.Control.ScoreVectors(ctx, req)
+	}
 }
 
 func printReplay(w io.Writer, r *replay.Report) error {

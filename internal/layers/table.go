@@ -109,8 +109,8 @@ var House = Table{
 
 		"control": {Floor: 7, Imports: []string{
 			"api/larder/v1", "column/arrows", "column/wire", "control/checks", "control/datasets", "control/definitions", "control/models", "control/runs",
-			"internal/arrowflight", "internal/background", "internal/grpcserver", "materialize", "models/experiment", "monitor/featurelog",
-			"monitor/verify", "schema", "schema/definitions", "scoring", "store/offline", "store/online", "store/registry", "training",
+			"internal/arrowfile", "internal/arrowflight", "internal/background", "internal/grpcserver", "materialize", "models/experiment",
+			"monitor/featurelog", "monitor/replay", "monitor/verify", "schema", "schema/definitions", "scoring", "store/offline", "store/online", "store/registry", "training",
 		}},
 
 		"bench": {Floor: 8, Imports: []string{

@@ -20,19 +20,23 @@ import (
 // Files returns the files of the log in a folder, of one model or, when model is
 // empty, of all. It is an error when there are none.
 func Files(dir, model string) ([]string, error) {
-	var files []string
-	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && !entry.IsDir() && filepath.Ext(path) == ".parquet" && (model == "" || ModelOf(path) == model) {
-			files = append(files, path)
-		}
-		return err
-	})
+	files, err := filesIn(dir, model)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("no folder %s; name the one that the server was given with --feature-log", dir)
 	}
 	if err == nil && len(files) == 0 {
 		err = fmt.Errorf("there are no feature log files in %s; a model gets some after its first request, if it has log: and the server has --feature-log", dir)
 	}
+	return files, err
+}
+
+func filesIn(dir, model string) (files []string, err error) {
+	err = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() && filepath.Ext(path) == ".parquet" && (model == "" || ModelOf(path) == model) {
+			files = append(files, path)
+		}
+		return err
+	})
 	return files, err
 }
 

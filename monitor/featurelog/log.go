@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"sync"
 	"time"
@@ -127,6 +128,22 @@ func (l *Log) Run(ctx context.Context) error {
 func (l *Log) keep(ctx context.Context, part string, run func(context.Context) error) error {
 	return background.Keep(ctx, l.logger, part, run)
 }
+
+// Files returns the finished files of the log's folder: those of one model or, when
+// model is empty, of all. A log without a folder has none.
+func (l *Log) Files(model string) ([]string, error) {
+	if l.folder == nil {
+		return nil, nil
+	}
+	files, err := filesIn(l.folder.dir, model)
+	if errors.Is(err, fs.ErrNotExist) { // its disk has failed since the start
+		return nil, nil
+	}
+	return files, err
+}
+
+// HasTable reports whether the log writes a table.
+func (l *Log) HasTable() bool { return l.table != nil }
 
 // Flush writes all requests offered so far and finishes all files, so that they can be
 // read. It waits until Run has done so.

@@ -63,16 +63,20 @@ type version struct {
 
 // A run scores files again.
 type run struct {
-	control  larderv1.ControlServiceClient
-	progress func(rows int64)
+	score    Score
+	progress func(rows int64) error
 	rows     int64
 	counts   map[version]*Count
 	report   Report
 }
 
-// Run scores the files of a log again. It calls progress with the rows done so far.
-func Run(ctx context.Context, control larderv1.ControlServiceClient, files []string, progress func(rows int64)) (*Report, error) {
-	r := &run{control: control, progress: progress, counts: map[version]*Count{}}
+// A Score scores vectors with the definitions that served them, as ControlService does.
+type Score func(context.Context, *larderv1.ScoreVectorsRequest) (*larderv1.ScoreVectorsResponse, error)
+
+// Run scores the files of a log again. It calls progress with the rows done so far, and
+// stops when progress returns an error.
+func Run(ctx context.Context, score Score, files []string, progress func(rows int64) error) (*Report, error) {
+	r := &run{score: score, progress: progress, counts: map[version]*Count{}}
 	for _, path := range files {
 		if err := r.file(ctx, path); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
@@ -141,8 +145,7 @@ func (r *run) compare(f *fileRun, b *featurelog.Batch, answer *larderv1.ScoreVec
 		}
 	}
 	r.rows += b.NumRows()
-	r.progress(r.rows)
-	return nil
+	return r.progress(r.rows)
 }
 
 // sameModel notes when the model file differs from the logged one.

@@ -126,14 +126,16 @@ func writeLog(t *testing.T, rows ...logged) (dir string) {
 // TestRun: requests are sent whole, and a row whose score is another one now is found.
 func TestRun(t *testing.T) {
 	s := new(scorer)
-	control := serve(t, s)
 	dir := writeLog(t, logged{"a", 0, "serve", 1, 1}, logged{"a", 1, "serve", 2, 2}, logged{"a", 0, "serve", 3, 3.5}, logged{"b", 0, "serve", 4, 4})
 	files, err := featurelog.Files(dir, "late")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var done int64
-	report, err := replay.Run(t.Context(), control, files, func(rows int64) { done = rows })
+	report, err := replay.Run(t.Context(), s.ScoreVectors, files, func(rows int64) error {
+		done = rows
+		return nil
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +185,7 @@ func TestADamagedFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		report, err := replay.Run(t.Context(), serve(t, new(scorer)), files, func(int64) {})
+		report, err := replay.Run(t.Context(), new(scorer).ScoreVectors, files, func(int64) error { return nil })
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -93,7 +93,7 @@ func (f *fileRun) score(ctx context.Context, rec arrow.Record) error {
 		}
 		req.Runs[len(req.Runs)-1]++
 	}
-	answer, err := f.control.ScoreVectors(ctx, req)
+	answer, err := f.run.score(ctx, req)
 	if err != nil {
 		return err
 	}

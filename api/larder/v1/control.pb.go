@@ -5325,6 +5325,745 @@ func (x *LoggedPart) GetRows() int64 {
 	return 0
 }
 
+type ReplayLogRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty: all.
+	Model         string `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplayLogRequest) Reset() {
+	*x = ReplayLogRequest{}
+	mi := &file_larder_v1_control_proto_msgTypes[73]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplayLogRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplayLogRequest) ProtoMessage() {}
+
+func (x *ReplayLogRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[73]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplayLogRequest.ProtoReflect.Descriptor instead.
+func (*ReplayLogRequest) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{73}
+}
+
+func (x *ReplayLogRequest) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+type ReplayLogResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Scored so far.
+	Rows int64 `protobuf:"varint,1,opt,name=rows,proto3" json:"rows,omitempty"`
+	// In the last message.
+	Report        *ReplayReport `protobuf:"bytes,2,opt,name=report,proto3" json:"report,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplayLogResponse) Reset() {
+	*x = ReplayLogResponse{}
+	mi := &file_larder_v1_control_proto_msgTypes[74]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplayLogResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplayLogResponse) ProtoMessage() {}
+
+func (x *ReplayLogResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[74]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplayLogResponse.ProtoReflect.Descriptor instead.
+func (*ReplayLogResponse) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{74}
+}
+
+func (x *ReplayLogResponse) GetRows() int64 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+func (x *ReplayLogResponse) GetReport() *ReplayReport {
+	if x != nil {
+		return x.Report
+	}
+	return nil
+}
+
+// A ReplayReport says which logged rows have the same score as before.
+type ReplayReport struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By model and version.
+	Counts []*ReplayCount `protobuf:"bytes,1,rep,name=counts,proto3" json:"counts,omitempty"`
+	// The first rows with another score.
+	Differences []*ReplayDifference `protobuf:"bytes,2,rep,name=differences,proto3" json:"differences,omitempty"`
+	// Why scores differ, as far as the log shows; empty when none does.
+	Cause string `protobuf:"bytes,3,opt,name=cause,proto3" json:"cause,omitempty"`
+	// Files of the log that can't be read to their end: why, and how many rows of theirs
+	// the report leaves out.
+	Missing       []string `protobuf:"bytes,4,rep,name=missing,proto3" json:"missing,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplayReport) Reset() {
+	*x = ReplayReport{}
+	mi := &file_larder_v1_control_proto_msgTypes[75]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplayReport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplayReport) ProtoMessage() {}
+
+func (x *ReplayReport) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[75]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplayReport.ProtoReflect.Descriptor instead.
+func (*ReplayReport) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{75}
+}
+
+func (x *ReplayReport) GetCounts() []*ReplayCount {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
+func (x *ReplayReport) GetDifferences() []*ReplayDifference {
+	if x != nil {
+		return x.Differences
+	}
+	return nil
+}
+
+func (x *ReplayReport) GetCause() string {
+	if x != nil {
+		return x.Cause
+	}
+	return ""
+}
+
+func (x *ReplayReport) GetMissing() []string {
+	if x != nil {
+		return x.Missing
+	}
+	return nil
+}
+
+type ReplayCount struct {
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	Model        string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	ModelVersion int64                  `protobuf:"varint,2,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
+	// Rows with the same score, to the bit, and with another.
+	Equal         int64 `protobuf:"varint,3,opt,name=equal,proto3" json:"equal,omitempty"`
+	Different     int64 `protobuf:"varint,4,opt,name=different,proto3" json:"different,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplayCount) Reset() {
+	*x = ReplayCount{}
+	mi := &file_larder_v1_control_proto_msgTypes[76]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplayCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplayCount) ProtoMessage() {}
+
+func (x *ReplayCount) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[76]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplayCount.ProtoReflect.Descriptor instead.
+func (*ReplayCount) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{76}
+}
+
+func (x *ReplayCount) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *ReplayCount) GetModelVersion() int64 {
+	if x != nil {
+		return x.ModelVersion
+	}
+	return 0
+}
+
+func (x *ReplayCount) GetEqual() int64 {
+	if x != nil {
+		return x.Equal
+	}
+	return 0
+}
+
+func (x *ReplayCount) GetDifferent() int64 {
+	if x != nil {
+		return x.Different
+	}
+	return 0
+}
+
+type ReplayDifference struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	File          string                 `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
+	RequestId     string                 `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	Row           int32                  `protobuf:"varint,3,opt,name=row,proto3" json:"row,omitempty"`
+	Logged        float64                `protobuf:"fixed64,4,opt,name=logged,proto3" json:"logged,omitempty"`
+	Now           float64                `protobuf:"fixed64,5,opt,name=now,proto3" json:"now,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplayDifference) Reset() {
+	*x = ReplayDifference{}
+	mi := &file_larder_v1_control_proto_msgTypes[77]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplayDifference) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplayDifference) ProtoMessage() {}
+
+func (x *ReplayDifference) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[77]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplayDifference.ProtoReflect.Descriptor instead.
+func (*ReplayDifference) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{77}
+}
+
+func (x *ReplayDifference) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *ReplayDifference) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *ReplayDifference) GetRow() int32 {
+	if x != nil {
+		return x.Row
+	}
+	return 0
+}
+
+func (x *ReplayDifference) GetLogged() float64 {
+	if x != nil {
+		return x.Logged
+	}
+	return 0
+}
+
+func (x *ReplayDifference) GetNow() float64 {
+	if x != nil {
+		return x.Now
+	}
+	return 0
+}
+
+type CheckSkewRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty: all.
+	Model         string `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckSkewRequest) Reset() {
+	*x = CheckSkewRequest{}
+	mi := &file_larder_v1_control_proto_msgTypes[78]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckSkewRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckSkewRequest) ProtoMessage() {}
+
+func (x *CheckSkewRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[78]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckSkewRequest.ProtoReflect.Descriptor instead.
+func (*CheckSkewRequest) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{78}
+}
+
+func (x *CheckSkewRequest) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+type CheckSkewResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Compared so far, and of how many in the files that were begun.
+	Rows      int64 `protobuf:"varint,1,opt,name=rows,proto3" json:"rows,omitempty"`
+	RowsTotal int64 `protobuf:"varint,2,opt,name=rows_total,json=rowsTotal,proto3" json:"rows_total,omitempty"`
+	// In the last message.
+	Report        *SkewReport `protobuf:"bytes,3,opt,name=report,proto3" json:"report,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckSkewResponse) Reset() {
+	*x = CheckSkewResponse{}
+	mi := &file_larder_v1_control_proto_msgTypes[79]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckSkewResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckSkewResponse) ProtoMessage() {}
+
+func (x *CheckSkewResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[79]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckSkewResponse.ProtoReflect.Descriptor instead.
+func (*CheckSkewResponse) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{79}
+}
+
+func (x *CheckSkewResponse) GetRows() int64 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+func (x *CheckSkewResponse) GetRowsTotal() int64 {
+	if x != nil {
+		return x.RowsTotal
+	}
+	return 0
+}
+
+func (x *CheckSkewResponse) GetReport() *SkewReport {
+	if x != nil {
+		return x.Report
+	}
+	return nil
+}
+
+// A SkewReport says how logged vectors differ from those of a training set.
+type SkewReport struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Models []*ModelSkew           `protobuf:"bytes,1,rep,name=models,proto3" json:"models,omitempty"`
+	// As in ReplayReport.
+	Missing       []string `protobuf:"bytes,2,rep,name=missing,proto3" json:"missing,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SkewReport) Reset() {
+	*x = SkewReport{}
+	mi := &file_larder_v1_control_proto_msgTypes[80]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SkewReport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SkewReport) ProtoMessage() {}
+
+func (x *SkewReport) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[80]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SkewReport.ProtoReflect.Descriptor instead.
+func (*SkewReport) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{80}
+}
+
+func (x *SkewReport) GetModels() []*ModelSkew {
+	if x != nil {
+		return x.Models
+	}
+	return nil
+}
+
+func (x *SkewReport) GetMissing() []string {
+	if x != nil {
+		return x.Missing
+	}
+	return nil
+}
+
+type ModelSkew struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Model    string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	Features []*FeatureSkew         `protobuf:"bytes,2,rep,name=features,proto3" json:"features,omitempty"`
+	// The first values that differ, of each feature.
+	Differences   []*SkewDifference `protobuf:"bytes,3,rep,name=differences,proto3" json:"differences,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ModelSkew) Reset() {
+	*x = ModelSkew{}
+	mi := &file_larder_v1_control_proto_msgTypes[81]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ModelSkew) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ModelSkew) ProtoMessage() {}
+
+func (x *ModelSkew) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[81]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ModelSkew.ProtoReflect.Descriptor instead.
+func (*ModelSkew) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{81}
+}
+
+func (x *ModelSkew) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *ModelSkew) GetFeatures() []*FeatureSkew {
+	if x != nil {
+		return x.Features
+	}
+	return nil
+}
+
+func (x *ModelSkew) GetDifferences() []*SkewDifference {
+	if x != nil {
+		return x.Differences
+	}
+	return nil
+}
+
+// A FeatureSkew says how the logged values of a feature differ from the rebuilt ones.
+type FeatureSkew struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// VIEW:FEATURE.
+	Feature string `protobuf:"bytes,1,opt,name=feature,proto3" json:"feature,omitempty"`
+	// That were compared. Of these: equal in every bit, of another value, null in the log
+	// only, and null in the rebuilt vector only.
+	Rows    int64 `protobuf:"varint,2,opt,name=rows,proto3" json:"rows,omitempty"`
+	Equal   int64 `protobuf:"varint,3,opt,name=equal,proto3" json:"equal,omitempty"`
+	Differ  int64 `protobuf:"varint,4,opt,name=differ,proto3" json:"differ,omitempty"`
+	Missing int64 `protobuf:"varint,5,opt,name=missing,proto3" json:"missing,omitempty"`
+	Extra   int64 `protobuf:"varint,6,opt,name=extra,proto3" json:"extra,omitempty"`
+	// Not compared: the request overrode the stored value; the log has no such column.
+	Sent     int64 `protobuf:"varint,7,opt,name=sent,proto3" json:"sent,omitempty"`
+	Unlogged int64 `protobuf:"varint,8,opt,name=unlogged,proto3" json:"unlogged,omitempty"`
+	// Of numbers that both have: |logged - rebuilt|, and that divided by the mean of their
+	// absolute values.
+	MeanAbsoluteDifference float64 `protobuf:"fixed64,9,opt,name=mean_absolute_difference,json=meanAbsoluteDifference,proto3" json:"mean_absolute_difference,omitempty"`
+	MeanRelativeDifference float64 `protobuf:"fixed64,10,opt,name=mean_relative_difference,json=meanRelativeDifference,proto3" json:"mean_relative_difference,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
+}
+
+func (x *FeatureSkew) Reset() {
+	*x = FeatureSkew{}
+	mi := &file_larder_v1_control_proto_msgTypes[82]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FeatureSkew) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FeatureSkew) ProtoMessage() {}
+
+func (x *FeatureSkew) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[82]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FeatureSkew.ProtoReflect.Descriptor instead.
+func (*FeatureSkew) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{82}
+}
+
+func (x *FeatureSkew) GetFeature() string {
+	if x != nil {
+		return x.Feature
+	}
+	return ""
+}
+
+func (x *FeatureSkew) GetRows() int64 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+func (x *FeatureSkew) GetEqual() int64 {
+	if x != nil {
+		return x.Equal
+	}
+	return 0
+}
+
+func (x *FeatureSkew) GetDiffer() int64 {
+	if x != nil {
+		return x.Differ
+	}
+	return 0
+}
+
+func (x *FeatureSkew) GetMissing() int64 {
+	if x != nil {
+		return x.Missing
+	}
+	return 0
+}
+
+func (x *FeatureSkew) GetExtra() int64 {
+	if x != nil {
+		return x.Extra
+	}
+	return 0
+}
+
+func (x *FeatureSkew) GetSent() int64 {
+	if x != nil {
+		return x.Sent
+	}
+	return 0
+}
+
+func (x *FeatureSkew) GetUnlogged() int64 {
+	if x != nil {
+		return x.Unlogged
+	}
+	return 0
+}
+
+func (x *FeatureSkew) GetMeanAbsoluteDifference() float64 {
+	if x != nil {
+		return x.MeanAbsoluteDifference
+	}
+	return 0
+}
+
+func (x *FeatureSkew) GetMeanRelativeDifference() float64 {
+	if x != nil {
+		return x.MeanRelativeDifference
+	}
+	return 0
+}
+
+type SkewDifference struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Feature       string                 `protobuf:"bytes,1,opt,name=feature,proto3" json:"feature,omitempty"`
+	RequestId     string                 `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	Row           int32                  `protobuf:"varint,3,opt,name=row,proto3" json:"row,omitempty"`
+	Logged        string                 `protobuf:"bytes,4,opt,name=logged,proto3" json:"logged,omitempty"`
+	Rebuilt       string                 `protobuf:"bytes,5,opt,name=rebuilt,proto3" json:"rebuilt,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SkewDifference) Reset() {
+	*x = SkewDifference{}
+	mi := &file_larder_v1_control_proto_msgTypes[83]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SkewDifference) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SkewDifference) ProtoMessage() {}
+
+func (x *SkewDifference) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[83]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SkewDifference.ProtoReflect.Descriptor instead.
+func (*SkewDifference) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{83}
+}
+
+func (x *SkewDifference) GetFeature() string {
+	if x != nil {
+		return x.Feature
+	}
+	return ""
+}
+
+func (x *SkewDifference) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *SkewDifference) GetRow() int32 {
+	if x != nil {
+		return x.Row
+	}
+	return 0
+}
+
+func (x *SkewDifference) GetLogged() string {
+	if x != nil {
+		return x.Logged
+	}
+	return ""
+}
+
+func (x *SkewDifference) GetRebuilt() string {
+	if x != nil {
+		return x.Rebuilt
+	}
+	return ""
+}
+
 type FlushFeatureLogRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -5333,7 +6072,7 @@ type FlushFeatureLogRequest struct {
 
 func (x *FlushFeatureLogRequest) Reset() {
 	*x = FlushFeatureLogRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[73]
+	mi := &file_larder_v1_control_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5345,7 +6084,7 @@ func (x *FlushFeatureLogRequest) String() string {
 func (*FlushFeatureLogRequest) ProtoMessage() {}
 
 func (x *FlushFeatureLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[73]
+	mi := &file_larder_v1_control_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5358,7 +6097,7 @@ func (x *FlushFeatureLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushFeatureLogRequest.ProtoReflect.Descriptor instead.
 func (*FlushFeatureLogRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{73}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{84}
 }
 
 type FlushFeatureLogResponse struct {
@@ -5369,7 +6108,7 @@ type FlushFeatureLogResponse struct {
 
 func (x *FlushFeatureLogResponse) Reset() {
 	*x = FlushFeatureLogResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[74]
+	mi := &file_larder_v1_control_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5381,7 +6120,7 @@ func (x *FlushFeatureLogResponse) String() string {
 func (*FlushFeatureLogResponse) ProtoMessage() {}
 
 func (x *FlushFeatureLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[74]
+	mi := &file_larder_v1_control_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5394,7 +6133,7 @@ func (x *FlushFeatureLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushFeatureLogResponse.ProtoReflect.Descriptor instead.
 func (*FlushFeatureLogResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{74}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{85}
 }
 
 type GetDatasetRequest struct {
@@ -5407,7 +6146,7 @@ type GetDatasetRequest struct {
 
 func (x *GetDatasetRequest) Reset() {
 	*x = GetDatasetRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[75]
+	mi := &file_larder_v1_control_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5419,7 +6158,7 @@ func (x *GetDatasetRequest) String() string {
 func (*GetDatasetRequest) ProtoMessage() {}
 
 func (x *GetDatasetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[75]
+	mi := &file_larder_v1_control_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5432,7 +6171,7 @@ func (x *GetDatasetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDatasetRequest.ProtoReflect.Descriptor instead.
 func (*GetDatasetRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{75}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *GetDatasetRequest) GetId() string {
@@ -5451,7 +6190,7 @@ type GetDatasetResponse struct {
 
 func (x *GetDatasetResponse) Reset() {
 	*x = GetDatasetResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[76]
+	mi := &file_larder_v1_control_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5463,7 +6202,7 @@ func (x *GetDatasetResponse) String() string {
 func (*GetDatasetResponse) ProtoMessage() {}
 
 func (x *GetDatasetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[76]
+	mi := &file_larder_v1_control_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5476,7 +6215,7 @@ func (x *GetDatasetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDatasetResponse.ProtoReflect.Descriptor instead.
 func (*GetDatasetResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{76}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *GetDatasetResponse) GetDataset() *Dataset {
@@ -5496,7 +6235,7 @@ type ListDatasetsRequest struct {
 
 func (x *ListDatasetsRequest) Reset() {
 	*x = ListDatasetsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[77]
+	mi := &file_larder_v1_control_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5508,7 +6247,7 @@ func (x *ListDatasetsRequest) String() string {
 func (*ListDatasetsRequest) ProtoMessage() {}
 
 func (x *ListDatasetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[77]
+	mi := &file_larder_v1_control_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5521,7 +6260,7 @@ func (x *ListDatasetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDatasetsRequest.ProtoReflect.Descriptor instead.
 func (*ListDatasetsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{77}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *ListDatasetsRequest) GetLimit() int32 {
@@ -5540,7 +6279,7 @@ type ListDatasetsResponse struct {
 
 func (x *ListDatasetsResponse) Reset() {
 	*x = ListDatasetsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[78]
+	mi := &file_larder_v1_control_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5552,7 +6291,7 @@ func (x *ListDatasetsResponse) String() string {
 func (*ListDatasetsResponse) ProtoMessage() {}
 
 func (x *ListDatasetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[78]
+	mi := &file_larder_v1_control_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5565,7 +6304,7 @@ func (x *ListDatasetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDatasetsResponse.ProtoReflect.Descriptor instead.
 func (*ListDatasetsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{78}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *ListDatasetsResponse) GetDatasets() []*Dataset {
@@ -5592,7 +6331,7 @@ type Dataset struct {
 
 func (x *Dataset) Reset() {
 	*x = Dataset{}
-	mi := &file_larder_v1_control_proto_msgTypes[79]
+	mi := &file_larder_v1_control_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5604,7 +6343,7 @@ func (x *Dataset) String() string {
 func (*Dataset) ProtoMessage() {}
 
 func (x *Dataset) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[79]
+	mi := &file_larder_v1_control_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5617,7 +6356,7 @@ func (x *Dataset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dataset.ProtoReflect.Descriptor instead.
 func (*Dataset) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{79}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *Dataset) GetId() string {
@@ -5678,7 +6417,7 @@ type GetExperimentRequest struct {
 
 func (x *GetExperimentRequest) Reset() {
 	*x = GetExperimentRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[80]
+	mi := &file_larder_v1_control_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5690,7 +6429,7 @@ func (x *GetExperimentRequest) String() string {
 func (*GetExperimentRequest) ProtoMessage() {}
 
 func (x *GetExperimentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[80]
+	mi := &file_larder_v1_control_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5703,7 +6442,7 @@ func (x *GetExperimentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExperimentRequest.ProtoReflect.Descriptor instead.
 func (*GetExperimentRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{80}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *GetExperimentRequest) GetModel() string {
@@ -5768,7 +6507,7 @@ type GetExperimentResponse struct {
 
 func (x *GetExperimentResponse) Reset() {
 	*x = GetExperimentResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[81]
+	mi := &file_larder_v1_control_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5780,7 +6519,7 @@ func (x *GetExperimentResponse) String() string {
 func (*GetExperimentResponse) ProtoMessage() {}
 
 func (x *GetExperimentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[81]
+	mi := &file_larder_v1_control_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5793,7 +6532,7 @@ func (x *GetExperimentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExperimentResponse.ProtoReflect.Descriptor instead.
 func (*GetExperimentResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{81}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *GetExperimentResponse) GetRows() int64 {
@@ -5847,7 +6586,7 @@ type ExperimentReport struct {
 
 func (x *ExperimentReport) Reset() {
 	*x = ExperimentReport{}
-	mi := &file_larder_v1_control_proto_msgTypes[82]
+	mi := &file_larder_v1_control_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5859,7 +6598,7 @@ func (x *ExperimentReport) String() string {
 func (*ExperimentReport) ProtoMessage() {}
 
 func (x *ExperimentReport) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[82]
+	mi := &file_larder_v1_control_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5872,7 +6611,7 @@ func (x *ExperimentReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExperimentReport.ProtoReflect.Descriptor instead.
 func (*ExperimentReport) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{82}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *ExperimentReport) GetModel() string {
@@ -5996,7 +6735,7 @@ type ExperimentVersion struct {
 
 func (x *ExperimentVersion) Reset() {
 	*x = ExperimentVersion{}
-	mi := &file_larder_v1_control_proto_msgTypes[83]
+	mi := &file_larder_v1_control_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6008,7 +6747,7 @@ func (x *ExperimentVersion) String() string {
 func (*ExperimentVersion) ProtoMessage() {}
 
 func (x *ExperimentVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[83]
+	mi := &file_larder_v1_control_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6021,7 +6760,7 @@ func (x *ExperimentVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExperimentVersion.ProtoReflect.Descriptor instead.
 func (*ExperimentVersion) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{83}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *ExperimentVersion) GetModelVersion() int64 {
@@ -6127,7 +6866,7 @@ type Estimate struct {
 
 func (x *Estimate) Reset() {
 	*x = Estimate{}
-	mi := &file_larder_v1_control_proto_msgTypes[84]
+	mi := &file_larder_v1_control_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6139,7 +6878,7 @@ func (x *Estimate) String() string {
 func (*Estimate) ProtoMessage() {}
 
 func (x *Estimate) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[84]
+	mi := &file_larder_v1_control_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6152,7 +6891,7 @@ func (x *Estimate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Estimate.ProtoReflect.Descriptor instead.
 func (*Estimate) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{84}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *Estimate) GetValue() float64 {
@@ -6188,7 +6927,7 @@ type SampleRatio struct {
 
 func (x *SampleRatio) Reset() {
 	*x = SampleRatio{}
-	mi := &file_larder_v1_control_proto_msgTypes[85]
+	mi := &file_larder_v1_control_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6200,7 +6939,7 @@ func (x *SampleRatio) String() string {
 func (*SampleRatio) ProtoMessage() {}
 
 func (x *SampleRatio) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[85]
+	mi := &file_larder_v1_control_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6213,7 +6952,7 @@ func (x *SampleRatio) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SampleRatio.ProtoReflect.Descriptor instead.
 func (*SampleRatio) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{85}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *SampleRatio) GetChiSquared() float64 {
@@ -6249,7 +6988,7 @@ type JoinLabelsRequest struct {
 
 func (x *JoinLabelsRequest) Reset() {
 	*x = JoinLabelsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[86]
+	mi := &file_larder_v1_control_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6261,7 +7000,7 @@ func (x *JoinLabelsRequest) String() string {
 func (*JoinLabelsRequest) ProtoMessage() {}
 
 func (x *JoinLabelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[86]
+	mi := &file_larder_v1_control_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6274,7 +7013,7 @@ func (x *JoinLabelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinLabelsRequest.ProtoReflect.Descriptor instead.
 func (*JoinLabelsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{86}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *JoinLabelsRequest) GetModel() string {
@@ -6313,7 +7052,7 @@ type LoggedRow struct {
 
 func (x *LoggedRow) Reset() {
 	*x = LoggedRow{}
-	mi := &file_larder_v1_control_proto_msgTypes[87]
+	mi := &file_larder_v1_control_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6325,7 +7064,7 @@ func (x *LoggedRow) String() string {
 func (*LoggedRow) ProtoMessage() {}
 
 func (x *LoggedRow) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[87]
+	mi := &file_larder_v1_control_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6338,7 +7077,7 @@ func (x *LoggedRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoggedRow.ProtoReflect.Descriptor instead.
 func (*LoggedRow) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{87}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *LoggedRow) GetRequestId() string {
@@ -6380,7 +7119,7 @@ type JoinLabelsResponse struct {
 
 func (x *JoinLabelsResponse) Reset() {
 	*x = JoinLabelsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[88]
+	mi := &file_larder_v1_control_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6392,7 +7131,7 @@ func (x *JoinLabelsResponse) String() string {
 func (*JoinLabelsResponse) ProtoMessage() {}
 
 func (x *JoinLabelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[88]
+	mi := &file_larder_v1_control_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6405,7 +7144,7 @@ func (x *JoinLabelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinLabelsResponse.ProtoReflect.Descriptor instead.
 func (*JoinLabelsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{88}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *JoinLabelsResponse) GetLabels() []float64 {
@@ -6423,7 +7162,7 @@ type SaveSnapshotRequest struct {
 
 func (x *SaveSnapshotRequest) Reset() {
 	*x = SaveSnapshotRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[89]
+	mi := &file_larder_v1_control_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6435,7 +7174,7 @@ func (x *SaveSnapshotRequest) String() string {
 func (*SaveSnapshotRequest) ProtoMessage() {}
 
 func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[89]
+	mi := &file_larder_v1_control_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6448,7 +7187,7 @@ func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{89}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{100}
 }
 
 type SaveSnapshotResponse struct {
@@ -6461,7 +7200,7 @@ type SaveSnapshotResponse struct {
 
 func (x *SaveSnapshotResponse) Reset() {
 	*x = SaveSnapshotResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[90]
+	mi := &file_larder_v1_control_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6473,7 +7212,7 @@ func (x *SaveSnapshotResponse) String() string {
 func (*SaveSnapshotResponse) ProtoMessage() {}
 
 func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[90]
+	mi := &file_larder_v1_control_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6486,7 +7225,7 @@ func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{90}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{101}
 }
 
 func (x *SaveSnapshotResponse) GetChunk() []byte {
@@ -6938,7 +7677,63 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12#\n" +
 	"\rmodel_version\x18\x02 \x01(\x03R\fmodelVersion\x12'\n" +
 	"\x0fcatalog_version\x18\x03 \x01(\x03R\x0ecatalogVersion\x12\x12\n" +
-	"\x04rows\x18\x04 \x01(\x03R\x04rows\"\x18\n" +
+	"\x04rows\x18\x04 \x01(\x03R\x04rows\"(\n" +
+	"\x10ReplayLogRequest\x12\x14\n" +
+	"\x05model\x18\x01 \x01(\tR\x05model\"X\n" +
+	"\x11ReplayLogResponse\x12\x12\n" +
+	"\x04rows\x18\x01 \x01(\x03R\x04rows\x12/\n" +
+	"\x06report\x18\x02 \x01(\v2\x17.larder.v1.ReplayReportR\x06report\"\xad\x01\n" +
+	"\fReplayReport\x12.\n" +
+	"\x06counts\x18\x01 \x03(\v2\x16.larder.v1.ReplayCountR\x06counts\x12=\n" +
+	"\vdifferences\x18\x02 \x03(\v2\x1b.larder.v1.ReplayDifferenceR\vdifferences\x12\x14\n" +
+	"\x05cause\x18\x03 \x01(\tR\x05cause\x12\x18\n" +
+	"\amissing\x18\x04 \x03(\tR\amissing\"|\n" +
+	"\vReplayCount\x12\x14\n" +
+	"\x05model\x18\x01 \x01(\tR\x05model\x12#\n" +
+	"\rmodel_version\x18\x02 \x01(\x03R\fmodelVersion\x12\x14\n" +
+	"\x05equal\x18\x03 \x01(\x03R\x05equal\x12\x1c\n" +
+	"\tdifferent\x18\x04 \x01(\x03R\tdifferent\"\x81\x01\n" +
+	"\x10ReplayDifference\x12\x12\n" +
+	"\x04file\x18\x01 \x01(\tR\x04file\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x02 \x01(\tR\trequestId\x12\x10\n" +
+	"\x03row\x18\x03 \x01(\x05R\x03row\x12\x16\n" +
+	"\x06logged\x18\x04 \x01(\x01R\x06logged\x12\x10\n" +
+	"\x03now\x18\x05 \x01(\x01R\x03now\"(\n" +
+	"\x10CheckSkewRequest\x12\x14\n" +
+	"\x05model\x18\x01 \x01(\tR\x05model\"u\n" +
+	"\x11CheckSkewResponse\x12\x12\n" +
+	"\x04rows\x18\x01 \x01(\x03R\x04rows\x12\x1d\n" +
+	"\n" +
+	"rows_total\x18\x02 \x01(\x03R\trowsTotal\x12-\n" +
+	"\x06report\x18\x03 \x01(\v2\x15.larder.v1.SkewReportR\x06report\"T\n" +
+	"\n" +
+	"SkewReport\x12,\n" +
+	"\x06models\x18\x01 \x03(\v2\x14.larder.v1.ModelSkewR\x06models\x12\x18\n" +
+	"\amissing\x18\x02 \x03(\tR\amissing\"\x92\x01\n" +
+	"\tModelSkew\x12\x14\n" +
+	"\x05model\x18\x01 \x01(\tR\x05model\x122\n" +
+	"\bfeatures\x18\x02 \x03(\v2\x16.larder.v1.FeatureSkewR\bfeatures\x12;\n" +
+	"\vdifferences\x18\x03 \x03(\v2\x19.larder.v1.SkewDifferenceR\vdifferences\"\xbd\x02\n" +
+	"\vFeatureSkew\x12\x18\n" +
+	"\afeature\x18\x01 \x01(\tR\afeature\x12\x12\n" +
+	"\x04rows\x18\x02 \x01(\x03R\x04rows\x12\x14\n" +
+	"\x05equal\x18\x03 \x01(\x03R\x05equal\x12\x16\n" +
+	"\x06differ\x18\x04 \x01(\x03R\x06differ\x12\x18\n" +
+	"\amissing\x18\x05 \x01(\x03R\amissing\x12\x14\n" +
+	"\x05extra\x18\x06 \x01(\x03R\x05extra\x12\x12\n" +
+	"\x04sent\x18\a \x01(\x03R\x04sent\x12\x1a\n" +
+	"\bunlogged\x18\b \x01(\x03R\bunlogged\x128\n" +
+	"\x18mean_absolute_difference\x18\t \x01(\x01R\x16meanAbsoluteDifference\x128\n" +
+	"\x18mean_relative_difference\x18\n" +
+	" \x01(\x01R\x16meanRelativeDifference\"\x8d\x01\n" +
+	"\x0eSkewDifference\x12\x18\n" +
+	"\afeature\x18\x01 \x01(\tR\afeature\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x02 \x01(\tR\trequestId\x12\x10\n" +
+	"\x03row\x18\x03 \x01(\x05R\x03row\x12\x16\n" +
+	"\x06logged\x18\x04 \x01(\tR\x06logged\x12\x18\n" +
+	"\arebuilt\x18\x05 \x01(\tR\arebuilt\"\x18\n" +
 	"\x16FlushFeatureLogRequest\"\x19\n" +
 	"\x17FlushFeatureLogResponse\"#\n" +
 	"\x11GetDatasetRequest\x12\x0e\n" +
@@ -7032,7 +7827,7 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x06labels\x18\x01 \x03(\x01R\x06labels\"\x15\n" +
 	"\x13SaveSnapshotRequest\",\n" +
 	"\x14SaveSnapshotResponse\x12\x14\n" +
-	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\x88\x12\n" +
+	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\x9c\x13\n" +
 	"\x0eControlService\x127\n" +
 	"\x04Plan\x12\x16.larder.v1.PlanRequest\x1a\x17.larder.v1.PlanResponse\x12:\n" +
 	"\x05Apply\x12\x17.larder.v1.ApplyRequest\x1a\x18.larder.v1.ApplyResponse\x12E\n" +
@@ -7062,7 +7857,9 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\fScoreVectors\x12\x1e.larder.v1.ScoreVectorsRequest\x1a\x1f.larder.v1.ScoreVectorsResponse\x12X\n" +
 	"\x0fFlushFeatureLog\x12!.larder.v1.FlushFeatureLogRequest\x1a\".larder.v1.FlushFeatureLogResponse\x12I\n" +
 	"\n" +
-	"ListLogged\x12\x1c.larder.v1.ListLoggedRequest\x1a\x1d.larder.v1.ListLoggedResponse\x12T\n" +
+	"ListLogged\x12\x1c.larder.v1.ListLoggedRequest\x1a\x1d.larder.v1.ListLoggedResponse\x12H\n" +
+	"\tReplayLog\x12\x1b.larder.v1.ReplayLogRequest\x1a\x1c.larder.v1.ReplayLogResponse0\x01\x12H\n" +
+	"\tCheckSkew\x12\x1b.larder.v1.CheckSkewRequest\x1a\x1c.larder.v1.CheckSkewResponse0\x01\x12T\n" +
 	"\rGetExperiment\x12\x1f.larder.v1.GetExperimentRequest\x1a .larder.v1.GetExperimentResponse0\x01\x12I\n" +
 	"\n" +
 	"JoinLabels\x12\x1c.larder.v1.JoinLabelsRequest\x1a\x1d.larder.v1.JoinLabelsResponse\x12I\n" +
@@ -7084,7 +7881,7 @@ func file_larder_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_larder_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 98)
+var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 109)
 var file_larder_v1_control_proto_goTypes = []any{
 	(Change_Action)(0),                // 0: larder.v1.Change.Action
 	(Run_State)(0),                    // 1: larder.v1.Run.State
@@ -7161,53 +7958,64 @@ var file_larder_v1_control_proto_goTypes = []any{
 	(*ListLoggedRequest)(nil),         // 72: larder.v1.ListLoggedRequest
 	(*ListLoggedResponse)(nil),        // 73: larder.v1.ListLoggedResponse
 	(*LoggedPart)(nil),                // 74: larder.v1.LoggedPart
-	(*FlushFeatureLogRequest)(nil),    // 75: larder.v1.FlushFeatureLogRequest
-	(*FlushFeatureLogResponse)(nil),   // 76: larder.v1.FlushFeatureLogResponse
-	(*GetDatasetRequest)(nil),         // 77: larder.v1.GetDatasetRequest
-	(*GetDatasetResponse)(nil),        // 78: larder.v1.GetDatasetResponse
-	(*ListDatasetsRequest)(nil),       // 79: larder.v1.ListDatasetsRequest
-	(*ListDatasetsResponse)(nil),      // 80: larder.v1.ListDatasetsResponse
-	(*Dataset)(nil),                   // 81: larder.v1.Dataset
-	(*GetExperimentRequest)(nil),      // 82: larder.v1.GetExperimentRequest
-	(*GetExperimentResponse)(nil),     // 83: larder.v1.GetExperimentResponse
-	(*ExperimentReport)(nil),          // 84: larder.v1.ExperimentReport
-	(*ExperimentVersion)(nil),         // 85: larder.v1.ExperimentVersion
-	(*Estimate)(nil),                  // 86: larder.v1.Estimate
-	(*SampleRatio)(nil),               // 87: larder.v1.SampleRatio
-	(*JoinLabelsRequest)(nil),         // 88: larder.v1.JoinLabelsRequest
-	(*LoggedRow)(nil),                 // 89: larder.v1.LoggedRow
-	(*JoinLabelsResponse)(nil),        // 90: larder.v1.JoinLabelsResponse
-	(*SaveSnapshotRequest)(nil),       // 91: larder.v1.SaveSnapshotRequest
-	(*SaveSnapshotResponse)(nil),      // 92: larder.v1.SaveSnapshotResponse
-	nil,                               // 93: larder.v1.DefinitionFiles.ModelsEntry
-	nil,                               // 94: larder.v1.PushModelRequest.MetricsEntry
-	nil,                               // 95: larder.v1.PushModelRequest.TagsEntry
-	nil,                               // 96: larder.v1.Definition.TagsEntry
-	nil,                               // 97: larder.v1.RampSettings.GuardsEntry
-	nil,                               // 98: larder.v1.ModelVersionStatus.MetricsEntry
-	nil,                               // 99: larder.v1.ModelVersionStatus.TagsEntry
-	(*FeatureList)(nil),               // 100: larder.v1.FeatureList
-	(*Column)(nil),                    // 101: larder.v1.Column
+	(*ReplayLogRequest)(nil),          // 75: larder.v1.ReplayLogRequest
+	(*ReplayLogResponse)(nil),         // 76: larder.v1.ReplayLogResponse
+	(*ReplayReport)(nil),              // 77: larder.v1.ReplayReport
+	(*ReplayCount)(nil),               // 78: larder.v1.ReplayCount
+	(*ReplayDifference)(nil),          // 79: larder.v1.ReplayDifference
+	(*CheckSkewRequest)(nil),          // 80: larder.v1.CheckSkewRequest
+	(*CheckSkewResponse)(nil),         // 81: larder.v1.CheckSkewResponse
+	(*SkewReport)(nil),                // 82: larder.v1.SkewReport
+	(*ModelSkew)(nil),                 // 83: larder.v1.ModelSkew
+	(*FeatureSkew)(nil),               // 84: larder.v1.FeatureSkew
+	(*SkewDifference)(nil),            // 85: larder.v1.SkewDifference
+	(*FlushFeatureLogRequest)(nil),    // 86: larder.v1.FlushFeatureLogRequest
+	(*FlushFeatureLogResponse)(nil),   // 87: larder.v1.FlushFeatureLogResponse
+	(*GetDatasetRequest)(nil),         // 88: larder.v1.GetDatasetRequest
+	(*GetDatasetResponse)(nil),        // 89: larder.v1.GetDatasetResponse
+	(*ListDatasetsRequest)(nil),       // 90: larder.v1.ListDatasetsRequest
+	(*ListDatasetsResponse)(nil),      // 91: larder.v1.ListDatasetsResponse
+	(*Dataset)(nil),                   // 92: larder.v1.Dataset
+	(*GetExperimentRequest)(nil),      // 93: larder.v1.GetExperimentRequest
+	(*GetExperimentResponse)(nil),     // 94: larder.v1.GetExperimentResponse
+	(*ExperimentReport)(nil),          // 95: larder.v1.ExperimentReport
+	(*ExperimentVersion)(nil),         // 96: larder.v1.ExperimentVersion
+	(*Estimate)(nil),                  // 97: larder.v1.Estimate
+	(*SampleRatio)(nil),               // 98: larder.v1.SampleRatio
+	(*JoinLabelsRequest)(nil),         // 99: larder.v1.JoinLabelsRequest
+	(*LoggedRow)(nil),                 // 100: larder.v1.LoggedRow
+	(*JoinLabelsResponse)(nil),        // 101: larder.v1.JoinLabelsResponse
+	(*SaveSnapshotRequest)(nil),       // 102: larder.v1.SaveSnapshotRequest
+	(*SaveSnapshotResponse)(nil),      // 103: larder.v1.SaveSnapshotResponse
+	nil,                               // 104: larder.v1.DefinitionFiles.ModelsEntry
+	nil,                               // 105: larder.v1.PushModelRequest.MetricsEntry
+	nil,                               // 106: larder.v1.PushModelRequest.TagsEntry
+	nil,                               // 107: larder.v1.Definition.TagsEntry
+	nil,                               // 108: larder.v1.RampSettings.GuardsEntry
+	nil,                               // 109: larder.v1.ModelVersionStatus.MetricsEntry
+	nil,                               // 110: larder.v1.ModelVersionStatus.TagsEntry
+	(*FeatureList)(nil),               // 111: larder.v1.FeatureList
+	(*Column)(nil),                    // 112: larder.v1.Column
 }
 var file_larder_v1_control_proto_depIdxs = []int32{
 	3,   // 0: larder.v1.PlanRequest.files:type_name -> larder.v1.DefinitionFiles
 	4,   // 1: larder.v1.DefinitionFiles.files:type_name -> larder.v1.DefinitionFile
-	93,  // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
+	104, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
 	6,   // 3: larder.v1.PlanResponse.changes:type_name -> larder.v1.Change
 	9,   // 4: larder.v1.PlanResponse.models:type_name -> larder.v1.ModelReport
 	0,   // 5: larder.v1.Change.action:type_name -> larder.v1.Change.Action
 	3,   // 6: larder.v1.ApplyRequest.files:type_name -> larder.v1.DefinitionFiles
 	6,   // 7: larder.v1.ApplyResponse.changes:type_name -> larder.v1.Change
 	9,   // 8: larder.v1.ApplyResponse.models:type_name -> larder.v1.ModelReport
-	94,  // 9: larder.v1.PushModelRequest.metrics:type_name -> larder.v1.PushModelRequest.MetricsEntry
-	95,  // 10: larder.v1.PushModelRequest.tags:type_name -> larder.v1.PushModelRequest.TagsEntry
+	105, // 9: larder.v1.PushModelRequest.metrics:type_name -> larder.v1.PushModelRequest.MetricsEntry
+	106, // 10: larder.v1.PushModelRequest.tags:type_name -> larder.v1.PushModelRequest.TagsEntry
 	6,   // 11: larder.v1.PushModelResponse.changes:type_name -> larder.v1.Change
 	9,   // 12: larder.v1.PushModelResponse.report:type_name -> larder.v1.ModelReport
 	6,   // 13: larder.v1.PromoteModelResponse.changes:type_name -> larder.v1.Change
 	6,   // 14: larder.v1.RollbackModelResponse.changes:type_name -> larder.v1.Change
 	6,   // 15: larder.v1.RetireModelResponse.changes:type_name -> larder.v1.Change
 	24,  // 16: larder.v1.ListDefinitionsResponse.definitions:type_name -> larder.v1.Definition
-	96,  // 17: larder.v1.Definition.tags:type_name -> larder.v1.Definition.TagsEntry
+	107, // 17: larder.v1.Definition.tags:type_name -> larder.v1.Definition.TagsEntry
 	25,  // 18: larder.v1.Definition.uses:type_name -> larder.v1.DefinitionName
 	25,  // 19: larder.v1.Definition.used_by:type_name -> larder.v1.DefinitionName
 	24,  // 20: larder.v1.GetDefinitionResponse.definition:type_name -> larder.v1.Definition
@@ -7236,93 +8044,104 @@ var file_larder_v1_control_proto_depIdxs = []int32{
 	50,  // 43: larder.v1.SetTrafficRequest.weights:type_name -> larder.v1.VersionWeight
 	54,  // 44: larder.v1.SetTrafficRequest.ramp:type_name -> larder.v1.RampSettings
 	55,  // 45: larder.v1.SetTrafficRequest.shadow:type_name -> larder.v1.ShadowSettings
-	97,  // 46: larder.v1.RampSettings.guards:type_name -> larder.v1.RampSettings.GuardsEntry
+	108, // 46: larder.v1.RampSettings.guards:type_name -> larder.v1.RampSettings.GuardsEntry
 	6,   // 47: larder.v1.SetTrafficResponse.changes:type_name -> larder.v1.Change
 	9,   // 48: larder.v1.ModelVersionStatus.report:type_name -> larder.v1.ModelReport
-	98,  // 49: larder.v1.ModelVersionStatus.metrics:type_name -> larder.v1.ModelVersionStatus.MetricsEntry
-	99,  // 50: larder.v1.ModelVersionStatus.tags:type_name -> larder.v1.ModelVersionStatus.TagsEntry
-	100, // 51: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
+	109, // 49: larder.v1.ModelVersionStatus.metrics:type_name -> larder.v1.ModelVersionStatus.MetricsEntry
+	110, // 50: larder.v1.ModelVersionStatus.tags:type_name -> larder.v1.ModelVersionStatus.TagsEntry
+	111, // 51: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
 	64,  // 52: larder.v1.GetPlanResponse.keys:type_name -> larder.v1.Field
 	64,  // 53: larder.v1.GetPlanResponse.request:type_name -> larder.v1.Field
 	64,  // 54: larder.v1.GetPlanResponse.features:type_name -> larder.v1.Field
 	67,  // 55: larder.v1.VerifyResponse.views:type_name -> larder.v1.ViewVerification
 	68,  // 56: larder.v1.ViewVerification.features:type_name -> larder.v1.FeatureVerification
 	69,  // 57: larder.v1.ViewVerification.differences:type_name -> larder.v1.Difference
-	101, // 58: larder.v1.ScoreVectorsRequest.vector:type_name -> larder.v1.Column
+	112, // 58: larder.v1.ScoreVectorsRequest.vector:type_name -> larder.v1.Column
 	74,  // 59: larder.v1.ListLoggedResponse.parts:type_name -> larder.v1.LoggedPart
-	81,  // 60: larder.v1.GetDatasetResponse.dataset:type_name -> larder.v1.Dataset
-	81,  // 61: larder.v1.ListDatasetsResponse.datasets:type_name -> larder.v1.Dataset
-	84,  // 62: larder.v1.GetExperimentResponse.report:type_name -> larder.v1.ExperimentReport
-	85,  // 63: larder.v1.ExperimentReport.versions:type_name -> larder.v1.ExperimentVersion
-	87,  // 64: larder.v1.ExperimentReport.sample_ratio:type_name -> larder.v1.SampleRatio
-	86,  // 65: larder.v1.ExperimentVersion.figure:type_name -> larder.v1.Estimate
-	86,  // 66: larder.v1.ExperimentVersion.difference:type_name -> larder.v1.Estimate
-	89,  // 67: larder.v1.JoinLabelsRequest.rows:type_name -> larder.v1.LoggedRow
-	2,   // 68: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
-	7,   // 69: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
-	10,  // 70: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
-	20,  // 71: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
-	12,  // 72: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
-	14,  // 73: larder.v1.ControlService.PromoteModel:input_type -> larder.v1.PromoteModelRequest
-	16,  // 74: larder.v1.ControlService.RollbackModel:input_type -> larder.v1.RollbackModelRequest
-	18,  // 75: larder.v1.ControlService.RetireModel:input_type -> larder.v1.RetireModelRequest
-	53,  // 76: larder.v1.ControlService.SetTraffic:input_type -> larder.v1.SetTrafficRequest
-	57,  // 77: larder.v1.ControlService.ResumeRamp:input_type -> larder.v1.ResumeRampRequest
-	59,  // 78: larder.v1.ControlService.ReleaseModel:input_type -> larder.v1.ReleaseModelRequest
-	22,  // 79: larder.v1.ControlService.ListDefinitions:input_type -> larder.v1.ListDefinitionsRequest
-	26,  // 80: larder.v1.ControlService.GetDefinition:input_type -> larder.v1.GetDefinitionRequest
-	28,  // 81: larder.v1.ControlService.ExportDefinitions:input_type -> larder.v1.ExportDefinitionsRequest
-	30,  // 82: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
-	33,  // 83: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
-	37,  // 84: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
-	39,  // 85: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
-	41,  // 86: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
-	46,  // 87: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
-	62,  // 88: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
-	65,  // 89: larder.v1.ControlService.Verify:input_type -> larder.v1.VerifyRequest
-	70,  // 90: larder.v1.ControlService.ScoreVectors:input_type -> larder.v1.ScoreVectorsRequest
-	75,  // 91: larder.v1.ControlService.FlushFeatureLog:input_type -> larder.v1.FlushFeatureLogRequest
-	72,  // 92: larder.v1.ControlService.ListLogged:input_type -> larder.v1.ListLoggedRequest
-	82,  // 93: larder.v1.ControlService.GetExperiment:input_type -> larder.v1.GetExperimentRequest
-	88,  // 94: larder.v1.ControlService.JoinLabels:input_type -> larder.v1.JoinLabelsRequest
-	77,  // 95: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
-	79,  // 96: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
-	91,  // 97: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
-	5,   // 98: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
-	8,   // 99: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
-	11,  // 100: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
-	21,  // 101: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
-	13,  // 102: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
-	15,  // 103: larder.v1.ControlService.PromoteModel:output_type -> larder.v1.PromoteModelResponse
-	17,  // 104: larder.v1.ControlService.RollbackModel:output_type -> larder.v1.RollbackModelResponse
-	19,  // 105: larder.v1.ControlService.RetireModel:output_type -> larder.v1.RetireModelResponse
-	56,  // 106: larder.v1.ControlService.SetTraffic:output_type -> larder.v1.SetTrafficResponse
-	58,  // 107: larder.v1.ControlService.ResumeRamp:output_type -> larder.v1.ResumeRampResponse
-	60,  // 108: larder.v1.ControlService.ReleaseModel:output_type -> larder.v1.ReleaseModelResponse
-	23,  // 109: larder.v1.ControlService.ListDefinitions:output_type -> larder.v1.ListDefinitionsResponse
-	27,  // 110: larder.v1.ControlService.GetDefinition:output_type -> larder.v1.GetDefinitionResponse
-	29,  // 111: larder.v1.ControlService.ExportDefinitions:output_type -> larder.v1.ExportDefinitionsResponse
-	31,  // 112: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
-	34,  // 113: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
-	38,  // 114: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
-	40,  // 115: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
-	42,  // 116: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
-	47,  // 117: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
-	63,  // 118: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
-	66,  // 119: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
-	71,  // 120: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
-	76,  // 121: larder.v1.ControlService.FlushFeatureLog:output_type -> larder.v1.FlushFeatureLogResponse
-	73,  // 122: larder.v1.ControlService.ListLogged:output_type -> larder.v1.ListLoggedResponse
-	83,  // 123: larder.v1.ControlService.GetExperiment:output_type -> larder.v1.GetExperimentResponse
-	90,  // 124: larder.v1.ControlService.JoinLabels:output_type -> larder.v1.JoinLabelsResponse
-	78,  // 125: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
-	80,  // 126: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
-	92,  // 127: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
-	98,  // [98:128] is the sub-list for method output_type
-	68,  // [68:98] is the sub-list for method input_type
-	68,  // [68:68] is the sub-list for extension type_name
-	68,  // [68:68] is the sub-list for extension extendee
-	0,   // [0:68] is the sub-list for field type_name
+	77,  // 60: larder.v1.ReplayLogResponse.report:type_name -> larder.v1.ReplayReport
+	78,  // 61: larder.v1.ReplayReport.counts:type_name -> larder.v1.ReplayCount
+	79,  // 62: larder.v1.ReplayReport.differences:type_name -> larder.v1.ReplayDifference
+	82,  // 63: larder.v1.CheckSkewResponse.report:type_name -> larder.v1.SkewReport
+	83,  // 64: larder.v1.SkewReport.models:type_name -> larder.v1.ModelSkew
+	84,  // 65: larder.v1.ModelSkew.features:type_name -> larder.v1.FeatureSkew
+	85,  // 66: larder.v1.ModelSkew.differences:type_name -> larder.v1.SkewDifference
+	92,  // 67: larder.v1.GetDatasetResponse.dataset:type_name -> larder.v1.Dataset
+	92,  // 68: larder.v1.ListDatasetsResponse.datasets:type_name -> larder.v1.Dataset
+	95,  // 69: larder.v1.GetExperimentResponse.report:type_name -> larder.v1.ExperimentReport
+	96,  // 70: larder.v1.ExperimentReport.versions:type_name -> larder.v1.ExperimentVersion
+	98,  // 71: larder.v1.ExperimentReport.sample_ratio:type_name -> larder.v1.SampleRatio
+	97,  // 72: larder.v1.ExperimentVersion.figure:type_name -> larder.v1.Estimate
+	97,  // 73: larder.v1.ExperimentVersion.difference:type_name -> larder.v1.Estimate
+	100, // 74: larder.v1.JoinLabelsRequest.rows:type_name -> larder.v1.LoggedRow
+	2,   // 75: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
+	7,   // 76: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
+	10,  // 77: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
+	20,  // 78: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
+	12,  // 79: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
+	14,  // 80: larder.v1.ControlService.PromoteModel:input_type -> larder.v1.PromoteModelRequest
+	16,  // 81: larder.v1.ControlService.RollbackModel:input_type -> larder.v1.RollbackModelRequest
+	18,  // 82: larder.v1.ControlService.RetireModel:input_type -> larder.v1.RetireModelRequest
+	53,  // 83: larder.v1.ControlService.SetTraffic:input_type -> larder.v1.SetTrafficRequest
+	57,  // 84: larder.v1.ControlService.ResumeRamp:input_type -> larder.v1.ResumeRampRequest
+	59,  // 85: larder.v1.ControlService.ReleaseModel:input_type -> larder.v1.ReleaseModelRequest
+	22,  // 86: larder.v1.ControlService.ListDefinitions:input_type -> larder.v1.ListDefinitionsRequest
+	26,  // 87: larder.v1.ControlService.GetDefinition:input_type -> larder.v1.GetDefinitionRequest
+	28,  // 88: larder.v1.ControlService.ExportDefinitions:input_type -> larder.v1.ExportDefinitionsRequest
+	30,  // 89: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
+	33,  // 90: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
+	37,  // 91: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
+	39,  // 92: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
+	41,  // 93: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
+	46,  // 94: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
+	62,  // 95: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
+	65,  // 96: larder.v1.ControlService.Verify:input_type -> larder.v1.VerifyRequest
+	70,  // 97: larder.v1.ControlService.ScoreVectors:input_type -> larder.v1.ScoreVectorsRequest
+	86,  // 98: larder.v1.ControlService.FlushFeatureLog:input_type -> larder.v1.FlushFeatureLogRequest
+	72,  // 99: larder.v1.ControlService.ListLogged:input_type -> larder.v1.ListLoggedRequest
+	75,  // 100: larder.v1.ControlService.ReplayLog:input_type -> larder.v1.ReplayLogRequest
+	80,  // 101: larder.v1.ControlService.CheckSkew:input_type -> larder.v1.CheckSkewRequest
+	93,  // 102: larder.v1.ControlService.GetExperiment:input_type -> larder.v1.GetExperimentRequest
+	99,  // 103: larder.v1.ControlService.JoinLabels:input_type -> larder.v1.JoinLabelsRequest
+	88,  // 104: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
+	90,  // 105: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
+	102, // 106: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
+	5,   // 107: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
+	8,   // 108: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
+	11,  // 109: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
+	21,  // 110: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
+	13,  // 111: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
+	15,  // 112: larder.v1.ControlService.PromoteModel:output_type -> larder.v1.PromoteModelResponse
+	17,  // 113: larder.v1.ControlService.RollbackModel:output_type -> larder.v1.RollbackModelResponse
+	19,  // 114: larder.v1.ControlService.RetireModel:output_type -> larder.v1.RetireModelResponse
+	56,  // 115: larder.v1.ControlService.SetTraffic:output_type -> larder.v1.SetTrafficResponse
+	58,  // 116: larder.v1.ControlService.ResumeRamp:output_type -> larder.v1.ResumeRampResponse
+	60,  // 117: larder.v1.ControlService.ReleaseModel:output_type -> larder.v1.ReleaseModelResponse
+	23,  // 118: larder.v1.ControlService.ListDefinitions:output_type -> larder.v1.ListDefinitionsResponse
+	27,  // 119: larder.v1.ControlService.GetDefinition:output_type -> larder.v1.GetDefinitionResponse
+	29,  // 120: larder.v1.ControlService.ExportDefinitions:output_type -> larder.v1.ExportDefinitionsResponse
+	31,  // 121: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
+	34,  // 122: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
+	38,  // 123: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
+	40,  // 124: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
+	42,  // 125: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
+	47,  // 126: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
+	63,  // 127: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
+	66,  // 128: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
+	71,  // 129: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
+	87,  // 130: larder.v1.ControlService.FlushFeatureLog:output_type -> larder.v1.FlushFeatureLogResponse
+	73,  // 131: larder.v1.ControlService.ListLogged:output_type -> larder.v1.ListLoggedResponse
+	76,  // 132: larder.v1.ControlService.ReplayLog:output_type -> larder.v1.ReplayLogResponse
+	81,  // 133: larder.v1.ControlService.CheckSkew:output_type -> larder.v1.CheckSkewResponse
+	94,  // 134: larder.v1.ControlService.GetExperiment:output_type -> larder.v1.GetExperimentResponse
+	101, // 135: larder.v1.ControlService.JoinLabels:output_type -> larder.v1.JoinLabelsResponse
+	89,  // 136: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
+	91,  // 137: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
+	103, // 138: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
+	107, // [107:139] is the sub-list for method output_type
+	75,  // [75:107] is the sub-list for method input_type
+	75,  // [75:75] is the sub-list for extension type_name
+	75,  // [75:75] is the sub-list for extension extendee
+	0,   // [0:75] is the sub-list for field type_name
 }
 
 func init() { file_larder_v1_control_proto_init() }
@@ -7344,16 +8163,16 @@ func file_larder_v1_control_proto_init() {
 		(*GetPlanRequest_Features)(nil),
 		(*GetPlanRequest_Model)(nil),
 	}
-	file_larder_v1_control_proto_msgTypes[80].OneofWrappers = []any{}
-	file_larder_v1_control_proto_msgTypes[83].OneofWrappers = []any{}
-	file_larder_v1_control_proto_msgTypes[84].OneofWrappers = []any{}
+	file_larder_v1_control_proto_msgTypes[91].OneofWrappers = []any{}
+	file_larder_v1_control_proto_msgTypes[94].OneofWrappers = []any{}
+	file_larder_v1_control_proto_msgTypes[95].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_larder_v1_control_proto_rawDesc), len(file_larder_v1_control_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   98,
+			NumMessages:   109,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -44,6 +44,8 @@ const (
 	ControlService_ScoreVectors_FullMethodName      = "/larder.v1.ControlService/ScoreVectors"
 	ControlService_FlushFeatureLog_FullMethodName   = "/larder.v1.ControlService/FlushFeatureLog"
 	ControlService_ListLogged_FullMethodName        = "/larder.v1.ControlService/ListLogged"
+	ControlService_ReplayLog_FullMethodName         = "/larder.v1.ControlService/ReplayLog"
+	ControlService_CheckSkew_FullMethodName         = "/larder.v1.ControlService/CheckSkew"
 	ControlService_GetExperiment_FullMethodName     = "/larder.v1.ControlService/GetExperiment"
 	ControlService_JoinLabels_FullMethodName        = "/larder.v1.ControlService/JoinLabels"
 	ControlService_GetDataset_FullMethodName        = "/larder.v1.ControlService/GetDataset"
@@ -123,6 +125,13 @@ type ControlServiceClient interface {
 	// ListLogged lists the parts of the feature log's table. The rows of one come
 	// over Arrow Flight, with the columns of a log's file.
 	ListLogged(ctx context.Context, in *ListLoggedRequest, opts ...grpc.CallOption) (*ListLoggedResponse, error)
+	// ReplayLog scores the vectors of this server's feature log again, each request as
+	// it was, and compares the scores bit for bit. It says how far it is now and then;
+	// the report is in the last message.
+	ReplayLog(ctx context.Context, in *ReplayLogRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ReplayLogResponse], error)
+	// CheckSkew compares the vectors of this server's feature log with those that a
+	// training set has for the same rows. The report is in the last message.
+	CheckSkew(ctx context.Context, in *CheckSkewRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[CheckSkewResponse], error)
 	// GetExperiment joins the feature log of a model to its labels and compares the
 	// versions. It says how far it is now and then; the report is in the last message.
 	GetExperiment(ctx context.Context, in *GetExperimentRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[GetExperimentResponse], error)
@@ -416,9 +425,47 @@ func (c *controlServiceClient) ListLogged(ctx context.Context, in *ListLoggedReq
 	return out, nil
 }
 
+func (c *controlServiceClient) ReplayLog(ctx context.Context, in *ReplayLogRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ReplayLogResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ControlService_ServiceDesc.Streams[3], ControlService_ReplayLog_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ReplayLogRequest, ReplayLogResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ControlService_ReplayLogClient = grpc.ServerStreamingClient[ReplayLogResponse]
+
+func (c *controlServiceClient) CheckSkew(ctx context.Context, in *CheckSkewRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[CheckSkewResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ControlService_ServiceDesc.Streams[4], ControlService_CheckSkew_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[CheckSkewRequest, CheckSkewResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ControlService_CheckSkewClient = grpc.ServerStreamingClient[CheckSkewResponse]
+
 func (c *controlServiceClient) GetExperiment(ctx context.Context, in *GetExperimentRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[GetExperimentResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &ControlService_ServiceDesc.Streams[3], ControlService_GetExperiment_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &ControlService_ServiceDesc.Streams[5], ControlService_GetExperiment_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -467,7 +514,7 @@ func (c *controlServiceClient) ListDatasets(ctx context.Context, in *ListDataset
 
 func (c *controlServiceClient) SaveSnapshot(ctx context.Context, in *SaveSnapshotRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SaveSnapshotResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &ControlService_ServiceDesc.Streams[4], ControlService_SaveSnapshot_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &ControlService_ServiceDesc.Streams[6], ControlService_SaveSnapshot_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -556,6 +603,13 @@ type ControlServiceServer interface {
 	// ListLogged lists the parts of the feature log's table. The rows of one come
 	// over Arrow Flight, with the columns of a log's file.
 	ListLogged(context.Context, *ListLoggedRequest) (*ListLoggedResponse, error)
+	// ReplayLog scores the vectors of this server's feature log again, each request as
+	// it was, and compares the scores bit for bit. It says how far it is now and then;
+	// the report is in the last message.
+	ReplayLog(*ReplayLogRequest, grpc.ServerStreamingServer[ReplayLogResponse]) error
+	// CheckSkew compares the vectors of this server's feature log with those that a
+	// training set has for the same rows. The report is in the last message.
+	CheckSkew(*CheckSkewRequest, grpc.ServerStreamingServer[CheckSkewResponse]) error
 	// GetExperiment joins the feature log of a model to its labels and compares the
 	// versions. It says how far it is now and then; the report is in the last message.
 	GetExperiment(*GetExperimentRequest, grpc.ServerStreamingServer[GetExperimentResponse]) error
@@ -652,6 +706,12 @@ func (UnimplementedControlServiceServer) FlushFeatureLog(context.Context, *Flush
 }
 func (UnimplementedControlServiceServer) ListLogged(context.Context, *ListLoggedRequest) (*ListLoggedResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListLogged not implemented")
+}
+func (UnimplementedControlServiceServer) ReplayLog(*ReplayLogRequest, grpc.ServerStreamingServer[ReplayLogResponse]) error {
+	return status.Error(codes.Unimplemented, "method ReplayLog not implemented")
+}
+func (UnimplementedControlServiceServer) CheckSkew(*CheckSkewRequest, grpc.ServerStreamingServer[CheckSkewResponse]) error {
+	return status.Error(codes.Unimplemented, "method CheckSkew not implemented")
 }
 func (UnimplementedControlServiceServer) GetExperiment(*GetExperimentRequest, grpc.ServerStreamingServer[GetExperimentResponse]) error {
 	return status.Error(codes.Unimplemented, "method GetExperiment not implemented")
@@ -1114,6 +1174,28 @@ func _ControlService_ListLogged_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ControlService_ReplayLog_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(ReplayLogRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(ControlServiceServer).ReplayLog(m, &grpc.GenericServerStream[ReplayLogRequest, ReplayLogResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ControlService_ReplayLogServer = grpc.ServerStreamingServer[ReplayLogResponse]
+
+func _ControlService_CheckSkew_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(CheckSkewRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(ControlServiceServer).CheckSkew(m, &grpc.GenericServerStream[CheckSkewRequest, CheckSkewResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ControlService_CheckSkewServer = grpc.ServerStreamingServer[CheckSkewResponse]
+
 func _ControlService_GetExperiment_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(GetExperimentRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -1312,6 +1394,16 @@ var ControlService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "Verify",
 			Handler:       _ControlService_Verify_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "ReplayLog",
+			Handler:       _ControlService_ReplayLog_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "CheckSkew",
+			Handler:       _ControlService_CheckSkew_Handler,
 			ServerStreams: true,
 		},
 		{

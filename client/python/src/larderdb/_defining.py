@@ -59,10 +59,9 @@ def plan(folder: str | os.PathLike[str] | None, to_version: int | None) -> Opera
     """Tell what applying would change."""
     _check_one(folder, to_version)
     if folder is not None:
-        request = control_pb2.PlanRequest(files=_folder.read(folder).files)
+        answer = yield from _plan_files(_folder.read(folder))
     else:
-        request = message(control_pb2.PlanRequest, to_version=to_version)
-    answer = yield from ask(PLAN, request, CHANGE_TIMEOUT)
+        answer = yield from ask(PLAN, message(control_pb2.PlanRequest, to_version=to_version), CHANGE_TIMEOUT)
     return Plan(changes(answer.changes), answer.base_version, notes(answer.notes), [output(m) for m in answer.models])
 
 
@@ -74,9 +73,7 @@ def apply(
     allowed = _allowed(allow_delete)
     if folder is not None:
         read = _folder.read(folder)
-        before = yield from ask(PLAN, control_pb2.PlanRequest(files=read.files), CHANGE_TIMEOUT)
-        for sha256 in before.missing_models:
-            yield from _versions.put(read.models[sha256].read_bytes())
+        before = yield from _plan_files(read)
         request = control_pb2.ApplyRequest(files=read.files)
     else:
         before = yield from ask(PLAN, message(control_pb2.PlanRequest, to_version=to_version), CHANGE_TIMEOUT)
@@ -91,6 +88,17 @@ def apply(
             raise
         raise _not_allowed(error, before) from None
     return Applied(answer.version, changes(answer.changes), [output(m) for m in answer.models], notes(answer.notes))
+
+
+def _plan_files(read: _folder.Folder) -> Operation[control_pb2.PlanResponse]:
+    """Plan with all model files sent: only then a plan checks what an apply does."""
+    answer = yield from ask(PLAN, control_pb2.PlanRequest(files=read.files), CHANGE_TIMEOUT)
+    lacking = [sha256 for sha256 in answer.missing_models if sha256 in read.models]
+    for sha256 in lacking:
+        yield from _versions.put(read.models[sha256].read_bytes())
+    if lacking:
+        answer = yield from ask(PLAN, control_pb2.PlanRequest(files=read.files), CHANGE_TIMEOUT)
+    return answer
 
 
 def _check_one(folder: object, to_version: object) -> None:
@@ -116,7 +124,7 @@ def _not_allowed(error: FailedPreconditionError, before: control_pb2.PlanRespons
     destroying = [change for change in changes(before.changes) if change.destroys]
     if not destroying:
         return error
-    names = list(dict.fromkeys(change.name for change in destroying))
+    names = list(dict.fromkeys(name for change in destroying for name in change.destroys))
     told = "\n".join(map(str, destroying))
     return saying(
         error, f"this apply deletes definitions or stored rows:\n{told}\nto allow it, give allow_delete={names!r}, or allow_delete=True"

@@ -41,6 +41,7 @@ class Command:
     service: str
     as_of: str
     event_time_column: str
+    name: str
 
 
 class Exchange:

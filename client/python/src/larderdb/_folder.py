@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from larderdb.errors import InternalError
+from larderdb.errors import FailedPreconditionError, InternalError
 from larderdb.v1 import control_pb2
 
 
@@ -53,23 +53,20 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def write(folder: str | os.PathLike[str], files: Iterable[control_pb2.DefinitionFile]) -> list[Path]:
-    """Write files of definitions into a folder, which is made where it is missing; none
-    that is there is written over."""
+def write(folder: str | os.PathLike[str], files: Sequence[control_pb2.DefinitionFile]) -> list[Path]:
+    """Write files of definitions into a new or empty folder."""
     root = Path(folder)
-    targets: dict[Path, bytes] = {}
+    if not files:
+        raise FailedPreconditionError("nothing was applied yet; there is nothing to export", "NOTHING_APPLIED")
     for file in files:
-        name = PurePosixPath(file.name)
-        if name.is_absolute() or ".." in name.parts:
-            raise InternalError(f"the server names a file {file.name!r}, which is not inside the folder", "BAD_MESSAGE")
-        targets[root / name] = file.content
-    for path in targets:
-        if path.exists():
-            raise FileExistsError(f"{path} is there already; export into an empty folder")
-    for path, content in targets.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    return list(targets)
+        if file.name != Path(file.name).name or file.name.startswith("."):
+            raise InternalError(f"the server sent a file {file.name!r}, which is not a name", "BAD_MESSAGE")
+    root.mkdir(parents=True, exist_ok=True)
+    if any(root.iterdir()):
+        raise FileExistsError(f"the folder {root} is not empty; name a new one, so that nothing in it is replaced or applied too")
+    for file in files:
+        (root / file.name).write_bytes(file.content)
+    return [root / file.name for file in files]
 
 
 def chunks(content: bytes) -> Iterator[control_pb2.PutModelRequest]:

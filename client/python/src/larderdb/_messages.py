@@ -97,7 +97,7 @@ def changes(messages: Sequence[control_pb2.Change]) -> list[Change]:
             before=m.before,
             after=m.after,
             effect=in_python(m.effect),
-            destroys=m.destroys,
+            destroys=list(m.destroys),
         )
         for m in messages
     ]

@@ -107,6 +107,8 @@ GET_STATUS = Method(_CONTROL + "GetStatus", c.GetStatusRequest, c.GetStatusRespo
 SAVE_SNAPSHOT = Method(_CONTROL + "SaveSnapshot", c.SaveSnapshotRequest, c.SaveSnapshotResponse)
 
 VERIFY = Method(_CONTROL + "Verify", c.VerifyRequest, c.VerifyResponse)
+REPLAY_LOG = Method(_CONTROL + "ReplayLog", c.ReplayLogRequest, c.ReplayLogResponse)
+CHECK_SKEW = Method(_CONTROL + "CheckSkew", c.CheckSkewRequest, c.CheckSkewResponse)
 GET_EXPERIMENT = Method(_CONTROL + "GetExperiment", c.GetExperimentRequest, c.GetExperimentResponse)
 GET_DATASET = Method(_CONTROL + "GetDataset", c.GetDatasetRequest, c.GetDatasetResponse)
 LIST_DATASETS = Method(_CONTROL + "ListDatasets", c.ListDatasetsRequest, c.ListDatasetsResponse)

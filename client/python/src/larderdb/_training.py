@@ -12,16 +12,16 @@ from larderdb.answers import TrainingSet
 
 
 def training_set(
-    spine: Rows, service: str, as_of: str, event_time_column: str, progress: Progress | None, timeout: float | None
+    spine: Rows, service: str, as_of: str, event_time_column: str, name: str, progress: Progress | None, timeout: float | None
 ) -> Operation[TrainingSet[Any]]:
     """Build a training set."""
     frame = Frame.of(spine)
     reads = yield from _defining.service(service)
-    for name, kind in reads.keys.items():
-        if name not in frame.names:
-            raise _question.missing_key(frame, name, kind)
+    for key, kind in reads.keys.items():
+        if key not in frame.names:
+            raise _question.missing_key(frame, key, kind)
     with Bar("building", "rows", progress) as bar:
-        exchange = _flight.Exchange(frame, reads, _flight.Command(service, as_of, event_time_column), bar.set)
+        exchange = _flight.Exchange(frame, reads, _flight.Command(service, as_of, event_time_column, name), bar.set)
         yield Exchange(_flight.DO_EXCHANGE, exchange.requests(), exchange.receive, timeout)
     built = exchange.result()
     _warn.warn(built.warnings)

@@ -24,8 +24,8 @@ class Change:
         before: JSON of the value until now; empty where there is none.
         after: JSON of the value from now on; empty where there is none.
         effect: what that means for stored rows; empty when nothing.
-        destroys: whether a definition or stored rows are deleted, or stored rows are
-            filled again: :meth:`larderdb.Client.apply` needs the name in ``allow_delete``.
+        destroys: the names of what it deletes, and of the feature views whose rows it
+            stores anew: :meth:`larderdb.Client.apply` needs them in ``allow_delete``.
     """
 
     action: str
@@ -35,7 +35,7 @@ class Change:
     before: str
     after: str
     effect: str
-    destroys: bool
+    destroys: list[str]
 
     def __str__(self) -> str:
         mark = {"add": "+", "remove": "-", "change": "~"}[self.action]
@@ -72,7 +72,7 @@ class Plan(Sequence[Change]):
     @property
     def destroys(self) -> list[str]:
         """The names to allow in :meth:`larderdb.Client.apply`."""
-        return list(dict.fromkeys(change.name for change in self.changes if change.destroys))
+        return list(dict.fromkeys(name for change in self.changes for name in change.destroys))
 
     @overload
     def __getitem__(self, at: int) -> Change: ...

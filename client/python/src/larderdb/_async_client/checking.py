@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from larderdb import _checking
+from larderdb import _checking, _logged
 from larderdb._connection import AsyncConnection
 from larderdb._progress import Progress
-from larderdb.checks import Dataset, Experiment, Verification
+from larderdb.checks import Dataset, Experiment, Replay, Skew, Verification
 
 
 class AsyncChecking(AsyncConnection):
@@ -18,6 +18,14 @@ class AsyncChecking(AsyncConnection):
     ) -> Verification:
         """:meth:`larderdb.Client.verify`, to be awaited."""
         return await self._run(_checking.verify(views, service, sample, progress))
+
+    async def replay(self, model: str | None = None, *, progress: Progress | None = None) -> Replay:
+        """:meth:`larderdb.Client.replay`, to be awaited."""
+        return await self._run(_logged.replay(model, progress))
+
+    async def skew(self, model: str | None = None, *, progress: Progress | None = None) -> Skew:
+        """:meth:`larderdb.Client.skew`, to be awaited."""
+        return await self._run(_logged.skew(model, progress))
 
     async def experiment(
         self,

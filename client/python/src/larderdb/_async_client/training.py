@@ -24,6 +24,7 @@ class AsyncTraining(AsyncConnection):
         service: str,
         as_of: AsOf = "ingest_time",
         event_time_column: str = "event_time",
+        name: str = "",
         progress: Progress | None = None,
         timeout: float | None = None,
     ) -> TrainingSet[dict[str, Sequence[Any]]]: ...
@@ -35,6 +36,7 @@ class AsyncTraining(AsyncConnection):
         service: str,
         as_of: AsOf = "ingest_time",
         event_time_column: str = "event_time",
+        name: str = "",
         progress: Progress | None = None,
         timeout: float | None = None,
     ) -> TrainingSet[FrameT]: ...
@@ -45,8 +47,9 @@ class AsyncTraining(AsyncConnection):
         service: str,
         as_of: AsOf = "ingest_time",
         event_time_column: str = "event_time",
+        name: str = "",
         progress: Progress | None = None,
         timeout: float | None = None,
     ) -> TrainingSet[Any]:
         """:meth:`larderdb.Client.training_set`, to be awaited."""
-        return await self._run(_training.training_set(spine, service, as_of, event_time_column, progress, timeout))
+        return await self._run(_training.training_set(spine, service, as_of, event_time_column, name, progress, timeout))

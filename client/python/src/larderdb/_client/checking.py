@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from larderdb import _checking
+from larderdb import _checking, _logged
 from larderdb._connection import Connection
 from larderdb._progress import Progress
-from larderdb.checks import Dataset, Experiment, Verification
+from larderdb.checks import Dataset, Experiment, Replay, Skew, Verification
 
 
 class Checking(Connection):
@@ -32,6 +32,40 @@ class Checking(Connection):
             >>> assert found.ok, found.views["courier_stats"].differences
         """
         return self._run(_checking.verify(views, service, sample, progress))
+
+    def replay(self, model: str | None = None, *, progress: Progress | None = None) -> Replay:
+        """Score the vectors of the server's feature log again, and expect the same bits.
+
+        Each request is scored as it was, with the definitions that served it: by the
+        log's files on the server that answers or, where it keeps none, by its table.
+
+        Args:
+            model: whose requests; those of all models when not given.
+            progress: is called with the rows done, and 0.
+
+        Example:
+            >>> found = client.replay("late")
+            >>> assert found.ok, found.cause
+        """
+        return self._run(_logged.replay(model, progress))
+
+    def skew(self, model: str | None = None, *, progress: Progress | None = None) -> Skew:
+        """Compare the vectors of the server's feature log with those that a training set has.
+
+        The server rebuilds each row from Postgres, as of the time of its request and
+        with the definitions that served it. The log is that of :meth:`replay`. A value
+        that was materialized only after its request differs.
+
+        Args:
+            model: whose requests; those of all models when not given.
+            progress: is called with the rows done, and of how many.
+
+        Example:
+            >>> for feature in client.skew("late").models["late"].features.values():
+            ...     print(feature.feature, feature.share)
+            courier_stats:trips_7d 0.0
+        """
+        return self._run(_logged.skew(model, progress))
 
     def experiment(
         self,

@@ -22,6 +22,9 @@ class Definitions(Connection):
     def plan(self, folder: str | os.PathLike[str] | None = None, *, to_version: int | None = None) -> Plan:
         """Tell what applying a folder of definitions would change. Nothing changes.
 
+        All that :meth:`apply` checks is checked; for that, model files that the server
+        lacks are sent.
+
         Args:
             folder: the folder that holds the definitions.
             to_version: instead: the earlier version to go back to.
@@ -85,12 +88,16 @@ class Definitions(Connection):
     def export(self, folder: str | os.PathLike[str], *, version: int | None = None) -> list[Path]:
         """Write the applied definitions as YAML files; return their paths.
 
-        No file is written over. Model files are not written: the definitions name them
-        by their SHA-256, by which the server has them.
+        Applying the folder changes nothing: a model version names its file by its
+        SHA-256, by which the server has it.
 
         Args:
-            folder: where to; it is made where it is missing.
+            folder: where to: a new folder, or an empty one.
             version: of the definitions; the newest when not given.
+
+        Example:
+            >>> client.export("before", version=3)
+            [PosixPath('before/entities.yaml'), ...]
         """
         return self._run(_defining.export(folder, version))
 

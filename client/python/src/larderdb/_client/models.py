@@ -41,7 +41,7 @@ class Models(Connection):
                 best stamped by :func:`larderdb.onnx.stamp`.
             service: of a new model, the feature service that it reads; what the file
                 is stamped with, or the training set is of, when not given.
-            dataset: the training set that it was trained on, or its id.
+            dataset: the training set that it was trained on, or its id or name.
             serve: whether this version answers from now on. The first version of
                 a model does anyway.
             output: the output that holds the score, and the column of it, from 0;

@@ -25,6 +25,7 @@ class Training(Connection):
         service: str,
         as_of: AsOf = "ingest_time",
         event_time_column: str = "event_time",
+        name: str = "",
         progress: Progress | None = None,
         timeout: float | None = None,
     ) -> TrainingSet[dict[str, Sequence[Any]]]: ...
@@ -36,6 +37,7 @@ class Training(Connection):
         service: str,
         as_of: AsOf = "ingest_time",
         event_time_column: str = "event_time",
+        name: str = "",
         progress: Progress | None = None,
         timeout: float | None = None,
     ) -> TrainingSet[FrameT]: ...
@@ -46,6 +48,7 @@ class Training(Connection):
         service: str,
         as_of: AsOf = "ingest_time",
         event_time_column: str = "event_time",
+        name: str = "",
         progress: Progress | None = None,
         timeout: float | None = None,
     ) -> TrainingSet[Any]:
@@ -60,6 +63,8 @@ class Training(Connection):
                 knew it; ``"event_time"``: whatever had happened by then, for
                 sources that were filled after the fact.
             event_time_column: the column with the time of each row.
+            name: what to call the set, for :meth:`larderdb.Client.dataset` and
+                ``push_model(dataset=...)``; no other may have the name.
             progress: is called with the rows done, and of how many, 0 while
                 that is not known.
             timeout: in seconds; as long as it takes when not given.
@@ -72,4 +77,4 @@ class Training(Connection):
             >>> train = client.training_set(deliveries, service="late_v1")
             >>> x, y = train.data[train.features], train.data["late"]
         """
-        return self._run(_training.training_set(spine, service, as_of, event_time_column, progress, timeout))
+        return self._run(_training.training_set(spine, service, as_of, event_time_column, name, progress, timeout))

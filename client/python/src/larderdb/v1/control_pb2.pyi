@@ -940,6 +940,130 @@ class LoggedPart(_message.Message):
     rows: int
     def __init__(self, model: _Optional[str] = ..., model_version: _Optional[int] = ..., catalog_version: _Optional[int] = ..., rows: _Optional[int] = ...) -> None: ...
 
+class ReplayLogRequest(_message.Message):
+    __slots__ = ("model",)
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    def __init__(self, model: _Optional[str] = ...) -> None: ...
+
+class ReplayLogResponse(_message.Message):
+    __slots__ = ("rows", "report")
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    REPORT_FIELD_NUMBER: _ClassVar[int]
+    rows: int
+    report: ReplayReport
+    def __init__(self, rows: _Optional[int] = ..., report: _Optional[_Union[ReplayReport, _Mapping]] = ...) -> None: ...
+
+class ReplayReport(_message.Message):
+    __slots__ = ("counts", "differences", "cause", "missing")
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    DIFFERENCES_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
+    counts: _containers.RepeatedCompositeFieldContainer[ReplayCount]
+    differences: _containers.RepeatedCompositeFieldContainer[ReplayDifference]
+    cause: str
+    missing: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, counts: _Optional[_Iterable[_Union[ReplayCount, _Mapping]]] = ..., differences: _Optional[_Iterable[_Union[ReplayDifference, _Mapping]]] = ..., cause: _Optional[str] = ..., missing: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ReplayCount(_message.Message):
+    __slots__ = ("model", "model_version", "equal", "different")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    EQUAL_FIELD_NUMBER: _ClassVar[int]
+    DIFFERENT_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    model_version: int
+    equal: int
+    different: int
+    def __init__(self, model: _Optional[str] = ..., model_version: _Optional[int] = ..., equal: _Optional[int] = ..., different: _Optional[int] = ...) -> None: ...
+
+class ReplayDifference(_message.Message):
+    __slots__ = ("file", "request_id", "row", "logged", "now")
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ROW_FIELD_NUMBER: _ClassVar[int]
+    LOGGED_FIELD_NUMBER: _ClassVar[int]
+    NOW_FIELD_NUMBER: _ClassVar[int]
+    file: str
+    request_id: str
+    row: int
+    logged: float
+    now: float
+    def __init__(self, file: _Optional[str] = ..., request_id: _Optional[str] = ..., row: _Optional[int] = ..., logged: _Optional[float] = ..., now: _Optional[float] = ...) -> None: ...
+
+class CheckSkewRequest(_message.Message):
+    __slots__ = ("model",)
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    def __init__(self, model: _Optional[str] = ...) -> None: ...
+
+class CheckSkewResponse(_message.Message):
+    __slots__ = ("rows", "rows_total", "report")
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    ROWS_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    REPORT_FIELD_NUMBER: _ClassVar[int]
+    rows: int
+    rows_total: int
+    report: SkewReport
+    def __init__(self, rows: _Optional[int] = ..., rows_total: _Optional[int] = ..., report: _Optional[_Union[SkewReport, _Mapping]] = ...) -> None: ...
+
+class SkewReport(_message.Message):
+    __slots__ = ("models", "missing")
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
+    models: _containers.RepeatedCompositeFieldContainer[ModelSkew]
+    missing: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, models: _Optional[_Iterable[_Union[ModelSkew, _Mapping]]] = ..., missing: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ModelSkew(_message.Message):
+    __slots__ = ("model", "features", "differences")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
+    DIFFERENCES_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    features: _containers.RepeatedCompositeFieldContainer[FeatureSkew]
+    differences: _containers.RepeatedCompositeFieldContainer[SkewDifference]
+    def __init__(self, model: _Optional[str] = ..., features: _Optional[_Iterable[_Union[FeatureSkew, _Mapping]]] = ..., differences: _Optional[_Iterable[_Union[SkewDifference, _Mapping]]] = ...) -> None: ...
+
+class FeatureSkew(_message.Message):
+    __slots__ = ("feature", "rows", "equal", "differ", "missing", "extra", "sent", "unlogged", "mean_absolute_difference", "mean_relative_difference")
+    FEATURE_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    EQUAL_FIELD_NUMBER: _ClassVar[int]
+    DIFFER_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
+    EXTRA_FIELD_NUMBER: _ClassVar[int]
+    SENT_FIELD_NUMBER: _ClassVar[int]
+    UNLOGGED_FIELD_NUMBER: _ClassVar[int]
+    MEAN_ABSOLUTE_DIFFERENCE_FIELD_NUMBER: _ClassVar[int]
+    MEAN_RELATIVE_DIFFERENCE_FIELD_NUMBER: _ClassVar[int]
+    feature: str
+    rows: int
+    equal: int
+    differ: int
+    missing: int
+    extra: int
+    sent: int
+    unlogged: int
+    mean_absolute_difference: float
+    mean_relative_difference: float
+    def __init__(self, feature: _Optional[str] = ..., rows: _Optional[int] = ..., equal: _Optional[int] = ..., differ: _Optional[int] = ..., missing: _Optional[int] = ..., extra: _Optional[int] = ..., sent: _Optional[int] = ..., unlogged: _Optional[int] = ..., mean_absolute_difference: _Optional[float] = ..., mean_relative_difference: _Optional[float] = ...) -> None: ...
+
+class SkewDifference(_message.Message):
+    __slots__ = ("feature", "request_id", "row", "logged", "rebuilt")
+    FEATURE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ROW_FIELD_NUMBER: _ClassVar[int]
+    LOGGED_FIELD_NUMBER: _ClassVar[int]
+    REBUILT_FIELD_NUMBER: _ClassVar[int]
+    feature: str
+    request_id: str
+    row: int
+    logged: str
+    rebuilt: str
+    def __init__(self, feature: _Optional[str] = ..., request_id: _Optional[str] = ..., row: _Optional[int] = ..., logged: _Optional[str] = ..., rebuilt: _Optional[str] = ...) -> None: ...
+
 class FlushFeatureLogRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
