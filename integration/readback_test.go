@@ -1,0 +1,76 @@
+package integration_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"larder/internal/pgtest"
+)
+
+// TestAnApplyDeletesWhatIsNamed: without a terminal, an apply that loses something is
+// refused until the command line says what may go.
+func TestAnApplyDeletesWhatIsNamed(t *testing.T) {
+	db := pgtest.New(t)
+	m := newScored(t, db.DSN)
+	s := startServer(t, db.DSN)
+	s.apply(m.dir)
+	s.mustMaterialize()
+	f := func(code int, want string, args ...string) {
+		t.Helper()
+		stdout, stderr, got := s.client(args...)
+		if all := stdout + stderr; got != code || !strings.Contains(all, want) {
+			t.Errorf("larder %s: exit code %d\n%s\nwant %d with %q", strings.Join(args, " "), got, all, code, want)
+		}
+	}
+	m.write("definitions.yaml", m.base) // without its models
+	f(0, "- model spend", "plan", m.dir)
+	f(1, "model spend is deleted", "apply", m.dir)
+	f(1, "--allow-delete spend", "apply", m.dir, "--allow-delete", "spent")
+	f(0, "serves", "models")
+	f(0, "Applied as version 2", "apply", m.dir, "--allow-delete", "spend")
+	f(0, "+ model spend", "plan", "--to-version", "1")
+	f(0, "Applied as version 3", "apply", "--to-version", "1")
+	f(1, "DELETES_NOT_ALLOWED", "apply", "--to-version", "2")
+	f(0, "Applied as version 4", "apply", "--to-version", "2", "--yes")
+	f(2, "either a folder or --to-version", "plan", m.dir, "--to-version", "1")
+}
+
+// TestDefinitionsAreReadBack by the command line: listed, shown, searched and exported.
+func TestDefinitionsAreReadBack(t *testing.T) {
+	db := pgtest.New(t)
+	m := newScored(t, db.DSN)
+	s := startServer(t, db.DSN)
+	s.apply(m.dir)
+	s.mustMaterialize()
+	f := func(code int, want []string, args ...string) {
+		t.Helper()
+		stdout, stderr, got := s.client(args...)
+		for _, w := range want {
+			if all := stdout + stderr; got != code || !strings.Contains(all, w) {
+				t.Errorf("larder %s: exit code %d\n%s\nwant %d with %q", strings.Join(args, " "), got, all, code, w)
+			}
+		}
+	}
+	f(0, []string{"entity", "source", "feature view", "feature service", "model"}, "list")
+	f(0, []string{"KIND", "FEATURES", "amount"}, "list", "views")
+	f(0, []string{"NAME", "VERSIONS", "1, 2"}, "list", "models")
+	f(0, []string{`"used_by"`, `"feature view"`}, "list", "sources", "--json")
+	f(2, []string{"choose one of entities"}, "list", "tables")
+	f(0, []string{"versions:", "model spend reads spend; version 1 serves"}, "show", "spend", "--kind", "model")
+	f(0, []string{"used by feature service spend", "features:", "succeeded", "incremental"}, "show", "spend", "--kind", "feature view")
+	f(1, []string{"AMBIGUOUS_NAME"}, "show", "spend")
+	f(1, []string{"UNKNOWN_DEFINITION"}, "show", "nobody")
+	f(0, []string{"source", "table"}, "search", "spend")
+	f(1, []string{"no definition has"}, "search", "no such text")
+
+	dir := filepath.Join(t.TempDir(), "exported")
+	f(0, []string{"version 1"}, "export", dir)
+	f(0, []string{"No changes."}, "plan", dir)
+	f(1, []string{"is not empty"}, "export", dir)
+	text, err := os.ReadFile(filepath.Join(dir, "models.yaml"))
+	if err != nil || !strings.Contains(string(text), "sha256: ") || strings.Contains(string(text), "onnx:") {
+		t.Errorf("%v: the exported models are\n%s", err, text)
+	}
+}
