@@ -39,6 +39,8 @@ test: setup ## race-checked tests with real Postgres and ONNX Runtime, each fuzz
 	@echo "test: the Python package, against a server"
 	@tools/setup/python.sh
 	@tools/setup/mlflow.sh
+	@tools/setup/python.sh recipes
+	@tools/setup/torch.sh
 	@cd client/python && $(PYTHON) -m pytest
 
 soak: setup ## long tests of large data, with the memory that they take

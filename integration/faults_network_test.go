@@ -268,6 +268,10 @@ func TestFewDescriptors(t *testing.T) {
 		}
 		defer c.Close()
 	}
+	eventually(t, "an answer", func() bool { // the connection of before was idle longest, so it went first
+		_, _, err := s.amount(t.Context(), 7)
+		return err == nil
+	})
 	s.answers("120 idle connections")
 	if code := s.terminate(); code != 0 {
 		t.Errorf("exit code %d", code)

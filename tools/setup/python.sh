@@ -2,9 +2,9 @@
 # Makes a virtual environment from versions and sums that are pinned: the one that
 # the Python package is tested and checked in, with "triton" the one that Triton's own
 # client is tested in, which needs other versions, with "onnx" the one in which operators
-# are tried for the list of package scoring, or with "files" the one with the writers of
-# Parquet files that are compared. Nothing is fetched when it is there and as
-# pinned.
+# are tried for the list of package scoring, with "files" the one with the writers of
+# Parquet files that are compared, or with "recipes" the one with the training libraries
+# of docs/recipes.md. Nothing is fetched when it is there and as pinned.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -19,6 +19,9 @@ elif [ "${1-}" = onnx ]; then
 elif [ "${1-}" = files ]; then
 	pins=internal/arrowfile/testdata/requirements.txt
 	venv=.larder/venv/files
+elif [ "${1-}" = recipes ]; then
+	pins=examples/recipes/requirements.txt
+	venv=.larder/venv/recipes
 fi
 if [ -x "$venv/bin/python" ] && cmp -s "$pins" "$venv/installed.txt"; then
 	exit 0
