@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // commandLines calls visit with every command that a person can run.
@@ -85,4 +86,22 @@ func TestUsageMessages(t *testing.T) {
 	f(`--as-of is "now"; it can be ingest_time or event_time`, "dataset", "--service", "a", "--spine", "a.csv", "--out", "b.csv", "--as-of", "now")
 	f("--cancel and --full can't be given together; leave out all but one", "materialize", "--cancel", "x", "--full")
 	f(`--postgres is missing: the address of Postgres, as postgres://USER@HOST:PORT/DATABASE`, "migrate")
+}
+
+// TestOneWordForAFeatureService: no flag has another name for it.
+func TestOneWordForAFeatureService(t *testing.T) {
+	seen := 0
+	commandLines(newRootCommand(), func(cmd *cobra.Command) {
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if !strings.Contains(f.Name, "service") {
+				return
+			}
+			if seen++; f.Name != "service" {
+				t.Errorf("%s has --%s; call it --service", cmd.CommandPath(), f.Name)
+			}
+		})
+	})
+	if seen == 0 {
+		t.Error("no command has --service")
+	}
 }
