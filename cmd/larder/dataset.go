@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -75,6 +77,9 @@ func buildDataset(cmd *cobra.Command, c *client, command larder.SetCommand, spin
 			return usageError(err.Error())
 		}
 	}
+	if folder := filepath.Dir(out); !isFolder(folder) {
+		return fmt.Errorf("no folder %s for --out; make it first", folder)
+	}
 	server, err := c.dial()
 	if err != nil {
 		return err
@@ -137,6 +142,11 @@ func buildDataset(cmd *cobra.Command, c *client, command larder.SetCommand, spin
 		return printManifest(cmd.OutOrStdout(), raw)
 	}
 	return printSet(cmd.OutOrStdout(), cmd.ErrOrStderr(), &manifest, out)
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // csvTypes returns what a CSV file doesn't say of a spine's columns.

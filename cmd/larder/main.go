@@ -65,6 +65,7 @@ larder demo does all of this with simulated card transactions.`,
 		return usageError(err.Error())
 	})
 	root.PersistentPreRunE = checkFlags
+	root.SetHelpCommand(newHelpCommand(root))
 	root.AddCommand(
 		newServeCommand(), newPlanCommand(), newApplyCommand(), newListCommand(), newShowCommand(), newSearchCommand(), newExportCommand(), newMaterializeCommand(), newGetCommand(), newScoreCommand(),
 		newDatasetCommand(), newVerifyCommand(), newReplayCommand(), newSkewCommand(), newExperimentCommand(), newModelsCommand(), newStatusCommand(), newSnapshotCommand(), newBenchCommand(), newDemoCommand(), newDevCommand(), newSchemaCommand(),

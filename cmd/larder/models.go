@@ -57,14 +57,14 @@ func printModels(w io.Writer, a *larderv1.ListModelsResponse) error {
 		for _, v := range m.GetVersions() {
 			rows = append(rows, []string{
 				m.GetModel(), fmt.Sprint(v.GetModelVersion()), paintState(w, versionState(m, v)), m.GetFeatureService(), few(v.GetInputs(), "inputs"),
-				fmt.Sprintf("%s[%d]", v.GetReport().GetOutput(), v.GetReport().GetColumn()), count(v.GetSize()), v.GetSha256()[:12],
+				fmt.Sprintf("%s[%d]", v.GetReport().GetOutput(), v.GetReport().GetColumn()), count(v.GetSize()),
 			})
 		}
 		if len(m.GetVersions()) == 0 {
-			rows = append(rows, []string{m.GetModel(), "-", paintState(w, "no version yet"), m.GetFeatureService(), "", "", "", ""})
+			rows = append(rows, []string{m.GetModel(), "-", paintState(w, "no version yet"), m.GetFeatureService(), "", "", ""})
 		}
 	}
-	return table(w, "MODEL VERSION STATE SERVICE INPUTS SCORE BYTES SHA256", rows)
+	return table(w, "MODEL VERSION STATE SERVICE INPUTS SCORE BYTES", rows)
 }
 
 func versionState(m *larderv1.ModelStatus, v *larderv1.ModelVersionStatus) string {

@@ -44,15 +44,17 @@ type grid struct {
 	styles [][]style
 	widths []int
 	words  []int // the widths below which words would break
-	pieces []int // the widths below which they would break elsewhere than after a sign
+	titles []int // the same, but for words of the header, which break after a sign
+	pieces []int // the widths below which any word would break elsewhere than after a sign
 	right  []bool
 }
 
 func newGrid(header []string, rows [][]string) *grid {
 	n := len(header)
-	t := &grid{header: header, widths: make([]int, n), words: make([]int, n), pieces: make([]int, n), right: make([]bool, n)}
+	t := &grid{header: header, widths: make([]int, n), words: make([]int, n), titles: make([]int, n), pieces: make([]int, n), right: make([]bool, n)}
 	for c, title := range header {
 		t.measure(c, title)
+		t.titles[c] = t.pieces[c]
 		t.right[c] = len(rows) > 0
 	}
 	for _, row := range rows {
@@ -61,6 +63,7 @@ func newGrid(header []string, rows [][]string) *grid {
 			colour, text := unpaint(row[c])
 			line[c], colours[c] = visible(text), colour
 			t.measure(c, line[c])
+			t.titles[c] = max(t.titles[c], longestWord(line[c]))
 			t.right[c] = t.right[c] && isFigure(line[c])
 		}
 		t.rows, t.styles = append(t.rows, line), append(t.styles, colours)
@@ -71,12 +74,20 @@ func newGrid(header []string, rows [][]string) *grid {
 // measure makes a column wide enough for a text.
 func (t *grid) measure(c int, text string) {
 	t.widths[c] = max(t.widths[c], cells.StringWidth(text))
+	t.words[c] = max(t.words[c], longestWord(text))
 	for _, word := range strings.Fields(text) {
-		t.words[c] = max(t.words[c], min(cells.StringWidth(word), maxUnbroken))
 		for _, piece := range pieces(word) {
 			t.pieces[c] = max(t.pieces[c], min(cells.StringWidth(piece), maxUnbroken))
 		}
 	}
+}
+
+// longestWord returns the width of the longest word that is kept whole.
+func longestWord(text string) (width int) {
+	for _, word := range strings.Fields(text) {
+		width = max(width, min(cells.StringWidth(word), maxUnbroken))
+	}
+	return width
 }
 
 // isFigure reports whether a cell is a number or stands for none.
@@ -91,7 +102,7 @@ func (t *grid) shrink(width int) bool {
 	for _, w := range t.widths {
 		total += w
 	}
-	for _, least := range [][]int{t.words, t.pieces} {
+	for _, least := range [][]int{t.words, t.titles, t.pieces} {
 		for total > width {
 			widest := -1
 			for c, w := range t.widths {

@@ -78,6 +78,7 @@ func TestUsageMessages(t *testing.T) {
 	f(`larder models has no command "promot"; did you mean "promote"?`, "models", "promot")
 	f("name what larder snapshot shall do: load or save", "snapshot")
 	f(`larder snapshot has no command "sav"; did you mean "save"?`, "snapshot", "sav")
+	f(`larder has no command "metrialize"; did you mean "materialize"?`, "help", "metrialize")
 	f("missing --log", "models", "compare", "a@1", "a@2")
 	f("give one of --log, --table", "skew")
 	f("--log and --table can't be given together; leave out all but one", "replay", "--log", "x", "--table")
@@ -85,6 +86,8 @@ func TestUsageMessages(t *testing.T) {
 	f("missing --out and --spine, which --service needs", "dataset", "--service", "fraud_v1")
 	f(`--as-of is "now"; it can be ingest_time or event_time`, "dataset", "--service", "a", "--spine", "a.csv", "--out", "b.csv", "--as-of", "now")
 	f("--cancel and --full can't be given together; leave out all but one", "materialize", "--cancel", "x", "--full")
+	f(`--postgres "db:5432" is not the address of a Postgres; write it as postgres://USER@HOST:PORT/DATABASE`, "migrate", "--postgres", "db:5432")
+	f(`--postgres "db:5432" is not the address of a Postgres; write it as postgres://USER@HOST:PORT/DATABASE`, "serve", "--postgres", "db:5432")
 	f(`--postgres is missing: the address of Postgres, as postgres://USER@HOST:PORT/DATABASE`, "migrate")
 }
 
