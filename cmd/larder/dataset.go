@@ -25,7 +25,7 @@ func newDatasetCommand() *cobra.Command {
 	var list bool
 	cmd := &cobra.Command{
 		Use:   "dataset --service NAME --spine FILE --out FILE",
-		Short: "Build a training set: for each row of a spine, the features that serving would have returned at its time",
+		Short: "Build a training set: for each row, the features of its time",
 		Long: `Build the training set of a spine: a file with the join keys of a feature
 service, a time for each row, and any other columns, such as labels. The set has
 the spine's columns, unchanged and in order, and then one column per feature,

@@ -14,7 +14,7 @@ import (
 )
 
 func newModelsCommand() *cobra.Command {
-	cmd := newModelListCommand("models", "List models and their versions; push, promote, roll back and retire them")
+	cmd := newModelListCommand("models", "List models and their versions; push, promote, retire them")
 	cmd.Example = `  larder models
   larder models push fraud fraud.onnx --dataset ds_01 --metric auc=0.87 --promote
   larder models rollback fraud`
@@ -85,7 +85,7 @@ func versionState(m *larderv1.ModelStatus, v *larderv1.ModelVersionStatus) strin
 func newModelShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show NAME",
-		Short: "Show one model: its versions, who added them and when, their metrics and tags",
+		Short: "Show one model: its versions, with metrics and tags",
 		Args:  wrongArgs(cobra.ExactArgs(1)),
 	}
 	c := bindClient(cmd)

@@ -43,10 +43,10 @@ type grid struct {
 	rows   [][]string
 	styles [][]style
 	widths []int
-	words  []int // the widths below which words would break
-	titles []int // the same, but for words of the header, which break after a sign
-	pieces []int // the widths below which any word would break elsewhere than after a sign
-	right  []bool
+	words  []int  // the widths below which words would break
+	titles []int  // the same, but for words of the header, which break after a sign
+	pieces []int  // the widths below which any word would break elsewhere than after a sign
+	right  []bool // whose cells are numbers
 }
 
 func newGrid(header []string, rows [][]string) *grid {
@@ -55,8 +55,8 @@ func newGrid(header []string, rows [][]string) *grid {
 	for c, title := range header {
 		t.measure(c, title)
 		t.titles[c] = t.pieces[c]
-		t.right[c] = len(rows) > 0
 	}
+	words := make([]bool, n)
 	for _, row := range rows {
 		line, colours := make([]string, n), make([]style, n)
 		for c := range min(n, len(row)) {
@@ -64,9 +64,13 @@ func newGrid(header []string, rows [][]string) *grid {
 			line[c], colours[c] = visible(text), colour
 			t.measure(c, line[c])
 			t.titles[c] = max(t.titles[c], longestWord(line[c]))
-			t.right[c] = t.right[c] && isFigure(line[c])
+			words[c] = words[c] || !isFigure(line[c])
+			t.right[c] = t.right[c] || strings.ContainsAny(line[c], "0123456789")
 		}
 		t.rows, t.styles = append(t.rows, line), append(t.styles, colours)
+	}
+	for c := range t.right {
+		t.right[c] = t.right[c] && !words[c]
 	}
 	return t
 }
@@ -213,6 +217,20 @@ func wrap(text string, width int) []string {
 		line, used = word, n
 	}
 	return append(lines, line)
+}
+
+// fold breaks the lines of paragraphs anew, but for those that are indented.
+func fold(text string, width int) string {
+	if text == "" {
+		return ""
+	}
+	paragraphs := strings.Split(text, "\n\n")
+	for i, p := range paragraphs {
+		if !strings.HasPrefix(p, " ") && !strings.Contains(p, "\n ") {
+			paragraphs[i] = strings.Join(wrap(p, width), "\n")
+		}
+	}
+	return strings.Join(paragraphs, "\n\n")
 }
 
 // breakWord returns the beginning of a word that fits.

@@ -31,6 +31,10 @@ func TestTable(t *testing.T) {
 		"VIEW             ROWS  NOTE",
 		"customer_spend  5,022  new",
 		"risk                7")
+	f("", "VIEW OWNER ROWS", [][]string{{"customer_spend", "-", "-"}, {"risk", "-", "7"}},
+		"VIEW            OWNER  ROWS",
+		"customer_spend  -         -",
+		"risk            -         7")
 	f("24", "VIEW NOTE", [][]string{{"risk", "some words of advice"}, {"spend", "-"}},
 		"VIEW   NOTE",
 		"risk   some words of",

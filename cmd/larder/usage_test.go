@@ -91,6 +91,27 @@ func TestUsageMessages(t *testing.T) {
 	f(`--postgres is missing: the address of Postgres, as postgres://USER@HOST:PORT/DATABASE`, "migrate")
 }
 
+// TestHelpFitsATerminal: all but the examples, which can't be broken.
+func TestHelpFitsATerminal(t *testing.T) {
+	f := func(args ...string) {
+		t.Helper()
+		help, _, code := runLarder(t, args...)
+		if code != 0 {
+			t.Errorf("larder %s: exit code %d", strings.Join(args, " "), code)
+		}
+		for line := range strings.Lines(help) {
+			if len(strings.Fields(line)) == 1 {
+				continue // a word that can't be broken
+			}
+			if cells.StringWidth(strings.TrimSuffix(line, "\n")) > plainWidth && !strings.HasPrefix(line, "  larder ") && !strings.HasPrefix(line, "  LARDER_") {
+				t.Errorf("larder %s: %s", strings.Join(args, " "), line)
+			}
+		}
+	}
+	f("--help")
+	commandLines(newRootCommand(), func(cmd *cobra.Command) { f(append(strings.Fields(cmd.CommandPath())[1:], "--help")...) })
+}
+
 // TestOneWordForAFeatureService: no flag has another name for it.
 func TestOneWordForAFeatureService(t *testing.T) {
 	seen := 0
