@@ -91,6 +91,9 @@ func TestFeatureLog(t *testing.T) {
 	}
 	checked("replay", 0, "spend 1 4 4 0")
 	checked("skew", 0, "spend spend:amount 4 0 % 0 0 0 0 0")
+	if stdout, _, code := s.client("replay", "--log", log, "--json"); code != 0 || !strings.Contains(singleSpaced(stdout), `"versions": [ { "model": "spend", "version": 1, "equal": 4, "different": 0 } ]`) {
+		t.Errorf("replay --json: exit code %d\n%s", code, stdout)
+	}
 	if _, err := db.Pool.Exec(t.Context(), "UPDATE spend SET amount = amount + 1 WHERE user_id = 7; DELETE FROM spend WHERE user_id = 2"); err != nil {
 		t.Fatal(err)
 	}

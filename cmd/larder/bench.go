@@ -19,7 +19,7 @@ func newBenchCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "bench",
-		Short: "Measure a server beside a bare gRPC echo of the same message sizes",
+		Short: "Measure a server beside a bare gRPC echo",
 		Long: `Fill a store, start a server on it, and load it over loopback gRPC from this
 process, in turns with a bare gRPC echo of the same message sizes. To compare
 machines, compare the ratios.

@@ -22,7 +22,7 @@ func newModelCompareCommand() *cobra.Command {
 	var threshold float64
 	cmd := &cobra.Command{
 		Use:   "compare NAME@VERSION NAME@VERSION --log DIR",
-		Short: "Compare two models on logged vectors: size, latency, agreement and, with labels, quality",
+		Short: "Compare two versions on logged vectors: size, time, quality",
 		Long: `Have the server score logged vectors with two models that it has loaded, and compare
 the models: the size of their files, the time of a run by its number of rows, how far
 their scores are apart and, for rows with labels, how well each predicts the outcome.

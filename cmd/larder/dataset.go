@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -23,7 +25,7 @@ func newDatasetCommand() *cobra.Command {
 	var list bool
 	cmd := &cobra.Command{
 		Use:   "dataset --service NAME --spine FILE --out FILE",
-		Short: "Build a training set: for each row of a spine, the features that serving would have returned at its time",
+		Short: "Build a training set: for each row, the features of its time",
 		Long: `Build the training set of a spine: a file with the join keys of a feature
 service, a time for each row, and any other columns, such as labels. The set has
 the spine's columns, unchanged and in order, and then one column per feature,
@@ -74,6 +76,9 @@ func buildDataset(cmd *cobra.Command, c *client, command larder.SetCommand, spin
 		if err := arrowfile.Check(path); err != nil {
 			return usageError(err.Error())
 		}
+	}
+	if folder := filepath.Dir(out); !isFolder(folder) {
+		return fmt.Errorf("no folder %s for --out; make it first", folder)
 	}
 	server, err := c.dial()
 	if err != nil {
@@ -137,6 +142,11 @@ func buildDataset(cmd *cobra.Command, c *client, command larder.SetCommand, spin
 		return printManifest(cmd.OutOrStdout(), raw)
 	}
 	return printSet(cmd.OutOrStdout(), cmd.ErrOrStderr(), &manifest, out)
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // csvTypes returns what a CSV file doesn't say of a spine's columns.

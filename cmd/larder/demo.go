@@ -12,7 +12,7 @@ func newDemoCommand() *cobra.Command {
 	var dir string
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Score simulated card transactions with features from a private Postgres",
+		Short: "Simulate card transactions, and score them from features",
 		Long: `Simulate half a year of card transactions, load them into a private Postgres,
 apply the definitions of examples/fraud, materialize, and score every transaction
 of the last day through gRPC. The figures also go to demo.json.

@@ -47,7 +47,7 @@ func newDevCommand() *cobra.Command {
 	var postgres, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "dev",
-		Short: "Print the addresses of a running larder serve --dev: Postgres, gRPC and HTTP",
+		Short: "Print the addresses of a running larder serve --dev",
 		Long: `Print how to reach a server that larder serve --dev runs: the address of its private
 Postgres, with the password, and its gRPC and HTTP ports. They stay the same when the
 server is restarted, unless another program has taken a port.`,

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"strings"
@@ -57,5 +58,41 @@ func TestEveryPackageIsInArchitecture(t *testing.T) {
 		if !known[row[1]] {
 			t.Errorf("docs/architecture.md has a package %q that is none", row[1])
 		}
+	}
+}
+
+// TestQuotedTablesFit: a table in a page looks as a command prints it where there is no
+// terminal, and fits its 80 columns.
+func TestQuotedTablesFit(t *testing.T) {
+	pages, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := regexp.MustCompile(`^    [A-Z][A-Z0-9_/]+(  +[A-Z][A-Z0-9_/]+)+$`)
+	seen := 0
+	for _, path := range append(pages, "../../README.md") {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		inTable := false
+		for n, line := range strings.Split(string(raw), "\n") {
+			if header.MatchString(line) {
+				inTable = true
+				seen++
+			} else if strings.TrimSpace(line) == "" || !strings.HasPrefix(line, "    ") {
+				inTable = false
+			}
+			plain := strings.TrimPrefix(line, "    ")
+			if inTable && strings.Contains(plain, "  ") && len(plain) > plainWidth {
+				t.Errorf("%s:%d: a table of %d columns", path, n+1, len(plain))
+			}
+			if inTable && strings.Contains(plain, "  ") && regexp.MustCompile(` [0-9]{4,}( |$)`).MatchString(plain) && !strings.Contains(plain, "KEY") && !strings.Contains(plain, "courier_id=4 ") {
+				t.Errorf("%s:%d: a count without separators", path, n+1)
+			}
+		}
+	}
+	if seen < 10 {
+		t.Errorf("%d tables; are they quoted otherwise now?", seen)
 	}
 }

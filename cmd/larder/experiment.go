@@ -21,7 +21,7 @@ func newExperimentCommand() *cobra.Command {
 	var threshold float64
 	cmd := &cobra.Command{
 		Use:   "experiment MODEL",
-		Short: "Compare versions of a model by the outcomes of the rows that they scored",
+		Short: "Compare versions of a model by the outcomes of their scores",
 		Long: `Have the server join the model's feature log to its labels and compare the versions
 that share the traffic, and shadows on the rows that the control answered. Look as
 often as you like: at most --alpha of all experiments show a difference that doesn't

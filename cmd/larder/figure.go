@@ -47,11 +47,15 @@ func moment(micros int64) string {
 	return time.UnixMicro(micros).UTC().Format(time.RFC3339)
 }
 
-// clock prints a time as moment does, without the date if it is today's in UTC.
+// clock prints a time as moment does, but without the date if it is today's in UTC, and
+// else in two words.
 func clock(micros int64, now time.Time) string {
 	t, today := time.UnixMicro(micros).UTC(), now.UTC()
-	if micros == 0 || t.Format(time.DateOnly) != today.Format(time.DateOnly) {
-		return moment(micros)
+	switch {
+	case micros == 0:
+		return "-"
+	case t.Format(time.DateOnly) != today.Format(time.DateOnly):
+		return t.Format(time.DateOnly + " 15:04:05Z")
 	}
 	return t.Format("15:04:05Z")
 }

@@ -63,6 +63,6 @@ func TestClock(t *testing.T) {
 		}
 	}
 	f(time.Date(2026, 2, 1, 0, 0, 3, 999, time.UTC), "00:00:03Z")
-	f(time.Date(2026, 1, 31, 23, 59, 59, 0, time.UTC), "2026-01-31T23:59:59Z")
+	f(time.Date(2026, 1, 31, 23, 59, 59, 0, time.UTC), "2026-01-31 23:59:59Z")
 	f(time.UnixMicro(0), "-")
 }

@@ -140,7 +140,7 @@ func (c *client) ask(ctx context.Context, shape *larderv1.GetPlanRequest, keys [
 	if missing := missingNames(named, plan.GetKeys()); len(missing) > 0 {
 		return usageError(fmt.Sprintf("missing %s; add %s=VALUE", strings.Join(missing, " and "), strings.Join(missing, "=VALUE ")))
 	}
-	request, err := typedColumns("request value", values, slices.Concat(plan.GetRequest(), plan.GetFeatures()))
+	request, err := typedColumns("request value", values, mayCome(plan))
 	if err != nil {
 		return err
 	}
@@ -149,6 +149,13 @@ func (c *client) ask(ctx context.Context, shape *larderv1.GetPlanRequest, keys [
 		return usageError(fmt.Sprintf("%s; add --request %s=VALUE", status.Convert(err).Message(), strings.Join(missing, "=VALUE --request ")))
 	}
 	return err
+}
+
+// mayCome returns what a request may bring: the request values, and stored features that
+// it overrides.
+func mayCome(plan *larderv1.GetPlanResponse) []*larderv1.Field {
+	stored := slices.DeleteFunc(slices.Clone(plan.GetFeatures()), func(f *larderv1.Field) bool { return strings.HasPrefix(f.GetName(), "request:") })
+	return slices.Concat(plan.GetRequest(), stored)
 }
 
 // missingNames returns the names of fields that were not given.

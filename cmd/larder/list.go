@@ -36,7 +36,7 @@ func newListCommand() *cobra.Command {
 	words = append(words, "datasets")
 	cmd := &cobra.Command{
 		Use:   "list [KIND]",
-		Short: "List what is defined: entities, sources, views, services, models, or datasets",
+		Short: "List definitions: entities, sources, views, services, models",
 		Long: `List the definitions that the server uses, with their owners and with what uses
 each, or those of one kind: entities, sources, views, services, models. datasets lists
 the training sets that were built.`,
@@ -123,7 +123,7 @@ func users(d *larderv1.Definition) string {
 func newSearchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "search WORD",
-		Short:   "Find definitions by a text in their names, descriptions, owners, tags, features or queries",
+		Short:   "Find definitions by a text in them",
 		Long:    "Find the definitions that have a text anywhere, in any case: in names, descriptions,\nowners, tags, features, expressions or queries. Exits with 1 when there are none.",
 		Example: "  larder search txn_count\n  larder search pii",
 		Args:    wrongArgs(cobra.ExactArgs(1)),
@@ -152,7 +152,7 @@ func newShowCommand() *cobra.Command {
 	var kind string
 	cmd := &cobra.Command{
 		Use:   "show NAME",
-		Short: "Show one definition: what it is, who uses it, how fresh it is and its last runs",
+		Short: "Show one definition, who uses it, and how fresh it is",
 		Long: `Show one definition as YAML, what uses it, and how it does: of a feature view how
 fresh it is and its last runs on all servers, of a model its versions. NAME may also
 be the id or the name of a training set. --kind chooses when definitions of several

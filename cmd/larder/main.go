@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -64,11 +65,22 @@ larder demo does all of this with simulated card transactions.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		return usageError(err.Error())
 	})
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", fmt.Sprint(".FlagUsagesWrapped ", plainWidth)))
 	root.PersistentPreRunE = checkFlags
+	root.SetHelpCommand(newHelpCommand(root))
 	root.AddCommand(
 		newServeCommand(), newPlanCommand(), newApplyCommand(), newListCommand(), newShowCommand(), newSearchCommand(), newExportCommand(), newMaterializeCommand(), newGetCommand(), newScoreCommand(),
 		newDatasetCommand(), newVerifyCommand(), newReplayCommand(), newSkewCommand(), newExperimentCommand(), newModelsCommand(), newStatusCommand(), newSnapshotCommand(), newBenchCommand(), newDemoCommand(), newDevCommand(), newSchemaCommand(),
 		newMigrateCommand(), newVersionCommand(),
 	)
+	foldHelp(root)
 	return root
+}
+
+// foldHelp makes the explanations of all commands fit plainWidth.
+func foldHelp(cmd *cobra.Command) {
+	cmd.Long = fold(cmd.Long, plainWidth)
+	for _, sub := range cmd.Commands() {
+		foldHelp(sub)
+	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -26,6 +27,9 @@ user may create tables; run this command where it may not.`,
 		if dsn == "" {
 			return usageError("--postgres is missing: the address of Postgres, as postgres://USER@HOST:PORT/DATABASE")
 		}
+		if err := checkPostgres(dsn); err != nil {
+			return usageError(err.Error())
+		}
 		applied, err := migrations.Up(cmd.Context(), dsn)
 		if err != nil {
 			return err
@@ -42,4 +46,13 @@ user may create tables; run this command where it may not.`,
 		return nil
 	}
 	return cmd
+}
+
+// checkPostgres reports what can't be the address of a Postgres, before its library does
+// in words of its own.
+func checkPostgres(dsn string) error {
+	if dsn == "" || strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://") || strings.Contains(dsn, "=") {
+		return nil
+	}
+	return fmt.Errorf("--postgres %q is not the address of a Postgres; write it as postgres://USER@HOST:PORT/DATABASE", dsn)
 }

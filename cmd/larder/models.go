@@ -14,7 +14,7 @@ import (
 )
 
 func newModelsCommand() *cobra.Command {
-	cmd := newModelListCommand("models", "List models and their versions; push, promote, roll back and retire them")
+	cmd := newModelListCommand("models", "List models and their versions; push, promote, retire them")
 	cmd.Example = `  larder models
   larder models push fraud fraud.onnx --dataset ds_01 --metric auc=0.87 --promote
   larder models rollback fraud`
@@ -57,14 +57,14 @@ func printModels(w io.Writer, a *larderv1.ListModelsResponse) error {
 		for _, v := range m.GetVersions() {
 			rows = append(rows, []string{
 				m.GetModel(), fmt.Sprint(v.GetModelVersion()), paintState(w, versionState(m, v)), m.GetFeatureService(), few(v.GetInputs(), "inputs"),
-				fmt.Sprintf("%s[%d]", v.GetReport().GetOutput(), v.GetReport().GetColumn()), count(v.GetSize()), v.GetSha256()[:12],
+				fmt.Sprintf("%s[%d]", v.GetReport().GetOutput(), v.GetReport().GetColumn()), count(v.GetSize()),
 			})
 		}
 		if len(m.GetVersions()) == 0 {
-			rows = append(rows, []string{m.GetModel(), "-", paintState(w, "no version yet"), m.GetFeatureService(), "", "", "", ""})
+			rows = append(rows, []string{m.GetModel(), "-", paintState(w, "no version yet"), m.GetFeatureService(), "", "", ""})
 		}
 	}
-	return table(w, "MODEL VERSION STATE SERVICE INPUTS SCORE BYTES SHA256", rows)
+	return table(w, "MODEL VERSION STATE SERVICE INPUTS SCORE BYTES", rows)
 }
 
 func versionState(m *larderv1.ModelStatus, v *larderv1.ModelVersionStatus) string {
@@ -85,7 +85,7 @@ func versionState(m *larderv1.ModelStatus, v *larderv1.ModelVersionStatus) strin
 func newModelShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show NAME",
-		Short: "Show one model: its versions, who added them and when, their metrics and tags",
+		Short: "Show one model: its versions, with metrics and tags",
 		Args:  wrongArgs(cobra.ExactArgs(1)),
 	}
 	c := bindClient(cmd)

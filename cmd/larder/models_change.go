@@ -13,7 +13,7 @@ import (
 func newModelPromoteCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "promote NAME VERSION",
-		Short: "Make a version the only one that answers; this ends a traffic split",
+		Short: "Make a version the only one that answers",
 		Args:  wrongArgs(cobra.ExactArgs(2)),
 	}
 	c := bindClient(cmd)

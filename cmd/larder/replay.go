@@ -46,7 +46,11 @@ the log is damaged; the rows before the damage and the other files are compared.
 			if err != nil {
 				return err
 			}
-			return errors.Join(printReplay(cmd.OutOrStdout(), report), report.Err(), featurelog.Damaged(report.Damaged))
+			print := printReplay
+			if c.json {
+				print = printReplayJSON
+			}
+			return errors.Join(print(cmd.OutOrStdout(), report), report.Err(), featurelog.Damaged(report.Damaged))
 		})
 	}
 	return cmd
@@ -73,4 +77,28 @@ func printReplay(w io.Writer, r *replay.Report) error {
 		err = table(w, "FILE REQUEST ROW LOGGED NOW", differences)
 	}
 	return err
+}
+
+func printReplayJSON(w io.Writer, r *replay.Report) error {
+	type version struct {
+		Model     string `json:"model"`
+		Version   int64  `json:"version"`
+		Equal     int64  `json:"equal"`
+		Different int64  `json:"different"`
+	}
+	type difference struct {
+		File      string   `json:"file"`
+		RequestID string   `json:"request_id"`
+		Row       int32    `json:"row"`
+		Logged    *float64 `json:"logged"` // null for NaN and infinities
+		Now       *float64 `json:"now"`
+	}
+	versions, differences := []version{}, []difference{}
+	for _, c := range r.Counts {
+		versions = append(versions, version(c))
+	}
+	for _, d := range r.Differences {
+		differences = append(differences, difference{d.File, d.Row.RequestID, d.Row.Row, defined(d.Logged), defined(d.Now)})
+	}
+	return encodeJSON(w, map[string]any{"versions": versions, "differences": differences})
 }

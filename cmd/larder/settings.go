@@ -146,6 +146,7 @@ func (s *settings) validate() error {
 	if r := s.ReadyWhen; r != readyFilled && r != readyCatalog {
 		errs = append(errs, fmt.Errorf("--ready-when is %q; it can be %s or %s", r, readyFilled, readyCatalog))
 	}
+	errs = append(errs, checkPostgres(s.Postgres))
 	if (s.TLSCert == "") != (s.TLSKey == "") {
 		errs = append(errs, errors.New("--tls-cert and --tls-key go together; give both or neither"))
 	}
@@ -173,7 +174,7 @@ func fillSettings(flags *pflag.FlagSet, names []string, file map[string]string) 
 			continue
 		}
 		if err := flags.Set(name, value); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %q can't be read: %w", from, value, err))
+			errs = append(errs, fmt.Errorf("%s is %q; it %s", from, value, cause(err.Error())))
 		}
 	}
 	return errors.Join(errs...)

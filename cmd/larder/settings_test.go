@@ -59,7 +59,7 @@ func TestSettingsThatAreRefused(t *testing.T) {
 		}
 	}
 	f(`no setting "max_row"; did you mean "max_rows"?`, "max_row: 3\n")
-	f(`max_rows in the settings file: "many" can't be read`, "max_rows: many\n")
+	f(`max_rows in the settings file is "many"; it must be an integer`, "max_rows: many\n")
 	f("--max-rows is -5; it can be 1 to 1000000", "", "--max-rows", "-5")
 	f("--max-in-flight is 0; it can be 1 to 1048576", "", "--max-in-flight", "0")
 	f("--max-message-bytes is 3; it can be 65536 to 1073741824", "max_message_bytes: 3\n")
@@ -69,5 +69,5 @@ func TestSettingsThatAreRefused(t *testing.T) {
 	f("no such file", "", "--config", "gone.yaml")
 	f("settings in larder.yaml", ": [")
 	t.Setenv("LARDER_CACHE_BYTES", "1GB")
-	f(`LARDER_CACHE_BYTES: "1GB" can't be read`, "")
+	f(`LARDER_CACHE_BYTES is "1GB"; it must be an integer`, "")
 }

@@ -20,7 +20,7 @@ func newSkewCommand() *cobra.Command {
 	var logged loggedFlags
 	cmd := &cobra.Command{
 		Use:   "skew --log DIR | --table",
-		Short: "Compare logged vectors with what a training set would have for the same rows",
+		Short: "Compare logged vectors with those of a training set",
 		Long: `Have the server rebuild the vectors of a feature log from Postgres, each as of the
 time of its request and with the definitions that served it, and compare them with
 what the model saw: for each feature, how many values differ, are missing or are

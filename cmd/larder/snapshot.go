@@ -52,7 +52,10 @@ func newSnapshotSaveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "wrote %d bytes to %s\n", written, args[0])
+			if c.json {
+				return encodeJSON(cmd.OutOrStdout(), map[string]any{"file": args[0], "bytes": written})
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "wrote %s to %s\n", counted(written, "byte"), args[0])
 			return nil
 		})
 	}

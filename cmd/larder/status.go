@@ -15,7 +15,7 @@ import (
 func newStatusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [RUN]",
-		Short: "Show the state of the server and its feature views, or of one run",
+		Short: "Show the state of the server and its views, or of one run",
 		Long: `List the feature views: how many rows they have, up to what time the source was
 read, how fresh the rows are, and the last run with its error. With the id of a
 run, show that run and what was wrong with the rows that it skipped.

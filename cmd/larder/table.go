@@ -43,27 +43,34 @@ type grid struct {
 	rows   [][]string
 	styles [][]style
 	widths []int
-	words  []int // the widths below which words would break
-	pieces []int // the widths below which they would break elsewhere than after a sign
-	right  []bool
+	words  []int  // the widths below which words would break
+	titles []int  // the same, but for words of the header, which break after a sign
+	pieces []int  // the widths below which any word would break elsewhere than after a sign
+	right  []bool // whose cells are numbers
 }
 
 func newGrid(header []string, rows [][]string) *grid {
 	n := len(header)
-	t := &grid{header: header, widths: make([]int, n), words: make([]int, n), pieces: make([]int, n), right: make([]bool, n)}
+	t := &grid{header: header, widths: make([]int, n), words: make([]int, n), titles: make([]int, n), pieces: make([]int, n), right: make([]bool, n)}
 	for c, title := range header {
 		t.measure(c, title)
-		t.right[c] = len(rows) > 0
+		t.titles[c] = t.pieces[c]
 	}
+	words := make([]bool, n)
 	for _, row := range rows {
 		line, colours := make([]string, n), make([]style, n)
 		for c := range min(n, len(row)) {
 			colour, text := unpaint(row[c])
 			line[c], colours[c] = visible(text), colour
 			t.measure(c, line[c])
-			t.right[c] = t.right[c] && isFigure(line[c])
+			t.titles[c] = max(t.titles[c], longestWord(line[c]))
+			words[c] = words[c] || !isFigure(line[c])
+			t.right[c] = t.right[c] || strings.ContainsAny(line[c], "0123456789")
 		}
 		t.rows, t.styles = append(t.rows, line), append(t.styles, colours)
+	}
+	for c := range t.right {
+		t.right[c] = t.right[c] && !words[c]
 	}
 	return t
 }
@@ -71,12 +78,20 @@ func newGrid(header []string, rows [][]string) *grid {
 // measure makes a column wide enough for a text.
 func (t *grid) measure(c int, text string) {
 	t.widths[c] = max(t.widths[c], cells.StringWidth(text))
+	t.words[c] = max(t.words[c], longestWord(text))
 	for _, word := range strings.Fields(text) {
-		t.words[c] = max(t.words[c], min(cells.StringWidth(word), maxUnbroken))
 		for _, piece := range pieces(word) {
 			t.pieces[c] = max(t.pieces[c], min(cells.StringWidth(piece), maxUnbroken))
 		}
 	}
+}
+
+// longestWord returns the width of the longest word that is kept whole.
+func longestWord(text string) (width int) {
+	for _, word := range strings.Fields(text) {
+		width = max(width, min(cells.StringWidth(word), maxUnbroken))
+	}
+	return width
 }
 
 // isFigure reports whether a cell is a number or stands for none.
@@ -91,7 +106,7 @@ func (t *grid) shrink(width int) bool {
 	for _, w := range t.widths {
 		total += w
 	}
-	for _, least := range [][]int{t.words, t.pieces} {
+	for _, least := range [][]int{t.words, t.titles, t.pieces} {
 		for total > width {
 			widest := -1
 			for c, w := range t.widths {
@@ -202,6 +217,20 @@ func wrap(text string, width int) []string {
 		line, used = word, n
 	}
 	return append(lines, line)
+}
+
+// fold breaks the lines of paragraphs anew, but for those that are indented.
+func fold(text string, width int) string {
+	if text == "" {
+		return ""
+	}
+	paragraphs := strings.Split(text, "\n\n")
+	for i, p := range paragraphs {
+		if !strings.HasPrefix(p, " ") && !strings.Contains(p, "\n ") {
+			paragraphs[i] = strings.Join(wrap(p, width), "\n")
+		}
+	}
+	return strings.Join(paragraphs, "\n\n")
 }
 
 // breakWord returns the beginning of a word that fits.

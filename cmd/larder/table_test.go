@@ -31,6 +31,10 @@ func TestTable(t *testing.T) {
 		"VIEW             ROWS  NOTE",
 		"customer_spend  5,022  new",
 		"risk                7")
+	f("", "VIEW OWNER ROWS", [][]string{{"customer_spend", "-", "-"}, {"risk", "-", "7"}},
+		"VIEW            OWNER  ROWS",
+		"customer_spend  -         -",
+		"risk            -         7")
 	f("24", "VIEW NOTE", [][]string{{"risk", "some words of advice"}, {"spend", "-"}},
 		"VIEW   NOTE",
 		"risk   some words of",
@@ -42,12 +46,15 @@ func TestTable(t *testing.T) {
 		"customer_spend:avg_amount_7d_of_the_",
 		"last_week")
 	// Also when nothing else makes room, in the header too.
+	f("40", "FEATURE ROWS MEAN_ABSOLUTE", [][]string{{"customer_spend:amount", "5,022", "0.0333"}},
+		"FEATURE                 ROWS       MEAN_",
+		"                                ABSOLUTE",
+		"customer_spend:amount  5,022      0.0333")
 	f("30", "FEATURE ROWS MEAN_ABSOLUTE", [][]string{{"customer_spend:amount", "5,022", "0.0333"}},
-		"FEATURE      ROWS        MEAN_",
+		"FEATURE         ROWS     MEAN_",
 		"                      ABSOLUTE",
-		"customer_   5,022       0.0333",
-		"spend:",
-		"amount")
+		"customer_      5,022    0.0333",
+		"spend:amount")
 	// A time or a number is not broken while anything else can be.
 	f("32", "ADDED METRICS", [][]string{{"2026-01-31T10:00:00Z", "auc=0.8765 log_loss=0.1234"}},
 		"ADDED                 METRICS",

@@ -24,7 +24,7 @@ func newModelTrafficCommand() *cobra.Command {
 	var guards []string
 	cmd := &cobra.Command{
 		Use:   "traffic NAME VERSION=PERCENT...",
-		Short: "Split the traffic of a model among versions; the first is the control",
+		Short: "Split the traffic of a model among versions",
 		Long: `Split the traffic of a model among versions; the first is the control. The same
 value of --split-by always goes to the same version, on every server, and raising a
 weight moves as few values as possible. Without --ramp, a ramp ends.`,
@@ -126,7 +126,7 @@ func rampSettings(ramp, over string, guards []string) (*larderv1.RampSettings, e
 func newModelShadowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "shadow NAME [VERSION...]",
-		Short: "Let versions score logged requests without answering them; name none to stop",
+		Short: "Let versions score requests without answering them",
 		Args:  wrongArgs(cobra.MinimumNArgs(1)),
 	}
 	c := bindClient(cmd)

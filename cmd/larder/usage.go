@@ -20,6 +20,10 @@ func (e usageError) Error() string { return string(e) }
 
 // printUsage says how a command is called, below an error.
 func printUsage(w io.Writer, cmd *cobra.Command) {
+	if !cmd.HasParent() {
+		fmt.Fprintf(w, "usage: %[1]s COMMAND\n       %[1]s --help lists the commands\n", cmd.Name())
+		return
+	}
 	fmt.Fprintf(w, "usage: %s\n       %s --help explains and has examples\n", cmd.UseLine(), cmd.CommandPath())
 }
 
@@ -88,6 +92,22 @@ func subcommands(cmd *cobra.Command) (names []string) {
 		}
 	}
 	return names
+}
+
+// newHelpCommand is cobra's, but a command that doesn't exist is wrong usage.
+func newHelpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Explain a command",
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return usageError(unknownCommand(root, strings.Join(args, " ")))
+			}
+			cmd.InitDefaultHelpFlag()
+			return cmd.Help()
+		},
+	}
 }
 
 // runSubcommand is what a command does that has only subcommands.

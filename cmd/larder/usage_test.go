@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // commandLines calls visit with every command that a person can run.
@@ -77,6 +78,7 @@ func TestUsageMessages(t *testing.T) {
 	f(`larder models has no command "promot"; did you mean "promote"?`, "models", "promot")
 	f("name what larder snapshot shall do: load or save", "snapshot")
 	f(`larder snapshot has no command "sav"; did you mean "save"?`, "snapshot", "sav")
+	f(`larder has no command "metrialize"; did you mean "materialize"?`, "help", "metrialize")
 	f("missing --log", "models", "compare", "a@1", "a@2")
 	f("give one of --log, --table", "skew")
 	f("--log and --table can't be given together; leave out all but one", "replay", "--log", "x", "--table")
@@ -84,5 +86,46 @@ func TestUsageMessages(t *testing.T) {
 	f("missing --out and --spine, which --service needs", "dataset", "--service", "fraud_v1")
 	f(`--as-of is "now"; it can be ingest_time or event_time`, "dataset", "--service", "a", "--spine", "a.csv", "--out", "b.csv", "--as-of", "now")
 	f("--cancel and --full can't be given together; leave out all but one", "materialize", "--cancel", "x", "--full")
+	f(`--postgres "db:5432" is not the address of a Postgres; write it as postgres://USER@HOST:PORT/DATABASE`, "migrate", "--postgres", "db:5432")
+	f(`--postgres "db:5432" is not the address of a Postgres; write it as postgres://USER@HOST:PORT/DATABASE`, "serve", "--postgres", "db:5432")
 	f(`--postgres is missing: the address of Postgres, as postgres://USER@HOST:PORT/DATABASE`, "migrate")
+}
+
+// TestHelpFitsATerminal: all but the examples, which can't be broken.
+func TestHelpFitsATerminal(t *testing.T) {
+	f := func(args ...string) {
+		t.Helper()
+		help, _, code := runLarder(t, args...)
+		if code != 0 {
+			t.Errorf("larder %s: exit code %d", strings.Join(args, " "), code)
+		}
+		for line := range strings.Lines(help) {
+			if len(strings.Fields(line)) == 1 {
+				continue // a word that can't be broken
+			}
+			if cells.StringWidth(strings.TrimSuffix(line, "\n")) > plainWidth && !strings.HasPrefix(line, "  larder ") && !strings.HasPrefix(line, "  LARDER_") {
+				t.Errorf("larder %s: %s", strings.Join(args, " "), line)
+			}
+		}
+	}
+	f("--help")
+	commandLines(newRootCommand(), func(cmd *cobra.Command) { f(append(strings.Fields(cmd.CommandPath())[1:], "--help")...) })
+}
+
+// TestOneWordForAFeatureService: no flag has another name for it.
+func TestOneWordForAFeatureService(t *testing.T) {
+	seen := 0
+	commandLines(newRootCommand(), func(cmd *cobra.Command) {
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if !strings.Contains(f.Name, "service") {
+				return
+			}
+			if seen++; f.Name != "service" {
+				t.Errorf("%s has --%s; call it --service", cmd.CommandPath(), f.Name)
+			}
+		})
+	})
+	if seen == 0 {
+		t.Error("no command has --service")
+	}
 }
