@@ -2,9 +2,10 @@
 # Makes a virtual environment from versions and sums that are pinned: the one that
 # the Python package is tested and checked in, with "triton" the one that Triton's own
 # client is tested in, which needs other versions, with "onnx" the one in which operators
-# are tried for the list of package scoring, or with "files" the one with the writers of
-# Parquet files that are compared. Nothing is fetched when it is there and as
-# pinned.
+# are tried for the list of package scoring, with "files" the one with the writers of
+# Parquet files that are compared, or with "http" the one with a client that is made from
+# the OpenAPI document, and with a tester that goes by it. Nothing is fetched when it is
+# there and as pinned.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -19,6 +20,9 @@ elif [ "${1-}" = onnx ]; then
 elif [ "${1-}" = files ]; then
 	pins=internal/arrowfile/testdata/requirements.txt
 	venv=.larder/venv/files
+elif [ "${1-}" = http ]; then
+	pins=integration/testdata/http/requirements.txt
+	venv=.larder/venv/http
 fi
 if [ -x "$venv/bin/python" ] && cmp -s "$pins" "$venv/installed.txt"; then
 	exit 0
