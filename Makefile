@@ -32,6 +32,7 @@ demo: build ## load card transactions, apply, materialize, serve and score them
 test: setup ## race-checked tests with real Postgres and ONNX Runtime, each fuzz target for 3 seconds, then the Python package
 	@tools/setup/python.sh triton
 	@tools/setup/python.sh files
+	@tools/setup/python.sh http
 	@echo "test: every package with the race detector, on private Postgres clusters"
 	go test -race -timeout 15m ./...
 	@echo "test: every fuzz target for 3 seconds"
@@ -91,11 +92,11 @@ check: setup tools ## format, vet, lint, layers, known vulnerabilities, the wire
 	@echo "check: mypy"
 	@cd client/python && $(PYTHON) -m mypy
 
-generate: tools ## write the Go and Python code of the .proto files, and the reasons in docs/operations.md
+generate: tools ## write the Go and Python code of the .proto files, the reasons in docs/operations.md and the paths in docs/http.md
 	buf generate
 	@tools/setup/python.sh
 	tools/python_messages.sh client/python/src
-	LARDER_WRITE_DOCS=1 go test ./cmd/larder -run TestReasonsAreInOperations
+	LARDER_WRITE_DOCS=1 go test ./cmd/larder -run 'TestReasonsAreInOperations|TestPathsAreInHTTP'
 
 # The tools are built once for each change of their versions.
 tools: $(BIN)/.stamp

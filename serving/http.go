@@ -2,7 +2,6 @@ package serving
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 
 	"larder/internal/grpcserver"
@@ -13,11 +12,8 @@ import (
 // grpcserver.
 func (s *Server) HTTPHandler() *grpcserver.Mux {
 	mux := new(grpcserver.Mux)
-	mux.HandleFunc("POST /v1/features", answering(s.postFeatures))
-	mux.HandleFunc("POST /v1/score", answering(s.postScore))
-	mux.HandleFunc("/", answering(func(r *http.Request) ([]byte, error) {
-		return nil, schema.UnknownPath.Errorf("there is no %s %s; there are POST /v1/features and POST /v1/score", r.Method, r.URL.Path)
-	}))
+	mux.Handle(featuresOperation, answering(s.postFeatures))
+	mux.Handle(scoreOperation, answering(s.postScore))
 	return mux
 }
 
@@ -108,75 +104,4 @@ func (g *Generation) serveJSON(r *http.Request, ask *Ask, req *jsonRequest) (*An
 		return nil, err
 	}
 	return g.Serve(r.Context(), ask)
-}
-
-// A field is a field of a body: what its value must be, and where it goes.
-type field struct {
-	want string
-	read func(json.RawMessage) error
-}
-
-func (req *jsonRequest) featureFields() map[string]field {
-	fields := req.commonFields()
-	fields["feature_service"] = into("a feature service's name, in quotes", &req.service)
-	fields["features"] = field{`a list of features: ["VIEW:FEATURE"]`, req.readFeatures}
-	return fields
-}
-
-func (req *jsonRequest) scoreFields() map[string]field {
-	fields := req.commonFields()
-	fields["model"] = into("a model's name, in quotes", &req.model)
-	fields["model_version"] = field{"a whole number", func(raw json.RawMessage) (err error) {
-		req.version, err = schema.ParseWhole(string(raw), 64)
-		return err
-	}}
-	fields["return_features"] = into("true or false", &req.returnFeatures)
-	fields["request_id"] = into("a text, in quotes", &req.requestID)
-	return fields
-}
-
-func (req *jsonRequest) commonFields() map[string]field {
-	return map[string]field{
-		"entities": objectInto(`an object of lists: {"customer_id": [7]}`, &req.entities),
-		"request":  objectInto(`an object of lists: {"amount": [12.5]}`, &req.request),
-		"at": {`a time: "2026-01-31T10:00:00Z"`, func(raw json.RawMessage) error {
-			at, err := parseTime(raw)
-			req.at = &at
-			return err
-		}},
-	}
-}
-
-func into[T any](want string, to *T) field {
-	return field{want, func(raw json.RawMessage) error { return json.Unmarshal(raw, to) }}
-}
-
-// objectInto keeps an object, whose values are read when it is known of which types they
-// are.
-func objectInto(want string, to *json.RawMessage) field {
-	return field{want, func(raw json.RawMessage) error {
-		if raw[0] != '{' {
-			return schema.ErrNotObject
-		}
-		*to = raw
-		return nil
-	}}
-}
-
-// readFeatures reads a list of features, up to one more than there may be: the plan
-// refuses it then.
-func (req *jsonRequest) readFeatures(raw json.RawMessage) error {
-	req.features = []string{}
-	return schema.JSONItems(raw, func(item json.RawMessage) error {
-		if len(req.features) > schema.MaxFeatures {
-			return nil
-		}
-		var name string
-		req.features = append(req.features, "")
-		if err := json.Unmarshal(item, &name); err != nil || item[0] != '"' {
-			return errors.New("not a text")
-		}
-		req.features[len(req.features)-1] = name
-		return nil
-	})
 }

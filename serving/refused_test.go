@@ -113,7 +113,7 @@ func TestRefusedHTTPRequests(t *testing.T) {
 		}
 	}
 	const score, features = "/v1/score", "/v1/features"
-	f("/v1/scores", "", 404, "UNKNOWN_PATH", "there is no POST /v1/scores; there are POST /v1/features and POST /v1/score")
+	f("/v1/scores", "", 404, "UNKNOWN_PATH", `there is no POST /v1/scores; did you mean "/v1/score"? GET / lists the paths`)
 	f(score, "", 400, "BAD_JSON", "the body is not JSON: unexpected end of JSON input, at byte 0")
 	f(score, `{"model": "risk"`, 400, "BAD_JSON", "the body is not JSON: unexpected end of JSON input, at byte 16")
 	f(score, `{"model": risk}`, 400, "BAD_JSON", "the body is not JSON: invalid character 'r' looking for beginning of value, at byte 11")

@@ -354,7 +354,7 @@ func (n *node) shellOptions() (grpcserver.Options, error) {
 		return grpcserver.Options{}, err
 	}
 	return grpcserver.Options{
-		HTTPHosts: hosts, Logger: n.log, Registerer: n.metrics, Gatherer: n.metrics, Token: token, CertFile: n.cfg.TLSCert, KeyFile: n.cfg.TLSKey,
+		Version: version, HTTPHosts: hosts, Logger: n.log, Registerer: n.metrics, Gatherer: n.metrics, Token: token, CertFile: n.cfg.TLSCert, KeyFile: n.cfg.TLSKey,
 		MaxMessageBytes: n.cfg.MaxMessage, MaxInFlight: n.cfg.MaxInFlight, DefaultTimeout: n.cfg.Timeout,
 		DrainDelay: n.cfg.DrainDelay, DrainTimeout: n.cfg.DrainTimeout, Tracing: tracingWanted(),
 		CutOff: n.models.EndProcesses, Ready: n.ready,
@@ -363,9 +363,8 @@ func (n *node) shellOptions() (grpcserver.Options, error) {
 
 func (n *node) httpHandler() *grpcserver.Mux {
 	mux := new(grpcserver.Mux)
-	mux.Mount("/v1/", n.serving.HTTPHandler())
-	mux.Mount("/v2", n.inference.HTTPHandler())
-	mux.Mount("/v2/", n.inference.HTTPHandler())
+	mux.Add(n.serving.HTTPHandler())
+	mux.Add(n.inference.HTTPHandler())
 	if n.cfg.Pprof {
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
 		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)

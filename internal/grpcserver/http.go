@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"google.golang.org/genproto/googleapis/rpc/code"
 
 	"larder/schema"
@@ -68,12 +67,8 @@ func (s *Server) ServeHTTP(ctx context.Context, l net.Listener, handler *Mux) er
 
 // Handler returns the handler that ServeHTTP serves.
 func (s *Server) Handler(handler *Mux) http.Handler {
-	mux := http.NewServeMux()
-	s.page(mux, "GET /healthz", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "alive") }))
-	s.page(mux, "GET /readyz", http.HandlerFunc(s.readyz))
-	if s.opts.Gatherer != nil {
-		s.page(mux, "GET /metrics", promhttp.HandlerFor(s.opts.Gatherer, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes}))
-	}
+	mux := s.pages(handler)
+	handler.pages = mux
 	admitted := func(w http.ResponseWriter, r *http.Request) { s.admitHTTP(w, r, handler) }
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.authenticated(w, r, admitted) })
 	checked := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -5,40 +5,110 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
+
+	"larder/internal/openapi"
+	"larder/schema"
 )
 
 // A Mux routes HTTP requests by pattern, as [http.ServeMux] does. A handler runs only
 // when the caller has the right that the table lists for its pattern. Patterns that
-// are not in the table are refused. The zero Mux is ready to use; it must be served
-// by a [Server]. Register all handlers before serving.
+// are not in the table are refused, and requests that no pattern fits are told what would.
+// The zero Mux is ready to use; it must be served by a [Server]. Register all handlers
+// before serving.
 type Mux struct {
-	mux      http.ServeMux
-	patterns []string
+	mux        http.ServeMux
+	routes     []route
+	operations []openapi.Operation
+	pages      *http.ServeMux // of the server that serves it
 }
 
-// HandleFunc registers a handler.
+type route struct {
+	pattern string
+	handler http.HandlerFunc
+}
+
+// Handle registers a handler and what the documentation says of it.
+func (m *Mux) Handle(o openapi.Operation, handler http.HandlerFunc) {
+	m.operations = append(m.operations, o)
+	m.HandleFunc(o.Pattern, handler)
+}
+
+// HandleFunc registers a handler that is not in the documentation.
 func (m *Mux) HandleFunc(pattern string, handler http.HandlerFunc) {
-	m.patterns = append(m.patterns, pattern)
-	r := httpRules[pattern]
-	m.mux.HandleFunc(pattern, func(w http.ResponseWriter, req *http.Request) { guard(w, req, r, handler) })
+	if m.routes == nil {
+		m.register(route{"/", m.notFound})
+	}
+	m.routes = append(m.routes, route{pattern, handler})
+	m.register(m.routes[len(m.routes)-1])
 }
 
-// Mount sends the requests under a pattern to another Mux.
-func (m *Mux) Mount(pattern string, other *Mux) {
-	m.patterns = append(m.patterns, other.patterns...)
-	m.mux.Handle(pattern, other)
+func (m *Mux) register(r route) {
+	rule := httpRules[r.pattern]
+	m.mux.HandleFunc(r.pattern, func(w http.ResponseWriter, req *http.Request) { guard(w, req, rule, r.handler) })
+}
+
+// Add registers the handlers of another Mux.
+func (m *Mux) Add(other *Mux) {
+	for _, r := range other.routes {
+		m.HandleFunc(r.pattern, r.handler)
+	}
+	m.operations = append(m.operations, other.operations...)
 }
 
 // ServeHTTP implements [http.Handler].
 func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.mux.ServeHTTP(w, r) }
 
+// notFound says what there is instead of what a request asks for.
+func (m *Mux) notFound(w http.ResponseWriter, r *http.Request) {
+	if methods := m.methodsOf(r); methods != nil {
+		w.Header().Set("Allow", strings.Join(methods, ", "))
+		WriteError(w, schema.UnknownMethod.Errorf("there is no %s %s; use %s", short(r.Method), short(r.URL.Path), strings.Join(methods, " or ")))
+		return
+	}
+	var paths []string
+	for _, o := range m.Operations() {
+		paths = append(paths, o.URL())
+	}
+	remedy := "GET / lists the paths"
+	if meant := schema.Nearest(short(r.URL.Path), paths); strings.HasSuffix(meant, "?") {
+		remedy = meant + " " + remedy
+	}
+	WriteError(w, schema.UnknownPath.Errorf("there is no %s %s; %s", short(r.Method), short(r.URL.Path), remedy))
+}
+
+// methodsOf returns the methods that the path of a request takes.
+func (m *Mux) methodsOf(r *http.Request) (methods []string) {
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		other := r.Clone(r.Context())
+		other.Method = method
+		_, pattern := m.mux.Handler(other)
+		if pattern == "/" && m.pages != nil {
+			_, pattern = m.pages.Handler(other)
+		}
+		if pattern != "/" && pattern != "" {
+			methods = append(methods, method)
+		}
+	}
+	return methods
+}
+
+// Operations returns what the documentation says of all handlers, and of the server's own
+// pages.
+func (m *Mux) Operations() []openapi.Operation { return append(pageOperations(), m.operations...) }
+
 // Patterns returns the patterns of all handlers.
-func (m *Mux) Patterns() []string { return m.patterns }
+func (m *Mux) Patterns() (patterns []string) {
+	for _, r := range m.routes {
+		patterns = append(patterns, r.pattern)
+	}
+	return patterns
+}
 
 // Unruled returns the patterns that are not in the table of rights. The server
 // refuses them.
 func (m *Mux) Unruled() (patterns []string) {
-	for _, pattern := range m.patterns {
+	for _, pattern := range m.Patterns() {
 		if httpRules[pattern] == nil {
 			patterns = append(patterns, pattern)
 		}
@@ -64,25 +134,6 @@ func guard(w http.ResponseWriter, r *http.Request, rule *rule, handler http.Hand
 		rec.permit.need(r.Context(), rec.shell, rule)
 	}
 	handler(w, r)
-}
-
-// page serves one of the shell's own pages, which work even when too many requests
-// are in flight.
-func (s *Server) page(mux *http.ServeMux, pattern string, answer http.Handler) {
-	rule := httpRules[pattern]
-	mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		if rule.right == Public {
-			answer.ServeHTTP(w, r)
-			return
-		}
-		s.authenticated(w, r, func(w http.ResponseWriter, r *http.Request) {
-			if err := s.authorize(r.Context(), rule, r); err != nil {
-				failureOf(err).write(w, plainErrors(r))
-				return
-			}
-			answer.ServeHTTP(w, r)
-		})
-	})
 }
 
 // authenticated answers a request with valid credentials and refuses others.

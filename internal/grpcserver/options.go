@@ -20,6 +20,9 @@ type Options struct {
 	// Gatherer is the source of GET /metrics. Nil: there is no such page.
 	Gatherer prometheus.Gatherer
 
+	// Version is the server's, for GET / and the OpenAPI document. Defaults to "dev".
+	Version string
+
 	// Token is what every caller must send, as `authorization: Bearer TOKEN`. Health
 	// checks need no token. Empty: no caller needs one.
 	Token string
@@ -64,6 +67,7 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	o.Logger = cmp.Or(o.Logger, slog.Default())
+	o.Version = cmp.Or(o.Version, "dev")
 	o.MaxMessageBytes = cmp.Or(o.MaxMessageBytes, 16<<20)
 	o.MaxInFlight = cmp.Or(o.MaxInFlight, 1024)
 	o.DefaultTimeout = cmp.Or(o.DefaultTimeout, time.Minute)

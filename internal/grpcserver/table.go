@@ -86,10 +86,13 @@ var rpcRules = map[string]*rule{
 // httpRules holds the rule of every HTTP path, by pattern. "/" answers that there is
 // no such path.
 var httpRules = map[string]*rule{
+	"/":            {right: Any},
 	"GET /healthz": {right: Public},
 	"GET /readyz":  {right: Public},
 	"GET /metrics": {right: Observe},
-	"/":            {right: Any},
+
+	"GET /{$}":          {right: Any},
+	"GET /openapi.json": {right: Any},
 
 	"POST /v1/features": {right: Read, late: true},
 	"POST /v1/score":    {right: Score, late: true},

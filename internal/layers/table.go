@@ -29,6 +29,7 @@ var House = Table{
 		"internal/launch":      {Floor: 1},
 		"internal/layers":      {Floor: 1},
 		"internal/onnxmodel":   {Floor: 1},
+		"internal/openapi":     {Floor: 1},
 		"internal/pgdev":       {Floor: 1},
 		"internal/rawgrpc":     {Floor: 1},
 		"internal/postgres":    {Floor: 1},
@@ -48,7 +49,7 @@ var House = Table{
 		"column/wire":         {Floor: 2, Imports: []string{"api/larder/v1", "column", "schema"}},
 		"examples/fraud":      {Floor: 2, Imports: []string{"api/larder/v1"}},
 		"internal/arrowcheck": {Floor: 2, Imports: []string{"internal/background"}},
-		"internal/grpcserver": {Floor: 2, Imports: []string{"api/inference", "api/larder/v1", "internal/background", "schema"}},
+		"internal/grpcserver": {Floor: 2, Imports: []string{"api/inference", "api/larder/v1", "internal/background", "internal/openapi", "schema"}},
 		"internal/pgtest":     {Floor: 2, Imports: []string{"internal/pgdev"}},
 		"migrations":          {Floor: 2, Imports: []string{"internal/postgres"}},
 		"models/folder":       {Floor: 2, Imports: []string{"schema"}},
@@ -102,10 +103,10 @@ var House = Table{
 			"api/larder/v1", "internal/arrowfile", "models/comparison", "models/experiment", "monitor", "monitor/featurelog",
 		}},
 		"serving": {Floor: 6, Imports: []string{
-			"api/larder/v1", "column", "column/wire", "internal/background", "internal/grpcserver", "models/traffic", "monitor", "schema",
-			"scoring", "store/row", "vector",
+			"api/larder/v1", "column", "column/wire", "internal/background", "internal/grpcserver", "internal/openapi", "models/traffic", "monitor",
+			"schema", "scoring", "store/row", "vector",
 		}},
-		"serving/inference": {Floor: 6, Imports: []string{"api/inference", "column", "internal/grpcserver", "schema", "scoring", "serving"}},
+		"serving/inference": {Floor: 6, Imports: []string{"api/inference", "column", "internal/grpcserver", "internal/openapi", "schema", "scoring", "serving"}},
 
 		"control": {Floor: 7, Imports: []string{
 			"api/larder/v1", "column/arrows", "column/wire", "control/checks", "control/datasets", "control/definitions", "control/models", "control/runs",

@@ -16,22 +16,19 @@ import (
 // HTTPHandler answers /v2 and what is below it. It must be served by grpcserver.
 func (s *Server) HTTPHandler() *grpcserver.Mux {
 	mux := new(grpcserver.Mux)
-	mux.HandleFunc("GET /v2/health/live", answering(func(*http.Request) ([]byte, error) { return nil, nil }))
-	mux.HandleFunc("GET /v2/health/ready", answering(s.getReady))
-	mux.HandleFunc("GET /v2", answering(s.getServer))
+	mux.Handle(liveOperation, answering(func(*http.Request) ([]byte, error) { return nil, nil }))
+	mux.Handle(readyOperation, answering(s.getReady))
+	mux.Handle(serverOperation, answering(s.getServer))
 	mux.HandleFunc("GET /v2/{$}", answering(s.getServer))
-	for _, model := range []string{"/v2/models/{model}", "/v2/models/{model}/versions/{version}"} {
-		mux.HandleFunc("GET "+model, answering(s.getModel))
-		mux.HandleFunc("GET "+model+"/ready", answering(s.getModelReady))
-		mux.HandleFunc("GET "+model+"/config", answering(s.getConfig))
-		mux.HandleFunc("POST "+model+"/infer", s.postInfer)
+	for _, version := range []bool{false, true} {
+		mux.Handle(ofModel(modelOperation, version), answering(s.getModel))
+		mux.Handle(ofModel(modelReadyOperation, version), answering(s.getModelReady))
+		mux.Handle(ofModel(configOperation, version), answering(s.getConfig))
+		mux.Handle(ofModel(inferOperation, version), s.postInfer)
 	}
-	mux.HandleFunc("POST /v2/repository/index", answering(s.postIndex))
-	mux.HandleFunc("POST /v2/repository/models/{model}/load", answering(s.postLoad))
-	mux.HandleFunc("POST /v2/repository/models/{model}/unload", answering(s.postUnload))
-	mux.HandleFunc("/", answering(func(r *http.Request) ([]byte, error) {
-		return nil, schema.UnknownPath.Errorf("there is no %s %s; see docs/inference-protocol.md for what there is", r.Method, clip(r.URL.Path))
-	}))
+	mux.Handle(indexOperation, answering(s.postIndex))
+	mux.Handle(loadOperation, answering(s.postLoad))
+	mux.Handle(unloadOperation, answering(s.postUnload))
 	return mux
 }
 

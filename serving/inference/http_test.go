@@ -39,7 +39,7 @@ func TestGETs(t *testing.T) {
 	f("/v2/models/words", 200, words)
 	f("/v2/models/words/versions/1", 200, words)
 	f("/v2/models/wrods", 404, `{"error":"no model \"wrods\"; did you mean \"words\"?"}`+"\n")
-	f("/v2/nothing", 404, `{"error":"there is no GET /v2/nothing; see docs/inference-protocol.md for what there is"}`+"\n")
+	f("/v2/nothing", 404, `{"error":"there is no GET /v2/nothing; GET / lists the paths"}`+"\n")
 }
 
 func TestRepositoryOverREST(t *testing.T) {

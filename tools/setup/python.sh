@@ -1,28 +1,23 @@
 #!/bin/sh
-# Makes a virtual environment from versions and sums that are pinned: the one that
-# the Python package is tested and checked in, with "triton" the one that Triton's own
-# client is tested in, which needs other versions, with "onnx" the one in which operators
-# are tried for the list of package scoring, with "files" the one with the writers of
-# Parquet files that are compared, or with "recipes" the one with the training libraries
-# of docs/recipes.md. Nothing is fetched when it is there and as pinned.
+# Makes a virtual environment from versions and sums that are pinned. Nothing is fetched
+# when it is there and as pinned.
 set -eu
 cd "$(dirname "$0")/../.."
 
-pins=client/python/requirements.txt
-venv=.larder/venv/python
-if [ "${1-}" = triton ]; then
-	pins=serving/inference/testdata/requirements.txt
-	venv=.larder/venv/triton
-elif [ "${1-}" = onnx ]; then
-	pins=tools/fuzz_onnx/requirements.txt
-	venv=.larder/venv/onnx
-elif [ "${1-}" = files ]; then
-	pins=internal/arrowfile/testdata/requirements.txt
-	venv=.larder/venv/files
-elif [ "${1-}" = recipes ]; then
-	pins=examples/recipes/requirements.txt
-	venv=.larder/venv/recipes
-fi
+name=${1-python}
+case $name in
+python) pins=client/python/requirements.txt ;; # the Python package is tested and checked in it
+triton) pins=serving/inference/testdata/requirements.txt ;; # Triton's own client
+onnx) pins=tools/fuzz_onnx/requirements.txt ;; # operators are tried in it for the list of package scoring
+files) pins=internal/arrowfile/testdata/requirements.txt ;; # writers of Parquet files
+recipes) pins=examples/recipes/requirements.txt ;; # the training libraries of docs/recipes.md
+http) pins=integration/testdata/http/requirements.txt ;; # a client made from the OpenAPI document, and a tester
+*)
+	echo "setup: no environment is called $name" >&2
+	exit 2
+	;;
+esac
+venv=.larder/venv/$name
 if [ -x "$venv/bin/python" ] && cmp -s "$pins" "$venv/installed.txt"; then
 	exit 0
 fi

@@ -1,0 +1,40 @@
+package openapi
+
+// A Schema is a JSON Schema, as much of it as Larder needs.
+type Schema struct {
+	Ref                  string             `json:"$ref,omitempty"` // instead of all else
+	Type                 any                `json:"type,omitempty"` // a name or a list of names; nil: any value
+	Format               string             `json:"format,omitempty"`
+	Description          string             `json:"description,omitempty"`
+	Enum                 []string           `json:"enum,omitempty"`
+	Items                *Schema            `json:"items,omitempty"`
+	MinItems             int                `json:"minItems,omitempty"`
+	MaxItems             int                `json:"maxItems,omitempty"`
+	MinLength            int                `json:"minLength,omitempty"`
+	MaxLength            int                `json:"maxLength,omitempty"`
+	Pattern              string             `json:"pattern,omitempty"`
+	Minimum              *int64             `json:"minimum,omitempty"`
+	Maximum              *int64             `json:"maximum,omitempty"`
+	Properties           map[string]*Schema `json:"properties,omitempty"`
+	Required             []string           `json:"required,omitempty"`
+	AdditionalProperties any                `json:"additionalProperties,omitempty"` // false, or a *Schema
+}
+
+// Of returns a schema of a type: string, integer, number, boolean, object or array.
+func Of(name, description string) *Schema { return &Schema{Type: name, Description: description} }
+
+// List returns the schema of a list.
+func List(items *Schema, description string) *Schema {
+	return &Schema{Type: "array", Items: items, Description: description}
+}
+
+// Map returns the schema of an object whose members all have one schema.
+func Map(values *Schema, description string) *Schema {
+	return &Schema{Type: "object", AdditionalProperties: values, Description: description}
+}
+
+// Object returns the schema of an object that has exactly these members, of which those
+// that are required are always there.
+func Object(description string, members map[string]*Schema, required ...string) *Schema {
+	return &Schema{Type: "object", Properties: members, Required: required, AdditionalProperties: false, Description: description}
+}

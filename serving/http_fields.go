@@ -1,0 +1,83 @@
+package serving
+
+import (
+	"encoding/json"
+	"errors"
+
+	"larder/internal/openapi"
+	"larder/schema"
+)
+
+// A field is a field of a body: what its value must be, in words and for the
+// documentation, and where it goes.
+type field struct {
+	want   string
+	schema *openapi.Schema
+	read   func(json.RawMessage) error
+}
+
+func (req *jsonRequest) featureFields() map[string]field {
+	fields := req.commonFields()
+	fields["feature_service"] = into("a feature service's name, in quotes", &req.service,
+		openapi.Of("string", "The feature service to read; either this or features."))
+	fields["features"] = field{`a list of features: ["VIEW:FEATURE"]`, featuresSchema, req.readFeatures}
+	return fields
+}
+
+func (req *jsonRequest) scoreFields() map[string]field {
+	fields := req.commonFields()
+	fields["model"] = into("a model's name, in quotes", &req.model, openapi.Of("string", "The model to score with."))
+	fields["model_version"] = field{"a whole number", versionSchema, func(raw json.RawMessage) (err error) {
+		req.version, err = schema.ParseWhole(string(raw), 64)
+		return err
+	}}
+	fields["return_features"] = into("true or false", &req.returnFeatures, openapi.Of("boolean", "Answer the features too."))
+	fields["request_id"] = into("a text, in quotes", &req.requestID, requestIDSchema)
+	return fields
+}
+
+func (req *jsonRequest) commonFields() map[string]field {
+	return map[string]field{
+		"entities": objectInto(`an object of lists: {"customer_id": [7]}`, &req.entities, entitiesSchema),
+		"request":  objectInto(`an object of lists: {"amount": [12.5]}`, &req.request, requestSchema),
+		"at": {`a time: "2026-01-31T10:00:00Z"`, atSchema, func(raw json.RawMessage) error {
+			at, err := parseTime(raw)
+			req.at = &at
+			return err
+		}},
+	}
+}
+
+func into[T any](want string, to *T, s *openapi.Schema) field {
+	return field{want, s, func(raw json.RawMessage) error { return json.Unmarshal(raw, to) }}
+}
+
+// objectInto keeps an object, whose values are read when it is known of which types they
+// are.
+func objectInto(want string, to *json.RawMessage, s *openapi.Schema) field {
+	return field{want, s, func(raw json.RawMessage) error {
+		if raw[0] != '{' {
+			return schema.ErrNotObject
+		}
+		*to = raw
+		return nil
+	}}
+}
+
+// readFeatures reads a list of features, up to one more than there may be: the plan
+// refuses it then.
+func (req *jsonRequest) readFeatures(raw json.RawMessage) error {
+	req.features = []string{}
+	return schema.JSONItems(raw, func(item json.RawMessage) error {
+		if len(req.features) > schema.MaxFeatures {
+			return nil
+		}
+		var name string
+		req.features = append(req.features, "")
+		if err := json.Unmarshal(item, &name); err != nil || item[0] != '"' {
+			return errors.New("not a text")
+		}
+		req.features[len(req.features)-1] = name
+		return nil
+	})
+}

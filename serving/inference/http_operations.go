@@ -1,0 +1,149 @@
+package inference
+
+import (
+	"strings"
+
+	"larder/internal/openapi"
+)
+
+// The operations of HTTP, as GET /openapi.json and docs/http.md have them.
+var (
+	liveOperation = openapi.Operation{
+		Pattern: "GET /v2/health/live", ID: "v2_live", Tag: tag, Summary: "say that the process is alive", Answer: nothing, Errors: openapi.TextErrors,
+	}
+	readyOperation = openapi.Operation{
+		Pattern: "GET /v2/health/ready", ID: "v2_ready", Tag: tag, Summary: "say whether requests can be answered; 503 while they can't", Answer: nothing, Errors: openapi.TextErrors,
+	}
+	serverOperation = openapi.Operation{
+		Pattern: "GET /v2", ID: "v2_server", Tag: tag, Summary: "describe the server", Errors: openapi.TextErrors,
+		Answer: openapi.Body{
+			Schema: openapi.Object("", map[string]*openapi.Schema{
+				"name": openapi.Of("string", ""), "version": openapi.Of("string", ""), "extensions": openapi.List(openapi.Of("string", ""), "What of the protocol's extensions there is."),
+			}, "name", "version", "extensions"),
+			Example: `{"name": "larder", "version": "dev", "extensions": ["binary_tensor_data", "model_configuration", "model_repository"]}`,
+		},
+	}
+	modelOperation = openapi.Operation{
+		Pattern: "GET /v2/models/{model}", ID: "v2_model", Tag: tag, Summary: "describe the tensors of a model", Errors: openapi.TextErrors,
+		Answer: openapi.Body{
+			Schema: openapi.Object("", map[string]*openapi.Schema{
+				"name": openapi.Of("string", ""), "versions": openapi.List(openapi.Of("string", ""), ""), "platform": openapi.Of("string", ""),
+				"inputs": openapi.List(describedTensor, ""), "outputs": openapi.List(describedTensor, ""),
+			}, "name", "versions", "platform", "inputs", "outputs"),
+			Example: `{"name": "late", "versions": ["1"], "platform": "onnxruntime_onnx",
+ "inputs": [{"name": "X", "datatype": "FP32", "shape": [-1, 3]}], "outputs": [{"name": "score", "datatype": "FP32", "shape": [-1, 1]}]}`,
+		},
+	}
+	modelReadyOperation = openapi.Operation{
+		Pattern: "GET /v2/models/{model}/ready", ID: "v2_model_ready", Tag: tag, Summary: "say whether a model can be asked", Answer: nothing, Errors: openapi.TextErrors,
+	}
+	configOperation = openapi.Operation{
+		Pattern: "GET /v2/models/{model}/config", ID: "v2_config", Tag: tag, Summary: "give a model's configuration, as Triton has it", Errors: openapi.TextErrors,
+		Answer: openapi.Body{
+			Schema: &openapi.Schema{Type: "object"},
+			Example: `{"name": "late", "platform": "onnxruntime_onnx", "max_batch_size": 0, "backend": "larder",
+ "input": [{"name": "X", "data_type": "TYPE_FP32", "dims": ["-1", "3"]}], "output": [{"name": "score", "data_type": "TYPE_FP32", "dims": ["-1", "1"]}]}`,
+		},
+	}
+	inferOperation = openapi.Operation{
+		Pattern: "POST /v2/models/{model}/infer", ID: "v2_infer", Tag: tag, Summary: "run a model on tensors; MODEL.features reads the features and scores them",
+		About: "The data of a tensor is flat or nested lists, row by row. Raw contents after the JSON are described in docs/inference-protocol.md.", Errors: openapi.TextErrors,
+		Request: &openapi.Body{
+			Schema: &openapi.Schema{Type: "object", Required: []string{"inputs"}, Properties: map[string]*openapi.Schema{
+				"id": orNull("string", "Returned with the answer."),
+				"parameters": {Type: []string{"object", "null"}, Description: "Options of the request.", Properties: map[string]*openapi.Schema{
+					"binary_data_output": orNull("boolean", "Answer with raw contents."), "at": orNull("integer", "Of MODEL.features: the time that decides which rows have expired, in microseconds since 1970 UTC."),
+				}},
+				"inputs":  openapi.List(sentTensor, "The inputs of the model."),
+				"outputs": {Type: []string{"array", "null"}, Items: wantedOutput, Description: "The outputs to answer with; all if absent."},
+			}},
+			Example: `{"inputs": [{"name": "X", "datatype": "FP32", "shape": [1, 3], "data": [12, 3.75, 1.5]}]}`,
+		},
+		Answer: openapi.Body{
+			Schema: openapi.Object("", map[string]*openapi.Schema{
+				"model_name": openapi.Of("string", ""), "model_version": openapi.Of("string", ""), "id": openapi.Of("string", ""),
+				"parameters": openapi.Map(openapi.Of("integer", ""), "catalog_version: the version of the definitions that answered."),
+				"outputs":    openapi.List(answeredTensor, ""),
+			}, "model_name", "model_version", "parameters", "outputs"),
+			Also: "application/octet-stream", // with raw contents
+			Example: `{"model_name": "late", "model_version": "1", "parameters": {"catalog_version": 1},
+ "outputs": [{"name": "score", "datatype": "FP32", "shape": [1, 1], "data": [0.75]}]}`,
+		},
+	}
+	indexOperation = openapi.Operation{
+		Pattern: "POST /v2/repository/index", ID: "v2_index", Tag: tag, Summary: "list the models and their versions", Errors: openapi.TextErrors,
+		Request: &openapi.Body{
+			Schema:   &openapi.Schema{Type: []string{"object", "null"}, Properties: map[string]*openapi.Schema{"ready": orNull("boolean", "Only models that are ready, which all are.")}},
+			Example:  `{"ready": true}`,
+			Optional: true,
+		},
+		Answer: openapi.Body{
+			Schema: openapi.List(openapi.Object("", map[string]*openapi.Schema{
+				"name": openapi.Of("string", ""), "version": openapi.Of("string", ""), "state": openapi.Of("string", ""), "reason": openapi.Of("string", ""),
+			}, "name", "version", "state", "reason"), ""),
+			Example: `[{"name": "late", "version": "1", "state": "READY", "reason": ""}, {"name": "late.features", "version": "1", "state": "READY", "reason": ""}]`,
+		},
+	}
+	loadOperation = openapi.Operation{
+		Pattern: "POST /v2/repository/models/{model}/load", ID: "v2_load", Tag: tag, Summary: "load a model; all are loaded, so nothing happens",
+		Path: map[string]openapi.Parameter{"model": modelParameter}, Answer: nothing, Errors: openapi.TextErrors,
+		Request: &openapi.Body{Schema: &openapi.Schema{Type: []string{"object", "null"}}, Example: `{}`, Optional: true},
+	}
+	unloadOperation = openapi.Operation{
+		Pattern: "POST /v2/repository/models/{model}/unload", ID: "v2_unload", Tag: tag, Summary: "unload a model; refused, since definitions say which there are",
+		Path: map[string]openapi.Parameter{"model": modelParameter}, Answer: nothing, Errors: openapi.TextErrors,
+	}
+)
+
+const tag = "inference"
+
+// nothing is an answer without a body.
+var nothing = openapi.Body{}
+
+var (
+	modelParameter   = openapi.Parameter{About: "The name of a model, or MODEL.features.", Example: "late"}
+	versionParameter = openapi.Parameter{About: "A version of the model, a whole number.", Example: "1"}
+)
+
+// ofModel returns an operation of a model, or of one of its versions.
+func ofModel(o openapi.Operation, version bool) openapi.Operation {
+	o.Path = map[string]openapi.Parameter{"model": modelParameter}
+	if version {
+		o.Path["version"] = versionParameter
+		o.Pattern = strings.Replace(o.Pattern, "{model}", "{model}/versions/{version}", 1)
+		o.ID += "_version"
+		o.Summary += ", of a version"
+	}
+	return o
+}
+
+// orNull returns the schema of what may be null, which is as if it were absent.
+func orNull(name, description string) *openapi.Schema {
+	return &openapi.Schema{Type: []string{name, "null"}, Description: description}
+}
+
+// The schemas of tensors.
+var (
+	datatypeSchema  = openapi.Of("string", "Such as FP32, INT64 or BYTES.")
+	shapeSchema     = openapi.List(openapi.Of("integer", ""), "The length of each dimension.")
+	dataSchema      = openapi.List(new(openapi.Schema), "The elements, row by row, nested or flat.")
+	describedTensor = openapi.Object("A tensor.", map[string]*openapi.Schema{
+		"name": openapi.Of("string", ""), "datatype": datatypeSchema, "shape": openapi.List(openapi.Of("integer", ""), "The length of each dimension; -1 is any."),
+	}, "name", "datatype", "shape")
+	answeredTensor = openapi.Object("A tensor.", map[string]*openapi.Schema{
+		"name": openapi.Of("string", ""), "datatype": datatypeSchema, "shape": shapeSchema, "data": dataSchema,
+		"parameters": openapi.Map(openapi.Of("integer", ""), "binary_data_size: the bytes that follow the JSON instead of data."),
+	}, "name", "datatype", "shape")
+	sentTensor = &openapi.Schema{
+		Type: "object", Description: "A tensor.", Required: []string{"name", "datatype", "shape"}, Properties: map[string]*openapi.Schema{
+			"name": openapi.Of("string", ""), "datatype": datatypeSchema, "shape": shapeSchema, "data": dataSchema,
+			"parameters": {Type: []string{"object", "null"}, Properties: map[string]*openapi.Schema{"binary_data_size": orNull("integer", "The bytes that follow the JSON instead of data.")}},
+		},
+	}
+	wantedOutput = &openapi.Schema{
+		Type: "object", Description: "An output to answer with.", Required: []string{"name"}, Properties: map[string]*openapi.Schema{
+			"name":       openapi.Of("string", ""),
+			"parameters": {Type: []string{"object", "null"}, Properties: map[string]*openapi.Schema{"binary_data": orNull("boolean", "As raw contents.")}},
+		},
+	}
+)
