@@ -78,7 +78,6 @@ func TestUsageMessages(t *testing.T) {
 	f("name what larder snapshot shall do: load or save", "snapshot")
 	f(`larder snapshot has no command "sav"; did you mean "save"?`, "snapshot", "sav")
 	f("missing --log", "models", "compare", "a@1", "a@2")
-	f("give one of --log, --table", "skew")
 	f("--log and --table can't be given together; leave out all but one", "replay", "--log", "x", "--table")
 	f("give one of --list, --show, --spine", "dataset")
 	f("missing --out and --spine, which --service needs", "dataset", "--service", "fraud_v1")
