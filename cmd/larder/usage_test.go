@@ -22,7 +22,7 @@ func commandLines(cmd *cobra.Command, visit func(*cobra.Command)) {
 var needNothing = map[string]bool{
 	"larder list":  true,
 	"larder serve": true, "larder materialize": true, "larder verify": true, "larder models": true, "larder models list": true, "larder status": true,
-	"larder bench": true, "larder dev": true, "larder demo": true, "larder schema": true, "larder version": true,
+	"larder bench": true, "larder dev": true, "larder replay": true, "larder skew": true, "larder demo": true, "larder schema": true, "larder version": true,
 }
 
 // TestEveryCommandSaysHowItIsCalled: without its arguments, with one too many, and with an
