@@ -70,6 +70,8 @@ func TestDamagedLog(t *testing.T) {
 		name := filepath.Base(victim)
 		checked(1, []string{"EQUAL", "can't be read to their end", name}, replay...)
 		checked(1, []string{"SKEWED", "can't be read to their end", name}, skew...)
+		checked(1, []string{"EQUAL", "can't be read to their end", name}, "replay") // by the server itself
+		checked(1, []string{"SKEWED", "can't be read to their end", name}, "skew")
 		out := filepath.Join(t.TempDir(), "set.parquet")
 		checked(1, []string{"larder: "}, "dataset", "--service", "spend", "--spine", victim, "--event-time-column", "log:time", "--out", out)
 		if _, err := os.Stat(out); err == nil {

@@ -98,6 +98,12 @@ func TestFeatureLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	checked("skew", 1, "spend spend:amount 4 50 % 1 0 1 0.3333 0.04444")
+	for command, want := range map[string]string{"replay": "spend 1 4 4 0", "skew": "spend spend:amount 4 50 % 1"} { // the server's own log
+		stdout, stderr, _ := s.client(command)
+		if !strings.Contains(singleSpaced(stdout), want) {
+			t.Errorf("%s of the server's log:\n%s%s\nwant %s", command, stdout, stderr, want)
+		}
+	}
 	score(4)
 	s.kill()
 	s.start()
@@ -124,5 +130,30 @@ func TestFeatureLog(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "rebuilt.csv")
 	if _, stderr, code := s.client("dataset", "--service", "spend", "--spine", names[0], "--event-time-column", "log:time", "--out", out); code != 0 || strings.Contains(stderr, "refused") {
 		t.Errorf("the log as a spine: exit code %d, %s", code, stderr)
+	}
+}
+
+// TestServersOwnTable: a server whose log is a table alone replays that.
+func TestServersOwnTable(t *testing.T) {
+	db := pgtest.New(t)
+	m := newScored(t, db.DSN)
+	s := startServer(t, db.DSN, "--feature-log-table")
+	m.write("definitions.yaml", m.base+"models: [{name: spend, feature_service: spend, log: {rate: 1}, versions: [{version: 1, onnx: spend-1.onnx}]}]\n")
+	s.apply(m.dir)
+	s.mustMaterialize()
+	for _, command := range []string{"replay", "skew"} {
+		if stdout, stderr, code := s.client(command); code != 1 || !strings.Contains(stderr, "the feature log has no rows yet") {
+			t.Errorf("%s of nothing: exit code %d, %s%s", command, code, stdout, stderr)
+		}
+	}
+	for range 3 {
+		if _, err := s.serving.GetFeaturesAndScore(t.Context(), &larderv1.GetFeaturesAndScoreRequest{Model: "spend", Entities: []*larderv1.Column{int64Column("user_id", 1, 2)}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for command, want := range map[string]string{"replay": "spend 1 6 6 0", "skew": "spend spend:amount 6 0 %"} {
+		if stdout, stderr, code := s.client(command); code != 0 || !strings.Contains(singleSpaced(stdout), want) {
+			t.Errorf("%s: exit code %d\n%s%s\nwant %s", command, code, stdout, stderr, want)
+		}
 	}
 }

@@ -23,12 +23,14 @@ type loggedFlags struct {
 }
 
 func (l *loggedFlags) bind(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&l.dir, "log", "", "folder of the feature log")
+	cmd.Flags().StringVar(&l.dir, "log", "", "folder of a feature log; defaults to the log of the server, which reads it there")
 	cmd.Flags().BoolVar(&l.table, "table", false, "read the server's table larder.feature_log instead of a folder")
 	cmd.Flags().StringVar(&l.model, "model", "", "only this model's requests")
 	cmd.MarkFlagsMutuallyExclusive("log", "table")
-	cmd.MarkFlagsOneRequired("log", "table")
 }
+
+// given reports whether the flags name a log. The server's own is meant if not.
+func (l *loggedFlags) given() bool { return l.dir != "" || l.table }
 
 // files returns the files of the log, after the server has finished those that it
 // writes, in case the folder is the server's own. The rows of the table come as files of

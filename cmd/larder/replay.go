@@ -17,13 +17,16 @@ import (
 func newReplayCommand() *cobra.Command {
 	var logged loggedFlags
 	cmd := &cobra.Command{
-		Use:   "replay --log DIR | --table",
+		Use:   "replay [--log DIR | --table]",
 		Short: "Score logged vectors again and expect the same bits",
 		Long: `Have the server score the vectors of a feature log again, each request as it was,
 with the definitions that served it, and compare the scores bit for bit. The exit
 code is 1 when a score differs: then ONNX Runtime or the machine has changed. It is 1 too when a file of
-the log is damaged; the rows before the damage and the other files are compared.`,
-		Example: `  larder replay --log /var/lib/larder/log
+the log is damaged; the rows before the damage and the other files are compared.
+
+Without --log and --table, the server reads its own log: its folder or, when it has
+none, its table.`,
+		Example: `  larder replay
   larder replay --log /var/lib/larder/log --model fraud
   larder replay --table`,
 		Args: wrongArgs(cobra.NoArgs),
@@ -32,6 +35,15 @@ the log is damaged; the rows before the damage and the other files are compared.
 	c := bindClient(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return c.with(func(server *larder.Client) (err error) {
+			if !logged.given() {
+				bar := showProgress(cmd, "replaying", "rows")
+				report, found, err := replayThere(cmd.Context(), server.Control, logged.model, bar)
+				bar.end()
+				if err != nil {
+					return err
+				}
+				return errors.Join(printReplay(cmd.OutOrStdout(), report), found)
+			}
 			files, done, err := logged.files(cmd.Context(), server)
 			if err != nil {
 				return err

@@ -19,7 +19,7 @@ import (
 func newSkewCommand() *cobra.Command {
 	var logged loggedFlags
 	cmd := &cobra.Command{
-		Use:   "skew --log DIR | --table",
+		Use:   "skew [--log DIR | --table]",
 		Short: "Compare logged vectors with those of a training set",
 		Long: `Have the server rebuild the vectors of a feature log from Postgres, each as of the
 time of its request and with the definitions that served it, and compare them with
@@ -29,8 +29,11 @@ extra, and by how much.
 A value that was materialized only after its request differs. The exit code is 1
 when any value differs, when the log lacks a feature of the model's feature service,
 or when a file of the log is damaged; the rows before the
-damage and the other files are compared.`,
-		Example: `  larder skew --log /var/lib/larder/log
+damage and the other files are compared.
+
+Without --log and --table, the server reads its own log: its folder or, when it has
+none, its table.`,
+		Example: `  larder skew
   larder skew --log /var/lib/larder/log --model fraud --json
   larder skew --table`,
 		Args: wrongArgs(cobra.NoArgs),
@@ -43,13 +46,8 @@ damage and the other files are compared.`,
 			return err
 		}
 		defer server.Close()
-		files, done, err := logged.files(cmd.Context(), server)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, done()) }()
 		s := &skews{server: server, bar: showProgress(cmd, "rebuilding", "rows")}
-		err = s.files(cmd.Context(), files)
+		damaged, err := s.compare(cmd.Context(), &logged)
 		s.bar.end()
 		if err != nil {
 			return err
@@ -59,7 +57,7 @@ damage and the other files are compared.`,
 		} else {
 			err = s.print(cmd.OutOrStdout())
 		}
-		return errors.Join(err, s.found(), featurelog.Damaged(s.damaged))
+		return errors.Join(err, s.found(), damaged)
 	}
 	return cmd
 }
@@ -76,6 +74,20 @@ type skews struct {
 type modelSkew struct {
 	model string
 	featurelog.Skew
+}
+
+// compare compares the log that flags name, or the server's own. It returns the damaged
+// files as an error.
+func (s *skews) compare(ctx context.Context, logged *loggedFlags) (damaged, err error) {
+	if !logged.given() {
+		return s.there(ctx, logged.model)
+	}
+	files, done, err := logged.files(ctx, s.server)
+	if err != nil {
+		return nil, err
+	}
+	err = errors.Join(s.files(ctx, files), done())
+	return featurelog.Damaged(s.damaged), err
 }
 
 func (s *skews) files(ctx context.Context, paths []string) error {

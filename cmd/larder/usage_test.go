@@ -23,7 +23,7 @@ func commandLines(cmd *cobra.Command, visit func(*cobra.Command)) {
 var needNothing = map[string]bool{
 	"larder list":  true,
 	"larder serve": true, "larder materialize": true, "larder verify": true, "larder models": true, "larder models list": true, "larder status": true,
-	"larder bench": true, "larder dev": true, "larder demo": true, "larder schema": true, "larder version": true,
+	"larder bench": true, "larder dev": true, "larder replay": true, "larder skew": true, "larder demo": true, "larder schema": true, "larder version": true,
 }
 
 // TestEveryCommandSaysHowItIsCalled: without its arguments, with one too many, and with an
@@ -80,7 +80,6 @@ func TestUsageMessages(t *testing.T) {
 	f(`larder snapshot has no command "sav"; did you mean "save"?`, "snapshot", "sav")
 	f(`larder has no command "metrialize"; did you mean "materialize"?`, "help", "metrialize")
 	f("missing --log", "models", "compare", "a@1", "a@2")
-	f("give one of --log, --table", "skew")
 	f("--log and --table can't be given together; leave out all but one", "replay", "--log", "x", "--table")
 	f("give one of --list, --show, --spine", "dataset")
 	f("missing --out and --spine, which --service needs", "dataset", "--service", "fraud_v1")

@@ -24,14 +24,19 @@ func (d Damage) String() string {
 
 // Damaged returns an error that names the damaged files; nil when there are none.
 func Damaged(files []Damage) error {
-	if len(files) == 0 {
+	texts := make([]string, len(files))
+	for i, d := range files {
+		texts[i] = d.String()
+	}
+	return Incomplete(texts)
+}
+
+// Incomplete returns an error of damages in words; nil when there are none.
+func Incomplete(damages []string) error {
+	if len(damages) == 0 {
 		return nil
 	}
-	lines := make([]string, len(files))
-	for i, d := range files {
-		lines[i] = "\n  " + d.String()
-	}
-	return fmt.Errorf("%d files of the feature log can't be read to their end, and the result is of the other rows; restore them from a backup or move them away:%s", len(files), strings.Join(lines, ""))
+	return fmt.Errorf("%d files of the feature log can't be read to their end, and the result is of the other rows; restore them from a backup or move them away:\n  %s", len(damages), strings.Join(damages, "\n  "))
 }
 
 // errNoLog says that a file is not one of a log.

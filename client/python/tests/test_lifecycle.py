@@ -134,8 +134,9 @@ def test_reading_back(own: Any, tmp_path: Path) -> None:
     assert (view.name, view.parts) == ("stats", ["trips", "rating"])
     assert "feature service late_v1" in map(str, view.used_by) and "entity courier" in map(str, view.uses)
     assert [d.name for d in own.list("models")] == ["late"]
-    with pytest.raises(larderdb.InvalidArgumentError):
-        own.list("tables")
+    for kind, says in (("tables", "no kind"), ("datasets", r"client.datasets\(\) lists them")):
+        with pytest.raises(larderdb.InvalidArgumentError, match=says):
+            own.list(kind)
 
     found = own.search("RATING")
     assert "stats" in [d.name for d in found] and all(d.found_in for d in found)

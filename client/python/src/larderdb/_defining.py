@@ -27,18 +27,13 @@ from larderdb.definitions import Applied, Definition, DefinitionName, Plan, Show
 from larderdb.errors import FailedPreconditionError, InvalidArgumentError, saying
 from larderdb.v1 import control_pb2
 
-# The kinds of definitions, as people write them in a list and as the server does.
+# The kinds of definitions: as the command line has them, and as the server does.
 _KINDS = {
-    "entities": "entity",
-    "sources": "source",
-    "views": "feature view",
-    "feature views": "feature view",
-    "on-demand views": "on-demand view",
-    "services": "feature service",
-    "service": "feature service",
-    "view": "feature view",
-    "feature services": "feature service",
-    "models": "model",
+    "entities": ["entity"],
+    "sources": ["source"],
+    "views": ["feature view", "on-demand view"],
+    "services": ["feature service"],
+    "models": ["model"],
 }
 
 
@@ -133,16 +128,17 @@ def _not_allowed(error: FailedPreconditionError, before: control_pb2.PlanRespons
 
 def listed(kind: str | None, search: str) -> Operation[list[Definition]]:
     """List definitions."""
-    wanted = (kind or "").replace("_", " ").lower()
-    request = message(control_pb2.ListDefinitionsRequest, kind=_KINDS.get(wanted, wanted), search=search)
+    if kind == "datasets":
+        raise InvalidArgumentError("training sets are no definitions; client.datasets() lists them", "BAD_ARGUMENT")
+    kinds = _KINDS.get(kind or "", [kind or ""])
+    request = message(control_pb2.ListDefinitionsRequest, kind=kinds[0] if len(kinds) == 1 else "", search=search)
     answer = yield from ask(LIST_DEFINITIONS, request)
-    return [_definition(m) for m in answer.definitions]
+    return [_definition(m) for m in answer.definitions if kinds == [""] or m.kind in kinds]
 
 
 def show(name: str, kind: str | None) -> Operation[Shown]:
     """Tell one definition in full."""
-    wanted = (kind or "").replace("_", " ").lower()
-    answer = yield from ask(GET_DEFINITION, message(control_pb2.GetDefinitionRequest, name=name, kind=_KINDS.get(wanted, wanted)))
+    answer = yield from ask(GET_DEFINITION, message(control_pb2.GetDefinitionRequest, name=name, kind=kind or ""))
     fields: dict[str, Any] = json.loads(answer.json)
     return Shown(
         definition=_definition(answer.definition),

@@ -110,8 +110,8 @@ class Definitions(Connection):
         """List what is defined.
 
         Args:
-            kind: ``"entities"``, ``"sources"``, ``"views"``, ``"on-demand views"``,
-                ``"services"`` or ``"models"``; all when not given.
+            kind: ``"entities"``, ``"sources"``, ``"views"``, ``"services"`` or
+                ``"models"``; all when not given.
 
         Example:
             >>> [view.name for view in client.list("views")]
