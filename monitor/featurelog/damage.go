@@ -31,7 +31,7 @@ func Damaged(files []Damage) error {
 	for i, d := range files {
 		lines[i] = "\n  " + d.String()
 	}
-	return fmt.Errorf("%d files of the feature log can't be read to their end, and the result is of the other rows; restore them from a backup or move them away:%s", len(files), strings.Join(lines, ""))
+	return fmt.Errorf("files of the feature log can't be read to their end, and the result is of the other rows; restore them from a backup or move them away:%s", strings.Join(lines, ""))
 }
 
 // errNoLog says that a file is not one of a log.
