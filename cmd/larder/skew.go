@@ -142,7 +142,7 @@ func (s *skews) print(w io.Writer) error {
 			differences = append(differences, []string{d.Feature, d.RequestID, fmt.Sprint(d.Row), d.Logged, d.Rebuilt})
 		}
 	}
-	header, rows := withoutEmpty("MODEL FEATURE ROWS SKEWED DIFFER MISSING EXTRA SENT UNLOGGED MEAN_ABSOLUTE MEAN_RELATIVE", rows, "SENT", "UNLOGGED")
+	header, rows := withoutEmpty("MODEL FEATURE ROWS SKEWED DIFFER MISSING EXTRA SENT UNLOGGED MEAN_ABSOLUTE MEAN_RELATIVE", rows, "SENT", "UNLOGGED", "MEAN_ABSOLUTE", "MEAN_RELATIVE")
 	err := table(w, header, rows)
 	if err == nil && len(differences) > 0 {
 		fmt.Fprintln(w)
@@ -185,5 +185,5 @@ func (s *skews) found() error {
 	if skewed == 0 {
 		return err
 	}
-	return errors.Join(err, fmt.Errorf("%d of %d features were served with other values than a training set has now; larder verify shows if the store still differs", skewed, of))
+	return errors.Join(err, fmt.Errorf("features served with other values than a training set has now: %d of %d; larder verify shows if the store still differs", skewed, of))
 }
