@@ -38,7 +38,7 @@ var (
 		Pattern: "GET /v2/models/{model}/ready", ID: "v2_model_ready", Tag: tag, Summary: "say whether a model can be asked", Answer: nothing, Errors: openapi.TextErrors,
 	}
 	configOperation = openapi.Operation{
-		Pattern: "GET /v2/models/{model}/config", ID: "v2_config", Tag: tag, Summary: "give a model's configuration, as Triton has it", Errors: openapi.TextErrors,
+		Pattern: "GET /v2/models/{model}/config", ID: "v2_config", Tag: tag, Summary: "give the configuration of a model, as Triton has it", Errors: openapi.TextErrors,
 		Answer: openapi.Body{
 			Schema: &openapi.Schema{Type: "object"},
 			Example: `{"name": "late", "platform": "onnxruntime_onnx", "max_batch_size": 0, "backend": "larder",
@@ -112,7 +112,7 @@ func ofModel(o openapi.Operation, version bool) openapi.Operation {
 		o.Path["version"] = versionParameter
 		o.Pattern = strings.Replace(o.Pattern, "{model}", "{model}/versions/{version}", 1)
 		o.ID += "_version"
-		o.Summary += ", of a version"
+		o.Summary = strings.Replace(o.Summary, "a model", "a version of a model", 1)
 	}
 	return o
 }
