@@ -75,6 +75,9 @@ func readCommand(raw []byte, into any, example string) error {
 			err = errors.New("unexpected data after the JSON value")
 		}
 	}
+	if err == nil {
+		err = schema.CheckJSON(raw)
+	}
 	if err != nil {
 		return schema.BadCommand.Errorf("cannot parse the command: %v; write it as JSON, for example %s", err, example)
 	}

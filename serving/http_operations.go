@@ -12,13 +12,13 @@ var (
 		Pattern: "POST /v1/features", ID: "features", Tag: "serving", Summary: "read the newest features of entities",
 		About: "Asks for a feature service, or for a list of features. Every row of the answer is that of the same row of the request; what is not found has the feature's default and says so in its status.",
 		Request: &openapi.Body{
-			Schema:  bodyOf("A request for features.", new(jsonRequest).featureFields()),
+			Schema:  bodyOf("FeaturesRequest", "A request for features.", new(jsonRequest).featureFields()),
 			Example: `{"feature_service": "late_v1", "entities": {"courier_id": [7, 4711]}, "request": {"km": [1.5, 9]}}`,
 		},
 		Answer: openapi.Body{
-			Schema: openapi.Object("The features, in the order of the feature service or the list.", map[string]*openapi.Schema{
+			Schema: openapi.Named("FeaturesAnswer", openapi.Object("The features, in the order of the feature service or the list.", map[string]*openapi.Schema{
 				"features": columnsSchema, "reads": readsSchema, "catalog_version": catalogSchema,
-			}, "features", "reads", "catalog_version"),
+			}, "features", "reads", "catalog_version")),
 			Example: `{"features": [
   {"name": "courier_stats:trips_7d", "values": [12, 0], "statuses": ["PRESENT", "NOT_FOUND"]},
   {"name": "courier_stats:rating", "values": [3.75, 4], "statuses": ["PRESENT", "NOT_FOUND"]},
@@ -31,17 +31,17 @@ var (
 		Pattern: "POST /v1/score", ID: "score", Tag: "serving", Summary: "score entities with a model, by its features",
 		About: "Reads the features of the model's feature service and scores them, row by row.",
 		Request: &openapi.Body{
-			Schema:  bodyOf("A request for scores.", new(jsonRequest).scoreFields(), "model"),
+			Schema:  bodyOf("ScoreRequest", "A request for scores.", new(jsonRequest).scoreFields(), "model"),
 			Example: `{"model": "late", "entities": {"courier_id": [7, 4711]}, "request": {"km": [1.5, 9]}}`,
 		},
 		Answer: openapi.Body{
-			Schema: openapi.Object("The scores, and what they were made of.", map[string]*openapi.Schema{
+			Schema: openapi.Named("ScoreAnswer", openapi.Object("The scores, and what they were made of.", map[string]*openapi.Schema{
 				"scores":   openapi.List(numberSchema, "The score of each row."),
 				"features": columnsSchema, "reads": readsSchema, "catalog_version": catalogSchema,
 				"model": openapi.Of("string", ""), "model_version": openapi.Of("integer", "The version that scored; of the first row, where several did."),
 				"model_versions": openapi.List(openapi.Of("integer", ""), "The version that scored each row, where several did."),
 				"request_id":     openapi.Of("string", "By which the request is logged, where it is."),
-			}, "scores", "reads", "model", "model_version", "catalog_version"),
+			}, "scores", "reads", "model", "model_version", "catalog_version")),
 			Example: `{"scores": [0.75, 5],
  "reads": [{"feature_view": "courier_stats", "statuses": ["PRESENT", "NOT_FOUND"], "ages_us": [3600381236, 0]}],
  "model": "late", "model_version": 1, "catalog_version": 1}`,
@@ -50,12 +50,12 @@ var (
 )
 
 // bodyOf returns the schema of a body that has some of these fields.
-func bodyOf(about string, fields map[string]field, required ...string) *openapi.Schema {
+func bodyOf(name, about string, fields map[string]field, required ...string) *openapi.Schema {
 	members := map[string]*openapi.Schema{}
 	for name, f := range fields {
 		members[name] = f.schema
 	}
-	return openapi.Object(about, members, required...)
+	return openapi.Named(name, openapi.Object(about, members, required...))
 }
 
 // The schemas of fields.
@@ -69,16 +69,16 @@ var (
 	versionSchema   = openapi.Of("integer", "The version to score with; the one that the model's traffic chooses if absent or 0.")
 	requestIDSchema = &openapi.Schema{Type: "string", MaxLength: maxRequestID, Description: "By which the request is logged, and its traffic may be split."}
 
-	statusSchema = &openapi.Schema{Type: "string", Enum: []string{
+	statusSchema = &openapi.Schema{Name: "Status", Type: "string", Enum: []string{
 		schema.StatusPresent.String(), schema.StatusNullValue.String(), schema.StatusNotFound.String(), schema.StatusOutsideMaxAge.String(),
 	}, Description: "Whether a value was found."}
 	numberSchema  = &openapi.Schema{Type: []string{"number", "string"}, Description: "A number, or NaN, Infinity or -Infinity as a text."}
-	columnsSchema = openapi.List(openapi.Object("A feature.", map[string]*openapi.Schema{
+	columnsSchema = openapi.List(openapi.Named("Feature", openapi.Object("A feature.", map[string]*openapi.Schema{
 		"name": openapi.Of("string", "VIEW:FEATURE, or request:NAME."), "values": valuesSchema, "statuses": openapi.List(statusSchema, ""),
-	}, "name", "values", "statuses"), "The features, each with a value and a status for each row.")
-	readsSchema = openapi.List(openapi.Object("What was found in a view.", map[string]*openapi.Schema{
+	}, "name", "values", "statuses")), "The features, each with a value and a status for each row.")
+	readsSchema = openapi.List(openapi.Named("Read", openapi.Object("What was found in a view.", map[string]*openapi.Schema{
 		"feature_view": openapi.Of("string", ""), "statuses": openapi.List(statusSchema, "Of each row."),
 		"ages_us": openapi.List(openapi.Of("integer", ""), "How old the row that was found is, in microseconds; 0 where none was."),
-	}, "feature_view", "statuses", "ages_us"), "What was found in each view.")
+	}, "feature_view", "statuses", "ages_us")), "What was found in each view.")
 	catalogSchema = openapi.Of("integer", "The version of the definitions that answered.")
 )

@@ -353,6 +353,9 @@ func (n *node) shellOptions() (grpcserver.Options, error) {
 	if err != nil {
 		return grpcserver.Options{}, err
 	}
+	if own, _, err := net.SplitHostPort(n.cfg.HTTPAddr); err == nil && own != "" {
+		hosts = append(hosts, strings.ToLower(own))
+	}
 	return grpcserver.Options{
 		Version: version, HTTPHosts: hosts, Logger: n.log, Registerer: n.metrics, Gatherer: n.metrics, Token: token, CertFile: n.cfg.TLSCert, KeyFile: n.cfg.TLSKey,
 		MaxMessageBytes: n.cfg.MaxMessage, MaxInFlight: n.cfg.MaxInFlight, DefaultTimeout: n.cfg.Timeout,

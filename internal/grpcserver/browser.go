@@ -1,6 +1,7 @@
 package grpcserver
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"mime"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 
@@ -36,11 +38,21 @@ func ParseHosts(list string) (hosts []string, err error) {
 }
 
 // browser refuses what a page of another site can make a browser send. A page can't make
-// it send a token, so the host counts only where callers need none.
+// it send a token, nor take the server's certificate for its own name's, so the host counts
+// only where there is neither.
 type browser struct {
 	hosts   []string // besides those that are always the server's
-	open    bool     // callers need no token
+	machine string   // its name
+	open    bool     // there is neither a token nor a certificate
 	origins http.CrossOriginProtection
+}
+
+func newBrowser(opts Options) browser {
+	machine, err := os.Hostname()
+	if err != nil {
+		machine = "" // the server has a name less
+	}
+	return browser{hosts: opts.HTTPHosts, machine: strings.ToLower(machine), open: opts.Access == nil && opts.CertFile == ""}
 }
 
 // refuses returns why a request is not answered; nil where it may be.
@@ -53,8 +65,9 @@ func (b *browser) refuses(r *http.Request) error {
 			"this server is not known as %q; call it by its address or as localhost, or start it with --http-hosts %s", short(r.Host), short(hostOf(r.Host)))
 	}
 	if b.crossSite(r) {
+		origin := cmp.Or(r.Header.Get("Origin"), "unnamed")
 		return schema.CrossSite.Errorf(
-			"a page of another site (%s) sent this request; send it from a program or, if that site is yours, name its host in --http-hosts", short(r.Header.Get("Origin")))
+			"a page of another site (%s) sent this request; send it from a program or, if that site is yours, name its host in --http-hosts", short(origin))
 	}
 	return simpleBody(r)
 }
@@ -72,6 +85,9 @@ func (b *browser) knows(host string) bool {
 	}
 	if name != "" && !strings.Contains(name, ".") && !strings.ContainsAny(name, ":[]") {
 		return true // localhost, or a name of a container or of the local network
+	}
+	if name == b.machine {
+		return true
 	}
 	hasSuffix := func(suffix string) bool { return strings.HasSuffix(name, suffix) }
 	return slices.ContainsFunc(ownSuffixes, hasSuffix) || slices.Contains(b.hosts, AnyHost) || slices.Contains(b.hosts, name)

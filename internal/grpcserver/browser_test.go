@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 
@@ -43,7 +45,7 @@ func TestHostsOfOtherSites(t *testing.T) {
 	const post = "POST /echo HTTP/1.1"
 	for _, host := range []string{
 		"127.0.0.1", "127.0.0.1:6571", "10.1.2.3:80", "[::1]", "[::1]:6571", "[fe80::1%25eth0]:6571", "localhost", "LOCALHOST:6571", "localhost.", "app.localhost:1",
-		"larder", "larder:6571", "larder.team.svc", "larder.team.svc.cluster.local:6571", "ip-10-1-2-3.ec2.internal", "larder.example.com", "Larder.Example.COM.:443", "",
+		"larder", "larder:6571", hostname(t), "larder.team.svc", "larder.team.svc.cluster.local:6571", "ip-10-1-2-3.ec2.internal", "larder.example.com", "Larder.Example.COM.:443", "",
 	} {
 		f(200, post, "Host: "+host)
 	}
@@ -70,7 +72,8 @@ func TestHostsOfOtherSites(t *testing.T) {
 	s.check(s.echo(t.Context())) // gRPC has no browsers
 }
 
-// TestHostsWithAToken don't matter: a page of another site can't know the token.
+// TestHostsWithAToken don't matter: a page of another site can't know the token. Nor do
+// they with a certificate.
 func TestHostsWithAToken(t *testing.T) {
 	s := start(t, grpcserver.Options{Token: "sesame"}, nothing)
 	if got, body := s.rawHTTP([]string{"POST /echo HTTP/1.1", "Host: larder.example.com", "Authorization: Bearer sesame"}, ""); got != 200 {
@@ -78,6 +81,14 @@ func TestHostsWithAToken(t *testing.T) {
 	}
 	if got, body := s.rawHTTP([]string{"POST /echo HTTP/1.1", "Host: larder.example.com"}, ""); got != 401 {
 		t.Error(got, body)
+	}
+	certFile, keyFile, _ := certificate(t) // of no other site's name
+	secure, err := grpcserver.New(grpcserver.Options{CertFile: certFile, KeyFile: keyFile})
+	s.check(err)
+	w := httptest.NewRecorder()
+	secure.Handler(handler(nothing)).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "https://larder.example.com/echo", nil))
+	if w.Code != 200 {
+		t.Errorf("over TLS: %d %s", w.Code, w.Body)
 	}
 	every := start(t, grpcserver.Options{HTTPHosts: []string{grpcserver.AnyHost}}, nothing)
 	if got, body := every.rawHTTP([]string{"POST /echo HTTP/1.1", "Host: larder.example.com"}, ""); got != 200 {
@@ -120,6 +131,15 @@ func TestRequestsOfOtherSites(t *testing.T) {
 	f("200 {}", "Sec-Fetch-Site: same-origin", "Origin: http://127.0.0.1")
 	f("200 {}", "Sec-Fetch-Site: none")
 	f("200 {}", "Sec-Fetch-Site: cross-site", "Origin: https://larder.example.com")
+}
+
+func hostname(t *testing.T) string {
+	t.Helper()
+	name, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name
 }
 
 func TestParseHosts(t *testing.T) {

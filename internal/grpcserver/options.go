@@ -34,8 +34,8 @@ type Options struct {
 	CertFile, KeyFile string
 
 	// HTTPHosts are host names by which HTTP requests may call the server, as [ParseHosts]
-	// reads them, beside addresses and names that nobody can register. They count where
-	// callers need no token. [AnyHost] allows every name. Pages of these hosts may send
+	// reads them, beside addresses, the machine's name, and names that nobody can register.
+	// They count where there is neither a token nor a certificate. [AnyHost] allows every name. Pages of these hosts may send
 	// requests too.
 	HTTPHosts []string
 

@@ -61,7 +61,7 @@ func New(opts Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{opts: opts, health: health.NewServer(), methods: map[string]*method{}}
-	s.browser = browser{hosts: opts.HTTPHosts, open: opts.Access == nil}
+	s.browser = newBrowser(opts)
 	s.limits = newLimits(opts.MaxInFlight)
 	s.budget.most = messagesInBudget * int64(opts.MaxMessageBytes)
 	s.conns = conns{most: connLimit(openFiles()), all: map[*conn]struct{}{}}

@@ -32,7 +32,7 @@ func traceHTTP(next http.Handler) http.Handler {
 		route := new(string)
 		inner := r.WithContext(context.WithValue(r.Context(), routeKey{}, route))
 		defer func() { // also after a panic
-			pattern := cmp.Or(*route, inner.Pattern)
+			pattern := strings.TrimSuffix(cmp.Or(*route, inner.Pattern), "{$}")
 			if pattern == "/" { // of paths that don't exist
 				return
 			}

@@ -35,6 +35,7 @@ func TestTracingMakesASpanOfEachRequest(t *testing.T) {
 		s.check(s.echo(metadata.AppendToOutgoingContext(t.Context(), token...)))
 		s.ask("POST", "/echo", "", token...)
 		s.ask("GET", "/metrics", "", token...)
+		s.ask("GET", "/", "", token...)
 		s.ask("GET", "/no/such/path", "", token...)
 		s.ask("POST", "/echo", "")
 		for range 3 { // probes are not traced
@@ -50,7 +51,7 @@ func TestTracingMakesASpanOfEachRequest(t *testing.T) {
 		got = append(got, strings.TrimSpace(span.Name()+" "+attr(span, "http.route")))
 	}
 	slices.Sort(got)
-	want := []string{"GET", "GET /healthz /healthz", "GET /metrics /metrics", "POST", "POST /echo /echo", "larder.v1.EchoService/Echo"}
+	want := []string{"GET", "GET / /", "GET /healthz /healthz", "GET /metrics /metrics", "POST", "POST /echo /echo", "larder.v1.EchoService/Echo"}
 	if !slices.Equal(got, want) {
 		t.Errorf("spans and their routes %q; want %q", got, want)
 	}

@@ -74,9 +74,15 @@ type Info struct{ Title, Version, About string }
 
 // Document returns the OpenAPI 3.1 document of some operations, as JSON.
 func Document(info Info, tags map[string]string, operations []Operation) ([]byte, error) {
-	paths := map[string]map[string]any{}
+	paths, named := map[string]map[string]any{}, map[string]*component{}
+	errorSchema.collect(named)
+	textErrorSchema.collect(named)
 	for i := range operations {
 		o := &operations[i]
+		o.Answer.Schema.collect(named)
+		if o.Request != nil {
+			o.Request.Schema.collect(named)
+		}
 		if paths[o.URL()] == nil {
 			paths[o.URL()] = map[string]any{}
 		}
@@ -93,7 +99,7 @@ func Document(info Info, tags map[string]string, operations []Operation) ([]byte
 		"tags":    groups,
 		"paths":   paths,
 		"components": map[string]any{
-			"schemas":         map[string]*Schema{"Error": errorSchema, "TextError": textErrorSchema},
+			"schemas":         named,
 			"securitySchemes": map[string]any{"token": map[string]any{"type": "http", "scheme": "bearer", "description": "Only where the server was started with --token-file."}},
 		},
 		"security": []any{map[string]any{}, map[string]any{"token": []any{}}},
@@ -130,9 +136,9 @@ func (o *Operation) responses() map[string]any {
 		out := map[string]any{"description": text}
 		switch o.Errors {
 		case Errors:
-			out["content"] = (&Body{Schema: &Schema{Ref: "#/components/schemas/Error"}}).content()
+			out["content"] = (&Body{Schema: errorSchema}).content()
 		case TextErrors:
-			out["content"] = (&Body{Schema: &Schema{Ref: "#/components/schemas/TextError"}}).content()
+			out["content"] = (&Body{Schema: textErrorSchema}).content()
 		}
 		return out
 	}
@@ -159,14 +165,14 @@ func (b *Body) content() map[string]any {
 }
 
 var (
-	errorSchema = Object("Why a request is refused.", map[string]*Schema{
+	errorSchema = Named("Error", Object("Why a request is refused.", map[string]*Schema{
 		"error": Object("", map[string]*Schema{
 			"code":    Of("string", "The gRPC code, such as INVALID_ARGUMENT."),
 			"reason":  Of("string", "Why, for programs, such as UNKNOWN_MODEL."),
 			"message": Of("string", "What is wrong, and what to do."),
 		}, "code", "reason", "message"),
-	}, "error")
-	textErrorSchema = Object("Why a request is refused, as the Open Inference Protocol has it.", map[string]*Schema{
+	}, "error"))
+	textErrorSchema = Named("TextError", Object("Why a request is refused, as the Open Inference Protocol has it.", map[string]*Schema{
 		"error": Of("string", "What is wrong, and what to do."),
-	}, "error")
+	}, "error"))
 )

@@ -1,8 +1,12 @@
 package openapi
 
+import "encoding/json"
+
 // A Schema is a JSON Schema, as much of it as Larder needs.
 type Schema struct {
-	Ref                  string             `json:"$ref,omitempty"` // instead of all else
+	// Name is what programs call it. A schema that has one is written once, among the
+	// components of the document, and referred to.
+	Name                 string             `json:"-"`
 	Type                 any                `json:"type,omitempty"` // a name or a list of names; nil: any value
 	Format               string             `json:"format,omitempty"`
 	Description          string             `json:"description,omitempty"`
@@ -18,6 +22,40 @@ type Schema struct {
 	Properties           map[string]*Schema `json:"properties,omitempty"`
 	Required             []string           `json:"required,omitempty"`
 	AdditionalProperties any                `json:"additionalProperties,omitempty"` // false, or a *Schema
+}
+
+// A component is a schema as it is written, even if it has a name.
+type component Schema
+
+// MarshalJSON implements [json.Marshaler].
+func (s *Schema) MarshalJSON() ([]byte, error) {
+	if s.Name != "" {
+		return json.Marshal(map[string]string{"$ref": "#/components/schemas/" + s.Name})
+	}
+	return json.Marshal((*component)(s))
+}
+
+// collect adds the schemas that have a name, of this one and what is in it.
+func (s *Schema) collect(named map[string]*component) {
+	if s == nil {
+		return
+	}
+	if s.Name != "" {
+		named[s.Name] = (*component)(s)
+	}
+	s.Items.collect(named)
+	for _, member := range s.Properties {
+		member.collect(named)
+	}
+	if values, is := s.AdditionalProperties.(*Schema); is {
+		values.collect(named)
+	}
+}
+
+// Named returns a schema with a name.
+func Named(name string, s *Schema) *Schema {
+	s.Name = name
+	return s
 }
 
 // Of returns a schema of a type: string, integer, number, boolean, object or array.

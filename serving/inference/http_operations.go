@@ -17,19 +17,19 @@ var (
 	serverOperation = openapi.Operation{
 		Pattern: "GET /v2", ID: "v2_server", Tag: tag, Summary: "describe the server", Errors: openapi.TextErrors,
 		Answer: openapi.Body{
-			Schema: openapi.Object("", map[string]*openapi.Schema{
+			Schema: openapi.Named("ServerMetadata", openapi.Object("", map[string]*openapi.Schema{
 				"name": openapi.Of("string", ""), "version": openapi.Of("string", ""), "extensions": openapi.List(openapi.Of("string", ""), "What of the protocol's extensions there is."),
-			}, "name", "version", "extensions"),
+			}, "name", "version", "extensions")),
 			Example: `{"name": "larder", "version": "dev", "extensions": ["binary_tensor_data", "model_configuration", "model_repository"]}`,
 		},
 	}
 	modelOperation = openapi.Operation{
 		Pattern: "GET /v2/models/{model}", ID: "v2_model", Tag: tag, Summary: "describe the tensors of a model", Errors: openapi.TextErrors,
 		Answer: openapi.Body{
-			Schema: openapi.Object("", map[string]*openapi.Schema{
+			Schema: openapi.Named("ModelMetadata", openapi.Object("", map[string]*openapi.Schema{
 				"name": openapi.Of("string", ""), "versions": openapi.List(openapi.Of("string", ""), ""), "platform": openapi.Of("string", ""),
 				"inputs": openapi.List(describedTensor, ""), "outputs": openapi.List(describedTensor, ""),
-			}, "name", "versions", "platform", "inputs", "outputs"),
+			}, "name", "versions", "platform", "inputs", "outputs")),
 			Example: `{"name": "late", "versions": ["1"], "platform": "onnxruntime_onnx",
  "inputs": [{"name": "X", "datatype": "FP32", "shape": [-1, 3]}], "outputs": [{"name": "score", "datatype": "FP32", "shape": [-1, 1]}]}`,
 		},
@@ -38,7 +38,7 @@ var (
 		Pattern: "GET /v2/models/{model}/ready", ID: "v2_model_ready", Tag: tag, Summary: "say whether a model can be asked", Answer: nothing, Errors: openapi.TextErrors,
 	}
 	configOperation = openapi.Operation{
-		Pattern: "GET /v2/models/{model}/config", ID: "v2_config", Tag: tag, Summary: "give a model's configuration, as Triton has it", Errors: openapi.TextErrors,
+		Pattern: "GET /v2/models/{model}/config", ID: "v2_config", Tag: tag, Summary: "give the configuration of a model, as Triton has it", Errors: openapi.TextErrors,
 		Answer: openapi.Body{
 			Schema: &openapi.Schema{Type: "object"},
 			Example: `{"name": "late", "platform": "onnxruntime_onnx", "max_batch_size": 0, "backend": "larder",
@@ -49,7 +49,7 @@ var (
 		Pattern: "POST /v2/models/{model}/infer", ID: "v2_infer", Tag: tag, Summary: "run a model on tensors; MODEL.features reads the features and scores them",
 		About: "The data of a tensor is flat or nested lists, row by row. Raw contents after the JSON are described in docs/inference-protocol.md.", Errors: openapi.TextErrors,
 		Request: &openapi.Body{
-			Schema: &openapi.Schema{Type: "object", Required: []string{"inputs"}, Properties: map[string]*openapi.Schema{
+			Schema: &openapi.Schema{Name: "InferRequest", Type: "object", Required: []string{"inputs"}, Properties: map[string]*openapi.Schema{
 				"id": orNull("string", "Returned with the answer."),
 				"parameters": {Type: []string{"object", "null"}, Description: "Options of the request.", Properties: map[string]*openapi.Schema{
 					"binary_data_output": orNull("boolean", "Answer with raw contents."), "at": orNull("integer", "Of MODEL.features: the time that decides which rows have expired, in microseconds since 1970 UTC."),
@@ -60,11 +60,11 @@ var (
 			Example: `{"inputs": [{"name": "X", "datatype": "FP32", "shape": [1, 3], "data": [12, 3.75, 1.5]}]}`,
 		},
 		Answer: openapi.Body{
-			Schema: openapi.Object("", map[string]*openapi.Schema{
+			Schema: openapi.Named("InferAnswer", openapi.Object("", map[string]*openapi.Schema{
 				"model_name": openapi.Of("string", ""), "model_version": openapi.Of("string", ""), "id": openapi.Of("string", ""),
 				"parameters": openapi.Map(openapi.Of("integer", ""), "catalog_version: the version of the definitions that answered."),
 				"outputs":    openapi.List(answeredTensor, ""),
-			}, "model_name", "model_version", "parameters", "outputs"),
+			}, "model_name", "model_version", "parameters", "outputs")),
 			Also: "application/octet-stream", // with raw contents
 			Example: `{"model_name": "late", "model_version": "1", "parameters": {"catalog_version": 1},
  "outputs": [{"name": "score", "datatype": "FP32", "shape": [1, 1], "data": [0.75]}]}`,
@@ -78,9 +78,9 @@ var (
 			Optional: true,
 		},
 		Answer: openapi.Body{
-			Schema: openapi.List(openapi.Object("", map[string]*openapi.Schema{
+			Schema: openapi.List(openapi.Named("ModelState", openapi.Object("", map[string]*openapi.Schema{
 				"name": openapi.Of("string", ""), "version": openapi.Of("string", ""), "state": openapi.Of("string", ""), "reason": openapi.Of("string", ""),
-			}, "name", "version", "state", "reason"), ""),
+			}, "name", "version", "state", "reason")), ""),
 			Example: `[{"name": "late", "version": "1", "state": "READY", "reason": ""}, {"name": "late.features", "version": "1", "state": "READY", "reason": ""}]`,
 		},
 	}
@@ -112,7 +112,7 @@ func ofModel(o openapi.Operation, version bool) openapi.Operation {
 		o.Path["version"] = versionParameter
 		o.Pattern = strings.Replace(o.Pattern, "{model}", "{model}/versions/{version}", 1)
 		o.ID += "_version"
-		o.Summary += ", of a version"
+		o.Summary = strings.Replace(o.Summary, "a model", "a version of a model", 1)
 	}
 	return o
 }
@@ -127,21 +127,21 @@ var (
 	datatypeSchema  = openapi.Of("string", "Such as FP32, INT64 or BYTES.")
 	shapeSchema     = openapi.List(openapi.Of("integer", ""), "The length of each dimension.")
 	dataSchema      = openapi.List(new(openapi.Schema), "The elements, row by row, nested or flat.")
-	describedTensor = openapi.Object("A tensor.", map[string]*openapi.Schema{
+	describedTensor = openapi.Named("TensorMetadata", openapi.Object("A tensor.", map[string]*openapi.Schema{
 		"name": openapi.Of("string", ""), "datatype": datatypeSchema, "shape": openapi.List(openapi.Of("integer", ""), "The length of each dimension; -1 is any."),
-	}, "name", "datatype", "shape")
-	answeredTensor = openapi.Object("A tensor.", map[string]*openapi.Schema{
+	}, "name", "datatype", "shape"))
+	answeredTensor = openapi.Named("OutputTensor", openapi.Object("A tensor.", map[string]*openapi.Schema{
 		"name": openapi.Of("string", ""), "datatype": datatypeSchema, "shape": shapeSchema, "data": dataSchema,
 		"parameters": openapi.Map(openapi.Of("integer", ""), "binary_data_size: the bytes that follow the JSON instead of data."),
-	}, "name", "datatype", "shape")
+	}, "name", "datatype", "shape"))
 	sentTensor = &openapi.Schema{
-		Type: "object", Description: "A tensor.", Required: []string{"name", "datatype", "shape"}, Properties: map[string]*openapi.Schema{
+		Name: "InputTensor", Type: "object", Description: "A tensor.", Required: []string{"name", "datatype", "shape"}, Properties: map[string]*openapi.Schema{
 			"name": openapi.Of("string", ""), "datatype": datatypeSchema, "shape": shapeSchema, "data": dataSchema,
 			"parameters": {Type: []string{"object", "null"}, Properties: map[string]*openapi.Schema{"binary_data_size": orNull("integer", "The bytes that follow the JSON instead of data.")}},
 		},
 	}
 	wantedOutput = &openapi.Schema{
-		Type: "object", Description: "An output to answer with.", Required: []string{"name"}, Properties: map[string]*openapi.Schema{
+		Name: "WantedOutput", Type: "object", Description: "An output to answer with.", Required: []string{"name"}, Properties: map[string]*openapi.Schema{
 			"name":       openapi.Of("string", ""),
 			"parameters": {Type: []string{"object", "null"}, Properties: map[string]*openapi.Schema{"binary_data": orNull("boolean", "As raw contents.")}},
 		},
