@@ -117,6 +117,7 @@ def test_from_a_training_set_to_scores(client: larderdb.Client, tmp_path: Path) 
     stamped = larderdb.onnx.stamp(weights(1, 0, 2), train)
     pushed = client.push_model("toured", stamped, dataset=train)
     assert (pushed.version, pushed.output.output, pushed.output.column) == (1, "score", 0)
+    assert (pushed.output.engine, pushed.output.notes) == ("onnxruntime", [])
     assert f'dataset: "{train.id}"' in pushed.definition
     assert client.score("toured", {"courier_id": [1]}, {"km": [3.0]}).scores == [20.0]
     path = tmp_path / "next.onnx"

@@ -108,7 +108,9 @@ def notes(texts: Sequence[str]) -> list[str]:
 
 
 def output(report: control_pb2.ModelReport) -> ModelOutput:
-    return ModelOutput(report.model, report.model_version, report.output, report.column, report.reason)
+    return ModelOutput(
+        report.model, report.model_version, report.output, report.column, report.reason, report.engine, notes(report.notes)
+    )
 
 
 def run(m: control_pb2.Run) -> Run:

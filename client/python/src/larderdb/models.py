@@ -13,13 +13,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ModelOutput:
-    """Where the score of a model version is: a column, from 0, of an output."""
+    """How a model version is scored.
+
+    Attributes:
+        output: the output that holds the score, and ``column`` the column of it, from 0.
+        reason: why, when the definitions did not say.
+        engine: what scores: ``"trees"``, which Larder walks itself, or ``"onnxruntime"``.
+        notes: what costs it time: why its trees are not walked, why it gets one row at a
+            time, why it runs in a process of its own.
+    """
 
     model: str
     version: int
     output: str
     column: int
     reason: str
+    engine: str = ""
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
