@@ -68,6 +68,11 @@ func TestQuotedTablesFit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	examples, err := filepath.Glob("../../examples/*/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages = append(pages, examples...)
 	header := regexp.MustCompile(`^    [A-Z][A-Z0-9_/]+(  +[A-Z][A-Z0-9_/]+)+$`)
 	seen := 0
 	for _, path := range append(pages, "../../README.md") {

@@ -21,7 +21,7 @@ import (
 )
 
 // dialFailed finds the address and the cause in gRPC's account of a failed dial.
-var dialFailed = regexp.MustCompile(`dial tcp (?:lookup )?(\S+?)(?: on \S+)?: (?:connect: )?([^"]+)"`)
+var dialFailed = regexp.MustCompile(`dial tcp:? (?:lookup )?(\S+?)(?: on \S+)?: (?:connect: )?([^"]+)"`)
 
 // errorMessage returns what a person needs to know of an error of a command.
 func errorMessage(err error, cmd *cobra.Command) string {
@@ -60,7 +60,7 @@ func unreachable(message, addr string) string {
 	case strings.Contains(message, "first record does not look like a TLS handshake"):
 		return fmt.Sprintf("the server at %s has no TLS; leave out --tls", addr)
 	case strings.Contains(message, "certificate"):
-		return fmt.Sprintf("the certificate of the server at %s is not trusted: %s", addr, cause(message))
+		return fmt.Sprintf("the certificate of the server at %s is not trusted (%s); name the file of its authority in SSL_CERT_FILE", addr, cause(message))
 	case strings.Contains(message, "server preface"):
 		return fmt.Sprintf("what listens at %s does not answer as a gRPC server without TLS; add --tls if the server has a certificate, or give another --addr", addr)
 	case dial != nil:

@@ -1,0 +1,27 @@
+package main
+
+import "testing"
+
+// TestUnreachable: gRPC's accounts of a failed connection, as a person reads them.
+func TestUnreachable(t *testing.T) {
+	const addr = "larder.example:6570"
+	f := func(message, want string) {
+		t.Helper()
+		if got := unreachable(message, addr); got != want {
+			t.Errorf("got %s\nwant %s", got, want)
+		}
+	}
+	f(`connection error: desc = "transport: Error while dialing: dial tcp 127.0.0.1:1: connect: connection refused"`,
+		"cannot reach a server at 127.0.0.1:1 (connection refused); start one with larder serve, or set --addr")
+	f(`connection error: desc = "transport: Error while dialing: dial tcp: lookup larder.example on 127.0.0.53:53: no such host"`,
+		"cannot reach a server at larder.example (no such host); start one with larder serve, or set --addr")
+	f(`connection error: desc = "transport: authentication handshake failed: tls: first record does not look like a TLS handshake"`,
+		"the server at larder.example:6570 has no TLS; leave out --tls")
+	f(`connection error: desc = "transport: authentication handshake failed: tls: failed to verify certificate: x509: certificate signed by unknown authority"`,
+		"the certificate of the server at larder.example:6570 is not trusted (certificate signed by unknown authority); name the file of its authority in SSL_CERT_FILE")
+	f(`connection error: desc = "error reading server preface: EOF"`,
+		"what listens at larder.example:6570 does not answer as a gRPC server without TLS; add --tls if the server has a certificate, or give another --addr")
+	f(`error reading from server: read tcp 127.0.0.1:4->127.0.0.1:6570: read: connection reset by peer`,
+		"the connection to larder.example:6570 was lost (connection reset by peer); check that larder serve still runs")
+	f("the server is shutting down", "the server is shutting down")
+}
