@@ -80,7 +80,7 @@ func missingRows(r *larderv1.ExperimentReport) error {
 	if len(r.GetMissing()) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%d files of the server's feature log can't be read to their end, and the report is of the other rows; restore them from a backup or move them away:\n  %s", len(r.GetMissing()), strings.Join(r.GetMissing(), "\n  "))
+	return fmt.Errorf("files of the server's feature log can't be read to their end, and the report is of the other rows; restore them from a backup or move them away:\n  %s", strings.Join(r.GetMissing(), "\n  "))
 }
 
 // followExperiment shows how far the server is, and returns what it found.

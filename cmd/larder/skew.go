@@ -185,5 +185,5 @@ func (s *skews) found() error {
 	if skewed == 0 {
 		return err
 	}
-	return errors.Join(err, fmt.Errorf("%d of %d features were served with other values than a training set has now; larder verify shows if the store still differs", skewed, of))
+	return errors.Join(err, fmt.Errorf("features served with other values than a training set has now: %d of %d; larder verify shows if the store still differs", skewed, of))
 }

@@ -129,13 +129,17 @@ func faultsFound(views []*larderv1.ViewVerification) error {
 	}
 	const empty = "no run replaces them, as an older row never replaces a newer one (was the table emptied, or loaded again with older times?); " +
 		"put tombstones for them into the source's deleted_column, or stop the server, remove its data folder, and start it: it is ready when it has refilled"
+	differ := count(faults) + " keys differ"
+	if faults == 1 {
+		differ = "1 key differs"
+	}
 	switch {
 	case faults == 0:
 		return nil
 	case newer == faults:
-		return fmt.Errorf("%d keys differ from the source: their rows are newer than any that the source has; %s", faults, empty)
+		return fmt.Errorf("%s from the source: their rows are newer than any that the source has; %s", differ, empty)
 	case newer > 0:
-		return fmt.Errorf("%d keys differ from the source; larder materialize --full reads the source again; %d of them have rows that are newer than any that the source has; %s", faults, newer, empty)
+		return fmt.Errorf("%s from the source; larder materialize --full reads the source again; %d of them have rows that are newer than any that the source has; %s", differ, newer, empty)
 	}
-	return fmt.Errorf("%d keys differ from the source; larder materialize --full reads the source again", faults)
+	return fmt.Errorf("%s from the source; larder materialize --full reads the source again", differ)
 }

@@ -36,7 +36,7 @@ func Incomplete(damages []string) error {
 	if len(damages) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%d files of the feature log can't be read to their end, and the result is of the other rows; restore them from a backup or move them away:\n  %s", len(damages), strings.Join(damages, "\n  "))
+	return fmt.Errorf("files of the feature log can't be read to their end, and the result is of the other rows; restore them from a backup or move them away:\n  %s", strings.Join(damages, "\n  "))
 }
 
 // errNoLog says that a file is not one of a log.
