@@ -90,7 +90,7 @@ func TestFeatureLog(t *testing.T) {
 		}
 	}
 	checked("replay", 0, "spend 1 4 4 0")
-	checked("skew", 0, "spend spend:amount 4 0 % 0 0 0 0 0")
+	checked("skew", 0, "spend spend:amount 4 0 % 0 0 0")
 	if stdout, _, code := s.client("replay", "--log", log, "--json"); code != 0 || !strings.Contains(singleSpaced(stdout), `"versions": [ { "model": "spend", "version": 1, "equal": 4, "different": 0 } ]`) {
 		t.Errorf("replay --json: exit code %d\n%s", code, stdout)
 	}

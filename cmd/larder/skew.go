@@ -142,7 +142,7 @@ func (s *skews) print(w io.Writer) error {
 			differences = append(differences, []string{d.Feature, d.RequestID, fmt.Sprint(d.Row), d.Logged, d.Rebuilt})
 		}
 	}
-	header, rows := withoutEmpty("MODEL FEATURE ROWS SKEWED DIFFER MISSING EXTRA SENT UNLOGGED MEAN_ABSOLUTE MEAN_RELATIVE", rows, "SENT", "UNLOGGED")
+	header, rows := withoutEmpty("MODEL FEATURE ROWS SKEWED DIFFER MISSING EXTRA SENT UNLOGGED MEAN_ABSOLUTE MEAN_RELATIVE", rows, "SENT", "UNLOGGED", "MEAN_ABSOLUTE", "MEAN_RELATIVE")
 	err := table(w, header, rows)
 	if err == nil && len(differences) > 0 {
 		fmt.Fprintln(w)

@@ -8,9 +8,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -110,8 +112,8 @@ func (d *demo) load(ctx context.Context, dsn string) error {
 	}
 	d.lastDay = loaded.LastDay
 	d.figures.RowsLoaded = loaded.Transactions + loaded.CustomerRows + loaded.TerminalRows
-	fmt.Fprintf(d.Out, "Loaded %d transactions (%d of them fraud), %d daily rows of customers and %d of terminals\n",
-		loaded.Transactions, loaded.Frauds, loaded.CustomerRows, loaded.TerminalRows)
+	fmt.Fprintf(d.Out, "Loaded %s transactions (%s of them fraud), %s daily rows of customers and %s of terminals\n",
+		thousands(loaded.Transactions), thousands(loaded.Frauds), thousands(loaded.CustomerRows), thousands(loaded.TerminalRows))
 	return nil
 }
 
@@ -207,23 +209,33 @@ func (d *demo) materialized(ctx context.Context, addr string) error {
 	return nil
 }
 
+// thousands prints a figure without a fraction, as 1,234,567.
+func thousands[N int | int64 | float64](n N) string {
+	text := strconv.FormatInt(int64(math.Round(float64(n))), 10)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
 // report prints the figures, writes them to a file, and shows commands to try.
 func (d *demo) report(server *launch.Process) error {
 	f := d.figures
 	fmt.Fprintf(d.Out, `
-rows loaded             %d
-rows materialized       %d (%.0f per second)
-transactions scored     %d, each in a request of its own, %d in flight
+rows loaded             %s
+rows materialized       %s (%s per second)
+transactions scored     %s, each in a request of its own, %d in flight
 AUC, last day           %.4f
-latency p50, p99        %.0f µs, %.0f µs
-requests per second     %.0f
+latency p50, p99        %s µs, %s µs
+requests per second     %s
 
 Try it:
 
   grpcurl -plaintext -d '{"model":"fraud","entities":[{"name":"customer_id","int64s":{"values":[%d]}},{"name":"terminal_id","int64s":{"values":[%d]}}],"request":[{"name":"amount","doubles":{"values":[%.2f]}},{"name":"event_time","timestamps":{"values":[%d]}}]}' %s larder.v1.ServingService/GetFeaturesAndScore
 
   curl -s http://%s/v1/score -d '{"model":"fraud","entities":{"customer_id":[%d],"terminal_id":[%d]},"request":{"amount":[%.2f],"event_time":["%s"]},"return_features":true}'
-`, f.RowsLoaded, f.RowsMaterialized, f.RowsPerSecond, f.Scored, inFlight, f.AUC, f.P50, f.P99, f.RequestsPerSecond,
+`, thousands(f.RowsLoaded), thousands(f.RowsMaterialized), thousands(f.RowsPerSecond), thousands(f.Scored), inFlight, f.AUC,
+		thousands(f.P50), thousands(f.P99), thousands(f.RequestsPerSecond),
 		d.last.Customer, d.last.Terminal, d.last.Amount, d.last.Time.UnixMicro(), server.GRPC,
 		server.HTTP, d.last.Customer, d.last.Terminal, d.last.Amount, d.last.Time.Format(time.RFC3339))
 	raw, err := json.Marshal(f)

@@ -36,7 +36,7 @@ func (d *demo) score(ctx context.Context, dsn, addr string) error {
 		return err
 	}
 	defer client.Close()
-	fmt.Fprintf(d.Out, "\nScoring the %d transactions of %s\n", len(day), d.lastDay.Format(time.DateOnly))
+	fmt.Fprintf(d.Out, "\nScoring the %s transactions of %s\n", thousands(len(day)), d.lastDay.Format(time.DateOnly))
 	scores := make([]float64, len(day))
 	latencies := make([]*hdrhistogram.Histogram, inFlight)
 	began := time.Now()
