@@ -9,7 +9,7 @@ from typing import Any
 import larderdb
 import pyarrow as pa
 import pytest
-from larderdb import _columns
+from larderdb import _columns, _fit
 
 NOON = datetime(1969, 12, 31, 12, tzinfo=timezone.utc)
 
@@ -41,7 +41,7 @@ def test_round_trip(kind: str, values: list[Any]) -> None:
 
 def test_nothing_is_lost_in_fitting() -> None:
     def fit(values: Any, want: str) -> Any:
-        return _columns.fit(pa.array(values), _columns.type_of(want))
+        return _fit.fit(pa.array(values), _columns.type_of(want))
 
     assert fit([1, 2], "float64").type == pa.float64()
     assert fit([1.0, 2.0], "int64").type == pa.int64()

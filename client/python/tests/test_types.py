@@ -183,6 +183,12 @@ def test_polars_without_an_arrow_type(client: larderdb.Client, kind: Any) -> Non
         client.training_set(pl.DataFrame({**BASE, "x": pl.Series([1, 2, 3], dtype=kind)}), service="late_v1")
 
 
+def test_polars_without_an_arrow_type_inside(client: larderdb.Client) -> None:
+    spine = pl.DataFrame({**BASE, "x": pl.Series([[1], [2], [3]], dtype=pl.List(pl.Int128))})
+    with pytest.raises(larderdb.InvalidRowsError, match="'x' .* has no Arrow type"):
+        client.training_set(spine, service="late_v1")
+
+
 @pytest.mark.parametrize("named", ["courier_id", "event_time", "km"])
 @pytest.mark.parametrize("by", ["flight", "client"])
 def test_what_is_read_may_be_categories(applied: Server, client: larderdb.Client, named: str, by: str) -> None:

@@ -20,14 +20,7 @@ from larderdb.checks import (
     Estimate,
     Experiment,
     ExperimentVersion,
-    FeatureSkew,
-    ModelSkew,
-    Replay,
-    ReplayCount,
-    ReplayDifference,
     SampleRatio,
-    Skew,
-    SkewDifference,
     Verification,
     ViewVerification,
 )
@@ -48,6 +41,7 @@ from larderdb.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
+from larderdb.logged import FeatureSkew, ModelSkew, Replay, ReplayCount, ReplayDifference, Skew, SkewDifference
 from larderdb.models import Model, ModelOutput, ModelVersion, Pushed, Ramp, RampState, RolledBack, Traffic
 from larderdb.runs import BadRows, Run, ServerState, ViewState
 

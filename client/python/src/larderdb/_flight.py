@@ -19,7 +19,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from larderdb import _columns, errors
+from larderdb import _columns, _fit, errors
 from larderdb._frames import Frame, Shape
 from larderdb._progress import Progress
 from larderdb._words import in_python
@@ -118,7 +118,7 @@ def _typed(table: Any, service: Service, event_time: str) -> Any:
         if name in table.column_names:
             at = table.column_names.index(name)
             column = _columns.plain(table.column(at))
-            table = table.set_column(at, name, _columns.fit(column, _columns.type_of(kind)))
+            table = table.set_column(at, name, _fit.fit(column, _columns.type_of(kind)))
     return table
 
 

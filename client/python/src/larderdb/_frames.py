@@ -149,7 +149,14 @@ def _of_polars(rows: Any) -> Frame:
         for name, kind in some.schema.items():
             if kind in (pl.Object, pl.Int128, pl.UInt128):
                 raise _no_arrow_type(name, kind, "polars has no form of it for others")
-        return some.to_arrow(compat_level=pl.CompatLevel.oldest())
+        try:
+            return some.to_arrow(compat_level=pl.CompatLevel.oldest())
+        except _values.REFUSED as error:  # of types that are in others
+            if some.width == 1:
+                raise _no_arrow_type(some.columns[0], some.dtypes[0], str(error).split("\n")[0]) from error
+            for name in some.columns:
+                table(some.select(name))
+            raise
 
     def frame(table: Any) -> Any:
         return pl.DataFrame() if not table.column_names else pl.from_arrow(table)

@@ -8,16 +8,8 @@ from larderdb import _warn
 from larderdb._messages import message
 from larderdb._methods import CHECK_SKEW, REPLAY_LOG, Download, Operation
 from larderdb._progress import Bar, Progress
-from larderdb.checks import (
-    FeatureSkew,
-    ModelSkew,
-    Replay,
-    ReplayCount,
-    ReplayDifference,
-    Skew,
-    SkewDifference,
-)
 from larderdb.errors import InternalError
+from larderdb.logged import FeatureSkew, ModelSkew, Replay, ReplayCount, ReplayDifference, Skew, SkewDifference
 from larderdb.v1 import control_pb2
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from larderdb import _columns, errors
+from larderdb import _columns, _fit, errors
 from larderdb._frames import Frame, Rows, Shape, check_lengths
 from larderdb._plans import Plan
 from larderdb.errors import InvalidArgumentError, InvalidRowsError, LarderError
@@ -111,13 +111,13 @@ class Question:
         if error.reason == "VALUE_TYPE":
             for f in (*self.plan.keys, *self.plan.request, *self.plan.features):
                 if f'"{f.name}"' in error.message:
-                    return errors.saying(error, f"{error.message}; {_columns.conversion(f.name, f.type)}")
+                    return errors.saying(error, f"{error.message}; {_fit.conversion(f.name, f.type)}")
         return error
 
 
 def _key(frame: Frame, name: str, kind: str) -> Any:
     if name in frame.names:
-        return _columns.key(name, frame.column(name), kind)
+        return _fit.key(name, frame.column(name), kind)
     raise missing_key(frame, name, kind)
 
 
@@ -136,7 +136,7 @@ def missing_key(frame: Frame, name: str, kind: str) -> InvalidRowsError:
 
 def _value(frame: Frame, name: str, types: Mapping[str, str]) -> Any:
     values = _columns.plain(frame.column(name))
-    return _columns.value(name, values, types[name]) if name in types else values
+    return _fit.value(name, values, types[name]) if name in types else values
 
 
 def _refuse_both(beside: Iterable[str], given: Iterable[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, KeysView, Mapping, Sequence, Set, Sized
 from datetime import datetime
 from typing import Any
@@ -68,12 +69,23 @@ def _holds_objects(values: Any) -> bool:
 
 def check_objects(name: str, values: Iterable[Any]) -> None:
     """Refuse what pyarrow would take without a word: times of which some have a time zone
-    and some have none, which it would read as UTC, and sets as lists."""
+    and some have none, which it would read as UTC, and sets as lists. And what ends the
+    process: times of numpy beside other values."""
     seen: dict[bool, int] = {}
+    kinds: dict[bool, int] = {}  # whether values are times of numpy, by the first such row
     for row, value in enumerate(values):
         if isinstance(value, Set):
             raise InvalidRowsError(
                 f"row {row} of {name!r} is a {type(value).__name__}, which has no order; give a list", column=name, row=row
+            )
+        if value is not None:
+            kinds.setdefault(_is_numpy_time(value), row)
+        if len(kinds) == 2:
+            raise InvalidRowsError(
+                f"row {kinds[True]} of {name!r} is a time of numpy, and row {kinds[False]} is none; give every row a value of one type, "
+                "or None",
+                column=name,
+                row=max(kinds.values()),
             )
         for one in value if isinstance(value, (list, tuple)) else (value,):
             # NaT of pandas is a datetime without a time.
@@ -86,6 +98,10 @@ def check_objects(name: str, values: Iterable[Any]) -> None:
                 column=name,
                 row=seen[False],
             )
+
+
+def _is_numpy_time(value: Any) -> bool:
+    return type(value).__module__ == "numpy" and type(value).__name__ in ("datetime64", "timedelta64")
 
 
 def refused(name: str, values: Any, error: BaseException, convert: Callable[[Any], Any]) -> InvalidRowsError:
@@ -107,9 +123,9 @@ def refused(name: str, values: Any, error: BaseException, convert: Callable[[Any
     elif _fails(convert, [value]):
         why = f"{_shown(value)}, which has no Arrow type; convert the column, or leave it out and join it to the answer by an id"
     else:
-        before = next(one for one in rows[:row] if not _is_missing(one))
+        before = next((one for one in rows[:row] if not _is_missing(one)), math.nan)
         why = (
-            f"{_shown(value)}, and the rows before it are {type(before).__name__}, as in row {rows.index(before)}; "
+            f"{_shown(value)}, and the rows before it are {type(before).__name__}; "
             "give every row a value of one type, or None"
         )
     return InvalidRowsError(f"row {row} of {name!r} is {why}", column=name, row=row)

@@ -7,7 +7,8 @@ from datetime import datetime
 from larderdb import _checking, _logged
 from larderdb._connection import AsyncConnection
 from larderdb._progress import Progress
-from larderdb.checks import Dataset, Experiment, Replay, Skew, Verification
+from larderdb.checks import Dataset, Experiment, Verification
+from larderdb.logged import Replay, Skew
 
 
 class AsyncChecking(AsyncConnection):
