@@ -131,7 +131,7 @@ func TestRefusedHTTPRequests(t *testing.T) {
 	f(score, `{"model": "taste", "entities": {"customer_id": 7}}`, 400, "BAD_JSON", `join key "customer_id" is not a list; write one value for each row, in brackets`)
 	f(score, `{"model": "taste", "entities": {"customer_id": [1, 1.5]}}`, 400, "BAD_VALUE", `join key "customer_id", row 1: 1.5 is not a valid int64 value; write a whole number within its range`)
 	f(score, `{"model": "taste", "entities": {"customer_id": [1, null]}}`, 400, "NULL_JOIN_KEY", `join key "customer_id" is null in row 1; every row needs its key`)
-	f(score, `{"model": "taste", "entities": {"custmer_id": [1]}}`, 400, "UNKNOWN_JOIN_KEY", `taste takes no join key "custmer_id"; did you mean "customer_id"? It takes customer_id and terminal_id`)
+	f(score, `{"model": "taste", "entities": {"custmer_id": [1]}}`, 400, "UNKNOWN_JOIN_KEY", `taste takes no join key "custmer_id"; did you mean "customer_id"?`)
 	f(score, `{"model": "taste", "entities": {"customer_id": [1]}, "request": {"profile:name": [5]}}`, 400, "BAD_VALUE", `request value "profile:name", row 0: 5 is not a valid string value; write a quoted string`)
 	f(features, `{"entities": {"customer_id": [1]}}`, 400, "NO_FEATURES", `the request names neither a feature_service nor features; write "feature_service": "NAME"`)
 	f(features, `{"feature_service": "words", "features": ["spend:mean"]}`, 400, "NO_FEATURES", "the request names both a feature_service and features; say one of them")
