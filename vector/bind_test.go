@@ -92,7 +92,7 @@ func TestBindRequestRefuses(t *testing.T) {
 	floats := column.Column{Type: schema.Float64, Float64s: []float64{1, 2}}
 	f("amont", floats, "UNKNOWN_REQUEST_VALUE", `all takes no request value "amont"; did you mean "amount"? It takes amount, path, small, spend:count, spend:name and unused`)
 	f("spend:cuont", floats, "UNKNOWN_REQUEST_VALUE", `did you mean "spend:count"?`)
-	f("count", floats, "UNKNOWN_REQUEST_VALUE", `all takes no value "count"`)
+	f("count", floats, "UNKNOWN_REQUEST_VALUE", `all takes no request value "count"`)
 	f("request:amount", floats, "DUPLICATE_COLUMN", `request value "request:amount" comes twice`)
 	f("amount", column.Column{}, "NO_VALUES", `request value "amount" comes without values; it is float64`)
 	f("amount", column.Column{Type: schema.Float64, Float64s: []float64{1}}, "ROW_COUNT", `request value "amount" has 1 values; the request has 2 rows`)
