@@ -55,7 +55,7 @@ def apply_features(client):
     del definitions["models"]
     with tempfile.TemporaryDirectory() as folder:
         pathlib.Path(folder, "fraud.yaml").write_text(yaml.safe_dump(definitions, sort_keys=False))
-        client.apply(folder)
+        client.apply(folder, allow_delete=True)
 
 
 def transactions(conn, days):

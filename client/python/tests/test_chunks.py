@@ -130,6 +130,8 @@ def test_a_request_by_old_definitions_is_sent_again(small: larderdb.Client, tmp_
     with larderdb.Client(small._addr) as other:
         other.apply(tmp_path, allow_delete=True)
     assert small.get_features("turned", frame).data == {"request:night": [True]}
+    # Without join keys, the request values are the rows.
+    assert small.get_features("turned", {}, {"night": [True, False]}).data == {"request:night": [True, False]}
 
 
 # Progress.
