@@ -1,10 +1,13 @@
 package integration_test
 
 import (
+	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"larder/internal/pgtest"
 )
@@ -35,6 +38,41 @@ func TestAnApplyDeletesWhatIsNamed(t *testing.T) {
 	f(1, "DELETES_NOT_ALLOWED", "apply", "--to-version", "2")
 	f(0, "Applied as version 4", "apply", "--to-version", "2", "--yes")
 	f(2, "either a folder or --to-version", "plan", m.dir, "--to-version", "1")
+}
+
+// TestAnApplyAsksOnATerminal before it loses something, and takes only yes for yes.
+func TestAnApplyAsksOnATerminal(t *testing.T) {
+	if _, err := exec.LookPath("script"); err != nil {
+		t.Fatal("script is missing; install bsdutils")
+	}
+	db := pgtest.New(t)
+	m := newScored(t, db.DSN)
+	s := startServer(t, db.DSN)
+	s.apply(m.dir)
+	m.write("definitions.yaml", m.base)
+	f := func(answer string, code int, want ...string) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, "script", "-qec", strings.Join([]string{larder, "apply", m.dir, "--addr", s.grpc}, " "), "/dev/null")
+		cmd.Stdin = strings.NewReader(answer)
+		out, err := cmd.CombinedOutput()
+		if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != code {
+			t.Errorf("the answer %q: %v\n%s", answer, err, out)
+		}
+		for _, w := range append(want, "model spend", "deletes or stores anew: spend") {
+			if !strings.Contains(string(out), w) {
+				t.Errorf("the answer %q: no %q in\n%s", answer, w, out)
+			}
+		}
+	}
+	f("n\n", 1, "nothing was applied")
+	f("\n", 1, "nothing was applied")
+	f("yesterday\n", 1, "nothing was applied")
+	if got := s.catalogVersion(); got != 1 {
+		t.Errorf("version %d of the definitions", got)
+	}
+	f("yes\n", 0, "Applied as version 2.")
 }
 
 // TestDefinitionsAreReadBack by the command line: listed, shown, searched and exported.
