@@ -19,6 +19,7 @@ import (
 
 // TestModelsAreCompared on the vectors of a feature log, with labels and without.
 func TestModelsAreCompared(t *testing.T) {
+	t.Parallel()
 	const rows = 60
 	db := pgtest.New(t)
 	m := newScored(t, db.DSN)

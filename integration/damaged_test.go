@@ -14,6 +14,7 @@ import (
 // TestDamagedLog: with a damaged file in a log, replay, skew and experiments answer for
 // the other rows, say what is missing and exit with 1. The server goes on.
 func TestDamagedLog(t *testing.T) {
+	t.Parallel()
 	db := pgtest.New(t)
 	m := newScored(t, db.DSN)
 	if _, err := db.Pool.Exec(t.Context(), "CREATE TABLE outcomes (request_id text, n int, user_id bigint, known_at timestamptz, written_at timestamptz, withdrawn bool, fraud bool, loss float8)"); err != nil {

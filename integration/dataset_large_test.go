@@ -154,6 +154,7 @@ func TestMemoryOfLargeDatasets(t *testing.T) {
 
 // TestWideDatasets: sets with batches larger than a message, in both directions.
 func TestWideDatasets(t *testing.T) {
+	t.Parallel()
 	const features, floats, rows = 270, 240, 9_000
 	db := pgtest.New(t)
 	columns, names := "", []string{}

@@ -63,6 +63,7 @@ func writeFile(t *testing.T, dir, name, text string) string {
 
 // TestDataset builds a training set with the command, in each format, and compares every byte.
 func TestDataset(t *testing.T) {
+	t.Parallel()
 	s, _ := newCouriers(t)
 	dir := t.TempDir()
 	spine := writeFile(t, dir, "spine.csv", `label,courier_id,event_time,km

@@ -56,6 +56,7 @@ func wantWords(t *testing.T, text string, words ...string) {
 // server reports the same verdict from the log's table, with labels found by request or
 // by keys. A server that logs only to a folder reports only what it answered itself.
 func TestExperiment(t *testing.T) {
+	t.Parallel()
 	const users = 1600
 	db := pgtest.New(t)
 	m := newScored(t, db.DSN)

@@ -19,6 +19,7 @@ import (
 // TestFeatureLog: the log has the scores that were returned, a killed server leaves only
 // complete files, and a log works as a spine.
 func TestFeatureLog(t *testing.T) {
+	t.Parallel()
 	db := pgtest.New(t)
 	m := newScored(t, db.DSN)
 	log := t.TempDir()
@@ -135,6 +136,7 @@ func TestFeatureLog(t *testing.T) {
 
 // TestServersOwnTable: a server whose log is a table alone replays that.
 func TestServersOwnTable(t *testing.T) {
+	t.Parallel()
 	db := pgtest.New(t)
 	m := newScored(t, db.DSN)
 	s := startServer(t, db.DSN, "--feature-log-table")

@@ -45,6 +45,7 @@ func slow() string {
 // TestGuards: a version that fails, one that is slow, and one that gets unknown customers
 // lose their traffic. The reason is reported, and a restart doesn't give the traffic back.
 func TestGuards(t *testing.T) {
+	t.Parallel()
 	db := pgtest.New(t)
 	m := newScored(t, db.DSN)
 	m.write("failing.onnx", failing())

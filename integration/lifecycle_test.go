@@ -22,6 +22,7 @@ import (
 
 // TestApplyGoesBackAndRefusesWhatIsStale applies three versions, then reverts.
 func TestApplyGoesBackAndRefusesWhatIsStale(t *testing.T) {
+	t.Parallel()
 	db := pgtest.New(t)
 	m := newScored(t, db.DSN)
 	s := startServer(t, db.DSN)

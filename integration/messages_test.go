@@ -29,6 +29,7 @@ func TestMaterializeTwice(t *testing.T) {
 
 // TestMessagesOfTheCommandLine: what was typed wrong is named, and what to type instead.
 func TestMessagesOfTheCommandLine(t *testing.T) {
+	t.Parallel()
 	db := pgtest.New(t)
 	m := newScored(t, db.DSN)
 	m.write("definitions.yaml", strings.Replace(m.base, `features: ["spend:*"]`, `request: [{name: km, type: float64}, {name: dob_ssn, type: string}, {name: zipcode, type: string}], features: ["spend:*", "request:km", "request:dob_ssn", "request:zipcode"]`, 1)+
@@ -87,6 +88,7 @@ func TestMessagesOfTheCommandLine(t *testing.T) {
 // TestExperimentOverThePast: requests that were dated before the traffic changed don't count,
 // and the report says so, and since when they are.
 func TestExperimentOverThePast(t *testing.T) {
+	t.Parallel()
 	db := pgtest.New(t)
 	m := newScored(t, db.DSN)
 	if _, err := db.Pool.Exec(t.Context(), "CREATE TABLE outcomes (request_id text, n int, user_id bigint, known_at timestamptz, written_at timestamptz, withdrawn bool, fraud bool, loss float8)"); err != nil {

@@ -68,6 +68,7 @@ func TestModelsArePushedUnderLoad(t *testing.T) {
 
 // TestApplyOfAFolderKeepsPushedVersions: both plan and apply print a note about it.
 func TestApplyOfAFolderKeepsPushedVersions(t *testing.T) {
+	t.Parallel()
 	db := pgtest.New(t)
 	m := newScored(t, db.DSN)
 	s := startServer(t, db.DSN)

@@ -15,6 +15,7 @@ import (
 // TestAnApplyDeletesWhatIsNamed: without a terminal, an apply that loses something is
 // refused until the command line says what may go.
 func TestAnApplyDeletesWhatIsNamed(t *testing.T) {
+	t.Parallel()
 	db := pgtest.New(t)
 	m := newScored(t, db.DSN)
 	s := startServer(t, db.DSN)
@@ -42,6 +43,7 @@ func TestAnApplyDeletesWhatIsNamed(t *testing.T) {
 
 // TestAnApplyAsksOnATerminal before it loses something, and takes only yes for yes.
 func TestAnApplyAsksOnATerminal(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("script"); err != nil {
 		t.Fatal("script is missing; install bsdutils")
 	}
@@ -77,6 +79,7 @@ func TestAnApplyAsksOnATerminal(t *testing.T) {
 
 // TestDefinitionsAreReadBack by the command line: listed, shown, searched and exported.
 func TestDefinitionsAreReadBack(t *testing.T) {
+	t.Parallel()
 	db := pgtest.New(t)
 	m := newScored(t, db.DSN)
 	s := startServer(t, db.DSN)

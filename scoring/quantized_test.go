@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"larder/schema"
@@ -69,6 +70,9 @@ func TestADynamicQuantizationDoesNotMixRows(t *testing.T) {
 	m := loadQuantized(t, "int8-dynamic", schema.Model{Batching: batching})
 	if on, reason := m.Batching(); on || reason == "" {
 		t.Errorf("batched: %v, because %q", on, reason)
+	}
+	if notes := strings.Join(m.Notes(), "\n"); !strings.Contains(notes, "it gets one row at a time") {
+		t.Errorf("the notes are %q", notes)
 	}
 	for i, row := range q.Rows {
 		large := []float32{1e6, -1e6, 1e6, -1e6, 1e6, -1e6}
