@@ -34,7 +34,7 @@ type latencies struct {
 func TestBench(t *testing.T) {
 	f := func(args ...string) benchReport {
 		t.Helper()
-		stdout, stderr, code := runLarder(t, append([]string{"bench", "--entities", "500", "--duration", "300ms", "--json"}, args...)...)
+		stdout, stderr, code := runLarder(t, append([]string{"bench", "--entities", "500", "--duration", "1s", "--json"}, args...)...)
 		if code != 0 {
 			t.Fatalf("larder bench %v: exit code %d\n%s", args, code, stderr)
 		}

@@ -140,14 +140,14 @@ func TestMemoryOfLargeDatasets(t *testing.T) {
 		}
 		return s.peakMemory()
 	}
-	megabytes := 150
+	megabytes, most := 150, 4.0/3
 	if raceEnabled {
-		megabytes = 80 // takes as long
+		megabytes, most = 80, 2 // takes as long; on a busy machine its memory is collected late
 	}
 	build(megabytes) // lets the garbage collector settle
 	small, large := build(megabytes), build(3*megabytes)
 	t.Logf("%d MiB for %d MB, %d MiB for %d MB", small>>20, megabytes, large>>20, 3*megabytes)
-	if large > small*4/3 {
+	if float64(large) > most*float64(small) {
 		t.Errorf("the server needed %d MiB for a spine of %d MB, and %d MiB for a third of it", large>>20, 3*megabytes, small>>20)
 	}
 }
