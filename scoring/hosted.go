@@ -65,17 +65,13 @@ func (m *Model) call(ctx context.Context, c *worker.Channel, killer **time.Timer
 			return worker.Answer{}, fmt.Errorf("score with %s: %w", m, context.DeadlineExceeded)
 		}
 	}
-	if ctx.Done() != nil {
-		stop := context.AfterFunc(ctx, c.Cancel)
-		defer stop()
-	}
 	if *killer == nil {
 		*killer = time.AfterFunc(m.runTime+killAfter, func() { c.Process().Kill(errRunTime) })
 	} else {
 		(*killer).Reset(m.runTime + killAfter)
 	}
 	defer (*killer).Stop()
-	answer, err := c.Do(call)
+	answer, err := c.Do(ctx, call)
 	var d *worker.Death
 	switch {
 	case err == nil:

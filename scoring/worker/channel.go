@@ -1,10 +1,10 @@
 package worker
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"os"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,8 +16,8 @@ type Channel struct {
 	number  uint32
 	memory  []byte
 	socket  *os.File
-	fd      int // of the socket, which blocks a thread: some microseconds faster than Go's poller
-	call    atomic.Uint32
+	fd      int    // of the socket, which blocks a thread: some microseconds faster than Go's poller
+	call    uint32 // the number of the last one
 	buffer  []byte
 }
 
@@ -50,10 +50,17 @@ func (c *Channel) Process() *Process { return c.process }
 // Memory returns the shared memory. It must not be used after Close.
 func (c *Channel) Memory() []byte { return c.memory }
 
-// Do makes a call and waits for its answer. The error is a *Death when the child ends
+// Do makes a call and waits for its answer. When ctx ends, the child is asked to end the
+// call; the answer is then the child's matter. The error is a *Death when the child ends
 // instead.
-func (c *Channel) Do(call Call) (Answer, error) {
-	b := binary.LittleEndian.AppendUint32(c.buffer[:0], c.call.Add(1))
+func (c *Channel) Do(ctx context.Context, call Call) (Answer, error) {
+	c.call++
+	if ctx.Done() != nil {
+		number := c.call
+		stop := context.AfterFunc(ctx, func() { c.cancel(number) })
+		defer stop()
+	}
+	b := binary.LittleEndian.AppendUint32(c.buffer[:0], c.call)
 	b = binary.LittleEndian.AppendUint64(b, call.Arg)
 	b = binary.LittleEndian.AppendUint64(b, uint64(call.Limit))
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(call.Payload)))
@@ -82,9 +89,9 @@ func (c *Channel) Do(call Call) (Answer, error) {
 	return a, nil
 }
 
-// Cancel asks the child to end the call that goes on. It does nothing if none does.
-func (c *Channel) Cancel() {
-	which := binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, c.number), c.call.Load())
+// cancel asks the child to end a call, which may be over, or not have reached it yet.
+func (c *Channel) cancel(call uint32) {
+	which := binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, c.number), call)
 	_ = c.process.control.send(cancelKind, which, nil) // a child that has ended has no call either
 }
 

@@ -24,7 +24,7 @@ func Main(serve func(*Parent) error) {
 		fmt.Fprintf(os.Stderr, "fatal error: open the socket to the parent: %v\n", err)
 		os.Exit(1)
 	}
-	if err := serve(&Parent{control: control, calls: map[uint32]*call{}}); err != nil && !errors.Is(err, errEnded) {
+	if err := serve(&Parent{control: control, calls: map[uint32]*calls{}}); err != nil && !errors.Is(err, errEnded) {
 		fmt.Fprintf(os.Stderr, "fatal error: %v\n", err)
 		os.Exit(1)
 	}
@@ -36,12 +36,15 @@ type Parent struct {
 	control *conn
 
 	mu    sync.Mutex
-	calls map[uint32]*call // the latest of each channel
+	calls map[uint32]*calls // by channel
 }
 
-type call struct {
-	number uint32
-	cancel context.CancelFunc
+// calls are the calls of one channel. A cancellation comes another way than the call, so
+// it may come first.
+type calls struct {
+	latest    uint32
+	cancel    context.CancelFunc // of the latest; nil before the first
+	cancelled uint32             // the last that was cancelled; 0 for none
 }
 
 // Receive waits for a message. It is not for use after Serve has begun.
@@ -96,6 +99,9 @@ func (p *Parent) open(number uint32, hello []byte, file, socket *os.File, open f
 	if err != nil {
 		return fmt.Errorf("open a channel: %w", err)
 	}
+	p.mu.Lock()
+	p.calls[number] = &calls{}
+	p.mu.Unlock()
 	go func() {
 		p.answer(number, socket, h)
 		closed()
@@ -126,10 +132,7 @@ func (p *Parent) answer(number uint32, socket *os.File, h Handler) {
 		if readAll(fd, c.Payload) != nil {
 			return
 		}
-		ctx, cancel := context.WithCancel(context.Background())
-		p.mu.Lock()
-		p.calls[number] = &call{number: binary.LittleEndian.Uint32(head[:]), cancel: cancel}
-		p.mu.Unlock()
+		ctx, cancel := p.begin(number, binary.LittleEndian.Uint32(head[:]))
 		a := h(ctx, c)
 		cancel()
 		b := binary.LittleEndian.AppendUint32(nil, a.Code)
@@ -140,11 +143,29 @@ func (p *Parent) answer(number uint32, socket *os.File, h Handler) {
 	}
 }
 
-// cancel ends a call, unless it is over.
+// begin returns the context of a call, which has ended if the call was cancelled already.
+func (p *Parent) begin(channel, number uint32) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := p.calls[channel]
+	c.latest, c.cancel = number, cancel
+	if c.cancelled == number {
+		cancel()
+	}
+	return ctx, cancel
+}
+
+// cancel ends a call, unless it is over, also one that is still to come.
 func (p *Parent) cancel(channel, number uint32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if c := p.calls[channel]; c != nil && c.number == number {
+	c := p.calls[channel]
+	switch {
+	case c == nil: // the channel is closed
+	case c.latest == number && c.cancel != nil:
 		c.cancel()
+	default:
+		c.cancelled = number
 	}
 }

@@ -173,7 +173,7 @@ func doubles(c *worker.Channel, n uint64) error {
 		for i := 0; i < len(c.Memory()); i += 8 {
 			binary.LittleEndian.PutUint64(c.Memory()[i:], n+round+uint64(i))
 		}
-		if _, err := c.Do(worker.Call{Arg: double}); err != nil {
+		if _, err := c.Do(context.Background(), worker.Call{Arg: double}); err != nil {
 			return err
 		}
 		for i := 0; i < len(c.Memory()); i += 8 {
@@ -189,7 +189,7 @@ func TestPayloads(t *testing.T) {
 	c := open(t, start(t, ""), 1)
 	for _, size := range []int{0, 1, 100_000, 20 << 20} {
 		sent := strings.Repeat("x", size)
-		a, err := c.Do(worker.Call{Arg: echo, Payload: []byte(sent)})
+		a, err := c.Do(t.Context(), worker.Call{Arg: echo, Payload: []byte(sent)})
 		if err != nil || string(a.Body) != sent {
 			t.Fatalf("%d bytes: got %d, %v", size, len(a.Body), err)
 		}
@@ -201,7 +201,7 @@ func TestAConfinedProcessReachesNothing(t *testing.T) {
 		"confined": "",
 		"":         "read a file, write a file, listen, connect",
 	} {
-		a, err := open(t, start(t, message), 1).Do(worker.Call{Arg: reach})
+		a, err := open(t, start(t, message), 1).Do(t.Context(), worker.Call{Arg: reach})
 		if err != nil || !strings.HasPrefix(string(a.Body), want) || want == "" && len(a.Body) > 0 {
 			t.Errorf("%q: it could %s (%v); want %q", message, a.Body, err, want)
 		}
@@ -225,12 +225,12 @@ func TestDeaths(t *testing.T) {
 			p = start(t, "") // which may have the memory
 		}
 		other := open(t, p, 1)
-		_, err := open(t, p, 1).Do(worker.Call{Arg: c.call})
+		_, err := open(t, p, 1).Do(t.Context(), worker.Call{Arg: c.call})
 		var d *worker.Death
 		if !errors.As(err, &d) || !strings.Contains(d.Cause, c.cause) || d.Memory != c.memory {
 			t.Errorf("%s: got %v, memory %v; want %q, %v", c.name, err, d != nil && d.Memory, c.cause, c.memory)
 		}
-		if _, err := other.Do(worker.Call{}); !errors.As(err, &d) {
+		if _, err := other.Do(t.Context(), worker.Call{}); !errors.As(err, &d) {
 			t.Errorf("%s: another channel: got %v, want the death", c.name, err)
 		}
 		if _, err := p.Open(1, nil); !errors.As(err, &d) {
@@ -239,17 +239,25 @@ func TestDeaths(t *testing.T) {
 	}
 }
 
+// TestCancel: a call ends with its context, no matter whether that ends before the call
+// has reached the child or while it goes on; and only that call.
 func TestCancel(t *testing.T) {
 	c := open(t, start(t, "confined"), 8)
-	for range 20 {
-		stop := time.AfterFunc(10*time.Millisecond, c.Cancel)
-		a, err := c.Do(worker.Call{Arg: hang})
+	for i := range 300 {
+		ctx, cancel := context.WithCancel(t.Context())
+		switch {
+		case i%15 == 0:
+			time.AfterFunc(10*time.Millisecond, cancel)
+		case i%2 == 0:
+			go cancel()
+		default:
+			cancel()
+		}
+		a, err := c.Do(ctx, worker.Call{Arg: hang})
 		if err != nil || a.Code != 7 || string(a.Body) != "cancelled" {
 			t.Fatalf("got %+v, %v", a, err)
 		}
-		stop.Stop()
-		c.Cancel() // of a call that is over: the next one is not its matter
-		if _, err := c.Do(worker.Call{Arg: double}); err != nil {
+		if _, err := c.Do(t.Context(), worker.Call{Arg: double}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -259,7 +267,7 @@ func TestKill(t *testing.T) {
 	p := start(t, "confined")
 	reason := errors.New("took too long")
 	time.AfterFunc(20*time.Millisecond, func() { p.Kill(reason) })
-	if _, err := open(t, p, 1).Do(worker.Call{Arg: stuck}); !errors.Is(err, reason) {
+	if _, err := open(t, p, 1).Do(t.Context(), worker.Call{Arg: stuck}); !errors.Is(err, reason) {
 		t.Errorf("got %v, want %v", err, reason)
 	}
 }
@@ -269,7 +277,7 @@ func TestKill(t *testing.T) {
 func TestAChildEndsWithItsParent(t *testing.T) {
 	p := start(t, "confined")
 	c := open(t, p, 1)
-	go func() { _, _ = c.Do(worker.Call{Arg: stuck}) }() // ends with the process
+	go func() { _, _ = c.Do(t.Context(), worker.Call{Arg: stuck}) }() // ends with the process
 	p.Abandon()
 	select {
 	case <-p.Ended():
