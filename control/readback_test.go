@@ -118,6 +118,12 @@ func TestAnExportIsTheSame(t *testing.T) {
 			t.Errorf("applying the export of version %d changes %v", version, answer.GetChanges())
 		}
 	}
-	_, err := n.ExportDefinitions(ctx(), &larderv1.ExportDefinitionsRequest{Version: 9})
-	refused(t, err, schema.NotFound, "UNKNOWN_VERSION", "version 9")
+	for _, version := range []int64{9, -1} { // a negative one is not the newest
+		_, err := n.ExportDefinitions(ctx(), &larderv1.ExportDefinitionsRequest{Version: version})
+		refused(t, err, schema.NotFound, "UNKNOWN_VERSION", fmt.Sprint("version ", version))
+		_, err = n.Plan(ctx(), &larderv1.PlanRequest{ToVersion: version})
+		refused(t, err, schema.NotFound, "UNKNOWN_VERSION", fmt.Sprint("version ", version))
+		_, err = n.Apply(ctx(), &larderv1.ApplyRequest{What: &larderv1.ApplyRequest_ToVersion{ToVersion: version}})
+		refused(t, err, schema.NotFound, "UNKNOWN_VERSION", fmt.Sprint("version ", version))
+	}
 }

@@ -48,7 +48,7 @@ func (r *Registry) Newest(ctx context.Context) (int64, *schema.Definitions, erro
 	if err := r.reachable(); err != nil {
 		return 0, nil, err
 	}
-	version, defs, _, err := readVersion(ctx, r.pool, newestVersion)
+	version, defs, _, err := readNewest(ctx, r.pool)
 	return version, defs, unavailable(err)
 }
 
@@ -61,7 +61,7 @@ func (r *Registry) Propose(ctx context.Context, defs *schema.Definitions) (*Prop
 	if err := r.pool.QueryRow(ctx, "SELECT now()").Scan(&now); err != nil {
 		return nil, unavailable(err)
 	}
-	base, before, storage, err := readVersion(ctx, r.pool, newestVersion)
+	base, before, storage, err := readNewest(ctx, r.pool)
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -160,7 +160,7 @@ func (r *Registry) StoredViews(ctx context.Context) (until map[uint32]int64, now
 	if err := r.reachable(); err != nil {
 		return nil, 0, err
 	}
-	_, _, storage, err := readVersion(ctx, r.pool, newestVersion)
+	_, _, storage, err := readNewest(ctx, r.pool)
 	if err != nil {
 		return nil, 0, unavailable(err)
 	}
@@ -218,11 +218,13 @@ func (r *Registry) Version(ctx context.Context, number int64) (Version, *schema.
 	if err := r.reachable(); err != nil {
 		return Version{}, nil, err
 	}
-	wanted := number
-	if wanted == 0 {
-		wanted = newestVersion
+	read := readNewest
+	if number != 0 {
+		read = func(ctx context.Context, q querier) (int64, *schema.Definitions, schema.Storage, error) {
+			return readVersion(ctx, q, number)
+		}
 	}
-	found, defs, _, err := readVersion(ctx, r.pool, wanted)
+	found, defs, _, err := read(ctx, r.pool)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Version{}, nil, unknownVersion(number)
 	}
@@ -302,25 +304,31 @@ func (r *Registry) CatalogOf(ctx context.Context, version int64) (*schema.Catalo
 	return c, nil
 }
 
-// newestVersion asks readVersion for the newest; with none it returns version 0.
-const newestVersion = -1
-
 type querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-func readVersion(ctx context.Context, q querier, version int64) (int64, *schema.Definitions, schema.Storage, error) {
-	var definitions, stored string
-	var storage schema.Storage
-	err := q.QueryRow(ctx, `SELECT version, definitions, storage FROM larder.versions
-		WHERE $1 = -1 OR version = $1 ORDER BY version DESC LIMIT 1`, version).Scan(&version, &definitions, &stored)
-	if errors.Is(err, pgx.ErrNoRows) && version == newestVersion {
+// readNewest reads the newest version; with none it returns version 0.
+func readNewest(ctx context.Context, q querier) (int64, *schema.Definitions, schema.Storage, error) {
+	version, defs, storage, err := scanVersion(q.QueryRow(ctx, `SELECT version, definitions, storage FROM larder.versions
+		ORDER BY version DESC LIMIT 1`))
+	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, &schema.Definitions{}, storage, nil
 	}
-	if err != nil {
+	return version, defs, storage, err
+}
+
+// readVersion reads one version; without it the error is pgx.ErrNoRows.
+func readVersion(ctx context.Context, q querier, version int64) (int64, *schema.Definitions, schema.Storage, error) {
+	return scanVersion(q.QueryRow(ctx, `SELECT version, definitions, storage FROM larder.versions WHERE version = $1`, version))
+}
+
+func scanVersion(row pgx.Row) (version int64, defs *schema.Definitions, storage schema.Storage, err error) {
+	var definitions, stored string
+	if err := row.Scan(&version, &definitions, &stored); err != nil {
 		return 0, nil, storage, err
 	}
-	defs := new(schema.Definitions)
+	defs = new(schema.Definitions)
 	if err := json.Unmarshal([]byte(definitions), defs); err != nil {
 		return 0, nil, storage, fmt.Errorf("definitions of version %d: %w", version, err)
 	}
