@@ -196,6 +196,8 @@ func TestDatasetsThatAreRefused(t *testing.T) {
 	f(2, "", "unknown file extension", "--service", "late", "--spine", filepath.Join(dir, "spine.xlsx"), "--out", filepath.Join(dir, "out.csv"))
 	f(2, "courier_id,event_time,km\n1,"+at+",1\n", `--as-of is "yesterday"; it can be ingest_time or event_time`,
 		"--service", "late", "--spine", filepath.Join(dir, "spine.csv"), "--out", filepath.Join(dir, "out.csv"), "--as-of", "yesterday")
+	f(1, "courier_id,event_time,km\n1,"+at+",1\n", "is the spine, and would be replaced; name another file",
+		"--service", "late", "--spine", filepath.Join(dir, "spine.csv"), "--out", filepath.Join(dir, "spine.csv"))
 	pipe := filepath.Join(dir, "pipe.parquet")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)

@@ -276,7 +276,7 @@ func TestDevStartsItsOwnPostgres(t *testing.T) {
 	address, _, _ := runLarder(t, "dev", "--postgres", "--data", data)
 	for range 2 {
 		said, stderr, code := runLarder(t, "dev", "--data", data)
-		if code != 0 || !strings.Contains(said, "Postgres  "+address) || !strings.Contains(said, "gRPC      "+s.grpc+"\nHTTP      http://"+s.http+"\n") {
+		if code != 0 || !strings.Contains(said, "Postgres  "+address) || !strings.Contains(said, "gRPC      "+s.grpc+"\nHTTP      http://"+s.http+"\n") || !strings.Contains(said, `$(larder dev --postgres --data `+data+`)`) {
 			t.Errorf("larder dev: exit code %d\n%s%s", code, said, stderr)
 		}
 		if db, err := pgx.Connect(t.Context(), strings.TrimSpace(address)); err != nil {

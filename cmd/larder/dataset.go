@@ -80,6 +80,9 @@ func buildDataset(cmd *cobra.Command, c *client, command larder.SetCommand, spin
 	if folder := filepath.Dir(out); !isFolder(folder) {
 		return fmt.Errorf("no folder %s for --out; make it first", folder)
 	}
+	if sameFile(spine, out) {
+		return fmt.Errorf("--out %s is the spine, and would be replaced; name another file", out)
+	}
 	server, err := c.dial()
 	if err != nil {
 		return err
@@ -144,6 +147,16 @@ func buildDataset(cmd *cobra.Command, c *client, command larder.SetCommand, spin
 	return printSet(cmd.OutOrStdout(), cmd.ErrOrStderr(), &manifest, out)
 }
 
+// sameFile reports whether two paths lead to one file.
+func sameFile(a, b string) bool {
+	first, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	second, err := os.Stat(b)
+	return err == nil && os.SameFile(first, second)
+}
+
 func isFolder(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()
@@ -201,6 +214,10 @@ func listDatasets(cmd *cobra.Command, c *client) error {
 		}
 		if c.json {
 			return printJSON(cmd.OutOrStdout(), answer)
+		}
+		if len(answer.GetDatasets()) == 0 {
+			fmt.Fprintln(cmd.OutOrStdout(), "no training sets yet; build one with larder dataset")
+			return nil
 		}
 		var rows [][]string
 		for _, d := range answer.GetDatasets() {

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -69,7 +71,11 @@ server is restarted, unless another program has taken a port.`,
 				return err
 			}
 			fmt.Fprintf(w, "Postgres  %s\ngRPC      %s\nHTTP      http://%s\n\n", d.Postgres, d.GRPC, d.HTTP)
-			_, err = fmt.Fprintf(w, "To make tables: psql \"$(larder dev --postgres)\"\nTo apply:       larder apply DIR --addr %s\n", d.GRPC)
+			where := ""
+			if cmd.Flags().Changed("data") {
+				where = " --data " + shellWord(data)
+			}
+			_, err = fmt.Fprintf(w, "To make tables: psql \"$(larder dev --postgres%s)\"\nTo apply:       larder apply DIR --addr %s\n", where, d.GRPC)
 			return err
 		},
 	}
@@ -80,6 +86,16 @@ server is restarted, unless another program has taken a port.`,
 	cmd.MarkFlagsMutuallyExclusive("postgres", "json")
 	return cmd
 }
+
+// shellWord writes a word as a shell reads it.
+func shellWord(word string) string {
+	if plainWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./-]+$`)
 
 // findDev returns the addresses of the server of a data folder, if it runs.
 func findDev(data string) (*devServer, error) {
