@@ -83,8 +83,6 @@ func TestDefinitionsAreReadBack(t *testing.T) {
 	db := pgtest.New(t)
 	m := newScored(t, db.DSN)
 	s := startServer(t, db.DSN)
-	s.apply(m.dir)
-	s.mustMaterialize()
 	f := func(code int, want []string, args ...string) {
 		t.Helper()
 		stdout, stderr, got := s.client(args...)
@@ -94,7 +92,13 @@ func TestDefinitionsAreReadBack(t *testing.T) {
 			}
 		}
 	}
+	f(0, []string{"nothing was applied yet"}, "apply", "--list")
+	f(0, []string{"no definitions yet; add some with larder apply DIR"}, "list")
+	f(0, []string{"no models yet; add some with larder apply DIR"}, "list", "models")
+	s.apply(m.dir)
+	s.mustMaterialize()
 	f(0, []string{"entity", "source", "feature view", "feature service", "model"}, "list")
+	f(0, []string{"no training sets yet; build one with larder dataset"}, "list", "datasets")
 	f(0, []string{"KIND", "FEATURES", "amount"}, "list", "views")
 	f(0, []string{"NAME", "VERSIONS", "1, 2"}, "list", "models")
 	f(0, []string{`"used_by"`, `"feature view"`}, "list", "sources", "--json")

@@ -34,7 +34,10 @@ What the folder leaves out is deleted, apart from pushed models and versions. Wh
 something is deleted, or the rows of a feature view have to be stored anew, the
 command asks on a terminal. Elsewhere it refuses without --yes or --allow-delete.`,
 		Example: "  larder apply definitions/\n  larder apply definitions/ --allow-delete old_view,old_model\n  larder apply --list\n  larder apply --to-version 3",
-		Args: wrongArgs(func(_ *cobra.Command, args []string) error {
+		Args: wrongArgs(func(cmd *cobra.Command, args []string) error {
+			if err := checkVersion(cmd, toVersion); err != nil {
+				return err
+			}
 			if alone := toVersion != 0 || list; alone == (len(args) == 1) || len(args) > 1 {
 				return errors.New("give exactly one of: a folder, --to-version, --list")
 			}
@@ -127,6 +130,9 @@ func sendModel(ctx context.Context, server *larder.Client, sum, path string) err
 	if err != nil {
 		return err
 	}
+	if info.Size() == 0 {
+		return errors.New("the file is empty; export the model again")
+	}
 	return server.PutModel(ctx, sum, info.Size(), f)
 }
 
@@ -185,6 +191,10 @@ func (c *client) listVersions(cmd *cobra.Command, control larderv1.ControlServic
 	}
 	if c.json {
 		return printJSON(cmd.OutOrStdout(), answer)
+	}
+	if len(answer.GetVersions()) == 0 {
+		fmt.Fprintln(cmd.OutOrStdout(), "nothing was applied yet; larder apply DIR makes version 1")
+		return nil
 	}
 	var rows [][]string
 	for _, v := range answer.GetVersions() {

@@ -27,6 +27,9 @@ model version names its file by its SHA-256, and the registry has it.`,
 	cmd.Flags().Int64Var(&version, "version", 0, "the version of the definitions; 0 means the newest")
 	c := bindClient(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if version < 0 {
+			return usageError(fmt.Sprintf("--version %d is not a version; versions count from 1, and 0 means the newest", version))
+		}
 		return c.control(func(control larderv1.ControlServiceClient) error {
 			answer, err := control.ExportDefinitions(cmd.Context(), &larderv1.ExportDefinitionsRequest{Version: version})
 			if err != nil {

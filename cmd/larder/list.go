@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -75,7 +76,7 @@ the training sets that were built.`,
 
 func printDefinitions(w io.Writer, all []*larderv1.Definition, of listing) error {
 	if len(all) == 0 {
-		fmt.Fprintln(w, "nothing is defined yet; add definitions with larder apply DIR")
+		fmt.Fprintf(w, "no %s yet; add some with larder apply DIR\n", cmp.Or(of.word, "definitions"))
 		return nil
 	}
 	header, withKind := "NAME", len(of.kinds) != 1
@@ -130,6 +131,9 @@ func newSearchCommand() *cobra.Command {
 	}
 	c := bindClient(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if args[0] == "" {
+			return usageError("WORD is empty; larder list shows all definitions")
+		}
 		return c.control(func(control larderv1.ControlServiceClient) error {
 			answer, err := control.ListDefinitions(cmd.Context(), &larderv1.ListDefinitionsRequest{Search: args[0]})
 			if err != nil || c.json {

@@ -37,6 +37,7 @@ when this command is interrupted; larder status shows them, and --cancel ends on
 	for _, other := range []string{"full", "from", "to", "wait"} {
 		cmd.MarkFlagsMutuallyExclusive("cancel", other)
 	}
+	cmd.MarkFlagsMutuallyExclusive("from", "full")
 	c := bindClient(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if cancel != "" {

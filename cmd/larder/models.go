@@ -137,6 +137,7 @@ func printModel(w io.Writer, m *larderv1.ModelStatus) error {
 	if err := table(w, header, rows); err != nil {
 		return err
 	}
+	fmt.Fprintln(w)
 	printRunning(w, m)
 	return nil
 }

@@ -34,7 +34,7 @@ is already a version is not added again.`,
 	c := bindClient(cmd)
 	f := cmd.Flags()
 	f.StringVar(&req.FeatureService, "service", "", "feature service that a new model reads; defaults to the one stamped into the file")
-	f.StringVar(&req.Dataset, "dataset", "", "id of the training set of the model")
+	f.StringVar(&req.Dataset, "dataset", "", "id or name of the training set of the model")
 	f.StringArrayVar(&metrics, "metric", nil, "NAME=NUMBER to show beside the version; repeatable")
 	f.StringArrayVar(&tags, "tag", nil, "KEY=TEXT to show beside the version; repeatable")
 	f.BoolVar(&req.Serve, "promote", false, "make it the version that answers")
@@ -106,6 +106,9 @@ func fileSum(path string) (string, error) {
 		return "", err
 	}
 	defer f.Close()
+	if isFolder(path) {
+		return "", fmt.Errorf("%s is a folder; name an ONNX file", path)
+	}
 	h := sha256.New()
 	if _, err := io.Copy(h, f); err != nil {
 		return "", err

@@ -25,6 +25,9 @@ larder apply checks, and sends the model files that the registry lacks; it chang
 definitions. It exits with 1 where larder apply would fail.`,
 		Example: "  larder plan definitions/\n  larder plan --to-version 3",
 		Args: wrongArgs(func(cmd *cobra.Command, args []string) error {
+			if err := checkVersion(cmd, toVersion); err != nil {
+				return err
+			}
 			if toVersion == 0 {
 				return cobra.ExactArgs(1)(cmd, args)
 			}
@@ -47,6 +50,14 @@ definitions. It exits with 1 where larder apply would fail.`,
 		})
 	}
 	return cmd
+}
+
+// checkVersion checks a --to-version that was given.
+func checkVersion(cmd *cobra.Command, version int64) error {
+	if cmd.Flags().Changed("to-version") && version < 1 {
+		return fmt.Errorf("--to-version %d is not a version; versions count from 1", version)
+	}
+	return nil
 }
 
 // planApply plans to apply a folder, whose model files it sends, or an earlier version.

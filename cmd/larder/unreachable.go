@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -28,6 +29,14 @@ func errorMessage(err error, cmd *cobra.Command) string {
 	s, isStatus := status.FromError(err)
 	if !isStatus {
 		return err.Error()
+	}
+	var answered interface{ GRPCStatus() *status.Status }
+	if errors.As(err, &answered) && answered.GRPCStatus() != nil {
+		// FromError's message of a wrapped error repeats the error with gRPC's own prefix.
+		inner := answered.GRPCStatus()
+		p := s.Proto()
+		p.Message = strings.Replace(s.Message(), inner.Err().Error(), inner.Message(), 1)
+		s = status.FromProto(p)
 	}
 	if s.Code() == codes.Unavailable && larder.Reason(err) == "" {
 		return unreachable(s.Message(), addrOf(cmd))
@@ -63,12 +72,23 @@ func unreachable(message, addr string) string {
 		return fmt.Sprintf("the certificate of the server at %s is not trusted (%s); name the file of its authority in SSL_CERT_FILE", addr, cause(message))
 	case strings.Contains(message, "server preface"):
 		return fmt.Sprintf("what listens at %s does not answer as a gRPC server without TLS; add --tls if the server has a certificate, or give another --addr", addr)
+	case strings.Contains(message, "name resolver error"):
+		return fmt.Sprintf("there is no host %q; check the name, or set --addr to another", hostOf(addr))
+	case strings.Contains(message, "invalid port"):
+		return fmt.Sprintf("%q has no valid port; ports go from 1 to 65535", addr)
 	case dial != nil:
 		return fmt.Sprintf("cannot reach a server at %s (%s); start one with larder serve, or set --addr", dial[1], dial[2])
 	case strings.Contains(message, "connection"):
 		return fmt.Sprintf("the connection to %s was lost (%s); check that larder serve still runs", addr, cause(message))
 	}
 	return message
+}
+
+func hostOf(addr string) string {
+	if host, _, err := net.SplitHostPort(addr); err == nil {
+		return host
+	}
+	return addr
 }
 
 // cause returns the last part of a chain of causes.

@@ -1,6 +1,13 @@
 package main
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
 
 // TestUnreachable: gRPC's accounts of a failed connection, as a person reads them.
 func TestUnreachable(t *testing.T) {
@@ -23,5 +30,16 @@ func TestUnreachable(t *testing.T) {
 		"what listens at larder.example:6570 does not answer as a gRPC server without TLS; add --tls if the server has a certificate, or give another --addr")
 	f(`error reading from server: read tcp 127.0.0.1:4->127.0.0.1:6570: read: connection reset by peer`,
 		"the connection to larder.example:6570 was lost (connection reset by peer); check that larder serve still runs")
+	f("name resolver error: produced zero addresses", `there is no host "larder.example"; check the name, or set --addr to another`)
+	f(`connection error: desc = "transport: Error while dialing: dial tcp: address 99999: invalid port"`, `"larder.example:6570" has no valid port; ports go from 1 to 65535`)
 	f("the server is shutting down", "the server is shutting down")
+}
+
+// TestWrappedAnswers: what a server answered is read without gRPC's words around it.
+func TestWrappedAnswers(t *testing.T) {
+	answer := status.Error(codes.InvalidArgument, "the file is too long; send less")
+	want := "send a.onnx: the file is too long; send less"
+	if got := errorMessage(fmt.Errorf("send a.onnx: %w", answer), new(cobra.Command)); got != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
 }

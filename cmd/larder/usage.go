@@ -50,7 +50,9 @@ func wrongArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 		if len(args) < len(names) {
 			return usageError("missing " + strings.Join(names[len(args):], " and "))
 		}
-		return usageError(fmt.Sprintf("too many arguments: %q; %s takes %s", args[min(len(names), len(args)-1)], cmd.CommandPath(), orNone(names)))
+		optional := optionalArguments(cmd.Use)
+		most := min(len(names)+len(optional), len(args)-1)
+		return usageError(fmt.Sprintf("too many arguments: %q; %s takes %s", args[most], cmd.CommandPath(), orNone(append(names, optional...))))
 	}
 }
 
@@ -72,6 +74,18 @@ func arguments(use string) (names []string) {
 	}
 	return names
 }
+
+// optionalArguments returns the arguments of a Use line that may be left out, as in [RUN].
+func optionalArguments(use string) (names []string) {
+	for _, word := range strings.Fields(use)[1:] {
+		if optionalArgument.MatchString(word) {
+			names = append(names, word)
+		}
+	}
+	return names
+}
+
+var optionalArgument = regexp.MustCompile(`^\[[A-Z]+\]$`)
 
 func orNone(names []string) string {
 	if len(names) == 0 {
@@ -115,7 +129,7 @@ func runSubcommand(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return usageError(unknownCommand(cmd, args[0]))
 	}
-	return usageError(fmt.Sprintf("name what %s shall do: %s", cmd.CommandPath(), strings.Join(subcommands(cmd), " or ")))
+	return usageError(fmt.Sprintf("name what %s should do: %s", cmd.CommandPath(), strings.Join(subcommands(cmd), " or ")))
 }
 
 // checkFlags reports flags that are missing or contradict each other, before cobra does in
@@ -154,7 +168,11 @@ func flagComplaint(text string) string {
 		return "give one of " + strings.Join(lists[0], ", ")
 	case strings.Contains(text, "they must all be set") && len(lists) == 2:
 		given := slices.DeleteFunc(slices.Clone(lists[0]), func(name string) bool { return slices.Contains(lists[1], name) })
-		return fmt.Sprintf("missing %s, which %s needs", strings.Join(lists[1], " and "), strings.Join(given, " and "))
+		needs := "needs"
+		if len(given) > 1 {
+			needs = "need"
+		}
+		return fmt.Sprintf("missing %s, which %s %s", strings.Join(lists[1], " and "), strings.Join(given, " and "), needs)
 	case strings.Contains(text, "none of the others can be") && len(lists) == 2:
 		return fmt.Sprintf("%s can't be given together; leave out all but one", strings.Join(lists[1], " and "))
 	}
