@@ -58,7 +58,12 @@ func (b *Binding) bindInputs(sig *Signature, plan *schema.Plan) (faults []string
 		return denseFaults(sig, plan)
 	}
 	fed := make([]string, len(plan.Features))
+	var nameless []Value
 	for _, v := range sig.Inputs {
+		if findFeature(plan, v.Name) < 0 {
+			nameless = append(nameless, v)
+			continue
+		}
 		in, fault := bindInput(plan, v)
 		switch {
 		case fault != "":
@@ -70,6 +75,7 @@ func (b *Binding) bindInputs(sig *Signature, plan *schema.Plan) (faults []string
 		fed[in.Feature] = v.Name
 		b.Inputs = append(b.Inputs, in)
 	}
+	faults = append(faults, namelessFaults(plan, nameless)...)
 	if len(faults) > 0 {
 		return faults // an input that matches no feature explains a feature without an input
 	}
@@ -123,13 +129,27 @@ func fixedBatch(v Value) string {
 		"[None, ...] with skl2onnx and tf2onnx, dynamic_axes={%q: {0: \"N\"}} with torch", v.Name, v.typeString(), v.Dims[0].Size, v.Name)
 }
 
-// bindInput finds the feature of one input of a model that has one per feature.
+// namelessFaults tells of the inputs that are not named after a feature: of the first few
+// each, of the others how many there are.
+func namelessFaults(plan *schema.Plan, inputs []Value) (faults []string) {
+	const most = 3
+	for _, v := range inputs[:min(most, len(inputs))] {
+		faults = append(faults, fmt.Sprintf("input %q is not named after a feature: %s. Name it VIEW:FEATURE, VIEW__FEATURE, or FEATURE where only one view has it",
+			v.Name, nearestFeature(plan, v.Name)))
+	}
+	switch more := len(inputs) - most; {
+	case more == 1:
+		faults = append(faults, fmt.Sprintf("nor is input %q", inputs[most].Name))
+	case more > 1:
+		faults = append(faults, fmt.Sprintf("nor are %d other inputs, such as %q", more, inputs[most].Name))
+	}
+	return faults
+}
+
+// bindInput finds the feature of one input of a model that has one per feature. The input
+// is named after a feature.
 func bindInput(plan *schema.Plan, v Value) (Input, string) {
 	at := findFeature(plan, v.Name)
-	if at < 0 {
-		return Input{}, fmt.Sprintf("input %q is not named after a feature: %s. Name it VIEW:FEATURE, VIEW__FEATURE, or FEATURE where only one view has it",
-			v.Name, nearestFeature(plan, v.Name))
-	}
 	f := &plan.Features[at]
 	in := Input{Name: v.Name, Elem: schemaTypes[v.Elem], Feature: at, flat: len(v.Dims) == 1, fallback: f.Default}
 	elems := reachable[f.Type]

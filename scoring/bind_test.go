@@ -1,6 +1,7 @@
 package scoring_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -178,6 +179,12 @@ func TestBindNamedRefuses(t *testing.T) {
 	blob := append(numbers(1), schema.Feature{Name: "b", Type: schema.Bytes})
 	f(blob, []onnxmodel.Value{a, column("b", onnxmodel.String)}, "the feature v:b is bytes")
 	f(numbers(2), []onnxmodel.Value{column("x", onnxmodel.Float), column("y", onnxmodel.Float)}, `input "x" is not named after a feature`, `input "y" is not named after a feature`)
+	var many []onnxmodel.Value
+	for i := range 23 {
+		many = append(many, column(fmt.Sprint("column", i), onnxmodel.Float))
+	}
+	f(numbers(2), many, `input "column2" is not named after a feature`, `nor are 20 other inputs, such as "column3"`)
+	f(numbers(2), many[:4], `input "column2" is not named after a feature`, `nor is input "column3"`)
 }
 
 func TestBindChoosesTheScore(t *testing.T) {
