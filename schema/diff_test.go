@@ -71,6 +71,8 @@ func TestDiff(t *testing.T) {
 	f([]string{"~ feature service fraud_v1 request.amount.default: 1 -> 2 (answers change at once)"}, `"default": 1`, `"default": 2`)
 	f([]string{`+ feature service fraud_v1 request.place:  -> {"name":"place","type":"string"} (requests must send it)`}, `"default": 1}`, `"default": 1}, {"name": "place", "type": "string"}`)
 	f([]string{"~ model fraud serve: 1 -> 2 (requests that name no version are scored by version 2 at once)"}, `"serve": 1`, `"serve": 2`)
+	f([]string{`- model fraud versions.2: {"version":2,"onnx":"two.onnx","sha256":"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"} ->  (requests that name it are refused)`, "- model fraud serve: 1 ->  (version 1 still scores requests that name no version)"},
+		",\n    {\"version\": 2, \"onnx\": \"two.onnx\", \"sha256\": \"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\"}", "", `, "serve": 1`, "")
 	f([]string{"+ model fraud on_missing:  -> \"fail\" (answers change at once)"}, `"serve": 1`, `"serve": 1, "on_missing": "fail"`)
 	f([]string{`- model fraud versions.2: {"version":2,"onnx":"two.onnx","sha256":"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"} ->  (requests that name it are refused)`},
 		",\n    {\"version\": 2, \"onnx\": \"two.onnx\", \"sha256\": \"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\"}", "")

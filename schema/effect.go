@@ -12,7 +12,7 @@ const (
 	orderChanges  = "the order of the vector changes: models trained on the old order must be retrained"
 	answersChange = "answers change at once"
 	scoresChange  = "scores change at once"
-	splitsAnew    = "split values are assigned to versions again"
+	splitsAnew    = "values of split_by are assigned to versions anew"
 )
 
 // onDemandEffect: on-demand views store nothing, so the next request gets new values,
@@ -148,13 +148,13 @@ func (d *differ) modelEffect(c Change, path []string) string {
 	}
 	switch path[0] {
 	case "serve":
-		if c.After == "" {
-			return "requests that name no version are scored by the only one"
-		}
-		return fmt.Sprintf("requests that name no version are scored by version %s at once", c.After)
+		return d.serveEffect(c)
 	case "traffic":
 		return d.trafficEffect(c)
 	case "split_by", "salt":
+		if m := model(d.after, c.Name); !m.Splits() {
+			return "" // the effect of traffic says what scores
+		}
 		return splitsAnew
 	case "ramp":
 		return d.rampEffect(c)
@@ -247,10 +247,28 @@ func (d *differ) viewNames(which func(*FeatureView) bool) []string {
 	return names
 }
 
+// serveEffect says which version scores requests that name none. A version that is
+// written down where it was the only one serves on.
+func (d *differ) serveEffect(c Change) string {
+	before, after := model(d.before, c.Name), model(d.after, c.Name)
+	switch served := after.Served(); {
+	case after.Splits(), served == 0:
+		return "" // the effect of traffic says what scores
+	case !before.Splits() && before.Served() == served:
+		return fmt.Sprintf("version %d still scores requests that name no version", served)
+	default:
+		return fmt.Sprintf("requests that name no version are scored by version %d at once", served)
+	}
+}
+
+// model returns a model that definitions have.
+func model(d *Definitions, name string) *Model {
+	return &d.Models[slices.IndexFunc(d.Models, func(m Model) bool { return m.Name == name })]
+}
+
 // trafficEffect says which share of the traffic each version gets.
 func (d *differ) trafficEffect(c Change) string {
-	at := slices.IndexFunc(d.after.Models, func(m Model) bool { return m.Name == c.Name })
-	m := &d.after.Models[at]
+	m := model(d.after, c.Name)
 	if !m.Splits() {
 		return "one version scores all requests at once"
 	}

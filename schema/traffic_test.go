@@ -74,7 +74,10 @@ func TestEffectsOfTraffic(t *testing.T) {
 	}
 	f("traffic.4.weight: scored at once: 90 % by version 4, 10 % by version 3; traffic.3.weight: scored at once: 90 % by version 4, 10 % by version 3",
 		func(m *schema.Model) { m.Traffic[0].Weight, m.Traffic[1].Weight = 90, 10 })
-	f("salt: split values are assigned to versions again", func(m *schema.Model) { m.Salt = "spring" })
+	f("salt: values of split_by are assigned to versions anew", func(m *schema.Model) { m.Salt = "spring" })
+	f("serve: requests that name no version are scored by version 3 at once; traffic.4: one version scores all requests at once; traffic.3: one version scores all requests at once; split_by: ; ramp: the traffic weights apply at once", func(m *schema.Model) {
+		m.Serve, m.Traffic, m.SplitBy, m.Ramp = 3, nil, "", nil
+	})
 	f("ramp: the traffic weights apply at once", func(m *schema.Model) { m.Ramp = nil })
 	f("ramp: the ramp restarts, unless only its guards change", func(m *schema.Model) { m.Ramp.To = 60 })
 }
