@@ -164,7 +164,7 @@ func TestRunIsCancelled(t *testing.T) {
 	if stdout, stderr, code := s.client("materialize", "--cancel", id); code != 0 || !strings.Contains(stdout, "cancelled") {
 		t.Errorf("exit code %d, %s%s", code, stdout, stderr)
 	}
-	if _, stderr, code := s.client("materialize", "--cancel", id); code != 1 || !strings.Contains(stderr, "has already ended: it is cancelled") {
+	if _, stderr, code := s.client("materialize", "--cancel", id); code != 1 || !strings.Contains(stderr, "has already ended (cancelled)") {
 		t.Errorf("a run that was cancelled: exit code %d, %s", code, stderr)
 	}
 	if _, stderr, code := s.client("materialize", "--cancel", "nobody"); code != 1 || !strings.Contains(stderr, `no run "nobody"`) {

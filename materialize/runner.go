@@ -224,7 +224,7 @@ func (r *Runner) Cancel(id string) error {
 	case t == nil:
 		return unknownRun(id)
 	case t.run.Ended():
-		return schema.RunEnded.Errorf("run %s has already ended: it is %s", id, t.run.State)
+		return schema.RunEnded.Errorf("run %s has already ended (%s)", id, t.run.State)
 	case t.cancel != nil:
 		t.cancel(errCancelled)
 	default:

@@ -114,12 +114,14 @@ func longer(name string, existing []string) string {
 // OneOf lists names to choose from: "a, b or c". It counts those beyond the eighth.
 func OneOf(names []string) string {
 	const most = 8
-	sorted := slices.Sorted(slices.Values(names))
+	sorted := slices.Compact(slices.Sorted(slices.Values(names)))
 	switch n := len(sorted); {
 	case n == 0:
 		return "none"
 	case n == 1:
 		return sorted[0]
+	case n == most+1:
+		return strings.Join(sorted[:most], ", ") + " or 1 other"
 	case n > most:
 		return fmt.Sprintf("%s or %d others", strings.Join(sorted[:most], ", "), n-most)
 	default:

@@ -190,6 +190,8 @@ func (v *validator) splitBy(path string, m *Model) {
 	types := v.sentWith(s)
 	t, found := types[m.SplitBy]
 	switch {
+	case m.SplitBy == "" && len(types) == 0:
+		v.addf(path+".split_by", "the traffic of model %q has no split_by; write split_by: and a join key or request value", m.Name)
 	case m.SplitBy == "":
 		v.addf(path+".split_by", "the traffic of model %q has no split_by; write split_by: and one of %s", m.Name, strings.Join(slices.Sorted(maps.Keys(types)), ", "))
 	case !found:

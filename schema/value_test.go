@@ -169,4 +169,6 @@ func TestNearest(t *testing.T) {
 	f("zzz", []string{"c", "b", "a"}, "use a, b or c")
 	f("zzz", []string{"a"}, "there is only a")
 	f("zzzzzz", strings.Split("a b c d e f g h i j", " "), "use a, b, c, d, e, f, g, h or 2 others")
+	f("zzzzzz", strings.Split("a b c d e f g h i", " "), "use a, b, c, d, e, f, g, h or 1 other")
+	f("zzzzzz", strings.Split("b a b b", " "), "use a or b")
 }

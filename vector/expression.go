@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -138,11 +139,17 @@ func checkCost(env *cel.Env, checked *cel.Ast) ([]cel.ProgramOption, error) {
 	return nil, nil
 }
 
+// mixed finds the complaint about arithmetic of an int and a double.
+var mixed = regexp.MustCompile(`'\((double, int|int, double)\)'$`)
+
 // describeIssues says what a checker found, and what there is to read.
 func describeIssues(issues *cel.Issues, inputs []schema.Input) error {
 	var lines []string
 	for _, e := range issues.Errors() {
 		text := strings.TrimSuffix(e.Message, " (in container '')")
+		if mixed.MatchString(text) {
+			text += " (convert the int with double(...); numbers are written 1.0 for double, 1 for int)"
+		}
 		lines = append(lines, fmt.Sprintf("line %d, column %d: %s", e.Location.Line(), e.Location.Column()+1, text))
 	}
 	const most = 12

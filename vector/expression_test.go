@@ -233,7 +233,7 @@ func TestExpressionsThatAreRefused(t *testing.T) {
 	f("float64", "spend.maen + 1.0", "line 1, column 6: undefined field 'maen'; it may read request.amount, request.count, request.place, request.at, request.maybe, spend.n,")
 	f("float64", "spned.mean", "line 1, column 1: undeclared reference to 'spned'")
 	f("float64", "spend.mean +", "line 1, column 13: Syntax error")
-	f("float64", "spend.mean + spend.n", "found no matching overload for '_+_' applied to '(double, int)'")
+	f("float64", "spend.mean + spend.n", "found no matching overload for '_+_' applied to '(double, int)' (convert the int with double(...); numbers are written 1.0 for double, 1 for int); it may read")
 	f("float64", "spend.n", "the expression is int, and the feature is float64, which wants double; declare another type, or convert with double(...)")
 	f("int64", "spend.since", "the expression is timestamp, and the feature is int64, which wants int")
 	f("list<int64>", "spend.amounts", "the expression is list(double), and the feature is list<int64>, which wants list(int); declare another type, or convert the elements with .map(x, ...)")

@@ -178,7 +178,7 @@ func TestFilesThatAreRefused(t *testing.T) {
 	f("a.txt", "", "FILE has an unknown file extension; use .parquet, .arrow, .arrows or .csv")
 	f("a.csv", "", "read FILE: it is empty; its first line names the columns")
 	f("a.csv", "n,at\n1\n", "wrong number of fields")
-	f("a.csv", "n,at\n1,2026-01-31T10:00:00Z\nx,\n", `read FILE: line 3, column 1: n: "x" is not a value of type int64`)
+	f("a.csv", "n,at\n1,2026-01-31T10:00:00Z\nx,\n", `read FILE: line 3, column 1: n: "x" is not a value of type int64; write a whole number, as in 7`)
 	f("a.csv", "n,at\n1,2026-01-31T10:00:00\n", "has no time zone")
 	f("a.csv", "n,at\n1,yesterday\n", `"yesterday" is not a time; write it as 2026-01-31T10:00:00Z`)
 	f("a.parquet", "not at all", "read FILE: ")

@@ -164,7 +164,7 @@ func parseField(typ schema.Type, text string) (any, error) {
 	case text == "null" || text[0] == '"' || !json.Valid(raw):
 		raw, _ = json.Marshal(text)
 		if typ == schema.Int64 || typ == schema.Int32 { // JSON has int64 in quotes too
-			return nil, fmt.Errorf("%.40q is not a value of type %s; write 7", text, typ)
+			return nil, fmt.Errorf("%.40q is not a value of type %s; write a whole number, as in 7", text, typ)
 		}
 	}
 	return schema.ParseValue(typ, raw)

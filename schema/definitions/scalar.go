@@ -170,11 +170,17 @@ func describe(node ast.Node) string {
 	return clip(node.GetToken().Value, maxQuoted)
 }
 
-// quoteRemedy completes a message about a number or boolean in place of a string.
+// quoteRemedy completes a message about a number or boolean in place of a string, or about
+// a text with a colon, as in [view:feature], which is a mapping without quotes.
 func quoteRemedy(node ast.Node) string {
 	switch node.(type) {
 	case *ast.BoolNode, *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
 		return fmt.Sprintf("; quote it: %q", clip(node.GetToken().Value, maxQuoted))
+	}
+	if entries, ok := entriesOf(node); ok && len(entries) == 1 {
+		if value, ok := textOf(entries[0].Value); ok {
+			return fmt.Sprintf("; quote it: %q", clip(keyOf(entries[0])+":"+value, maxQuoted))
+		}
 	}
 	return ""
 }

@@ -91,7 +91,7 @@ func (b *binding) notes(ctx context.Context, conn *pgconn.PgConn) ([]string, err
 const tablesQuery = `
 SELECT CASE WHEN pg_table_is_visible(c.oid) THEN c.relname ELSE n.nspname || '.' || c.relname END
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^(pg_|information_schema$)'
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^(pg_|information_schema$|larder$)'
 LIMIT 10000`
 
 func (s *Store) noTable(ctx context.Context, view *schema.View) error {

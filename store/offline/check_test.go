@@ -16,7 +16,8 @@ import (
 // definitions that don't fit their source.
 func TestCheckTellsWhatWouldFit(t *testing.T) {
 	w := newWorld(t, `CREATE TABLE daily (id bigint, big bigint, at timestamptz, naive timestamp, day date, loaded timestamptz, txt text, n numeric, f real, xs int[], price money, gone boolean);
-		CREATE TABLE monthly (id bigint); CREATE SCHEMA nowhere; CREATE TABLE nowhere.daily (id bigint)`, schema.Source{Table: "daily", TimestampField: "at"}, idKey, schema.Feature{Name: "n", Type: schema.Float64})
+		CREATE TABLE monthly (id bigint); CREATE SCHEMA nowhere; CREATE TABLE nowhere.daily (id bigint);
+		CREATE SCHEMA IF NOT EXISTS larder; CREATE TABLE IF NOT EXISTS larder.versions (version bigint)`, schema.Source{Table: "daily", TimestampField: "at"}, idKey, schema.Feature{Name: "n", Type: schema.Float64})
 	f := func(source schema.Source, keys []schema.JoinKey, want string, features ...schema.Feature) {
 		t.Helper()
 		_, err := w.store.Check(t.Context(), view(t, source, keys, features...))
@@ -42,6 +43,7 @@ func TestCheckTellsWhatWouldFit(t *testing.T) {
 
 	f(schema.Source{Table: "dayly", TimestampField: "at"}, idKey, `source "s": no table dayly; did you mean "daily"?`, n)
 	f(schema.Source{Table: "nowhere.dail", TimestampField: "at"}, idKey, `source "s": no table nowhere.dail; did you mean "nowhere.daily"?`, n)
+	f(schema.Source{Table: "versions", TimestampField: "at"}, idKey, `source "s": no table versions; use daily, monthly or nowhere.daily`, n)
 	f(schema.Source{Query: "SELEC 1", TimestampField: "at"}, idKey, `source "s": Postgres says: syntax error at or near "1"`, n)
 	f(schema.Source{Query: "SELECT id, at, nn FROM daily", TimestampField: "at"}, idKey,
 		`source "s": Postgres says: column "nn" does not exist (Perhaps you meant to reference the column "daily.n".)`, n)
