@@ -163,8 +163,12 @@ func (s *Server) logFiles(ctx context.Context, model string) (files []string, do
 	if err == nil && len(files) == 0 && s.FeatureLog.HasTable() {
 		files, done, err = s.tableFiles(ctx, model)
 	}
-	if err == nil && len(files) == 0 {
-		err = schema.NoLoggedRows.Errorf("the feature log has no rows yet; a model gets some after its first request, if it has log:")
+	switch {
+	case err != nil || len(files) > 0:
+	case model != "":
+		err = schema.NoLoggedRows.Errorf("the feature log has no rows of model %q; requests are logged once the model's definition has log: {rate: 1}", model)
+	default:
+		err = schema.NoLoggedRows.Errorf("the feature log has no rows yet; requests are logged of models whose definition has log: {rate: 1}")
 	}
 	return files, done, err
 }

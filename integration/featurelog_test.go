@@ -148,6 +148,9 @@ func TestServersOwnTable(t *testing.T) {
 			t.Errorf("%s of nothing: exit code %d, %s%s", command, code, stdout, stderr)
 		}
 	}
+	if _, stderr, code := s.client("replay", "--model", "nobody"); code != 1 || !strings.Contains(stderr, `the feature log has no rows of model "nobody"`) {
+		t.Errorf("replay of a model without rows: exit code %d, %s", code, stderr)
+	}
 	for range 3 {
 		if _, err := s.serving.GetFeaturesAndScore(t.Context(), &larderv1.GetFeaturesAndScoreRequest{Model: "spend", Entities: []*larderv1.Column{int64Column("user_id", 1, 2)}}); err != nil {
 			t.Fatal(err)

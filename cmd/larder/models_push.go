@@ -11,9 +11,11 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc/status"
 
 	larderv1 "larder/api/larder/v1"
 	larder "larder/client/go"
+	"larder/schema"
 )
 
 func newModelPushCommand() *cobra.Command {
@@ -50,6 +52,10 @@ is already a version is not added again.`,
 		return c.with(func(server *larder.Client) error {
 			req.Model = args[0]
 			answer, err := pushFile(cmd.Context(), server, req, args[1])
+			switch reason := larder.Reason(err); reason {
+			case string(schema.BadDefinitions), string(schema.BadModel):
+				return fmt.Errorf("%s [%s]", ofPush(status.Convert(err).Message()), reason)
+			}
 			if err != nil || c.json {
 				return orPrint(cmd.OutOrStdout(), answer, err)
 			}
@@ -58,6 +64,17 @@ is already a version is not added again.`,
 		})
 	}
 	return cmd
+}
+
+// ofPush puts what is wrong with a pushed model in the words of the command line.
+func ofPush(problems string) string {
+	lines := strings.Split(problems, "\n")
+	for i, line := range lines {
+		line = inModels.ReplaceAllString(line, "")
+		line = strings.Replace(line, "as in column: ", "as in --column ", 1)
+		lines[i] = strings.Replace(line, "as in output: ", "as in --output ", 1)
+	}
+	return strings.Join(lines, "\n")
 }
 
 // said reads NAME=NUMBER and KEY=TEXT into a request.

@@ -43,3 +43,16 @@ func TestWrappedAnswers(t *testing.T) {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
 }
+
+// TestPushedModels: what to write is said as flags, not as keys of definitions.
+func TestPushedModels(t *testing.T) {
+	f := func(problem, want string) {
+		t.Helper()
+		if got := ofPush(problem); got != want {
+			t.Errorf("got %s\nwant %s", got, want)
+		}
+	}
+	f(`models[0].feature_service: model "m": no feature service "s"; there are none`, `model "m": no feature service "s"; there are none`)
+	f(`output "y" has 3 columns; name the one that is the score, as in column: 2`, `output "y" has 3 columns; name the one that is the score, as in --column 2`)
+	f("name one, as in output: a", "name one, as in --output a")
+}
