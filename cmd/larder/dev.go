@@ -112,8 +112,11 @@ func findDev(data string) (*devServer, error) {
 		return nil, fmt.Errorf("%s is damaged: %w; restart larder serve --dev", filepath.Join(data, devFile), err)
 	}
 	database, err := url.Parse(d.Postgres)
-	if err != nil || !listens(database.Host) || !listens(d.GRPC) {
+	switch {
+	case err != nil || !listens(d.GRPC):
 		return nil, notRunning // it was killed
+	case !listens(database.Host):
+		return nil, fmt.Errorf("larder serve --dev runs on the data folder %s, but its Postgres at %s has ended; restart larder serve --dev", data, database.Host)
 	}
 	return d, nil
 }

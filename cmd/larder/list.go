@@ -101,16 +101,36 @@ func printDefinitions(w io.Writer, all []*larderv1.Definition, of listing) error
 	return table(w, header+" OWNER USED_BY DESCRIPTION", rows)
 }
 
-// users says what uses a definition, as in "model fraud, 2 feature views".
-func users(d *larderv1.Definition) string {
-	var kinds []string
-	by := map[string][]string{}
+// usersByKind returns the kinds of what uses a definition, in order, and the names of each.
+func usersByKind(d *larderv1.Definition) (kinds []string, by map[string][]string) {
+	by = map[string][]string{}
 	for _, u := range d.GetUsedBy() {
 		if by[u.GetKind()] == nil {
 			kinds = append(kinds, u.GetKind())
 		}
 		by[u.GetKind()] = append(by[u.GetKind()], u.GetName())
 	}
+	return kinds, by
+}
+
+// allUsers names all that uses a definition, as in "model fraud, feature views a, b".
+func allUsers(d *larderv1.Definition) string {
+	kinds, by := usersByKind(d)
+	if len(kinds) == 0 {
+		return "nothing"
+	}
+	for i, kind := range kinds {
+		if len(by[kind]) > 1 {
+			kinds[i] += "s"
+		}
+		kinds[i] += " " + strings.Join(by[kind], ", ")
+	}
+	return strings.Join(kinds, ", ")
+}
+
+// users says what uses a definition, as in "model fraud, 2 feature views".
+func users(d *larderv1.Definition) string {
+	kinds, by := usersByKind(d)
 	for i, kind := range kinds {
 		if names := by[kind]; len(names) == 1 {
 			kinds[i] = kind + " " + names[0]
@@ -190,14 +210,7 @@ func isDataset(ctx context.Context, control larderv1.ControlServiceClient, name 
 func printDefinition(w io.Writer, a *larderv1.GetDefinitionResponse) error {
 	d := a.GetDefinition()
 	fmt.Fprintf(w, "%s %s, in version %d of the definitions\n", d.GetKind(), d.GetName(), a.GetVersion())
-	used := make([]string, len(d.GetUsedBy()))
-	for i, u := range d.GetUsedBy() {
-		used[i] = u.GetKind() + " " + u.GetName()
-	}
-	if len(used) == 0 {
-		used = []string{"nothing"}
-	}
-	fmt.Fprintf(w, "used by %s\n\n", strings.Join(used, ", "))
+	fmt.Fprintln(w, fold("used by "+allUsers(d), plainWidth)+"\n")
 	for _, line := range strings.Split(strings.TrimRight(a.GetYaml(), "\n"), "\n") {
 		fmt.Fprintln(w, "    "+visible(line))
 	}
