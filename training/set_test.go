@@ -212,7 +212,7 @@ func TestSpinesThatCannotBe(t *testing.T) {
 	f("all", `the spine has two columns "id"`, id, id, at)
 	f("all", `the spine has no column "event_time" with the time of each row; it has id. Name the column with the times as event_time_column`, id)
 	f("all", `the spine's column "event_time" is a timestamp without a time zone`, id, arrow.Field{Name: "event_time", Type: &arrow.TimestampType{Unit: arrow.Microsecond}})
-	f("all", `the spine's column "event_time" is utf8; it must be a timestamp`, id, arrow.Field{Name: "event_time", Type: arrow.BinaryTypes.String})
+	f("all", `the spine's column "event_time" is utf8; it must be a timestamp with a time zone: in pandas df["event_time"] = pandas.to_datetime(df["event_time"], utc=True), in polars`, id, arrow.Field{Name: "event_time", Type: arrow.BinaryTypes.String})
 	f("all", `"id"`, arrow.Field{Name: "id", Type: arrow.BinaryTypes.String}, at)
 	f("all", `"id"`, arrow.Field{Name: "id", Type: arrow.PrimitiveTypes.Float64}, at)
 	f("all", `date32 is of no use here; it must be int64`, arrow.Field{Name: "id", Type: arrow.FixedWidthTypes.Date32}, at)

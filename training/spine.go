@@ -1,6 +1,7 @@
 package training
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -55,7 +56,7 @@ func bindSpine(spine *arrow.Schema, plan *schema.Plan, eventTime string) (spineC
 		}
 		t, isTime := typ.(*arrow.TimestampType)
 		if !isTime {
-			return c, schema.EventTimeType.Errorf("the spine's column %q is %s; it must be a timestamp with a time zone", eventTime, spine.Field(at).Type)
+			return c, noTime(eventTime, spine.Field(at).Type)
 		}
 		if t.TimeZone == "" {
 			return c, naiveTime(eventTime)
@@ -107,6 +108,14 @@ func unsupported(t arrow.DataType) bool {
 
 func twoColumns(name string) error {
 	return schema.SpineColumn.Errorf("the spine has two columns %q; drop or rename one", name)
+}
+
+func noTime(column string, typ arrow.DataType) error {
+	remedy := ""
+	if arrow.IsBinaryLike(typ.ID()) || arrow.IsLargeBinaryLike(typ.ID()) {
+		remedy = fmt.Sprintf(": in pandas df[%[1]q] = pandas.to_datetime(df[%[1]q], utc=True), in polars pl.col(%[1]q).str.to_datetime(time_zone=\"UTC\")", column)
+	}
+	return schema.EventTimeType.Errorf("the spine's column %q is %s; it must be a timestamp with a time zone%s", column, typ, remedy)
 }
 
 func naiveTime(column string) error {
