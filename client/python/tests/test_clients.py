@@ -8,10 +8,12 @@ import warnings
 from typing import Any
 
 import larderdb
+import larderdb.onnx
+import pandas as pd
 import pytest
 from larderdb import _words
 
-from conftest import DAY
+from conftest import DAY, Server
 
 
 def methods(of: type) -> dict[str, Any]:
@@ -88,6 +90,14 @@ def test_tracebacks_are_short(client: larderdb.Client) -> None:
         (lambda c: c.set_traffic("m", [1, 2]), "as in {3: 95, 4: 5}"),
         (lambda c: c.set_traffic("m", {1: "all"}), "weight is 'all' .str.; give a number"),
         (lambda c: c.retire("m"), "whole_model=True"),
+        (lambda c: c.score(pd.DataFrame({"a": range(9)}), "m"), "model is a DataFrame; give a str"),
+        (lambda c: c.shadow("m", [4]), "one by one, as in shadow"),
+        (lambda c: c.set_traffic("m", {1: 100}, ramp={"to": 50}), r"ramp is {'to': 50} .dict.; give one such as larderdb.Ramp"),
+        (lambda c: c.push_model("m", b""), "the model is empty; export it again"),
+        (lambda c: c.plan(to_version=0), "to_version is 0; versions count from 1"),
+        (lambda c: c.list("datasets"), "training sets are not definitions"),
+        (lambda c: c.search(""), "the text to search for is empty"),
+        (lambda c: c.materialize("stats", full=True, start=DAY), "leave out full or start"),
         (lambda c: c.plan(), "give a folder of definitions, or to_version="),
         (lambda c: c.apply("defs", allow_delete="stats"), "give True, or a list of the names"),
         (lambda c: c.datasets(limit="x"), "limit is 'x' .str.; give an int"),
@@ -97,6 +107,40 @@ def test_arguments_of_other_types(client: larderdb.Client, call: Any, says: str)
     with pytest.raises(larderdb.InvalidArgumentError, match=says) as refused:
         call(client)
     assert refused.value.reason in ("BAD_ARGUMENT", "BAD_TIME")
+
+
+def test_stamps_of_other_things(client: larderdb.Client) -> None:
+    other: Any = 7
+    with pytest.raises(larderdb.InvalidArgumentError, match="trained_on is 7 .int.; give what client.training_set"):
+        larderdb.onnx.stamp(b"junk", other)
+    service = client.service("late_v1")
+    with pytest.raises(larderdb.InvalidArgumentError, match="the file is not an ONNX model"):
+        larderdb.onnx.stamp(b"junk", service)
+
+
+def test_a_closed_client(server: Server) -> None:
+    with larderdb.Client(server.addr) as closed:
+        closed.status()
+    with pytest.raises(larderdb.FailedPreconditionError, match="the client is closed; make a new one"):
+        closed.status()
+
+
+@pytest.mark.parametrize(
+    ("said", "want"),
+    [
+        ('models[1].feature_service: model "m": no feature service "s"', 'model "m": no feature service "s"'),
+        ("the traffic has no split_by; write split_by: and one of a, b", "the traffic has no split_by; give split_by, one of a, b"),
+        (
+            'output "y" has 3 columns; name the one that is the score, as in column: 2',
+            'output "y" has 3 columns; name the one that is the score, as in output=("y", 2)',
+        ),
+        ("a, b could each hold the score; name one, as in output: a", 'a, b could each hold the score; name one, as in output=("a", 0)'),
+        ("its file has no stamp that names one", "its file has no stamp that names one; give service="),
+    ],
+)
+def test_words_of_definitions(said: str, want: str) -> None:
+    """A method that changes a model speaks of its arguments, not of keys in a file."""
+    assert _words.as_arguments(said) == want
 
 
 def test_warnings_of_the_server(client: larderdb.Client) -> None:

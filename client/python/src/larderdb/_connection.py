@@ -41,6 +41,7 @@ class _Dialed:
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
         self._timeout = timeout
         self._plans = Plans()
+        self._closed = False
         if tls:
             credentials = grpc.ssl_channel_credentials(root_certificates)
             self._channel = dial.secure_channel(self._addr, credentials, _CHANNEL_OPTIONS)
@@ -49,6 +50,8 @@ class _Dialed:
 
     def _begin(self, step: Step) -> Any:
         """Send a step, and return what is to be waited for, or read."""
+        if self._closed:
+            raise errors.FailedPreconditionError("the client is closed; make a new one", "CLIENT_CLOSED")
         if isinstance(step, Exchange):
             return self._channel.stream_stream(step.path)(step.requests, timeout=step.timeout, metadata=self._metadata)
         how: Callable[..., Any] = {
@@ -82,6 +85,7 @@ class Connection(_Dialed):
 
     def close(self) -> None:
         """Close the connection."""
+        self._closed = True
         self._channel.close()
 
     def _run(self, operation: Operation[T]) -> T:
@@ -135,6 +139,7 @@ class AsyncConnection(_Dialed):
 
     async def close(self) -> None:
         """Close the connection."""
+        self._closed = True
         await self._channel.close()
 
     async def _run(self, operation: Operation[T]) -> T:

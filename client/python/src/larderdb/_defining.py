@@ -99,6 +99,8 @@ def _plan_files(read: _folder.Folder) -> Operation[control_pb2.PlanResponse]:
 def _check_one(folder: object, to_version: object) -> None:
     if (folder is None) == (to_version is None):
         raise InvalidArgumentError("give a folder of definitions, or to_version= for an earlier version of them", "BAD_ARGUMENT")
+    if isinstance(to_version, int) and to_version < 1:
+        raise InvalidArgumentError(f"to_version is {to_version}; versions count from 1", "BAD_ARGUMENT")
 
 
 def _allowed(allow_delete: bool | Iterable[str] | None) -> list[str]:
@@ -129,11 +131,18 @@ def _not_allowed(error: FailedPreconditionError, before: control_pb2.PlanRespons
 def listed(kind: str | None, search: str) -> Operation[list[Definition]]:
     """List definitions."""
     if kind == "datasets":
-        raise InvalidArgumentError("training sets are no definitions; client.datasets() lists them", "BAD_ARGUMENT")
+        raise InvalidArgumentError("training sets are not definitions; client.datasets() lists them", "BAD_ARGUMENT")
     kinds = _KINDS.get(kind or "", [kind or ""])
     request = message(control_pb2.ListDefinitionsRequest, kind=kinds[0] if len(kinds) == 1 else "", search=search)
     answer = yield from ask(LIST_DEFINITIONS, request)
     return [_definition(m) for m in answer.definitions if kinds == [""] or m.kind in kinds]
+
+
+def search(text: str) -> Operation[list[Definition]]:
+    """List the definitions that have a text."""
+    if text == "":
+        raise InvalidArgumentError("the text to search for is empty; client.list() lists all definitions", "BAD_ARGUMENT")
+    return (yield from listed(None, text))
 
 
 def show(name: str, kind: str | None) -> Operation[Shown]:

@@ -74,8 +74,9 @@ def _check_whole(what: str, name: str, values: Any, key: bool) -> None:
     one = floats[row].as_py()
     if key and (one is None or one != one):
         raise _no_key(name, row)
+    fault = "is too large for a float to be exact" if one.is_integer() else "is not a whole number"
     raise InvalidRowsError(
-        f"row {row} of {what} is {one!r}, a float that names no one integer; give integers, as in "
+        f"row {row} of {what} is {one!r}, which {fault}; give integers, as in "
         f'rows[{name!r}].astype("int64") or, beside nulls, dtype "Int64"',
         column=name,
         row=row,

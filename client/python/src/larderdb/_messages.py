@@ -56,7 +56,14 @@ def _bad_argument(kind: type[Message], name: str, value: Any) -> errors.InvalidA
     elif field.is_repeated:
         wanted = f"a list, each {wanted}"
     argument = _ARGUMENTS.get(name, name)
-    return errors.InvalidArgumentError(f"{argument} is {value!r} ({type(value).__name__}); give {wanted}", "BAD_ARGUMENT")
+    return errors.InvalidArgumentError(f"{argument} is {said(value)}; give {wanted}", "BAD_ARGUMENT")
+
+
+def said(value: Any) -> str:
+    """Return a value with its type, or its type alone where the value fills more than a line."""
+    longest = 60
+    kind, text = type(value).__name__, repr(value)
+    return f"{text} ({kind})" if len(text) <= longest and "\n" not in text else f"a {kind}"
 
 
 def names(views: Sequence[str], method: str) -> Sequence[str]:

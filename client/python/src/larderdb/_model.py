@@ -10,6 +10,13 @@ from larderdb.errors import InvalidArgumentError
 
 def contents(model: Any) -> bytes:
     """Return the bytes of a model's file."""
+    read = _read(model)
+    if not read:
+        raise InvalidArgumentError("the model is empty; export it again", "BAD_ARGUMENT")
+    return read
+
+
+def _read(model: Any) -> bytes:
     if isinstance(model, bytes):
         return model
     if isinstance(model, (str, os.PathLike)):

@@ -14,7 +14,7 @@ from larderdb._messages import message, moment, names, run, view_state
 from larderdb._methods import GET_STATUS, MATERIALIZE, SAVE_SNAPSHOT, Download, Operation, ask
 from larderdb._progress import Bar
 from larderdb._question import micros
-from larderdb.errors import RunFailedError
+from larderdb.errors import InvalidArgumentError, RunFailedError
 from larderdb.runs import Run, ServerState
 from larderdb.v1 import control_pb2
 
@@ -27,6 +27,8 @@ def materialize(
     progress: Callable[[list[Run]], None] | None,
 ) -> Operation[list[Run]]:
     """Bring rows of the sources to the online store."""
+    if full and start is not None:
+        raise InvalidArgumentError("full=True reads from the beginning; leave out full or start", "BAD_ARGUMENT")
     request = message(control_pb2.MaterializeRequest, feature_views=names(views, "materialize"), full=full)
     if start is not None:
         setattr(request, "from", micros(start, "start"))  # a word of Python's

@@ -38,7 +38,7 @@ def _check_is_list(name: str, values: Any) -> None:
     kind = type(values).__name__
     if isinstance(values, Set) and not isinstance(values, KeysView):
         raise InvalidRowsError(
-            f"{name!r} is a {kind}, which has no order, so that its values belong to no rows; give a list", column=name
+            f"{name!r} is a {kind}, which has no order, so its values can't be matched to rows; give a list", column=name
         )
     if isinstance(values, Mapping):
         raise InvalidRowsError(f"{name!r} is a {kind}; give a list with a value for each row", column=name)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from larderdb import _folder
-from larderdb._messages import caller, changes, message, moment, output
+from larderdb._messages import caller, changes, message, moment, output, said
 from larderdb._methods import (
     CHANGE_TIMEOUT,
     HAS_MODELS,
@@ -26,9 +26,10 @@ from larderdb._methods import (
     ask,
 )
 from larderdb._model import contents
+from larderdb._words import as_arguments
 from larderdb.answers import TrainingSet
 from larderdb.definitions import Applied
-from larderdb.errors import InvalidArgumentError
+from larderdb.errors import InvalidArgumentError, saying
 from larderdb.models import Model, ModelVersion, Pushed, Ramp, RampState, RolledBack, Traffic
 from larderdb.v1 import control_pb2
 
@@ -74,7 +75,10 @@ def push(
     lacking = yield from ask(HAS_MODELS, control_pb2.HasModelsRequest(sha256=[request.sha256]), CHANGE_TIMEOUT)
     if lacking.missing:
         yield from put(file)
-    answer = yield from ask(PUSH_MODEL, request, CHANGE_TIMEOUT)
+    try:
+        answer = yield from ask(PUSH_MODEL, request, CHANGE_TIMEOUT)
+    except InvalidArgumentError as error:
+        raise saying(error, as_arguments(error.message)) from None
     keys = json.loads(answer.definition)
     definition = "{" + ", ".join(f"{key}: {json.dumps(value)}" for key, value in keys.items()) + "}"
     return Pushed(name, answer.model_version, answer.version, output(answer.report), definition)
@@ -119,6 +123,10 @@ def set_traffic(name: str, weights: Mapping[int, float], split_by: str, salt: st
         applied_by=caller(),
     )
     if ramp is not None:
+        if not isinstance(ramp, Ramp) or not isinstance(ramp.over, timedelta):
+            raise InvalidArgumentError(
+                f"ramp is {said(ramp)}; give one such as larderdb.Ramp(version=4, to=50, over=timedelta(days=2))", "BAD_ARGUMENT"
+            )
         request.ramp.CopyFrom(
             message(
                 control_pb2.RampSettings,
@@ -133,12 +141,18 @@ def set_traffic(name: str, weights: Mapping[int, float], split_by: str, salt: st
 
 def shadow(name: str, versions: Iterable[int]) -> Operation[Applied]:
     """Let versions score logged requests without answering them."""
+    versions = list(versions)
+    if len(versions) == 1 and isinstance(versions[0], (list, tuple, set)):
+        raise InvalidArgumentError("give the versions one by one, as in shadow(name, 4, 5)", "BAD_ARGUMENT")
     settings = message(control_pb2.ShadowSettings, model_versions=list(versions))
     return (yield from _set(message(control_pb2.SetTrafficRequest, model=name, shadow=settings, applied_by=caller())))
 
 
 def _set(request: control_pb2.SetTrafficRequest) -> Operation[Applied]:
-    answer = yield from ask(SET_TRAFFIC, request, CHANGE_TIMEOUT)
+    try:
+        answer = yield from ask(SET_TRAFFIC, request, CHANGE_TIMEOUT)
+    except InvalidArgumentError as error:
+        raise saying(error, as_arguments(error.message)) from None
     return Applied(answer.version, changes(answer.changes))
 
 

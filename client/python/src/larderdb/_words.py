@@ -40,6 +40,25 @@ _COMMANDS: list[tuple[str, object]] = [
 ]
 
 
+# What the server says of definitions, in the words of a method that changes a model.
+_ARGUMENTS = [
+    (r"(?m)^models\[\d+\][^ :]*: ", ""),
+    (r"write split_by: and one of ", "give split_by, one of "),
+    (r"write split_by: and a join key", "give split_by, a join key"),
+    (r'output "([^"]+)"(.*), as in column: (\d+)', r'output "\1"\2, as in output=("\1", \3)'),
+    (r"as in output: (.*)", r'as in output=("\1", 0)'),
+    (r"(its file has no stamp that names one)$", r"\1; give service="),
+    (r"write log: \{rate: 1\}", "add log: {rate: 1} to the model's definition"),
+]
+
+
+def as_arguments(message: str) -> str:
+    """Return a server's message about a model with arguments for the keys of its definition."""
+    for key, argument in _ARGUMENTS:
+        message = re.sub(key, argument, message)
+    return message
+
+
 def in_python(message: str) -> str:
     """Return a server's message with the calls of this package for its commands."""
     for command, call in _COMMANDS:

@@ -228,7 +228,7 @@ def _of_grpc(code: grpc.StatusCode, message: str, addr: str) -> str:
 
 def _cause(message: str) -> str:
     """The part of gRPC's text that says what happened: it nests one in another."""
-    for known in ("Connection refused", "No route to host", "Connection reset", "Name or service not known", "DNS resolution failed"):
+    for known in ("Connection refused", "No route to host", "Connection reset", "Name or service not known", "Domain name not found", "DNS resolution failed"):
         if known.lower() in message.lower():
             return known
     return message

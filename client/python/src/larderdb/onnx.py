@@ -12,9 +12,12 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import onnx
+from google.protobuf.message import DecodeError
 
+from larderdb._messages import said
 from larderdb._model import contents
 from larderdb.answers import Service, TrainingSet
+from larderdb.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -35,8 +38,16 @@ def stamp(model: ModelProto | bytes | str | os.PathLike[str], trained_on: Servic
         >>> client.push_model("late", larderdb.onnx.stamp(onnx_model, train), dataset=train)
     """
     service = trained_on.service if isinstance(trained_on, TrainingSet) else trained_on
+    if not isinstance(service, Service):
+        raise InvalidArgumentError(
+            f"trained_on is {said(trained_on)}; give what client.training_set(...) or client.service(name) returned",
+            "BAD_ARGUMENT",
+        )
     stamped = onnx.ModelProto()
-    stamped.ParseFromString(contents(model))
+    try:
+        stamped.ParseFromString(contents(model))
+    except DecodeError:
+        raise InvalidArgumentError("the file is not an ONNX model, or only a part of one", "BAD_MODEL_FILE") from None
     known = {entry.key: entry.value for entry in stamped.metadata_props}
     known["larder.feature_service"] = service.name
     known["larder.features"] = json.dumps(list(service.features))

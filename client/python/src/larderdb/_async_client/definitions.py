@@ -39,7 +39,7 @@ class AsyncDefinitions(AsyncConnection):
 
     async def search(self, text: str) -> list[Definition]:
         """:meth:`larderdb.Client.search`, to be awaited."""
-        return await self._run(_defining.listed(None, text))
+        return await self._run(_defining.search(text))
 
     async def export(self, folder: str | os.PathLike[str], *, version: int | None = None) -> list[Path]:
         """:meth:`larderdb.Client.export`, to be awaited."""

@@ -83,7 +83,7 @@ class Definitions(Connection):
             >>> [f"{found.name}: {found.found_in}" for found in client.search("rating")]
             ["courier_stats: ['features.rating']"]
         """
-        return self._run(_defining.listed(None, text))
+        return self._run(_defining.search(text))
 
     def export(self, folder: str | os.PathLike[str], *, version: int | None = None) -> list[Path]:
         """Write the applied definitions as YAML files; return their paths.
