@@ -20,7 +20,7 @@ func (req *jsonRequest) featureFields() map[string]field {
 	fields := req.commonFields()
 	fields["feature_service"] = into("a feature service's name, in quotes", &req.service,
 		openapi.Of("string", "The feature service to read; either this or features."))
-	fields["features"] = field{`a list of features: ["VIEW:FEATURE"]`, featuresSchema, req.readFeatures}
+	fields["features"] = field{`a list of features; write ["VIEW:FEATURE"]`, featuresSchema, req.readFeatures}
 	return fields
 }
 
@@ -38,9 +38,9 @@ func (req *jsonRequest) scoreFields() map[string]field {
 
 func (req *jsonRequest) commonFields() map[string]field {
 	return map[string]field{
-		"entities": objectInto(`an object of lists: {"customer_id": [7]}`, &req.entities, entitiesSchema),
-		"request":  objectInto(`an object of lists: {"amount": [12.5]}`, &req.request, requestSchema),
-		"at": {`a time: "2026-01-31T10:00:00Z"`, atSchema, func(raw json.RawMessage) error {
+		"entities": objectInto(`an object of lists; write {"customer_id": [7]}`, &req.entities, entitiesSchema),
+		"request":  objectInto(`an object of lists; write {"amount": [12.5]}`, &req.request, requestSchema),
+		"at": {`a time; write "2026-01-31T10:00:00Z"`, atSchema, func(raw json.RawMessage) error {
 			at, err := parseTime(raw)
 			req.at = &at
 			return err
