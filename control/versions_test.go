@@ -121,7 +121,8 @@ func TestAFolderKeepsWhatWasPushed(t *testing.T) {
 	plan, err := n.Plan(ctx(), &larderv1.PlanRequest{Files: definitionsOf(text, files)})
 	must(t, err)
 	notes := strings.Join(plan.GetNotes(), "\n")
-	if len(plan.GetChanges()) != 0 || !strings.Contains(notes, "model m keeps versions that this folder does not have: 2 (push)") || !strings.Contains(notes, "model other keeps") {
+	if len(plan.GetChanges()) != 0 || !strings.Contains(notes, "model m keeps versions that this folder does not have: 2 (push); larder models retire m VERSION removes one") ||
+		!strings.Contains(notes, "model other keeps versions that this folder does not have: 1 (push); larder models retire other --model removes the model") {
 		t.Errorf("changes %v; notes %q", plan.GetChanges(), notes)
 	}
 	n.mustApply(definitionsOf(text, files))

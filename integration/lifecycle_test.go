@@ -161,6 +161,9 @@ func TestSnapshot(t *testing.T) {
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if _, stderr, code := s.client("snapshot", "save", filepath.Join(pipe, "none", "rows")); code != 1 || !strings.Contains(stderr, "no folder "+filepath.Join(pipe, "none")+"; make it first") {
+		t.Errorf("a folder that is not there: exit code %d, %s", code, stderr)
+	}
 	if _, stderr, code := s.client("snapshot", "save", pipe); code != 1 || !strings.Contains(stderr, "it is a pipe, not a regular file; name a new file") {
 		t.Errorf("snapshot save to a pipe: exit code %d\n%s", code, stderr)
 	}

@@ -36,6 +36,9 @@ func newSnapshotSaveCommand() *cobra.Command {
 	}
 	c := bindClient(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if folder := filepath.Dir(args[0]); !isFolder(folder) {
+			return fmt.Errorf("no folder %s; make it first", folder)
+		}
 		return c.control(func(control larderv1.ControlServiceClient) error {
 			f, err := wholefile.Create(args[0], 0o600)
 			if err != nil {

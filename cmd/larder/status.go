@@ -148,7 +148,11 @@ func needsAPerson(s *larderv1.GetStatusResponse) error {
 		}
 	}
 	if len(failed) > 0 {
-		faults = append(faults, "the last run failed of "+strings.Join(failed, ", "))
+		runs := "run"
+		if len(failed) > 1 {
+			runs = "runs"
+		}
+		faults = append(faults, fmt.Sprintf("the last %s of %s failed", runs, strings.Join(failed, ", ")))
 	}
 	if len(faults) == 0 {
 		return nil

@@ -24,7 +24,7 @@ func TestWhatNeedsAPerson(t *testing.T) {
 	}
 	f("", &larderv1.GetStatusResponse{})
 	f("", &larderv1.GetStatusResponse{Views: []*larderv1.ViewStatus{{}, view("a", larderv1.Run_STATE_SUCCEEDED), view("b", larderv1.Run_STATE_CANCELLED), view("c", larderv1.Run_STATE_RUNNING)}})
-	f("Postgres doesn't answer; version 3 of the definitions is not served; the last run failed of a, c", &larderv1.GetStatusResponse{
+	f("Postgres doesn't answer; version 3 of the definitions is not served; the last runs of a, c failed", &larderv1.GetStatusResponse{
 		PostgresError: "away", CatalogError: "bad", RegistryVersion: 3,
 		Views: []*larderv1.ViewStatus{view("a", larderv1.Run_STATE_FAILED), view("b", larderv1.Run_STATE_SUCCEEDED), view("c", larderv1.Run_STATE_FAILED)},
 	})

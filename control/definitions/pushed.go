@@ -21,12 +21,13 @@ func (e *Editor) keepPushed(ctx context.Context, defs *schema.Definitions) (note
 	}
 	for i := range newest.Models {
 		was := &newest.Models[i]
+		leftOut := defs.Model(was.Name) == nil
 		left, err := keepPushedVersions(defs, was)
 		if err != nil {
 			return nil, err
 		}
 		if len(left) > 0 {
-			notes = append(notes, keptNote(was.Name, left))
+			notes = append(notes, keptNote(was.Name, left, leftOut))
 		}
 		if m := defs.Model(was.Name); m != nil {
 			if note := keepRouting(m, was); note != "" {
@@ -124,12 +125,18 @@ func routingText(m *schema.Model) string {
 	return "requests are still scored " + strings.Join(shares, ", ")
 }
 
-func keptNote(model string, left []schema.ModelVersion) string {
+// keptNote tells of versions that stay, and how to remove them, or the whole model where
+// the folder leaves that out.
+func keptNote(model string, left []schema.ModelVersion, leftOut bool) string {
 	said := make([]string, len(left))
 	for i, v := range left {
 		said[i] = fmt.Sprintf("%d (%s)", v.Version, origin(v))
 	}
-	return fmt.Sprintf("model %s keeps versions that this folder does not have: %s; larder models retire %[1]s VERSION removes one", model, strings.Join(said, ", "))
+	remedy := "VERSION removes one"
+	if leftOut {
+		remedy = "--model removes the model"
+	}
+	return fmt.Sprintf("model %s keeps versions that this folder does not have: %s; larder models retire %[1]s %[3]s", model, strings.Join(said, ", "), remedy)
 }
 
 func origin(v schema.ModelVersion) string {

@@ -46,6 +46,7 @@ def test_no_argument_has_another_name_for_a_service() -> None:
         ("run larder plan again and review the changes", "run client.plan(...) again and review the changes"),
         ("or run larder models release m 3 to try it again", 'or run client.release("m", 3) to try it again'),
         ("larder models retire m VERSION removes one", 'client.retire("m", version) removes one'),
+        ("larder models retire m --model removes the model", 'client.retire("m", whole_model=True) removes the model'),
         ("choose one with larder models promote m VERSION", 'choose one with client.promote("m", version)'),
         ("build the set with as_of: event_time", 'build the set with as_of="event_time"'),
         ("larder status shows why", "client.status() shows why"),

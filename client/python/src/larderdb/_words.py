@@ -32,6 +32,7 @@ _COMMANDS: list[tuple[str, object]] = [
     (rf"models show {_NAME}", r'client.models("\1")'),
     (rf"models promote {_NAME} (\d+|VERSION)", _of_version("promote")),
     (rf"models retire {_NAME} (\d+|VERSION)", _of_version("retire")),
+    (rf"models retire {_NAME} --model", r'client.retire("\1", whole_model=True)'),
     (rf"models release {_NAME} (\d+|VERSION)", _of_version("release")),
     (rf"models resume {_NAME}", r'client.resume("\1")'),
     (r"models push", "client.push_model(...)"),
