@@ -65,7 +65,7 @@ def test_errors_say_which_rows(client: larderdb.Client, model: str) -> None:
         client.get_features("numbered", FRAME, {"n": numbers})
     with pytest.raises(larderdb.InvalidArgumentError, match='^request value "n" is int32; the request sends string'):
         client.get_features("numbered", FRAME, {"n": numbers.astype(str)})
-    with pytest.raises(larderdb.InvalidRowsError, match="^row 12345 of 'n' is 0.5, a float that"):
+    with pytest.raises(larderdb.InvalidRowsError, match="^row 12345 of 'n' is 0.5, which is not a whole number"):
         client.get_features("numbered", FRAME, {"n": np.where(numbers > 0, 0.5, 1.0)})
 
 
