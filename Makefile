@@ -41,7 +41,7 @@ test: setup ## race-checked tests with real Postgres and ONNX Runtime, each fuzz
 	@tools/setup/python.sh
 	@tools/setup/mlflow.sh
 	@tools/setup/python.sh recipes
-	@tools/setup/torch.sh
+	@tools/setup/python.sh torch
 	@cd client/python && $(PYTHON) -m pytest
 
 soak: setup ## long tests of large data, with the memory that they take
