@@ -26,13 +26,13 @@ func Diff(before, after *Definitions, storage, next Storage) []Change {
 	for i := range before.FeatureServices {
 		d.services[before.FeatureServices[i].Name] = &before.FeatureServices[i]
 	}
-	diffNoun(&d, "entity", before.Entities, after.Entities, func(x *Entity) string { return x.Name }, d.entityEffect)
-	diffNoun(&d, "source", before.Sources, after.Sources, func(x *Source) string { return x.Name }, d.sourceEffect)
-	diffNoun(&d, "feature view", before.FeatureViews, after.FeatureViews, func(x *FeatureView) string { return x.Name }, d.viewEffect)
-	diffNoun(&d, "on-demand view", before.OnDemandViews, after.OnDemandViews, func(x *OnDemandView) string { return x.Name }, onDemandEffect)
-	diffNoun(&d, "feature service", before.FeatureServices, after.FeatureServices, func(x *FeatureService) string { return x.Name }, d.serviceEffect)
+	diffNoun(&d, KindEntity, before.Entities, after.Entities, func(x *Entity) string { return x.Name }, d.entityEffect)
+	diffNoun(&d, KindSource, before.Sources, after.Sources, func(x *Source) string { return x.Name }, d.sourceEffect)
+	diffNoun(&d, KindFeatureView, before.FeatureViews, after.FeatureViews, func(x *FeatureView) string { return x.Name }, d.viewEffect)
+	diffNoun(&d, KindOnDemandView, before.OnDemandViews, after.OnDemandViews, func(x *OnDemandView) string { return x.Name }, onDemandEffect)
+	diffNoun(&d, KindFeatureService, before.FeatureServices, after.FeatureServices, func(x *FeatureService) string { return x.Name }, d.serviceEffect)
 	d.wildcards(before)
-	diffNoun(&d, "model", before.Models, after.Models, func(x *Model) string { return x.Name }, d.modelEffect)
+	diffNoun(&d, KindModel, before.Models, after.Models, func(x *Model) string { return x.Name }, d.modelEffect)
 	return d.changes
 }
 
@@ -85,7 +85,7 @@ func diffNoun[T any](d *differ, noun string, before, after []T, name func(*T) st
 
 // isVersion reports whether a path of a model is that of one version.
 func isVersion(noun string, path []string) bool {
-	return noun == "model" && len(path) == 2 && path[0] == "versions"
+	return noun == KindModel && len(path) == 2 && path[0] == "versions"
 }
 
 // diffValue reports the differences of two values of one type.
@@ -229,7 +229,7 @@ func (d *differ) wildcards(before *Definitions) {
 			if all != "*" || !slices.Contains(was.Features, ref) {
 				continue
 			}
-			c := Change{Action: Modify, Noun: "feature service", Name: s.Name, Field: "features." + ref}
+			c := Change{Action: Modify, Noun: KindFeatureService, Name: s.Name, Field: "features." + ref}
 			c.Before, c.After = jsonOf(before.featureNames(was, owner)), jsonOf(d.after.featureNames(s, owner))
 			if c.Before != c.After {
 				c.Effect = vectorChanges

@@ -2,7 +2,6 @@ package schema
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -16,7 +15,7 @@ func (d *differ) modelEffect(c Change, path []string) string {
 	case "traffic":
 		return d.trafficEffect(c)
 	case "split_by", "salt":
-		if m := model(d.after, c.Name); !m.Splits() {
+		if m := d.after.Model(c.Name); !m.Splits() {
 			return "" // the effect of traffic says what scores
 		}
 		return splitsAnew
@@ -50,7 +49,7 @@ func (d *differ) modelEffect(c Change, path []string) string {
 // serveEffect says which version scores requests that name none. A version that is
 // written down where it was the only one serves on.
 func (d *differ) serveEffect(c Change) string {
-	before, after := model(d.before, c.Name), model(d.after, c.Name)
+	before, after := d.before.Model(c.Name), d.after.Model(c.Name)
 	switch served := after.Served(); {
 	case after.Splits(), served == 0:
 		return "" // the effect of traffic says what scores
@@ -61,14 +60,9 @@ func (d *differ) serveEffect(c Change) string {
 	}
 }
 
-// model returns a model that definitions have.
-func model(d *Definitions, name string) *Model {
-	return &d.Models[slices.IndexFunc(d.Models, func(m Model) bool { return m.Name == name })]
-}
-
 // trafficEffect says which share of the traffic each version gets.
 func (d *differ) trafficEffect(c Change) string {
-	m := model(d.after, c.Name)
+	m := d.after.Model(c.Name)
 	if !m.Splits() {
 		return "one version scores all requests at once"
 	}

@@ -81,12 +81,12 @@ func (v *validator) danglef(path, format string, args ...any) {
 // index fills the maps and reports duplicate and malformed names.
 func (v *validator) index() {
 	d := v.defs
-	register(v, "entities", "entity", d.Entities, func(x *Entity) string { return x.Name }, v.entities)
-	register(v, "sources", "source", d.Sources, func(x *Source) string { return x.Name }, v.sources)
-	register(v, "feature_views", "feature view", d.FeatureViews, func(x *FeatureView) string { return x.Name }, v.views)
-	register(v, "on_demand_views", "on-demand view", d.OnDemandViews, func(x *OnDemandView) string { return x.Name }, v.onDemand)
-	register(v, "feature_services", "feature service", d.FeatureServices, func(x *FeatureService) string { return x.Name }, v.services)
-	register(v, "models", "model", d.Models, func(x *Model) string { return x.Name }, map[string]*Model{})
+	register(v, "entities", KindEntity, d.Entities, func(x *Entity) string { return x.Name }, v.entities)
+	register(v, "sources", KindSource, d.Sources, func(x *Source) string { return x.Name }, v.sources)
+	register(v, "feature_views", KindFeatureView, d.FeatureViews, func(x *FeatureView) string { return x.Name }, v.views)
+	register(v, "on_demand_views", KindOnDemandView, d.OnDemandViews, func(x *OnDemandView) string { return x.Name }, v.onDemand)
+	register(v, "feature_services", KindFeatureService, d.FeatureServices, func(x *FeatureService) string { return x.Name }, v.services)
+	register(v, "models", KindModel, d.Models, func(x *Model) string { return x.Name }, map[string]*Model{})
 	for i := range d.FeatureViews {
 		if name := d.FeatureViews[i].Name; name == requestRef {
 			v.addf(fmt.Sprintf("feature_views[%d].name", i), `a feature view can't be named "request": that name is for request values; rename it`)

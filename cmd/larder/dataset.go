@@ -32,7 +32,7 @@ the spine's columns, unchanged and in order, and then one column per feature,
 VIEW__FEATURE, with the value that serving would have returned at the row's time.
 
 The files are Parquet (.parquet), Arrow IPC (.arrow, .arrows) or CSV (.csv). In CSV,
-join keys, times and request values are written as in JSON, but for the quotes around
+join keys, times and request values are written as in JSON, without the quotes around
 texts; other columns pass through as text. An empty field is null, "" an empty text.
 
 The server keeps a manifest of each set under an id that a model can name.`,

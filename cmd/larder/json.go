@@ -61,7 +61,7 @@ var units = map[protoreflect.FullName]unit{
 	"larder.v1.Column.timestamps":                      instant,
 }
 
-// printJSON prints a message as JSON: protobuf's, but for times and durations.
+// printJSON prints a message as JSON: protobuf's, except times and durations.
 func printJSON(w io.Writer, m proto.Message) error {
 	raw, err := protojson.MarshalOptions{UseProtoNames: true, EmitUnpopulated: true}.Marshal(m)
 	if err != nil {

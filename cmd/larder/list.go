@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/schema"
 )
 
 // A listing is what larder list can be asked for.
@@ -22,11 +23,11 @@ type listing struct {
 }
 
 var listings = []listing{
-	{"entities", []string{"entity"}, "JOIN_KEYS"},
-	{"sources", []string{"source"}, ""},
-	{"views", []string{"feature view", "on-demand view"}, "FEATURES"},
-	{"services", []string{"feature service"}, "FEATURES"},
-	{"models", []string{"model"}, "VERSIONS"},
+	{"entities", []string{schema.KindEntity}, "JOIN_KEYS"},
+	{"sources", []string{schema.KindSource}, ""},
+	{"views", []string{schema.KindFeatureView, schema.KindOnDemandView}, "FEATURES"},
+	{"services", []string{schema.KindFeatureService}, "FEATURES"},
+	{"models", []string{schema.KindModel}, "VERSIONS"},
 }
 
 func newListCommand() *cobra.Command {
@@ -184,7 +185,7 @@ kinds have the name.`,
 		Example: "  larder show card_stats\n  larder show fraud --kind model",
 		Args:    wrongArgs(cobra.ExactArgs(1)),
 	}
-	cmd.Flags().StringVar(&kind, "kind", "", "entity, source, feature view, on-demand view, feature service or model")
+	cmd.Flags().StringVar(&kind, "kind", "", strings.Join(schema.Kinds(), ", "))
 	c := bindClient(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return c.control(func(control larderv1.ControlServiceClient) error {

@@ -44,7 +44,7 @@ type grid struct {
 	styles [][]style
 	widths []int
 	words  []int  // the widths below which words would break
-	titles []int  // the same, but for words of the header, which break after a sign
+	titles []int  // the same, except words of the header, which break after a sign
 	pieces []int  // the widths below which any word would break elsewhere than after a sign
 	right  []bool // whose cells are numbers
 }
@@ -219,7 +219,7 @@ func wrap(text string, width int) []string {
 	return append(lines, line)
 }
 
-// fold breaks the lines of paragraphs anew, but for those that are indented.
+// fold breaks the lines of paragraphs again, except those that are indented.
 func fold(text string, width int) string {
 	if text == "" {
 		return ""
@@ -253,7 +253,7 @@ func breakWord(word string, width int) string {
 	return head
 }
 
-// pieces parts a word after its signs, but for those inside a number or a time.
+// pieces parts a word after its signs, except those inside a number or a time.
 func pieces(word string) (parts []string) {
 	begin := 0
 	for i := 0; i+1 < len(word); i++ {

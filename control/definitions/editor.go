@@ -60,8 +60,7 @@ type Applied struct {
 const awaitTimeout = 30 * time.Second
 
 // Plan returns what applying the definitions of a folder would change. It refuses what
-// [Editor.Apply] would refuse, but for losses, and for models whose files the registry
-// lacks.
+// [Editor.Apply] would refuse, except losses, and models whose files the registry lacks.
 func (e *Editor) Plan(ctx context.Context, defs *schema.Definitions) (*Plan, error) {
 	p, notes, err := e.proposeFolder(ctx, defs)
 	if err != nil {

@@ -40,7 +40,7 @@ func refuseLosses(changes []schema.Change, allowed []string) error {
 	if len(names) <= maxLosses {
 		allow = strings.Join(names, ",")
 	}
-	return schema.DeletesNotAllowed.Errorf("nothing was applied, because it would lose what was not named:\n%s\nif that is meant, allow it: larder apply --allow-delete %s (or --yes), in Python apply(…, allow_delete=[…])",
+	return schema.DeletesNotAllowed.Errorf("nothing was applied: this apply deletes or stores anew what was not allowed:\n%s\nif that is meant, allow it: larder apply --allow-delete %s (or --yes), in Python apply(…, allow_delete=[…])",
 		strings.Join(losses, "\n"), allow)
 }
 
@@ -49,7 +49,7 @@ func loss(c schema.Change, names []string) string {
 	switch {
 	case c.Action == schema.Remove && c.Field == "":
 		return withEffect(fmt.Sprintf("%s %s is deleted", c.Noun, c.Name), c.Effect)
-	case c.Action == schema.Remove && c.Noun == "model":
+	case c.Action == schema.Remove && c.Noun == schema.KindModel:
 		return fmt.Sprintf("model %s version %s is deleted", c.Name, strings.TrimPrefix(c.Field, "versions."))
 	case len(names) == 1:
 		return fmt.Sprintf("the rows of feature view %s are stored anew, because %s %s changes its %s", names[0], c.Noun, c.Name, c.Field)

@@ -116,6 +116,9 @@ func nextNode(d *json.Decoder) (*yaml.Node, error) {
 // is a number, a time or a word with a meaning; then the encoder quotes it.
 var ordinary = regexp.MustCompile(`^[\pL\pN_/(][\pL\pN_/()., :*+=<>%'"$-]*$`)
 
+// oldWord matches the words that YAML 1.1 takes for a boolean.
+var oldWord = regexp.MustCompile(`^(?i:y|yes|n|no|on|off)$`)
+
 // lines matches text that all readers read alike as a literal block.
 var lines = regexp.MustCompile(`^[^\s](?:[^\pC\s]| *[^\pC\s]|\n+ *[^\pC\s])*\n?$`)
 
@@ -124,6 +127,7 @@ func styleOf(text string) yaml.Style {
 	switch {
 	case strings.Contains(text, "\n") && lines.MatchString(text):
 		return yaml.LiteralStyle
+	case oldWord.MatchString(text):
 	case ordinary.MatchString(text) && !strings.HasSuffix(text, " ") && !strings.Contains(text, ": ") && !strings.HasSuffix(text, ":"):
 		return 0
 	}

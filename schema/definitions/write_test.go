@@ -36,3 +36,13 @@ func TestWrittenTextIsReadBack(t *testing.T) {
 		}
 	}
 }
+
+// TestWordsOfOldYAMLAreQuoted, for tools that read YAML 1.1.
+func TestWordsOfOldYAMLAreQuoted(t *testing.T) {
+	for _, word := range []string{"yes", "No", "ON", "off", "y", "N"} {
+		data, err := definitions.WriteOne(map[string]string{"description": word})
+		if want := "description: \"" + word + "\"\n"; err != nil || string(data) != want {
+			t.Errorf("got %q, %v; want %q", data, err, want)
+		}
+	}
+}

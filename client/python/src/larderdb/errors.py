@@ -158,7 +158,7 @@ E = TypeVar("E", bound=LarderError)
 
 
 def saying(error: E, message: str) -> E:
-    """Return an error as it is, but for its text."""
+    """Return an error with another text."""
     other = copy.copy(error)
     other.message, other.args = message, (message,)
     return other
