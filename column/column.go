@@ -130,6 +130,13 @@ func (c *Column) AppendRow(from *Column, i int) {
 	}
 }
 
+// Clone returns a copy of the values of c. The bytes of its texts are shared.
+func (c *Column) Clone() Column {
+	out := Column{Type: c.Type, Ends: append([]uint32(nil), c.Ends...), Valid: append([]bool(nil), c.Valid...)}
+	out.AppendElements(c, 0, uint32(c.Elements()))
+	return out
+}
+
 // Pick returns a column of some rows of c, in the order that they are listed.
 func (c *Column) Pick(rows []int) Column {
 	out := Column{Type: c.Type}

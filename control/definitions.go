@@ -4,6 +4,7 @@ import (
 	"context"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/column/wire"
 	"larder/control/definitions"
 	"larder/schema"
 	files "larder/schema/definitions"
@@ -103,8 +104,13 @@ func reportMessages(reports []definitions.Report) []*larderv1.ModelReport {
 }
 
 func reportMessage(r definitions.Report) *larderv1.ModelReport {
-	return &larderv1.ModelReport{
-		Model: r.Plan.Model.Name, ModelVersion: r.Plan.ModelVersion.Version, Output: r.Output, Column: int32(r.Column), Reason: r.Reason,
-		Engine: r.Engine, Notes: r.Notes,
+	out := &larderv1.ModelReport{Model: r.Plan.Model.Name, ModelVersion: r.Plan.ModelVersion.Version, Engine: r.Engine, Notes: r.Notes}
+	if s := r.Score; s != nil {
+		out.Output, out.Column, out.Reason = s.Output, int32(s.Column), s.Reason
 	}
+	for i := range r.Outputs {
+		o := &r.Outputs[i]
+		out.Outputs = append(out.Outputs, &larderv1.OutputShape{Name: o.Name, Type: o.Type.String(), Shape: wire.Shape(o.Shape), Classes: o.Classes})
+	}
+	return out
 }

@@ -132,9 +132,5 @@ func (s *Server) inputsOf(ctx context.Context, part registry.LoggedPart) (*schem
 	if binding.Dense {
 		return plan, nil, nil
 	}
-	inputs := make([]schema.Type, len(plan.Features))
-	for _, in := range binding.Inputs {
-		inputs[in.Feature] = in.Elem
-	}
-	return plan, inputs, nil
+	return plan, binding.Types(plan), nil
 }

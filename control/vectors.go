@@ -2,12 +2,15 @@ package control
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/column"
 	"larder/column/wire"
 	"larder/schema"
 	"larder/scoring"
+	"larder/vector"
 )
 
 // ScoreVectors scores the vectors in the request, without reading features.
@@ -26,12 +29,20 @@ func (s *Server) ScoreVectors(ctx context.Context, req *larderv1.ScoreVectorsReq
 		v.columns[i] = columns[f.Name]
 	}
 	out := &larderv1.ScoreVectorsResponse{Sha256: plan.ModelVersion.SHA256}
+	if v.wanted, err = model.FindOutputs(req.GetOutputs()); err != nil {
+		return nil, err
+	}
+	for _, at := range v.wanted {
+		v.outputs = append(v.outputs, column.Column{Type: model.Outputs()[at].Type})
+	}
 	for _, rows := range req.GetRuns() {
-		scores, took, err := v.score(ctx, int(rows))
-		if err != nil {
+		if err := v.score(ctx, int(rows), out); err != nil {
 			return nil, err
 		}
-		out.Scores, out.TookNanos = append(out.Scores, scores...), append(out.TookNanos, took.Nanoseconds())
+	}
+	for i, c := range wire.Write(v.outputs, func(i int) string { return model.Outputs()[v.wanted[i]].Name }) {
+		o := &model.Outputs()[v.wanted[i]]
+		out.Outputs = append(out.Outputs, &larderv1.Output{Values: c, Shape: wire.Shape(o.Shape), Classes: o.Classes})
 	}
 	return out, nil
 }
@@ -60,36 +71,43 @@ type vectors struct {
 	plan    *schema.Plan
 	model   *scoring.Model
 	columns []*larderv1.Column // one per feature; nil for a feature that was not sent
+	wanted  []int              // the outputs to answer
+	outputs []column.Column    // of these, what was scored so far
 	scored  int
 }
 
-// score scores the next rows and returns how long the model took.
-func (v *vectors) score(ctx context.Context, rows int) ([]float64, time.Duration, error) {
+// score scores the next rows, and adds the scores and how long the model took.
+func (v *vectors) score(ctx context.Context, rows int, out *larderv1.ScoreVectorsResponse) error {
 	run, err := v.model.Acquire(rows)
 	if err != nil {
-		return nil, 0, err
+		return err
 	}
 	defer run.Release()
 	first := v.scored
 	v.scored += rows
-	if b := v.model.Binding(); b.Dense {
+	if v.model.Binding().Dense {
 		err = v.fillDense(run.Dense(), first, rows)
 	} else {
-		for i, in := range b.Inputs {
-			if err = v.fillInput(run, i, in, first); err != nil {
-				break
-			}
+		err = v.fillTensors(run, first, rows)
+	}
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	if len(v.wanted) == 0 {
+		err = run.Score(ctx)
+	} else {
+		var values []column.Column
+		values, err = run.ScoreOutputs(ctx, v.wanted)
+		for i := range values {
+			v.outputs[i].AppendElements(&values[i], 0, uint32(values[i].Elements()))
 		}
 	}
 	if err != nil {
-		return nil, 0, err
+		return err
 	}
-	began := time.Now()
-	if err := run.Score(ctx); err != nil {
-		return nil, 0, err
-	}
-	took := time.Since(began)
-	return append([]float64(nil), run.Scores()...), took, nil
+	out.Scores, out.TookNanos = append(out.Scores, run.Scores()...), append(out.TookNanos, time.Since(began).Nanoseconds())
+	return nil
 }
 
 func (v *vectors) fillDense(tensor []float32, first, rows int) error {
@@ -106,14 +124,22 @@ func (v *vectors) fillDense(tensor []float32, first, rows int) error {
 	return nil
 }
 
-// fillInput fills input i of a run with rows of the request, starting at row first.
-func (v *vectors) fillInput(run *scoring.Run, i int, in scoring.Input, first int) error {
-	from, to := wire.Column(v.columns[in.Feature]), run.Input(i)
-	if from.Type != to.Type || from.Len() < first+to.Len() {
-		return v.short(in.Feature, in.Elem.String()+" values")
+// fillTensors fills the inputs of a run with rows of the request, starting at row first.
+func (v *vectors) fillTensors(run *scoring.Run, first, rows int) error {
+	numbers := make([]int, rows)
+	for i := range numbers {
+		numbers[i] = first + i
 	}
-	for r := range to.Len() {
-		to.CopyRow(r, &from, first+r)
+	types := v.model.Binding().Types(v.plan)
+	for i := range v.columns {
+		from := wire.Column(v.columns[i])
+		if from.Type != types[i] || from.Len() < first+rows || !from.EndsFit() {
+			return v.short(i, types[i].String()+" values")
+		}
+		part, t := from.Pick(numbers), run.Tensor(i)
+		if err := vector.FillTensor(&t, &part); err != nil {
+			return fmt.Errorf("%s: %w", v.plan.Features[i].Name, err)
+		}
 	}
 	return nil
 }

@@ -35,9 +35,46 @@ type Scored struct {
 	Request   column.Columns  // values of the request and, as VIEW:FEATURE, values that override stored ones
 	Dense     []float32       // rows × features, row by row; or
 	Tensors   []column.Column // one for each feature; without a type where the model has no such input
-	Scores    []float64
+	Scores    []float64       // nil for a model without a score
+	Outputs   []Output        // all outputs of the model
 	Statuses  []schema.Status // for each view and row: view*rows + row
 	Ages      []int64         // the same, in microseconds
+}
+
+// An Output is one output of a model, with what it gave for a request's rows.
+type Output struct {
+	Name   string
+	Type   schema.Type   // of its values
+	Width  int           // values of a row
+	Single bool          // a row has one value, not a list of Width values
+	Values column.Column // row by row; of no type where the output was not computed
+}
+
+// ColumnType returns the type of the output as a column with an entry for each row.
+func (o *Output) ColumnType() schema.Type {
+	if o.Single {
+		return o.Type
+	}
+	return schema.List(o.Type)
+}
+
+// Column returns the output as a column with an entry for each row, all of them null where
+// it was not computed.
+func (o *Output) Column(rows int) column.Column {
+	c := o.Values
+	if c.Type == 0 {
+		c = column.New(o.ColumnType(), rows)
+		c.Valid = make([]bool, rows)
+		return c
+	}
+	if o.Single {
+		return c
+	}
+	c.Type, c.Ends = o.ColumnType(), make([]uint32, rows)
+	for r := range c.Ends {
+		c.Ends[r] = uint32((r + 1) * o.Width)
+	}
+	return c
 }
 
 // Number returns the number of a row in the request.
@@ -55,6 +92,9 @@ func (s *Scored) MemoryBytes() int64 {
 		for i := range columns {
 			n += columns[i].MemoryBytes()
 		}
+	}
+	for i := range s.Outputs {
+		n += s.Outputs[i].Values.MemoryBytes()
 	}
 	return int64(n)
 }

@@ -203,6 +203,7 @@ type Model struct {
 	FeatureService string            `json:"feature_service"`
 	Versions       []ModelVersion    `json:"versions,omitempty"`
 	MLflow         *MLflowAlias      `json:"mlflow,omitempty"`     // another place that versions come from; nil: none
+	Inputs         []ModelInput      `json:"inputs,omitempty"`     // of the files, where their names don't say which features feed them
 	Serve          int64             `json:"serve,omitempty"`      // the version that serves; 0 means the only one
 	OnMissing      OnMissing         `json:"on_missing,omitempty"` // empty means default
 	Log            *ModelLog         `json:"log,omitempty"`        // nil: no requests are logged

@@ -29,6 +29,8 @@ func (d *differ) modelEffect(c Change, path []string) string {
 		return "responses do not change; larder experiment reads these labels"
 	case "on_missing":
 		return answersChange
+	case "inputs":
+		return answersChange
 	case "limits", "batching", "providers":
 		return "every version of the model is loaded again; the old one serves meanwhile"
 	case "feature_service":

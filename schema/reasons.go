@@ -51,6 +51,7 @@ const (
 	FolderNotEmpty        Reason = "FOLDER_NOT_EMPTY"
 	JoinKeyTypes          Reason = "JOIN_KEY_TYPES"
 	KeyTooLarge           Reason = "KEY_TOO_LARGE"
+	ListLength            Reason = "LIST_LENGTH"
 	LoadParameters        Reason = "LOAD_PARAMETERS"
 	LogInUse              Reason = "LOG_IN_USE"
 	MalformedValue        Reason = "MALFORMED_VALUE"
@@ -72,6 +73,7 @@ const (
 	ModelChanging         Reason = "MODEL_CHANGING"
 	ModelDefined          Reason = "MODEL_DEFINED"
 	ModelCrashes          Reason = "MODEL_CRASHES"
+	ModelFailed           Reason = "MODEL_FAILED"
 	ModelFails            Reason = "MODEL_FAILS"
 	ModelFileMissing      Reason = "MODEL_FILE_MISSING"
 	ModelInputs           Reason = "MODEL_INPUTS"
@@ -102,6 +104,7 @@ const (
 	NoLabels              Reason = "NO_LABELS"
 	NoLoggedRows          Reason = "NO_LOGGED_ROWS"
 	NoModel               Reason = "NO_MODEL"
+	NoScore               Reason = "NO_SCORE"
 	NoONNXRuntime         Reason = "NO_ONNXRUNTIME"
 	NoPlan                Reason = "NO_PLAN"
 	NoPostgres            Reason = "NO_POSTGRES"
@@ -241,6 +244,7 @@ var reasons = map[Reason]struct {
 	FolderNotEmpty:        {FailedPrecondition, "the folder to restore into is not empty"},
 	JoinKeyTypes:          {Invalid, "a join key has two types in what is asked for"},
 	KeyTooLarge:           {Invalid, "an entity key is too large"},
+	ListLength:            {FailedPrecondition, "a list doesn't have as many elements as the model takes; INVALID_ARGUMENT where the request sent it"},
 	LoadParameters:        {Invalid, "a model can't be loaded with parameters"},
 	LogInUse:              {FailedPrecondition, "another server writes its feature log to the folder"},
 	MalformedValue:        {Internal, "Postgres sent bytes that are not of a column's type"},
@@ -262,6 +266,7 @@ var reasons = map[Reason]struct {
 	ModelChanging:         {Unavailable, "a model file is still being written"},
 	ModelDefined:          {FailedPrecondition, "a model that the definitions have can't be unloaded"},
 	ModelCrashes:          {Invalid, "a model ended the process that it was tried in"},
+	ModelFailed:           {FailedPrecondition, "a model can't score the values of a request"},
 	ModelFails:            {Invalid, "the model fails on these inputs"},
 	ModelFileMissing:      {FailedPrecondition, "the registry lacks the file of a model version"},
 	ModelInputs:           {Invalid, "the inputs of a model don't fit its feature service"},
@@ -292,6 +297,7 @@ var reasons = map[Reason]struct {
 	NoLoggedRows:          {FailedPrecondition, "the feature log has no rows yet"},
 	NoLabels:              {FailedPrecondition, "the model has no labels"},
 	NoModel:               {Invalid, "the request names no model"},
+	NoScore:               {FailedPrecondition, "something asks for the score of a model that has only outputs"},
 	NoONNXRuntime:         {FailedPrecondition, "the library of ONNX Runtime can't be found or opened"},
 	NoPlan:                {Invalid, "the request names no feature service, features or model"},
 	NoPostgres:            {FailedPrecondition, "the server was started without Postgres"},

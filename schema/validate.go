@@ -371,6 +371,7 @@ func (v *validator) model(path string, m *Model) {
 	}
 	v.labels(path+".labels", m)
 	v.mlflow(path, m)
+	v.modelInputs(path, m)
 	v.limits(path, m)
 	v.batching(path, m)
 	v.providers(path, m)

@@ -49,10 +49,12 @@ func (m *Model) unshared(ctx context.Context, asked *schema.Batching) (string, e
 	switch {
 	case asked == nil:
 		return "", nil
+	case m.facts.together():
+		return "its score is computed with all of its outputs, and such runs are not shared", nil
 	case m.trees != nil:
 		return "Larder walks the trees of the model itself, which is not faster for several requests at a time", nil
 	case m.chunk == 1:
-		return "the model quantizes a row together with the rows beside it, so it gets one row at a time", nil
+		return "it gets one row at a time, because " + m.oneRow(), nil
 	}
 	same, err := m.sameInBatches(ctx, asked.MaxBatch)
 	if err == nil && !same {
@@ -252,7 +254,7 @@ func (r *Run) orAlone(ctx context.Context, batchErr error) error {
 // copyRows copies the first rows of another buffer to row first on.
 func (b *buffer) copyRows(first int, from *buffer, rows int) {
 	if b.elem == String {
-		copy(b.strings[first:], from.strings[:rows])
+		copy(b.strings[first*b.width:], from.rowStrings(0, rows))
 		return
 	}
 	copy(unsafe.Slice((*byte)(unsafe.Add(b.start, b.bytes(first))), b.bytes(rows)), unsafe.Slice((*byte)(from.start), b.bytes(rows)))

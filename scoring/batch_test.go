@@ -144,7 +144,7 @@ func TestABadRequestFailsAlone(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				r.Strings(0)[0] = word
+				r.Input(0).Strings[0] = word
 				err = r.Score(t.Context())
 				var refusal *schema.Error
 				switch {

@@ -12,8 +12,8 @@ import (
 // A buffer holds the values of one input or output for as many rows as fit.
 type buffer struct {
 	elem    Elem
-	width   int // values per row
-	flat    bool
+	shape   []int64 // of one row: empty for [N]
+	width   int     // values per row
 	start   unsafe.Pointer
 	strings []string // for strings, instead of start
 }
@@ -29,15 +29,22 @@ func elemOf(t schema.Type) Elem {
 
 func (b *buffer) bytes(rows int) int { return rows * b.width * b.elem.size() }
 
+// clear sets rows rows that begin at row first to zero.
+func (b *buffer) clear(first, rows int) {
+	clear(unsafe.Slice((*byte)(unsafe.Add(b.start, b.bytes(first))), b.bytes(rows)))
+}
+
+// rowStrings returns the strings of rows rows that begin at row first.
+func (b *buffer) rowStrings(first, rows int) []string {
+	return b.strings[first*b.width : (first+rows)*b.width]
+}
+
 // view returns the values of the first rows rows.
 func view[T any](b *buffer, rows int) []T { return unsafe.Slice((*T)(b.start), rows*b.width) }
 
 // tensor returns a tensor of rows rows that begin at row first.
 func (b *buffer) tensor(first, rows int) (ort.Value, error) {
-	shape := ort.NewShape(int64(rows), int64(b.width))
-	if b.flat {
-		shape = shape[:1]
-	}
+	shape := append(ort.NewShape(int64(rows)), b.shape...)
 	v, err := b.newTensor(shape, first)
 	if err != nil {
 		return nil, fmt.Errorf("make a tensor %v: %w", shape, err)

@@ -96,16 +96,17 @@ func load(o *order, shared *os.File) (*child, error) {
 	m.holds.Store(1)
 	switch {
 	case o.Tried == nil:
-		err = s.try(context.Background(), m, plan, s.spec(m, sig, plan, file))
+		err = s.try(context.Background(), m, plan, sig, file)
 	case o.Scores:
 		m.facts = *o.Tried
-		err = s.open(context.Background(), m, plan, s.spec(m, sig, plan, file))
+		err = s.open(context.Background(), m, plan, sig, file)
 	default:
 		m.facts = *o.Tried
 	}
 	if err != nil {
 		return nil, err
 	}
+	m.all = s.outputSession(m, sig, plan, file)
 	tensors := newInferModel(m, sig)
 	tensors.session = s.inferSession(m, sig, plan, file)
 	return &child{model: m, tensors: tensors}, nil
@@ -134,10 +135,14 @@ func (c *child) open(hello, memory []byte) (worker.Handler, func(), error) {
 func (r *Run) answer(ctx context.Context, c worker.Call) worker.Answer {
 	ctx, cancel := limit(ctx, c)
 	defer cancel()
-	if c.Arg < 1 || c.Arg > uint64(r.capacity()) {
-		return refuse(fmt.Errorf("a run of %d rows in the memory of %d", c.Arg, r.capacity()))
+	rows := c.Arg &^ outputsWanted
+	if rows < 1 || rows > uint64(r.capacity()) {
+		return refuse(fmt.Errorf("a run of %d rows in the memory of %d", rows, r.capacity()))
 	}
-	err := r.reset(int(c.Arg))
+	err := r.reset(int(rows))
+	if err == nil && c.Arg != rows {
+		return r.answerOutputs(ctx, c.Payload)
+	}
 	if err == nil {
 		err = r.unpackStrings(c.Payload)
 	}

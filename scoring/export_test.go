@@ -24,7 +24,7 @@ func UseONNXRuntime(m *Model, s *Set, plan *schema.Plan, file []byte) error {
 		m.idle[class] = nil
 	}
 	m.idleBytes = 0
-	return s.open(context.Background(), m, plan, s.spec(m, sig, plan, file))
+	return s.open(context.Background(), m, plan, sig, file)
 }
 
 // ShareRuns makes requests share runs, whether they gain by it or not.
@@ -58,7 +58,7 @@ func (r *Run) Break() (mend func()) {
 // WalkUntried makes a model walk its trees by what its file says, without a comparison
 // with ONNX Runtime. It returns false if the file is not certain to be a sum of trees.
 func (m *Model) WalkUntried(file []byte) bool {
-	m.trees, _, _ = readTrees(file, m.binding)
+	m.trees, _, _ = m.readTrees(file)
 	return m.trees != nil
 }
 
@@ -69,8 +69,8 @@ func RunHere(m *Model, s *Set, plan *schema.Plan, file []byte) error {
 		return err
 	}
 	m.host.close()
-	m.host = nil
-	return s.open(context.Background(), m, plan, s.spec(m, sig, plan, file))
+	m.host, m.all = nil, s.outputSession(m, sig, plan, file)
+	return s.open(context.Background(), m, plan, sig, file)
 }
 
 // LeaveRunning makes a model look as if a run went on for ever.
@@ -83,7 +83,7 @@ func TryHere(s *Set, plan *schema.Plan, file []byte) (*Model, error) {
 		return nil, err
 	}
 	m.holds.Store(1)
-	return m, s.try(context.Background(), m, plan, s.spec(m, sig, plan, file))
+	return m, s.try(context.Background(), m, plan, sig, file)
 }
 
 // Unload unloads a model that TryHere loaded.
@@ -106,4 +106,21 @@ func ListRuns() (runs []FuzzRun, named map[string]string) {
 		named[name] = o.run
 	}
 	return runs, named
+}
+
+// ChooseScore finds the score of a model whose outputs have the shapes that its file
+// declares, with two columns where it declares none. It returns why there is none.
+func ChooseScore(sig *Signature, declared *schema.ModelVersion) (*Score, string, error) {
+	var outputs []Output
+	for i, c := range candidates(sig) {
+		o := Output{Name: c.Name, Type: answerTypes[c.Elem], Classes: sig.classes[c.Name].labels, At: i, adds: true}
+		for _, d := range c.Dims[min(1, len(c.Dims)):] {
+			if d.Size == AnySize {
+				d.Size = 2
+			}
+			o.Shape = append(o.Shape, d.Size)
+		}
+		outputs = append(outputs, o)
+	}
+	return chooseScore(sig, outputs, declared)
 }

@@ -102,6 +102,8 @@ func (m *Model) refused(ctx context.Context, answer worker.Answer) error {
 	switch r.Reason {
 	case schema.ModelTime:
 		m.metrics.ended.WithLabelValues(m.name, endedByTime).Inc()
+	case schema.ModelFailed:
+		m.logger.Warn("a model failed on a run", "model", m.title, "err", r.Message)
 	case schema.ModelMemory:
 		m.metrics.ended.WithLabelValues(m.name, endedByMemory).Inc()
 	}
@@ -119,7 +121,7 @@ func (r *Run) packStrings() ([]byte, error) {
 		if r.inputs[i].elem != String {
 			continue
 		}
-		for _, s := range r.inputs[i].strings[:r.rows] {
+		for _, s := range r.inputs[i].rowStrings(0, r.rows) {
 			b = binary.AppendUvarint(b, uint64(len(s)))
 			b = append(b, s...)
 		}
@@ -135,12 +137,12 @@ func (r *Run) unpackStrings(b []byte) error {
 		if r.inputs[i].elem != String {
 			continue
 		}
-		for row := range r.rows {
+		for at := range r.rows * r.inputs[i].width {
 			size, n := binary.Uvarint(b)
 			if n <= 0 || size > uint64(len(b)-n) {
 				return errors.New("the strings of a run are cut short")
 			}
-			r.inputs[i].strings[row] = string(b[n : n+int(size)])
+			r.inputs[i].strings[at] = string(b[n : n+int(size)])
 			b = b[n+int(size):]
 		}
 	}

@@ -37,16 +37,16 @@ func Product(dims []int64, most int64) (n int64, ok bool) { return product(dims,
 type InferModel struct {
 	*Model
 	inputs  []Value
-	outputs []inferOutput
-	host    *host        // that runs it
-	session inferSession // in the host's process
+	outputs []candidate
+	host    *host          // that runs it
+	session *outputSession // in the host's process
 
 	mu   sync.Mutex
 	idle []*inferChannel
 }
 
 func newInferModel(m *Model, sig *Signature) *InferModel {
-	return &InferModel{Model: m, inputs: sig.Inputs, outputs: inferOutputs(sig)}
+	return &InferModel{Model: m, inputs: sig.Inputs, outputs: candidates(sig)}
 }
 
 // Inputs returns what Infer must be given, in the order of the model. The caller
@@ -155,7 +155,7 @@ func (v *Value) fault(a *Array) string {
 func (m *InferModel) wanted(outputs []string) ([]int, error) {
 	var wanted []int
 	for _, name := range outputs {
-		at := slices.IndexFunc(m.outputs, func(o inferOutput) bool { return o.Name == name })
+		at := slices.IndexFunc(m.outputs, func(o candidate) bool { return o.Name == name })
 		if at < 0 {
 			return nil, schema.UnknownOutput.Errorf("%s has no output %q; %s", m, printable(name), schema.Nearest(printable(name), names(m.Outputs())))
 		}
@@ -175,11 +175,11 @@ func (m *InferModel) wanted(outputs []string) ([]int, error) {
 // onlyScores reports whether Score computes the requested outputs anyway: one column
 // of floats, from one tensor of floats.
 func (m *InferModel) onlyScores(wanted []int) bool {
-	if len(wanted) != 1 || !m.binding.Dense || m.Width != 1 {
+	if len(wanted) != 1 || !m.binding.Dense || m.facts.Score == nil || m.facts.Score.Width != 1 {
 		return false
 	}
 	out := &m.outputs[wanted[0]]
-	return out.Name == m.binding.Output && out.Elem == Float32 && m.inputs[0].Elem == Float32
+	return out.Name == m.facts.Score.Output && out.Elem == Float32 && m.inputs[0].Elem == Float32
 }
 
 func (m *InferModel) inferScores(ctx context.Context, in Array) ([]Array, error) {
@@ -197,8 +197,8 @@ func (m *InferModel) inferScores(ctx context.Context, in Array) ([]Array, error)
 	if err := r.Score(ctx); err != nil {
 		return nil, err
 	}
-	out := Array{Name: m.binding.Output, Elem: Float32, Dims: []int64{rows, 1}}
-	if m.Flat {
+	out := Array{Name: m.facts.Score.Output, Elem: Float32, Dims: []int64{rows, 1}}
+	if len(m.facts.Outputs[m.facts.Score.At].Shape) == 0 {
 		out.Dims = out.Dims[:1]
 	}
 	scores := make([]float32, rows)
@@ -316,14 +316,7 @@ func (m *InferModel) answer(ctx context.Context, c worker.Call) worker.Answer {
 	if err != nil {
 		return refuse(err)
 	}
-	body, err := encode(all)
-	if err == nil && len(body) > worker.MaxBody {
-		err = schema.ModelMemory.Errorf("the outputs of %s have %d bytes (limit %d); send fewer rows", m, len(body), worker.MaxBody)
-	}
-	if err != nil {
-		return refuse(err)
-	}
-	return worker.Answer{Body: body}
+	return m.answerArrays(all)
 }
 
 func (m *InferModel) compute(ctx context.Context, payload []byte) ([]Array, error) {
@@ -331,23 +324,23 @@ func (m *InferModel) compute(ctx context.Context, payload []byte) ([]Array, erro
 	if err := decode(payload, &inputs); err != nil {
 		return nil, fmt.Errorf("read the inputs of %s: %w", m, err)
 	}
-	session, err := m.session.open(m)
+	session, err := m.session.open(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", m, err)
 	}
-	fed, err := feed(inputs)
+	fed, err := feedArrays(inputs)
 	defer fed.free()
 	if err != nil {
 		return nil, fmt.Errorf("fill the inputs of %s: %w", m, err)
 	}
-	made := make([]ort.Value, m.session.made)
+	made := make([]ort.Value, session.made)
 	defer func() { destroyAll(made) }()
-	if err := m.run(ctx, session, fed.values, made, int(inputs[0].Dims[0])); err != nil {
+	if err := m.run(ctx, session.DynamicAdvancedSession, fed.values, made, int(inputs[0].Dims[0])); err != nil {
 		return nil, err
 	}
 	all := make([]Array, len(m.outputs))
 	for i := range m.outputs {
-		if all[i], err = m.outputs[i].array(made); err != nil {
+		if all[i], err = m.outputs[i].array(made[session.at[i]]); err != nil {
 			return nil, fmt.Errorf("read the outputs of %s: %w", m, err)
 		}
 	}
@@ -369,13 +362,7 @@ func (m *InferModel) run(ctx context.Context, session *ort.DynamicAdvancedSessio
 	if failed == nil {
 		return nil
 	}
-	err = m.runError(ctx, rows, began, failed)
-	var said *schema.Error
-	if errors.As(err, &said) || ctx.Err() != nil {
-		return err
-	}
-	// The model has passed its trial, so these inputs must be what it can't take.
-	return schema.ModelFails.Errorf("%s fails on these inputs: %s", m, clipError(failed))
+	return m.runError(ctx, rows, began, failed)
 }
 
 // A fed is the tensors of one run, and the memory under them.
@@ -384,7 +371,7 @@ type fed struct {
 	values []ort.Value
 }
 
-func feed(inputs []Array) (fed, error) {
+func feedArrays(inputs []Array) (fed, error) {
 	total := 0
 	for i := range inputs {
 		total += len(inputs[i].Data)

@@ -58,6 +58,13 @@ func (s *InferSet) Model(ctx context.Context, m *Model, plan *schema.Plan) (*Inf
 	return made, nil
 }
 
+// inferSession returns the session of all outputs over tensors.
+func (s *Set) inferSession(m *Model, sig *Signature, plan *schema.Plan, file []byte) *outputSession {
+	return &outputSession{runtime: s.runtime, provider: providerOf(m, plan), outputs: candidates(sig), spec: func(context.Context) (sessionSpec, error) {
+		return sessionSpec{file: file, inputs: names(sig.Inputs), threads: s.opts.IntraOpThreads, memory: plan.Model.RunMemory(), nested: sig.nested, optimize: true}, nil
+	}}
+}
+
 // providerOf returns the provider that runs a model.
 func providerOf(m *Model, plan *schema.Plan) schema.Provider {
 	for _, p := range plan.Model.Providers {

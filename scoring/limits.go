@@ -66,7 +66,8 @@ func (w *watch) disarm() error {
 	return err
 }
 
-// runError explains why a run that began at began failed.
+// runError explains why a run that began at began failed. The model has passed its trial,
+// so what no limit explains is in the values: an index out of range, a word that it does not know.
 func (m *Model) runError(ctx context.Context, rows int, began time.Time, err error) error {
 	switch {
 	case ctx.Err() != nil:
@@ -77,7 +78,8 @@ func (m *Model) runError(ctx context.Context, rows int, began time.Time, err err
 		m.metrics.ended.WithLabelValues(m.name, endedByMemory).Inc()
 		return schema.ModelMemory.Wrap(err, "%s: a run of %d rows was stopped because it asked for more memory than its limit; send fewer rows, or raise limits: {memory: ...}", m, rows)
 	}
-	return fmt.Errorf("score with %s: %w", m, err)
+	m.logger.Warn("a model failed on a run", "model", m.title, "rows", rows, "err", err)
+	return schema.ModelFailed.Wrap(err, "%s failed on these values: %s", m, clipError(err))
 }
 
 // overTime counts a run that exceeded its time limit, and returns its error.

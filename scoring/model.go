@@ -34,6 +34,7 @@ type Model struct {
 	title    string // model "fraud" version 3
 	name     string // fraud
 	binding  *Binding
+	outputs  []candidate   // of the file
 	slots    chan struct{} // of the set: full when the limit of long runs go on
 	runTime  time.Duration // the time limit of a run
 	chunk    int           // how many rows the session gets at a time
@@ -43,9 +44,11 @@ type Model struct {
 	facts // what its trial showed
 
 	// One of these scores.
-	session *ort.DynamicAdvancedSession
+	session *ort.DynamicAdvancedSession // computes the score
 	trees   *trees
 	host    *host
+
+	all *outputSession // computes all outputs, where the host doesn't
 
 	isolation string   // why the host scores; "" where it doesn't
 	batcher   *batcher // nil: each request is scored by itself
@@ -62,8 +65,11 @@ type Model struct {
 
 // facts are what a trial shows about a model.
 type facts struct {
-	Width     int           // columns of the output tensor
-	Flat      bool          // its shape is [N], not [N, C]
+	Outputs   []Output      // those that give values for each row
+	LeftOut   []string      // which outputs don't, and why
+	Score     *Score        // nil: none is obvious
+	Scoreless string        // why; "" when one is
+	Together  bool          // the score has other bits when it is computed without the other outputs, so it never is
 	RowCost   time.Duration // of a run, for each row
 	Trees     bool          // Larder walks the trees, with the scores of the session
 	Unwalked  string        // why Larder doesn't walk the trees; "" when it does, or there are none
@@ -85,8 +91,18 @@ const slotsPerCore = 2
 // long reports whether a run of rows rows is a long one.
 func (m *Model) long(rows int) bool { return time.Duration(rows)*m.RowCost > longRun }
 
+// together reports whether the score, if there is one, is computed with all outputs.
+func (f *facts) together() bool { return f.Together || f.Score == nil }
+
 // Binding returns how features feed the model.
 func (m *Model) Binding() *Binding { return m.binding }
+
+// Outputs returns the outputs that give values for each row. The caller must not change
+// them.
+func (m *Model) Outputs() []Output { return m.facts.Outputs }
+
+// Score returns where the score is. If the model has none, it returns nil and why.
+func (m *Model) Score() (*Score, string) { return m.facts.Score, m.Scoreless }
 
 // Engine returns what scores: "trees" when Larder walks the trees itself, or
 // "onnxruntime".
@@ -104,13 +120,28 @@ func (m *Model) Notes() []string {
 	if m.Unwalked != "" {
 		notes = append(notes, "ONNX Runtime scores its trees, because "+m.Unwalked)
 	}
-	if m.chunk == 1 {
-		notes = append(notes, "it gets one row at a time, because it quantizes a row together with the rows beside it")
+	if m.Scoreless != "" {
+		notes = append(notes, "it has no score, only outputs: "+m.Scoreless)
+	}
+	notes = append(notes, m.LeftOut...)
+	if why := m.oneRow(); why != "" {
+		notes = append(notes, "it gets one row at a time, because "+why)
 	}
 	if m.isolation != "" {
 		notes = append(notes, "it runs in a process of its own: "+m.isolation)
 	}
 	return notes
+}
+
+// oneRow says why the model gets one row at a time; "" when it doesn't.
+func (m *Model) oneRow() string {
+	switch {
+	case m.chunk > 1:
+		return ""
+	case m.binding.single != "":
+		return fmt.Sprintf("its file fixes the number of rows of input %q to 1", m.binding.single)
+	}
+	return "it quantizes a row together with the rows beside it"
 }
 
 // Isolation says why the model runs in a process of its own; "" when it runs in this
@@ -150,24 +181,50 @@ func (s *Set) newModel(plan *schema.Plan, file []byte) (*Model, *Signature, erro
 		title: planName(plan), name: plan.Model.Name, slots: s.slots, metrics: s.metrics, inFlight: new(atomic.Int64),
 		runTime: plan.Model.RunTime(), chunk: chunkRows, unloaded: make(chan struct{}), logger: slog.New(slog.DiscardHandler),
 	}
-	if sig.mixing {
+	m.outputs = candidates(sig)
+	if m.binding, err = Bind(sig, plan); err != nil {
+		return nil, nil, err
+	}
+	if sig.mixing || m.binding.single != "" {
 		m.chunk = 1
 	}
-	m.binding, err = Bind(sig, plan)
-	return m, sig, err
+	return m, sig, nil
 }
 
-// spec describes the session of a model and returns the file that it is made from.
+// spec describes the sessions of a model, without the outputs.
 func (s *Set) spec(m *Model, sig *Signature, plan *schema.Plan, file []byte) sessionSpec {
-	output := m.binding.Output
-	if m.binding.source != "" {
-		file = unzip(file, output, m.binding.source, m.binding.elem)
-		output = m.binding.source
-	}
 	return sessionSpec{
-		file: m.binding.widen(file), inputs: m.binding.sessionInputs(), outputs: []string{m.binding.wideName(output)},
+		file: m.binding.widen(file), inputs: m.binding.sessionInputs(),
 		threads: s.opts.IntraOpThreads, memory: plan.Model.RunMemory(), nested: sig.nested, optimize: true,
 	}
+}
+
+// scoreSpec describes the session that computes the score only.
+func (m *Model) scoreSpec(spec sessionSpec) sessionSpec {
+	at := m.facts.Outputs[m.facts.Score.At].At
+	spec.file, spec.outputs, _ = returning(spec.file, m.outputs[at:at+1])
+	return spec
+}
+
+// outputSession returns the session of all outputs, which is made when it is needed.
+func (s *Set) outputSession(m *Model, sig *Signature, plan *schema.Plan, file []byte) *outputSession {
+	return &outputSession{runtime: s.runtime, provider: providerOf(m, plan), outputs: m.outputs, spec: func(context.Context) (sessionSpec, error) {
+		return s.spec(m, sig, plan, file), nil
+	}}
+}
+
+// fetchedOutputs is outputSession with a file that is fetched when it is needed.
+func (s *Set) fetchedOutputs(m *Model, sig *Signature, plan *schema.Plan, fetch fetchFunc) *outputSession {
+	return &outputSession{runtime: s.runtime, provider: providerOf(m, plan), outputs: m.outputs, spec: func(ctx context.Context) (sessionSpec, error) {
+		file, err := fetch(ctx, plan.ModelVersion.SHA256)
+		if err == nil {
+			err = checkSum(plan, file)
+		}
+		if err != nil {
+			return sessionSpec{}, fmt.Errorf("fetch the model file: %w", err)
+		}
+		return s.spec(m, sig, plan, file), nil
+	}}
 }
 
 // loadModel checks a file and tries the model in a process of its own. The model stays
@@ -194,7 +251,8 @@ func (s *Set) loadModel(ctx context.Context, plan *schema.Plan, file []byte, fet
 		m.host = h
 	} else {
 		h.close()
-		if err := s.open(ctx, m, plan, s.spec(m, sig, plan, file)); err != nil {
+		m.all = s.fetchedOutputs(m, sig, plan, fetch)
+		if err := s.open(ctx, m, plan, sig, file); err != nil {
 			m.giveUp()
 			return nil, err
 		}
@@ -217,22 +275,26 @@ func (s *Set) apart(plan *schema.Plan, sig *Signature, key string) string {
 }
 
 // open loads a model that has passed its trial into this process.
-func (s *Set) open(ctx context.Context, m *Model, plan *schema.Plan, spec sessionSpec) error {
-	if m.Trees {
-		m.trees, _, _ = readTrees(spec.file, m.binding)
+func (s *Set) open(ctx context.Context, m *Model, plan *schema.Plan, sig *Signature, file []byte) error {
+	switch {
+	case m.Trees:
+		m.trees, _, _ = m.readTrees(file)
 		return nil
+	case m.facts.together():
+		_, err := m.all.open(ctx)
+		return err
 	}
 	m.inFlight = s.journal.counter(modelID(plan))
 	m.inFlight.Add(1)
 	defer m.inFlight.Add(-1)
 	var err error
-	if m.session, err = s.runtime.newSession(spec, providerOf(m, plan)); err != nil {
+	if m.session, err = s.runtime.newSession(m.scoreSpec(s.spec(m, sig, plan, file)), providerOf(m, plan)); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, trialLimit)
 	defer cancel()
 	for _, rows := range []int{1, 10} { // ONNX Runtime does its setup then
-		if _, err := m.trial(ctx, rows); err != nil {
+		if _, err := m.trial(ctx, rows, fillTenths); err != nil {
 			return err
 		}
 	}
@@ -252,13 +314,13 @@ func (b *Binding) sessionInputs() []string {
 	return all
 }
 
-// clipError returns the beginning of an error of ONNX Runtime, which may quote the
-// whole model.
+// clipError returns the end of an error of ONNX Runtime, which says what is wrong. The
+// beginning may be the signature of a function, or quote the whole model.
 func clipError(err error) string {
 	const most = 400
 	text := err.Error()
 	if len(text) > most {
-		text = text[:most] + "..."
+		text = "..." + text[len(text)-most:]
 	}
 	return strings.ToValidUTF8(text, "?")
 }
@@ -354,6 +416,9 @@ func (m *Model) giveUp() {
 	if m.session != nil {
 		_ = m.session.Destroy() // it can't fail
 		trimMemory()
+	}
+	if m.all != nil {
+		m.all.close()
 	}
 	if m.host != nil {
 		m.host.close()

@@ -15,26 +15,22 @@ import (
 // wideSuffix makes the name of the float32 of an input or output.
 const wideSuffix = "/larder_float32"
 
-// widened returns the signature with float32 in the place of floats of two bytes, and
-// the inputs and outputs that had two bytes.
+// widened returns the signature with float32 in the place of inputs of two bytes, and
+// the inputs that had two bytes.
 func (s *Signature) widened() (*Signature, map[string]Elem) {
 	narrow := map[string]Elem{}
-	wide := func(values []Value) []Value {
-		values = slices.Clone(values)
-		for i := range values {
-			if v := &values[i]; v.Kind == Tensor && (v.Elem == float16 || v.Elem == bfloat16) {
-				narrow[v.Name] = v.Elem
-				v.Elem = Float32
-			}
-		}
-		return values
-	}
 	w := *s
-	w.Inputs, w.Outputs = wide(s.Inputs), wide(s.Outputs)
+	w.Inputs = slices.Clone(s.Inputs)
+	for i := range w.Inputs {
+		if v := &w.Inputs[i]; v.Kind == Tensor && (v.Elem == float16 || v.Elem == bfloat16) {
+			narrow[v.Name] = v.Elem
+			v.Elem = Float32
+		}
+	}
 	return &w, narrow
 }
 
-// wideName returns the name of an input or output in the widened graph.
+// wideName returns the name of an input in the widened graph.
 func (b *Binding) wideName(name string) string {
 	if _, narrow := b.narrow[name]; narrow {
 		return name + wideSuffix
@@ -42,8 +38,7 @@ func (b *Binding) wideName(name string) string {
 	return name
 }
 
-// widen returns a copy of a model with float32 inputs and outputs in the place of
-// two-byte floats. The model must have passed Inspect.
+// widen returns a copy of a model with float32 inputs in the place of two-byte floats. The model must have passed Inspect.
 func (b *Binding) widen(model []byte) []byte {
 	if len(b.narrow) == 0 {
 		return model
@@ -60,24 +55,19 @@ func (b *Binding) widen(model []byte) []byte {
 
 func (b *Binding) widenGraph(graph []byte) []byte {
 	// A file lists nodes in the order that they run: those of the inputs come first.
-	var first, rest, last []byte
+	var first, rest []byte
 	eachRaw(graph, func(number protowire.Number, raw, value []byte) {
 		name := ""
-		if number == 11 || number == 12 {
+		if number == 11 {
 			name = valueName(value)
 		}
-		elem, narrow := b.narrow[name]
-		switch {
-		case narrow && number == 11:
+		if elem, narrow := b.narrow[name]; narrow {
 			first = appendMessage(first, 1, makeNode("Cast", []string{name + wideSuffix}, name, attrInt("to", int64(elem))))
 			raw = appendMessage(nil, 11, tensorValue(name+wideSuffix, Float32))
-		case narrow && number == 12:
-			last = appendMessage(last, 1, makeNode("Cast", []string{name}, name+wideSuffix, attrInt("to", int64(Float32))))
-			last = appendMessage(last, 12, tensorValue(name+wideSuffix, Float32))
 		}
 		rest = append(rest, raw...)
 	})
-	return slices.Concat(first, rest, last)
+	return slices.Concat(first, rest)
 }
 
 // roundInputs rounds the inputs of two-byte floats.

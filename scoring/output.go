@@ -2,72 +2,108 @@ package scoring
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"larder/schema"
 )
 
-// chooseOutput finds the score. It takes the output that the definition declares, or
-// else the first of these: the probability of class 1 of two, the only float output,
-// the only number.
-func (b *Binding) chooseOutput(sig *Signature, plan *schema.Plan) error {
-	var declared schema.ModelVersion
-	if plan.ModelVersion != nil {
-		declared = *plan.ModelVersion
-	}
-	v, why, err := pickOutput(sig, declared.Output)
-	if err != nil {
-		return err
-	}
-	b.Output, b.elem = v.Name, v.Elem
-	c := sig.classes[v.Name]
-	b.source = c.source
-	if v.Kind == SequenceOfMaps && b.source == "" {
-		return noOutput("output %q is a %s that does not come from a ZipMap of the main graph; export the model with probabilities as a tensor (zipmap: False with skl2onnx)", v.Name, v.typeString())
-	}
-	width, known := columns(sig, v)
-	column, whyColumn, err := pickColumn(sig, v, declared.Column, width, known)
-	if err != nil {
-		return err
-	}
-	b.Column, b.Reason = column, why+", "+whyColumn
-	return nil
+// A Score says where the score of a model is. It is immutable.
+type Score struct {
+	Output string // the name of the output that holds it
+	Column int    // of that output, from 0
+	Reason string // why this output and this column were chosen, in words
+
+	At    int // the index of the output in the model's outputs
+	Width int // columns of the output
 }
 
-func noOutput(format string, args ...any) *schema.Error {
+// chooseScore finds the score among the outputs of a model. It takes the output and the
+// column that the version declares. Otherwise it takes the only output of probabilities,
+// else of floats, else of numbers, if that has one column or holds the probabilities of
+// two classes. If there is no obvious score, why tells the reason.
+func chooseScore(sig *Signature, outputs []Output, declared *schema.ModelVersion) (s *Score, why string, err error) {
+	at, chosen, why, err := pickOutput(sig, outputs, declared.Output)
+	if err != nil || why != "" {
+		if declared.Column != nil && err == nil {
+			err = noScore("column: %d is declared, but %s", *declared.Column, why)
+		}
+		return nil, why, err
+	}
+	o := &outputs[at]
+	s = &Score{Output: o.Name, At: at, Width: o.Width()}
+	column, reason := 0, ""
+	switch probability := rankOutput(sig, o) == probabilities; {
+	case declared.Column != nil && *declared.Column >= s.Width:
+		return nil, "", noScore("output %q has %d columns and no column %d (columns count from 0)", o.Name, s.Width, *declared.Column)
+	case declared.Column != nil:
+		column = *declared.Column
+		reason = fmt.Sprintf("column %d%s as declared", column, o.class(column))
+	case s.Width == 1:
+		reason = "which has one column"
+	case s.Width == 2 && probability:
+		column, reason = 1, fmt.Sprintf("column 1%s of two", o.class(1))
+	case declared.Output != "":
+		return nil, "", noScore("output %q has %d columns; name the one that is the score, as in column: %d", o.Name, s.Width, s.Width-1)
+	default:
+		return nil, fmt.Sprintf("output %q has %d columns; name the one that is the score, as in output: %[1]s, column: %[3]d", o.Name, s.Width, s.Width-1), nil
+	}
+	s.Column, s.Reason = column, chosen+", "+reason
+	return s, "", nil
+}
+
+func noScore(format string, args ...any) *schema.Error {
 	return schema.ModelOutput.Errorf(format, args...)
 }
 
-// pickOutput returns the output that holds the score, and why.
-func pickOutput(sig *Signature, declared string) (Value, string, error) {
-	if declared != "" {
-		for _, v := range sig.Outputs {
-			if v.Name != declared {
-				continue
-			}
-			if rankOutput(sig, v) == unfit {
-				return v, "", noOutput("output %q is %s; a score is a tensor of numbers, or probabilities by class", v.Name, v.typeString())
-			}
-			return v, fmt.Sprintf("output %q, as declared", v.Name), nil
-		}
-		return Value{}, "", noOutput("the model has no output %q; %s", declared, schema.Nearest(declared, names(sig.Outputs)))
+// class returns " (class yes)" for a column that stands for a class.
+func (o *Output) class(column int) string {
+	if column < len(o.Classes) {
+		return fmt.Sprintf(" (class %s)", o.Classes[column])
 	}
-	best, bestRank, ties := Value{}, unfit, []string(nil)
-	for _, v := range sig.Outputs {
-		switch rank := rankOutput(sig, v); {
+	return ""
+}
+
+// pickOutput returns the index of the output that holds the score, and why it does; or
+// why no output obviously does.
+func pickOutput(sig *Signature, outputs []Output, declared string) (at int, chosen, why string, err error) {
+	if declared != "" {
+		at, err := declaredOutput(sig, outputs, declared)
+		return at, fmt.Sprintf("output %q, as declared", declared), "", err
+	}
+	best, bestRank, ties := 0, unfit, []string(nil)
+	for i := range outputs {
+		switch rank := rankOutput(sig, &outputs[i]); {
 		case rank > bestRank:
-			best, bestRank, ties = v, rank, []string{v.Name}
+			best, bestRank, ties = i, rank, []string{outputs[i].Name}
 		case rank == bestRank:
-			ties = append(ties, v.Name)
+			ties = append(ties, outputs[i].Name)
 		}
 	}
 	switch {
 	case bestRank == unfit:
-		return best, "", noOutput("no output holds a score; the model has %s, and a score is a tensor of numbers, or probabilities by class", outputList(sig))
+		return 0, "", fmt.Sprintf("no output holds a score; the model has %s, and a score is a tensor [N] or [N, C] of numbers", outputList(sig)), nil
 	case len(ties) > 1:
-		return best, "", noOutput("the outputs %s could each hold the score; name one, as in output: %s", strings.Join(ties, ", "), best.Name)
+		return 0, "", fmt.Sprintf("the outputs %s could each hold the score; name one, as in output: %s", strings.Join(ties, ", "), outputs[best].Name), nil
 	}
-	return best, fmt.Sprintf("output %q, %s", best.Name, rankReasons[bestRank]), nil
+	return best, fmt.Sprintf("output %q, %s", outputs[best].Name, rankReasons[bestRank]), "", nil
+}
+
+// declaredOutput returns the index of an output that a version declares to hold the score.
+func declaredOutput(sig *Signature, outputs []Output, name string) (int, error) {
+	at := slices.IndexFunc(outputs, func(o Output) bool { return o.Name == name })
+	if at >= 0 && rankOutput(sig, &outputs[at]) != unfit {
+		return at, nil
+	}
+	in := slices.IndexFunc(sig.Outputs, func(v Value) bool { return v.Name == name })
+	if in < 0 {
+		return 0, noScore("the model has no output %q; %s", name, schema.Nearest(name, names(sig.Outputs)))
+	}
+	v := &sig.Outputs[in]
+	if v.Kind == SequenceOfMaps {
+		return 0, noScore("output %q is a %s that does not come from a ZipMap of the main graph; export the model with probabilities as a tensor (zipmap: False with skl2onnx)", name, v.typeString())
+	}
+	return 0, noScore("output %q is %s; a score is a tensor [N] or [N, C] of numbers, or probabilities by class", name, v.typeString())
 }
 
 // How fit an output is to hold the score.
@@ -80,19 +116,17 @@ const (
 
 var rankReasons = [...]string{number: "the only output of numbers", float: "the only output of floats", probabilities: "the probabilities by class"}
 
-func rankOutput(sig *Signature, v Value) int {
-	_, byClass := sig.classes[v.Name]
+func rankOutput(sig *Signature, o *Output) int {
+	_, byClass := sig.classes[o.Name]
 	switch {
-	case v.Kind == SequenceOfMaps && v.Elem.isFloat():
-		return probabilities
-	case v.Kind != Tensor || v.Elem.size() == 0 || schemaTypes[v.Elem] == 0 || len(v.Dims) > 2:
+	case o.Type == schema.String || len(o.Shape) > 1 || o.Width() == 0:
 		return unfit
-	case byClass || v.Elem.isFloat() && strings.Contains(strings.ToLower(v.Name), "probabilit"):
+	case !o.Type.IsFloat():
+		return number
+	case byClass || strings.Contains(strings.ToLower(o.Name), "probabilit") && (o.Width() == 1 || o.adds):
 		return probabilities
-	case v.Elem.isFloat():
-		return float
 	}
-	return number
+	return float
 }
 
 func outputList(sig *Signature) string {
@@ -101,47 +135,4 @@ func outputList(sig *Signature) string {
 		all[i] = v.String()
 	}
 	return strings.Join(all, ", ")
-}
-
-// columns returns how many columns an output has, if the file says so.
-func columns(sig *Signature, v Value) (n int, known bool) {
-	if c, byClass := sig.classes[v.Name]; byClass && len(c.labels) > 0 {
-		return len(c.labels), true
-	}
-	switch {
-	case v.Kind != Tensor || v.Dims == nil:
-		return 0, false
-	case len(v.Dims) < 2:
-		return 1, true
-	case v.Dims[1].Size == AnySize:
-		return 0, false
-	}
-	return int(v.Dims[1].Size), true
-}
-
-// pickColumn returns the column of an output that is the score, and why.
-func pickColumn(sig *Signature, v Value, declared *int, width int, known bool) (int, string, error) {
-	label := func(column int) string {
-		if labels := sig.classes[v.Name].labels; column < len(labels) {
-			return fmt.Sprintf(" (class %s)", labels[column])
-		}
-		return ""
-	}
-	switch {
-	case known && width == 0:
-		return 0, "", noOutput("output %q is %s: it has no column", v.Name, v.typeString())
-	case declared != nil && known && *declared >= width:
-		return 0, "", noOutput("output %q is %s: it has no column %d (columns count from 0)", v.Name, v.typeString(), *declared)
-	case declared != nil:
-		return *declared, fmt.Sprintf("column %d%s as declared", *declared, label(*declared)), nil
-	case known && width == 1:
-		return 0, "which has one column", nil
-	case known && width == 2:
-		return 1, fmt.Sprintf("column 1%s of two", label(1)), nil
-	case known:
-		return 0, "", noOutput("output %q has %d columns; name the one that is the score, as in column: %d", v.Name, width, width-1)
-	case rankOutput(sig, v) == probabilities:
-		return 1, "column 1", nil
-	}
-	return 0, "column 0", nil
 }

@@ -36,6 +36,7 @@ type Run struct {
 	killer  *time.Timer     // with a channel: ends a process that doesn't answer; nil before the first run
 	held    *held           // while it waits for a batch; nil before the first time
 	scores  []float64
+	pattern byte // that a trial fills outputs with before it runs the model
 }
 
 // A piece is a part of the rows, as ONNX Runtime gets them.
@@ -67,13 +68,11 @@ func (r *Run) parts() int { return len(r.inputs) + 2 }
 func (r *Run) measure() int {
 	m := r.model
 	for _, in := range m.binding.Inputs {
-		b := buffer{elem: elemOf(in.Elem), width: 1, flat: in.flat}
-		if m.binding.Dense {
-			b.width = m.binding.features
-		}
-		r.inputs = append(r.inputs, b)
+		r.inputs = append(r.inputs, buffer{elem: elemOf(in.Elem), shape: in.shape, width: in.width})
 	}
-	r.output = buffer{elem: m.binding.elem, width: max(m.Width, 1), flat: m.Flat}
+	if s := m.facts.Score; s != nil {
+		r.output = buffer{elem: m.outputs[m.facts.Outputs[s.At].At].elem, shape: m.facts.Outputs[s.At].Shape, width: s.Width}
+	}
 	size := r.output.bytes(r.capacity()) + r.capacity()*scoreBytes
 	for i := range r.inputs {
 		size += r.inputs[i].bytes(r.capacity())
@@ -91,7 +90,7 @@ func (r *Run) place(memory *block) {
 	for i := range r.inputs {
 		b := &r.inputs[i]
 		if b.elem == String {
-			b.strings = make([]string, r.capacity())
+			b.strings = make([]string, r.capacity()*b.width)
 			continue
 		}
 		b.start = memory.take(b.bytes(r.capacity()))
@@ -145,7 +144,22 @@ func (r *Run) reset(rows int) error {
 }
 
 // newPiece makes the tensors of rows rows that begin at row first.
-func (r *Run) newPiece(first, rows int) (p piece, err error) {
+func (r *Run) newPiece(first, rows int) (piece, error) {
+	p, err := r.newInputs(first, rows)
+	if err != nil {
+		return piece{}, err
+	}
+	v, err := r.output.tensor(first, rows)
+	if err != nil {
+		p.destroy()
+		return piece{}, err
+	}
+	p.out = append(p.out, v)
+	return p, nil
+}
+
+// newInputs makes the tensors of the inputs.
+func (r *Run) newInputs(first, rows int) (p piece, err error) {
 	p.rows = rows
 	for i := range r.inputs {
 		v, err := r.inputs[i].tensor(first, rows)
@@ -154,14 +168,6 @@ func (r *Run) newPiece(first, rows int) (p piece, err error) {
 			return piece{}, err
 		}
 		p.in = append(p.in, v)
-	}
-	if r.model.Width > 0 {
-		v, err := r.output.tensor(first, rows)
-		if err != nil {
-			p.destroy()
-			return piece{}, err
-		}
-		p.out = append(p.out, v)
 	}
 	return p, nil
 }
@@ -188,49 +194,53 @@ func (r *Run) Rows() int { return r.rows }
 // Dense returns the tensor of a dense model: rows × features, row by row.
 func (r *Run) Dense() []float32 { return view[float32](&r.inputs[0], r.rows) }
 
-// Float32s returns the values of input i of the binding, one for each row. So do
-// the other methods for the other element types.
-func (r *Run) Float32s(i int) []float32 { return view[float32](&r.inputs[i], r.rows) }
-
-// Float64s returns the values of a float64 input.
-func (r *Run) Float64s(i int) []float64 { return view[float64](&r.inputs[i], r.rows) }
-
-// Int32s returns the values of an int32 input.
-func (r *Run) Int32s(i int) []int32 { return view[int32](&r.inputs[i], r.rows) }
-
-// Int64s returns the values of an int64 input.
-func (r *Run) Int64s(i int) []int64 { return view[int64](&r.inputs[i], r.rows) }
-
-// Bools returns the values of a bool input.
-func (r *Run) Bools(i int) []bool { return view[bool](&r.inputs[i], r.rows) }
-
-// Strings returns the values of a string input. They must not contain a zero byte.
-func (r *Run) Strings(i int) []string { return r.inputs[i].strings[:r.rows] }
-
-// Input returns input i of the binding as a column that shares its memory, with one
-// value for each row. For the one input of a dense model see Dense.
+// Input returns the elements of input i of the binding, row by row. The column shares
+// their memory. Strings must not contain a zero byte.
 func (r *Run) Input(i int) column.Column {
+	b := &r.inputs[i]
 	c := column.Column{Type: r.model.binding.Inputs[i].Elem}
 	switch c.Type {
 	case schema.Bool:
-		c.Bools = r.Bools(i)
+		c.Bools = view[bool](b, r.rows)
 	case schema.Int32:
-		c.Int32s = r.Int32s(i)
+		c.Int32s = view[int32](b, r.rows)
 	case schema.Int64:
-		c.Int64s = r.Int64s(i)
+		c.Int64s = view[int64](b, r.rows)
 	case schema.Float32:
-		c.Float32s = r.Float32s(i)
+		c.Float32s = view[float32](b, r.rows)
 	case schema.Float64:
-		c.Float64s = r.Float64s(i)
+		c.Float64s = view[float64](b, r.rows)
 	case schema.String:
-		c.Strings = r.Strings(i)
+		c.Strings = b.strings[:r.rows*b.width]
 	}
 	return c
 }
 
-// Scores returns the score of each row, after Score. A score is NaN where the model
-// returns NaN.
-func (r *Run) Scores() []float64 { return r.scores[:r.rows] }
+// Tensor returns where the values of a feature of the plan lie in the model's inputs.
+func (r *Run) Tensor(feature int) column.Tensor {
+	f := &r.model.binding.feeds[feature]
+	t := r.part(f, f.input)
+	if f.mask >= 0 {
+		mask := r.part(f, f.mask)
+		t.Mask = &mask
+	}
+	return t
+}
+
+func (r *Run) part(f *feed, input int) column.Tensor {
+	return column.Tensor{
+		Column: r.Input(input), First: f.first, Step: r.inputs[input].width, Width: f.width, Stride: f.steps, Fit: f.fit,
+	}
+}
+
+// Scores returns the score of each row, after Score; nil for a model without a score. A
+// score is NaN where the model returns NaN.
+func (r *Run) Scores() []float64 {
+	if r.model.facts.Score == nil {
+		return nil
+	}
+	return r.scores[:r.rows]
+}
 
 // Score runs the model over the rows. When ctx ends first, ONNX Runtime stops
 // between two nodes of the model, and Score returns ctx's error. A run that takes
@@ -239,6 +249,15 @@ func (r *Run) Score(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("score with %s: %w", r.model, err)
 	}
+	err := r.scoreShared(ctx)
+	if err != nil {
+		err = r.blame(ctx, err)
+	}
+	return err
+}
+
+// scoreShared scores the run's rows, perhaps together with those of other requests.
+func (r *Run) scoreShared(ctx context.Context) error {
 	if b := r.model.batcher; b != nil {
 		return b.score(ctx, r)
 	}
@@ -249,6 +268,10 @@ func (r *Run) Score(ctx context.Context) error {
 func (r *Run) scoreAlone(ctx context.Context) (err error) {
 	if t := r.model.trees; t != nil {
 		return r.scoreTrees(ctx, t)
+	}
+	if r.model.facts.together() {
+		_, err := r.scoreAll(ctx, nil)
+		return err
 	}
 	if r.channel == nil {
 		r.roundInputs()
@@ -289,14 +312,16 @@ func (r *Run) score(ctx context.Context, began time.Time, p *piece, first int) e
 	if err := r.setAllStrings(p, first); err != nil {
 		return err
 	}
+	r.output.clear(first, p.rows) // an operator may leave some of it as it was
 	if err := r.model.session.RunWithOptions(p.in, p.out, r.options); err != nil {
 		return r.model.runError(ctx, r.rows, began, err)
 	}
 	scores := r.scores[first : first+p.rows]
-	r.output.column(scores, first, r.model.binding.Column)
-	if elem, narrow := r.model.binding.narrow[r.model.binding.Output]; narrow {
+	score := r.model.facts.Score
+	r.output.column(scores, first, score.Column)
+	if o := &r.model.outputs[r.model.facts.Outputs[score.At].At]; o.narrow() {
 		for i, v := range scores {
-			scores[i] = float64(rounded(float32(v), elem))
+			scores[i] = float64(rounded(float32(v), o.Elem))
 		}
 	}
 	return nil
@@ -308,7 +333,7 @@ func (r *Run) setAllStrings(p *piece, first int) error {
 		if r.inputs[i].elem != String {
 			continue
 		}
-		if err := r.setStrings(i, p.in[i], r.inputs[i].strings[first:first+p.rows]); err != nil {
+		if err := r.setStrings(i, p.in[i], r.inputs[i].rowStrings(first, p.rows)); err != nil {
 			return err
 		}
 	}

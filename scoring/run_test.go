@@ -130,24 +130,24 @@ func fillOne(r *scoring.Run, rng *rand.Rand, j int, of schema.Type, i int) any {
 	n := rng.IntN(200) - 100
 	switch of {
 	case schema.Float32:
-		r.Float32s(j)[i] = float32(n) / 8
-		return r.Float32s(j)[i]
+		r.Input(j).Float32s[i] = float32(n) / 8
+		return r.Input(j).Float32s[i]
 	case schema.Float64:
-		r.Float64s(j)[i] = float64(n) / 8
-		return r.Float64s(j)[i]
+		r.Input(j).Float64s[i] = float64(n) / 8
+		return r.Input(j).Float64s[i]
 	case schema.Int32:
-		r.Int32s(j)[i] = int32(n)
-		return r.Int32s(j)[i]
+		r.Input(j).Int32s[i] = int32(n)
+		return r.Input(j).Int32s[i]
 	case schema.Int64:
-		r.Int64s(j)[i] = int64(n)
-		return r.Int64s(j)[i]
+		r.Input(j).Int64s[i] = int64(n)
+		return r.Input(j).Int64s[i]
 	case schema.Bool:
-		r.Bools(j)[i] = n > 0
-		return r.Bools(j)[i]
+		r.Input(j).Bools[i] = n > 0
+		return r.Input(j).Bools[i]
 	}
 	words := append([]string{"unknown", "na\u00efve"}, onnxmodel.Words...)
-	r.Strings(j)[i] = words[rng.IntN(len(words))]
-	return r.Strings(j)[i]
+	r.Input(j).Strings[i] = words[rng.IntN(len(words))]
+	return r.Input(j).Strings[i]
 }
 
 func TestScoreRefusesStringsThatCWouldCut(t *testing.T) {
@@ -155,27 +155,33 @@ func TestScoreRefusesStringsThatCWouldCut(t *testing.T) {
 	m := load(t, []schema.Feature{{Name: "word", Type: schema.String, Default: ""}}, linear.Encode())
 	r := acquire(t, m, 1)
 	defer r.Release()
-	r.Strings(0)[0] = "fuel\x00bakery"
+	r.Input(0).Strings[0] = "fuel\x00bakery"
 	wantInvalid(t, r.Score(t.Context()), `input "word" of model "m" version 1`, "zero byte")
 }
 
-// TestScoreReadsEveryTypeOfOutput casts the input to each type of output.
+// TestScoreReadsEveryTypeOfOutput casts the input to each type of output. Neither of two
+// columns is obviously the score.
 func TestScoreReadsEveryTypeOfOutput(t *testing.T) {
-	for elem := range elements {
-		if elem == onnxmodel.String {
-			continue
-		}
+	for elem, want := range map[onnxmodel.Elem]string{
+		onnxmodel.Float: "[9 0 9 1 9 1]", onnxmodel.Double: "[9 0 9 1 9 1]", onnxmodel.Int32: "[9 0 9 1 9 1]", onnxmodel.Int64: "[9 0 9 1 9 1]",
+		onnxmodel.Bool: "[true false true true true true]", onnxmodel.String: "[9 0 9 1 9 1]",
+	} {
 		m := identity()
 		m.Graph.Nodes[0] = onnxmodel.Node{Op: "Cast", In: []string{"x"}, Out: []string{"y"}, Attrs: []onnxmodel.Attr{{Name: "to", Value: int64(elem)}}}
 		m.Graph.Outputs[0].Elem = elem
 		loaded := load(t, numbers(2), m.Encode())
 		r := acquire(t, loaded, 3)
 		copy(r.Dense(), []float32{9, 0, 9, 1, 9, 1})
-		if err := r.Score(t.Context()); err != nil {
+		columns, err := r.ScoreOutputs(t.Context(), []int{0})
+		if err != nil {
 			t.Fatal(err)
 		}
-		if got := fmt.Sprint(r.Scores()); got != "[0 1 1]" {
-			t.Errorf("output %s: got scores %s, want [0 1 1]", elements[elem], got)
+		var got []any
+		for i := range columns[0].Len() {
+			got = append(got, columns[0].Value(i))
+		}
+		if fmt.Sprint(got) != want || columns[0].Type != elements[elem] || r.Scores() != nil {
+			t.Errorf("output %s: got %v of %s, scores %v; want %s", elements[elem], got, columns[0].Type, r.Scores(), want)
 		}
 		r.Release()
 	}

@@ -95,6 +95,9 @@ func modelKey(p *schema.Plan) string {
 	for _, provider := range p.Model.Providers {
 		fmt.Fprintf(&key, " %s %q", provider.Name, provider.Options) // maps are printed in the order of their keys
 	}
+	for _, in := range p.Model.Inputs {
+		fmt.Fprintf(&key, " input %q %q %d %v %q", in.Name, in.Features, in.Length, in.Fit(), in.Mask)
+	}
 	for _, f := range p.Features {
 		fmt.Fprintf(&key, "\n%s %s %s", f.Name, f.Type, schema.AppendValue(nil, f.Default))
 	}
@@ -210,14 +213,21 @@ func (s *Set) Check(ctx context.Context, plan *schema.Plan, file []byte) (*Check
 		return nil, err
 	}
 	m.isolation = cmp.Or(s.apart(plan, sig, h.key), m.Heavy)
-	return &Checked{Binding: m.binding, Engine: m.Engine(), Notes: m.Notes()}, nil
+	return m.Checked(), nil
 }
 
 // A Checked says how a model will be scored.
 type Checked struct {
 	*Binding
-	Engine string   // as in [Model.Engine]
-	Notes  []string // as in [Model.Notes]
+	Score   *Score   // nil when there is none
+	Outputs []Output // as in [Model.Outputs]
+	Engine  string   // as in [Model.Engine]
+	Notes   []string // as in [Model.Notes]
+}
+
+// Checked says how the model is scored.
+func (m *Model) Checked() *Checked {
+	return &Checked{Binding: m.binding, Score: m.facts.Score, Outputs: m.facts.Outputs, Engine: m.Engine(), Notes: m.Notes()}
 }
 
 // ReleaseQuarantine runs a quarantined version again, and forgets that it crashed.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -170,13 +171,31 @@ func TestSetRefuses(t *testing.T) {
 	f(numbers(2), mixed.Encode(), "the score of a row depends on the rows beside it: 0 alone,")
 	summed := identity()
 	summed.Graph.Nodes[0] = onnxmodel.Node{Op: "ReduceMax", In: []string{"x"}, Out: []string{"y"}, Attrs: []onnxmodel.Attr{{Name: "axes", Value: []int64{0}}}}
-	f(numbers(2), summed.Encode(), "has the shape [1 2] for 2 rows; a score is [N] or [N, C]")
+	f(numbers(2), summed.Encode(), "no output that gives values for each row", "has the shape [1 2] for 2 rows")
+}
+
+// TestShapesAreTrials: what a file declares of the shape of its output is not believed.
+func TestShapesAreTrials(t *testing.T) {
 	narrow := identity()
 	narrow.Graph.Outputs[0].Name = "probabilities"
 	narrow.Graph.Outputs[0].Dims = []any{"N", nil}
 	narrow.Graph.Nodes[0] = onnxmodel.Node{Op: "ReduceSum", In: []string{"x", "axis"}, Out: []string{"probabilities"}}
 	narrow.Graph.Initializers = []onnxmodel.Tensor{onnxmodel.Ints("axis", []int64{1}, 1)}
-	f(numbers(2), narrow.Encode(), `output "probabilities" has 1 columns and no column 1`, "as in column: 0")
+	wrong := identity()
+	wrong.Graph.Outputs[0].Dims = []any{"N"}
+	for _, x := range []struct {
+		model onnxmodel.Model
+		shape []int64
+	}{{narrow, []int64{1}}, {wrong, []int64{2}}} {
+		file := x.model.Encode()
+		checked, err := newSet(t).Check(t.Context(), plan(t, catalog(t, numbers(2), file), 1), file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := checked.Outputs[0].Shape; !slices.Equal(got, x.shape) {
+			t.Errorf("got the shape %v for a row, want %v", got, x.shape)
+		}
+	}
 }
 
 func TestSetChecksTheFile(t *testing.T) {
@@ -190,7 +209,7 @@ func TestSetCheck(t *testing.T) {
 	s, file := newSet(t), times(2)
 	p := plan(t, catalog(t, numbers(1), file), 1)
 	b, err := s.Check(t.Context(), p, file)
-	if err != nil || b.Output != "y" {
+	if err != nil || b.Score == nil || b.Score.Output != "y" {
 		t.Fatalf("got binding %v, error %v", b, err)
 	}
 }

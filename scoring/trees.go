@@ -1,7 +1,6 @@
 package scoring
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -19,10 +18,14 @@ type trees struct {
 	logistic bool
 }
 
-// readTrees returns the trees of a model that has passed Inspect. It returns none
+// readTrees returns the trees that a model's file adds up to its score. It returns none
 // unless the model is certainly a sum of trees; ONNX Runtime then scores it. If the
 // model has trees that Larder doesn't walk, why tells the reason.
-func readTrees(file []byte, b *Binding) (t *trees, table *forest.Table, why string) {
+func (m *Model) readTrees(file []byte) (t *trees, table *forest.Table, why string) {
+	score := m.facts.Score
+	if score == nil {
+		return nil, nil, ""
+	}
 	in := newInspector()
 	graph, err := in.model(file)
 	facts := &graphFacts{initializers: map[string][]byte{}}
@@ -32,9 +35,10 @@ func readTrees(file []byte, b *Binding) (t *trees, table *forest.Table, why stri
 	if !slices.ContainsFunc(facts.nodes, func(n node) bool { return n.isTrees() }) {
 		return nil, nil, ""
 	}
-	n := facts.makerOf(cmp.Or(b.source, b.Output))
+	b, output := m.binding, &m.outputs[m.facts.Outputs[score.At].At]
+	n := facts.makerOf(output.source)
 	switch {
-	case !b.Dense || b.elem != Float32 || len(b.narrow) > 0:
+	case !b.Dense || output.Elem != Float32 || len(b.narrow) > 0:
 		return nil, nil, "its input is not one tensor of float32"
 	case n == nil:
 		return nil, nil, "its score does not come from a node of the main graph"
@@ -43,7 +47,7 @@ func readTrees(file []byte, b *Binding) (t *trees, table *forest.Table, why stri
 	case len(n.in) != 1 || n.in[0] != b.Inputs[0].Name:
 		return nil, nil, "other nodes change the features before the trees"
 	}
-	if t, table = n.trees(b); t == nil {
+	if t, table = n.trees(len(b.feeds), score.Column); t == nil {
 		return nil, nil, "its file does not show that ONNX Runtime adds up one weight of each tree, and nothing else"
 	}
 	return t, table, ""
@@ -55,18 +59,18 @@ func (n *node) isTrees() bool {
 
 // trees returns the trees of a node; none where ONNX Runtime may do more than add up
 // their weights.
-func (n *node) trees(b *Binding) (t *trees, table *forest.Table) {
+func (n *node) trees(features, column int) (t *trees, table *forest.Table) {
 	attrs, err := n.attributes()
 	if err != nil {
 		return nil, nil
 	}
 	switch n.op {
 	case "TreeEnsembleRegressor":
-		t, table = regressor(attrs, b.Column)
+		t, table = regressor(attrs, column)
 	case "TreeEnsembleClassifier":
-		t, table = classifier(attrs, b.Column)
+		t, table = classifier(attrs, column)
 	}
-	if t == nil || t.Width() > b.features {
+	if t == nil || t.Width() > features {
 		return nil, nil
 	}
 	return t, table

@@ -24,13 +24,13 @@ const (
 // the values that trees compare with, the floats next to these, NaN and infinities, and
 // they reach every leaf that a row can reach, up to trialMost rows.
 func (m *Model) walkTrees(ctx context.Context, file []byte) error {
-	t, table, why := readTrees(file, m.binding)
+	t, table, why := m.readTrees(file)
 	if t == nil {
 		m.Unwalked = why
 		return nil
 	}
 	m.Unwalked = "its trees gave other scores than ONNX Runtime when it was tried"
-	width := m.binding.features
+	width := len(m.binding.feeds)
 	rng := rand.New(rand.NewPCG(1, 1)) // the same rows every time
 	x := trialRows(table, trialAny, width, rng)
 	same, err := m.sameAsTrees(ctx, t, x)
@@ -62,9 +62,9 @@ func (m *Model) walkTrees(ctx context.Context, file []byte) error {
 
 // sameAsTrees reports whether ONNX Runtime and the trees score the rows of x alike.
 func (m *Model) sameAsTrees(ctx context.Context, t *trees, x []float32) (bool, error) {
-	rows := len(x) / m.binding.features
+	rows := len(x) / len(m.binding.feeds)
 	mine, theirs := make([]float64, rows), make([]float64, rows)
-	t.score(x, m.binding.features, make([]float32, rows), mine)
+	t.score(x, len(m.binding.feeds), make([]float32, rows), mine)
 	if err := m.scoreDense(ctx, x, theirs); err != nil {
 		return false, err
 	}

@@ -9,15 +9,17 @@ import (
 
 // try loads a model as written, checks that it can be served, and learns its facts. It
 // runs in a worker process, which a bad model may end.
-func (s *Set) try(ctx context.Context, m *Model, plan *schema.Plan, spec sessionSpec) error {
-	if err := m.learn(ctx, s.runtime, spec); err != nil {
+func (s *Set) try(ctx context.Context, m *Model, plan *schema.Plan, sig *Signature, file []byte) error {
+	spec := s.spec(m, sig, plan, file)
+	if err := m.learn(ctx, s.runtime, sig, plan.ModelVersion, spec); err != nil {
 		return err
 	}
+	m.all = s.outputSession(m, sig, plan, file)
 	if err := m.chooseProvider(ctx, s.runtime, spec, plan.Model.Providers); err != nil {
 		return err
 	}
-	if m.facts.Provider == schema.CPUProvider {
-		if err := m.walkTrees(ctx, spec.file); err != nil {
+	if m.facts.Provider == schema.CPUProvider && !m.facts.together() {
+		if err := m.walkTrees(ctx, file); err != nil {
 			return err
 		}
 	}
@@ -37,25 +39,11 @@ func (m *Model) heavy(ctx context.Context) (string, error) {
 	if m.trees != nil || m.chunk == 1 {
 		return "", nil
 	}
-	_, err := m.trial(ctx, m.chunk)
+	_, err := m.trial(ctx, m.chunk, fillTenths)
 	if err == nil || ctx.Err() != nil {
 		return "", ctx.Err()
 	}
 	return fmt.Sprintf("a run of %d rows is too much for its limits: %s", m.chunk, clipError(err)), nil
-}
-
-// learn runs the model as written, to check that it stays within its limits and to see
-// its output. Only then may ONNX Runtime rewrite it. The rewrite computes everything
-// that depends only on constants, which can be as much work, and nothing could stop
-// it.
-func (m *Model) learn(ctx context.Context, rt *Runtime, spec sessionSpec) error {
-	spec.optimize = false
-	var err error
-	if m.session, err = rt.newSession(spec, schema.Provider{Name: schema.CPUProvider}); err != nil {
-		return err
-	}
-	defer func() { _ = m.session.Destroy() }() // it can't fail
-	return m.learnOutput(ctx, spec.outputs[0])
 }
 
 // chooseProvider makes the session that scores, with the first provider that works.
@@ -78,8 +66,16 @@ func (m *Model) chooseProvider(ctx context.Context, rt *Runtime, spec sessionSpe
 }
 
 func (m *Model) tryProvider(ctx context.Context, rt *Runtime, spec sessionSpec, p schema.Provider) error {
+	m.all = &outputSession{runtime: rt, provider: p, outputs: m.outputs, spec: m.all.spec}
 	var err error
-	if m.session, err = rt.newSession(spec, p); err != nil {
+	if m.facts.Score != nil {
+		m.session, err = rt.newSession(m.scoreSpec(spec), p)
+	}
+	if err == nil {
+		_, err = m.all.open(ctx)
+	}
+	if err != nil {
+		m.giveUp()
 		return err
 	}
 	if err := m.warmUp(ctx); err != nil {

@@ -14,7 +14,8 @@ import (
 type Answer struct {
 	Rows     int
 	Features []column.Column // in the order of the plan; nil unless asked for
-	Scores   []float64       // nil where no model was asked
+	Scores   []float64       // nil where no model was asked, or the model has no score
+	Outputs  []Output        // those of the model that were asked for
 	// Versions are those of the model that scored each row, where several did; else nil.
 	Versions  []int64
 	RequestID string // by which the request is logged; empty where it is not
@@ -29,7 +30,7 @@ type Answer struct {
 	// for each request.
 	visit   func(i int, eventTime int64, row []byte) error
 	run     *scoring.Run    // of the model, until Release
-	tensors []column.Column // of each feature, for a model with an input for each
+	tensors []column.Tensor // of each feature, unless the model takes one tensor of all
 	scoring time.Duration   // what the model took
 }
 

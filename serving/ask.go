@@ -16,6 +16,7 @@ type Ask struct {
 	At        *int64         // the time to decide TTLs at, in microseconds since 1970 UTC; nil is now
 	Features  bool           // answer the features too, where they are not all that is asked for
 	RequestID string         // by which the caller knows it; may be empty
+	Outputs   []string       // of the model, to be answered too; scoring.AllOutputs alone for all of them
 
 	shape   *shape
 	pinned  bool  // the caller chose the version of the model

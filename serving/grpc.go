@@ -42,7 +42,7 @@ func (s *Server) GetFeaturesAndScore(ctx context.Context, req *larderv1.GetFeatu
 	if err := g.ForModel(ask, req.GetModel(), req.GetModelVersion()); err != nil {
 		return nil, err
 	}
-	ask.At, ask.Features, ask.RequestID = req.At, req.GetReturnFeatures(), req.GetRequestId()
+	ask.At, ask.Features, ask.RequestID, ask.Outputs = req.At, req.GetReturnFeatures(), req.GetRequestId(), req.GetOutputs()
 	if err := ask.take(req.GetEntities(), req.GetRequest()); err != nil {
 		return nil, err
 	}
@@ -98,6 +98,7 @@ func (a *Answer) scoreMessage() *larderv1.GetFeaturesAndScoreResponse {
 	resp := &larderv1.GetFeaturesAndScoreResponse{
 		Scores: append([]float64(nil), a.Scores...), Reads: a.readMessages(), RequestId: a.RequestID,
 		CatalogVersion: a.Plan().Catalog.Version, ModelVersion: a.Plan().ModelVersion.Version, ModelVersions: a.Versions,
+		Outputs: outputMessages(a.Outputs),
 	}
 	if a.Features != nil {
 		resp.Features = a.featureMessages()

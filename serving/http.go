@@ -38,6 +38,7 @@ type jsonRequest struct {
 	at                *int64
 	returnFeatures    bool
 	requestID         string
+	outputs           []string
 }
 
 func (s *Server) postFeatures(r *http.Request) ([]byte, error) {
@@ -99,7 +100,7 @@ func (g *Generation) forJSON(ask *Ask, req *jsonRequest) error {
 
 // serveJSON reads the values of a request and answers it.
 func (g *Generation) serveJSON(r *http.Request, ask *Ask, req *jsonRequest) (*Answer, error) {
-	ask.At, ask.Features, ask.RequestID = req.at, req.returnFeatures, req.requestID
+	ask.At, ask.Features, ask.RequestID, ask.Outputs = req.at, req.returnFeatures, req.requestID, req.outputs
 	if err := ask.takeJSON(req, g.server.opts.MaxRows); err != nil {
 		return nil, err
 	}

@@ -25,6 +25,9 @@ func (a *Answer) appendFeatures(dst []byte) []byte {
 func (a *Answer) appendScores(dst []byte) []byte {
 	plan := a.Plan()
 	dst = appendList(append(dst, `{"scores":`...), a.Scores, func(dst []byte, v float64) []byte { return schema.AppendFloat(dst, v, 64) })
+	if a.Outputs != nil {
+		dst = appendOutputs(append(dst, `,"outputs":`...), a.Outputs, a.Rows)
+	}
 	if a.Features != nil {
 		dst = a.appendColumns(append(dst, `,"features":`...))
 	}

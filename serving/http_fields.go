@@ -32,6 +32,10 @@ func (req *jsonRequest) scoreFields() map[string]field {
 		return err
 	}}
 	fields["return_features"] = into("true or false", &req.returnFeatures, openapi.Of("boolean", "Answer the features too."))
+	fields["outputs"] = field{`a list of outputs; write ["NAME"], or ["*"] for all`, outputsSchema, func(raw json.RawMessage) (err error) {
+		req.outputs, err = readNames(raw)
+		return err
+	}}
 	fields["request_id"] = into("a text, in quotes", &req.requestID, requestIDSchema)
 	return fields
 }
@@ -64,20 +68,25 @@ func objectInto(want string, to *json.RawMessage, s *openapi.Schema) field {
 	}}
 }
 
-// readFeatures reads a list of features, up to one more than there may be: the plan
+func (req *jsonRequest) readFeatures(raw json.RawMessage) (err error) {
+	req.features, err = readNames(raw)
+	return err
+}
+
+// readNames reads a list of names, up to one more than there may be of features: the plan
 // refuses it then.
-func (req *jsonRequest) readFeatures(raw json.RawMessage) error {
-	req.features = []string{}
-	return schema.JSONItems(raw, func(item json.RawMessage) error {
-		if len(req.features) > schema.MaxFeatures {
+func readNames(raw json.RawMessage) ([]string, error) {
+	names := []string{}
+	err := schema.JSONItems(raw, func(item json.RawMessage) error {
+		if len(names) > schema.MaxFeatures {
 			return nil
 		}
 		var name string
-		req.features = append(req.features, "")
 		if err := json.Unmarshal(item, &name); err != nil || item[0] != '"' {
 			return errors.New("not a text")
 		}
-		req.features[len(req.features)-1] = name
+		names = append(names, name)
 		return nil
 	})
+	return names, err
 }

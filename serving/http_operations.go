@@ -36,7 +36,8 @@ var (
 		},
 		Answer: openapi.Body{
 			Schema: openapi.Named("ScoreAnswer", openapi.Object("The scores, and what they were made of.", map[string]*openapi.Schema{
-				"scores":   openapi.List(numberSchema, "The score of each row."),
+				"scores":   openapi.List(numberSchema, "The score of each row; empty for a model without a score."),
+				"outputs":  outputAnswersSchema,
 				"features": columnsSchema, "reads": readsSchema, "catalog_version": catalogSchema,
 				"model": openapi.Of("string", ""), "model_version": openapi.Of("integer", "The version that scored; of the first row, where several did."),
 				"model_versions": openapi.List(openapi.Of("integer", ""), "The version that scored each row, where several did."),
@@ -72,6 +73,10 @@ var (
 	statusSchema = &openapi.Schema{Name: "Status", Type: "string", Enum: []string{
 		schema.StatusPresent.String(), schema.StatusNullValue.String(), schema.StatusNotFound.String(), schema.StatusOutsideMaxAge.String(),
 	}, Description: "Whether a value was found."}
+	outputsSchema = &openapi.Schema{Type: "array", Items: openapi.Of("string", ""), MaxItems: schema.MaxFeatures, Description: "Outputs of the model to answer, by their names in its file; * alone for all. A model without a score answers all of them if none is named."}
+
+	outputAnswersSchema = openapi.Map(new(openapi.Schema), "The outputs that were asked for, by name: a list with the values of each row, "+
+		"nested as the output's shape says; or where its columns stand for classes, an object with classes and values.")
 	numberSchema  = &openapi.Schema{Type: []string{"number", "string"}, Description: "A number, or NaN, Infinity or -Infinity as a text."}
 	columnsSchema = openapi.List(openapi.Named("Feature", openapi.Object("A feature.", map[string]*openapi.Schema{
 		"name": openapi.Of("string", "VIEW:FEATURE, or request:NAME."), "values": valuesSchema, "statuses": openapi.List(statusSchema, ""),

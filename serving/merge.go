@@ -10,7 +10,7 @@ type origin struct{ group, row int }
 
 // merge puts the answers of groups together, in the order of the request's rows. What
 // it returns shares no memory with them but the values of texts.
-func merge(groups []group) *Answer {
+func merge(groups []group) (*Answer, error) {
 	rows := 0
 	for i := range groups {
 		rows += len(groups[i].rows)
@@ -24,11 +24,22 @@ func merge(groups []group) *Answer {
 	first := groups[origins[0].group].answer
 	out := &Answer{
 		Rows: rows, RequestID: first.RequestID, shape: first.shape,
-		Scores: make([]float64, rows), Versions: make([]int64, rows),
+		Versions: make([]int64, rows),
+	}
+	var err error
+	if out.Outputs, err = mergeOutputs(groups, origins); err != nil {
+		return nil, err
 	}
 	for row, from := range origins {
 		answer := groups[from.group].answer
-		out.Scores[row], out.Versions[row] = answer.Scores[from.row], answer.Plan().ModelVersion.Version
+		if (answer.Scores == nil) != (first.Scores == nil) {
+			return nil, schema.NoScore.Errorf("version %d of model %q has a score, and another version that answers rows of this request has none; "+
+				"name its output: and column:, or ask for a model_version", answer.Plan().ModelVersion.Version, answer.Plan().Model.Name)
+		}
+		if answer.Scores != nil {
+			out.Scores = append(out.Scores, answer.Scores[from.row])
+		}
+		out.Versions[row] = answer.Plan().ModelVersion.Version
 	}
 	for view := range first.Plan().Views {
 		for _, from := range origins {
@@ -44,5 +55,5 @@ func merge(groups []group) *Answer {
 		}
 		out.Features = append(out.Features, merged)
 	}
-	return out
+	return out, nil
 }

@@ -50,8 +50,9 @@ func (a *Answer) scored(ask *Ask, t terms) *Scored {
 	if a.shape.model.Binding().Dense {
 		s.Dense = slices.Clone(a.run.Dense())
 	} else {
-		s.Tensors = ownTensors(a.tensors, a.Rows)
+		s.Tensors = ownTensors(a.tensors, a.batch.Lists(), a.Rows)
 	}
+	s.Outputs = a.logged()
 	if a.shape.shadowsTakeFeatures && !ask.pinned {
 		s.features = ownVectors(a.batch.Columns())
 	}
@@ -74,19 +75,26 @@ func ownVectors(columns []column.Column) []column.Column {
 	return own
 }
 
-// ownTensors returns a copy of tensors of rows rows. The values of one type lie end
-// to end, so that the number of allocations depends on no number of features.
-func ownTensors(tensors []column.Column, rows int) []column.Column {
+// ownTensors returns the values of tensors of rows rows, feature by feature; of a list, the
+// list that was laid into the tensor. The values of one type lie end to end, so that the
+// number of allocations depends on no number of features.
+func ownTensors(tensors []column.Tensor, lists []column.Column, rows int) []column.Column {
 	own := make([]column.Column, len(tensors))
 	var fed []int
 	for i := range tensors {
-		if own[i].Type = tensors[i].Type; own[i].Type != schema.Type(0) {
+		switch {
+		case lists != nil && lists[i].Type.IsList():
+			own[i] = lists[i].Clone()
+		case tensors[i].Type != schema.Type(0):
+			own[i].Type = tensors[i].Type
 			fed = append(fed, i)
 		}
 	}
 	column.Divide(own, fed, rows, new(column.Column))
 	for _, i := range fed {
-		own[i].Copy(&tensors[i])
+		for r := range rows {
+			own[i].CopyRow(r, &tensors[i].Column, tensors[i].At(r, 0))
+		}
 	}
 	return own
 }

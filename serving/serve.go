@@ -52,7 +52,7 @@ func (s *shape) serve(ctx context.Context, ask *Ask, t terms) (*Answer, error) {
 		return nil, err
 	}
 	if s.model != nil {
-		if err := a.score(ctx); err != nil {
+		if err := a.score(ctx, ask); err != nil {
 			return nil, err
 		}
 	}
@@ -111,10 +111,10 @@ func (a *Answer) feed() {
 		return
 	}
 	if a.tensors == nil {
-		a.tensors = make([]column.Column, len(a.shape.plan.Features))
+		a.tensors = make([]column.Tensor, len(a.shape.plan.Features))
 	}
-	for i, in := range binding.Inputs {
-		a.tensors[in.Feature] = a.run.Input(i)
+	for feature := range a.tensors {
+		a.tensors[feature] = a.run.Tensor(feature)
 	}
 	a.batch.SetTensors(a.tensors)
 }
@@ -142,10 +142,21 @@ func (a *Answer) read(ctx context.Context) error {
 }
 
 // score runs the model over the vectors.
-func (a *Answer) score(ctx context.Context) error {
+func (a *Answer) score(ctx context.Context, ask *Ask) error {
+	wanted, err := a.shape.wanted(ask)
+	if err != nil {
+		return err
+	}
 	began, server := time.Now(), a.shape.generation.server
 	ctx, span := server.span(ctx, scoreSpan, a.shape.plan, a.Rows)
-	err := a.run.Score(ctx)
+	if wanted == nil {
+		err = a.run.Score(ctx)
+	} else {
+		var values []column.Column
+		if values, err = a.run.ScoreOutputs(ctx, wanted); err == nil {
+			a.Outputs = a.shape.outputs(wanted, values)
+		}
+	}
 	EndSpan(span, err)
 	if err != nil {
 		return err

@@ -95,17 +95,9 @@ func (s *shape) findShadows() {
 		if p.Model == s.plan.Model && slices.Contains(p.Model.Shadow, p.ModelVersion.Version) {
 			other := shadow{p, g.models.Model(p)}
 			s.shadows = append(s.shadows, other)
-			s.shadowsTakeFeatures = s.shadowsTakeFeatures || !sameInputs(s.model.Binding(), other.model.Binding())
+			s.shadowsTakeFeatures = s.shadowsTakeFeatures || !s.model.Binding().Same(other.model.Binding())
 		}
 	}
-}
-
-// sameInputs reports whether what feeds one model feeds another.
-func sameInputs(a, b *scoring.Binding) bool {
-	if a.Dense || b.Dense {
-		return a.Dense == b.Dense
-	}
-	return slices.EqualFunc(a.Inputs, b.Inputs, func(x, y scoring.Input) bool { return x.Feature == y.Feature && x.Elem == y.Elem })
 }
 
 // Observe gives a request to the shadows of its model, or drops it when too much
@@ -217,6 +209,10 @@ func (s *Shadows) take(task *shadowed) {
 func (s *Shadows) score(task *shadowed) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+	wanted, err := task.wanted()
+	if err != nil {
+		return err
+	}
 	run, err := task.shadow.model.Acquire(task.of.Rows)
 	if err != nil {
 		return err
@@ -225,8 +221,20 @@ func (s *Shadows) score(task *shadowed) error {
 	began := time.Now()
 	scored := *task.of
 	scored.Plan, scored.Role = task.shadow.plan, monitor.Shadow
-	task.feed(run, &scored)
-	if err := run.Score(ctx); err != nil {
+	if err := task.feed(run, &scored); err != nil {
+		return err
+	}
+	scored.Outputs = task.outputs()
+	if len(wanted) == 0 {
+		err = run.Score(ctx)
+	} else {
+		var values []column.Column
+		values, err = run.ScoreOutputs(ctx, wanted)
+		for i := range values {
+			scored.Outputs[wanted[i]].Values = values[i]
+		}
+	}
+	if err != nil {
 		return err
 	}
 	scored.Scores, scored.Latency = slices.Clone(run.Scores()), time.Since(began)
@@ -236,9 +244,33 @@ func (s *Shadows) score(task *shadowed) error {
 	return nil
 }
 
+// outputs returns the outputs of the shadow, without values.
+func (t *shadowed) outputs() []monitor.Output {
+	var all []monitor.Output
+	for i := range t.shadow.model.Outputs() {
+		all = append(all, loggedOutput(&t.shadow.model.Outputs()[i]))
+	}
+	return all
+}
+
+// wanted returns the outputs of the shadow that the request's version computed too; of a
+// shadow without a score all of them.
+func (t *shadowed) wanted() ([]int, error) {
+	if score, _ := t.shadow.model.Score(); score == nil {
+		return t.shadow.model.FindOutputs([]string{scoring.AllOutputs})
+	}
+	var wanted []int
+	for i, o := range t.shadow.model.Outputs() {
+		if slices.ContainsFunc(t.of.Outputs, func(of monitor.Output) bool { return of.Name == o.Name && of.Values.Type != 0 }) {
+			wanted = append(wanted, i)
+		}
+	}
+	return wanted, nil
+}
+
 // feed fills the inputs of the shadow, and makes the vectors of scored those that it
 // takes.
-func (t *shadowed) feed(run *scoring.Run, scored *Scored) {
+func (t *shadowed) feed(run *scoring.Run, scored *Scored) error {
 	binding := t.shadow.model.Binding()
 	switch {
 	case binding.Dense && t.of.Dense != nil:
@@ -251,11 +283,14 @@ func (t *shadowed) feed(run *scoring.Run, scored *Scored) {
 		if t.of.features != nil {
 			from = t.of.features
 		}
-		tensors := make([]column.Column, len(t.of.Plan.Features))
-		for i, in := range binding.Inputs {
-			tensors[in.Feature] = run.Input(i)
-			vector.FillTensor(&tensors[in.Feature], &from[in.Feature])
+		tensors := make([]column.Tensor, len(t.of.Plan.Features))
+		for feature := range tensors {
+			tensors[feature] = run.Tensor(feature)
+			if err := vector.FillTensor(&tensors[feature], &from[feature]); err != nil {
+				return err
+			}
 		}
-		scored.Dense, scored.Tensors = nil, ownTensors(tensors, t.of.Rows)
+		scored.Dense, scored.Tensors = nil, ownTensors(tensors, from, t.of.Rows)
 	}
+	return nil
 }

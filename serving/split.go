@@ -3,6 +3,7 @@ package serving
 import (
 	"context"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"slices"
 
@@ -58,7 +59,7 @@ func (r *route) serve(ctx context.Context, ask *Ask, t terms) (*Answer, error) {
 			return nil, err
 		}
 	}
-	return merge(groups), nil
+	return merge(groups)
 }
 
 // A group is the rows of a request that one version scores.
@@ -149,18 +150,20 @@ func (r *route) score(ctx context.Context, ask *Ask, arm int, t terms) (*Answer,
 	return answer, err
 }
 
-// observe reports a request to the guards. A mistake of the caller, or a request that
-// it gave up, says nothing about a version.
+// observe reports a request to the guards. A mistake of the caller, values that the model
+// doesn't take, or a request that the caller gave up, say nothing about a version.
 func (r *route) observe(arm int, a *Answer, err error, t terms) {
 	if err != nil {
 		var said *schema.Error
-		if errors.Is(err, context.Canceled) || errors.As(err, &said) && said.Kind == schema.Invalid {
+		if errors.Is(err, context.Canceled) || errors.As(err, &said) && (said.Kind == schema.Invalid || said.Reason == schema.ModelFailed) {
 			return
 		}
 		r.Observe(arm, traffic.Observation{At: t.began, Failed: true})
 		return
 	}
-	r.Observe(arm, traffic.Observation{
-		At: t.began, Latency: a.scoring, Score: a.Scores[rand.IntN(len(a.Scores))], Missing: a.missing(),
-	})
+	score := math.NaN() // which guards leave out
+	if len(a.Scores) > 0 {
+		score = a.Scores[rand.IntN(len(a.Scores))]
+	}
+	r.Observe(arm, traffic.Observation{At: t.began, Latency: a.scoring, Score: score, Missing: a.missing()})
 }

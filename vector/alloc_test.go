@@ -16,9 +16,9 @@ func TestAllocations(t *testing.T) {
 		return func(b *vector.Batch) { b.SetDense(tensor) }
 	}
 	tensors := func(rows, features int) func(b *vector.Batch) {
-		all := make([]column.Column, features)
+		all := make([]column.Tensor, features)
 		for i := range all {
-			all[i] = column.Column{Type: schema.Float32, Float32s: make([]float32, rows)}
+			all[i] = column.Tensor{Column: column.New(schema.Float32, rows), Step: 1, Width: 1, Stride: 1}
 		}
 		return func(b *vector.Batch) { b.SetTensors(all) }
 	}

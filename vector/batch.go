@@ -29,10 +29,10 @@ type Batch struct {
 
 	// What is asked for: any of these.
 	dense   []float32       // rows × features, row by row
-	tensors []column.Column // of each feature; of no type where not asked for
+	tensors []column.Tensor // of each feature; of no type where not asked for
 	columns []column.Column // of each feature
 	// inputsOnly says that columns are there only for what expressions read and
-	// compute, and no caller asked for columns.
+	// compute and for lists that tensors take, and no caller asked for columns.
 	inputsOnly bool
 
 	// The memory of columns, kept for the next request.
@@ -129,20 +129,20 @@ func (b *Batch) SetDense(tensor []float32) {
 	b.wantInputs()
 }
 
-// SetTensors asks for tensors of one element per row. There is one for each
+// SetTensors asks for the vectors in the inputs of a model. There is one tensor for each
 // feature of the plan, and one of no type where none is wanted. A tensor's type
 // may differ from the feature's where scoring.Bind lets it. Finish has written
 // every element; a null is NaN in tensors of floats. The batch keeps the slice
 // until it is reset.
-func (b *Batch) SetTensors(tensors []column.Column) {
+func (b *Batch) SetTensors(tensors []column.Tensor) {
 	b.tensors = tensors
 	b.wantTexts()
 	b.wantInputs()
 }
 
-// wantInputs asks for the columns that expressions read.
+// wantInputs asks for the columns that expressions read and the lists that tensors take.
 func (b *Batch) wantInputs() {
-	if len(b.program.expressions) > 0 && b.columns == nil {
+	if len(b.program.inputs) > 0 && b.columns == nil {
 		b.inputsOnly = true
 		b.makeColumns(b.program.inputs, &b.inputs)
 	}
@@ -199,6 +199,15 @@ func (b *Batch) Columns() []column.Column {
 		return nil
 	}
 	return b.columns[:b.program.width]
+}
+
+// Lists returns a column per feature, in the order of the plan, of which those of lists are
+// filled; nil where no lists go to tensors. They alias the batch.
+func (b *Batch) Lists() []column.Column {
+	if b.tensors == nil || len(b.program.lists) == 0 {
+		return nil
+	}
+	return b.columns
 }
 
 // Statuses returns what was found in a view, row by row: PRESENT, NOT_FOUND or

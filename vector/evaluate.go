@@ -113,7 +113,7 @@ func (b *Batch) copyOut(feature, r int) {
 		b.dense[r*b.program.width+feature] = float32At(c, r)
 	}
 	if b.tensors != nil {
-		putRow(&b.tensors[feature], r, c, r)
+		putOne(&b.tensors[feature], r, c, r)
 	}
 }
 

@@ -35,6 +35,11 @@ func (b *Batch) Finish() error {
 	if err := b.evaluate(); err != nil {
 		return err
 	}
+	if b.tensors != nil {
+		if err := b.putLists(); err != nil {
+			return err
+		}
+	}
 	if b.missing.found {
 		return b.missingError()
 	}
@@ -80,11 +85,7 @@ func (b *Batch) putDefault(feature, r int, status schema.Status) {
 		b.dense[r*b.program.width+feature] = b.program.floats[feature]
 	}
 	if b.tensors != nil && visible {
-		if d.Valid[0] {
-			putRow(&b.tensors[feature], r, d, 0)
-		} else {
-			putNull(&b.tensors[feature], r)
-		}
+		putOne(&b.tensors[feature], r, d, 0)
 	}
 	if c := b.column(feature); c != nil {
 		c.Statuses[r], c.Valid[r] = status, d.Valid[0]
@@ -108,7 +109,7 @@ func (b *Batch) putGiven(feature int, given *column.Column) {
 			b.dense[r*b.program.width+feature] = float32At(given, r)
 		}
 		if b.tensors != nil && visible {
-			putRow(&b.tensors[feature], r, given, r)
+			putOne(&b.tensors[feature], r, given, r)
 		}
 		if column != nil {
 			column.Statuses[r], column.Valid[r] = schema.StatusPresent, true

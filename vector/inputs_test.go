@@ -76,16 +76,18 @@ func TestTensorsWithExpressions(t *testing.T) {
 		if used.Columns() != nil {
 			t.Fatal("columns that nobody asked for")
 		}
-		tensors := func() []column.Column {
-			all := make([]column.Column, len(plan.Features))
+		tensors := func() []column.Tensor {
+			all := make([]column.Tensor, len(plan.Features))
 			for i := range all {
-				all[i] = column.Column{Type: schema.Float64, Float64s: make([]float64, len(rows))}
+				all[i] = column.Tensor{Column: column.New(schema.Float64, len(rows)), Step: 1, Width: 1, Stride: 1}
 			}
 			return all
 		}
 		wanted, filled := tensors(), tensors()
 		for i := range wanted {
-			vector.FillTensor(&wanted[i], &asked.Columns()[i])
+			if err := vector.FillTensor(&wanted[i], &asked.Columns()[i]); err != nil {
+				t.Fatal(err)
+			}
 		}
 		answer(used, func(b *vector.Batch) { b.SetTensors(filled) })
 		if diff := cmp.Diff(wanted, filled, sameNaN); diff != "" {

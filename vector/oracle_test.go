@@ -140,7 +140,7 @@ type question struct {
 	request  column.Columns
 
 	dense   []float32
-	tensors []column.Column
+	tensors []column.Tensor
 }
 
 var nows = []int64{0, 1_700_000_000_000_000, schema.EndOfTime, schema.BeginningOfTime, math.MaxInt64, math.MinInt64}
@@ -280,8 +280,10 @@ func (q *question) refill(t *rapid.T, batch *vector.Batch) {
 		if q.tensors[i].Type == 0 {
 			continue
 		}
-		again := garbage(q.tensors[i].Type, q.rows)
-		vector.FillTensor(&again, &columns[i])
+		again := q.garbageFor(&q.tensors[i])
+		if err := vector.FillTensor(&again, &columns[i]); err != nil {
+			t.Fatal(err)
+		}
 		if diff := cmp.Diff(q.tensors[i], again, cmpopts.EquateNaNs()); diff != "" {
 			t.Fatalf("the tensor of %s, filled again (-want +got):\n%s", q.plan.Features[i].Name, diff)
 		}
@@ -299,13 +301,38 @@ func (q *question) want(t *rapid.T, batch *vector.Batch) {
 		q.dense = slices.Repeat([]float32{12345}, q.rows*len(q.plan.Features))
 		batch.SetDense(q.dense)
 	}
-	q.tensors = make([]column.Column, len(q.plan.Features))
+	q.tensors = make([]column.Tensor, len(q.plan.Features))
 	for i, f := range q.plan.Features {
-		if to := tensorTypes[f.Type]; len(to) > 0 && rapid.IntRange(0, 3).Draw(t, "tensor") > 0 {
-			q.tensors[i] = garbage(rapid.SampledFrom(to).Draw(t, "tensor type"), q.rows)
+		if to := tensorTypes[f.Type.Elem()]; len(to) > 0 && rapid.IntRange(0, 3).Draw(t, "tensor") > 0 {
+			q.tensors[i] = q.drawTensor(t, f.Type, rapid.SampledFrom(to).Draw(t, "tensor type"))
 		}
 	}
 	batch.SetTensors(q.tensors)
+}
+
+// drawTensor draws a place for a feature: alone in an input, or among other columns of it.
+func (q *question) drawTensor(t *rapid.T, of, elem schema.Type) column.Tensor {
+	x := column.Tensor{Width: 1, Stride: rapid.IntRange(1, 3).Draw(t, "stride")}
+	if of.IsList() {
+		ends := rapid.SampledFrom([]schema.ListEnd{schema.ListStart, schema.ListTail})
+		x.Width = rapid.IntRange(1, 4).Draw(t, "width")
+		x.Fit = schema.ListFit{Pad: ends.Draw(t, "pad"), Truncate: ends.Draw(t, "truncate"), PadValue: float64(rapid.IntRange(-1, 1).Draw(t, "pad value"))}
+		x.Mask = new(column.Tensor)
+	}
+	x.First = rapid.IntRange(0, 2).Draw(t, "first")
+	x.Step = x.First + x.Width*x.Stride
+	x.Type = elem
+	return q.garbageFor(&x)
+}
+
+// garbageFor returns a tensor like another that holds garbage.
+func (q *question) garbageFor(like *column.Tensor) column.Tensor {
+	x := *like
+	x.Column = garbage(like.Type, q.rows*like.Step)
+	if like.Mask != nil {
+		x.Mask = &column.Tensor{Column: garbage(schema.Int32, q.rows*like.Step), First: like.First, Step: like.Step, Width: like.Width, Stride: like.Stride}
+	}
+	return x
 }
 
 // tensorTypes are the elements that a model's input may have for a feature of a
@@ -413,8 +440,63 @@ func (q *question) checkValue(t *rapid.T, batch *vector.Batch, feature, r int) {
 		}
 	}
 	if tensor := &q.tensors[feature]; tensor.Type != 0 {
-		if diff := cmp.Diff(asElement(tensor.Type, want), cell(tensor, r), sameNaN); diff != "" {
-			t.Fatalf("%s (%s), row %d of a tensor of %s: %s", f.Name, f.Type, r, tensor.Type, diff)
+		elements, own := asElements(tensor, f.Type, want)
+		for k, element := range elements {
+			if own == nil || own[k] {
+				element = asElement(tensor.Type, element)
+			}
+			if diff := cmp.Diff(element, cell(&tensor.Column, tensor.At(r, k)), sameNaN); diff != "" {
+				t.Fatalf("%s (%s), row %d, element %d of a tensor of %s: %s", f.Name, f.Type, r, k, tensor.Type, diff)
+			}
+			if m := tensor.Mask; m != nil && m.Int32s[m.At(r, k)] != map[bool]int32{false: 0, true: 1}[own[k]] {
+				t.Fatalf("%s, row %d, element %d: the mask is %d", f.Name, r, k, m.Int32s[m.At(r, k)])
+			}
 		}
 	}
+}
+
+// asElements returns what a tensor holds of a value: the value, or the elements of a list
+// that is cut off or filled up, and which of these are the list's.
+func asElements(x *column.Tensor, of schema.Type, v any) (elements []any, own []bool) {
+	if !of.IsList() {
+		return []any{v}, nil
+	}
+	list, _ := v.([]any)
+	elements = slices.Clone(list)
+	for len(elements) > x.Width {
+		if x.Fit.Truncate == schema.ListStart {
+			elements = elements[1:]
+		} else {
+			elements = elements[:len(elements)-1]
+		}
+	}
+	own = slices.Repeat([]bool{true}, len(elements))
+	for len(elements) < x.Width {
+		if x.Fit.Pad == schema.ListStart {
+			elements, own = slices.Insert(elements, 0, padding(x)), slices.Insert(own, 0, false)
+		} else {
+			elements, own = append(elements, padding(x)), append(own, false)
+		}
+	}
+	return elements, own
+}
+
+// padding is what fills up a list in a tensor, in the tensor's own type.
+func padding(x *column.Tensor) any {
+	filled := column.New(x.Type, 0)
+	switch v := x.Fit.PadValue; x.Type {
+	case schema.Bool:
+		filled.AppendValue(v != 0)
+	case schema.Int32:
+		filled.AppendValue(int32(v))
+	case schema.Int64:
+		filled.AppendValue(int64(v))
+	case schema.Float32:
+		filled.AppendValue(float32(v))
+	case schema.Float64:
+		filled.AppendValue(v)
+	default:
+		filled.AppendValue("")
+	}
+	return cell(&filled, 0)
 }

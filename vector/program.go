@@ -25,8 +25,9 @@ type Program struct {
 	strict   bool            // the model asks to fail when a value is missing
 
 	expressions []*expression // in the order of evaluation
-	evaluated   []bool        // the features that expressions read or compute
+	evaluated   []bool        // the features that expressions read or compute, and the lists of the vector
 	inputs, all []int         // those features, and all of them
+	lists       []int         // the lists of the vector
 }
 
 type viewProgram struct {
@@ -106,6 +107,10 @@ func (p *Program) compileExpressions() error {
 	for i, f := range p.features {
 		columns[f.Name] = i
 		p.all = append(p.all, i)
+		if i < p.width && f.Type.IsList() {
+			p.lists = append(p.lists, i)
+			p.evaluated[i] = true
+		}
 	}
 	for _, number := range p.plan.Computed {
 		e := p.features[number].Expr

@@ -21,15 +21,3 @@ func FillDense(tensor []float32, columns []column.Column) {
 		}
 	}
 }
-
-// FillTensor writes one column that Columns returned into the tensor of its feature,
-// as SetTensors would have had it.
-func FillTensor(tensor, column *column.Column) {
-	for r := range tensor.Len() {
-		if column.IsNull(r) {
-			putNull(tensor, r)
-		} else {
-			putRow(tensor, r, column, r)
-		}
-	}
-}

@@ -42,7 +42,7 @@ func (b *Batch) putTexts() {
 			setTexts(c, &copies, spans)
 		}
 		if b.tensors != nil && feature < b.program.width {
-			setTexts(&b.tensors[feature], &copies, spans)
+			setTensorTexts(&b.tensors[feature], &copies, spans)
 		}
 	}
 }
@@ -57,6 +57,16 @@ func setTexts(c *column.Column, copies *kept, spans [][2]uint32) {
 		for r, s := range spans {
 			c.Bytes[r] = copies.bytes[s[0]:s[1]:s[1]]
 		}
+	}
+}
+
+// setTensorTexts is setTexts for a tensor. No model takes bytes.
+func setTensorTexts(t *column.Tensor, copies *kept, spans [][2]uint32) {
+	if t.Type != schema.String {
+		return
+	}
+	for r, s := range spans {
+		t.Strings[t.At(r, 0)] = copies.strings[s[0]:s[1]]
 	}
 }
 

@@ -64,7 +64,8 @@ func (b *Batch) take(v *viewProgram, l *layoutProgram, r int, stored []byte) err
 	if b.tensors != nil {
 		for i := range l.fixed {
 			if m := &l.fixed[i]; m.feature < b.program.width {
-				putRaw(&b.tensors[m.feature], r, m.kind, stored[m.offset:])
+				t := &b.tensors[m.feature]
+				putRaw(&t.Column, t.At(r, 0), m.kind, stored[m.offset:])
 			}
 		}
 	}

@@ -160,11 +160,15 @@ func printReports(w io.Writer, a *larderv1.ApplyResponse) {
 		if !changes(a.GetChanges(), m) {
 			continue
 		}
-		fmt.Fprintf(w, "model %s version %d: the score is output %s, column %d", m.GetModel(), m.GetModelVersion(), m.GetOutput(), m.GetColumn())
-		if m.GetReason() != "" {
-			fmt.Fprintf(w, " (%s)", m.GetReason())
+		if m.GetOutput() == "" {
+			fmt.Fprintf(w, "model %s version %d: answers %s, and has no score\n", m.GetModel(), m.GetModelVersion(), shapeTexts(m.GetOutputs()))
+		} else {
+			fmt.Fprintf(w, "model %s version %d: the score is output %s, column %d", m.GetModel(), m.GetModelVersion(), m.GetOutput(), m.GetColumn())
+			if m.GetReason() != "" {
+				fmt.Fprintf(w, " (%s)", m.GetReason())
+			}
+			fmt.Fprintln(w)
 		}
-		fmt.Fprintln(w)
 		for _, note := range m.GetNotes() {
 			fmt.Fprintf(w, "    %s\n", note)
 		}

@@ -73,12 +73,14 @@ func newScoreCommand() *cobra.Command {
 		Use:   "score MODEL KEY=VALUE[,VALUE...]...",
 		Short: "Read features of one or several entities and score them",
 		Example: `  larder score fraud customer_id=42 terminal_id=7 --request amount=12.5
-  larder score fraud customer_id=42,43 terminal_id=7,7 --request amount=12.5,900 --features`,
+  larder score fraud customer_id=42,43 terminal_id=7,7 --request amount=12.5,900 --features
+  larder score churn customer_id=42 --outputs label,probabilities`,
 	}
 	cmd.Flags().StringVar(&at, "at", "", "read as of this time (RFC 3339)")
 	cmd.Flags().Var(&values, "request", "request values, one per row: NAME=VALUE[,VALUE...]; repeatable")
 	cmd.Flags().Int64Var(&req.ModelVersion, "version", 0, "version of the model; defaults to the one that serves")
 	cmd.Flags().BoolVar(&req.ReturnFeatures, "features", false, "also show the features that were scored")
+	cmd.Flags().StringSliceVar(&req.Outputs, "outputs", nil, "outputs of the model to show, by their names in its file; '*' for all. A model without a score shows all of them")
 	cmd.Flags().StringVar(&req.RequestId, "request-id", "", "id of the request in the feature log; random when not given")
 	c := bindClient(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -228,16 +230,32 @@ func printFeatures(w io.Writer, entities, features []*larderv1.Column, reads []*
 	return table(w, "KEY FEATURE VALUE STATUS AGE", rows)
 }
 
+// printScores prints a line per row, with the score and the outputs in columns.
 func printScores(w io.Writer, entities []*larderv1.Column, a *larderv1.GetFeaturesAndScoreResponse) error {
+	heads := []string{"KEY"}
+	if len(a.GetScores()) > 0 {
+		heads = append(heads, "SCORE")
+	}
+	for _, o := range a.GetOutputs() {
+		heads = append(heads, outputHeads(o)...)
+	}
+	heads = append(heads, "MODEL_VERSION", "CATALOG_VERSION")
 	var rows [][]string
-	for r, score := range a.GetScores() {
+	for r := range columnRows(entities) {
+		row := []string{rowKey(entities, r)}
+		if len(a.GetScores()) > 0 {
+			row = append(row, fmt.Sprint(a.GetScores()[r]))
+		}
+		for _, o := range a.GetOutputs() {
+			row = append(row, outputTexts(o, r)...)
+		}
 		version := a.GetModelVersion()
 		if versions := a.GetModelVersions(); len(versions) > 0 { // traffic was split
 			version = versions[r]
 		}
-		rows = append(rows, []string{rowKey(entities, r), fmt.Sprint(score), fmt.Sprint(version), fmt.Sprint(a.GetCatalogVersion())})
+		rows = append(rows, append(row, fmt.Sprint(version), fmt.Sprint(a.GetCatalogVersion())))
 	}
-	if err := table(w, "KEY SCORE MODEL_VERSION CATALOG_VERSION", rows); err != nil {
+	if err := table(w, strings.Join(heads, " "), rows); err != nil {
 		return err
 	}
 	if id := a.GetRequestId(); id != "" {

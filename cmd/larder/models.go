@@ -57,7 +57,7 @@ func printModels(w io.Writer, a *larderv1.ListModelsResponse) error {
 		for _, v := range m.GetVersions() {
 			rows = append(rows, []string{
 				m.GetModel(), fmt.Sprint(v.GetModelVersion()), paintState(w, versionState(m, v)), m.GetFeatureService(), few(v.GetInputs(), "inputs"),
-				fmt.Sprintf("%s[%d]", v.GetReport().GetOutput(), v.GetReport().GetColumn()), count(v.GetSize()),
+				scoreText(v.GetReport()), count(v.GetSize()),
 			})
 		}
 		if len(m.GetVersions()) == 0 {
@@ -65,6 +65,14 @@ func printModels(w io.Writer, a *larderv1.ListModelsResponse) error {
 		}
 	}
 	return table(w, "MODEL VERSION STATE SERVICE INPUTS SCORE BYTES", rows)
+}
+
+// scoreText says where the score of a version is.
+func scoreText(r *larderv1.ModelReport) string {
+	if r.GetOutput() == "" {
+		return "-"
+	}
+	return fmt.Sprintf("%s[%d]", r.GetOutput(), r.GetColumn())
 }
 
 func versionState(m *larderv1.ModelStatus, v *larderv1.ModelVersionStatus) string {
@@ -153,6 +161,9 @@ func printRunning(w io.Writer, m *larderv1.ModelStatus) {
 			fmt.Fprint(w, ", in batches")
 		}
 		fmt.Fprintln(w)
+		if outputs := v.GetReport().GetOutputs(); len(outputs) > 0 {
+			fmt.Fprintf(w, "    outputs: %s\n", shapeTexts(outputs))
+		}
 		for _, skipped := range v.GetSkippedProviders() {
 			fmt.Fprintf(w, "    not by %s\n", skipped)
 		}

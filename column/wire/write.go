@@ -149,3 +149,12 @@ func Statuses(from []schema.Status) []larderv1.Status {
 	}
 	return to
 }
+
+// Shape returns the shape of one row of an output as messages have it.
+func Shape(shape []int64) []uint32 {
+	var out []uint32
+	for _, n := range shape {
+		out = append(out, uint32(n))
+	}
+	return out
+}

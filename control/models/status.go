@@ -98,7 +98,7 @@ func (e *Editor) versionStatus(ctx context.Context, p *schema.Plan) (VersionStat
 	model, release := e.Model(p)
 	defer release()
 	if model != nil {
-		checked.Engine, checked.Notes = model.Engine(), model.Notes()
+		checked = model.Checked()
 	}
 	return VersionStatus{Report: definitions.Report{Plan: p, Checked: checked}, Signature: signature, Size: len(file), Loaded: model}, nil
 }

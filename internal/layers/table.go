@@ -109,9 +109,9 @@ var House = Table{
 		"serving/inference": {Floor: 6, Imports: []string{"api/inference", "column", "internal/grpcserver", "internal/openapi", "schema", "scoring", "serving"}},
 
 		"control": {Floor: 7, Imports: []string{
-			"api/larder/v1", "column/arrows", "column/wire", "control/checks", "control/datasets", "control/definitions", "control/models", "control/runs",
+			"api/larder/v1", "column", "column/arrows", "column/wire", "control/checks", "control/datasets", "control/definitions", "control/models", "control/runs",
 			"internal/arrowfile", "internal/arrowflight", "internal/background", "internal/grpcserver", "materialize", "models/experiment",
-			"monitor/featurelog", "monitor/replay", "monitor/verify", "schema", "schema/definitions", "scoring", "store/offline", "store/online", "store/registry", "training",
+			"monitor/featurelog", "monitor/replay", "monitor/verify", "schema", "schema/definitions", "scoring", "store/offline", "store/online", "store/registry", "training", "vector",
 		}},
 
 		"bench": {Floor: 8, Imports: []string{

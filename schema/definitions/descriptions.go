@@ -76,6 +76,7 @@ var ownDescriptions = map[reflect.Type]map[string]string{
 	reflect.TypeFor[schema.Model](): {
 		"mlflow":          "The alias in MLflow that versions come from and that says which one serves; defaults to none.",
 		"feature_service": "The name of the feature service that the model reads.",
+		"inputs":          "Which features feed which inputs of the files, where the names of the inputs don't say so.",
 		"versions":        "The trained files of the model.",
 		"serve":           "The version that scores requests that name none.",
 		"log":             "Which requests are logged, with the vectors that the model got; defaults to none.",
@@ -91,6 +92,15 @@ var ownDescriptions = map[reflect.Type]map[string]string{
 		"rollout":         "file lets this file always decide which versions serve. Without it, commands (promote, rollback, traffic) decide once one was used, and applying the file leaves that as it is.",
 		"isolation":       "process runs the model in a process of its own; without it only models that need one have one.",
 		"on_missing":      "What happens when a value is not present: default gives the model the default or null, fail fails the request.",
+	},
+	reflect.TypeFor[schema.ModelInput](): {
+		"name":      "The name of an input of the model's file.",
+		"features":  "The features that feed it, in the order of its columns: VIEW:FEATURE, VIEW:*, or FEATURE where only one view has it.",
+		"length":    "How many elements the input takes of each list; defaults to what the file says.",
+		"pad":       "The end at which a shorter list is filled up: start or end. Without it, no list may be shorter.",
+		"pad_value": "The number that fills a list up; defaults to 0. Lists of strings are filled up with \"\".",
+		"truncate":  "The end that is cut off a longer list: start or end. Without it, no list may be longer.",
+		"mask":      "The name of another input, which gets 1 for each element of the list and 0 for padding.",
 	},
 	reflect.TypeFor[schema.MLflowAlias](): {
 		"model": "The name of the registered model in MLflow; defaults to the name of this model.",

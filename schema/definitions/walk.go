@@ -32,6 +32,7 @@ var nouns = map[reflect.Type]string{
 	reflect.TypeFor[schema.FeatureService]():  "a feature service",
 	reflect.TypeFor[schema.Model]():           "a model",
 	reflect.TypeFor[schema.ModelVersion]():    "a model version",
+	reflect.TypeFor[schema.ModelInput]():      "an input of a model",
 	reflect.TypeFor[schema.ModelLog]():        "a model's log",
 	reflect.TypeFor[schema.Labels]():          "a model's labels",
 	reflect.TypeFor[schema.LabelColumn]():     "a column of labels",

@@ -128,7 +128,7 @@ func (x Run_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Run_State.Descriptor instead.
 func (Run_State) EnumDescriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{33, 0}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{34, 0}
 }
 
 type PlanRequest struct {
@@ -698,17 +698,20 @@ type ModelReport struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
 	Model        string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
 	ModelVersion int64                  `protobuf:"varint,2,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
-	// The output and the column of it that hold the score.
+	// The output and the column of it that hold the score. Empty for a model without a
+	// score, of which notes say why.
 	Output string `protobuf:"bytes,3,opt,name=output,proto3" json:"output,omitempty"`
 	Column int32  `protobuf:"varint,4,opt,name=column,proto3" json:"column,omitempty"`
-	// Why, when the definitions did not say.
+	// Why this output and this column.
 	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
 	// What scores: trees, which Larder walks itself, or onnxruntime. Empty when it is
 	// not loaded.
 	Engine string `protobuf:"bytes,6,opt,name=engine,proto3" json:"engine,omitempty"`
-	// What costs it time: why its trees are not walked, why it gets one row at a time,
-	// why it runs in a process of its own.
-	Notes         []string `protobuf:"bytes,7,rep,name=notes,proto3" json:"notes,omitempty"`
+	// What is particular about it: why it has no score, why its trees are not walked, why
+	// it gets one row at a time, why it runs in a process of its own.
+	Notes []string `protobuf:"bytes,7,rep,name=notes,proto3" json:"notes,omitempty"`
+	// What it can answer for each row. Empty when it is not loaded.
+	Outputs       []*OutputShape `protobuf:"bytes,8,rep,name=outputs,proto3" json:"outputs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -792,6 +795,84 @@ func (x *ModelReport) GetNotes() []string {
 	return nil
 }
 
+func (x *ModelReport) GetOutputs() []*OutputShape {
+	if x != nil {
+		return x.Outputs
+	}
+	return nil
+}
+
+// An OutputShape describes an output of a model.
+type OutputShape struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The type of its values, as definitions write it, such as float32.
+	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	// As in Output.
+	Shape         []uint32 `protobuf:"varint,3,rep,packed,name=shape,proto3" json:"shape,omitempty"`
+	Classes       []string `protobuf:"bytes,4,rep,name=classes,proto3" json:"classes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OutputShape) Reset() {
+	*x = OutputShape{}
+	mi := &file_larder_v1_control_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OutputShape) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OutputShape) ProtoMessage() {}
+
+func (x *OutputShape) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OutputShape.ProtoReflect.Descriptor instead.
+func (*OutputShape) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *OutputShape) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *OutputShape) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *OutputShape) GetShape() []uint32 {
+	if x != nil {
+		return x.Shape
+	}
+	return nil
+}
+
+func (x *OutputShape) GetClasses() []string {
+	if x != nil {
+		return x.Classes
+	}
+	return nil
+}
+
 type PutModelRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// In the first message: the file's SHA-256 in hex, and its size in bytes.
@@ -805,7 +886,7 @@ type PutModelRequest struct {
 
 func (x *PutModelRequest) Reset() {
 	*x = PutModelRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[8]
+	mi := &file_larder_v1_control_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -817,7 +898,7 @@ func (x *PutModelRequest) String() string {
 func (*PutModelRequest) ProtoMessage() {}
 
 func (x *PutModelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[8]
+	mi := &file_larder_v1_control_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -830,7 +911,7 @@ func (x *PutModelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutModelRequest.ProtoReflect.Descriptor instead.
 func (*PutModelRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{8}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *PutModelRequest) GetSha256() string {
@@ -862,7 +943,7 @@ type PutModelResponse struct {
 
 func (x *PutModelResponse) Reset() {
 	*x = PutModelResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[9]
+	mi := &file_larder_v1_control_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -874,7 +955,7 @@ func (x *PutModelResponse) String() string {
 func (*PutModelResponse) ProtoMessage() {}
 
 func (x *PutModelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[9]
+	mi := &file_larder_v1_control_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -887,7 +968,7 @@ func (x *PutModelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutModelResponse.ProtoReflect.Descriptor instead.
 func (*PutModelResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{9}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{10}
 }
 
 type PushModelRequest struct {
@@ -917,7 +998,7 @@ type PushModelRequest struct {
 
 func (x *PushModelRequest) Reset() {
 	*x = PushModelRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[10]
+	mi := &file_larder_v1_control_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -929,7 +1010,7 @@ func (x *PushModelRequest) String() string {
 func (*PushModelRequest) ProtoMessage() {}
 
 func (x *PushModelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[10]
+	mi := &file_larder_v1_control_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -942,7 +1023,7 @@ func (x *PushModelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushModelRequest.ProtoReflect.Descriptor instead.
 func (*PushModelRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{10}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PushModelRequest) GetModel() string {
@@ -1031,7 +1112,7 @@ type PushModelResponse struct {
 
 func (x *PushModelResponse) Reset() {
 	*x = PushModelResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[11]
+	mi := &file_larder_v1_control_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1043,7 +1124,7 @@ func (x *PushModelResponse) String() string {
 func (*PushModelResponse) ProtoMessage() {}
 
 func (x *PushModelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[11]
+	mi := &file_larder_v1_control_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1056,7 +1137,7 @@ func (x *PushModelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushModelResponse.ProtoReflect.Descriptor instead.
 func (*PushModelResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{11}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *PushModelResponse) GetModelVersion() int64 {
@@ -1106,7 +1187,7 @@ type PromoteModelRequest struct {
 
 func (x *PromoteModelRequest) Reset() {
 	*x = PromoteModelRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[12]
+	mi := &file_larder_v1_control_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1118,7 +1199,7 @@ func (x *PromoteModelRequest) String() string {
 func (*PromoteModelRequest) ProtoMessage() {}
 
 func (x *PromoteModelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[12]
+	mi := &file_larder_v1_control_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1131,7 +1212,7 @@ func (x *PromoteModelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PromoteModelRequest.ProtoReflect.Descriptor instead.
 func (*PromoteModelRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{12}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PromoteModelRequest) GetModel() string {
@@ -1167,7 +1248,7 @@ type PromoteModelResponse struct {
 
 func (x *PromoteModelResponse) Reset() {
 	*x = PromoteModelResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[13]
+	mi := &file_larder_v1_control_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1179,7 +1260,7 @@ func (x *PromoteModelResponse) String() string {
 func (*PromoteModelResponse) ProtoMessage() {}
 
 func (x *PromoteModelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[13]
+	mi := &file_larder_v1_control_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1192,7 +1273,7 @@ func (x *PromoteModelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PromoteModelResponse.ProtoReflect.Descriptor instead.
 func (*PromoteModelResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{13}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *PromoteModelResponse) GetVersion() int64 {
@@ -1219,7 +1300,7 @@ type RollbackModelRequest struct {
 
 func (x *RollbackModelRequest) Reset() {
 	*x = RollbackModelRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[14]
+	mi := &file_larder_v1_control_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1231,7 +1312,7 @@ func (x *RollbackModelRequest) String() string {
 func (*RollbackModelRequest) ProtoMessage() {}
 
 func (x *RollbackModelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[14]
+	mi := &file_larder_v1_control_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1244,7 +1325,7 @@ func (x *RollbackModelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollbackModelRequest.ProtoReflect.Descriptor instead.
 func (*RollbackModelRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{14}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RollbackModelRequest) GetModel() string {
@@ -1275,7 +1356,7 @@ type RollbackModelResponse struct {
 
 func (x *RollbackModelResponse) Reset() {
 	*x = RollbackModelResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[15]
+	mi := &file_larder_v1_control_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1287,7 +1368,7 @@ func (x *RollbackModelResponse) String() string {
 func (*RollbackModelResponse) ProtoMessage() {}
 
 func (x *RollbackModelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[15]
+	mi := &file_larder_v1_control_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1300,7 +1381,7 @@ func (x *RollbackModelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RollbackModelResponse.ProtoReflect.Descriptor instead.
 func (*RollbackModelResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{15}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RollbackModelResponse) GetModelVersion() int64 {
@@ -1346,7 +1427,7 @@ type RetireModelRequest struct {
 
 func (x *RetireModelRequest) Reset() {
 	*x = RetireModelRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[16]
+	mi := &file_larder_v1_control_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1358,7 +1439,7 @@ func (x *RetireModelRequest) String() string {
 func (*RetireModelRequest) ProtoMessage() {}
 
 func (x *RetireModelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[16]
+	mi := &file_larder_v1_control_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1371,7 +1452,7 @@ func (x *RetireModelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetireModelRequest.ProtoReflect.Descriptor instead.
 func (*RetireModelRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{16}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *RetireModelRequest) GetModel() string {
@@ -1412,7 +1493,7 @@ type RetireModelResponse struct {
 
 func (x *RetireModelResponse) Reset() {
 	*x = RetireModelResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[17]
+	mi := &file_larder_v1_control_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1424,7 +1505,7 @@ func (x *RetireModelResponse) String() string {
 func (*RetireModelResponse) ProtoMessage() {}
 
 func (x *RetireModelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[17]
+	mi := &file_larder_v1_control_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1437,7 +1518,7 @@ func (x *RetireModelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetireModelResponse.ProtoReflect.Descriptor instead.
 func (*RetireModelResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{17}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *RetireModelResponse) GetVersion() int64 {
@@ -1463,7 +1544,7 @@ type HasModelsRequest struct {
 
 func (x *HasModelsRequest) Reset() {
 	*x = HasModelsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[18]
+	mi := &file_larder_v1_control_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1475,7 +1556,7 @@ func (x *HasModelsRequest) String() string {
 func (*HasModelsRequest) ProtoMessage() {}
 
 func (x *HasModelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[18]
+	mi := &file_larder_v1_control_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1488,7 +1569,7 @@ func (x *HasModelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HasModelsRequest.ProtoReflect.Descriptor instead.
 func (*HasModelsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{18}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *HasModelsRequest) GetSha256() []string {
@@ -1508,7 +1589,7 @@ type HasModelsResponse struct {
 
 func (x *HasModelsResponse) Reset() {
 	*x = HasModelsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[19]
+	mi := &file_larder_v1_control_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1520,7 +1601,7 @@ func (x *HasModelsResponse) String() string {
 func (*HasModelsResponse) ProtoMessage() {}
 
 func (x *HasModelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[19]
+	mi := &file_larder_v1_control_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1533,7 +1614,7 @@ func (x *HasModelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HasModelsResponse.ProtoReflect.Descriptor instead.
 func (*HasModelsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{19}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *HasModelsResponse) GetMissing() []string {
@@ -1556,7 +1637,7 @@ type ListDefinitionsRequest struct {
 
 func (x *ListDefinitionsRequest) Reset() {
 	*x = ListDefinitionsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[20]
+	mi := &file_larder_v1_control_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1568,7 +1649,7 @@ func (x *ListDefinitionsRequest) String() string {
 func (*ListDefinitionsRequest) ProtoMessage() {}
 
 func (x *ListDefinitionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[20]
+	mi := &file_larder_v1_control_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1581,7 +1662,7 @@ func (x *ListDefinitionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDefinitionsRequest.ProtoReflect.Descriptor instead.
 func (*ListDefinitionsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{20}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListDefinitionsRequest) GetKind() string {
@@ -1610,7 +1691,7 @@ type ListDefinitionsResponse struct {
 
 func (x *ListDefinitionsResponse) Reset() {
 	*x = ListDefinitionsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[21]
+	mi := &file_larder_v1_control_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1622,7 +1703,7 @@ func (x *ListDefinitionsResponse) String() string {
 func (*ListDefinitionsResponse) ProtoMessage() {}
 
 func (x *ListDefinitionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[21]
+	mi := &file_larder_v1_control_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1635,7 +1716,7 @@ func (x *ListDefinitionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDefinitionsResponse.ProtoReflect.Descriptor instead.
 func (*ListDefinitionsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{21}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListDefinitionsResponse) GetVersion() int64 {
@@ -1673,7 +1754,7 @@ type Definition struct {
 
 func (x *Definition) Reset() {
 	*x = Definition{}
-	mi := &file_larder_v1_control_proto_msgTypes[22]
+	mi := &file_larder_v1_control_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1685,7 +1766,7 @@ func (x *Definition) String() string {
 func (*Definition) ProtoMessage() {}
 
 func (x *Definition) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[22]
+	mi := &file_larder_v1_control_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1698,7 +1779,7 @@ func (x *Definition) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Definition.ProtoReflect.Descriptor instead.
 func (*Definition) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{22}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Definition) GetKind() string {
@@ -1774,7 +1855,7 @@ type DefinitionName struct {
 
 func (x *DefinitionName) Reset() {
 	*x = DefinitionName{}
-	mi := &file_larder_v1_control_proto_msgTypes[23]
+	mi := &file_larder_v1_control_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1786,7 +1867,7 @@ func (x *DefinitionName) String() string {
 func (*DefinitionName) ProtoMessage() {}
 
 func (x *DefinitionName) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[23]
+	mi := &file_larder_v1_control_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1799,7 +1880,7 @@ func (x *DefinitionName) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DefinitionName.ProtoReflect.Descriptor instead.
 func (*DefinitionName) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{23}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *DefinitionName) GetKind() string {
@@ -1827,7 +1908,7 @@ type GetDefinitionRequest struct {
 
 func (x *GetDefinitionRequest) Reset() {
 	*x = GetDefinitionRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[24]
+	mi := &file_larder_v1_control_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1839,7 +1920,7 @@ func (x *GetDefinitionRequest) String() string {
 func (*GetDefinitionRequest) ProtoMessage() {}
 
 func (x *GetDefinitionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[24]
+	mi := &file_larder_v1_control_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1852,7 +1933,7 @@ func (x *GetDefinitionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDefinitionRequest.ProtoReflect.Descriptor instead.
 func (*GetDefinitionRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{24}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetDefinitionRequest) GetName() string {
@@ -1888,7 +1969,7 @@ type GetDefinitionResponse struct {
 
 func (x *GetDefinitionResponse) Reset() {
 	*x = GetDefinitionResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[25]
+	mi := &file_larder_v1_control_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1900,7 +1981,7 @@ func (x *GetDefinitionResponse) String() string {
 func (*GetDefinitionResponse) ProtoMessage() {}
 
 func (x *GetDefinitionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[25]
+	mi := &file_larder_v1_control_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1913,7 +1994,7 @@ func (x *GetDefinitionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDefinitionResponse.ProtoReflect.Descriptor instead.
 func (*GetDefinitionResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{25}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *GetDefinitionResponse) GetVersion() int64 {
@@ -1975,7 +2056,7 @@ type ExportDefinitionsRequest struct {
 
 func (x *ExportDefinitionsRequest) Reset() {
 	*x = ExportDefinitionsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[26]
+	mi := &file_larder_v1_control_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1987,7 +2068,7 @@ func (x *ExportDefinitionsRequest) String() string {
 func (*ExportDefinitionsRequest) ProtoMessage() {}
 
 func (x *ExportDefinitionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[26]
+	mi := &file_larder_v1_control_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2000,7 +2081,7 @@ func (x *ExportDefinitionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportDefinitionsRequest.ProtoReflect.Descriptor instead.
 func (*ExportDefinitionsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{26}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ExportDefinitionsRequest) GetVersion() int64 {
@@ -2022,7 +2103,7 @@ type ExportDefinitionsResponse struct {
 
 func (x *ExportDefinitionsResponse) Reset() {
 	*x = ExportDefinitionsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[27]
+	mi := &file_larder_v1_control_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2034,7 +2115,7 @@ func (x *ExportDefinitionsResponse) String() string {
 func (*ExportDefinitionsResponse) ProtoMessage() {}
 
 func (x *ExportDefinitionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[27]
+	mi := &file_larder_v1_control_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2047,7 +2128,7 @@ func (x *ExportDefinitionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportDefinitionsResponse.ProtoReflect.Descriptor instead.
 func (*ExportDefinitionsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{27}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ExportDefinitionsResponse) GetVersion() *Version {
@@ -2074,7 +2155,7 @@ type ListVersionsRequest struct {
 
 func (x *ListVersionsRequest) Reset() {
 	*x = ListVersionsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[28]
+	mi := &file_larder_v1_control_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2086,7 +2167,7 @@ func (x *ListVersionsRequest) String() string {
 func (*ListVersionsRequest) ProtoMessage() {}
 
 func (x *ListVersionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[28]
+	mi := &file_larder_v1_control_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2099,7 +2180,7 @@ func (x *ListVersionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVersionsRequest.ProtoReflect.Descriptor instead.
 func (*ListVersionsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{28}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListVersionsRequest) GetLimit() int32 {
@@ -2118,7 +2199,7 @@ type ListVersionsResponse struct {
 
 func (x *ListVersionsResponse) Reset() {
 	*x = ListVersionsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[29]
+	mi := &file_larder_v1_control_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2130,7 +2211,7 @@ func (x *ListVersionsResponse) String() string {
 func (*ListVersionsResponse) ProtoMessage() {}
 
 func (x *ListVersionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[29]
+	mi := &file_larder_v1_control_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2143,7 +2224,7 @@ func (x *ListVersionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListVersionsResponse.ProtoReflect.Descriptor instead.
 func (*ListVersionsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{29}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListVersionsResponse) GetVersions() []*Version {
@@ -2168,7 +2249,7 @@ type Version struct {
 
 func (x *Version) Reset() {
 	*x = Version{}
-	mi := &file_larder_v1_control_proto_msgTypes[30]
+	mi := &file_larder_v1_control_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2180,7 +2261,7 @@ func (x *Version) String() string {
 func (*Version) ProtoMessage() {}
 
 func (x *Version) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[30]
+	mi := &file_larder_v1_control_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2193,7 +2274,7 @@ func (x *Version) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Version.ProtoReflect.Descriptor instead.
 func (*Version) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{30}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Version) GetVersion() int64 {
@@ -2249,7 +2330,7 @@ type MaterializeRequest struct {
 
 func (x *MaterializeRequest) Reset() {
 	*x = MaterializeRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[31]
+	mi := &file_larder_v1_control_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2261,7 +2342,7 @@ func (x *MaterializeRequest) String() string {
 func (*MaterializeRequest) ProtoMessage() {}
 
 func (x *MaterializeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[31]
+	mi := &file_larder_v1_control_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2274,7 +2355,7 @@ func (x *MaterializeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MaterializeRequest.ProtoReflect.Descriptor instead.
 func (*MaterializeRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{31}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *MaterializeRequest) GetFeatureViews() []string {
@@ -2322,7 +2403,7 @@ type MaterializeResponse struct {
 
 func (x *MaterializeResponse) Reset() {
 	*x = MaterializeResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[32]
+	mi := &file_larder_v1_control_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2334,7 +2415,7 @@ func (x *MaterializeResponse) String() string {
 func (*MaterializeResponse) ProtoMessage() {}
 
 func (x *MaterializeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[32]
+	mi := &file_larder_v1_control_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2347,7 +2428,7 @@ func (x *MaterializeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MaterializeResponse.ProtoReflect.Descriptor instead.
 func (*MaterializeResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{32}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *MaterializeResponse) GetRuns() []*Run {
@@ -2397,7 +2478,7 @@ type Run struct {
 
 func (x *Run) Reset() {
 	*x = Run{}
-	mi := &file_larder_v1_control_proto_msgTypes[33]
+	mi := &file_larder_v1_control_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2409,7 +2490,7 @@ func (x *Run) String() string {
 func (*Run) ProtoMessage() {}
 
 func (x *Run) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[33]
+	mi := &file_larder_v1_control_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2422,7 +2503,7 @@ func (x *Run) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Run.ProtoReflect.Descriptor instead.
 func (*Run) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{33}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Run) GetId() string {
@@ -2580,7 +2661,7 @@ type BadRows struct {
 
 func (x *BadRows) Reset() {
 	*x = BadRows{}
-	mi := &file_larder_v1_control_proto_msgTypes[34]
+	mi := &file_larder_v1_control_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2592,7 +2673,7 @@ func (x *BadRows) String() string {
 func (*BadRows) ProtoMessage() {}
 
 func (x *BadRows) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[34]
+	mi := &file_larder_v1_control_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2605,7 +2686,7 @@ func (x *BadRows) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BadRows.ProtoReflect.Descriptor instead.
 func (*BadRows) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{34}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *BadRows) GetReason() string {
@@ -2638,7 +2719,7 @@ type GetRunRequest struct {
 
 func (x *GetRunRequest) Reset() {
 	*x = GetRunRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[35]
+	mi := &file_larder_v1_control_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2650,7 +2731,7 @@ func (x *GetRunRequest) String() string {
 func (*GetRunRequest) ProtoMessage() {}
 
 func (x *GetRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[35]
+	mi := &file_larder_v1_control_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2663,7 +2744,7 @@ func (x *GetRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunRequest.ProtoReflect.Descriptor instead.
 func (*GetRunRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{35}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *GetRunRequest) GetId() string {
@@ -2682,7 +2763,7 @@ type GetRunResponse struct {
 
 func (x *GetRunResponse) Reset() {
 	*x = GetRunResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[36]
+	mi := &file_larder_v1_control_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2694,7 +2775,7 @@ func (x *GetRunResponse) String() string {
 func (*GetRunResponse) ProtoMessage() {}
 
 func (x *GetRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[36]
+	mi := &file_larder_v1_control_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2707,7 +2788,7 @@ func (x *GetRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunResponse.ProtoReflect.Descriptor instead.
 func (*GetRunResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{36}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *GetRunResponse) GetRun() *Run {
@@ -2726,7 +2807,7 @@ type CancelRunRequest struct {
 
 func (x *CancelRunRequest) Reset() {
 	*x = CancelRunRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[37]
+	mi := &file_larder_v1_control_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2738,7 +2819,7 @@ func (x *CancelRunRequest) String() string {
 func (*CancelRunRequest) ProtoMessage() {}
 
 func (x *CancelRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[37]
+	mi := &file_larder_v1_control_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2751,7 +2832,7 @@ func (x *CancelRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRunRequest.ProtoReflect.Descriptor instead.
 func (*CancelRunRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{37}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *CancelRunRequest) GetId() string {
@@ -2771,7 +2852,7 @@ type CancelRunResponse struct {
 
 func (x *CancelRunResponse) Reset() {
 	*x = CancelRunResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[38]
+	mi := &file_larder_v1_control_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2783,7 +2864,7 @@ func (x *CancelRunResponse) String() string {
 func (*CancelRunResponse) ProtoMessage() {}
 
 func (x *CancelRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[38]
+	mi := &file_larder_v1_control_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2796,7 +2877,7 @@ func (x *CancelRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRunResponse.ProtoReflect.Descriptor instead.
 func (*CancelRunResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{38}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *CancelRunResponse) GetRun() *Run {
@@ -2814,7 +2895,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[39]
+	mi := &file_larder_v1_control_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2826,7 +2907,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[39]
+	mi := &file_larder_v1_control_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2839,7 +2920,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{39}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{40}
 }
 
 type GetStatusResponse struct {
@@ -2879,7 +2960,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[40]
+	mi := &file_larder_v1_control_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2891,7 +2972,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[40]
+	mi := &file_larder_v1_control_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2904,7 +2985,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{40}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *GetStatusResponse) GetServerVersion() string {
@@ -3025,7 +3106,7 @@ type Building struct {
 
 func (x *Building) Reset() {
 	*x = Building{}
-	mi := &file_larder_v1_control_proto_msgTypes[41]
+	mi := &file_larder_v1_control_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3037,7 +3118,7 @@ func (x *Building) String() string {
 func (*Building) ProtoMessage() {}
 
 func (x *Building) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[41]
+	mi := &file_larder_v1_control_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3050,7 +3131,7 @@ func (x *Building) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Building.ProtoReflect.Descriptor instead.
 func (*Building) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{41}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Building) GetVersion() int64 {
@@ -3092,7 +3173,7 @@ type BuildingView struct {
 
 func (x *BuildingView) Reset() {
 	*x = BuildingView{}
-	mi := &file_larder_v1_control_proto_msgTypes[42]
+	mi := &file_larder_v1_control_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3104,7 +3185,7 @@ func (x *BuildingView) String() string {
 func (*BuildingView) ProtoMessage() {}
 
 func (x *BuildingView) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[42]
+	mi := &file_larder_v1_control_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3117,7 +3198,7 @@ func (x *BuildingView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BuildingView.ProtoReflect.Descriptor instead.
 func (*BuildingView) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{42}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *BuildingView) GetFeatureView() string {
@@ -3157,7 +3238,7 @@ type ViewStatus struct {
 
 func (x *ViewStatus) Reset() {
 	*x = ViewStatus{}
-	mi := &file_larder_v1_control_proto_msgTypes[43]
+	mi := &file_larder_v1_control_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3169,7 +3250,7 @@ func (x *ViewStatus) String() string {
 func (*ViewStatus) ProtoMessage() {}
 
 func (x *ViewStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[43]
+	mi := &file_larder_v1_control_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3182,7 +3263,7 @@ func (x *ViewStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ViewStatus.ProtoReflect.Descriptor instead.
 func (*ViewStatus) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{43}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ViewStatus) GetFeatureView() string {
@@ -3251,7 +3332,7 @@ type ListModelsRequest struct {
 
 func (x *ListModelsRequest) Reset() {
 	*x = ListModelsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[44]
+	mi := &file_larder_v1_control_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3263,7 +3344,7 @@ func (x *ListModelsRequest) String() string {
 func (*ListModelsRequest) ProtoMessage() {}
 
 func (x *ListModelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[44]
+	mi := &file_larder_v1_control_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3276,7 +3357,7 @@ func (x *ListModelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListModelsRequest.ProtoReflect.Descriptor instead.
 func (*ListModelsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{44}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ListModelsRequest) GetModel() string {
@@ -3295,7 +3376,7 @@ type ListModelsResponse struct {
 
 func (x *ListModelsResponse) Reset() {
 	*x = ListModelsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[45]
+	mi := &file_larder_v1_control_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3307,7 +3388,7 @@ func (x *ListModelsResponse) String() string {
 func (*ListModelsResponse) ProtoMessage() {}
 
 func (x *ListModelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[45]
+	mi := &file_larder_v1_control_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3320,7 +3401,7 @@ func (x *ListModelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListModelsResponse.ProtoReflect.Descriptor instead.
 func (*ListModelsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{45}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ListModelsResponse) GetModels() []*ModelStatus {
@@ -3349,7 +3430,7 @@ type ModelStatus struct {
 
 func (x *ModelStatus) Reset() {
 	*x = ModelStatus{}
-	mi := &file_larder_v1_control_proto_msgTypes[46]
+	mi := &file_larder_v1_control_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3361,7 +3442,7 @@ func (x *ModelStatus) String() string {
 func (*ModelStatus) ProtoMessage() {}
 
 func (x *ModelStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[46]
+	mi := &file_larder_v1_control_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3374,7 +3455,7 @@ func (x *ModelStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelStatus.ProtoReflect.Descriptor instead.
 func (*ModelStatus) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{46}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ModelStatus) GetModel() string {
@@ -3442,7 +3523,7 @@ type TrafficStatus struct {
 
 func (x *TrafficStatus) Reset() {
 	*x = TrafficStatus{}
-	mi := &file_larder_v1_control_proto_msgTypes[47]
+	mi := &file_larder_v1_control_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3454,7 +3535,7 @@ func (x *TrafficStatus) String() string {
 func (*TrafficStatus) ProtoMessage() {}
 
 func (x *TrafficStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[47]
+	mi := &file_larder_v1_control_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3467,7 +3548,7 @@ func (x *TrafficStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrafficStatus.ProtoReflect.Descriptor instead.
 func (*TrafficStatus) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{47}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *TrafficStatus) GetSplitBy() string {
@@ -3510,7 +3591,7 @@ type VersionWeight struct {
 
 func (x *VersionWeight) Reset() {
 	*x = VersionWeight{}
-	mi := &file_larder_v1_control_proto_msgTypes[48]
+	mi := &file_larder_v1_control_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3522,7 +3603,7 @@ func (x *VersionWeight) String() string {
 func (*VersionWeight) ProtoMessage() {}
 
 func (x *VersionWeight) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[48]
+	mi := &file_larder_v1_control_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3535,7 +3616,7 @@ func (x *VersionWeight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VersionWeight.ProtoReflect.Descriptor instead.
 func (*VersionWeight) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{48}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *VersionWeight) GetModelVersion() int64 {
@@ -3573,7 +3654,7 @@ type RampStatus struct {
 
 func (x *RampStatus) Reset() {
 	*x = RampStatus{}
-	mi := &file_larder_v1_control_proto_msgTypes[49]
+	mi := &file_larder_v1_control_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3585,7 +3666,7 @@ func (x *RampStatus) String() string {
 func (*RampStatus) ProtoMessage() {}
 
 func (x *RampStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[49]
+	mi := &file_larder_v1_control_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3598,7 +3679,7 @@ func (x *RampStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RampStatus.ProtoReflect.Descriptor instead.
 func (*RampStatus) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{49}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *RampStatus) GetModelVersion() int64 {
@@ -3674,7 +3755,7 @@ type ModelSource struct {
 
 func (x *ModelSource) Reset() {
 	*x = ModelSource{}
-	mi := &file_larder_v1_control_proto_msgTypes[50]
+	mi := &file_larder_v1_control_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3686,7 +3767,7 @@ func (x *ModelSource) String() string {
 func (*ModelSource) ProtoMessage() {}
 
 func (x *ModelSource) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[50]
+	mi := &file_larder_v1_control_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3699,7 +3780,7 @@ func (x *ModelSource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelSource.ProtoReflect.Descriptor instead.
 func (*ModelSource) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{50}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *ModelSource) GetSource() string {
@@ -3751,7 +3832,7 @@ type SetTrafficRequest struct {
 
 func (x *SetTrafficRequest) Reset() {
 	*x = SetTrafficRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[51]
+	mi := &file_larder_v1_control_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3763,7 +3844,7 @@ func (x *SetTrafficRequest) String() string {
 func (*SetTrafficRequest) ProtoMessage() {}
 
 func (x *SetTrafficRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[51]
+	mi := &file_larder_v1_control_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3776,7 +3857,7 @@ func (x *SetTrafficRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetTrafficRequest.ProtoReflect.Descriptor instead.
 func (*SetTrafficRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{51}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *SetTrafficRequest) GetModel() string {
@@ -3844,7 +3925,7 @@ type RampSettings struct {
 
 func (x *RampSettings) Reset() {
 	*x = RampSettings{}
-	mi := &file_larder_v1_control_proto_msgTypes[52]
+	mi := &file_larder_v1_control_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3856,7 +3937,7 @@ func (x *RampSettings) String() string {
 func (*RampSettings) ProtoMessage() {}
 
 func (x *RampSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[52]
+	mi := &file_larder_v1_control_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3869,7 +3950,7 @@ func (x *RampSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RampSettings.ProtoReflect.Descriptor instead.
 func (*RampSettings) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{52}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *RampSettings) GetModelVersion() int64 {
@@ -3909,7 +3990,7 @@ type ShadowSettings struct {
 
 func (x *ShadowSettings) Reset() {
 	*x = ShadowSettings{}
-	mi := &file_larder_v1_control_proto_msgTypes[53]
+	mi := &file_larder_v1_control_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3921,7 +4002,7 @@ func (x *ShadowSettings) String() string {
 func (*ShadowSettings) ProtoMessage() {}
 
 func (x *ShadowSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[53]
+	mi := &file_larder_v1_control_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3934,7 +4015,7 @@ func (x *ShadowSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShadowSettings.ProtoReflect.Descriptor instead.
 func (*ShadowSettings) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{53}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *ShadowSettings) GetModelVersions() []int64 {
@@ -3955,7 +4036,7 @@ type SetTrafficResponse struct {
 
 func (x *SetTrafficResponse) Reset() {
 	*x = SetTrafficResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[54]
+	mi := &file_larder_v1_control_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3967,7 +4048,7 @@ func (x *SetTrafficResponse) String() string {
 func (*SetTrafficResponse) ProtoMessage() {}
 
 func (x *SetTrafficResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[54]
+	mi := &file_larder_v1_control_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3980,7 +4061,7 @@ func (x *SetTrafficResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetTrafficResponse.ProtoReflect.Descriptor instead.
 func (*SetTrafficResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{54}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *SetTrafficResponse) GetVersion() int64 {
@@ -4006,7 +4087,7 @@ type ResumeRampRequest struct {
 
 func (x *ResumeRampRequest) Reset() {
 	*x = ResumeRampRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[55]
+	mi := &file_larder_v1_control_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4018,7 +4099,7 @@ func (x *ResumeRampRequest) String() string {
 func (*ResumeRampRequest) ProtoMessage() {}
 
 func (x *ResumeRampRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[55]
+	mi := &file_larder_v1_control_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4031,7 +4112,7 @@ func (x *ResumeRampRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeRampRequest.ProtoReflect.Descriptor instead.
 func (*ResumeRampRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{55}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *ResumeRampRequest) GetModel() string {
@@ -4049,7 +4130,7 @@ type ResumeRampResponse struct {
 
 func (x *ResumeRampResponse) Reset() {
 	*x = ResumeRampResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[56]
+	mi := &file_larder_v1_control_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4061,7 +4142,7 @@ func (x *ResumeRampResponse) String() string {
 func (*ResumeRampResponse) ProtoMessage() {}
 
 func (x *ResumeRampResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[56]
+	mi := &file_larder_v1_control_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4074,7 +4155,7 @@ func (x *ResumeRampResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeRampResponse.ProtoReflect.Descriptor instead.
 func (*ResumeRampResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{56}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{57}
 }
 
 type ReleaseModelRequest struct {
@@ -4087,7 +4168,7 @@ type ReleaseModelRequest struct {
 
 func (x *ReleaseModelRequest) Reset() {
 	*x = ReleaseModelRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[57]
+	mi := &file_larder_v1_control_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4099,7 +4180,7 @@ func (x *ReleaseModelRequest) String() string {
 func (*ReleaseModelRequest) ProtoMessage() {}
 
 func (x *ReleaseModelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[57]
+	mi := &file_larder_v1_control_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4112,7 +4193,7 @@ func (x *ReleaseModelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseModelRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseModelRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{57}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *ReleaseModelRequest) GetModel() string {
@@ -4137,7 +4218,7 @@ type ReleaseModelResponse struct {
 
 func (x *ReleaseModelResponse) Reset() {
 	*x = ReleaseModelResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[58]
+	mi := &file_larder_v1_control_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4149,7 +4230,7 @@ func (x *ReleaseModelResponse) String() string {
 func (*ReleaseModelResponse) ProtoMessage() {}
 
 func (x *ReleaseModelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[58]
+	mi := &file_larder_v1_control_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4162,7 +4243,7 @@ func (x *ReleaseModelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseModelResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseModelResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{58}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{59}
 }
 
 type ModelVersionStatus struct {
@@ -4207,7 +4288,7 @@ type ModelVersionStatus struct {
 
 func (x *ModelVersionStatus) Reset() {
 	*x = ModelVersionStatus{}
-	mi := &file_larder_v1_control_proto_msgTypes[59]
+	mi := &file_larder_v1_control_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4219,7 +4300,7 @@ func (x *ModelVersionStatus) String() string {
 func (*ModelVersionStatus) ProtoMessage() {}
 
 func (x *ModelVersionStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[59]
+	mi := &file_larder_v1_control_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4232,7 +4313,7 @@ func (x *ModelVersionStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelVersionStatus.ProtoReflect.Descriptor instead.
 func (*ModelVersionStatus) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{59}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *ModelVersionStatus) GetModelVersion() int64 {
@@ -4398,7 +4479,7 @@ type GetPlanRequest struct {
 
 func (x *GetPlanRequest) Reset() {
 	*x = GetPlanRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[60]
+	mi := &file_larder_v1_control_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4410,7 +4491,7 @@ func (x *GetPlanRequest) String() string {
 func (*GetPlanRequest) ProtoMessage() {}
 
 func (x *GetPlanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[60]
+	mi := &file_larder_v1_control_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4423,7 +4504,7 @@ func (x *GetPlanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPlanRequest.ProtoReflect.Descriptor instead.
 func (*GetPlanRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{60}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *GetPlanRequest) GetWhat() isGetPlanRequest_What {
@@ -4508,7 +4589,7 @@ type GetPlanResponse struct {
 
 func (x *GetPlanResponse) Reset() {
 	*x = GetPlanResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[61]
+	mi := &file_larder_v1_control_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4520,7 +4601,7 @@ func (x *GetPlanResponse) String() string {
 func (*GetPlanResponse) ProtoMessage() {}
 
 func (x *GetPlanResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[61]
+	mi := &file_larder_v1_control_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4533,7 +4614,7 @@ func (x *GetPlanResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPlanResponse.ProtoReflect.Descriptor instead.
 func (*GetPlanResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{61}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *GetPlanResponse) GetKeys() []*Field {
@@ -4590,7 +4671,7 @@ type Field struct {
 
 func (x *Field) Reset() {
 	*x = Field{}
-	mi := &file_larder_v1_control_proto_msgTypes[62]
+	mi := &file_larder_v1_control_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4602,7 +4683,7 @@ func (x *Field) String() string {
 func (*Field) ProtoMessage() {}
 
 func (x *Field) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[62]
+	mi := &file_larder_v1_control_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4615,7 +4696,7 @@ func (x *Field) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Field.ProtoReflect.Descriptor instead.
 func (*Field) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{62}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Field) GetName() string {
@@ -4645,7 +4726,7 @@ type VerifyRequest struct {
 
 func (x *VerifyRequest) Reset() {
 	*x = VerifyRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[63]
+	mi := &file_larder_v1_control_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4657,7 +4738,7 @@ func (x *VerifyRequest) String() string {
 func (*VerifyRequest) ProtoMessage() {}
 
 func (x *VerifyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[63]
+	mi := &file_larder_v1_control_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4670,7 +4751,7 @@ func (x *VerifyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyRequest.ProtoReflect.Descriptor instead.
 func (*VerifyRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{63}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *VerifyRequest) GetFeatureViews() []string {
@@ -4704,7 +4785,7 @@ type VerifyResponse struct {
 
 func (x *VerifyResponse) Reset() {
 	*x = VerifyResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[64]
+	mi := &file_larder_v1_control_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4716,7 +4797,7 @@ func (x *VerifyResponse) String() string {
 func (*VerifyResponse) ProtoMessage() {}
 
 func (x *VerifyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[64]
+	mi := &file_larder_v1_control_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4729,7 +4810,7 @@ func (x *VerifyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyResponse.ProtoReflect.Descriptor instead.
 func (*VerifyResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{64}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *VerifyResponse) GetViews() []*ViewVerification {
@@ -4770,7 +4851,7 @@ type ViewVerification struct {
 
 func (x *ViewVerification) Reset() {
 	*x = ViewVerification{}
-	mi := &file_larder_v1_control_proto_msgTypes[65]
+	mi := &file_larder_v1_control_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4782,7 +4863,7 @@ func (x *ViewVerification) String() string {
 func (*ViewVerification) ProtoMessage() {}
 
 func (x *ViewVerification) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[65]
+	mi := &file_larder_v1_control_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4795,7 +4876,7 @@ func (x *ViewVerification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ViewVerification.ProtoReflect.Descriptor instead.
 func (*ViewVerification) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{65}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *ViewVerification) GetFeatureView() string {
@@ -4899,7 +4980,7 @@ type FeatureVerification struct {
 
 func (x *FeatureVerification) Reset() {
 	*x = FeatureVerification{}
-	mi := &file_larder_v1_control_proto_msgTypes[66]
+	mi := &file_larder_v1_control_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4911,7 +4992,7 @@ func (x *FeatureVerification) String() string {
 func (*FeatureVerification) ProtoMessage() {}
 
 func (x *FeatureVerification) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[66]
+	mi := &file_larder_v1_control_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4924,7 +5005,7 @@ func (x *FeatureVerification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeatureVerification.ProtoReflect.Descriptor instead.
 func (*FeatureVerification) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{66}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *FeatureVerification) GetFeature() string {
@@ -4959,7 +5040,7 @@ type Difference struct {
 
 func (x *Difference) Reset() {
 	*x = Difference{}
-	mi := &file_larder_v1_control_proto_msgTypes[67]
+	mi := &file_larder_v1_control_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4971,7 +5052,7 @@ func (x *Difference) String() string {
 func (*Difference) ProtoMessage() {}
 
 func (x *Difference) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[67]
+	mi := &file_larder_v1_control_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4984,7 +5065,7 @@ func (x *Difference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Difference.ProtoReflect.Descriptor instead.
 func (*Difference) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{67}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *Difference) GetKind() string {
@@ -5027,7 +5108,7 @@ type ScoreVectorsRequest struct {
 	Model        string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
 	ModelVersion int64                  `protobuf:"varint,2,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
 	// What each feature was fed as, by its name: floats where the model takes one
-	// tensor, else the type of its input.
+	// tensor of all features, else the type of its input; of a list the list itself.
 	Vector []*Column `protobuf:"bytes,3,rep,name=vector,proto3" json:"vector,omitempty"`
 	// How many rows each run of the model has, in order: a model may add up many
 	// rows in another order than one.
@@ -5035,13 +5116,15 @@ type ScoreVectorsRequest struct {
 	// The version of the definitions whose model scores; 0 means the one that
 	// serves. Another one's model is loaded for the request.
 	CatalogVersion int64 `protobuf:"varint,5,opt,name=catalog_version,json=catalogVersion,proto3" json:"catalog_version,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// As in GetFeaturesAndScoreRequest.
+	Outputs       []string `protobuf:"bytes,6,rep,name=outputs,proto3" json:"outputs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ScoreVectorsRequest) Reset() {
 	*x = ScoreVectorsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[68]
+	mi := &file_larder_v1_control_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5053,7 +5136,7 @@ func (x *ScoreVectorsRequest) String() string {
 func (*ScoreVectorsRequest) ProtoMessage() {}
 
 func (x *ScoreVectorsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[68]
+	mi := &file_larder_v1_control_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5066,7 +5149,7 @@ func (x *ScoreVectorsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScoreVectorsRequest.ProtoReflect.Descriptor instead.
 func (*ScoreVectorsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{68}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *ScoreVectorsRequest) GetModel() string {
@@ -5104,20 +5187,30 @@ func (x *ScoreVectorsRequest) GetCatalogVersion() int64 {
 	return 0
 }
 
+func (x *ScoreVectorsRequest) GetOutputs() []string {
+	if x != nil {
+		return x.Outputs
+	}
+	return nil
+}
+
 type ScoreVectorsResponse struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	Scores []float64              `protobuf:"fixed64,1,rep,packed,name=scores,proto3" json:"scores,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Empty for a model without a score.
+	Scores []float64 `protobuf:"fixed64,1,rep,packed,name=scores,proto3" json:"scores,omitempty"`
 	// How long each run of the model took, in nanoseconds.
 	TookNanos []int64 `protobuf:"varint,2,rep,packed,name=took_nanos,json=tookNanos,proto3" json:"took_nanos,omitempty"`
 	// Of the model file that scored them, in hex.
-	Sha256        string `protobuf:"bytes,3,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	Sha256 string `protobuf:"bytes,3,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	// As in GetFeaturesAndScoreResponse.
+	Outputs       []*Output `protobuf:"bytes,4,rep,name=outputs,proto3" json:"outputs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ScoreVectorsResponse) Reset() {
 	*x = ScoreVectorsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[69]
+	mi := &file_larder_v1_control_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5129,7 +5222,7 @@ func (x *ScoreVectorsResponse) String() string {
 func (*ScoreVectorsResponse) ProtoMessage() {}
 
 func (x *ScoreVectorsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[69]
+	mi := &file_larder_v1_control_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5142,7 +5235,7 @@ func (x *ScoreVectorsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScoreVectorsResponse.ProtoReflect.Descriptor instead.
 func (*ScoreVectorsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{69}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *ScoreVectorsResponse) GetScores() []float64 {
@@ -5166,6 +5259,13 @@ func (x *ScoreVectorsResponse) GetSha256() string {
 	return ""
 }
 
+func (x *ScoreVectorsResponse) GetOutputs() []*Output {
+	if x != nil {
+		return x.Outputs
+	}
+	return nil
+}
+
 type ListLoggedRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Empty: all.
@@ -5176,7 +5276,7 @@ type ListLoggedRequest struct {
 
 func (x *ListLoggedRequest) Reset() {
 	*x = ListLoggedRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[70]
+	mi := &file_larder_v1_control_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5188,7 +5288,7 @@ func (x *ListLoggedRequest) String() string {
 func (*ListLoggedRequest) ProtoMessage() {}
 
 func (x *ListLoggedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[70]
+	mi := &file_larder_v1_control_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5201,7 +5301,7 @@ func (x *ListLoggedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLoggedRequest.ProtoReflect.Descriptor instead.
 func (*ListLoggedRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{70}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *ListLoggedRequest) GetModel() string {
@@ -5220,7 +5320,7 @@ type ListLoggedResponse struct {
 
 func (x *ListLoggedResponse) Reset() {
 	*x = ListLoggedResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[71]
+	mi := &file_larder_v1_control_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5232,7 +5332,7 @@ func (x *ListLoggedResponse) String() string {
 func (*ListLoggedResponse) ProtoMessage() {}
 
 func (x *ListLoggedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[71]
+	mi := &file_larder_v1_control_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5245,7 +5345,7 @@ func (x *ListLoggedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLoggedResponse.ProtoReflect.Descriptor instead.
 func (*ListLoggedResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{71}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *ListLoggedResponse) GetParts() []*LoggedPart {
@@ -5269,7 +5369,7 @@ type LoggedPart struct {
 
 func (x *LoggedPart) Reset() {
 	*x = LoggedPart{}
-	mi := &file_larder_v1_control_proto_msgTypes[72]
+	mi := &file_larder_v1_control_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5281,7 +5381,7 @@ func (x *LoggedPart) String() string {
 func (*LoggedPart) ProtoMessage() {}
 
 func (x *LoggedPart) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[72]
+	mi := &file_larder_v1_control_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5294,7 +5394,7 @@ func (x *LoggedPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoggedPart.ProtoReflect.Descriptor instead.
 func (*LoggedPart) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{72}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *LoggedPart) GetModel() string {
@@ -5335,7 +5435,7 @@ type ReplayLogRequest struct {
 
 func (x *ReplayLogRequest) Reset() {
 	*x = ReplayLogRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[73]
+	mi := &file_larder_v1_control_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5347,7 +5447,7 @@ func (x *ReplayLogRequest) String() string {
 func (*ReplayLogRequest) ProtoMessage() {}
 
 func (x *ReplayLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[73]
+	mi := &file_larder_v1_control_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5360,7 +5460,7 @@ func (x *ReplayLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayLogRequest.ProtoReflect.Descriptor instead.
 func (*ReplayLogRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{73}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *ReplayLogRequest) GetModel() string {
@@ -5382,7 +5482,7 @@ type ReplayLogResponse struct {
 
 func (x *ReplayLogResponse) Reset() {
 	*x = ReplayLogResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[74]
+	mi := &file_larder_v1_control_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5394,7 +5494,7 @@ func (x *ReplayLogResponse) String() string {
 func (*ReplayLogResponse) ProtoMessage() {}
 
 func (x *ReplayLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[74]
+	mi := &file_larder_v1_control_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5407,7 +5507,7 @@ func (x *ReplayLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayLogResponse.ProtoReflect.Descriptor instead.
 func (*ReplayLogResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{74}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *ReplayLogResponse) GetRows() int64 {
@@ -5442,7 +5542,7 @@ type ReplayReport struct {
 
 func (x *ReplayReport) Reset() {
 	*x = ReplayReport{}
-	mi := &file_larder_v1_control_proto_msgTypes[75]
+	mi := &file_larder_v1_control_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5454,7 +5554,7 @@ func (x *ReplayReport) String() string {
 func (*ReplayReport) ProtoMessage() {}
 
 func (x *ReplayReport) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[75]
+	mi := &file_larder_v1_control_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5467,7 +5567,7 @@ func (x *ReplayReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayReport.ProtoReflect.Descriptor instead.
 func (*ReplayReport) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{75}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *ReplayReport) GetCounts() []*ReplayCount {
@@ -5511,7 +5611,7 @@ type ReplayCount struct {
 
 func (x *ReplayCount) Reset() {
 	*x = ReplayCount{}
-	mi := &file_larder_v1_control_proto_msgTypes[76]
+	mi := &file_larder_v1_control_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5523,7 +5623,7 @@ func (x *ReplayCount) String() string {
 func (*ReplayCount) ProtoMessage() {}
 
 func (x *ReplayCount) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[76]
+	mi := &file_larder_v1_control_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5536,7 +5636,7 @@ func (x *ReplayCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayCount.ProtoReflect.Descriptor instead.
 func (*ReplayCount) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{76}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *ReplayCount) GetModel() string {
@@ -5580,7 +5680,7 @@ type ReplayDifference struct {
 
 func (x *ReplayDifference) Reset() {
 	*x = ReplayDifference{}
-	mi := &file_larder_v1_control_proto_msgTypes[77]
+	mi := &file_larder_v1_control_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5592,7 +5692,7 @@ func (x *ReplayDifference) String() string {
 func (*ReplayDifference) ProtoMessage() {}
 
 func (x *ReplayDifference) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[77]
+	mi := &file_larder_v1_control_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5605,7 +5705,7 @@ func (x *ReplayDifference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayDifference.ProtoReflect.Descriptor instead.
 func (*ReplayDifference) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{77}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *ReplayDifference) GetFile() string {
@@ -5653,7 +5753,7 @@ type CheckSkewRequest struct {
 
 func (x *CheckSkewRequest) Reset() {
 	*x = CheckSkewRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[78]
+	mi := &file_larder_v1_control_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5665,7 +5765,7 @@ func (x *CheckSkewRequest) String() string {
 func (*CheckSkewRequest) ProtoMessage() {}
 
 func (x *CheckSkewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[78]
+	mi := &file_larder_v1_control_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5678,7 +5778,7 @@ func (x *CheckSkewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckSkewRequest.ProtoReflect.Descriptor instead.
 func (*CheckSkewRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{78}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *CheckSkewRequest) GetModel() string {
@@ -5701,7 +5801,7 @@ type CheckSkewResponse struct {
 
 func (x *CheckSkewResponse) Reset() {
 	*x = CheckSkewResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[79]
+	mi := &file_larder_v1_control_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5713,7 +5813,7 @@ func (x *CheckSkewResponse) String() string {
 func (*CheckSkewResponse) ProtoMessage() {}
 
 func (x *CheckSkewResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[79]
+	mi := &file_larder_v1_control_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5726,7 +5826,7 @@ func (x *CheckSkewResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckSkewResponse.ProtoReflect.Descriptor instead.
 func (*CheckSkewResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{79}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *CheckSkewResponse) GetRows() int64 {
@@ -5762,7 +5862,7 @@ type SkewReport struct {
 
 func (x *SkewReport) Reset() {
 	*x = SkewReport{}
-	mi := &file_larder_v1_control_proto_msgTypes[80]
+	mi := &file_larder_v1_control_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5774,7 +5874,7 @@ func (x *SkewReport) String() string {
 func (*SkewReport) ProtoMessage() {}
 
 func (x *SkewReport) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[80]
+	mi := &file_larder_v1_control_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5787,7 +5887,7 @@ func (x *SkewReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SkewReport.ProtoReflect.Descriptor instead.
 func (*SkewReport) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{80}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *SkewReport) GetModels() []*ModelSkew {
@@ -5816,7 +5916,7 @@ type ModelSkew struct {
 
 func (x *ModelSkew) Reset() {
 	*x = ModelSkew{}
-	mi := &file_larder_v1_control_proto_msgTypes[81]
+	mi := &file_larder_v1_control_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5828,7 +5928,7 @@ func (x *ModelSkew) String() string {
 func (*ModelSkew) ProtoMessage() {}
 
 func (x *ModelSkew) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[81]
+	mi := &file_larder_v1_control_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5841,7 +5941,7 @@ func (x *ModelSkew) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelSkew.ProtoReflect.Descriptor instead.
 func (*ModelSkew) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{81}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *ModelSkew) GetModel() string {
@@ -5890,7 +5990,7 @@ type FeatureSkew struct {
 
 func (x *FeatureSkew) Reset() {
 	*x = FeatureSkew{}
-	mi := &file_larder_v1_control_proto_msgTypes[82]
+	mi := &file_larder_v1_control_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5902,7 +6002,7 @@ func (x *FeatureSkew) String() string {
 func (*FeatureSkew) ProtoMessage() {}
 
 func (x *FeatureSkew) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[82]
+	mi := &file_larder_v1_control_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5915,7 +6015,7 @@ func (x *FeatureSkew) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeatureSkew.ProtoReflect.Descriptor instead.
 func (*FeatureSkew) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{82}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *FeatureSkew) GetFeature() string {
@@ -6001,7 +6101,7 @@ type SkewDifference struct {
 
 func (x *SkewDifference) Reset() {
 	*x = SkewDifference{}
-	mi := &file_larder_v1_control_proto_msgTypes[83]
+	mi := &file_larder_v1_control_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6013,7 +6113,7 @@ func (x *SkewDifference) String() string {
 func (*SkewDifference) ProtoMessage() {}
 
 func (x *SkewDifference) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[83]
+	mi := &file_larder_v1_control_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6026,7 +6126,7 @@ func (x *SkewDifference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SkewDifference.ProtoReflect.Descriptor instead.
 func (*SkewDifference) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{83}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *SkewDifference) GetFeature() string {
@@ -6072,7 +6172,7 @@ type FlushFeatureLogRequest struct {
 
 func (x *FlushFeatureLogRequest) Reset() {
 	*x = FlushFeatureLogRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[84]
+	mi := &file_larder_v1_control_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6084,7 +6184,7 @@ func (x *FlushFeatureLogRequest) String() string {
 func (*FlushFeatureLogRequest) ProtoMessage() {}
 
 func (x *FlushFeatureLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[84]
+	mi := &file_larder_v1_control_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6097,7 +6197,7 @@ func (x *FlushFeatureLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushFeatureLogRequest.ProtoReflect.Descriptor instead.
 func (*FlushFeatureLogRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{84}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{85}
 }
 
 type FlushFeatureLogResponse struct {
@@ -6108,7 +6208,7 @@ type FlushFeatureLogResponse struct {
 
 func (x *FlushFeatureLogResponse) Reset() {
 	*x = FlushFeatureLogResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[85]
+	mi := &file_larder_v1_control_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6120,7 +6220,7 @@ func (x *FlushFeatureLogResponse) String() string {
 func (*FlushFeatureLogResponse) ProtoMessage() {}
 
 func (x *FlushFeatureLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[85]
+	mi := &file_larder_v1_control_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6133,7 +6233,7 @@ func (x *FlushFeatureLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushFeatureLogResponse.ProtoReflect.Descriptor instead.
 func (*FlushFeatureLogResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{85}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{86}
 }
 
 type GetDatasetRequest struct {
@@ -6146,7 +6246,7 @@ type GetDatasetRequest struct {
 
 func (x *GetDatasetRequest) Reset() {
 	*x = GetDatasetRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[86]
+	mi := &file_larder_v1_control_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6158,7 +6258,7 @@ func (x *GetDatasetRequest) String() string {
 func (*GetDatasetRequest) ProtoMessage() {}
 
 func (x *GetDatasetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[86]
+	mi := &file_larder_v1_control_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6171,7 +6271,7 @@ func (x *GetDatasetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDatasetRequest.ProtoReflect.Descriptor instead.
 func (*GetDatasetRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{86}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *GetDatasetRequest) GetId() string {
@@ -6190,7 +6290,7 @@ type GetDatasetResponse struct {
 
 func (x *GetDatasetResponse) Reset() {
 	*x = GetDatasetResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[87]
+	mi := &file_larder_v1_control_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6202,7 +6302,7 @@ func (x *GetDatasetResponse) String() string {
 func (*GetDatasetResponse) ProtoMessage() {}
 
 func (x *GetDatasetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[87]
+	mi := &file_larder_v1_control_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6215,7 +6315,7 @@ func (x *GetDatasetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDatasetResponse.ProtoReflect.Descriptor instead.
 func (*GetDatasetResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{87}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *GetDatasetResponse) GetDataset() *Dataset {
@@ -6235,7 +6335,7 @@ type ListDatasetsRequest struct {
 
 func (x *ListDatasetsRequest) Reset() {
 	*x = ListDatasetsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[88]
+	mi := &file_larder_v1_control_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6247,7 +6347,7 @@ func (x *ListDatasetsRequest) String() string {
 func (*ListDatasetsRequest) ProtoMessage() {}
 
 func (x *ListDatasetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[88]
+	mi := &file_larder_v1_control_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6260,7 +6360,7 @@ func (x *ListDatasetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDatasetsRequest.ProtoReflect.Descriptor instead.
 func (*ListDatasetsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{88}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *ListDatasetsRequest) GetLimit() int32 {
@@ -6279,7 +6379,7 @@ type ListDatasetsResponse struct {
 
 func (x *ListDatasetsResponse) Reset() {
 	*x = ListDatasetsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[89]
+	mi := &file_larder_v1_control_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6291,7 +6391,7 @@ func (x *ListDatasetsResponse) String() string {
 func (*ListDatasetsResponse) ProtoMessage() {}
 
 func (x *ListDatasetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[89]
+	mi := &file_larder_v1_control_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6304,7 +6404,7 @@ func (x *ListDatasetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDatasetsResponse.ProtoReflect.Descriptor instead.
 func (*ListDatasetsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{89}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *ListDatasetsResponse) GetDatasets() []*Dataset {
@@ -6331,7 +6431,7 @@ type Dataset struct {
 
 func (x *Dataset) Reset() {
 	*x = Dataset{}
-	mi := &file_larder_v1_control_proto_msgTypes[90]
+	mi := &file_larder_v1_control_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6343,7 +6443,7 @@ func (x *Dataset) String() string {
 func (*Dataset) ProtoMessage() {}
 
 func (x *Dataset) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[90]
+	mi := &file_larder_v1_control_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6356,7 +6456,7 @@ func (x *Dataset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dataset.ProtoReflect.Descriptor instead.
 func (*Dataset) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{90}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *Dataset) GetId() string {
@@ -6417,7 +6517,7 @@ type GetExperimentRequest struct {
 
 func (x *GetExperimentRequest) Reset() {
 	*x = GetExperimentRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[91]
+	mi := &file_larder_v1_control_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6429,7 +6529,7 @@ func (x *GetExperimentRequest) String() string {
 func (*GetExperimentRequest) ProtoMessage() {}
 
 func (x *GetExperimentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[91]
+	mi := &file_larder_v1_control_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6442,7 +6542,7 @@ func (x *GetExperimentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExperimentRequest.ProtoReflect.Descriptor instead.
 func (*GetExperimentRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{91}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *GetExperimentRequest) GetModel() string {
@@ -6507,7 +6607,7 @@ type GetExperimentResponse struct {
 
 func (x *GetExperimentResponse) Reset() {
 	*x = GetExperimentResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[92]
+	mi := &file_larder_v1_control_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6519,7 +6619,7 @@ func (x *GetExperimentResponse) String() string {
 func (*GetExperimentResponse) ProtoMessage() {}
 
 func (x *GetExperimentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[92]
+	mi := &file_larder_v1_control_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6532,7 +6632,7 @@ func (x *GetExperimentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExperimentResponse.ProtoReflect.Descriptor instead.
 func (*GetExperimentResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{92}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *GetExperimentResponse) GetRows() int64 {
@@ -6586,7 +6686,7 @@ type ExperimentReport struct {
 
 func (x *ExperimentReport) Reset() {
 	*x = ExperimentReport{}
-	mi := &file_larder_v1_control_proto_msgTypes[93]
+	mi := &file_larder_v1_control_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6598,7 +6698,7 @@ func (x *ExperimentReport) String() string {
 func (*ExperimentReport) ProtoMessage() {}
 
 func (x *ExperimentReport) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[93]
+	mi := &file_larder_v1_control_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6611,7 +6711,7 @@ func (x *ExperimentReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExperimentReport.ProtoReflect.Descriptor instead.
 func (*ExperimentReport) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{93}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *ExperimentReport) GetModel() string {
@@ -6735,7 +6835,7 @@ type ExperimentVersion struct {
 
 func (x *ExperimentVersion) Reset() {
 	*x = ExperimentVersion{}
-	mi := &file_larder_v1_control_proto_msgTypes[94]
+	mi := &file_larder_v1_control_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6747,7 +6847,7 @@ func (x *ExperimentVersion) String() string {
 func (*ExperimentVersion) ProtoMessage() {}
 
 func (x *ExperimentVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[94]
+	mi := &file_larder_v1_control_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6760,7 +6860,7 @@ func (x *ExperimentVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExperimentVersion.ProtoReflect.Descriptor instead.
 func (*ExperimentVersion) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{94}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *ExperimentVersion) GetModelVersion() int64 {
@@ -6866,7 +6966,7 @@ type Estimate struct {
 
 func (x *Estimate) Reset() {
 	*x = Estimate{}
-	mi := &file_larder_v1_control_proto_msgTypes[95]
+	mi := &file_larder_v1_control_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6878,7 +6978,7 @@ func (x *Estimate) String() string {
 func (*Estimate) ProtoMessage() {}
 
 func (x *Estimate) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[95]
+	mi := &file_larder_v1_control_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6891,7 +6991,7 @@ func (x *Estimate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Estimate.ProtoReflect.Descriptor instead.
 func (*Estimate) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{95}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *Estimate) GetValue() float64 {
@@ -6927,7 +7027,7 @@ type SampleRatio struct {
 
 func (x *SampleRatio) Reset() {
 	*x = SampleRatio{}
-	mi := &file_larder_v1_control_proto_msgTypes[96]
+	mi := &file_larder_v1_control_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6939,7 +7039,7 @@ func (x *SampleRatio) String() string {
 func (*SampleRatio) ProtoMessage() {}
 
 func (x *SampleRatio) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[96]
+	mi := &file_larder_v1_control_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6952,7 +7052,7 @@ func (x *SampleRatio) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SampleRatio.ProtoReflect.Descriptor instead.
 func (*SampleRatio) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{96}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *SampleRatio) GetChiSquared() float64 {
@@ -6988,7 +7088,7 @@ type JoinLabelsRequest struct {
 
 func (x *JoinLabelsRequest) Reset() {
 	*x = JoinLabelsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[97]
+	mi := &file_larder_v1_control_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7000,7 +7100,7 @@ func (x *JoinLabelsRequest) String() string {
 func (*JoinLabelsRequest) ProtoMessage() {}
 
 func (x *JoinLabelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[97]
+	mi := &file_larder_v1_control_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7013,7 +7113,7 @@ func (x *JoinLabelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinLabelsRequest.ProtoReflect.Descriptor instead.
 func (*JoinLabelsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{97}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *JoinLabelsRequest) GetModel() string {
@@ -7052,7 +7152,7 @@ type LoggedRow struct {
 
 func (x *LoggedRow) Reset() {
 	*x = LoggedRow{}
-	mi := &file_larder_v1_control_proto_msgTypes[98]
+	mi := &file_larder_v1_control_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7064,7 +7164,7 @@ func (x *LoggedRow) String() string {
 func (*LoggedRow) ProtoMessage() {}
 
 func (x *LoggedRow) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[98]
+	mi := &file_larder_v1_control_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7077,7 +7177,7 @@ func (x *LoggedRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoggedRow.ProtoReflect.Descriptor instead.
 func (*LoggedRow) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{98}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *LoggedRow) GetRequestId() string {
@@ -7119,7 +7219,7 @@ type JoinLabelsResponse struct {
 
 func (x *JoinLabelsResponse) Reset() {
 	*x = JoinLabelsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[99]
+	mi := &file_larder_v1_control_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7131,7 +7231,7 @@ func (x *JoinLabelsResponse) String() string {
 func (*JoinLabelsResponse) ProtoMessage() {}
 
 func (x *JoinLabelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[99]
+	mi := &file_larder_v1_control_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7144,7 +7244,7 @@ func (x *JoinLabelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinLabelsResponse.ProtoReflect.Descriptor instead.
 func (*JoinLabelsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{99}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *JoinLabelsResponse) GetLabels() []float64 {
@@ -7162,7 +7262,7 @@ type SaveSnapshotRequest struct {
 
 func (x *SaveSnapshotRequest) Reset() {
 	*x = SaveSnapshotRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[100]
+	mi := &file_larder_v1_control_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7174,7 +7274,7 @@ func (x *SaveSnapshotRequest) String() string {
 func (*SaveSnapshotRequest) ProtoMessage() {}
 
 func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[100]
+	mi := &file_larder_v1_control_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7187,7 +7287,7 @@ func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{100}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{101}
 }
 
 type SaveSnapshotResponse struct {
@@ -7200,7 +7300,7 @@ type SaveSnapshotResponse struct {
 
 func (x *SaveSnapshotResponse) Reset() {
 	*x = SaveSnapshotResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[101]
+	mi := &file_larder_v1_control_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7212,7 +7312,7 @@ func (x *SaveSnapshotResponse) String() string {
 func (*SaveSnapshotResponse) ProtoMessage() {}
 
 func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[101]
+	mi := &file_larder_v1_control_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7225,7 +7325,7 @@ func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{101}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{102}
 }
 
 func (x *SaveSnapshotResponse) GetChunk() []byte {
@@ -7289,7 +7389,7 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\aversion\x18\x01 \x01(\x03R\aversion\x12+\n" +
 	"\achanges\x18\x02 \x03(\v2\x11.larder.v1.ChangeR\achanges\x12.\n" +
 	"\x06models\x18\x03 \x03(\v2\x16.larder.v1.ModelReportR\x06models\x12\x14\n" +
-	"\x05notes\x18\x04 \x03(\tR\x05notes\"\xbe\x01\n" +
+	"\x05notes\x18\x04 \x03(\tR\x05notes\"\xf0\x01\n" +
 	"\vModelReport\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12#\n" +
 	"\rmodel_version\x18\x02 \x01(\x03R\fmodelVersion\x12\x16\n" +
@@ -7297,7 +7397,13 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x06column\x18\x04 \x01(\x05R\x06column\x12\x16\n" +
 	"\x06reason\x18\x05 \x01(\tR\x06reason\x12\x16\n" +
 	"\x06engine\x18\x06 \x01(\tR\x06engine\x12\x14\n" +
-	"\x05notes\x18\a \x03(\tR\x05notes\"S\n" +
+	"\x05notes\x18\a \x03(\tR\x05notes\x120\n" +
+	"\aoutputs\x18\b \x03(\v2\x16.larder.v1.OutputShapeR\aoutputs\"e\n" +
+	"\vOutputShape\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\x12\x14\n" +
+	"\x05shape\x18\x03 \x03(\rR\x05shape\x12\x18\n" +
+	"\aclasses\x18\x04 \x03(\tR\aclasses\"S\n" +
 	"\x0fPutModelRequest\x12\x16\n" +
 	"\x06sha256\x18\x01 \x01(\tR\x06sha256\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x03R\x04size\x12\x14\n" +
@@ -7656,18 +7762,20 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x03key\x18\x02 \x01(\tR\x03key\x12\x18\n" +
 	"\afeature\x18\x03 \x01(\tR\afeature\x12\x16\n" +
 	"\x06online\x18\x04 \x01(\tR\x06online\x12\x16\n" +
-	"\x06source\x18\x05 \x01(\tR\x06source\"\xb8\x01\n" +
+	"\x06source\x18\x05 \x01(\tR\x06source\"\xd2\x01\n" +
 	"\x13ScoreVectorsRequest\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12#\n" +
 	"\rmodel_version\x18\x02 \x01(\x03R\fmodelVersion\x12)\n" +
 	"\x06vector\x18\x03 \x03(\v2\x11.larder.v1.ColumnR\x06vector\x12\x12\n" +
 	"\x04runs\x18\x04 \x03(\x05R\x04runs\x12'\n" +
-	"\x0fcatalog_version\x18\x05 \x01(\x03R\x0ecatalogVersion\"e\n" +
+	"\x0fcatalog_version\x18\x05 \x01(\x03R\x0ecatalogVersion\x12\x18\n" +
+	"\aoutputs\x18\x06 \x03(\tR\aoutputs\"\x92\x01\n" +
 	"\x14ScoreVectorsResponse\x12\x16\n" +
 	"\x06scores\x18\x01 \x03(\x01R\x06scores\x12\x1d\n" +
 	"\n" +
 	"took_nanos\x18\x02 \x03(\x03R\ttookNanos\x12\x16\n" +
-	"\x06sha256\x18\x03 \x01(\tR\x06sha256\")\n" +
+	"\x06sha256\x18\x03 \x01(\tR\x06sha256\x12+\n" +
+	"\aoutputs\x18\x04 \x03(\v2\x11.larder.v1.OutputR\aoutputs\")\n" +
 	"\x11ListLoggedRequest\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\"A\n" +
 	"\x12ListLoggedResponse\x12+\n" +
@@ -7881,7 +7989,7 @@ func file_larder_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_larder_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 109)
+var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 110)
 var file_larder_v1_control_proto_goTypes = []any{
 	(Change_Action)(0),                // 0: larder.v1.Change.Action
 	(Run_State)(0),                    // 1: larder.v1.Run.State
@@ -7893,255 +8001,259 @@ var file_larder_v1_control_proto_goTypes = []any{
 	(*ApplyRequest)(nil),              // 7: larder.v1.ApplyRequest
 	(*ApplyResponse)(nil),             // 8: larder.v1.ApplyResponse
 	(*ModelReport)(nil),               // 9: larder.v1.ModelReport
-	(*PutModelRequest)(nil),           // 10: larder.v1.PutModelRequest
-	(*PutModelResponse)(nil),          // 11: larder.v1.PutModelResponse
-	(*PushModelRequest)(nil),          // 12: larder.v1.PushModelRequest
-	(*PushModelResponse)(nil),         // 13: larder.v1.PushModelResponse
-	(*PromoteModelRequest)(nil),       // 14: larder.v1.PromoteModelRequest
-	(*PromoteModelResponse)(nil),      // 15: larder.v1.PromoteModelResponse
-	(*RollbackModelRequest)(nil),      // 16: larder.v1.RollbackModelRequest
-	(*RollbackModelResponse)(nil),     // 17: larder.v1.RollbackModelResponse
-	(*RetireModelRequest)(nil),        // 18: larder.v1.RetireModelRequest
-	(*RetireModelResponse)(nil),       // 19: larder.v1.RetireModelResponse
-	(*HasModelsRequest)(nil),          // 20: larder.v1.HasModelsRequest
-	(*HasModelsResponse)(nil),         // 21: larder.v1.HasModelsResponse
-	(*ListDefinitionsRequest)(nil),    // 22: larder.v1.ListDefinitionsRequest
-	(*ListDefinitionsResponse)(nil),   // 23: larder.v1.ListDefinitionsResponse
-	(*Definition)(nil),                // 24: larder.v1.Definition
-	(*DefinitionName)(nil),            // 25: larder.v1.DefinitionName
-	(*GetDefinitionRequest)(nil),      // 26: larder.v1.GetDefinitionRequest
-	(*GetDefinitionResponse)(nil),     // 27: larder.v1.GetDefinitionResponse
-	(*ExportDefinitionsRequest)(nil),  // 28: larder.v1.ExportDefinitionsRequest
-	(*ExportDefinitionsResponse)(nil), // 29: larder.v1.ExportDefinitionsResponse
-	(*ListVersionsRequest)(nil),       // 30: larder.v1.ListVersionsRequest
-	(*ListVersionsResponse)(nil),      // 31: larder.v1.ListVersionsResponse
-	(*Version)(nil),                   // 32: larder.v1.Version
-	(*MaterializeRequest)(nil),        // 33: larder.v1.MaterializeRequest
-	(*MaterializeResponse)(nil),       // 34: larder.v1.MaterializeResponse
-	(*Run)(nil),                       // 35: larder.v1.Run
-	(*BadRows)(nil),                   // 36: larder.v1.BadRows
-	(*GetRunRequest)(nil),             // 37: larder.v1.GetRunRequest
-	(*GetRunResponse)(nil),            // 38: larder.v1.GetRunResponse
-	(*CancelRunRequest)(nil),          // 39: larder.v1.CancelRunRequest
-	(*CancelRunResponse)(nil),         // 40: larder.v1.CancelRunResponse
-	(*GetStatusRequest)(nil),          // 41: larder.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),         // 42: larder.v1.GetStatusResponse
-	(*Building)(nil),                  // 43: larder.v1.Building
-	(*BuildingView)(nil),              // 44: larder.v1.BuildingView
-	(*ViewStatus)(nil),                // 45: larder.v1.ViewStatus
-	(*ListModelsRequest)(nil),         // 46: larder.v1.ListModelsRequest
-	(*ListModelsResponse)(nil),        // 47: larder.v1.ListModelsResponse
-	(*ModelStatus)(nil),               // 48: larder.v1.ModelStatus
-	(*TrafficStatus)(nil),             // 49: larder.v1.TrafficStatus
-	(*VersionWeight)(nil),             // 50: larder.v1.VersionWeight
-	(*RampStatus)(nil),                // 51: larder.v1.RampStatus
-	(*ModelSource)(nil),               // 52: larder.v1.ModelSource
-	(*SetTrafficRequest)(nil),         // 53: larder.v1.SetTrafficRequest
-	(*RampSettings)(nil),              // 54: larder.v1.RampSettings
-	(*ShadowSettings)(nil),            // 55: larder.v1.ShadowSettings
-	(*SetTrafficResponse)(nil),        // 56: larder.v1.SetTrafficResponse
-	(*ResumeRampRequest)(nil),         // 57: larder.v1.ResumeRampRequest
-	(*ResumeRampResponse)(nil),        // 58: larder.v1.ResumeRampResponse
-	(*ReleaseModelRequest)(nil),       // 59: larder.v1.ReleaseModelRequest
-	(*ReleaseModelResponse)(nil),      // 60: larder.v1.ReleaseModelResponse
-	(*ModelVersionStatus)(nil),        // 61: larder.v1.ModelVersionStatus
-	(*GetPlanRequest)(nil),            // 62: larder.v1.GetPlanRequest
-	(*GetPlanResponse)(nil),           // 63: larder.v1.GetPlanResponse
-	(*Field)(nil),                     // 64: larder.v1.Field
-	(*VerifyRequest)(nil),             // 65: larder.v1.VerifyRequest
-	(*VerifyResponse)(nil),            // 66: larder.v1.VerifyResponse
-	(*ViewVerification)(nil),          // 67: larder.v1.ViewVerification
-	(*FeatureVerification)(nil),       // 68: larder.v1.FeatureVerification
-	(*Difference)(nil),                // 69: larder.v1.Difference
-	(*ScoreVectorsRequest)(nil),       // 70: larder.v1.ScoreVectorsRequest
-	(*ScoreVectorsResponse)(nil),      // 71: larder.v1.ScoreVectorsResponse
-	(*ListLoggedRequest)(nil),         // 72: larder.v1.ListLoggedRequest
-	(*ListLoggedResponse)(nil),        // 73: larder.v1.ListLoggedResponse
-	(*LoggedPart)(nil),                // 74: larder.v1.LoggedPart
-	(*ReplayLogRequest)(nil),          // 75: larder.v1.ReplayLogRequest
-	(*ReplayLogResponse)(nil),         // 76: larder.v1.ReplayLogResponse
-	(*ReplayReport)(nil),              // 77: larder.v1.ReplayReport
-	(*ReplayCount)(nil),               // 78: larder.v1.ReplayCount
-	(*ReplayDifference)(nil),          // 79: larder.v1.ReplayDifference
-	(*CheckSkewRequest)(nil),          // 80: larder.v1.CheckSkewRequest
-	(*CheckSkewResponse)(nil),         // 81: larder.v1.CheckSkewResponse
-	(*SkewReport)(nil),                // 82: larder.v1.SkewReport
-	(*ModelSkew)(nil),                 // 83: larder.v1.ModelSkew
-	(*FeatureSkew)(nil),               // 84: larder.v1.FeatureSkew
-	(*SkewDifference)(nil),            // 85: larder.v1.SkewDifference
-	(*FlushFeatureLogRequest)(nil),    // 86: larder.v1.FlushFeatureLogRequest
-	(*FlushFeatureLogResponse)(nil),   // 87: larder.v1.FlushFeatureLogResponse
-	(*GetDatasetRequest)(nil),         // 88: larder.v1.GetDatasetRequest
-	(*GetDatasetResponse)(nil),        // 89: larder.v1.GetDatasetResponse
-	(*ListDatasetsRequest)(nil),       // 90: larder.v1.ListDatasetsRequest
-	(*ListDatasetsResponse)(nil),      // 91: larder.v1.ListDatasetsResponse
-	(*Dataset)(nil),                   // 92: larder.v1.Dataset
-	(*GetExperimentRequest)(nil),      // 93: larder.v1.GetExperimentRequest
-	(*GetExperimentResponse)(nil),     // 94: larder.v1.GetExperimentResponse
-	(*ExperimentReport)(nil),          // 95: larder.v1.ExperimentReport
-	(*ExperimentVersion)(nil),         // 96: larder.v1.ExperimentVersion
-	(*Estimate)(nil),                  // 97: larder.v1.Estimate
-	(*SampleRatio)(nil),               // 98: larder.v1.SampleRatio
-	(*JoinLabelsRequest)(nil),         // 99: larder.v1.JoinLabelsRequest
-	(*LoggedRow)(nil),                 // 100: larder.v1.LoggedRow
-	(*JoinLabelsResponse)(nil),        // 101: larder.v1.JoinLabelsResponse
-	(*SaveSnapshotRequest)(nil),       // 102: larder.v1.SaveSnapshotRequest
-	(*SaveSnapshotResponse)(nil),      // 103: larder.v1.SaveSnapshotResponse
-	nil,                               // 104: larder.v1.DefinitionFiles.ModelsEntry
-	nil,                               // 105: larder.v1.PushModelRequest.MetricsEntry
-	nil,                               // 106: larder.v1.PushModelRequest.TagsEntry
-	nil,                               // 107: larder.v1.Definition.TagsEntry
-	nil,                               // 108: larder.v1.RampSettings.GuardsEntry
-	nil,                               // 109: larder.v1.ModelVersionStatus.MetricsEntry
-	nil,                               // 110: larder.v1.ModelVersionStatus.TagsEntry
-	(*FeatureList)(nil),               // 111: larder.v1.FeatureList
-	(*Column)(nil),                    // 112: larder.v1.Column
+	(*OutputShape)(nil),               // 10: larder.v1.OutputShape
+	(*PutModelRequest)(nil),           // 11: larder.v1.PutModelRequest
+	(*PutModelResponse)(nil),          // 12: larder.v1.PutModelResponse
+	(*PushModelRequest)(nil),          // 13: larder.v1.PushModelRequest
+	(*PushModelResponse)(nil),         // 14: larder.v1.PushModelResponse
+	(*PromoteModelRequest)(nil),       // 15: larder.v1.PromoteModelRequest
+	(*PromoteModelResponse)(nil),      // 16: larder.v1.PromoteModelResponse
+	(*RollbackModelRequest)(nil),      // 17: larder.v1.RollbackModelRequest
+	(*RollbackModelResponse)(nil),     // 18: larder.v1.RollbackModelResponse
+	(*RetireModelRequest)(nil),        // 19: larder.v1.RetireModelRequest
+	(*RetireModelResponse)(nil),       // 20: larder.v1.RetireModelResponse
+	(*HasModelsRequest)(nil),          // 21: larder.v1.HasModelsRequest
+	(*HasModelsResponse)(nil),         // 22: larder.v1.HasModelsResponse
+	(*ListDefinitionsRequest)(nil),    // 23: larder.v1.ListDefinitionsRequest
+	(*ListDefinitionsResponse)(nil),   // 24: larder.v1.ListDefinitionsResponse
+	(*Definition)(nil),                // 25: larder.v1.Definition
+	(*DefinitionName)(nil),            // 26: larder.v1.DefinitionName
+	(*GetDefinitionRequest)(nil),      // 27: larder.v1.GetDefinitionRequest
+	(*GetDefinitionResponse)(nil),     // 28: larder.v1.GetDefinitionResponse
+	(*ExportDefinitionsRequest)(nil),  // 29: larder.v1.ExportDefinitionsRequest
+	(*ExportDefinitionsResponse)(nil), // 30: larder.v1.ExportDefinitionsResponse
+	(*ListVersionsRequest)(nil),       // 31: larder.v1.ListVersionsRequest
+	(*ListVersionsResponse)(nil),      // 32: larder.v1.ListVersionsResponse
+	(*Version)(nil),                   // 33: larder.v1.Version
+	(*MaterializeRequest)(nil),        // 34: larder.v1.MaterializeRequest
+	(*MaterializeResponse)(nil),       // 35: larder.v1.MaterializeResponse
+	(*Run)(nil),                       // 36: larder.v1.Run
+	(*BadRows)(nil),                   // 37: larder.v1.BadRows
+	(*GetRunRequest)(nil),             // 38: larder.v1.GetRunRequest
+	(*GetRunResponse)(nil),            // 39: larder.v1.GetRunResponse
+	(*CancelRunRequest)(nil),          // 40: larder.v1.CancelRunRequest
+	(*CancelRunResponse)(nil),         // 41: larder.v1.CancelRunResponse
+	(*GetStatusRequest)(nil),          // 42: larder.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),         // 43: larder.v1.GetStatusResponse
+	(*Building)(nil),                  // 44: larder.v1.Building
+	(*BuildingView)(nil),              // 45: larder.v1.BuildingView
+	(*ViewStatus)(nil),                // 46: larder.v1.ViewStatus
+	(*ListModelsRequest)(nil),         // 47: larder.v1.ListModelsRequest
+	(*ListModelsResponse)(nil),        // 48: larder.v1.ListModelsResponse
+	(*ModelStatus)(nil),               // 49: larder.v1.ModelStatus
+	(*TrafficStatus)(nil),             // 50: larder.v1.TrafficStatus
+	(*VersionWeight)(nil),             // 51: larder.v1.VersionWeight
+	(*RampStatus)(nil),                // 52: larder.v1.RampStatus
+	(*ModelSource)(nil),               // 53: larder.v1.ModelSource
+	(*SetTrafficRequest)(nil),         // 54: larder.v1.SetTrafficRequest
+	(*RampSettings)(nil),              // 55: larder.v1.RampSettings
+	(*ShadowSettings)(nil),            // 56: larder.v1.ShadowSettings
+	(*SetTrafficResponse)(nil),        // 57: larder.v1.SetTrafficResponse
+	(*ResumeRampRequest)(nil),         // 58: larder.v1.ResumeRampRequest
+	(*ResumeRampResponse)(nil),        // 59: larder.v1.ResumeRampResponse
+	(*ReleaseModelRequest)(nil),       // 60: larder.v1.ReleaseModelRequest
+	(*ReleaseModelResponse)(nil),      // 61: larder.v1.ReleaseModelResponse
+	(*ModelVersionStatus)(nil),        // 62: larder.v1.ModelVersionStatus
+	(*GetPlanRequest)(nil),            // 63: larder.v1.GetPlanRequest
+	(*GetPlanResponse)(nil),           // 64: larder.v1.GetPlanResponse
+	(*Field)(nil),                     // 65: larder.v1.Field
+	(*VerifyRequest)(nil),             // 66: larder.v1.VerifyRequest
+	(*VerifyResponse)(nil),            // 67: larder.v1.VerifyResponse
+	(*ViewVerification)(nil),          // 68: larder.v1.ViewVerification
+	(*FeatureVerification)(nil),       // 69: larder.v1.FeatureVerification
+	(*Difference)(nil),                // 70: larder.v1.Difference
+	(*ScoreVectorsRequest)(nil),       // 71: larder.v1.ScoreVectorsRequest
+	(*ScoreVectorsResponse)(nil),      // 72: larder.v1.ScoreVectorsResponse
+	(*ListLoggedRequest)(nil),         // 73: larder.v1.ListLoggedRequest
+	(*ListLoggedResponse)(nil),        // 74: larder.v1.ListLoggedResponse
+	(*LoggedPart)(nil),                // 75: larder.v1.LoggedPart
+	(*ReplayLogRequest)(nil),          // 76: larder.v1.ReplayLogRequest
+	(*ReplayLogResponse)(nil),         // 77: larder.v1.ReplayLogResponse
+	(*ReplayReport)(nil),              // 78: larder.v1.ReplayReport
+	(*ReplayCount)(nil),               // 79: larder.v1.ReplayCount
+	(*ReplayDifference)(nil),          // 80: larder.v1.ReplayDifference
+	(*CheckSkewRequest)(nil),          // 81: larder.v1.CheckSkewRequest
+	(*CheckSkewResponse)(nil),         // 82: larder.v1.CheckSkewResponse
+	(*SkewReport)(nil),                // 83: larder.v1.SkewReport
+	(*ModelSkew)(nil),                 // 84: larder.v1.ModelSkew
+	(*FeatureSkew)(nil),               // 85: larder.v1.FeatureSkew
+	(*SkewDifference)(nil),            // 86: larder.v1.SkewDifference
+	(*FlushFeatureLogRequest)(nil),    // 87: larder.v1.FlushFeatureLogRequest
+	(*FlushFeatureLogResponse)(nil),   // 88: larder.v1.FlushFeatureLogResponse
+	(*GetDatasetRequest)(nil),         // 89: larder.v1.GetDatasetRequest
+	(*GetDatasetResponse)(nil),        // 90: larder.v1.GetDatasetResponse
+	(*ListDatasetsRequest)(nil),       // 91: larder.v1.ListDatasetsRequest
+	(*ListDatasetsResponse)(nil),      // 92: larder.v1.ListDatasetsResponse
+	(*Dataset)(nil),                   // 93: larder.v1.Dataset
+	(*GetExperimentRequest)(nil),      // 94: larder.v1.GetExperimentRequest
+	(*GetExperimentResponse)(nil),     // 95: larder.v1.GetExperimentResponse
+	(*ExperimentReport)(nil),          // 96: larder.v1.ExperimentReport
+	(*ExperimentVersion)(nil),         // 97: larder.v1.ExperimentVersion
+	(*Estimate)(nil),                  // 98: larder.v1.Estimate
+	(*SampleRatio)(nil),               // 99: larder.v1.SampleRatio
+	(*JoinLabelsRequest)(nil),         // 100: larder.v1.JoinLabelsRequest
+	(*LoggedRow)(nil),                 // 101: larder.v1.LoggedRow
+	(*JoinLabelsResponse)(nil),        // 102: larder.v1.JoinLabelsResponse
+	(*SaveSnapshotRequest)(nil),       // 103: larder.v1.SaveSnapshotRequest
+	(*SaveSnapshotResponse)(nil),      // 104: larder.v1.SaveSnapshotResponse
+	nil,                               // 105: larder.v1.DefinitionFiles.ModelsEntry
+	nil,                               // 106: larder.v1.PushModelRequest.MetricsEntry
+	nil,                               // 107: larder.v1.PushModelRequest.TagsEntry
+	nil,                               // 108: larder.v1.Definition.TagsEntry
+	nil,                               // 109: larder.v1.RampSettings.GuardsEntry
+	nil,                               // 110: larder.v1.ModelVersionStatus.MetricsEntry
+	nil,                               // 111: larder.v1.ModelVersionStatus.TagsEntry
+	(*FeatureList)(nil),               // 112: larder.v1.FeatureList
+	(*Column)(nil),                    // 113: larder.v1.Column
+	(*Output)(nil),                    // 114: larder.v1.Output
 }
 var file_larder_v1_control_proto_depIdxs = []int32{
 	3,   // 0: larder.v1.PlanRequest.files:type_name -> larder.v1.DefinitionFiles
 	4,   // 1: larder.v1.DefinitionFiles.files:type_name -> larder.v1.DefinitionFile
-	104, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
+	105, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
 	6,   // 3: larder.v1.PlanResponse.changes:type_name -> larder.v1.Change
 	9,   // 4: larder.v1.PlanResponse.models:type_name -> larder.v1.ModelReport
 	0,   // 5: larder.v1.Change.action:type_name -> larder.v1.Change.Action
 	3,   // 6: larder.v1.ApplyRequest.files:type_name -> larder.v1.DefinitionFiles
 	6,   // 7: larder.v1.ApplyResponse.changes:type_name -> larder.v1.Change
 	9,   // 8: larder.v1.ApplyResponse.models:type_name -> larder.v1.ModelReport
-	105, // 9: larder.v1.PushModelRequest.metrics:type_name -> larder.v1.PushModelRequest.MetricsEntry
-	106, // 10: larder.v1.PushModelRequest.tags:type_name -> larder.v1.PushModelRequest.TagsEntry
-	6,   // 11: larder.v1.PushModelResponse.changes:type_name -> larder.v1.Change
-	9,   // 12: larder.v1.PushModelResponse.report:type_name -> larder.v1.ModelReport
-	6,   // 13: larder.v1.PromoteModelResponse.changes:type_name -> larder.v1.Change
-	6,   // 14: larder.v1.RollbackModelResponse.changes:type_name -> larder.v1.Change
-	6,   // 15: larder.v1.RetireModelResponse.changes:type_name -> larder.v1.Change
-	24,  // 16: larder.v1.ListDefinitionsResponse.definitions:type_name -> larder.v1.Definition
-	107, // 17: larder.v1.Definition.tags:type_name -> larder.v1.Definition.TagsEntry
-	25,  // 18: larder.v1.Definition.uses:type_name -> larder.v1.DefinitionName
-	25,  // 19: larder.v1.Definition.used_by:type_name -> larder.v1.DefinitionName
-	24,  // 20: larder.v1.GetDefinitionResponse.definition:type_name -> larder.v1.Definition
-	45,  // 21: larder.v1.GetDefinitionResponse.view:type_name -> larder.v1.ViewStatus
-	35,  // 22: larder.v1.GetDefinitionResponse.runs:type_name -> larder.v1.Run
-	48,  // 23: larder.v1.GetDefinitionResponse.model:type_name -> larder.v1.ModelStatus
-	32,  // 24: larder.v1.ExportDefinitionsResponse.version:type_name -> larder.v1.Version
-	4,   // 25: larder.v1.ExportDefinitionsResponse.files:type_name -> larder.v1.DefinitionFile
-	32,  // 26: larder.v1.ListVersionsResponse.versions:type_name -> larder.v1.Version
-	35,  // 27: larder.v1.MaterializeResponse.runs:type_name -> larder.v1.Run
-	1,   // 28: larder.v1.Run.state:type_name -> larder.v1.Run.State
-	36,  // 29: larder.v1.Run.bad:type_name -> larder.v1.BadRows
-	35,  // 30: larder.v1.GetRunResponse.run:type_name -> larder.v1.Run
-	35,  // 31: larder.v1.CancelRunResponse.run:type_name -> larder.v1.Run
-	45,  // 32: larder.v1.GetStatusResponse.views:type_name -> larder.v1.ViewStatus
-	43,  // 33: larder.v1.GetStatusResponse.building:type_name -> larder.v1.Building
-	44,  // 34: larder.v1.Building.views:type_name -> larder.v1.BuildingView
-	35,  // 35: larder.v1.BuildingView.run:type_name -> larder.v1.Run
-	35,  // 36: larder.v1.ViewStatus.last_run:type_name -> larder.v1.Run
-	48,  // 37: larder.v1.ListModelsResponse.models:type_name -> larder.v1.ModelStatus
-	61,  // 38: larder.v1.ModelStatus.versions:type_name -> larder.v1.ModelVersionStatus
-	52,  // 39: larder.v1.ModelStatus.source:type_name -> larder.v1.ModelSource
-	49,  // 40: larder.v1.ModelStatus.traffic:type_name -> larder.v1.TrafficStatus
-	50,  // 41: larder.v1.TrafficStatus.weights:type_name -> larder.v1.VersionWeight
-	51,  // 42: larder.v1.TrafficStatus.ramp:type_name -> larder.v1.RampStatus
-	50,  // 43: larder.v1.SetTrafficRequest.weights:type_name -> larder.v1.VersionWeight
-	54,  // 44: larder.v1.SetTrafficRequest.ramp:type_name -> larder.v1.RampSettings
-	55,  // 45: larder.v1.SetTrafficRequest.shadow:type_name -> larder.v1.ShadowSettings
-	108, // 46: larder.v1.RampSettings.guards:type_name -> larder.v1.RampSettings.GuardsEntry
-	6,   // 47: larder.v1.SetTrafficResponse.changes:type_name -> larder.v1.Change
-	9,   // 48: larder.v1.ModelVersionStatus.report:type_name -> larder.v1.ModelReport
-	109, // 49: larder.v1.ModelVersionStatus.metrics:type_name -> larder.v1.ModelVersionStatus.MetricsEntry
-	110, // 50: larder.v1.ModelVersionStatus.tags:type_name -> larder.v1.ModelVersionStatus.TagsEntry
-	111, // 51: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
-	64,  // 52: larder.v1.GetPlanResponse.keys:type_name -> larder.v1.Field
-	64,  // 53: larder.v1.GetPlanResponse.request:type_name -> larder.v1.Field
-	64,  // 54: larder.v1.GetPlanResponse.features:type_name -> larder.v1.Field
-	67,  // 55: larder.v1.VerifyResponse.views:type_name -> larder.v1.ViewVerification
-	68,  // 56: larder.v1.ViewVerification.features:type_name -> larder.v1.FeatureVerification
-	69,  // 57: larder.v1.ViewVerification.differences:type_name -> larder.v1.Difference
-	112, // 58: larder.v1.ScoreVectorsRequest.vector:type_name -> larder.v1.Column
-	74,  // 59: larder.v1.ListLoggedResponse.parts:type_name -> larder.v1.LoggedPart
-	77,  // 60: larder.v1.ReplayLogResponse.report:type_name -> larder.v1.ReplayReport
-	78,  // 61: larder.v1.ReplayReport.counts:type_name -> larder.v1.ReplayCount
-	79,  // 62: larder.v1.ReplayReport.differences:type_name -> larder.v1.ReplayDifference
-	82,  // 63: larder.v1.CheckSkewResponse.report:type_name -> larder.v1.SkewReport
-	83,  // 64: larder.v1.SkewReport.models:type_name -> larder.v1.ModelSkew
-	84,  // 65: larder.v1.ModelSkew.features:type_name -> larder.v1.FeatureSkew
-	85,  // 66: larder.v1.ModelSkew.differences:type_name -> larder.v1.SkewDifference
-	92,  // 67: larder.v1.GetDatasetResponse.dataset:type_name -> larder.v1.Dataset
-	92,  // 68: larder.v1.ListDatasetsResponse.datasets:type_name -> larder.v1.Dataset
-	95,  // 69: larder.v1.GetExperimentResponse.report:type_name -> larder.v1.ExperimentReport
-	96,  // 70: larder.v1.ExperimentReport.versions:type_name -> larder.v1.ExperimentVersion
-	98,  // 71: larder.v1.ExperimentReport.sample_ratio:type_name -> larder.v1.SampleRatio
-	97,  // 72: larder.v1.ExperimentVersion.figure:type_name -> larder.v1.Estimate
-	97,  // 73: larder.v1.ExperimentVersion.difference:type_name -> larder.v1.Estimate
-	100, // 74: larder.v1.JoinLabelsRequest.rows:type_name -> larder.v1.LoggedRow
-	2,   // 75: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
-	7,   // 76: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
-	10,  // 77: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
-	20,  // 78: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
-	12,  // 79: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
-	14,  // 80: larder.v1.ControlService.PromoteModel:input_type -> larder.v1.PromoteModelRequest
-	16,  // 81: larder.v1.ControlService.RollbackModel:input_type -> larder.v1.RollbackModelRequest
-	18,  // 82: larder.v1.ControlService.RetireModel:input_type -> larder.v1.RetireModelRequest
-	53,  // 83: larder.v1.ControlService.SetTraffic:input_type -> larder.v1.SetTrafficRequest
-	57,  // 84: larder.v1.ControlService.ResumeRamp:input_type -> larder.v1.ResumeRampRequest
-	59,  // 85: larder.v1.ControlService.ReleaseModel:input_type -> larder.v1.ReleaseModelRequest
-	22,  // 86: larder.v1.ControlService.ListDefinitions:input_type -> larder.v1.ListDefinitionsRequest
-	26,  // 87: larder.v1.ControlService.GetDefinition:input_type -> larder.v1.GetDefinitionRequest
-	28,  // 88: larder.v1.ControlService.ExportDefinitions:input_type -> larder.v1.ExportDefinitionsRequest
-	30,  // 89: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
-	33,  // 90: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
-	37,  // 91: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
-	39,  // 92: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
-	41,  // 93: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
-	46,  // 94: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
-	62,  // 95: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
-	65,  // 96: larder.v1.ControlService.Verify:input_type -> larder.v1.VerifyRequest
-	70,  // 97: larder.v1.ControlService.ScoreVectors:input_type -> larder.v1.ScoreVectorsRequest
-	86,  // 98: larder.v1.ControlService.FlushFeatureLog:input_type -> larder.v1.FlushFeatureLogRequest
-	72,  // 99: larder.v1.ControlService.ListLogged:input_type -> larder.v1.ListLoggedRequest
-	75,  // 100: larder.v1.ControlService.ReplayLog:input_type -> larder.v1.ReplayLogRequest
-	80,  // 101: larder.v1.ControlService.CheckSkew:input_type -> larder.v1.CheckSkewRequest
-	93,  // 102: larder.v1.ControlService.GetExperiment:input_type -> larder.v1.GetExperimentRequest
-	99,  // 103: larder.v1.ControlService.JoinLabels:input_type -> larder.v1.JoinLabelsRequest
-	88,  // 104: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
-	90,  // 105: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
-	102, // 106: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
-	5,   // 107: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
-	8,   // 108: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
-	11,  // 109: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
-	21,  // 110: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
-	13,  // 111: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
-	15,  // 112: larder.v1.ControlService.PromoteModel:output_type -> larder.v1.PromoteModelResponse
-	17,  // 113: larder.v1.ControlService.RollbackModel:output_type -> larder.v1.RollbackModelResponse
-	19,  // 114: larder.v1.ControlService.RetireModel:output_type -> larder.v1.RetireModelResponse
-	56,  // 115: larder.v1.ControlService.SetTraffic:output_type -> larder.v1.SetTrafficResponse
-	58,  // 116: larder.v1.ControlService.ResumeRamp:output_type -> larder.v1.ResumeRampResponse
-	60,  // 117: larder.v1.ControlService.ReleaseModel:output_type -> larder.v1.ReleaseModelResponse
-	23,  // 118: larder.v1.ControlService.ListDefinitions:output_type -> larder.v1.ListDefinitionsResponse
-	27,  // 119: larder.v1.ControlService.GetDefinition:output_type -> larder.v1.GetDefinitionResponse
-	29,  // 120: larder.v1.ControlService.ExportDefinitions:output_type -> larder.v1.ExportDefinitionsResponse
-	31,  // 121: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
-	34,  // 122: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
-	38,  // 123: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
-	40,  // 124: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
-	42,  // 125: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
-	47,  // 126: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
-	63,  // 127: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
-	66,  // 128: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
-	71,  // 129: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
-	87,  // 130: larder.v1.ControlService.FlushFeatureLog:output_type -> larder.v1.FlushFeatureLogResponse
-	73,  // 131: larder.v1.ControlService.ListLogged:output_type -> larder.v1.ListLoggedResponse
-	76,  // 132: larder.v1.ControlService.ReplayLog:output_type -> larder.v1.ReplayLogResponse
-	81,  // 133: larder.v1.ControlService.CheckSkew:output_type -> larder.v1.CheckSkewResponse
-	94,  // 134: larder.v1.ControlService.GetExperiment:output_type -> larder.v1.GetExperimentResponse
-	101, // 135: larder.v1.ControlService.JoinLabels:output_type -> larder.v1.JoinLabelsResponse
-	89,  // 136: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
-	91,  // 137: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
-	103, // 138: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
-	107, // [107:139] is the sub-list for method output_type
-	75,  // [75:107] is the sub-list for method input_type
-	75,  // [75:75] is the sub-list for extension type_name
-	75,  // [75:75] is the sub-list for extension extendee
-	0,   // [0:75] is the sub-list for field type_name
+	10,  // 9: larder.v1.ModelReport.outputs:type_name -> larder.v1.OutputShape
+	106, // 10: larder.v1.PushModelRequest.metrics:type_name -> larder.v1.PushModelRequest.MetricsEntry
+	107, // 11: larder.v1.PushModelRequest.tags:type_name -> larder.v1.PushModelRequest.TagsEntry
+	6,   // 12: larder.v1.PushModelResponse.changes:type_name -> larder.v1.Change
+	9,   // 13: larder.v1.PushModelResponse.report:type_name -> larder.v1.ModelReport
+	6,   // 14: larder.v1.PromoteModelResponse.changes:type_name -> larder.v1.Change
+	6,   // 15: larder.v1.RollbackModelResponse.changes:type_name -> larder.v1.Change
+	6,   // 16: larder.v1.RetireModelResponse.changes:type_name -> larder.v1.Change
+	25,  // 17: larder.v1.ListDefinitionsResponse.definitions:type_name -> larder.v1.Definition
+	108, // 18: larder.v1.Definition.tags:type_name -> larder.v1.Definition.TagsEntry
+	26,  // 19: larder.v1.Definition.uses:type_name -> larder.v1.DefinitionName
+	26,  // 20: larder.v1.Definition.used_by:type_name -> larder.v1.DefinitionName
+	25,  // 21: larder.v1.GetDefinitionResponse.definition:type_name -> larder.v1.Definition
+	46,  // 22: larder.v1.GetDefinitionResponse.view:type_name -> larder.v1.ViewStatus
+	36,  // 23: larder.v1.GetDefinitionResponse.runs:type_name -> larder.v1.Run
+	49,  // 24: larder.v1.GetDefinitionResponse.model:type_name -> larder.v1.ModelStatus
+	33,  // 25: larder.v1.ExportDefinitionsResponse.version:type_name -> larder.v1.Version
+	4,   // 26: larder.v1.ExportDefinitionsResponse.files:type_name -> larder.v1.DefinitionFile
+	33,  // 27: larder.v1.ListVersionsResponse.versions:type_name -> larder.v1.Version
+	36,  // 28: larder.v1.MaterializeResponse.runs:type_name -> larder.v1.Run
+	1,   // 29: larder.v1.Run.state:type_name -> larder.v1.Run.State
+	37,  // 30: larder.v1.Run.bad:type_name -> larder.v1.BadRows
+	36,  // 31: larder.v1.GetRunResponse.run:type_name -> larder.v1.Run
+	36,  // 32: larder.v1.CancelRunResponse.run:type_name -> larder.v1.Run
+	46,  // 33: larder.v1.GetStatusResponse.views:type_name -> larder.v1.ViewStatus
+	44,  // 34: larder.v1.GetStatusResponse.building:type_name -> larder.v1.Building
+	45,  // 35: larder.v1.Building.views:type_name -> larder.v1.BuildingView
+	36,  // 36: larder.v1.BuildingView.run:type_name -> larder.v1.Run
+	36,  // 37: larder.v1.ViewStatus.last_run:type_name -> larder.v1.Run
+	49,  // 38: larder.v1.ListModelsResponse.models:type_name -> larder.v1.ModelStatus
+	62,  // 39: larder.v1.ModelStatus.versions:type_name -> larder.v1.ModelVersionStatus
+	53,  // 40: larder.v1.ModelStatus.source:type_name -> larder.v1.ModelSource
+	50,  // 41: larder.v1.ModelStatus.traffic:type_name -> larder.v1.TrafficStatus
+	51,  // 42: larder.v1.TrafficStatus.weights:type_name -> larder.v1.VersionWeight
+	52,  // 43: larder.v1.TrafficStatus.ramp:type_name -> larder.v1.RampStatus
+	51,  // 44: larder.v1.SetTrafficRequest.weights:type_name -> larder.v1.VersionWeight
+	55,  // 45: larder.v1.SetTrafficRequest.ramp:type_name -> larder.v1.RampSettings
+	56,  // 46: larder.v1.SetTrafficRequest.shadow:type_name -> larder.v1.ShadowSettings
+	109, // 47: larder.v1.RampSettings.guards:type_name -> larder.v1.RampSettings.GuardsEntry
+	6,   // 48: larder.v1.SetTrafficResponse.changes:type_name -> larder.v1.Change
+	9,   // 49: larder.v1.ModelVersionStatus.report:type_name -> larder.v1.ModelReport
+	110, // 50: larder.v1.ModelVersionStatus.metrics:type_name -> larder.v1.ModelVersionStatus.MetricsEntry
+	111, // 51: larder.v1.ModelVersionStatus.tags:type_name -> larder.v1.ModelVersionStatus.TagsEntry
+	112, // 52: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
+	65,  // 53: larder.v1.GetPlanResponse.keys:type_name -> larder.v1.Field
+	65,  // 54: larder.v1.GetPlanResponse.request:type_name -> larder.v1.Field
+	65,  // 55: larder.v1.GetPlanResponse.features:type_name -> larder.v1.Field
+	68,  // 56: larder.v1.VerifyResponse.views:type_name -> larder.v1.ViewVerification
+	69,  // 57: larder.v1.ViewVerification.features:type_name -> larder.v1.FeatureVerification
+	70,  // 58: larder.v1.ViewVerification.differences:type_name -> larder.v1.Difference
+	113, // 59: larder.v1.ScoreVectorsRequest.vector:type_name -> larder.v1.Column
+	114, // 60: larder.v1.ScoreVectorsResponse.outputs:type_name -> larder.v1.Output
+	75,  // 61: larder.v1.ListLoggedResponse.parts:type_name -> larder.v1.LoggedPart
+	78,  // 62: larder.v1.ReplayLogResponse.report:type_name -> larder.v1.ReplayReport
+	79,  // 63: larder.v1.ReplayReport.counts:type_name -> larder.v1.ReplayCount
+	80,  // 64: larder.v1.ReplayReport.differences:type_name -> larder.v1.ReplayDifference
+	83,  // 65: larder.v1.CheckSkewResponse.report:type_name -> larder.v1.SkewReport
+	84,  // 66: larder.v1.SkewReport.models:type_name -> larder.v1.ModelSkew
+	85,  // 67: larder.v1.ModelSkew.features:type_name -> larder.v1.FeatureSkew
+	86,  // 68: larder.v1.ModelSkew.differences:type_name -> larder.v1.SkewDifference
+	93,  // 69: larder.v1.GetDatasetResponse.dataset:type_name -> larder.v1.Dataset
+	93,  // 70: larder.v1.ListDatasetsResponse.datasets:type_name -> larder.v1.Dataset
+	96,  // 71: larder.v1.GetExperimentResponse.report:type_name -> larder.v1.ExperimentReport
+	97,  // 72: larder.v1.ExperimentReport.versions:type_name -> larder.v1.ExperimentVersion
+	99,  // 73: larder.v1.ExperimentReport.sample_ratio:type_name -> larder.v1.SampleRatio
+	98,  // 74: larder.v1.ExperimentVersion.figure:type_name -> larder.v1.Estimate
+	98,  // 75: larder.v1.ExperimentVersion.difference:type_name -> larder.v1.Estimate
+	101, // 76: larder.v1.JoinLabelsRequest.rows:type_name -> larder.v1.LoggedRow
+	2,   // 77: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
+	7,   // 78: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
+	11,  // 79: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
+	21,  // 80: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
+	13,  // 81: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
+	15,  // 82: larder.v1.ControlService.PromoteModel:input_type -> larder.v1.PromoteModelRequest
+	17,  // 83: larder.v1.ControlService.RollbackModel:input_type -> larder.v1.RollbackModelRequest
+	19,  // 84: larder.v1.ControlService.RetireModel:input_type -> larder.v1.RetireModelRequest
+	54,  // 85: larder.v1.ControlService.SetTraffic:input_type -> larder.v1.SetTrafficRequest
+	58,  // 86: larder.v1.ControlService.ResumeRamp:input_type -> larder.v1.ResumeRampRequest
+	60,  // 87: larder.v1.ControlService.ReleaseModel:input_type -> larder.v1.ReleaseModelRequest
+	23,  // 88: larder.v1.ControlService.ListDefinitions:input_type -> larder.v1.ListDefinitionsRequest
+	27,  // 89: larder.v1.ControlService.GetDefinition:input_type -> larder.v1.GetDefinitionRequest
+	29,  // 90: larder.v1.ControlService.ExportDefinitions:input_type -> larder.v1.ExportDefinitionsRequest
+	31,  // 91: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
+	34,  // 92: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
+	38,  // 93: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
+	40,  // 94: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
+	42,  // 95: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
+	47,  // 96: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
+	63,  // 97: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
+	66,  // 98: larder.v1.ControlService.Verify:input_type -> larder.v1.VerifyRequest
+	71,  // 99: larder.v1.ControlService.ScoreVectors:input_type -> larder.v1.ScoreVectorsRequest
+	87,  // 100: larder.v1.ControlService.FlushFeatureLog:input_type -> larder.v1.FlushFeatureLogRequest
+	73,  // 101: larder.v1.ControlService.ListLogged:input_type -> larder.v1.ListLoggedRequest
+	76,  // 102: larder.v1.ControlService.ReplayLog:input_type -> larder.v1.ReplayLogRequest
+	81,  // 103: larder.v1.ControlService.CheckSkew:input_type -> larder.v1.CheckSkewRequest
+	94,  // 104: larder.v1.ControlService.GetExperiment:input_type -> larder.v1.GetExperimentRequest
+	100, // 105: larder.v1.ControlService.JoinLabels:input_type -> larder.v1.JoinLabelsRequest
+	89,  // 106: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
+	91,  // 107: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
+	103, // 108: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
+	5,   // 109: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
+	8,   // 110: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
+	12,  // 111: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
+	22,  // 112: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
+	14,  // 113: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
+	16,  // 114: larder.v1.ControlService.PromoteModel:output_type -> larder.v1.PromoteModelResponse
+	18,  // 115: larder.v1.ControlService.RollbackModel:output_type -> larder.v1.RollbackModelResponse
+	20,  // 116: larder.v1.ControlService.RetireModel:output_type -> larder.v1.RetireModelResponse
+	57,  // 117: larder.v1.ControlService.SetTraffic:output_type -> larder.v1.SetTrafficResponse
+	59,  // 118: larder.v1.ControlService.ResumeRamp:output_type -> larder.v1.ResumeRampResponse
+	61,  // 119: larder.v1.ControlService.ReleaseModel:output_type -> larder.v1.ReleaseModelResponse
+	24,  // 120: larder.v1.ControlService.ListDefinitions:output_type -> larder.v1.ListDefinitionsResponse
+	28,  // 121: larder.v1.ControlService.GetDefinition:output_type -> larder.v1.GetDefinitionResponse
+	30,  // 122: larder.v1.ControlService.ExportDefinitions:output_type -> larder.v1.ExportDefinitionsResponse
+	32,  // 123: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
+	35,  // 124: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
+	39,  // 125: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
+	41,  // 126: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
+	43,  // 127: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
+	48,  // 128: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
+	64,  // 129: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
+	67,  // 130: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
+	72,  // 131: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
+	88,  // 132: larder.v1.ControlService.FlushFeatureLog:output_type -> larder.v1.FlushFeatureLogResponse
+	74,  // 133: larder.v1.ControlService.ListLogged:output_type -> larder.v1.ListLoggedResponse
+	77,  // 134: larder.v1.ControlService.ReplayLog:output_type -> larder.v1.ReplayLogResponse
+	82,  // 135: larder.v1.ControlService.CheckSkew:output_type -> larder.v1.CheckSkewResponse
+	95,  // 136: larder.v1.ControlService.GetExperiment:output_type -> larder.v1.GetExperimentResponse
+	102, // 137: larder.v1.ControlService.JoinLabels:output_type -> larder.v1.JoinLabelsResponse
+	90,  // 138: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
+	92,  // 139: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
+	104, // 140: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
+	109, // [109:141] is the sub-list for method output_type
+	77,  // [77:109] is the sub-list for method input_type
+	77,  // [77:77] is the sub-list for extension type_name
+	77,  // [77:77] is the sub-list for extension extendee
+	0,   // [0:77] is the sub-list for field type_name
 }
 
 func init() { file_larder_v1_control_proto_init() }
@@ -8156,23 +8268,23 @@ func file_larder_v1_control_proto_init() {
 		(*ApplyRequest_ToVersion)(nil),
 		(*ApplyRequest_Files)(nil),
 	}
-	file_larder_v1_control_proto_msgTypes[10].OneofWrappers = []any{}
-	file_larder_v1_control_proto_msgTypes[31].OneofWrappers = []any{}
-	file_larder_v1_control_proto_msgTypes[60].OneofWrappers = []any{
+	file_larder_v1_control_proto_msgTypes[11].OneofWrappers = []any{}
+	file_larder_v1_control_proto_msgTypes[32].OneofWrappers = []any{}
+	file_larder_v1_control_proto_msgTypes[61].OneofWrappers = []any{
 		(*GetPlanRequest_FeatureService)(nil),
 		(*GetPlanRequest_Features)(nil),
 		(*GetPlanRequest_Model)(nil),
 	}
-	file_larder_v1_control_proto_msgTypes[91].OneofWrappers = []any{}
-	file_larder_v1_control_proto_msgTypes[94].OneofWrappers = []any{}
+	file_larder_v1_control_proto_msgTypes[92].OneofWrappers = []any{}
 	file_larder_v1_control_proto_msgTypes[95].OneofWrappers = []any{}
+	file_larder_v1_control_proto_msgTypes[96].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_larder_v1_control_proto_rawDesc), len(file_larder_v1_control_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   109,
+			NumMessages:   110,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -325,7 +325,10 @@ type GetFeaturesAndScoreRequest struct {
 	// What the caller calls the request, such as its order's number: at most 128
 	// bytes. The feature log has the request under it, and labels find it by it.
 	// Empty: where the request is logged, the server draws one.
-	RequestId     string `protobuf:"bytes,7,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,7,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The outputs of the model to answer, by their names in its file, or "*" alone for
+	// all of them. A model without a score answers all of them if none is named.
+	Outputs       []string `protobuf:"bytes,8,rep,name=outputs,proto3" json:"outputs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -409,9 +412,16 @@ func (x *GetFeaturesAndScoreRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *GetFeaturesAndScoreRequest) GetOutputs() []string {
+	if x != nil {
+		return x.Outputs
+	}
+	return nil
+}
+
 type GetFeaturesAndScoreResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// One per row.
+	// One per row; empty for a model without a score.
 	Scores []float64 `protobuf:"fixed64,1,rep,packed,name=scores,proto3" json:"scores,omitempty"`
 	// One per feature view read.
 	Reads []*ViewRead `protobuf:"bytes,2,rep,name=reads,proto3" json:"reads,omitempty"`
@@ -426,7 +436,9 @@ type GetFeaturesAndScoreResponse struct {
 	ModelVersions []int64 `protobuf:"varint,6,rep,packed,name=model_versions,json=modelVersions,proto3" json:"model_versions,omitempty"`
 	// The id that the feature log has the request under: the request's own or one that
 	// was drawn. Empty where the request is not logged.
-	RequestId     string `protobuf:"bytes,7,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,7,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The outputs asked for, in that order, or in the order of the model's file.
+	Outputs       []*Output `protobuf:"bytes,8,rep,name=outputs,proto3" json:"outputs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -510,6 +522,80 @@ func (x *GetFeaturesAndScoreResponse) GetRequestId() string {
 	return ""
 }
 
+func (x *GetFeaturesAndScoreResponse) GetOutputs() []*Output {
+	if x != nil {
+		return x.Outputs
+	}
+	return nil
+}
+
+// An Output is what one output of a model gave for all rows.
+type Output struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The values of all rows, row by row, under the output's name. A row has as many as
+	// the numbers of shape multiply to. Floats of two bytes are floats; integers of one and two
+	// bytes are int32s, and unsigned ones of four int64s.
+	Values *Column `protobuf:"bytes,1,opt,name=values,proto3" json:"values,omitempty"`
+	// The shape of one row's values; empty where a row has a single value.
+	Shape []uint32 `protobuf:"varint,2,rep,packed,name=shape,proto3" json:"shape,omitempty"`
+	// The names of the classes that the last dimension of shape stands for, where the
+	// model says so.
+	Classes       []string `protobuf:"bytes,3,rep,name=classes,proto3" json:"classes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Output) Reset() {
+	*x = Output{}
+	mi := &file_larder_v1_serving_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Output) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Output) ProtoMessage() {}
+
+func (x *Output) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_serving_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Output.ProtoReflect.Descriptor instead.
+func (*Output) Descriptor() ([]byte, []int) {
+	return file_larder_v1_serving_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Output) GetValues() *Column {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+func (x *Output) GetShape() []uint32 {
+	if x != nil {
+		return x.Shape
+	}
+	return nil
+}
+
+func (x *Output) GetClasses() []string {
+	if x != nil {
+		return x.Classes
+	}
+	return nil
+}
+
 type StreamFeaturesAndScoreRequest struct {
 	state         protoimpl.MessageState      `protogen:"open.v1"`
 	Request       *GetFeaturesAndScoreRequest `protobuf:"bytes,1,opt,name=request,proto3" json:"request,omitempty"`
@@ -519,7 +605,7 @@ type StreamFeaturesAndScoreRequest struct {
 
 func (x *StreamFeaturesAndScoreRequest) Reset() {
 	*x = StreamFeaturesAndScoreRequest{}
-	mi := &file_larder_v1_serving_proto_msgTypes[6]
+	mi := &file_larder_v1_serving_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -531,7 +617,7 @@ func (x *StreamFeaturesAndScoreRequest) String() string {
 func (*StreamFeaturesAndScoreRequest) ProtoMessage() {}
 
 func (x *StreamFeaturesAndScoreRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_serving_proto_msgTypes[6]
+	mi := &file_larder_v1_serving_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -544,7 +630,7 @@ func (x *StreamFeaturesAndScoreRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamFeaturesAndScoreRequest.ProtoReflect.Descriptor instead.
 func (*StreamFeaturesAndScoreRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_serving_proto_rawDescGZIP(), []int{6}
+	return file_larder_v1_serving_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *StreamFeaturesAndScoreRequest) GetRequest() *GetFeaturesAndScoreRequest {
@@ -563,7 +649,7 @@ type StreamFeaturesAndScoreResponse struct {
 
 func (x *StreamFeaturesAndScoreResponse) Reset() {
 	*x = StreamFeaturesAndScoreResponse{}
-	mi := &file_larder_v1_serving_proto_msgTypes[7]
+	mi := &file_larder_v1_serving_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -575,7 +661,7 @@ func (x *StreamFeaturesAndScoreResponse) String() string {
 func (*StreamFeaturesAndScoreResponse) ProtoMessage() {}
 
 func (x *StreamFeaturesAndScoreResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_serving_proto_msgTypes[7]
+	mi := &file_larder_v1_serving_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -588,7 +674,7 @@ func (x *StreamFeaturesAndScoreResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamFeaturesAndScoreResponse.ProtoReflect.Descriptor instead.
 func (*StreamFeaturesAndScoreResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_serving_proto_rawDescGZIP(), []int{7}
+	return file_larder_v1_serving_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *StreamFeaturesAndScoreResponse) GetResponse() *GetFeaturesAndScoreResponse {
@@ -622,7 +708,7 @@ const file_larder_v1_serving_proto_rawDesc = "" +
 	"\bViewRead\x12!\n" +
 	"\ffeature_view\x18\x01 \x01(\tR\vfeatureView\x12-\n" +
 	"\bstatuses\x18\x02 \x03(\x0e2\x11.larder.v1.StatusR\bstatuses\x12\x12\n" +
-	"\x04ages\x18\x03 \x03(\x03R\x04ages\"\x97\x02\n" +
+	"\x04ages\x18\x03 \x03(\x03R\x04ages\"\xb1\x02\n" +
 	"\x1aGetFeaturesAndScoreRequest\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12#\n" +
 	"\rmodel_version\x18\x02 \x01(\x03R\fmodelVersion\x12-\n" +
@@ -631,8 +717,9 @@ const file_larder_v1_serving_proto_rawDesc = "" +
 	"\x02at\x18\x05 \x01(\x03H\x00R\x02at\x88\x01\x01\x12'\n" +
 	"\x0freturn_features\x18\x06 \x01(\bR\x0ereturnFeatures\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\a \x01(\tR\trequestIdB\x05\n" +
-	"\x03_at\"\xa3\x02\n" +
+	"request_id\x18\a \x01(\tR\trequestId\x12\x18\n" +
+	"\aoutputs\x18\b \x03(\tR\aoutputsB\x05\n" +
+	"\x03_at\"\xd0\x02\n" +
 	"\x1bGetFeaturesAndScoreResponse\x12\x16\n" +
 	"\x06scores\x18\x01 \x03(\x01R\x06scores\x12)\n" +
 	"\x05reads\x18\x02 \x03(\v2\x13.larder.v1.ViewReadR\x05reads\x12-\n" +
@@ -641,7 +728,12 @@ const file_larder_v1_serving_proto_rawDesc = "" +
 	"\rmodel_version\x18\x05 \x01(\x03R\fmodelVersion\x12%\n" +
 	"\x0emodel_versions\x18\x06 \x03(\x03R\rmodelVersions\x12\x1d\n" +
 	"\n" +
-	"request_id\x18\a \x01(\tR\trequestId\"`\n" +
+	"request_id\x18\a \x01(\tR\trequestId\x12+\n" +
+	"\aoutputs\x18\b \x03(\v2\x11.larder.v1.OutputR\aoutputs\"c\n" +
+	"\x06Output\x12)\n" +
+	"\x06values\x18\x01 \x01(\v2\x11.larder.v1.ColumnR\x06values\x12\x14\n" +
+	"\x05shape\x18\x02 \x03(\rR\x05shape\x12\x18\n" +
+	"\aclasses\x18\x03 \x03(\tR\aclasses\"`\n" +
 	"\x1dStreamFeaturesAndScoreRequest\x12?\n" +
 	"\arequest\x18\x01 \x01(\v2%.larder.v1.GetFeaturesAndScoreRequestR\arequest\"d\n" +
 	"\x1eStreamFeaturesAndScoreResponse\x12B\n" +
@@ -663,7 +755,7 @@ func file_larder_v1_serving_proto_rawDescGZIP() []byte {
 	return file_larder_v1_serving_proto_rawDescData
 }
 
-var file_larder_v1_serving_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_larder_v1_serving_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_larder_v1_serving_proto_goTypes = []any{
 	(*GetFeaturesRequest)(nil),             // 0: larder.v1.GetFeaturesRequest
 	(*FeatureList)(nil),                    // 1: larder.v1.FeatureList
@@ -671,35 +763,38 @@ var file_larder_v1_serving_proto_goTypes = []any{
 	(*ViewRead)(nil),                       // 3: larder.v1.ViewRead
 	(*GetFeaturesAndScoreRequest)(nil),     // 4: larder.v1.GetFeaturesAndScoreRequest
 	(*GetFeaturesAndScoreResponse)(nil),    // 5: larder.v1.GetFeaturesAndScoreResponse
-	(*StreamFeaturesAndScoreRequest)(nil),  // 6: larder.v1.StreamFeaturesAndScoreRequest
-	(*StreamFeaturesAndScoreResponse)(nil), // 7: larder.v1.StreamFeaturesAndScoreResponse
-	(*Column)(nil),                         // 8: larder.v1.Column
-	(Status)(0),                            // 9: larder.v1.Status
+	(*Output)(nil),                         // 6: larder.v1.Output
+	(*StreamFeaturesAndScoreRequest)(nil),  // 7: larder.v1.StreamFeaturesAndScoreRequest
+	(*StreamFeaturesAndScoreResponse)(nil), // 8: larder.v1.StreamFeaturesAndScoreResponse
+	(*Column)(nil),                         // 9: larder.v1.Column
+	(Status)(0),                            // 10: larder.v1.Status
 }
 var file_larder_v1_serving_proto_depIdxs = []int32{
 	1,  // 0: larder.v1.GetFeaturesRequest.features:type_name -> larder.v1.FeatureList
-	8,  // 1: larder.v1.GetFeaturesRequest.entities:type_name -> larder.v1.Column
-	8,  // 2: larder.v1.GetFeaturesRequest.request:type_name -> larder.v1.Column
-	8,  // 3: larder.v1.GetFeaturesResponse.features:type_name -> larder.v1.Column
+	9,  // 1: larder.v1.GetFeaturesRequest.entities:type_name -> larder.v1.Column
+	9,  // 2: larder.v1.GetFeaturesRequest.request:type_name -> larder.v1.Column
+	9,  // 3: larder.v1.GetFeaturesResponse.features:type_name -> larder.v1.Column
 	3,  // 4: larder.v1.GetFeaturesResponse.reads:type_name -> larder.v1.ViewRead
-	9,  // 5: larder.v1.ViewRead.statuses:type_name -> larder.v1.Status
-	8,  // 6: larder.v1.GetFeaturesAndScoreRequest.entities:type_name -> larder.v1.Column
-	8,  // 7: larder.v1.GetFeaturesAndScoreRequest.request:type_name -> larder.v1.Column
+	10, // 5: larder.v1.ViewRead.statuses:type_name -> larder.v1.Status
+	9,  // 6: larder.v1.GetFeaturesAndScoreRequest.entities:type_name -> larder.v1.Column
+	9,  // 7: larder.v1.GetFeaturesAndScoreRequest.request:type_name -> larder.v1.Column
 	3,  // 8: larder.v1.GetFeaturesAndScoreResponse.reads:type_name -> larder.v1.ViewRead
-	8,  // 9: larder.v1.GetFeaturesAndScoreResponse.features:type_name -> larder.v1.Column
-	4,  // 10: larder.v1.StreamFeaturesAndScoreRequest.request:type_name -> larder.v1.GetFeaturesAndScoreRequest
-	5,  // 11: larder.v1.StreamFeaturesAndScoreResponse.response:type_name -> larder.v1.GetFeaturesAndScoreResponse
-	0,  // 12: larder.v1.ServingService.GetFeatures:input_type -> larder.v1.GetFeaturesRequest
-	4,  // 13: larder.v1.ServingService.GetFeaturesAndScore:input_type -> larder.v1.GetFeaturesAndScoreRequest
-	6,  // 14: larder.v1.ServingService.StreamFeaturesAndScore:input_type -> larder.v1.StreamFeaturesAndScoreRequest
-	2,  // 15: larder.v1.ServingService.GetFeatures:output_type -> larder.v1.GetFeaturesResponse
-	5,  // 16: larder.v1.ServingService.GetFeaturesAndScore:output_type -> larder.v1.GetFeaturesAndScoreResponse
-	7,  // 17: larder.v1.ServingService.StreamFeaturesAndScore:output_type -> larder.v1.StreamFeaturesAndScoreResponse
-	15, // [15:18] is the sub-list for method output_type
-	12, // [12:15] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	9,  // 9: larder.v1.GetFeaturesAndScoreResponse.features:type_name -> larder.v1.Column
+	6,  // 10: larder.v1.GetFeaturesAndScoreResponse.outputs:type_name -> larder.v1.Output
+	9,  // 11: larder.v1.Output.values:type_name -> larder.v1.Column
+	4,  // 12: larder.v1.StreamFeaturesAndScoreRequest.request:type_name -> larder.v1.GetFeaturesAndScoreRequest
+	5,  // 13: larder.v1.StreamFeaturesAndScoreResponse.response:type_name -> larder.v1.GetFeaturesAndScoreResponse
+	0,  // 14: larder.v1.ServingService.GetFeatures:input_type -> larder.v1.GetFeaturesRequest
+	4,  // 15: larder.v1.ServingService.GetFeaturesAndScore:input_type -> larder.v1.GetFeaturesAndScoreRequest
+	7,  // 16: larder.v1.ServingService.StreamFeaturesAndScore:input_type -> larder.v1.StreamFeaturesAndScoreRequest
+	2,  // 17: larder.v1.ServingService.GetFeatures:output_type -> larder.v1.GetFeaturesResponse
+	5,  // 18: larder.v1.ServingService.GetFeaturesAndScore:output_type -> larder.v1.GetFeaturesAndScoreResponse
+	8,  // 19: larder.v1.ServingService.StreamFeaturesAndScore:output_type -> larder.v1.StreamFeaturesAndScoreResponse
+	17, // [17:20] is the sub-list for method output_type
+	14, // [14:17] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_larder_v1_serving_proto_init() }
@@ -719,7 +814,7 @@ func file_larder_v1_serving_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_larder_v1_serving_proto_rawDesc), len(file_larder_v1_serving_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -115,7 +115,7 @@ class ApplyResponse(_message.Message):
     def __init__(self, version: _Optional[int] = ..., changes: _Optional[_Iterable[_Union[Change, _Mapping]]] = ..., models: _Optional[_Iterable[_Union[ModelReport, _Mapping]]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ModelReport(_message.Message):
-    __slots__ = ("model", "model_version", "output", "column", "reason", "engine", "notes")
+    __slots__ = ("model", "model_version", "output", "column", "reason", "engine", "notes", "outputs")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
@@ -123,6 +123,7 @@ class ModelReport(_message.Message):
     REASON_FIELD_NUMBER: _ClassVar[int]
     ENGINE_FIELD_NUMBER: _ClassVar[int]
     NOTES_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     model: str
     model_version: int
     output: str
@@ -130,7 +131,20 @@ class ModelReport(_message.Message):
     reason: str
     engine: str
     notes: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, model: _Optional[str] = ..., model_version: _Optional[int] = ..., output: _Optional[str] = ..., column: _Optional[int] = ..., reason: _Optional[str] = ..., engine: _Optional[str] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+    outputs: _containers.RepeatedCompositeFieldContainer[OutputShape]
+    def __init__(self, model: _Optional[str] = ..., model_version: _Optional[int] = ..., output: _Optional[str] = ..., column: _Optional[int] = ..., reason: _Optional[str] = ..., engine: _Optional[str] = ..., notes: _Optional[_Iterable[str]] = ..., outputs: _Optional[_Iterable[_Union[OutputShape, _Mapping]]] = ...) -> None: ...
+
+class OutputShape(_message.Message):
+    __slots__ = ("name", "type", "shape", "classes")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    SHAPE_FIELD_NUMBER: _ClassVar[int]
+    CLASSES_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    type: str
+    shape: _containers.RepeatedScalarFieldContainer[int]
+    classes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., type: _Optional[str] = ..., shape: _Optional[_Iterable[int]] = ..., classes: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class PutModelRequest(_message.Message):
     __slots__ = ("sha256", "size", "chunk")
@@ -893,28 +907,32 @@ class Difference(_message.Message):
     def __init__(self, kind: _Optional[str] = ..., key: _Optional[str] = ..., feature: _Optional[str] = ..., online: _Optional[str] = ..., source: _Optional[str] = ...) -> None: ...
 
 class ScoreVectorsRequest(_message.Message):
-    __slots__ = ("model", "model_version", "vector", "runs", "catalog_version")
+    __slots__ = ("model", "model_version", "vector", "runs", "catalog_version", "outputs")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     VECTOR_FIELD_NUMBER: _ClassVar[int]
     RUNS_FIELD_NUMBER: _ClassVar[int]
     CATALOG_VERSION_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     model: str
     model_version: int
     vector: _containers.RepeatedCompositeFieldContainer[_values_pb2.Column]
     runs: _containers.RepeatedScalarFieldContainer[int]
     catalog_version: int
-    def __init__(self, model: _Optional[str] = ..., model_version: _Optional[int] = ..., vector: _Optional[_Iterable[_Union[_values_pb2.Column, _Mapping]]] = ..., runs: _Optional[_Iterable[int]] = ..., catalog_version: _Optional[int] = ...) -> None: ...
+    outputs: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, model: _Optional[str] = ..., model_version: _Optional[int] = ..., vector: _Optional[_Iterable[_Union[_values_pb2.Column, _Mapping]]] = ..., runs: _Optional[_Iterable[int]] = ..., catalog_version: _Optional[int] = ..., outputs: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ScoreVectorsResponse(_message.Message):
-    __slots__ = ("scores", "took_nanos", "sha256")
+    __slots__ = ("scores", "took_nanos", "sha256", "outputs")
     SCORES_FIELD_NUMBER: _ClassVar[int]
     TOOK_NANOS_FIELD_NUMBER: _ClassVar[int]
     SHA256_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     scores: _containers.RepeatedScalarFieldContainer[float]
     took_nanos: _containers.RepeatedScalarFieldContainer[int]
     sha256: str
-    def __init__(self, scores: _Optional[_Iterable[float]] = ..., took_nanos: _Optional[_Iterable[int]] = ..., sha256: _Optional[str] = ...) -> None: ...
+    outputs: _containers.RepeatedCompositeFieldContainer[_serving_pb2.Output]
+    def __init__(self, scores: _Optional[_Iterable[float]] = ..., took_nanos: _Optional[_Iterable[int]] = ..., sha256: _Optional[str] = ..., outputs: _Optional[_Iterable[_Union[_serving_pb2.Output, _Mapping]]] = ...) -> None: ...
 
 class ListLoggedRequest(_message.Message):
     __slots__ = ("model",)

@@ -48,7 +48,7 @@ class ViewRead(_message.Message):
     def __init__(self, feature_view: _Optional[str] = ..., statuses: _Optional[_Iterable[_Union[_values_pb2.Status, str]]] = ..., ages: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class GetFeaturesAndScoreRequest(_message.Message):
-    __slots__ = ("model", "model_version", "entities", "request", "at", "return_features", "request_id")
+    __slots__ = ("model", "model_version", "entities", "request", "at", "return_features", "request_id", "outputs")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     ENTITIES_FIELD_NUMBER: _ClassVar[int]
@@ -56,6 +56,7 @@ class GetFeaturesAndScoreRequest(_message.Message):
     AT_FIELD_NUMBER: _ClassVar[int]
     RETURN_FEATURES_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     model: str
     model_version: int
     entities: _containers.RepeatedCompositeFieldContainer[_values_pb2.Column]
@@ -63,10 +64,11 @@ class GetFeaturesAndScoreRequest(_message.Message):
     at: int
     return_features: bool
     request_id: str
-    def __init__(self, model: _Optional[str] = ..., model_version: _Optional[int] = ..., entities: _Optional[_Iterable[_Union[_values_pb2.Column, _Mapping]]] = ..., request: _Optional[_Iterable[_Union[_values_pb2.Column, _Mapping]]] = ..., at: _Optional[int] = ..., return_features: bool = ..., request_id: _Optional[str] = ...) -> None: ...
+    outputs: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, model: _Optional[str] = ..., model_version: _Optional[int] = ..., entities: _Optional[_Iterable[_Union[_values_pb2.Column, _Mapping]]] = ..., request: _Optional[_Iterable[_Union[_values_pb2.Column, _Mapping]]] = ..., at: _Optional[int] = ..., return_features: bool = ..., request_id: _Optional[str] = ..., outputs: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GetFeaturesAndScoreResponse(_message.Message):
-    __slots__ = ("scores", "reads", "features", "catalog_version", "model_version", "model_versions", "request_id")
+    __slots__ = ("scores", "reads", "features", "catalog_version", "model_version", "model_versions", "request_id", "outputs")
     SCORES_FIELD_NUMBER: _ClassVar[int]
     READS_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
@@ -74,6 +76,7 @@ class GetFeaturesAndScoreResponse(_message.Message):
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSIONS_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    OUTPUTS_FIELD_NUMBER: _ClassVar[int]
     scores: _containers.RepeatedScalarFieldContainer[float]
     reads: _containers.RepeatedCompositeFieldContainer[ViewRead]
     features: _containers.RepeatedCompositeFieldContainer[_values_pb2.Column]
@@ -81,7 +84,18 @@ class GetFeaturesAndScoreResponse(_message.Message):
     model_version: int
     model_versions: _containers.RepeatedScalarFieldContainer[int]
     request_id: str
-    def __init__(self, scores: _Optional[_Iterable[float]] = ..., reads: _Optional[_Iterable[_Union[ViewRead, _Mapping]]] = ..., features: _Optional[_Iterable[_Union[_values_pb2.Column, _Mapping]]] = ..., catalog_version: _Optional[int] = ..., model_version: _Optional[int] = ..., model_versions: _Optional[_Iterable[int]] = ..., request_id: _Optional[str] = ...) -> None: ...
+    outputs: _containers.RepeatedCompositeFieldContainer[Output]
+    def __init__(self, scores: _Optional[_Iterable[float]] = ..., reads: _Optional[_Iterable[_Union[ViewRead, _Mapping]]] = ..., features: _Optional[_Iterable[_Union[_values_pb2.Column, _Mapping]]] = ..., catalog_version: _Optional[int] = ..., model_version: _Optional[int] = ..., model_versions: _Optional[_Iterable[int]] = ..., request_id: _Optional[str] = ..., outputs: _Optional[_Iterable[_Union[Output, _Mapping]]] = ...) -> None: ...
+
+class Output(_message.Message):
+    __slots__ = ("values", "shape", "classes")
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    SHAPE_FIELD_NUMBER: _ClassVar[int]
+    CLASSES_FIELD_NUMBER: _ClassVar[int]
+    values: _values_pb2.Column
+    shape: _containers.RepeatedScalarFieldContainer[int]
+    classes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, values: _Optional[_Union[_values_pb2.Column, _Mapping]] = ..., shape: _Optional[_Iterable[int]] = ..., classes: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class StreamFeaturesAndScoreRequest(_message.Message):
     __slots__ = ("request",)
