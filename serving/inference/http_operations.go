@@ -9,10 +9,14 @@ import (
 // The operations of HTTP, as GET /openapi.json and docs/http.md have them.
 var (
 	liveOperation = openapi.Operation{
-		Pattern: "GET /v2/health/live", ID: "v2_live", Tag: tag, Summary: "say that the process is alive", Answer: nothing, Errors: openapi.TextErrors,
+		Pattern: "GET /v2/health/live", ID: "v2_live", Tag: tag, Summary: "say that the process is alive",
+		Answer: openapi.Body{Schema: openapi.Object("", map[string]*openapi.Schema{"live": openapi.Of("boolean", "")}, "live"), Example: `{"live": true}`},
+		Errors: openapi.TextErrors,
 	}
 	readyOperation = openapi.Operation{
-		Pattern: "GET /v2/health/ready", ID: "v2_ready", Tag: tag, Summary: "say whether requests can be answered; 503 while they can't", Answer: nothing, Errors: openapi.TextErrors,
+		Pattern: "GET /v2/health/ready", ID: "v2_ready", Tag: tag, Summary: "say whether requests can be answered; 503 while they can't",
+		Answer: openapi.Body{Schema: openapi.Object("", map[string]*openapi.Schema{"ready": openapi.Of("boolean", "")}, "ready"), Example: `{"ready": true}`},
+		Errors: openapi.ReadyErrors,
 	}
 	serverOperation = openapi.Operation{
 		Pattern: "GET /v2", ID: "v2_server", Tag: tag, Summary: "describe the server", Errors: openapi.TextErrors,
@@ -35,14 +39,19 @@ var (
 		},
 	}
 	modelReadyOperation = openapi.Operation{
-		Pattern: "GET /v2/models/{model}/ready", ID: "v2_model_ready", Tag: tag, Summary: "say whether a model can be asked", Answer: nothing, Errors: openapi.TextErrors,
+		Pattern: "GET /v2/models/{model}/ready", ID: "v2_model_ready", Tag: tag, Summary: "say whether a model can be asked",
+		Answer: openapi.Body{
+			Schema:  openapi.Object("", map[string]*openapi.Schema{"name": openapi.Of("string", ""), "ready": openapi.Of("boolean", "")}, "name", "ready"),
+			Example: `{"name": "late", "ready": true}`,
+		},
+		Errors: openapi.ReadyErrors,
 	}
 	configOperation = openapi.Operation{
 		Pattern: "GET /v2/models/{model}/config", ID: "v2_config", Tag: tag, Summary: "give the configuration of a model, as Triton has it", Errors: openapi.TextErrors,
 		Answer: openapi.Body{
 			Schema: &openapi.Schema{Type: "object"},
 			Example: `{"name": "late", "platform": "onnxruntime_onnx", "max_batch_size": 0, "backend": "larder",
- "input": [{"name": "X", "data_type": "TYPE_FP32", "dims": ["-1", "3"]}], "output": [{"name": "score", "data_type": "TYPE_FP32", "dims": ["-1", "1"]}]}`,
+ "input": [{"name": "X", "data_type": "TYPE_FP32", "dims": [-1, 3]}], "output": [{"name": "score", "data_type": "TYPE_FP32", "dims": [-1, 1]}]}`,
 		},
 	}
 	inferOperation = openapi.Operation{

@@ -26,14 +26,22 @@ func TestGETs(t *testing.T) {
 			t.Errorf("%s: %d %s; want %d %s", path, got, body, status, want)
 		}
 	}
-	f("/v2/health/live", 200, "")
-	f("/v2/health/ready", 200, "")
+	f("/v2/health/live", 200, `{"live":true}`)
+	f("/v2/health/ready", 200, `{"ready":true}`)
 	server := `{"name":"larder","version":"test","extensions":["binary_tensor_data","model_configuration","model_repository"]}`
 	f("/v2", 200, server)
 	f("/v2/", 200, server)
-	f("/v2/models/risk/ready", 200, "")
-	f("/v2/models/risk/versions/2/ready", 200, "")
-	f("/v2/models/risk/versions/3/ready", 404, `{"error":"model \"risk\" has no version 3; it has 1, 2"}`+"\n")
+	f("/v2/models/risk/ready", 200, `{"name":"risk","ready":true}`)
+	f("/v2/models/risk.features/versions/2/ready", 200, `{"name":"risk.features","ready":true}`)
+	f("/v2/models/risk/versions/3/ready", 404, `{"error":"model \"risk\" has no version 3; it has 1, 2","name":"risk","ready":false}`+"\n")
+	f("/v2/models/words/config", 200, `{"backend":"larder","input":[{"name":"word","data_type":"TYPE_STRING","dims":[-1,1]},{"name":"count","data_type":"TYPE_INT64","dims":[-1,1]}],`+
+		`"max_batch_size":0,"name":"words","output":[{"name":"score","data_type":"TYPE_FP32","dims":[-1,1]}],"platform":"onnxruntime_onnx"}`)
+	f("/v2/models/wrods/config", 404, `{"error":"no model \"wrods\"; did you mean \"words\"?"}`+"\n")
+	s.notReady.Store(true)
+	f("/v2/health/live", 200, `{"live":true}`)
+	f("/v2/health/ready", 503, `{"error":"the server is not ready","ready":false}`+"\n")
+	f("/v2/models/risk/ready", 503, `{"error":"the server is not ready","name":"risk","ready":false}`+"\n")
+	s.notReady.Store(false)
 	words := `{"inputs":[{"name":"word","datatype":"BYTES","shape":[-1,1]},{"name":"count","datatype":"INT64","shape":[-1,1]}],"name":"words",` +
 		`"outputs":[{"name":"score","datatype":"FP32","shape":[-1,1]}],"platform":"onnxruntime_onnx","versions":["1"]}`
 	f("/v2/models/words", 200, words)

@@ -167,11 +167,19 @@ func planOf(g *serving.Generation, model, version string) (*schema.Plan, name, e
 
 // ready returns why a model can't be asked.
 func (s *Server) ready(model, version string) error {
-	if err := s.opts.Ready(); err != nil {
-		return schema.NotReady.Errorf("the server is not ready")
+	if err := s.selfReady(); err != nil {
+		return err
 	}
 	g := s.opts.Serving.Hold()
 	defer g.Release()
 	_, _, err := planOf(g, model, version)
 	return err
+}
+
+// selfReady returns why no model can be asked.
+func (s *Server) selfReady() error {
+	if s.opts.Ready() != nil {
+		return schema.NotReady.Errorf("the server is not ready")
+	}
+	return nil
 }
