@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -101,6 +102,31 @@ func TestInferJSON(t *testing.T) {
 		`"outputs":[{"name":"spend:mean"},{"name":"request:amount"}]}`, 1.5, nil, 10., -2.5)
 }
 
+// JSON has no NaN and no infinities: null and strings stand for them, nested or flat.
+func TestMissingFloatsInJSON(t *testing.T) {
+	s := open(t, grpcserver.Options{})
+	f := func(model, inputs, outputs, want string) {
+		t.Helper()
+		body := fmt.Sprintf(`{"inputs":[%s],"outputs":[{"name":%q}]}`, inputs, outputs)
+		status, _, answer := s.ask("POST", "/v2/models/"+model+"/infer", []byte(body))
+		if status != 200 || !strings.Contains(string(answer), want) {
+			t.Errorf("%s: %d %s; want %s", body, status, answer, want)
+		}
+	}
+	nan, inf := float32(math.NaN()), float32(math.Inf(1))
+	risk := func(data string, vector ...float32) {
+		t.Helper()
+		input := fmt.Sprintf(`{"name":%q,"datatype":"FP32","shape":[1,4],"data":%s}`, riskInput, data)
+		f("risk", input, forests[0].Model().Graph.Outputs[0].Name, fmt.Sprintf(`"data":[%v]`, forests[0].Score(vector)))
+	}
+	risk(`[[1,null,3,4]]`, 1, nan, 3, 4)
+	risk(`[1,"NaN",3,null]`, 1, nan, 3, nan)
+	risk(`[ [ "Infinity" , 2 , "-Infinity" , 4 ] ]`, inf, 2, -inf, 4)
+	f("casts", `{"name":"x","datatype":"FP32","shape":[3,1],"data":[[null],["Infinity"],["-Infinity"]]}`, "t8", `"data":["NaN","INF","-INF"]`)
+	keys := `{"name":"customer_id","datatype":"INT64","shape":[1],"data":[1]},{"name":"terminal_id","datatype":"BYTES","shape":[1],"data":["a"]},`
+	f("risk.features", keys+`{"name":"amount","datatype":"FP64","shape":[1],"data":[null]}`, "request:amount", `"data":[null]`)
+}
+
 func TestInferRefuses(t *testing.T) {
 	s := open(t, grpcserver.Options{})
 	f := func(status int, part, body string, headers ...string) {
@@ -121,8 +147,14 @@ func TestInferRefuses(t *testing.T) {
 	f(400, "is missing", `{}`)
 	f(400, "neither a list of data", x("FP32", "[1,1]", ``))
 	f(400, "neither a list of data", x("FP32", "[1,1]", `,"data":1`))
-	f(400, "element 0 is null, which is not float32", x("FP32", "[1,1]", `,"data":[null]`))
-	f(400, `element 0 is "1", which is not float32`, x("FP32", "[1,1]", `,"data":["1"]`))
+	f(400, `element 0 is "1", which is not float32; send a number, null, "NaN"`, x("FP32", "[1,1]", `,"data":["1"]`))
+	f(400, `element 0 is "nan", which is not float32`, x("FP32", "[1,1]", `,"data":["nan"]`))
+	f(400, `element 1 is "+Infinity", which is not float64`, x("FP64", "[2,1]", `,"data":[[null],["+Infinity"]]`))
+	f(400, "element 1 is null, and int64 has no missing value (only FP32 and FP64 do)", x("INT64", "[2,1]", `,"data":[[1],[null]]`))
+	f(400, "element 0 is null, and uint8 has no", x("UINT8", "[1,1]", `,"data":[null]`))
+	f(400, "element 0 is null, and bool has no", x("BOOL", "[1,1]", `,"data":[null]`))
+	f(400, "element 0 is null, and string has no", x("BYTES", "[1,1]", `,"data":[null]`))
+	f(400, `element 0 is "NaN", which is not int32`, x("INT32", "[1,1]", `,"data":["NaN"]`))
 	f(400, `element 0 is {"a":1}, which is not float32`, x("FP32", "[1,1]", `,"data":[{"a":1}]`))
 	f(400, "element 1 is 1e99, which is not float32", x("FP32", "[2,1]", `,"data":[1,1e99]`))
 	f(400, "element 0 is 256, which is not uint8", x("UINT8", "[1,1]", `,"data":[256]`))

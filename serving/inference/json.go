@@ -147,7 +147,7 @@ func setData(a *scoring.Array, data []byte) error {
 		end := literalEnd(data)
 		if had >= n { // only count them
 		} else if err := appendLiteral(a, data[:end]); err != nil {
-			return badInput("input %q: element %d is %s, which is not %s", clip(a.Name), had, clip(string(data[:end])), a.Elem)
+			return literalFault(a, had, data[:end])
 		}
 		data = data[end:]
 		had++
@@ -174,7 +174,35 @@ func literalEnd(data []byte) int {
 	return len(data)
 }
 
+// literalFault says why element i can't be what the JSON says.
+func literalFault(a *scoring.Array, i int, literal []byte) error {
+	if string(literal) == "null" {
+		return badInput("input %q: element %d is null, and %s has no missing value (only FP32 and FP64 do); send a value", clip(a.Name), i, a.Elem)
+	}
+	remedy := ""
+	if isFloat(a.Elem) && literal[0] == '"' {
+		remedy = `; send a number, null, "NaN", "Infinity" or "-Infinity"`
+	}
+	return badInput("input %q: element %d is %s, which is not %s%s", clip(a.Name), i, clip(string(literal)), a.Elem, remedy)
+}
+
 var errLiteral = errors.New("a value of another type")
+
+func isFloat(e scoring.Elem) bool { return e == scoring.Float32 || e == scoring.Float64 }
+
+// parseFloat reads a float as JSON writes it. JSON has no NaN and no infinities: null
+// and strings stand for them.
+func parseFloat(literal []byte, bits int) (float64, error) {
+	switch string(literal) {
+	case "null", `"NaN"`:
+		return math.NaN(), nil
+	case `"Infinity"`:
+		return math.Inf(1), nil
+	case `"-Infinity"`:
+		return math.Inf(-1), nil
+	}
+	return strconv.ParseFloat(string(literal), bits)
+}
 
 // appendLiteral appends one element, as JSON writes it.
 func appendLiteral(a *scoring.Array, literal []byte) error {
@@ -195,11 +223,11 @@ func appendLiteral(a *scoring.Array, literal []byte) error {
 		a.Data = append(a.Data, boolByte(literal[0] == 't'))
 		return nil
 	case scoring.Float32:
-		v, err := strconv.ParseFloat(string(literal), 32)
+		v, err := parseFloat(literal, 32)
 		a.Data = appendLow(a.Data, uint64(math.Float32bits(float32(v))), size)
 		return err
 	case scoring.Float64:
-		v, err := strconv.ParseFloat(string(literal), 64)
+		v, err := parseFloat(literal, 64)
 		a.Data = appendLow(a.Data, math.Float64bits(v), size)
 		return err
 	case 2, 4, 12, uint64Elem: // unsigned
