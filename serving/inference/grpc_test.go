@@ -284,6 +284,50 @@ func TestGRPCRefuses(t *testing.T) {
 	f(codes.InvalidArgument, "has no typed contents; send raw_input_contents", func(r *request) { r.Inputs[0].Datatype = "BF16" }, narrow)
 }
 
+func TestParametersOverGRPC(t *testing.T) {
+	s := open(t, grpcserver.Options{})
+	type params = map[string]*inferencev2.InferParameter
+	whole := func(v int64) *inferencev2.InferParameter {
+		return &inferencev2.InferParameter{ParameterChoice: &inferencev2.InferParameter_Int64Param{Int64Param: v}}
+	}
+	unsigned := func(v uint64) *inferencev2.InferParameter {
+		return &inferencev2.InferParameter{ParameterChoice: &inferencev2.InferParameter_Uint64Param{Uint64Param: v}}
+	}
+	truth := func(v bool) *inferencev2.InferParameter {
+		return &inferencev2.InferParameter{ParameterChoice: &inferencev2.InferParameter_BoolParam{BoolParam: v}}
+	}
+	ask := func(ofRequest, ofInput, ofOutput params) (*inferencev2.ModelInferResponse, error) {
+		req := risk("", []float32{1, 2, 3, 4})
+		req.Parameters, req.Inputs[0].Parameters = ofRequest, ofInput
+		req.Outputs = outputs(forests[0].Model().Graph.Outputs[0].Name)
+		req.Outputs[0].Parameters = ofOutput
+		return s.client.ModelInfer(t.Context(), req)
+	}
+	f := func(code codes.Code, part string, ofRequest, ofInput, ofOutput params) {
+		t.Helper()
+		_, err := ask(ofRequest, ofInput, ofOutput)
+		if got := status.Convert(err); got.Code() != code || !strings.Contains(got.Message(), part) {
+			t.Errorf("got %v: %q; want %v: %q", got.Code(), got.Message(), code, part)
+		}
+	}
+	f(codes.OK, "", params{"priority": unsigned(0), "timeout": whole(60_000_000), "sequence_start": truth(false)}, params{"binary_data_size": whole(16)}, params{"binary_data": truth(true)})
+	f(codes.InvalidArgument, `"priority" is not supported`, params{"priority": unsigned(1)}, nil, nil)
+	f(codes.InvalidArgument, `"triton_enable_empty_final_response" is not supported`, params{"triton_enable_empty_final_response": truth(true)}, nil, nil)
+	f(codes.InvalidArgument, `"sequence_id" is not supported`, params{"sequence_id": whole(7)}, nil, nil)
+	f(codes.InvalidArgument, `"classification" is not supported`, nil, nil, params{"classification": whole(2)})
+	f(codes.InvalidArgument, `"shared_memory_region" is not supported`, nil, params{"shared_memory_region": {ParameterChoice: &inferencev2.InferParameter_StringParam{StringParam: "r"}}}, nil)
+	f(codes.InvalidArgument, `no parameter "mine"`, params{"mine": {}}, nil, nil)
+	f(codes.InvalidArgument, `"at" is not an integer`, params{"at": {}}, nil, nil)
+	f(codes.InvalidArgument, `"at" is not an integer`, params{"at": unsigned(math.MaxUint64)}, nil, nil)
+	f(codes.InvalidArgument, "binary_data_size 8, and 16 bytes", nil, params{"binary_data_size": whole(8)}, nil)
+	f(codes.DeadlineExceeded, "", params{"timeout": unsigned(1)}, nil, nil)
+	got, err := ask(params{"binary_data_output": truth(false)}, nil, nil)
+	s.check(err)
+	if got.GetRawOutputContents() != nil || len(got.GetOutputs()[0].GetContents().GetFp32Contents()) != 1 {
+		t.Errorf("binary_data_output: false is answered with %v", got)
+	}
+}
+
 func TestStreamGoesOnAfterAnError(t *testing.T) {
 	s := open(t, grpcserver.Options{})
 	stream, err := s.client.ModelStreamInfer(t.Context())

@@ -30,7 +30,7 @@ func (s *Server) inferHTTP(w http.ResponseWriter, r *http.Request) error {
 			return schema.BadHeader.Errorf("%s is %q; it is the number of bytes of JSON, at most the %d of the body", headerLength, clip(said), len(body))
 		}
 	}
-	req, form, err := parseInfer(body[:length], body[length:])
+	req, err := parseInfer(body[:length], body[length:])
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (s *Server) inferHTTP(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	head, raw, err := form.write(ans)
+	head, raw, err := req.form.write(ans)
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func writeBody(w http.ResponseWriter, head, raw []byte) {
 
 // A form is how the outputs of an answer are written: in JSON or raw.
 type form struct {
-	raw    bool            // of outputs that say nothing of their own
+	raw    *bool           // of outputs that say nothing of their own; nil: the request does not say
 	byName map[string]bool // raw or not, by output
 }
 
@@ -103,5 +103,5 @@ func (f *form) isRaw(a *scoring.Array) bool {
 	if raw, said := f.byName[a.Name]; said {
 		return raw
 	}
-	return f.raw
+	return f.raw != nil && *f.raw
 }

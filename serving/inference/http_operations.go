@@ -62,6 +62,7 @@ var (
 				"id": orNull("string", "Returned with the answer."),
 				"parameters": {Type: []string{"object", "null"}, Description: "Options of the request.", Properties: map[string]*openapi.Schema{
 					"binary_data_output": orNull("boolean", "Answer with raw contents."), "at": orNull("integer", "Of MODEL.features: the time that decides which rows have expired, in microseconds since 1970 UTC."),
+					"timeout": orNull("integer", "Microseconds after which the request is given up; 0 for none."),
 				}},
 				"inputs":  openapi.List(sentTensor, "The inputs of the model."),
 				"outputs": {Type: []string{"array", "null"}, Items: wantedOutput, Description: "The outputs to answer with; all if absent."},

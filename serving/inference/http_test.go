@@ -127,6 +127,43 @@ func TestMissingFloatsInJSON(t *testing.T) {
 	f("risk.features", keys+`{"name":"amount","datatype":"FP64","shape":[1],"data":[null]}`, "request:amount", `"data":[null]`)
 }
 
+func TestParametersInJSON(t *testing.T) {
+	s := open(t, grpcserver.Options{})
+	f := func(status int, part, ofRequest, ofInput, ofOutput string) {
+		t.Helper()
+		body := fmt.Sprintf(`{"parameters":%s,"inputs":[{"name":"x","datatype":"FP32","shape":[1,1],"data":[1],"parameters":%s}],"outputs":[{"name":"score","parameters":%s}]}`,
+			ofRequest, ofInput, ofOutput)
+		got, _, answer := s.ask("POST", "/v2/models/casts/infer", []byte(body))
+		if got != status || !strings.Contains(string(answer), part) {
+			t.Errorf("%s: %d %s; want %d %s", body, got, answer, status, part)
+		}
+	}
+	ok := `"outputs":[{"name":"score"`
+	f(200, ok, `null`, `null`, `null`)
+	f(200, ok, `{}`, `{}`, `{}`)
+	f(200, ok, `{"priority":0,"sequence_id":0,"sequence_start":false,"sequence_end":false,"timeout":0,"classification":null}`, `{"shared_memory_offset":0}`, `{"classification":0}`)
+	f(200, ok, `{"sequence_id":"","timeout":9223372036854775807,"binary_data_output":false}`, `{"binary_data_size":null}`, `{"binary_data":false}`)
+	f(200, `"binary_data_size":4`, `{"binary_data_output":true}`, `{}`, `{}`)
+	f(400, `the parameter \"priority\" is not supported: requests have no priorities`, `{"priority":1}`, `{}`, `{}`)
+	f(400, `the parameter \"sequence_id\" is not supported: requests don't depend on each other`, `{"sequence_id":42}`, `{}`, `{}`)
+	f(400, `the parameter \"sequence_id\" is not supported`, `{"sequence_id":"e333c95a"}`, `{}`, `{}`)
+	f(400, `the parameter \"sequence_start\" is not supported`, `{"sequence_start":true}`, `{}`, `{}`)
+	f(400, `the parameter \"classification\" is not supported: classes are not ranked here`, `{}`, `{}`, `{"classification":2}`)
+	f(400, `the parameter \"shared_memory_region\" is not supported: there is no shared memory`, `{}`, `{"shared_memory_region":"r"}`, `{}`)
+	f(400, `the parameter \"shared_memory_region\" is not supported`, `{}`, `{}`, `{"shared_memory_region":"r"}`)
+	f(400, `a request has no parameter \"att\" here; it may have at, timeout, binary_data_output`, `{"att":1}`, `{}`, `{}`)
+	f(400, `an input has no parameter \"binary_data\" here; it may have binary_data_size`, `{}`, `{"binary_data":true}`, `{}`)
+	f(400, `an output has no parameter \"content_type\" here`, `{}`, `{}`, `{"content_type":"np"}`)
+	f(400, `the parameter \"at\" is not an integer`, `{"at":"noon"}`, `{}`, `{}`)
+	f(400, `the parameter \"at\" is not an integer`, `{"at":1.5}`, `{}`, `{}`)
+	f(400, `the parameter \"at\" is not an integer`, `{"at":{"t":1}}`, `{}`, `{}`)
+	f(400, `the parameter \"timeout\" is -1; it is a number of microseconds`, `{"timeout":-1}`, `{}`, `{}`)
+	f(400, `the parameter \"binary_data\" is not a boolean`, `{}`, `{}`, `{"binary_data":1}`)
+	f(400, `is a JSON array`, `[]`, `{}`, `{}`)
+	f(400, "more than 32 parameters", `{`+strings.Repeat(`"p":[],`, 40)+`"q":1}`, `{}`, `{}`)
+	f(504, "deadline", `{"timeout":1}`, `{}`, `{}`)
+}
+
 func TestInferRefuses(t *testing.T) {
 	s := open(t, grpcserver.Options{})
 	f := func(status int, part, body string, headers ...string) {

@@ -106,7 +106,7 @@ func (s *Server) ModelInfer(ctx context.Context, req *inferencev2.ModelInferRequ
 	if err != nil {
 		return nil, err
 	}
-	return writeResponse(answer, len(req.GetRawInputContents()) > 0), nil
+	return writeResponse(answer, asked.form.isRawAsWhole(len(req.GetRawInputContents()) > 0)), nil
 }
 
 // ModelStreamInfer answers message by message. A message that can't be answered
