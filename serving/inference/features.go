@@ -98,8 +98,8 @@ func addColumn(ask *serving.Ask, a *scoring.Array) error {
 	return nil
 }
 
-// columnOf returns an array as a column. What its type doesn't allow is left to
-// serving to refuse.
+// columnOf returns an array as a column. Serving converts numbers that fit the column's
+// type, and refuses what doesn't fit.
 func columnOf(a *scoring.Array, t schema.Type) (column.Column, error) {
 	le := binary.LittleEndian
 	switch a.Elem {
@@ -119,6 +119,10 @@ func columnOf(a *scoring.Array, t schema.Type) (column.Column, error) {
 		return column.Column{Type: schema.Float64, Float64s: each(a, func(b []byte) float64 { return math.Float64frombits(le.Uint64(b)) })}, nil
 	case scoring.String:
 		return textsOf(a, t)
+	case 2, 4, 12: // UINT8, UINT16, UINT32
+		return column.Column{Type: schema.Int64, Int64s: each(a, func(b []byte) int64 { return int64(low(b, a.Elem.Size())) })}, nil
+	case 3, 5: // INT8, INT16
+		return column.Column{Type: schema.Int64, Int64s: each(a, func(b []byte) int64 { return signed(b, a.Elem.Size()) })}, nil
 	}
 	return column.Column{}, badInput("input %q is %s; a column of type %s comes as %s", clip(a.Name), a.Elem, t, carrier(t))
 }

@@ -204,6 +204,57 @@ func TestFeaturesAndScoreInOneCall(t *testing.T) {
 	}
 }
 
+// TestIntegersOfOtherWidths: join keys, request values and features take numbers of
+// another datatype that fit.
+func TestIntegersOfOtherWidths(t *testing.T) {
+	s := open(t, grpcserver.Options{})
+	ask := func(name, datatype string, raw []byte) (*inferencev2.ModelInferResponse, error) {
+		req := features()
+		req.Outputs = outputs("score", "spend:count", "pair:hits", "request:amount")
+		for i, in := range req.Inputs {
+			if in.Name == name {
+				in.Datatype, req.RawInputContents[i] = datatype, raw
+				return s.client.ModelInfer(t.Context(), req)
+			}
+		}
+		req.Inputs = append(req.Inputs, tensor(name, datatype, 2))
+		req.RawInputContents = append(req.RawInputContents, raw)
+		return s.client.ModelInfer(t.Context(), req)
+	}
+	fits := func(name, datatype string, raw []byte, output int, want []byte) {
+		t.Helper()
+		got, err := ask(name, datatype, raw)
+		if err != nil {
+			t.Errorf("%s as %s: %v", name, datatype, err)
+			return
+		}
+		if diff := cmp.Diff(want, got.GetRawOutputContents()[output]); diff != "" {
+			t.Errorf("%s as %s (-want +got):\n%s", name, datatype, diff)
+		}
+	}
+	counts := []byte{7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+	fits("customer_id", "INT32", []byte{1, 0, 0, 0, 2, 0, 0, 0}, 1, counts)
+	fits("customer_id", "INT16", []byte{1, 0, 0xff, 0xff}, 1, counts)
+	fits("customer_id", "INT8", []byte{1, 0x80}, 1, counts)
+	fits("customer_id", "UINT32", []byte{1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}, 1, counts)
+	fits("customer_id", "UINT16", []byte{1, 0, 2, 0}, 1, counts)
+	fits("customer_id", "UINT8", []byte{1, 2}, 1, counts)
+	fits("spend:count", "INT32", []byte{9, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}, 1, []byte{9, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff})
+	fits("pair:hits", "INT64", []byte{9, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0}, 2, []byte{9, 0, 0, 0, 8, 0, 0, 0})
+	fits("amount", "INT32", []byte{10, 0, 0, 0, 20, 0, 0, 0}, 3, doubles(10, 20))
+	refused := func(name, datatype string, raw []byte, part string) {
+		t.Helper()
+		_, err := ask(name, datatype, raw)
+		if got := status.Convert(err); got.Code() != codes.InvalidArgument || !strings.Contains(got.Message(), part) {
+			t.Errorf("%s as %s: %v: %q; want %q", name, datatype, got.Code(), got.Message(), part)
+		}
+	}
+	refused("pair:hits", "INT64", []byte{1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0, 0, 0, 0}, "is int32; 2147483648 in row 1 does not fit")
+	refused("customer_id", "FP64", doubles(1, 2), "the request sends float64")
+	refused("customer_id", "BOOL", []byte{1, 0}, "the request sends bool")
+	refused("terminal_id", "INT32", []byte{1, 0, 0, 0, 2, 0, 0, 0}, "the request sends int32")
+}
+
 // A value for a stored feature stands for what is stored.
 func TestFeaturesOverride(t *testing.T) {
 	s := open(t, grpcserver.Options{})
