@@ -49,7 +49,24 @@ func inferFeatures(ctx context.Context, g *serving.Generation, n name, req *requ
 	for _, name := range wanted {
 		ans.outputs = append(ans.outputs, outputOf(resp, name))
 	}
+	ans.scored = scoredOf(resp)
 	return ans, nil
+}
+
+// scoredOf returns how many rows each version scored.
+func scoredOf(resp *serving.Answer) []scored {
+	if resp.Versions == nil {
+		return []scored{{resp.Plan().ModelVersion.Version, resp.Rows}}
+	}
+	var all []scored
+	for _, version := range resp.Versions {
+		at := slices.IndexFunc(all, func(s scored) bool { return s.version == version })
+		if at < 0 {
+			at, all = len(all), append(all, scored{version: version})
+		}
+		all[at].rows++
+	}
+	return all
 }
 
 // wantedOutputs returns the outputs asked for, which there are.

@@ -24,8 +24,10 @@ func (s *Server) HTTPHandler() *grpcserver.Mux {
 		mux.Handle(ofModel(modelOperation, version), answering(s.getModel))
 		mux.Handle(ofModel(modelReadyOperation, version), s.getModelReady)
 		mux.Handle(ofModel(configOperation, version), answering(s.getConfig))
+		mux.Handle(ofModel(statsOperation, version), answering(s.getStats))
 		mux.Handle(ofModel(inferOperation, version), s.postInfer)
 	}
+	mux.Handle(allStatsOperation, answering(s.getStats))
 	mux.Handle(indexOperation, answering(s.postIndex))
 	mux.Handle(loadOperation, answering(s.postLoad))
 	mux.Handle(unloadOperation, answering(s.postUnload))

@@ -24,7 +24,7 @@ var (
 			Schema: openapi.Named("ServerMetadata", openapi.Object("", map[string]*openapi.Schema{
 				"name": openapi.Of("string", ""), "version": openapi.Of("string", ""), "extensions": openapi.List(openapi.Of("string", ""), "What of the protocol's extensions there is."),
 			}, "name", "version", "extensions")),
-			Example: `{"name": "larder", "version": "dev", "extensions": ["binary_tensor_data", "model_configuration", "model_repository"]}`,
+			Example: `{"name": "larder", "version": "dev", "extensions": ["binary_tensor_data", "model_configuration", "model_repository", "statistics"]}`,
 		},
 	}
 	modelOperation = openapi.Operation{
@@ -53,6 +53,15 @@ var (
 			Example: `{"name": "late", "platform": "onnxruntime_onnx", "max_batch_size": 0, "backend": "larder",
  "input": [{"name": "X", "data_type": "TYPE_FP32", "dims": [-1, 3]}], "output": [{"name": "score", "data_type": "TYPE_FP32", "dims": [-1, 1]}]}`,
 		},
+	}
+	statsOperation = openapi.Operation{
+		Pattern: "GET /v2/models/{model}/stats", ID: "v2_stats", Tag: tag, Summary: "count the requests that a model has answered over this protocol", Errors: openapi.TextErrors,
+		About:  "Durations are nanoseconds; last_inference is in milliseconds since 1970 UTC. docs/inference-protocol.md says what counts.",
+		Answer: statsBody(statsExample),
+	}
+	allStatsOperation = openapi.Operation{
+		Pattern: "GET /v2/models/stats", ID: "v2_all_stats", Tag: tag, Summary: "count the requests that each model has answered over this protocol", Errors: openapi.TextErrors,
+		Answer: statsBody(statsExample, featuresStatsExample),
 	}
 	inferOperation = openapi.Operation{
 		Pattern: "POST /v2/models/{model}/infer", ID: "v2_infer", Tag: tag, Summary: "run a model on tensors; MODEL.features reads the features and scores them",
@@ -106,6 +115,32 @@ var (
 )
 
 const tag = "inference"
+
+// statsBody is an answer with statistics.
+func statsBody(examples ...string) openapi.Body {
+	return openapi.Body{Schema: statsSchema, Example: `{"model_stats": [` + strings.Join(examples, ",\n ") + `]}`}
+}
+
+const (
+	statsExample         = `{"name": "late", ` + countsExample
+	featuresStatsExample = `{"name": "late.features", ` + countsExample
+	countsExample        = `"version": "1", "last_inference": 1750000000000, "inference_count": 8, "execution_count": 2, "inference_stats": {
+  "success": {"count": 2, "ns": 91000}, "fail": {"count": 0, "ns": 0}, "queue": {"count": 0, "ns": 0}, "compute_input": {"count": 2, "ns": 4000},
+  "compute_infer": {"count": 2, "ns": 81000}, "compute_output": {"count": 2, "ns": 6000}, "cache_hit": {"count": 0, "ns": 0}}, "batch_stats": []}`
+)
+
+var statsSchema = openapi.Named("Statistics", openapi.Object("", map[string]*openapi.Schema{
+	"model_stats": openapi.List(openapi.Object("A version of a model.", map[string]*openapi.Schema{
+		"name": openapi.Of("string", ""), "version": openapi.Of("string", ""),
+		"last_inference":  openapi.Of("integer", "When the last answered request came, in milliseconds since 1970 UTC; 0: never."),
+		"inference_count": openapi.Of("integer", "The rows answered."),
+		"execution_count": openapi.Of("integer", "The requests answered."),
+		"inference_stats": openapi.Map(openapi.Object("", map[string]*openapi.Schema{
+			"count": openapi.Of("integer", ""), "ns": openapi.Of("integer", ""),
+		}, "count", "ns"), "success, fail, queue, compute_input, compute_infer, compute_output and cache_hit."),
+		"batch_stats": openapi.List(openapi.Of("object", ""), "Always empty."),
+	}, "name", "version", "last_inference", "inference_count", "execution_count", "inference_stats", "batch_stats"), ""),
+}, "model_stats"))
 
 // nothing is an answer without a body.
 var nothing = openapi.Body{}

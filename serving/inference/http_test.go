@@ -29,7 +29,7 @@ func TestGETs(t *testing.T) {
 	}
 	f("/v2/health/live", 200, `{"live":true}`)
 	f("/v2/health/ready", 200, `{"ready":true}`)
-	server := `{"name":"larder","version":"test","extensions":["binary_tensor_data","model_configuration","model_repository"]}`
+	server := `{"name":"larder","version":"test","extensions":["binary_tensor_data","model_configuration","model_repository","statistics"]}`
 	f("/v2", 200, server)
 	f("/v2/", 200, server)
 	f("/v2/models/risk/ready", 200, `{"name":"risk","ready":true}`)

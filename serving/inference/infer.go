@@ -26,6 +26,13 @@ type answer struct {
 	model, version, id string
 	catalog            int64
 	outputs            []scoring.Array
+	scored             []scored // for the statistics
+}
+
+// scored are rows that a version answered.
+type scored struct {
+	version int64
+	rows    int
 }
 
 func parseVersion(version string) (int64, error) {
@@ -64,22 +71,22 @@ func (s *Server) infer(ctx context.Context, req *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := traced(ctx, g, plan, model, req)
+	rows := 0
+	if len(req.inputs) > 0 {
+		rows = int(req.inputs[0].Dims[0])
+	}
+	out, err := traced(ctx, g, plan, model, req, rows)
 	if err != nil {
 		return nil, err
 	}
 	return &answer{
 		model: req.model, version: strconv.FormatInt(plan.ModelVersion.Version, 10), id: req.id,
-		catalog: plan.Catalog.Version, outputs: out,
+		catalog: plan.Catalog.Version, outputs: out, scored: []scored{{plan.ModelVersion.Version, rows}},
 	}, nil
 }
 
 // traced runs a model in a span of the request's trace.
-func traced(ctx context.Context, g *serving.Generation, plan *schema.Plan, model *scoring.InferModel, req *request) ([]scoring.Array, error) {
-	rows := 0
-	if len(req.inputs) > 0 {
-		rows = int(req.inputs[0].Dims[0])
-	}
+func traced(ctx context.Context, g *serving.Generation, plan *schema.Plan, model *scoring.InferModel, req *request, rows int) ([]scoring.Array, error) {
 	ctx, span := g.StartScore(ctx, plan, rows)
 	out, err := model.Infer(ctx, req.inputs, req.outputs)
 	serving.EndSpan(span, err)
