@@ -5435,7 +5435,10 @@ type ReplayReport struct {
 	Cause string `protobuf:"bytes,3,opt,name=cause,proto3" json:"cause,omitempty"`
 	// Files of the log that can't be read to their end: why, and how many rows of theirs
 	// the report leaves out.
-	Missing       []string `protobuf:"bytes,4,rep,name=missing,proto3" json:"missing,omitempty"`
+	Missing []string `protobuf:"bytes,4,rep,name=missing,proto3" json:"missing,omitempty"`
+	// Versions whose rows can't be scored again, because their definitions or their model
+	// files are gone.
+	Gone          []*ReplayGone `protobuf:"bytes,5,rep,name=gone,proto3" json:"gone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5498,6 +5501,90 @@ func (x *ReplayReport) GetMissing() []string {
 	return nil
 }
 
+func (x *ReplayReport) GetGone() []*ReplayGone {
+	if x != nil {
+		return x.Gone
+	}
+	return nil
+}
+
+type ReplayGone struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Model          string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	ModelVersion   int64                  `protobuf:"varint,2,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
+	CatalogVersion int64                  `protobuf:"varint,3,opt,name=catalog_version,json=catalogVersion,proto3" json:"catalog_version,omitempty"`
+	// The rows that the report leaves out.
+	Rows          int64  `protobuf:"varint,4,opt,name=rows,proto3" json:"rows,omitempty"`
+	Cause         string `protobuf:"bytes,5,opt,name=cause,proto3" json:"cause,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplayGone) Reset() {
+	*x = ReplayGone{}
+	mi := &file_larder_v1_control_proto_msgTypes[76]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplayGone) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplayGone) ProtoMessage() {}
+
+func (x *ReplayGone) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[76]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplayGone.ProtoReflect.Descriptor instead.
+func (*ReplayGone) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{76}
+}
+
+func (x *ReplayGone) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *ReplayGone) GetModelVersion() int64 {
+	if x != nil {
+		return x.ModelVersion
+	}
+	return 0
+}
+
+func (x *ReplayGone) GetCatalogVersion() int64 {
+	if x != nil {
+		return x.CatalogVersion
+	}
+	return 0
+}
+
+func (x *ReplayGone) GetRows() int64 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+func (x *ReplayGone) GetCause() string {
+	if x != nil {
+		return x.Cause
+	}
+	return ""
+}
+
 type ReplayCount struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
 	Model        string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
@@ -5511,7 +5598,7 @@ type ReplayCount struct {
 
 func (x *ReplayCount) Reset() {
 	*x = ReplayCount{}
-	mi := &file_larder_v1_control_proto_msgTypes[76]
+	mi := &file_larder_v1_control_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5523,7 +5610,7 @@ func (x *ReplayCount) String() string {
 func (*ReplayCount) ProtoMessage() {}
 
 func (x *ReplayCount) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[76]
+	mi := &file_larder_v1_control_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5536,7 +5623,7 @@ func (x *ReplayCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayCount.ProtoReflect.Descriptor instead.
 func (*ReplayCount) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{76}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *ReplayCount) GetModel() string {
@@ -5580,7 +5667,7 @@ type ReplayDifference struct {
 
 func (x *ReplayDifference) Reset() {
 	*x = ReplayDifference{}
-	mi := &file_larder_v1_control_proto_msgTypes[77]
+	mi := &file_larder_v1_control_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5592,7 +5679,7 @@ func (x *ReplayDifference) String() string {
 func (*ReplayDifference) ProtoMessage() {}
 
 func (x *ReplayDifference) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[77]
+	mi := &file_larder_v1_control_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5605,7 +5692,7 @@ func (x *ReplayDifference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayDifference.ProtoReflect.Descriptor instead.
 func (*ReplayDifference) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{77}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *ReplayDifference) GetFile() string {
@@ -5653,7 +5740,7 @@ type CheckSkewRequest struct {
 
 func (x *CheckSkewRequest) Reset() {
 	*x = CheckSkewRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[78]
+	mi := &file_larder_v1_control_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5665,7 +5752,7 @@ func (x *CheckSkewRequest) String() string {
 func (*CheckSkewRequest) ProtoMessage() {}
 
 func (x *CheckSkewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[78]
+	mi := &file_larder_v1_control_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5678,7 +5765,7 @@ func (x *CheckSkewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckSkewRequest.ProtoReflect.Descriptor instead.
 func (*CheckSkewRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{78}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *CheckSkewRequest) GetModel() string {
@@ -5701,7 +5788,7 @@ type CheckSkewResponse struct {
 
 func (x *CheckSkewResponse) Reset() {
 	*x = CheckSkewResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[79]
+	mi := &file_larder_v1_control_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5713,7 +5800,7 @@ func (x *CheckSkewResponse) String() string {
 func (*CheckSkewResponse) ProtoMessage() {}
 
 func (x *CheckSkewResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[79]
+	mi := &file_larder_v1_control_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5726,7 +5813,7 @@ func (x *CheckSkewResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckSkewResponse.ProtoReflect.Descriptor instead.
 func (*CheckSkewResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{79}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *CheckSkewResponse) GetRows() int64 {
@@ -5762,7 +5849,7 @@ type SkewReport struct {
 
 func (x *SkewReport) Reset() {
 	*x = SkewReport{}
-	mi := &file_larder_v1_control_proto_msgTypes[80]
+	mi := &file_larder_v1_control_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5774,7 +5861,7 @@ func (x *SkewReport) String() string {
 func (*SkewReport) ProtoMessage() {}
 
 func (x *SkewReport) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[80]
+	mi := &file_larder_v1_control_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5787,7 +5874,7 @@ func (x *SkewReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SkewReport.ProtoReflect.Descriptor instead.
 func (*SkewReport) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{80}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *SkewReport) GetModels() []*ModelSkew {
@@ -5816,7 +5903,7 @@ type ModelSkew struct {
 
 func (x *ModelSkew) Reset() {
 	*x = ModelSkew{}
-	mi := &file_larder_v1_control_proto_msgTypes[81]
+	mi := &file_larder_v1_control_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5828,7 +5915,7 @@ func (x *ModelSkew) String() string {
 func (*ModelSkew) ProtoMessage() {}
 
 func (x *ModelSkew) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[81]
+	mi := &file_larder_v1_control_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5841,7 +5928,7 @@ func (x *ModelSkew) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelSkew.ProtoReflect.Descriptor instead.
 func (*ModelSkew) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{81}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *ModelSkew) GetModel() string {
@@ -5890,7 +5977,7 @@ type FeatureSkew struct {
 
 func (x *FeatureSkew) Reset() {
 	*x = FeatureSkew{}
-	mi := &file_larder_v1_control_proto_msgTypes[82]
+	mi := &file_larder_v1_control_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5902,7 +5989,7 @@ func (x *FeatureSkew) String() string {
 func (*FeatureSkew) ProtoMessage() {}
 
 func (x *FeatureSkew) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[82]
+	mi := &file_larder_v1_control_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5915,7 +6002,7 @@ func (x *FeatureSkew) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeatureSkew.ProtoReflect.Descriptor instead.
 func (*FeatureSkew) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{82}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *FeatureSkew) GetFeature() string {
@@ -6001,7 +6088,7 @@ type SkewDifference struct {
 
 func (x *SkewDifference) Reset() {
 	*x = SkewDifference{}
-	mi := &file_larder_v1_control_proto_msgTypes[83]
+	mi := &file_larder_v1_control_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6013,7 +6100,7 @@ func (x *SkewDifference) String() string {
 func (*SkewDifference) ProtoMessage() {}
 
 func (x *SkewDifference) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[83]
+	mi := &file_larder_v1_control_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6026,7 +6113,7 @@ func (x *SkewDifference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SkewDifference.ProtoReflect.Descriptor instead.
 func (*SkewDifference) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{83}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *SkewDifference) GetFeature() string {
@@ -6072,7 +6159,7 @@ type FlushFeatureLogRequest struct {
 
 func (x *FlushFeatureLogRequest) Reset() {
 	*x = FlushFeatureLogRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[84]
+	mi := &file_larder_v1_control_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6084,7 +6171,7 @@ func (x *FlushFeatureLogRequest) String() string {
 func (*FlushFeatureLogRequest) ProtoMessage() {}
 
 func (x *FlushFeatureLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[84]
+	mi := &file_larder_v1_control_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6097,7 +6184,7 @@ func (x *FlushFeatureLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushFeatureLogRequest.ProtoReflect.Descriptor instead.
 func (*FlushFeatureLogRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{84}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{85}
 }
 
 type FlushFeatureLogResponse struct {
@@ -6108,7 +6195,7 @@ type FlushFeatureLogResponse struct {
 
 func (x *FlushFeatureLogResponse) Reset() {
 	*x = FlushFeatureLogResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[85]
+	mi := &file_larder_v1_control_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6120,7 +6207,7 @@ func (x *FlushFeatureLogResponse) String() string {
 func (*FlushFeatureLogResponse) ProtoMessage() {}
 
 func (x *FlushFeatureLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[85]
+	mi := &file_larder_v1_control_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6133,7 +6220,7 @@ func (x *FlushFeatureLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushFeatureLogResponse.ProtoReflect.Descriptor instead.
 func (*FlushFeatureLogResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{85}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{86}
 }
 
 type GetDatasetRequest struct {
@@ -6146,7 +6233,7 @@ type GetDatasetRequest struct {
 
 func (x *GetDatasetRequest) Reset() {
 	*x = GetDatasetRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[86]
+	mi := &file_larder_v1_control_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6158,7 +6245,7 @@ func (x *GetDatasetRequest) String() string {
 func (*GetDatasetRequest) ProtoMessage() {}
 
 func (x *GetDatasetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[86]
+	mi := &file_larder_v1_control_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6171,7 +6258,7 @@ func (x *GetDatasetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDatasetRequest.ProtoReflect.Descriptor instead.
 func (*GetDatasetRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{86}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *GetDatasetRequest) GetId() string {
@@ -6190,7 +6277,7 @@ type GetDatasetResponse struct {
 
 func (x *GetDatasetResponse) Reset() {
 	*x = GetDatasetResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[87]
+	mi := &file_larder_v1_control_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6202,7 +6289,7 @@ func (x *GetDatasetResponse) String() string {
 func (*GetDatasetResponse) ProtoMessage() {}
 
 func (x *GetDatasetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[87]
+	mi := &file_larder_v1_control_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6215,7 +6302,7 @@ func (x *GetDatasetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDatasetResponse.ProtoReflect.Descriptor instead.
 func (*GetDatasetResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{87}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *GetDatasetResponse) GetDataset() *Dataset {
@@ -6235,7 +6322,7 @@ type ListDatasetsRequest struct {
 
 func (x *ListDatasetsRequest) Reset() {
 	*x = ListDatasetsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[88]
+	mi := &file_larder_v1_control_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6247,7 +6334,7 @@ func (x *ListDatasetsRequest) String() string {
 func (*ListDatasetsRequest) ProtoMessage() {}
 
 func (x *ListDatasetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[88]
+	mi := &file_larder_v1_control_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6260,7 +6347,7 @@ func (x *ListDatasetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDatasetsRequest.ProtoReflect.Descriptor instead.
 func (*ListDatasetsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{88}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *ListDatasetsRequest) GetLimit() int32 {
@@ -6279,7 +6366,7 @@ type ListDatasetsResponse struct {
 
 func (x *ListDatasetsResponse) Reset() {
 	*x = ListDatasetsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[89]
+	mi := &file_larder_v1_control_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6291,7 +6378,7 @@ func (x *ListDatasetsResponse) String() string {
 func (*ListDatasetsResponse) ProtoMessage() {}
 
 func (x *ListDatasetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[89]
+	mi := &file_larder_v1_control_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6304,7 +6391,7 @@ func (x *ListDatasetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDatasetsResponse.ProtoReflect.Descriptor instead.
 func (*ListDatasetsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{89}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *ListDatasetsResponse) GetDatasets() []*Dataset {
@@ -6331,7 +6418,7 @@ type Dataset struct {
 
 func (x *Dataset) Reset() {
 	*x = Dataset{}
-	mi := &file_larder_v1_control_proto_msgTypes[90]
+	mi := &file_larder_v1_control_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6343,7 +6430,7 @@ func (x *Dataset) String() string {
 func (*Dataset) ProtoMessage() {}
 
 func (x *Dataset) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[90]
+	mi := &file_larder_v1_control_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6356,7 +6443,7 @@ func (x *Dataset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dataset.ProtoReflect.Descriptor instead.
 func (*Dataset) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{90}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *Dataset) GetId() string {
@@ -6417,7 +6504,7 @@ type GetExperimentRequest struct {
 
 func (x *GetExperimentRequest) Reset() {
 	*x = GetExperimentRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[91]
+	mi := &file_larder_v1_control_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6429,7 +6516,7 @@ func (x *GetExperimentRequest) String() string {
 func (*GetExperimentRequest) ProtoMessage() {}
 
 func (x *GetExperimentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[91]
+	mi := &file_larder_v1_control_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6442,7 +6529,7 @@ func (x *GetExperimentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExperimentRequest.ProtoReflect.Descriptor instead.
 func (*GetExperimentRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{91}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *GetExperimentRequest) GetModel() string {
@@ -6507,7 +6594,7 @@ type GetExperimentResponse struct {
 
 func (x *GetExperimentResponse) Reset() {
 	*x = GetExperimentResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[92]
+	mi := &file_larder_v1_control_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6519,7 +6606,7 @@ func (x *GetExperimentResponse) String() string {
 func (*GetExperimentResponse) ProtoMessage() {}
 
 func (x *GetExperimentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[92]
+	mi := &file_larder_v1_control_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6532,7 +6619,7 @@ func (x *GetExperimentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExperimentResponse.ProtoReflect.Descriptor instead.
 func (*GetExperimentResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{92}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *GetExperimentResponse) GetRows() int64 {
@@ -6586,7 +6673,7 @@ type ExperimentReport struct {
 
 func (x *ExperimentReport) Reset() {
 	*x = ExperimentReport{}
-	mi := &file_larder_v1_control_proto_msgTypes[93]
+	mi := &file_larder_v1_control_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6598,7 +6685,7 @@ func (x *ExperimentReport) String() string {
 func (*ExperimentReport) ProtoMessage() {}
 
 func (x *ExperimentReport) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[93]
+	mi := &file_larder_v1_control_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6611,7 +6698,7 @@ func (x *ExperimentReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExperimentReport.ProtoReflect.Descriptor instead.
 func (*ExperimentReport) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{93}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *ExperimentReport) GetModel() string {
@@ -6735,7 +6822,7 @@ type ExperimentVersion struct {
 
 func (x *ExperimentVersion) Reset() {
 	*x = ExperimentVersion{}
-	mi := &file_larder_v1_control_proto_msgTypes[94]
+	mi := &file_larder_v1_control_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6747,7 +6834,7 @@ func (x *ExperimentVersion) String() string {
 func (*ExperimentVersion) ProtoMessage() {}
 
 func (x *ExperimentVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[94]
+	mi := &file_larder_v1_control_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6760,7 +6847,7 @@ func (x *ExperimentVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExperimentVersion.ProtoReflect.Descriptor instead.
 func (*ExperimentVersion) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{94}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *ExperimentVersion) GetModelVersion() int64 {
@@ -6866,7 +6953,7 @@ type Estimate struct {
 
 func (x *Estimate) Reset() {
 	*x = Estimate{}
-	mi := &file_larder_v1_control_proto_msgTypes[95]
+	mi := &file_larder_v1_control_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6878,7 +6965,7 @@ func (x *Estimate) String() string {
 func (*Estimate) ProtoMessage() {}
 
 func (x *Estimate) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[95]
+	mi := &file_larder_v1_control_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6891,7 +6978,7 @@ func (x *Estimate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Estimate.ProtoReflect.Descriptor instead.
 func (*Estimate) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{95}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *Estimate) GetValue() float64 {
@@ -6927,7 +7014,7 @@ type SampleRatio struct {
 
 func (x *SampleRatio) Reset() {
 	*x = SampleRatio{}
-	mi := &file_larder_v1_control_proto_msgTypes[96]
+	mi := &file_larder_v1_control_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6939,7 +7026,7 @@ func (x *SampleRatio) String() string {
 func (*SampleRatio) ProtoMessage() {}
 
 func (x *SampleRatio) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[96]
+	mi := &file_larder_v1_control_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6952,7 +7039,7 @@ func (x *SampleRatio) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SampleRatio.ProtoReflect.Descriptor instead.
 func (*SampleRatio) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{96}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *SampleRatio) GetChiSquared() float64 {
@@ -6988,7 +7075,7 @@ type JoinLabelsRequest struct {
 
 func (x *JoinLabelsRequest) Reset() {
 	*x = JoinLabelsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[97]
+	mi := &file_larder_v1_control_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7000,7 +7087,7 @@ func (x *JoinLabelsRequest) String() string {
 func (*JoinLabelsRequest) ProtoMessage() {}
 
 func (x *JoinLabelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[97]
+	mi := &file_larder_v1_control_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7013,7 +7100,7 @@ func (x *JoinLabelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinLabelsRequest.ProtoReflect.Descriptor instead.
 func (*JoinLabelsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{97}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *JoinLabelsRequest) GetModel() string {
@@ -7052,7 +7139,7 @@ type LoggedRow struct {
 
 func (x *LoggedRow) Reset() {
 	*x = LoggedRow{}
-	mi := &file_larder_v1_control_proto_msgTypes[98]
+	mi := &file_larder_v1_control_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7064,7 +7151,7 @@ func (x *LoggedRow) String() string {
 func (*LoggedRow) ProtoMessage() {}
 
 func (x *LoggedRow) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[98]
+	mi := &file_larder_v1_control_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7077,7 +7164,7 @@ func (x *LoggedRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoggedRow.ProtoReflect.Descriptor instead.
 func (*LoggedRow) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{98}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *LoggedRow) GetRequestId() string {
@@ -7119,7 +7206,7 @@ type JoinLabelsResponse struct {
 
 func (x *JoinLabelsResponse) Reset() {
 	*x = JoinLabelsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[99]
+	mi := &file_larder_v1_control_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7131,7 +7218,7 @@ func (x *JoinLabelsResponse) String() string {
 func (*JoinLabelsResponse) ProtoMessage() {}
 
 func (x *JoinLabelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[99]
+	mi := &file_larder_v1_control_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7144,7 +7231,7 @@ func (x *JoinLabelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinLabelsResponse.ProtoReflect.Descriptor instead.
 func (*JoinLabelsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{99}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *JoinLabelsResponse) GetLabels() []float64 {
@@ -7162,7 +7249,7 @@ type SaveSnapshotRequest struct {
 
 func (x *SaveSnapshotRequest) Reset() {
 	*x = SaveSnapshotRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[100]
+	mi := &file_larder_v1_control_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7174,7 +7261,7 @@ func (x *SaveSnapshotRequest) String() string {
 func (*SaveSnapshotRequest) ProtoMessage() {}
 
 func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[100]
+	mi := &file_larder_v1_control_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7187,7 +7274,7 @@ func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{100}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{101}
 }
 
 type SaveSnapshotResponse struct {
@@ -7200,7 +7287,7 @@ type SaveSnapshotResponse struct {
 
 func (x *SaveSnapshotResponse) Reset() {
 	*x = SaveSnapshotResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[101]
+	mi := &file_larder_v1_control_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7212,7 +7299,7 @@ func (x *SaveSnapshotResponse) String() string {
 func (*SaveSnapshotResponse) ProtoMessage() {}
 
 func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[101]
+	mi := &file_larder_v1_control_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7225,7 +7312,7 @@ func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{101}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{102}
 }
 
 func (x *SaveSnapshotResponse) GetChunk() []byte {
@@ -7682,12 +7769,20 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x05model\x18\x01 \x01(\tR\x05model\"X\n" +
 	"\x11ReplayLogResponse\x12\x12\n" +
 	"\x04rows\x18\x01 \x01(\x03R\x04rows\x12/\n" +
-	"\x06report\x18\x02 \x01(\v2\x17.larder.v1.ReplayReportR\x06report\"\xad\x01\n" +
+	"\x06report\x18\x02 \x01(\v2\x17.larder.v1.ReplayReportR\x06report\"\xd8\x01\n" +
 	"\fReplayReport\x12.\n" +
 	"\x06counts\x18\x01 \x03(\v2\x16.larder.v1.ReplayCountR\x06counts\x12=\n" +
 	"\vdifferences\x18\x02 \x03(\v2\x1b.larder.v1.ReplayDifferenceR\vdifferences\x12\x14\n" +
 	"\x05cause\x18\x03 \x01(\tR\x05cause\x12\x18\n" +
-	"\amissing\x18\x04 \x03(\tR\amissing\"|\n" +
+	"\amissing\x18\x04 \x03(\tR\amissing\x12)\n" +
+	"\x04gone\x18\x05 \x03(\v2\x15.larder.v1.ReplayGoneR\x04gone\"\x9a\x01\n" +
+	"\n" +
+	"ReplayGone\x12\x14\n" +
+	"\x05model\x18\x01 \x01(\tR\x05model\x12#\n" +
+	"\rmodel_version\x18\x02 \x01(\x03R\fmodelVersion\x12'\n" +
+	"\x0fcatalog_version\x18\x03 \x01(\x03R\x0ecatalogVersion\x12\x12\n" +
+	"\x04rows\x18\x04 \x01(\x03R\x04rows\x12\x14\n" +
+	"\x05cause\x18\x05 \x01(\tR\x05cause\"|\n" +
 	"\vReplayCount\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12#\n" +
 	"\rmodel_version\x18\x02 \x01(\x03R\fmodelVersion\x12\x14\n" +
@@ -7881,7 +7976,7 @@ func file_larder_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_larder_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 109)
+var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 110)
 var file_larder_v1_control_proto_goTypes = []any{
 	(Change_Action)(0),                // 0: larder.v1.Change.Action
 	(Run_State)(0),                    // 1: larder.v1.Run.State
@@ -7961,61 +8056,62 @@ var file_larder_v1_control_proto_goTypes = []any{
 	(*ReplayLogRequest)(nil),          // 75: larder.v1.ReplayLogRequest
 	(*ReplayLogResponse)(nil),         // 76: larder.v1.ReplayLogResponse
 	(*ReplayReport)(nil),              // 77: larder.v1.ReplayReport
-	(*ReplayCount)(nil),               // 78: larder.v1.ReplayCount
-	(*ReplayDifference)(nil),          // 79: larder.v1.ReplayDifference
-	(*CheckSkewRequest)(nil),          // 80: larder.v1.CheckSkewRequest
-	(*CheckSkewResponse)(nil),         // 81: larder.v1.CheckSkewResponse
-	(*SkewReport)(nil),                // 82: larder.v1.SkewReport
-	(*ModelSkew)(nil),                 // 83: larder.v1.ModelSkew
-	(*FeatureSkew)(nil),               // 84: larder.v1.FeatureSkew
-	(*SkewDifference)(nil),            // 85: larder.v1.SkewDifference
-	(*FlushFeatureLogRequest)(nil),    // 86: larder.v1.FlushFeatureLogRequest
-	(*FlushFeatureLogResponse)(nil),   // 87: larder.v1.FlushFeatureLogResponse
-	(*GetDatasetRequest)(nil),         // 88: larder.v1.GetDatasetRequest
-	(*GetDatasetResponse)(nil),        // 89: larder.v1.GetDatasetResponse
-	(*ListDatasetsRequest)(nil),       // 90: larder.v1.ListDatasetsRequest
-	(*ListDatasetsResponse)(nil),      // 91: larder.v1.ListDatasetsResponse
-	(*Dataset)(nil),                   // 92: larder.v1.Dataset
-	(*GetExperimentRequest)(nil),      // 93: larder.v1.GetExperimentRequest
-	(*GetExperimentResponse)(nil),     // 94: larder.v1.GetExperimentResponse
-	(*ExperimentReport)(nil),          // 95: larder.v1.ExperimentReport
-	(*ExperimentVersion)(nil),         // 96: larder.v1.ExperimentVersion
-	(*Estimate)(nil),                  // 97: larder.v1.Estimate
-	(*SampleRatio)(nil),               // 98: larder.v1.SampleRatio
-	(*JoinLabelsRequest)(nil),         // 99: larder.v1.JoinLabelsRequest
-	(*LoggedRow)(nil),                 // 100: larder.v1.LoggedRow
-	(*JoinLabelsResponse)(nil),        // 101: larder.v1.JoinLabelsResponse
-	(*SaveSnapshotRequest)(nil),       // 102: larder.v1.SaveSnapshotRequest
-	(*SaveSnapshotResponse)(nil),      // 103: larder.v1.SaveSnapshotResponse
-	nil,                               // 104: larder.v1.DefinitionFiles.ModelsEntry
-	nil,                               // 105: larder.v1.PushModelRequest.MetricsEntry
-	nil,                               // 106: larder.v1.PushModelRequest.TagsEntry
-	nil,                               // 107: larder.v1.Definition.TagsEntry
-	nil,                               // 108: larder.v1.RampSettings.GuardsEntry
-	nil,                               // 109: larder.v1.ModelVersionStatus.MetricsEntry
-	nil,                               // 110: larder.v1.ModelVersionStatus.TagsEntry
-	(*FeatureList)(nil),               // 111: larder.v1.FeatureList
-	(*Column)(nil),                    // 112: larder.v1.Column
+	(*ReplayGone)(nil),                // 78: larder.v1.ReplayGone
+	(*ReplayCount)(nil),               // 79: larder.v1.ReplayCount
+	(*ReplayDifference)(nil),          // 80: larder.v1.ReplayDifference
+	(*CheckSkewRequest)(nil),          // 81: larder.v1.CheckSkewRequest
+	(*CheckSkewResponse)(nil),         // 82: larder.v1.CheckSkewResponse
+	(*SkewReport)(nil),                // 83: larder.v1.SkewReport
+	(*ModelSkew)(nil),                 // 84: larder.v1.ModelSkew
+	(*FeatureSkew)(nil),               // 85: larder.v1.FeatureSkew
+	(*SkewDifference)(nil),            // 86: larder.v1.SkewDifference
+	(*FlushFeatureLogRequest)(nil),    // 87: larder.v1.FlushFeatureLogRequest
+	(*FlushFeatureLogResponse)(nil),   // 88: larder.v1.FlushFeatureLogResponse
+	(*GetDatasetRequest)(nil),         // 89: larder.v1.GetDatasetRequest
+	(*GetDatasetResponse)(nil),        // 90: larder.v1.GetDatasetResponse
+	(*ListDatasetsRequest)(nil),       // 91: larder.v1.ListDatasetsRequest
+	(*ListDatasetsResponse)(nil),      // 92: larder.v1.ListDatasetsResponse
+	(*Dataset)(nil),                   // 93: larder.v1.Dataset
+	(*GetExperimentRequest)(nil),      // 94: larder.v1.GetExperimentRequest
+	(*GetExperimentResponse)(nil),     // 95: larder.v1.GetExperimentResponse
+	(*ExperimentReport)(nil),          // 96: larder.v1.ExperimentReport
+	(*ExperimentVersion)(nil),         // 97: larder.v1.ExperimentVersion
+	(*Estimate)(nil),                  // 98: larder.v1.Estimate
+	(*SampleRatio)(nil),               // 99: larder.v1.SampleRatio
+	(*JoinLabelsRequest)(nil),         // 100: larder.v1.JoinLabelsRequest
+	(*LoggedRow)(nil),                 // 101: larder.v1.LoggedRow
+	(*JoinLabelsResponse)(nil),        // 102: larder.v1.JoinLabelsResponse
+	(*SaveSnapshotRequest)(nil),       // 103: larder.v1.SaveSnapshotRequest
+	(*SaveSnapshotResponse)(nil),      // 104: larder.v1.SaveSnapshotResponse
+	nil,                               // 105: larder.v1.DefinitionFiles.ModelsEntry
+	nil,                               // 106: larder.v1.PushModelRequest.MetricsEntry
+	nil,                               // 107: larder.v1.PushModelRequest.TagsEntry
+	nil,                               // 108: larder.v1.Definition.TagsEntry
+	nil,                               // 109: larder.v1.RampSettings.GuardsEntry
+	nil,                               // 110: larder.v1.ModelVersionStatus.MetricsEntry
+	nil,                               // 111: larder.v1.ModelVersionStatus.TagsEntry
+	(*FeatureList)(nil),               // 112: larder.v1.FeatureList
+	(*Column)(nil),                    // 113: larder.v1.Column
 }
 var file_larder_v1_control_proto_depIdxs = []int32{
 	3,   // 0: larder.v1.PlanRequest.files:type_name -> larder.v1.DefinitionFiles
 	4,   // 1: larder.v1.DefinitionFiles.files:type_name -> larder.v1.DefinitionFile
-	104, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
+	105, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
 	6,   // 3: larder.v1.PlanResponse.changes:type_name -> larder.v1.Change
 	9,   // 4: larder.v1.PlanResponse.models:type_name -> larder.v1.ModelReport
 	0,   // 5: larder.v1.Change.action:type_name -> larder.v1.Change.Action
 	3,   // 6: larder.v1.ApplyRequest.files:type_name -> larder.v1.DefinitionFiles
 	6,   // 7: larder.v1.ApplyResponse.changes:type_name -> larder.v1.Change
 	9,   // 8: larder.v1.ApplyResponse.models:type_name -> larder.v1.ModelReport
-	105, // 9: larder.v1.PushModelRequest.metrics:type_name -> larder.v1.PushModelRequest.MetricsEntry
-	106, // 10: larder.v1.PushModelRequest.tags:type_name -> larder.v1.PushModelRequest.TagsEntry
+	106, // 9: larder.v1.PushModelRequest.metrics:type_name -> larder.v1.PushModelRequest.MetricsEntry
+	107, // 10: larder.v1.PushModelRequest.tags:type_name -> larder.v1.PushModelRequest.TagsEntry
 	6,   // 11: larder.v1.PushModelResponse.changes:type_name -> larder.v1.Change
 	9,   // 12: larder.v1.PushModelResponse.report:type_name -> larder.v1.ModelReport
 	6,   // 13: larder.v1.PromoteModelResponse.changes:type_name -> larder.v1.Change
 	6,   // 14: larder.v1.RollbackModelResponse.changes:type_name -> larder.v1.Change
 	6,   // 15: larder.v1.RetireModelResponse.changes:type_name -> larder.v1.Change
 	24,  // 16: larder.v1.ListDefinitionsResponse.definitions:type_name -> larder.v1.Definition
-	107, // 17: larder.v1.Definition.tags:type_name -> larder.v1.Definition.TagsEntry
+	108, // 17: larder.v1.Definition.tags:type_name -> larder.v1.Definition.TagsEntry
 	25,  // 18: larder.v1.Definition.uses:type_name -> larder.v1.DefinitionName
 	25,  // 19: larder.v1.Definition.used_by:type_name -> larder.v1.DefinitionName
 	24,  // 20: larder.v1.GetDefinitionResponse.definition:type_name -> larder.v1.Definition
@@ -8044,104 +8140,105 @@ var file_larder_v1_control_proto_depIdxs = []int32{
 	50,  // 43: larder.v1.SetTrafficRequest.weights:type_name -> larder.v1.VersionWeight
 	54,  // 44: larder.v1.SetTrafficRequest.ramp:type_name -> larder.v1.RampSettings
 	55,  // 45: larder.v1.SetTrafficRequest.shadow:type_name -> larder.v1.ShadowSettings
-	108, // 46: larder.v1.RampSettings.guards:type_name -> larder.v1.RampSettings.GuardsEntry
+	109, // 46: larder.v1.RampSettings.guards:type_name -> larder.v1.RampSettings.GuardsEntry
 	6,   // 47: larder.v1.SetTrafficResponse.changes:type_name -> larder.v1.Change
 	9,   // 48: larder.v1.ModelVersionStatus.report:type_name -> larder.v1.ModelReport
-	109, // 49: larder.v1.ModelVersionStatus.metrics:type_name -> larder.v1.ModelVersionStatus.MetricsEntry
-	110, // 50: larder.v1.ModelVersionStatus.tags:type_name -> larder.v1.ModelVersionStatus.TagsEntry
-	111, // 51: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
+	110, // 49: larder.v1.ModelVersionStatus.metrics:type_name -> larder.v1.ModelVersionStatus.MetricsEntry
+	111, // 50: larder.v1.ModelVersionStatus.tags:type_name -> larder.v1.ModelVersionStatus.TagsEntry
+	112, // 51: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
 	64,  // 52: larder.v1.GetPlanResponse.keys:type_name -> larder.v1.Field
 	64,  // 53: larder.v1.GetPlanResponse.request:type_name -> larder.v1.Field
 	64,  // 54: larder.v1.GetPlanResponse.features:type_name -> larder.v1.Field
 	67,  // 55: larder.v1.VerifyResponse.views:type_name -> larder.v1.ViewVerification
 	68,  // 56: larder.v1.ViewVerification.features:type_name -> larder.v1.FeatureVerification
 	69,  // 57: larder.v1.ViewVerification.differences:type_name -> larder.v1.Difference
-	112, // 58: larder.v1.ScoreVectorsRequest.vector:type_name -> larder.v1.Column
+	113, // 58: larder.v1.ScoreVectorsRequest.vector:type_name -> larder.v1.Column
 	74,  // 59: larder.v1.ListLoggedResponse.parts:type_name -> larder.v1.LoggedPart
 	77,  // 60: larder.v1.ReplayLogResponse.report:type_name -> larder.v1.ReplayReport
-	78,  // 61: larder.v1.ReplayReport.counts:type_name -> larder.v1.ReplayCount
-	79,  // 62: larder.v1.ReplayReport.differences:type_name -> larder.v1.ReplayDifference
-	82,  // 63: larder.v1.CheckSkewResponse.report:type_name -> larder.v1.SkewReport
-	83,  // 64: larder.v1.SkewReport.models:type_name -> larder.v1.ModelSkew
-	84,  // 65: larder.v1.ModelSkew.features:type_name -> larder.v1.FeatureSkew
-	85,  // 66: larder.v1.ModelSkew.differences:type_name -> larder.v1.SkewDifference
-	92,  // 67: larder.v1.GetDatasetResponse.dataset:type_name -> larder.v1.Dataset
-	92,  // 68: larder.v1.ListDatasetsResponse.datasets:type_name -> larder.v1.Dataset
-	95,  // 69: larder.v1.GetExperimentResponse.report:type_name -> larder.v1.ExperimentReport
-	96,  // 70: larder.v1.ExperimentReport.versions:type_name -> larder.v1.ExperimentVersion
-	98,  // 71: larder.v1.ExperimentReport.sample_ratio:type_name -> larder.v1.SampleRatio
-	97,  // 72: larder.v1.ExperimentVersion.figure:type_name -> larder.v1.Estimate
-	97,  // 73: larder.v1.ExperimentVersion.difference:type_name -> larder.v1.Estimate
-	100, // 74: larder.v1.JoinLabelsRequest.rows:type_name -> larder.v1.LoggedRow
-	2,   // 75: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
-	7,   // 76: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
-	10,  // 77: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
-	20,  // 78: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
-	12,  // 79: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
-	14,  // 80: larder.v1.ControlService.PromoteModel:input_type -> larder.v1.PromoteModelRequest
-	16,  // 81: larder.v1.ControlService.RollbackModel:input_type -> larder.v1.RollbackModelRequest
-	18,  // 82: larder.v1.ControlService.RetireModel:input_type -> larder.v1.RetireModelRequest
-	53,  // 83: larder.v1.ControlService.SetTraffic:input_type -> larder.v1.SetTrafficRequest
-	57,  // 84: larder.v1.ControlService.ResumeRamp:input_type -> larder.v1.ResumeRampRequest
-	59,  // 85: larder.v1.ControlService.ReleaseModel:input_type -> larder.v1.ReleaseModelRequest
-	22,  // 86: larder.v1.ControlService.ListDefinitions:input_type -> larder.v1.ListDefinitionsRequest
-	26,  // 87: larder.v1.ControlService.GetDefinition:input_type -> larder.v1.GetDefinitionRequest
-	28,  // 88: larder.v1.ControlService.ExportDefinitions:input_type -> larder.v1.ExportDefinitionsRequest
-	30,  // 89: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
-	33,  // 90: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
-	37,  // 91: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
-	39,  // 92: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
-	41,  // 93: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
-	46,  // 94: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
-	62,  // 95: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
-	65,  // 96: larder.v1.ControlService.Verify:input_type -> larder.v1.VerifyRequest
-	70,  // 97: larder.v1.ControlService.ScoreVectors:input_type -> larder.v1.ScoreVectorsRequest
-	86,  // 98: larder.v1.ControlService.FlushFeatureLog:input_type -> larder.v1.FlushFeatureLogRequest
-	72,  // 99: larder.v1.ControlService.ListLogged:input_type -> larder.v1.ListLoggedRequest
-	75,  // 100: larder.v1.ControlService.ReplayLog:input_type -> larder.v1.ReplayLogRequest
-	80,  // 101: larder.v1.ControlService.CheckSkew:input_type -> larder.v1.CheckSkewRequest
-	93,  // 102: larder.v1.ControlService.GetExperiment:input_type -> larder.v1.GetExperimentRequest
-	99,  // 103: larder.v1.ControlService.JoinLabels:input_type -> larder.v1.JoinLabelsRequest
-	88,  // 104: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
-	90,  // 105: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
-	102, // 106: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
-	5,   // 107: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
-	8,   // 108: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
-	11,  // 109: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
-	21,  // 110: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
-	13,  // 111: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
-	15,  // 112: larder.v1.ControlService.PromoteModel:output_type -> larder.v1.PromoteModelResponse
-	17,  // 113: larder.v1.ControlService.RollbackModel:output_type -> larder.v1.RollbackModelResponse
-	19,  // 114: larder.v1.ControlService.RetireModel:output_type -> larder.v1.RetireModelResponse
-	56,  // 115: larder.v1.ControlService.SetTraffic:output_type -> larder.v1.SetTrafficResponse
-	58,  // 116: larder.v1.ControlService.ResumeRamp:output_type -> larder.v1.ResumeRampResponse
-	60,  // 117: larder.v1.ControlService.ReleaseModel:output_type -> larder.v1.ReleaseModelResponse
-	23,  // 118: larder.v1.ControlService.ListDefinitions:output_type -> larder.v1.ListDefinitionsResponse
-	27,  // 119: larder.v1.ControlService.GetDefinition:output_type -> larder.v1.GetDefinitionResponse
-	29,  // 120: larder.v1.ControlService.ExportDefinitions:output_type -> larder.v1.ExportDefinitionsResponse
-	31,  // 121: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
-	34,  // 122: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
-	38,  // 123: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
-	40,  // 124: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
-	42,  // 125: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
-	47,  // 126: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
-	63,  // 127: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
-	66,  // 128: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
-	71,  // 129: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
-	87,  // 130: larder.v1.ControlService.FlushFeatureLog:output_type -> larder.v1.FlushFeatureLogResponse
-	73,  // 131: larder.v1.ControlService.ListLogged:output_type -> larder.v1.ListLoggedResponse
-	76,  // 132: larder.v1.ControlService.ReplayLog:output_type -> larder.v1.ReplayLogResponse
-	81,  // 133: larder.v1.ControlService.CheckSkew:output_type -> larder.v1.CheckSkewResponse
-	94,  // 134: larder.v1.ControlService.GetExperiment:output_type -> larder.v1.GetExperimentResponse
-	101, // 135: larder.v1.ControlService.JoinLabels:output_type -> larder.v1.JoinLabelsResponse
-	89,  // 136: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
-	91,  // 137: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
-	103, // 138: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
-	107, // [107:139] is the sub-list for method output_type
-	75,  // [75:107] is the sub-list for method input_type
-	75,  // [75:75] is the sub-list for extension type_name
-	75,  // [75:75] is the sub-list for extension extendee
-	0,   // [0:75] is the sub-list for field type_name
+	79,  // 61: larder.v1.ReplayReport.counts:type_name -> larder.v1.ReplayCount
+	80,  // 62: larder.v1.ReplayReport.differences:type_name -> larder.v1.ReplayDifference
+	78,  // 63: larder.v1.ReplayReport.gone:type_name -> larder.v1.ReplayGone
+	83,  // 64: larder.v1.CheckSkewResponse.report:type_name -> larder.v1.SkewReport
+	84,  // 65: larder.v1.SkewReport.models:type_name -> larder.v1.ModelSkew
+	85,  // 66: larder.v1.ModelSkew.features:type_name -> larder.v1.FeatureSkew
+	86,  // 67: larder.v1.ModelSkew.differences:type_name -> larder.v1.SkewDifference
+	93,  // 68: larder.v1.GetDatasetResponse.dataset:type_name -> larder.v1.Dataset
+	93,  // 69: larder.v1.ListDatasetsResponse.datasets:type_name -> larder.v1.Dataset
+	96,  // 70: larder.v1.GetExperimentResponse.report:type_name -> larder.v1.ExperimentReport
+	97,  // 71: larder.v1.ExperimentReport.versions:type_name -> larder.v1.ExperimentVersion
+	99,  // 72: larder.v1.ExperimentReport.sample_ratio:type_name -> larder.v1.SampleRatio
+	98,  // 73: larder.v1.ExperimentVersion.figure:type_name -> larder.v1.Estimate
+	98,  // 74: larder.v1.ExperimentVersion.difference:type_name -> larder.v1.Estimate
+	101, // 75: larder.v1.JoinLabelsRequest.rows:type_name -> larder.v1.LoggedRow
+	2,   // 76: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
+	7,   // 77: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
+	10,  // 78: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
+	20,  // 79: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
+	12,  // 80: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
+	14,  // 81: larder.v1.ControlService.PromoteModel:input_type -> larder.v1.PromoteModelRequest
+	16,  // 82: larder.v1.ControlService.RollbackModel:input_type -> larder.v1.RollbackModelRequest
+	18,  // 83: larder.v1.ControlService.RetireModel:input_type -> larder.v1.RetireModelRequest
+	53,  // 84: larder.v1.ControlService.SetTraffic:input_type -> larder.v1.SetTrafficRequest
+	57,  // 85: larder.v1.ControlService.ResumeRamp:input_type -> larder.v1.ResumeRampRequest
+	59,  // 86: larder.v1.ControlService.ReleaseModel:input_type -> larder.v1.ReleaseModelRequest
+	22,  // 87: larder.v1.ControlService.ListDefinitions:input_type -> larder.v1.ListDefinitionsRequest
+	26,  // 88: larder.v1.ControlService.GetDefinition:input_type -> larder.v1.GetDefinitionRequest
+	28,  // 89: larder.v1.ControlService.ExportDefinitions:input_type -> larder.v1.ExportDefinitionsRequest
+	30,  // 90: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
+	33,  // 91: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
+	37,  // 92: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
+	39,  // 93: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
+	41,  // 94: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
+	46,  // 95: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
+	62,  // 96: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
+	65,  // 97: larder.v1.ControlService.Verify:input_type -> larder.v1.VerifyRequest
+	70,  // 98: larder.v1.ControlService.ScoreVectors:input_type -> larder.v1.ScoreVectorsRequest
+	87,  // 99: larder.v1.ControlService.FlushFeatureLog:input_type -> larder.v1.FlushFeatureLogRequest
+	72,  // 100: larder.v1.ControlService.ListLogged:input_type -> larder.v1.ListLoggedRequest
+	75,  // 101: larder.v1.ControlService.ReplayLog:input_type -> larder.v1.ReplayLogRequest
+	81,  // 102: larder.v1.ControlService.CheckSkew:input_type -> larder.v1.CheckSkewRequest
+	94,  // 103: larder.v1.ControlService.GetExperiment:input_type -> larder.v1.GetExperimentRequest
+	100, // 104: larder.v1.ControlService.JoinLabels:input_type -> larder.v1.JoinLabelsRequest
+	89,  // 105: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
+	91,  // 106: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
+	103, // 107: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
+	5,   // 108: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
+	8,   // 109: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
+	11,  // 110: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
+	21,  // 111: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
+	13,  // 112: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
+	15,  // 113: larder.v1.ControlService.PromoteModel:output_type -> larder.v1.PromoteModelResponse
+	17,  // 114: larder.v1.ControlService.RollbackModel:output_type -> larder.v1.RollbackModelResponse
+	19,  // 115: larder.v1.ControlService.RetireModel:output_type -> larder.v1.RetireModelResponse
+	56,  // 116: larder.v1.ControlService.SetTraffic:output_type -> larder.v1.SetTrafficResponse
+	58,  // 117: larder.v1.ControlService.ResumeRamp:output_type -> larder.v1.ResumeRampResponse
+	60,  // 118: larder.v1.ControlService.ReleaseModel:output_type -> larder.v1.ReleaseModelResponse
+	23,  // 119: larder.v1.ControlService.ListDefinitions:output_type -> larder.v1.ListDefinitionsResponse
+	27,  // 120: larder.v1.ControlService.GetDefinition:output_type -> larder.v1.GetDefinitionResponse
+	29,  // 121: larder.v1.ControlService.ExportDefinitions:output_type -> larder.v1.ExportDefinitionsResponse
+	31,  // 122: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
+	34,  // 123: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
+	38,  // 124: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
+	40,  // 125: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
+	42,  // 126: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
+	47,  // 127: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
+	63,  // 128: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
+	66,  // 129: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
+	71,  // 130: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
+	88,  // 131: larder.v1.ControlService.FlushFeatureLog:output_type -> larder.v1.FlushFeatureLogResponse
+	73,  // 132: larder.v1.ControlService.ListLogged:output_type -> larder.v1.ListLoggedResponse
+	76,  // 133: larder.v1.ControlService.ReplayLog:output_type -> larder.v1.ReplayLogResponse
+	82,  // 134: larder.v1.ControlService.CheckSkew:output_type -> larder.v1.CheckSkewResponse
+	95,  // 135: larder.v1.ControlService.GetExperiment:output_type -> larder.v1.GetExperimentResponse
+	102, // 136: larder.v1.ControlService.JoinLabels:output_type -> larder.v1.JoinLabelsResponse
+	90,  // 137: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
+	92,  // 138: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
+	104, // 139: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
+	108, // [108:140] is the sub-list for method output_type
+	76,  // [76:108] is the sub-list for method input_type
+	76,  // [76:76] is the sub-list for extension type_name
+	76,  // [76:76] is the sub-list for extension extendee
+	0,   // [0:76] is the sub-list for field type_name
 }
 
 func init() { file_larder_v1_control_proto_init() }
@@ -8163,16 +8260,16 @@ func file_larder_v1_control_proto_init() {
 		(*GetPlanRequest_Features)(nil),
 		(*GetPlanRequest_Model)(nil),
 	}
-	file_larder_v1_control_proto_msgTypes[91].OneofWrappers = []any{}
-	file_larder_v1_control_proto_msgTypes[94].OneofWrappers = []any{}
+	file_larder_v1_control_proto_msgTypes[92].OneofWrappers = []any{}
 	file_larder_v1_control_proto_msgTypes[95].OneofWrappers = []any{}
+	file_larder_v1_control_proto_msgTypes[96].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_larder_v1_control_proto_rawDesc), len(file_larder_v1_control_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   109,
+			NumMessages:   110,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
