@@ -27,7 +27,7 @@ func (s *Server) ReplayLog(req *larderv1.ReplayLogRequest, stream grpc.ServerStr
 		return err
 	}
 	due := progressDue()
-	report, err := replay.Run(stream.Context(), s.ScoreVectors, files, func(rows int64) error {
+	report, err := replay.Run(stream.Context(), s.scoreLogged, files, func(rows int64) error {
 		if !due() {
 			return nil
 		}
@@ -37,6 +37,16 @@ func (s *Server) ReplayLog(req *larderv1.ReplayLogRequest, stream grpc.ServerStr
 		return err
 	}
 	return stream.Send(&larderv1.ReplayLogResponse{Report: replayMessage(report)})
+}
+
+// scoreLogged scores logged vectors.
+func (s *Server) scoreLogged(ctx context.Context, req *larderv1.ScoreVectorsRequest) (*larderv1.ScoreVectorsResponse, error) {
+	answer, err := s.ScoreVectors(ctx, req)
+	var said *schema.Error
+	if errors.As(err, &said) {
+		err = replay.Missing(err, said.Reason, said.Message)
+	}
+	return answer, err
 }
 
 func replayMessage(r *replay.Report) *larderv1.ReplayReport {
@@ -49,6 +59,9 @@ func replayMessage(r *replay.Report) *larderv1.ReplayReport {
 	}
 	for _, d := range r.Differences {
 		out.Differences = append(out.Differences, &larderv1.ReplayDifference{File: d.File, RequestId: d.Row.RequestID, Row: d.Row.Row, Logged: d.Logged, Now: d.Now})
+	}
+	for _, g := range r.Gone {
+		out.Gone = append(out.Gone, &larderv1.ReplayGone{Model: g.Model, ModelVersion: g.Version, CatalogVersion: g.CatalogVersion, Rows: g.Rows, Cause: g.Cause})
 	}
 	return out
 }

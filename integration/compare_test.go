@@ -43,6 +43,13 @@ func TestModelsAreCompared(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.models(0, []string{"show", "spend"}, "version 1 is scored by onnxruntime on cpu", "not by cuda: ")
+	eventually(t, "a file of the log", func() bool {
+		begun, err := filepath.Glob(filepath.Join(log, "spend", "*.unfinished"))
+		return err == nil && len(begun) > 0
+	})
+	other := startServer(t, db.DSN) // it can't finish the files of the first
+	other.models(1, []string{"compare", "spend@1", "spend@2", "--log", log}, "has not finished the first files of the feature log in "+log)
+	s.models(0, []string{"compare", "spend@1", "spend@2", "--log", log}, "on 60 logged rows")
 	if code := s.terminate(); code != 0 {
 		t.Fatalf("exit code %d", code)
 	}

@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"math"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -131,6 +132,25 @@ func TestFeatureLog(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "rebuilt.csv")
 	if _, stderr, code := s.client("dataset", "--service", "spend", "--spine", names[0], "--event-time-column", "log:time", "--out", out); code != 0 || strings.Contains(stderr, "refused") {
 		t.Errorf("the log as a spine: exit code %d, %s", code, stderr)
+	}
+
+	// The file of the logged version is lost: its rows are left out, and the report says so.
+	if code := s.terminate(); code != 0 {
+		t.Fatalf("exit code %d", code)
+	}
+	if _, err := db.Pool.Exec(t.Context(), "DELETE FROM larder.model_chunks"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(s.data, "models")); err != nil {
+		t.Fatal(err)
+	}
+	s.start()
+	checked("replay", 1, "spend@1, definitions of version 1, 4 rows: model \"spend\" version 1: fetch the model file: model file")
+	if stdout, stderr, code := s.client("replay"); code != 1 || !strings.Contains(stderr, "versions in the feature log are gone") {
+		t.Errorf("replay of the server's log: exit code %d\n%s%s", code, stdout, stderr)
+	}
+	if stdout, _, code := s.client("replay", "--log", log, "--json"); code != 1 || !strings.Contains(singleSpaced(stdout), `"gone": [ { "model": "spend", "version": 1, "catalog_version": 1, "rows": 4, "cause":`) {
+		t.Errorf("replay --json: exit code %d\n%s", code, stdout)
 	}
 }
 

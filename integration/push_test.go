@@ -6,6 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	larderv1 "larder/api/larder/v1"
 	"larder/internal/pgtest"
 )
 
@@ -63,6 +67,35 @@ func TestModelsArePushedUnderLoad(t *testing.T) {
 	s.models(0, nil, "spend", "serves")
 	if answers := stop(); answers[0] == 0 || answers[1] == 0 || answers[2] == 0 {
 		t.Errorf("answers by version: %v; want all", answers)
+	}
+}
+
+// TestRetireTheOnlyVersion: a model that follows MLflow waits for its next version, and
+// the server goes on.
+func TestRetireTheOnlyVersion(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	m := newScored(t, db.DSN)
+	s := startServer(t, db.DSN)
+	model := func(rest string) {
+		m.write("definitions.yaml", m.base+"models: [{name: spend, feature_service: spend, "+rest+"}]\n")
+		s.apply(m.dir)
+	}
+	model("versions: [{version: 1, onnx: spend-1.onnx}]")
+	s.mustMaterialize()
+	s.models(1, []string{"retire", "spend", "1"}, "is the only version", "VERSION_IN_USE")
+	model("mlflow: {alias: champion}, versions: [{version: 1, onnx: spend-1.onnx}]")
+	s.models(0, []string{"retire", "spend", "1"})
+	_, err := s.serving.GetFeaturesAndScore(t.Context(), &larderv1.GetFeaturesAndScoreRequest{Model: "spend", Entities: []*larderv1.Column{int64Column("user_id", 1)}})
+	if status.Code(err) != codes.NotFound || !strings.Contains(err.Error(), "waits for its alias") {
+		t.Errorf("a request for a model without a version: %v", err)
+	}
+	s.models(0, []string{"show", "spend"}, "spend")
+	s.models(0, nil, "spend")
+	m.write("second.onnx", m.file(2))
+	s.models(0, []string{"push", "spend", filepath.Join(m.dir, "second.onnx")}, "version 2 of model spend")
+	if _, err = s.serving.GetFeaturesAndScore(t.Context(), &larderv1.GetFeaturesAndScoreRequest{Model: "spend", Entities: []*larderv1.Column{int64Column("user_id", 1)}}); err != nil {
+		t.Errorf("after a push: %v", err)
 	}
 }
 

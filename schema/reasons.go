@@ -22,6 +22,7 @@ const (
 	BadModel              Reason = "BAD_MODEL"
 	BadModelFile          Reason = "BAD_MODEL_FILE"
 	BadNulls              Reason = "BAD_NULLS"
+	BadParameter          Reason = "BAD_PARAMETER"
 	BadRecord             Reason = "BAD_RECORD"
 	BadReference          Reason = "BAD_REFERENCE"
 	AmbiguousName         Reason = "AMBIGUOUS_NAME"
@@ -215,6 +216,7 @@ var reasons = map[Reason]struct {
 	BadModel:              {Invalid, "a model does not fit its feature service"},
 	BadModelFile:          {Invalid, "the file is not an ONNX model"},
 	BadNulls:              {Invalid, "the rows that are said to be null don't exist, or don't ascend"},
+	BadParameter:          {Invalid, "a parameter of an inference request is unknown, not supported, or of the wrong type"},
 	BadRecord:             {Internal, "a batch of rows is not as its view says"},
 	BadReference:          {Invalid, "a reference to a feature is not VIEW:FEATURE or VIEW:*"},
 	AmbiguousName:         {Invalid, "definitions of several kinds have the name"},

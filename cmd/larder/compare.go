@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	larderv1 "larder/api/larder/v1"
 	"larder/models/experiment"
@@ -50,11 +52,15 @@ definition or from a file.`,
 		if most < 1 {
 			return usageError("--rows must be 1 or more")
 		}
-		vectors, err := replay.ReadVectors(cmd.Context(), dir, a.Model, most)
-		if err != nil {
-			return err
-		}
 		return c.control(func(control larderv1.ControlServiceClient) error {
+			_, err := control.FlushFeatureLog(cmd.Context(), &larderv1.FlushFeatureLogRequest{})
+			if err != nil && status.Code(err) != codes.PermissionDenied { // who may not finish the files compares on those that are
+				return err
+			}
+			vectors, err := replay.ReadVectors(cmd.Context(), dir, a.Model, most)
+			if err != nil {
+				return err
+			}
 			r, err := replay.Compare(cmd.Context(), control, vectors, a, b, threshold)
 			if err != nil {
 				return err

@@ -47,6 +47,10 @@ func replayReport(r *larderv1.ReplayReport) (*replay.Report, error) {
 			File: d.GetFile(), Row: featurelog.RowID{RequestID: d.GetRequestId(), Row: d.GetRow()}, Logged: d.GetLogged(), Now: d.GetNow(),
 		})
 	}
+	for _, g := range r.GetGone() {
+		report.Gone = append(report.Gone, replay.Gone{Model: g.GetModel(), Version: g.GetModelVersion(), CatalogVersion: g.GetCatalogVersion(), Rows: g.GetRows(), Cause: g.GetCause()})
+	}
+	found = errors.Join(found, replay.LeftOut(report.Gone))
 	if r.GetCause() != "" {
 		found = errors.Join(errors.New(r.GetCause()), found)
 	}

@@ -62,7 +62,8 @@ func newModelRetireCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "retire NAME VERSION",
 		Short: "Remove a version that neither serves nor has traffic",
-		Long: `Remove a version that neither serves nor has traffic. With --model and no version,
+		Long: `Remove a version that neither serves nor has traffic. A model that follows an alias of
+MLflow may lose its only version, and then waits for the next. With --model and no version,
 remove the model with all its versions: requests that name it are refused from then on.`,
 		Example: "  larder models retire fraud 2\n  larder models retire fraud --model",
 		Args: wrongArgs(func(_ *cobra.Command, args []string) error {

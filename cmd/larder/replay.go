@@ -7,11 +7,13 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc/status"
 
 	larderv1 "larder/api/larder/v1"
 	larder "larder/client/go"
 	"larder/monitor/featurelog"
 	"larder/monitor/replay"
+	"larder/schema"
 )
 
 func newReplayCommand() *cobra.Command {
@@ -22,7 +24,7 @@ func newReplayCommand() *cobra.Command {
 		Long: `Have the server score the vectors of a feature log again, each request as it was,
 with the definitions that served it, and compare the scores bit for bit. The exit
 code is 1 when a score differs: then ONNX Runtime or the machine has changed. It is 1 too when a file of
-the log is damaged; the rows before the damage and the other files are compared.
+the log is damaged, or a version is gone with its definitions or its model file. All other rows are compared.
 
 Without --log and --table, the server reads its own log: its folder or, when it has
 none, its table.`,
@@ -62,7 +64,7 @@ none, its table.`,
 			if c.json {
 				print = printReplayJSON
 			}
-			return errors.Join(print(cmd.OutOrStdout(), report), report.Err(), featurelog.Damaged(report.Damaged))
+			return errors.Join(print(cmd.OutOrStdout(), report), report.Err(), featurelog.Damaged(report.Damaged), replay.LeftOut(report.Gone))
 		})
 	}
 	return cmd
@@ -71,7 +73,8 @@ none, its table.`,
 // scoreBy returns the function by which a server scores vectors.
 func scoreBy(server *larder.Client) replay.Score {
 	return func(ctx context.Context, req *larderv1.ScoreVectorsRequest) (*larderv1.ScoreVectorsResponse, error) {
-		return server.Control.ScoreVectors(ctx, req)
+		answer, err := server.Control.ScoreVectors(ctx, req)
+		return answer, replay.Missing(err, schema.Reason(larder.Reason(err)), status.Convert(err).Message())
 	}
 }
 
@@ -112,5 +115,16 @@ func printReplayJSON(w io.Writer, r *replay.Report) error {
 	for _, d := range r.Differences {
 		differences = append(differences, difference{d.File, d.Row.RequestID, d.Row.Row, defined(d.Logged), defined(d.Now)})
 	}
-	return encodeJSON(w, map[string]any{"versions": versions, "differences": differences})
+	type gone struct {
+		Model          string `json:"model"`
+		Version        int64  `json:"version"`
+		CatalogVersion int64  `json:"catalog_version"`
+		Rows           int64  `json:"rows"`
+		Cause          string `json:"cause"`
+	}
+	left := []gone{}
+	for _, g := range r.Gone {
+		left = append(left, gone(g))
+	}
+	return encodeJSON(w, map[string]any{"versions": versions, "differences": differences, "gone": left})
 }

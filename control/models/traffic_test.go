@@ -2,6 +2,7 @@ package models_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,5 +69,38 @@ func TestRetireRefusesVersionsInUse(t *testing.T) {
 	models.ServeAlone(m, 2)
 	if m.Serve != 2 || len(m.Shadow) != 0 {
 		t.Errorf("the model is %+v", m)
+	}
+}
+
+// TestRetireTheOnlyVersion: a model that follows MLflow can wait for its next version;
+// any other model can't be without one.
+func TestRetireTheOnlyVersion(t *testing.T) {
+	only := func() *schema.Model {
+		return &schema.Model{
+			Name: "m", FeatureService: "s", Serve: 3,
+			Versions: []schema.ModelVersion{{Version: 3, SHA256: strings.Repeat("a", 64), ONNX: "m.onnx", From: schema.FromMLflow}},
+		}
+	}
+	if err := models.Retire(only(), 3); reasonOf(err) != "VERSION_IN_USE" || !strings.Contains(err.Error(), "larder models retire m --model") {
+		t.Errorf("of a model that follows nothing: %v", err)
+	}
+	m := only()
+	m.MLflow = &schema.MLflowAlias{Alias: "champion"}
+	if err := models.Retire(m, 3); err != nil {
+		t.Fatal(err)
+	}
+	if m.Versions != nil || m.Serve != 0 || m.Rollout != schema.CommandsDecide {
+		t.Errorf("the model is %+v", m)
+	}
+	defs := &schema.Definitions{
+		FeatureServices: []schema.FeatureService{{Name: "s", Request: []schema.Feature{{Name: "x", Type: schema.Float32}}, Features: []string{"request:x"}}},
+		Models:          []schema.Model{*m},
+	}
+	catalog, err := schema.Compile(1, defs, schema.Storage{}.Evolve(defs, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := catalog.ModelPlan("m", 0); reasonOf(err) != "UNKNOWN_MODEL_VERSION" || !strings.Contains(err.Error(), `waits for its alias "champion"`) {
+		t.Errorf("a request for it: %v", err)
 	}
 }

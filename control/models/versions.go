@@ -53,7 +53,8 @@ func (e *Editor) RetireModel(ctx context.Context, model, by string) (*definition
 }
 
 // Retire removes an unused version from the definitions. It refuses the only version of
-// a model; see [Editor.RetireModel].
+// a model; see [Editor.RetireModel]. A model that follows an alias of MLflow may lose its
+// only version: it waits for the alias to move, as before the first version came.
 func (e *Editor) Retire(ctx context.Context, model string, version int64, by string) (*definitions.Applied, error) {
 	return e.Definitions.Amend(ctx, by, func(defs *schema.Definitions) error {
 		m, err := definitions.FindModel(defs, model)
@@ -73,6 +74,10 @@ func retire(m *schema.Model, version int64) error {
 	}
 	inTraffic := func(w schema.VersionWeight) bool { return w.Version == version }
 	switch {
+	case len(m.Versions) == 1 && m.MLflow != nil:
+		m.Versions = nil
+		route(m, schema.Routing{})
+		return nil
 	case len(m.Versions) == 1:
 		return schema.VersionInUse.Errorf("version %d is the only version of model %q; larder models retire %[2]s --model retires the model with it", version, m.Name)
 	case slices.ContainsFunc(m.Traffic, inTraffic):

@@ -179,6 +179,20 @@ func (r *recorder) fail(err error) {
 	}
 }
 
+// WriteStateError answers as [WriteError] does, with a JSON object that has the members
+// of state and the text of the error.
+func WriteStateError(w http.ResponseWriter, err error, state map[string]any) {
+	r, ok := w.(*recorder)
+	if !ok {
+		WriteError(w, err)
+		return
+	}
+	r.failure = failureOf(err)
+	body := map[string]any{"error": r.failure.message}
+	maps.Copy(body, state)
+	r.failure.send(r, body)
+}
+
 // WriteError answers an HTTP request with an error, by the table in the package's
 // documentation. w must be the one that ServeHTTP gave the handler. Details that
 // callers must not see go to the server's log.

@@ -100,7 +100,7 @@ var House = Table{
 			"store/registry",
 		}},
 		"monitor/replay": {Floor: 6, Imports: []string{
-			"api/larder/v1", "internal/arrowfile", "models/comparison", "models/experiment", "monitor", "monitor/featurelog",
+			"api/larder/v1", "internal/arrowfile", "models/comparison", "models/experiment", "monitor", "monitor/featurelog", "schema",
 		}},
 		"serving": {Floor: 6, Imports: []string{
 			"api/larder/v1", "column", "column/wire", "internal/background", "internal/grpcserver", "internal/openapi", "models/traffic", "monitor",

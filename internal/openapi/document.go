@@ -43,9 +43,10 @@ type ErrorForm int
 
 // The forms.
 const (
-	Errors     ErrorForm = iota // {"error": {"code", "reason", "message"}}
-	TextErrors                  // {"error": "message"}, of the Open Inference Protocol
-	PlainText                   // of probes, without JSON
+	Errors      ErrorForm = iota // {"error": {"code", "reason", "message"}}
+	TextErrors                   // {"error": "message"}, of the Open Inference Protocol
+	ReadyErrors                  // as TextErrors, with "ready": false where readiness was found out
+	PlainText                    // of probes, without JSON
 )
 
 // Method returns the operation's method: POST.
@@ -77,6 +78,7 @@ func Document(info Info, tags map[string]string, operations []Operation) ([]byte
 	paths, named := map[string]map[string]any{}, map[string]*component{}
 	errorSchema.collect(named)
 	textErrorSchema.collect(named)
+	readyErrorSchema.collect(named)
 	for i := range operations {
 		o := &operations[i]
 		o.Answer.Schema.collect(named)
@@ -139,6 +141,8 @@ func (o *Operation) responses() map[string]any {
 			out["content"] = (&Body{Schema: errorSchema}).content()
 		case TextErrors:
 			out["content"] = (&Body{Schema: textErrorSchema}).content()
+		case ReadyErrors:
+			out["content"] = (&Body{Schema: readyErrorSchema}).content()
 		}
 		return out
 	}
@@ -174,5 +178,10 @@ var (
 	}, "error"))
 	textErrorSchema = Named("TextError", Object("Why a request is refused, as the Open Inference Protocol has it.", map[string]*Schema{
 		"error": Of("string", "What is wrong, and what to do."),
+	}, "error"))
+	readyErrorSchema = Named("ReadyError", Object("Why something is not ready, or why nothing can be said of it.", map[string]*Schema{
+		"error": Of("string", "What is wrong, and what to do."),
+		"ready": Of("boolean", "False. Absent where the request was refused before."),
+		"name":  Of("string", "The model."),
 	}, "error"))
 )

@@ -20,19 +20,28 @@ import (
 // Files returns the files of the log in a folder, of one model or, when model is
 // empty, of all. It is an error when there are none.
 func Files(dir, model string) ([]string, error) {
-	files, err := filesIn(dir, model)
+	files, err := filesIn(dir, model, extension)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("no folder %s; name the one that the server was given with --feature-log", dir)
 	}
-	if err == nil && len(files) == 0 {
-		err = fmt.Errorf("there are no feature log files in %s; a model gets some after its first request, if it has log: and the server has --feature-log", dir)
+	if err != nil || len(files) > 0 {
+		return files, err
 	}
-	return files, err
+	begun, err := filesIn(dir, model, unfinished)
+	if err != nil {
+		return nil, err
+	}
+	if len(begun) > 0 {
+		return nil, fmt.Errorf("the server has not finished the first files of the feature log in %s yet, which takes about a minute; "+
+			"try again then, or set --addr to the server that writes them, which finishes them at once", dir)
+	}
+	return nil, fmt.Errorf("there are no feature log files in %s; a model gets some after its first request, if it has log: and the server has --feature-log", dir)
 }
 
-func filesIn(dir, model string) (files []string, err error) {
+// filesIn returns the files with a suffix, of one model or of any.
+func filesIn(dir, model, suffix string) (files []string, err error) {
 	err = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && !entry.IsDir() && filepath.Ext(path) == ".parquet" && (model == "" || ModelOf(path) == model) {
+		if err == nil && !entry.IsDir() && filepath.Ext(path) == suffix && (model == "" || ModelOf(path) == model) {
 			files = append(files, path)
 		}
 		return err

@@ -38,6 +38,17 @@ func TestFilesOfALog(t *testing.T) {
 	f("", "fraud/3-7-a.parquet", "late/1-2-b.parquet")
 	f("late", "late/1-2-b.parquet")
 	f("early")
+	begun := filepath.Join(dir, "early", "1-2-c.parquet.unfinished")
+	if err := os.MkdirAll(filepath.Dir(begun), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(begun, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := featurelog.Files(dir, "early"); err == nil || !strings.Contains(err.Error(), "has not finished the first files") {
+		t.Errorf("a file that is being written: %v", err)
+	}
+	f("", "fraud/3-7-a.parquet", "late/1-2-b.parquet")
 	if _, err := featurelog.OpenFile(t.Context(), filepath.Join(dir, "late", "x.parquet")); err == nil || !strings.Contains(err.String(), "not a file of a feature log") {
 		t.Errorf("a file of another name: %v", err)
 	}

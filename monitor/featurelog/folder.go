@@ -11,8 +11,11 @@ import (
 	"larder/schema"
 )
 
-// unfinished is the suffix of a file being written.
-const unfinished = ".unfinished"
+// unfinished is the suffix of a file being written, after the extension that it keeps.
+const (
+	extension  = ".parquet"
+	unfinished = ".unfinished"
+)
 
 // A folder writes entries to files. One goroutine runs it.
 type folder struct {

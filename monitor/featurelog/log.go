@@ -135,7 +135,7 @@ func (l *Log) Files(model string) ([]string, error) {
 	if l.folder == nil {
 		return nil, nil
 	}
-	files, err := filesIn(l.folder.dir, model)
+	files, err := filesIn(l.folder.dir, model, extension)
 	if errors.Is(err, fs.ErrNotExist) { // its disk has failed since the start
 		return nil, nil
 	}

@@ -27,6 +27,7 @@ type Report struct {
 	Counts      []Count             // ordered by model and version
 	Differences []Difference        // the first
 	Damaged     []featurelog.Damage // files that could not be scored to their end
+	Gone        []Gone              // versions that could not be scored
 	changed     []string            // versions with another model file than the logged one
 }
 
@@ -71,6 +72,7 @@ type run struct {
 }
 
 // A Score scores vectors with the definitions that served them, as ControlService does.
+// Its errors have passed through [Missing].
 type Score func(context.Context, *larderv1.ScoreVectorsRequest) (*larderv1.ScoreVectorsResponse, error)
 
 // Run scores the files of a log again. It calls progress with the rows done so far, and
@@ -104,7 +106,7 @@ func (r *run) file(ctx context.Context, path string) error {
 		rec := in.Record()
 		for first := int64(0); first < rec.NumRows(); first += step {
 			if err := f.take(ctx, rec.NewSlice(first, min(first+step, rec.NumRows()))); err != nil {
-				return err
+				return r.leaveOut(f, err)
 			}
 		}
 	}
@@ -118,7 +120,7 @@ func (r *run) file(ctx context.Context, path string) error {
 	if err := in.Err(); err != nil || len(f.waiting) == 0 {
 		return err
 	}
-	return f.send(ctx)
+	return r.leaveOut(f, f.send(ctx))
 }
 
 // compare counts the rows of a batch by whether their scores are the same as before.
@@ -144,7 +146,7 @@ func (r *run) compare(f *fileRun, b *featurelog.Batch, answer *larderv1.ScoreVec
 			r.report.Differences = append(r.report.Differences, Difference{f.name, b.ID(i), logged, now})
 		}
 	}
-	r.rows += b.NumRows()
+	r.rows, f.done = r.rows+b.NumRows(), f.done+b.NumRows()
 	return r.progress(r.rows)
 }
 

@@ -2,6 +2,7 @@ package replay_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
@@ -21,6 +23,7 @@ import (
 	"larder/internal/arrowfile"
 	"larder/monitor/featurelog"
 	"larder/monitor/replay"
+	"larder/schema"
 )
 
 // A scorer answers x for version 1 and 2x for version 2.
@@ -157,6 +160,77 @@ func TestRun(t *testing.T) {
 	}
 	if err := new(replay.Report).Err(); err != nil {
 		t.Errorf("nothing differs: %v", err)
+	}
+}
+
+// TestVersionsThatAreGone: their rows are left out, and the report says which; the rows
+// before, and other errors, are as ever.
+func TestVersionsThatAreGone(t *testing.T) {
+	dir := writeLog(t, logged{"a", 0, "serve", 1, 1}, logged{"a", 1, "serve", 2, 2}, logged{"b", 0, "serve", 3, 3}, logged{"c", 0, "serve", 4, 4})
+	first := filepath.Join(dir, "late", "1-9-x.parquet")
+	data, err := os.ReadFile(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"1-9-y.parquet", "2-9-x.parquet", "2-10-x.parquet"} {
+		if err := os.WriteFile(filepath.Join(dir, "late", name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, err := featurelog.Files(dir, "late")
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(fails func(*larderv1.ScoreVectorsRequest) error) (*replay.Report, error) {
+		s := new(scorer)
+		return replay.Run(t.Context(), func(ctx context.Context, req *larderv1.ScoreVectorsRequest) (*larderv1.ScoreVectorsResponse, error) {
+			if err := fails(req); err != nil {
+				var said *schema.Error
+				errors.As(err, &said)
+				return nil, replay.Missing(err, said.Reason, said.Message)
+			}
+			return s.ScoreVectors(ctx, req)
+		}, files, func(int64) error { return nil })
+	}
+	report, err := run(func(req *larderv1.ScoreVectorsRequest) error {
+		switch {
+		case req.GetModelVersion() == 2 && req.GetCatalogVersion() == 10:
+			return schema.UnknownVersion.Errorf("no version 10")
+		case req.GetModelVersion() == 1:
+			return schema.ModelFileMissing.Errorf("no file")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []replay.Gone{{Model: "late", Version: 1, CatalogVersion: 9, Rows: 8, Cause: "no file"}, {Model: "late", Version: 2, CatalogVersion: 10, Rows: 4, Cause: "no version 10"}}
+	byVersion := func(a, b replay.Gone) bool { return a.Version < b.Version }
+	if diff := cmp.Diff(want, report.Gone, cmpopts.SortSlices(byVersion)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if diff := cmp.Diff([]replay.Count{{Model: "late", Version: 2, Different: 4}}, report.Counts); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if err := replay.LeftOut(report.Gone); err == nil || !strings.Contains(err.Error(), "late@1, definitions of version 9, 8 rows: no file") {
+		t.Errorf("%v", err)
+	}
+	sent := 0 // the version goes while its file is replayed
+	files = files[:1]
+	report, err = run(func(*larderv1.ScoreVectorsRequest) error {
+		if sent++; sent > 1 {
+			return schema.UnknownModel.Errorf("gone")
+		}
+		return nil
+	})
+	if err != nil || len(report.Gone) != 1 || report.Gone[0].Rows != 1 || report.Counts[0].Equal != 3 {
+		t.Errorf("%+v, %v", report, err)
+	}
+	if _, err = run(func(*larderv1.ScoreVectorsRequest) error { return schema.ModelNotLoaded.Errorf("retry") }); err == nil || !strings.Contains(err.Error(), "retry") {
+		t.Errorf("another error: %v", err)
+	}
+	if replay.LeftOut(nil) != nil || replay.Missing(nil, "", "") != nil {
+		t.Error("an error of nothing")
 	}
 }
 

@@ -17,6 +17,7 @@ type fileRun struct {
 	*run
 	*featurelog.File
 	name    string
+	done    int64            // rows scored
 	last    featurelog.RowID // last row of a request that may continue
 	waiting []arrow.Record   // its rows
 }

@@ -49,7 +49,24 @@ func inferFeatures(ctx context.Context, g *serving.Generation, n name, req *requ
 	for _, name := range wanted {
 		ans.outputs = append(ans.outputs, outputOf(resp, name))
 	}
+	ans.scored = scoredOf(resp)
 	return ans, nil
+}
+
+// scoredOf returns how many rows each version scored.
+func scoredOf(resp *serving.Answer) []scored {
+	if resp.Versions == nil {
+		return []scored{{resp.Plan().ModelVersion.Version, resp.Rows}}
+	}
+	var all []scored
+	for _, version := range resp.Versions {
+		at := slices.IndexFunc(all, func(s scored) bool { return s.version == version })
+		if at < 0 {
+			at, all = len(all), append(all, scored{version: version})
+		}
+		all[at].rows++
+	}
+	return all
 }
 
 // wantedOutputs returns the outputs asked for, which there are.
@@ -98,8 +115,8 @@ func addColumn(ask *serving.Ask, a *scoring.Array) error {
 	return nil
 }
 
-// columnOf returns an array as a column. What its type doesn't allow is left to
-// serving to refuse.
+// columnOf returns an array as a column. Serving converts numbers that fit the column's
+// type, and refuses what doesn't fit.
 func columnOf(a *scoring.Array, t schema.Type) (column.Column, error) {
 	le := binary.LittleEndian
 	switch a.Elem {
@@ -119,6 +136,10 @@ func columnOf(a *scoring.Array, t schema.Type) (column.Column, error) {
 		return column.Column{Type: schema.Float64, Float64s: each(a, func(b []byte) float64 { return math.Float64frombits(le.Uint64(b)) })}, nil
 	case scoring.String:
 		return textsOf(a, t)
+	case 2, 4, 12: // UINT8, UINT16, UINT32
+		return column.Column{Type: schema.Int64, Int64s: each(a, func(b []byte) int64 { return int64(low(b, a.Elem.Size())) })}, nil
+	case 3, 5: // INT8, INT16
+		return column.Column{Type: schema.Int64, Int64s: each(a, func(b []byte) int64 { return signed(b, a.Elem.Size()) })}, nil
 	}
 	return column.Column{}, badInput("input %q is %s; a column of type %s comes as %s", clip(a.Name), a.Elem, t, carrier(t))
 }

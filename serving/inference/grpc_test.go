@@ -204,6 +204,57 @@ func TestFeaturesAndScoreInOneCall(t *testing.T) {
 	}
 }
 
+// TestIntegersOfOtherWidths: join keys, request values and features take numbers of
+// another datatype that fit.
+func TestIntegersOfOtherWidths(t *testing.T) {
+	s := open(t, grpcserver.Options{})
+	ask := func(name, datatype string, raw []byte) (*inferencev2.ModelInferResponse, error) {
+		req := features()
+		req.Outputs = outputs("score", "spend:count", "pair:hits", "request:amount")
+		for i, in := range req.Inputs {
+			if in.Name == name {
+				in.Datatype, req.RawInputContents[i] = datatype, raw
+				return s.client.ModelInfer(t.Context(), req)
+			}
+		}
+		req.Inputs = append(req.Inputs, tensor(name, datatype, 2))
+		req.RawInputContents = append(req.RawInputContents, raw)
+		return s.client.ModelInfer(t.Context(), req)
+	}
+	fits := func(name, datatype string, raw []byte, output int, want []byte) {
+		t.Helper()
+		got, err := ask(name, datatype, raw)
+		if err != nil {
+			t.Errorf("%s as %s: %v", name, datatype, err)
+			return
+		}
+		if diff := cmp.Diff(want, got.GetRawOutputContents()[output]); diff != "" {
+			t.Errorf("%s as %s (-want +got):\n%s", name, datatype, diff)
+		}
+	}
+	counts := []byte{7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+	fits("customer_id", "INT32", []byte{1, 0, 0, 0, 2, 0, 0, 0}, 1, counts)
+	fits("customer_id", "INT16", []byte{1, 0, 0xff, 0xff}, 1, counts)
+	fits("customer_id", "INT8", []byte{1, 0x80}, 1, counts)
+	fits("customer_id", "UINT32", []byte{1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}, 1, counts)
+	fits("customer_id", "UINT16", []byte{1, 0, 2, 0}, 1, counts)
+	fits("customer_id", "UINT8", []byte{1, 2}, 1, counts)
+	fits("spend:count", "INT32", []byte{9, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}, 1, []byte{9, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff})
+	fits("pair:hits", "INT64", []byte{9, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0}, 2, []byte{9, 0, 0, 0, 8, 0, 0, 0})
+	fits("amount", "INT32", []byte{10, 0, 0, 0, 20, 0, 0, 0}, 3, doubles(10, 20))
+	refused := func(name, datatype string, raw []byte, part string) {
+		t.Helper()
+		_, err := ask(name, datatype, raw)
+		if got := status.Convert(err); got.Code() != codes.InvalidArgument || !strings.Contains(got.Message(), part) {
+			t.Errorf("%s as %s: %v: %q; want %q", name, datatype, got.Code(), got.Message(), part)
+		}
+	}
+	refused("pair:hits", "INT64", []byte{1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0, 0, 0, 0}, "is int32; 2147483648 in row 1 does not fit")
+	refused("customer_id", "FP64", doubles(1, 2), "the request sends float64")
+	refused("customer_id", "BOOL", []byte{1, 0}, "the request sends bool")
+	refused("terminal_id", "INT32", []byte{1, 0, 0, 0, 2, 0, 0, 0}, "the request sends int32")
+}
+
 // A value for a stored feature stands for what is stored.
 func TestFeaturesOverride(t *testing.T) {
 	s := open(t, grpcserver.Options{})
@@ -282,6 +333,50 @@ func TestGRPCRefuses(t *testing.T) {
 	narrow.Inputs[0].Contents = &inferencev2.InferTensorContents{IntContents: []int32{128}}
 	f(codes.InvalidArgument, "is 128, which int8 can't hold", func(*request) {}, narrow)
 	f(codes.InvalidArgument, "has no typed contents; send raw_input_contents", func(r *request) { r.Inputs[0].Datatype = "BF16" }, narrow)
+}
+
+func TestParametersOverGRPC(t *testing.T) {
+	s := open(t, grpcserver.Options{})
+	type params = map[string]*inferencev2.InferParameter
+	whole := func(v int64) *inferencev2.InferParameter {
+		return &inferencev2.InferParameter{ParameterChoice: &inferencev2.InferParameter_Int64Param{Int64Param: v}}
+	}
+	unsigned := func(v uint64) *inferencev2.InferParameter {
+		return &inferencev2.InferParameter{ParameterChoice: &inferencev2.InferParameter_Uint64Param{Uint64Param: v}}
+	}
+	truth := func(v bool) *inferencev2.InferParameter {
+		return &inferencev2.InferParameter{ParameterChoice: &inferencev2.InferParameter_BoolParam{BoolParam: v}}
+	}
+	ask := func(ofRequest, ofInput, ofOutput params) (*inferencev2.ModelInferResponse, error) {
+		req := risk("", []float32{1, 2, 3, 4})
+		req.Parameters, req.Inputs[0].Parameters = ofRequest, ofInput
+		req.Outputs = outputs(forests[0].Model().Graph.Outputs[0].Name)
+		req.Outputs[0].Parameters = ofOutput
+		return s.client.ModelInfer(t.Context(), req)
+	}
+	f := func(code codes.Code, part string, ofRequest, ofInput, ofOutput params) {
+		t.Helper()
+		_, err := ask(ofRequest, ofInput, ofOutput)
+		if got := status.Convert(err); got.Code() != code || !strings.Contains(got.Message(), part) {
+			t.Errorf("got %v: %q; want %v: %q", got.Code(), got.Message(), code, part)
+		}
+	}
+	f(codes.OK, "", params{"priority": unsigned(0), "timeout": whole(60_000_000), "sequence_start": truth(false)}, params{"binary_data_size": whole(16)}, params{"binary_data": truth(true)})
+	f(codes.InvalidArgument, `"priority" is not supported`, params{"priority": unsigned(1)}, nil, nil)
+	f(codes.InvalidArgument, `"triton_enable_empty_final_response" is not supported`, params{"triton_enable_empty_final_response": truth(true)}, nil, nil)
+	f(codes.InvalidArgument, `"sequence_id" is not supported`, params{"sequence_id": whole(7)}, nil, nil)
+	f(codes.InvalidArgument, `"classification" is not supported`, nil, nil, params{"classification": whole(2)})
+	f(codes.InvalidArgument, `"shared_memory_region" is not supported`, nil, params{"shared_memory_region": {ParameterChoice: &inferencev2.InferParameter_StringParam{StringParam: "r"}}}, nil)
+	f(codes.InvalidArgument, `no parameter "mine"`, params{"mine": {}}, nil, nil)
+	f(codes.InvalidArgument, `"at" is not an integer`, params{"at": {}}, nil, nil)
+	f(codes.InvalidArgument, `"at" is not an integer`, params{"at": unsigned(math.MaxUint64)}, nil, nil)
+	f(codes.InvalidArgument, "binary_data_size 8, and 16 bytes", nil, params{"binary_data_size": whole(8)}, nil)
+	f(codes.DeadlineExceeded, "", params{"timeout": unsigned(1)}, nil, nil)
+	got, err := ask(params{"binary_data_output": truth(false)}, nil, nil)
+	s.check(err)
+	if got.GetRawOutputContents() != nil || len(got.GetOutputs()[0].GetContents().GetFp32Contents()) != 1 {
+		t.Errorf("binary_data_output: false is answered with %v", got)
+	}
 }
 
 func TestStreamGoesOnAfterAnError(t *testing.T) {

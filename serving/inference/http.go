@@ -16,16 +16,18 @@ import (
 // HTTPHandler answers /v2 and what is below it. It must be served by grpcserver.
 func (s *Server) HTTPHandler() *grpcserver.Mux {
 	mux := new(grpcserver.Mux)
-	mux.Handle(liveOperation, answering(func(*http.Request) ([]byte, error) { return nil, nil }))
-	mux.Handle(readyOperation, answering(s.getReady))
+	mux.Handle(liveOperation, answering(func(*http.Request) ([]byte, error) { return []byte(`{"live":true}`), nil }))
+	mux.Handle(readyOperation, s.getReady)
 	mux.Handle(serverOperation, answering(s.getServer))
 	mux.HandleFunc("GET /v2/{$}", answering(s.getServer))
 	for _, version := range []bool{false, true} {
 		mux.Handle(ofModel(modelOperation, version), answering(s.getModel))
-		mux.Handle(ofModel(modelReadyOperation, version), answering(s.getModelReady))
+		mux.Handle(ofModel(modelReadyOperation, version), s.getModelReady)
 		mux.Handle(ofModel(configOperation, version), answering(s.getConfig))
+		mux.Handle(ofModel(statsOperation, version), answering(s.getStats))
 		mux.Handle(ofModel(inferOperation, version), s.postInfer)
 	}
+	mux.Handle(allStatsOperation, answering(s.getStats))
 	mux.Handle(indexOperation, answering(s.postIndex))
 	mux.Handle(loadOperation, answering(s.postLoad))
 	mux.Handle(unloadOperation, answering(s.postUnload))
@@ -43,15 +45,28 @@ func answering(answer func(*http.Request) ([]byte, error)) http.HandlerFunc {
 	}
 }
 
-func (s *Server) getReady(*http.Request) ([]byte, error) {
-	if s.opts.Ready() != nil {
-		return nil, schema.NotReady.Errorf("the server is not ready")
-	}
-	return nil, nil
+func (s *Server) getReady(w http.ResponseWriter, _ *http.Request) {
+	writeReady(w, map[string]any{}, s.selfReady())
 }
 
-func (s *Server) getModelReady(r *http.Request) ([]byte, error) {
-	return nil, s.ready(r.PathValue("model"), r.PathValue("version"))
+func (s *Server) getModelReady(w http.ResponseWriter, r *http.Request) {
+	model := r.PathValue("model")
+	writeReady(w, map[string]any{"name": model}, s.ready(model, r.PathValue("version")))
+}
+
+// writeReady answers whether something is ready, or why it is not.
+func writeReady(w http.ResponseWriter, state map[string]any, err error) {
+	state["ready"] = err == nil
+	if err != nil {
+		grpcserver.WriteStateError(w, err, state)
+		return
+	}
+	body, err := json.Marshal(state)
+	if err != nil {
+		grpcserver.WriteError(w, err)
+		return
+	}
+	grpcserver.WriteJSON(w, body)
 }
 
 func (s *Server) getServer(r *http.Request) ([]byte, error) {
@@ -88,7 +103,26 @@ func tensorsOf(all []*inferencev2.ModelMetadataResponse_TensorMetadata) []jsonTe
 
 func (s *Server) getConfig(r *http.Request) ([]byte, error) {
 	resp, err := s.ModelConfig(r.Context(), &inferencev2.ModelConfigRequest{Name: r.PathValue("model"), Version: r.PathValue("version")})
-	return jsonOf(resp.GetConfig(), err)
+	if err != nil {
+		return nil, err
+	}
+	type tensor struct {
+		Name     string  `json:"name"`
+		DataType string  `json:"data_type"`
+		Dims     []int64 `json:"dims"`
+	}
+	c := resp.GetConfig()
+	inputs, outputs := make([]tensor, len(c.GetInput())), make([]tensor, len(c.GetOutput()))
+	for i, t := range c.GetInput() {
+		inputs[i] = tensor{t.GetName(), t.GetDataType().String(), append([]int64{}, t.GetDims()...)}
+	}
+	for i, t := range c.GetOutput() {
+		outputs[i] = tensor{t.GetName(), t.GetDataType().String(), append([]int64{}, t.GetDims()...)}
+	}
+	return json.Marshal(map[string]any{
+		"name": c.GetName(), "platform": c.GetPlatform(), "max_batch_size": c.GetMaxBatchSize(), "backend": c.GetBackend(),
+		"input": inputs, "output": outputs,
+	})
 }
 
 func (s *Server) postIndex(r *http.Request) ([]byte, error) {

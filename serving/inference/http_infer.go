@@ -30,17 +30,20 @@ func (s *Server) inferHTTP(w http.ResponseWriter, r *http.Request) error {
 			return schema.BadHeader.Errorf("%s is %q; it is the number of bytes of JSON, at most the %d of the body", headerLength, clip(said), len(body))
 		}
 	}
-	req, form, err := parseInfer(body[:length], body[length:])
-	if err != nil {
+	model, version := r.PathValue("model"), r.PathValue("version")
+	read := func() (*request, error) {
+		req, err := parseInfer(body[:length], body[length:])
+		if err == nil {
+			req.model, req.version = model, version
+		}
+		return req, err
+	}
+	var head, raw []byte
+	write := func(req *request, ans *answer) (err error) {
+		head, raw, err = req.form.write(ans)
 		return err
 	}
-	req.model, req.version = r.PathValue("model"), r.PathValue("version")
-	ans, err := s.infer(r.Context(), req)
-	if err != nil {
-		return err
-	}
-	head, raw, err := form.write(ans)
-	if err != nil {
+	if err := s.counted(r.Context(), model, version, read, write); err != nil {
 		return err
 	}
 	writeBody(w, head, raw)
@@ -59,7 +62,7 @@ func writeBody(w http.ResponseWriter, head, raw []byte) {
 
 // A form is how the outputs of an answer are written: in JSON or raw.
 type form struct {
-	raw    bool            // of outputs that say nothing of their own
+	raw    *bool           // of outputs that say nothing of their own; nil: the request does not say
 	byName map[string]bool // raw or not, by output
 }
 
@@ -103,5 +106,5 @@ func (f *form) isRaw(a *scoring.Array) bool {
 	if raw, said := f.byName[a.Name]; said {
 		return raw
 	}
-	return f.raw
+	return f.raw != nil && *f.raw
 }

@@ -9,10 +9,14 @@ import (
 // The operations of HTTP, as GET /openapi.json and docs/http.md have them.
 var (
 	liveOperation = openapi.Operation{
-		Pattern: "GET /v2/health/live", ID: "v2_live", Tag: tag, Summary: "say that the process is alive", Answer: nothing, Errors: openapi.TextErrors,
+		Pattern: "GET /v2/health/live", ID: "v2_live", Tag: tag, Summary: "say that the process is alive",
+		Answer: openapi.Body{Schema: openapi.Object("", map[string]*openapi.Schema{"live": openapi.Of("boolean", "")}, "live"), Example: `{"live": true}`},
+		Errors: openapi.TextErrors,
 	}
 	readyOperation = openapi.Operation{
-		Pattern: "GET /v2/health/ready", ID: "v2_ready", Tag: tag, Summary: "say whether requests can be answered; 503 while they can't", Answer: nothing, Errors: openapi.TextErrors,
+		Pattern: "GET /v2/health/ready", ID: "v2_ready", Tag: tag, Summary: "say whether requests can be answered; 503 while they can't",
+		Answer: openapi.Body{Schema: openapi.Object("", map[string]*openapi.Schema{"ready": openapi.Of("boolean", "")}, "ready"), Example: `{"ready": true}`},
+		Errors: openapi.ReadyErrors,
 	}
 	serverOperation = openapi.Operation{
 		Pattern: "GET /v2", ID: "v2_server", Tag: tag, Summary: "describe the server", Errors: openapi.TextErrors,
@@ -20,7 +24,7 @@ var (
 			Schema: openapi.Named("ServerMetadata", openapi.Object("", map[string]*openapi.Schema{
 				"name": openapi.Of("string", ""), "version": openapi.Of("string", ""), "extensions": openapi.List(openapi.Of("string", ""), "What of the protocol's extensions there is."),
 			}, "name", "version", "extensions")),
-			Example: `{"name": "larder", "version": "dev", "extensions": ["binary_tensor_data", "model_configuration", "model_repository"]}`,
+			Example: `{"name": "larder", "version": "dev", "extensions": ["binary_tensor_data", "model_configuration", "model_repository", "statistics"]}`,
 		},
 	}
 	modelOperation = openapi.Operation{
@@ -35,15 +39,29 @@ var (
 		},
 	}
 	modelReadyOperation = openapi.Operation{
-		Pattern: "GET /v2/models/{model}/ready", ID: "v2_model_ready", Tag: tag, Summary: "say whether a model can be asked", Answer: nothing, Errors: openapi.TextErrors,
+		Pattern: "GET /v2/models/{model}/ready", ID: "v2_model_ready", Tag: tag, Summary: "say whether a model can be asked",
+		Answer: openapi.Body{
+			Schema:  openapi.Object("", map[string]*openapi.Schema{"name": openapi.Of("string", ""), "ready": openapi.Of("boolean", "")}, "name", "ready"),
+			Example: `{"name": "late", "ready": true}`,
+		},
+		Errors: openapi.ReadyErrors,
 	}
 	configOperation = openapi.Operation{
 		Pattern: "GET /v2/models/{model}/config", ID: "v2_config", Tag: tag, Summary: "give the configuration of a model, as Triton has it", Errors: openapi.TextErrors,
 		Answer: openapi.Body{
 			Schema: &openapi.Schema{Type: "object"},
 			Example: `{"name": "late", "platform": "onnxruntime_onnx", "max_batch_size": 0, "backend": "larder",
- "input": [{"name": "X", "data_type": "TYPE_FP32", "dims": ["-1", "3"]}], "output": [{"name": "score", "data_type": "TYPE_FP32", "dims": ["-1", "1"]}]}`,
+ "input": [{"name": "X", "data_type": "TYPE_FP32", "dims": [-1, 3]}], "output": [{"name": "score", "data_type": "TYPE_FP32", "dims": [-1, 1]}]}`,
 		},
+	}
+	statsOperation = openapi.Operation{
+		Pattern: "GET /v2/models/{model}/stats", ID: "v2_stats", Tag: tag, Summary: "count the requests that a model has answered over this protocol", Errors: openapi.TextErrors,
+		About:  "Durations are nanoseconds; last_inference is in milliseconds since 1970 UTC. docs/inference-protocol.md says what counts.",
+		Answer: statsBody(statsExample),
+	}
+	allStatsOperation = openapi.Operation{
+		Pattern: "GET /v2/models/stats", ID: "v2_all_stats", Tag: tag, Summary: "count the requests that each model has answered over this protocol", Errors: openapi.TextErrors,
+		Answer: statsBody(statsExample, featuresStatsExample),
 	}
 	inferOperation = openapi.Operation{
 		Pattern: "POST /v2/models/{model}/infer", ID: "v2_infer", Tag: tag, Summary: "run a model on tensors; MODEL.features reads the features and scores them",
@@ -53,6 +71,7 @@ var (
 				"id": orNull("string", "Returned with the answer."),
 				"parameters": {Type: []string{"object", "null"}, Description: "Options of the request.", Properties: map[string]*openapi.Schema{
 					"binary_data_output": orNull("boolean", "Answer with raw contents."), "at": orNull("integer", "Of MODEL.features: the time that decides which rows have expired, in microseconds since 1970 UTC."),
+					"timeout": orNull("integer", "Microseconds after which the request is given up; 0 for none."),
 				}},
 				"inputs":  openapi.List(sentTensor, "The inputs of the model."),
 				"outputs": {Type: []string{"array", "null"}, Items: wantedOutput, Description: "The outputs to answer with; all if absent."},
@@ -96,6 +115,32 @@ var (
 )
 
 const tag = "inference"
+
+// statsBody is an answer with statistics.
+func statsBody(examples ...string) openapi.Body {
+	return openapi.Body{Schema: statsSchema, Example: `{"model_stats": [` + strings.Join(examples, ",\n ") + `]}`}
+}
+
+const (
+	statsExample         = `{"name": "late", ` + countsExample
+	featuresStatsExample = `{"name": "late.features", ` + countsExample
+	countsExample        = `"version": "1", "last_inference": 1750000000000, "inference_count": 8, "execution_count": 2, "inference_stats": {
+  "success": {"count": 2, "ns": 91000}, "fail": {"count": 0, "ns": 0}, "queue": {"count": 0, "ns": 0}, "compute_input": {"count": 2, "ns": 4000},
+  "compute_infer": {"count": 2, "ns": 81000}, "compute_output": {"count": 2, "ns": 6000}, "cache_hit": {"count": 0, "ns": 0}}, "batch_stats": []}`
+)
+
+var statsSchema = openapi.Named("Statistics", openapi.Object("", map[string]*openapi.Schema{
+	"model_stats": openapi.List(openapi.Object("A version of a model.", map[string]*openapi.Schema{
+		"name": openapi.Of("string", ""), "version": openapi.Of("string", ""),
+		"last_inference":  openapi.Of("integer", "When the last answered request came, in milliseconds since 1970 UTC; 0: never."),
+		"inference_count": openapi.Of("integer", "The rows answered."),
+		"execution_count": openapi.Of("integer", "The requests answered."),
+		"inference_stats": openapi.Map(openapi.Object("", map[string]*openapi.Schema{
+			"count": openapi.Of("integer", ""), "ns": openapi.Of("integer", ""),
+		}, "count", "ns"), "success, fail, queue, compute_input, compute_infer, compute_output and cache_hit."),
+		"batch_stats": openapi.List(openapi.Of("object", ""), "Always empty."),
+	}, "name", "version", "last_inference", "inference_count", "execution_count", "inference_stats", "batch_stats"), ""),
+}, "model_stats"))
 
 // nothing is an answer without a body.
 var nothing = openapi.Body{}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -26,14 +27,22 @@ func TestGETs(t *testing.T) {
 			t.Errorf("%s: %d %s; want %d %s", path, got, body, status, want)
 		}
 	}
-	f("/v2/health/live", 200, "")
-	f("/v2/health/ready", 200, "")
-	server := `{"name":"larder","version":"test","extensions":["binary_tensor_data","model_configuration","model_repository"]}`
+	f("/v2/health/live", 200, `{"live":true}`)
+	f("/v2/health/ready", 200, `{"ready":true}`)
+	server := `{"name":"larder","version":"test","extensions":["binary_tensor_data","model_configuration","model_repository","statistics"]}`
 	f("/v2", 200, server)
 	f("/v2/", 200, server)
-	f("/v2/models/risk/ready", 200, "")
-	f("/v2/models/risk/versions/2/ready", 200, "")
-	f("/v2/models/risk/versions/3/ready", 404, `{"error":"model \"risk\" has no version 3; it has 1, 2"}`+"\n")
+	f("/v2/models/risk/ready", 200, `{"name":"risk","ready":true}`)
+	f("/v2/models/risk.features/versions/2/ready", 200, `{"name":"risk.features","ready":true}`)
+	f("/v2/models/risk/versions/3/ready", 404, `{"error":"model \"risk\" has no version 3; it has 1, 2","name":"risk","ready":false}`+"\n")
+	f("/v2/models/words/config", 200, `{"backend":"larder","input":[{"name":"word","data_type":"TYPE_STRING","dims":[-1,1]},{"name":"count","data_type":"TYPE_INT64","dims":[-1,1]}],`+
+		`"max_batch_size":0,"name":"words","output":[{"name":"score","data_type":"TYPE_FP32","dims":[-1,1]}],"platform":"onnxruntime_onnx"}`)
+	f("/v2/models/wrods/config", 404, `{"error":"no model \"wrods\"; did you mean \"words\"?"}`+"\n")
+	s.notReady.Store(true)
+	f("/v2/health/live", 200, `{"live":true}`)
+	f("/v2/health/ready", 503, `{"error":"the server is not ready","ready":false}`+"\n")
+	f("/v2/models/risk/ready", 503, `{"error":"the server is not ready","name":"risk","ready":false}`+"\n")
+	s.notReady.Store(false)
 	words := `{"inputs":[{"name":"word","datatype":"BYTES","shape":[-1,1]},{"name":"count","datatype":"INT64","shape":[-1,1]}],"name":"words",` +
 		`"outputs":[{"name":"score","datatype":"FP32","shape":[-1,1]}],"platform":"onnxruntime_onnx","versions":["1"]}`
 	f("/v2/models/words", 200, words)
@@ -93,6 +102,68 @@ func TestInferJSON(t *testing.T) {
 		`"outputs":[{"name":"spend:mean"},{"name":"request:amount"}]}`, 1.5, nil, 10., -2.5)
 }
 
+// JSON has no NaN and no infinities: null and strings stand for them, nested or flat.
+func TestMissingFloatsInJSON(t *testing.T) {
+	s := open(t, grpcserver.Options{})
+	f := func(model, inputs, outputs, want string) {
+		t.Helper()
+		body := fmt.Sprintf(`{"inputs":[%s],"outputs":[{"name":%q}]}`, inputs, outputs)
+		status, _, answer := s.ask("POST", "/v2/models/"+model+"/infer", []byte(body))
+		if status != 200 || !strings.Contains(string(answer), want) {
+			t.Errorf("%s: %d %s; want %s", body, status, answer, want)
+		}
+	}
+	nan, inf := float32(math.NaN()), float32(math.Inf(1))
+	risk := func(data string, vector ...float32) {
+		t.Helper()
+		input := fmt.Sprintf(`{"name":%q,"datatype":"FP32","shape":[1,4],"data":%s}`, riskInput, data)
+		f("risk", input, forests[0].Model().Graph.Outputs[0].Name, fmt.Sprintf(`"data":[%v]`, forests[0].Score(vector)))
+	}
+	risk(`[[1,null,3,4]]`, 1, nan, 3, 4)
+	risk(`[1,"NaN",3,null]`, 1, nan, 3, nan)
+	risk(`[ [ "Infinity" , 2 , "-Infinity" , 4 ] ]`, inf, 2, -inf, 4)
+	f("casts", `{"name":"x","datatype":"FP32","shape":[3,1],"data":[[null],["Infinity"],["-Infinity"]]}`, "t8", `"data":["NaN","INF","-INF"]`)
+	keys := `{"name":"customer_id","datatype":"INT64","shape":[1],"data":[1]},{"name":"terminal_id","datatype":"BYTES","shape":[1],"data":["a"]},`
+	f("risk.features", keys+`{"name":"amount","datatype":"FP64","shape":[1],"data":[null]}`, "request:amount", `"data":[null]`)
+}
+
+func TestParametersInJSON(t *testing.T) {
+	s := open(t, grpcserver.Options{})
+	f := func(status int, part, ofRequest, ofInput, ofOutput string) {
+		t.Helper()
+		body := fmt.Sprintf(`{"parameters":%s,"inputs":[{"name":"x","datatype":"FP32","shape":[1,1],"data":[1],"parameters":%s}],"outputs":[{"name":"score","parameters":%s}]}`,
+			ofRequest, ofInput, ofOutput)
+		got, _, answer := s.ask("POST", "/v2/models/casts/infer", []byte(body))
+		if got != status || !strings.Contains(string(answer), part) {
+			t.Errorf("%s: %d %s; want %d %s", body, got, answer, status, part)
+		}
+	}
+	ok := `"outputs":[{"name":"score"`
+	f(200, ok, `null`, `null`, `null`)
+	f(200, ok, `{}`, `{}`, `{}`)
+	f(200, ok, `{"priority":0,"sequence_id":0,"sequence_start":false,"sequence_end":false,"timeout":0,"classification":null}`, `{"shared_memory_offset":0}`, `{"classification":0}`)
+	f(200, ok, `{"sequence_id":"","timeout":9223372036854775807,"binary_data_output":false}`, `{"binary_data_size":null}`, `{"binary_data":false}`)
+	f(200, `"binary_data_size":4`, `{"binary_data_output":true}`, `{}`, `{}`)
+	f(400, `the parameter \"priority\" is not supported: requests have no priorities`, `{"priority":1}`, `{}`, `{}`)
+	f(400, `the parameter \"sequence_id\" is not supported: requests don't depend on each other`, `{"sequence_id":42}`, `{}`, `{}`)
+	f(400, `the parameter \"sequence_id\" is not supported`, `{"sequence_id":"e333c95a"}`, `{}`, `{}`)
+	f(400, `the parameter \"sequence_start\" is not supported`, `{"sequence_start":true}`, `{}`, `{}`)
+	f(400, `the parameter \"classification\" is not supported: classes are not ranked here`, `{}`, `{}`, `{"classification":2}`)
+	f(400, `the parameter \"shared_memory_region\" is not supported: there is no shared memory`, `{}`, `{"shared_memory_region":"r"}`, `{}`)
+	f(400, `the parameter \"shared_memory_region\" is not supported`, `{}`, `{}`, `{"shared_memory_region":"r"}`)
+	f(400, `a request has no parameter \"att\" here; it may have at, timeout, binary_data_output`, `{"att":1}`, `{}`, `{}`)
+	f(400, `an input has no parameter \"binary_data\" here; it may have binary_data_size`, `{}`, `{"binary_data":true}`, `{}`)
+	f(400, `an output has no parameter \"content_type\" here`, `{}`, `{}`, `{"content_type":"np"}`)
+	f(400, `the parameter \"at\" is not an integer`, `{"at":"noon"}`, `{}`, `{}`)
+	f(400, `the parameter \"at\" is not an integer`, `{"at":1.5}`, `{}`, `{}`)
+	f(400, `the parameter \"at\" is not an integer`, `{"at":{"t":1}}`, `{}`, `{}`)
+	f(400, `the parameter \"timeout\" is -1; it is a number of microseconds`, `{"timeout":-1}`, `{}`, `{}`)
+	f(400, `the parameter \"binary_data\" is not a boolean`, `{}`, `{}`, `{"binary_data":1}`)
+	f(400, `is a JSON array`, `[]`, `{}`, `{}`)
+	f(400, "more than 32 parameters", `{`+strings.Repeat(`"p":[],`, 40)+`"q":1}`, `{}`, `{}`)
+	f(504, "deadline", `{"timeout":1}`, `{}`, `{}`)
+}
+
 func TestInferRefuses(t *testing.T) {
 	s := open(t, grpcserver.Options{})
 	f := func(status int, part, body string, headers ...string) {
@@ -113,8 +184,14 @@ func TestInferRefuses(t *testing.T) {
 	f(400, "is missing", `{}`)
 	f(400, "neither a list of data", x("FP32", "[1,1]", ``))
 	f(400, "neither a list of data", x("FP32", "[1,1]", `,"data":1`))
-	f(400, "element 0 is null, which is not float32", x("FP32", "[1,1]", `,"data":[null]`))
-	f(400, `element 0 is "1", which is not float32`, x("FP32", "[1,1]", `,"data":["1"]`))
+	f(400, `element 0 is "1", which is not float32; send a number, null, "NaN"`, x("FP32", "[1,1]", `,"data":["1"]`))
+	f(400, `element 0 is "nan", which is not float32`, x("FP32", "[1,1]", `,"data":["nan"]`))
+	f(400, `element 1 is "+Infinity", which is not float64`, x("FP64", "[2,1]", `,"data":[[null],["+Infinity"]]`))
+	f(400, "element 1 is null, and int64 has no missing value (only FP32 and FP64 do)", x("INT64", "[2,1]", `,"data":[[1],[null]]`))
+	f(400, "element 0 is null, and uint8 has no", x("UINT8", "[1,1]", `,"data":[null]`))
+	f(400, "element 0 is null, and bool has no", x("BOOL", "[1,1]", `,"data":[null]`))
+	f(400, "element 0 is null, and string has no", x("BYTES", "[1,1]", `,"data":[null]`))
+	f(400, `element 0 is "NaN", which is not int32`, x("INT32", "[1,1]", `,"data":["NaN"]`))
 	f(400, `element 0 is {"a":1}, which is not float32`, x("FP32", "[1,1]", `,"data":[{"a":1}]`))
 	f(400, "element 1 is 1e99, which is not float32", x("FP32", "[2,1]", `,"data":[1,1e99]`))
 	f(400, "element 0 is 256, which is not uint8", x("UINT8", "[1,1]", `,"data":[256]`))

@@ -3,6 +3,7 @@ package inference
 import (
 	"context"
 	"strconv"
+	"time"
 
 	inferencev2 "larder/api/inference"
 	"larder/schema"
@@ -15,7 +16,9 @@ type request struct {
 	model, version, id string
 	inputs             []scoring.Array
 	outputs            []string // none: all
-	at                 *int64   // of NAME.features: the time of reading
+	form               form
+	at                 *int64        // of NAME.features: the time of reading
+	timeout            time.Duration // 0: none of its own
 }
 
 // An answer is what a model gave.
@@ -23,6 +26,13 @@ type answer struct {
 	model, version, id string
 	catalog            int64
 	outputs            []scoring.Array
+	scored             []scored // for the statistics
+}
+
+// scored are rows that a version answered.
+type scored struct {
+	version int64
+	rows    int
 }
 
 func parseVersion(version string) (int64, error) {
@@ -44,6 +54,11 @@ func (s *Server) infer(ctx context.Context, req *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if req.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, req.timeout)
+		defer cancel()
+	}
 	if name.features {
 		return inferFeatures(ctx, g, name, req)
 	}
@@ -56,22 +71,22 @@ func (s *Server) infer(ctx context.Context, req *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := traced(ctx, g, plan, model, req)
+	rows := 0
+	if len(req.inputs) > 0 {
+		rows = int(req.inputs[0].Dims[0])
+	}
+	out, err := traced(ctx, g, plan, model, req, rows)
 	if err != nil {
 		return nil, err
 	}
 	return &answer{
 		model: req.model, version: strconv.FormatInt(plan.ModelVersion.Version, 10), id: req.id,
-		catalog: plan.Catalog.Version, outputs: out,
+		catalog: plan.Catalog.Version, outputs: out, scored: []scored{{plan.ModelVersion.Version, rows}},
 	}, nil
 }
 
 // traced runs a model in a span of the request's trace.
-func traced(ctx context.Context, g *serving.Generation, plan *schema.Plan, model *scoring.InferModel, req *request) ([]scoring.Array, error) {
-	rows := 0
-	if len(req.inputs) > 0 {
-		rows = int(req.inputs[0].Dims[0])
-	}
+func traced(ctx context.Context, g *serving.Generation, plan *schema.Plan, model *scoring.InferModel, req *request, rows int) ([]scoring.Array, error) {
 	ctx, span := g.StartScore(ctx, plan, rows)
 	out, err := model.Infer(ctx, req.inputs, req.outputs)
 	serving.EndSpan(span, err)
@@ -88,18 +103,20 @@ func readRequest(req *inferencev2.ModelInferRequest) (*request, error) {
 		return nil, badInput("the request has %d inputs and %d raw contents; each input has its own, or none has", len(req.GetInputs()), len(raw))
 	}
 	out := &request{model: req.GetModelName(), version: req.GetModelVersion(), id: req.GetId(), inputs: make([]scoring.Array, len(req.GetInputs()))}
-	if at, found := req.GetParameters()["at"]; found {
-		micros, is := at.GetParameterChoice().(*inferencev2.InferParameter_Int64Param)
-		if !is {
-			return nil, badInput(`the parameter "at" is microseconds since 1970 UTC, an int64_param`)
-		}
-		out.at = &micros.Int64Param
+	parameters, err := parametersOf(req.GetParameters())
+	if err == nil {
+		err = out.setParameters(parameters)
+	}
+	if err != nil {
+		return nil, err
 	}
 	for i, in := range req.GetInputs() {
 		a := &out.inputs[i]
 		a.Name, a.Dims = in.GetName(), in.GetShape()
-		var err error
 		if a.Elem, err = elemOf(in.GetName(), in.GetDatatype()); err != nil {
+			return nil, err
+		}
+		if err := checkInput(in, raw, i); err != nil {
 			return nil, err
 		}
 		switch {
@@ -116,8 +133,45 @@ func readRequest(req *inferencev2.ModelInferRequest) (*request, error) {
 	}
 	for _, o := range req.GetOutputs() {
 		out.outputs = append(out.outputs, o.GetName())
+		if parameters, err = parametersOf(o.GetParameters()); err == nil {
+			err = out.form.setOutput(o.GetName(), parameters)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
+}
+
+// checkInput checks the parameters of input i. KServe's client says how many raw bytes
+// there are, as over REST.
+func checkInput(in *inferencev2.ModelInferRequest_InferInputTensor, raw [][]byte, i int) error {
+	parameters, err := parametersOf(in.GetParameters())
+	if err != nil {
+		return err
+	}
+	size, err := binarySize(parameters)
+	switch {
+	case err != nil || size == nil:
+		return err
+	case len(raw) == 0:
+		return badInput("input %q has binary_data_size, and the request has no raw contents", clip(in.GetName()))
+	case int64(len(raw[i])) != *size:
+		return badInput("input %q has the binary_data_size %d, and %d bytes of raw contents", clip(in.GetName()), *size, len(raw[i]))
+	}
+	return nil
+}
+
+// isRawAsWhole reports whether a gRPC answer has raw contents: as the request asks for
+// it, or else as the request has.
+func (f *form) isRawAsWhole(asked bool) bool {
+	if f.raw != nil {
+		asked = *f.raw
+	}
+	for _, raw := range f.byName {
+		asked = asked || raw
+	}
+	return asked
 }
 
 // writeResponse returns an answer with raw contents where they are wanted, or where

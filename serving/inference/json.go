@@ -13,30 +13,23 @@ import (
 
 // A jsonRequest is the JSON of an infer request.
 type jsonRequest struct {
-	ID         string `json:"id"`
-	Parameters struct {
-		BinaryDataOutput bool   `json:"binary_data_output"`
-		At               *int64 `json:"at"`
-	} `json:"parameters"`
-	Inputs  list[jsonInput]  `json:"inputs"`
-	Outputs list[jsonOutput] `json:"outputs"`
+	ID         string           `json:"id"`
+	Parameters jsonParameters   `json:"parameters"`
+	Inputs     list[jsonInput]  `json:"inputs"`
+	Outputs    list[jsonOutput] `json:"outputs"`
 }
 
 type jsonInput struct {
-	Name       string      `json:"name"`
-	Datatype   string      `json:"datatype"`
-	Shape      list[int64] `json:"shape"`
-	Parameters struct {
-		BinaryDataSize *int `json:"binary_data_size"`
-	} `json:"parameters"`
-	Data json.RawMessage `json:"data"`
+	Name       string          `json:"name"`
+	Datatype   string          `json:"datatype"`
+	Shape      list[int64]     `json:"shape"`
+	Parameters jsonParameters  `json:"parameters"`
+	Data       json.RawMessage `json:"data"`
 }
 
 type jsonOutput struct {
-	Name       string `json:"name"`
-	Parameters struct {
-		BinaryData *bool `json:"binary_data"`
-	} `json:"parameters"`
+	Name       string         `json:"name"`
+	Parameters jsonParameters `json:"parameters"`
 }
 
 // A list is read up to one element more than any list of a request may have: whoever reads
@@ -69,54 +62,64 @@ var errFull = errors.New("the list has as many elements as any may have")
 
 // parseInfer reads the JSON of a request, and the raw contents after it, which the
 // result aliases.
-func parseInfer(head, raw []byte) (*request, *form, error) {
+func parseInfer(head, raw []byte) (*request, error) {
 	var j jsonRequest
 	if err := schema.CheckJSON(head); err != nil {
-		return nil, nil, badJSON("the JSON of the request is %v", err)
+		return nil, badJSON("the JSON of the request is %v", err)
 	}
 	if err := json.Unmarshal(head, &j); err != nil {
-		return nil, nil, jsonFault(err)
+		return nil, jsonFault(err)
 	}
 	if len(j.Inputs) > maxTensors || len(j.Outputs) > maxTensors {
-		return nil, nil, badInput("the request has %d inputs and %d outputs; at most %d fit", len(j.Inputs), len(j.Outputs), maxTensors)
+		return nil, badInput("the request has %d inputs and %d outputs; at most %d fit", len(j.Inputs), len(j.Outputs), maxTensors)
 	}
-	req := &request{id: j.ID, at: j.Parameters.At, inputs: make([]scoring.Array, len(j.Inputs))}
+	req := &request{id: j.ID, inputs: make([]scoring.Array, len(j.Inputs))}
+	if err := req.setParameters(j.Parameters); err != nil {
+		return nil, err
+	}
 	for i := range j.Inputs {
 		in, a := &j.Inputs[i], &req.inputs[i]
 		a.Name, a.Dims = in.Name, in.Shape
 		var err error
 		if a.Elem, err = elemOf(in.Name, in.Datatype); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		switch size := in.Parameters.BinaryDataSize; {
+		size, err := binarySize(in.Parameters)
+		if err != nil {
+			return nil, err
+		}
+		switch {
 		case size == nil:
 			err = setData(a, in.Data)
 		case in.Data != nil:
 			err = badInput("input %q has both data and binary_data_size", clip(in.Name))
-		case *size < 0 || *size > len(raw):
+		case *size < 0 || *size > int64(len(raw)):
 			err = badInput("input %q has the binary_data_size %d, but %d bytes are left after the JSON", clip(in.Name), *size, len(raw))
 		default:
 			err = setRaw(a, raw[:*size])
 			raw = raw[*size:]
 		}
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	if len(raw) > 0 {
-		return nil, nil, badInput("%d bytes follow the last input's; binary_data_size says how many belong to each", len(raw))
+		return nil, badInput("%d bytes follow the last input's; binary_data_size says how many belong to each", len(raw))
 	}
-	f := &form{raw: j.Parameters.BinaryDataOutput, byName: map[string]bool{}}
 	for _, o := range j.Outputs {
 		req.outputs = append(req.outputs, o.Name)
-		if o.Parameters.BinaryData != nil {
-			f.byName[o.Name] = *o.Parameters.BinaryData
+		if err := req.form.setOutput(o.Name, o.Parameters); err != nil {
+			return nil, err
 		}
 	}
-	return req, f, nil
+	return req, nil
 }
 
 func jsonFault(err error) error {
+	var said *schema.Error
+	if errors.As(err, &said) {
+		return said
+	}
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {
 		return badJSON("%q of the request is a JSON %s, which doesn't fit there", wrong.Field, wrong.Value)
@@ -147,7 +150,7 @@ func setData(a *scoring.Array, data []byte) error {
 		end := literalEnd(data)
 		if had >= n { // only count them
 		} else if err := appendLiteral(a, data[:end]); err != nil {
-			return badInput("input %q: element %d is %s, which is not %s", clip(a.Name), had, clip(string(data[:end])), a.Elem)
+			return literalFault(a, had, data[:end])
 		}
 		data = data[end:]
 		had++
@@ -174,7 +177,35 @@ func literalEnd(data []byte) int {
 	return len(data)
 }
 
+// literalFault says why element i can't be what the JSON says.
+func literalFault(a *scoring.Array, i int, literal []byte) error {
+	if string(literal) == "null" {
+		return badInput("input %q: element %d is null, and %s has no missing value (only FP32 and FP64 do); send a value", clip(a.Name), i, a.Elem)
+	}
+	remedy := ""
+	if isFloat(a.Elem) && literal[0] == '"' {
+		remedy = `; send a number, null, "NaN", "Infinity" or "-Infinity"`
+	}
+	return badInput("input %q: element %d is %s, which is not %s%s", clip(a.Name), i, clip(string(literal)), a.Elem, remedy)
+}
+
 var errLiteral = errors.New("a value of another type")
+
+func isFloat(e scoring.Elem) bool { return e == scoring.Float32 || e == scoring.Float64 }
+
+// parseFloat reads a float as JSON writes it. JSON has no NaN and no infinities: null
+// and strings stand for them.
+func parseFloat(literal []byte, bits int) (float64, error) {
+	switch string(literal) {
+	case "null", `"NaN"`:
+		return math.NaN(), nil
+	case `"Infinity"`:
+		return math.Inf(1), nil
+	case `"-Infinity"`:
+		return math.Inf(-1), nil
+	}
+	return strconv.ParseFloat(string(literal), bits)
+}
 
 // appendLiteral appends one element, as JSON writes it.
 func appendLiteral(a *scoring.Array, literal []byte) error {
@@ -195,11 +226,11 @@ func appendLiteral(a *scoring.Array, literal []byte) error {
 		a.Data = append(a.Data, boolByte(literal[0] == 't'))
 		return nil
 	case scoring.Float32:
-		v, err := strconv.ParseFloat(string(literal), 32)
+		v, err := parseFloat(literal, 32)
 		a.Data = appendLow(a.Data, uint64(math.Float32bits(float32(v))), size)
 		return err
 	case scoring.Float64:
-		v, err := strconv.ParseFloat(string(literal), 64)
+		v, err := parseFloat(literal, 64)
 		a.Data = appendLow(a.Data, math.Float64bits(v), size)
 		return err
 	case 2, 4, 12, uint64Elem: // unsigned

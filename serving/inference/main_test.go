@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -94,6 +95,8 @@ type shop struct {
 	catalog atomic.Pointer[schema.Catalog]
 	serving *serving.Server
 	server  *inference.Server
+	// notReady makes the server say that it is not ready.
+	notReady atomic.Bool
 
 	grpcAddr, httpAddr string
 	client             inferencev2.GRPCInferenceServiceClient
@@ -120,9 +123,16 @@ func open(t testing.TB, shell grpcserver.Options) *shop {
 	s.publish(s.compile(1, s.definitions()))
 	s.put("spend", noon-minute, []any{int64(1)}, int64(7), 1.5)
 	s.put("pair", noon-minute, []any{int64(1), "a"}, int32(11))
-	s.server = inference.New(inference.Options{Models: tensors, Serving: s.serving, Version: "test"})
+	s.server = inference.New(inference.Options{Models: tensors, Serving: s.serving, Version: "test", Ready: s.ready})
 	s.listen(shell)
 	return s
+}
+
+func (s *shop) ready() error {
+	if s.notReady.Load() {
+		return errors.New("told so")
+	}
+	return nil
 }
 
 func (s *shop) file(_ context.Context, digest string) ([]byte, error) { return s.files[digest], nil }

@@ -39,12 +39,13 @@ const (
 // serverName and extensions are what ServerMetadata says.
 const serverName = "larder"
 
-var extensions = []string{"binary_tensor_data", "model_configuration", "model_repository"}
+var extensions = []string{"binary_tensor_data", "model_configuration", "model_repository", "statistics"}
 
 // A Server answers the protocol. It is safe for concurrent use.
 type Server struct {
 	inferencev2.UnimplementedGRPCInferenceServiceServer
-	opts Options
+	opts       Options
+	statistics statistics
 }
 
 var _ inferencev2.GRPCInferenceServiceServer = (*Server)(nil)
@@ -97,16 +98,13 @@ func (s *Server) ModelConfig(ctx context.Context, req *inferencev2.ModelConfigRe
 }
 
 // ModelInfer runs a model.
-func (s *Server) ModelInfer(ctx context.Context, req *inferencev2.ModelInferRequest) (*inferencev2.ModelInferResponse, error) {
-	asked, err := readRequest(req)
-	if err != nil {
-		return nil, err
+func (s *Server) ModelInfer(ctx context.Context, req *inferencev2.ModelInferRequest) (resp *inferencev2.ModelInferResponse, err error) {
+	read := func() (*request, error) { return readRequest(req) }
+	write := func(asked *request, answer *answer) error {
+		resp = writeResponse(answer, asked.form.isRawAsWhole(len(req.GetRawInputContents()) > 0))
+		return nil
 	}
-	answer, err := s.infer(ctx, asked)
-	if err != nil {
-		return nil, err
-	}
-	return writeResponse(answer, len(req.GetRawInputContents()) > 0), nil
+	return resp, s.counted(ctx, req.GetModelName(), req.GetModelVersion(), read, write)
 }
 
 // ModelStreamInfer answers message by message. A message that can't be answered
@@ -167,11 +165,19 @@ func planOf(g *serving.Generation, model, version string) (*schema.Plan, name, e
 
 // ready returns why a model can't be asked.
 func (s *Server) ready(model, version string) error {
-	if err := s.opts.Ready(); err != nil {
-		return schema.NotReady.Errorf("the server is not ready")
+	if err := s.selfReady(); err != nil {
+		return err
 	}
 	g := s.opts.Serving.Hold()
 	defer g.Release()
 	_, _, err := planOf(g, model, version)
 	return err
+}
+
+// selfReady returns why no model can be asked.
+func (s *Server) selfReady() error {
+	if s.opts.Ready() != nil {
+		return schema.NotReady.Errorf("the server is not ready")
+	}
+	return nil
 }

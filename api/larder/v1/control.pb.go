@@ -5535,7 +5535,10 @@ type ReplayReport struct {
 	Cause string `protobuf:"bytes,3,opt,name=cause,proto3" json:"cause,omitempty"`
 	// Files of the log that can't be read to their end: why, and how many rows of theirs
 	// the report leaves out.
-	Missing       []string `protobuf:"bytes,4,rep,name=missing,proto3" json:"missing,omitempty"`
+	Missing []string `protobuf:"bytes,4,rep,name=missing,proto3" json:"missing,omitempty"`
+	// Versions whose rows can't be scored again, because their definitions or their model
+	// files are gone.
+	Gone          []*ReplayGone `protobuf:"bytes,5,rep,name=gone,proto3" json:"gone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5598,6 +5601,90 @@ func (x *ReplayReport) GetMissing() []string {
 	return nil
 }
 
+func (x *ReplayReport) GetGone() []*ReplayGone {
+	if x != nil {
+		return x.Gone
+	}
+	return nil
+}
+
+type ReplayGone struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Model          string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
+	ModelVersion   int64                  `protobuf:"varint,2,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`
+	CatalogVersion int64                  `protobuf:"varint,3,opt,name=catalog_version,json=catalogVersion,proto3" json:"catalog_version,omitempty"`
+	// The rows that the report leaves out.
+	Rows          int64  `protobuf:"varint,4,opt,name=rows,proto3" json:"rows,omitempty"`
+	Cause         string `protobuf:"bytes,5,opt,name=cause,proto3" json:"cause,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplayGone) Reset() {
+	*x = ReplayGone{}
+	mi := &file_larder_v1_control_proto_msgTypes[77]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplayGone) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplayGone) ProtoMessage() {}
+
+func (x *ReplayGone) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[77]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplayGone.ProtoReflect.Descriptor instead.
+func (*ReplayGone) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{77}
+}
+
+func (x *ReplayGone) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *ReplayGone) GetModelVersion() int64 {
+	if x != nil {
+		return x.ModelVersion
+	}
+	return 0
+}
+
+func (x *ReplayGone) GetCatalogVersion() int64 {
+	if x != nil {
+		return x.CatalogVersion
+	}
+	return 0
+}
+
+func (x *ReplayGone) GetRows() int64 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+func (x *ReplayGone) GetCause() string {
+	if x != nil {
+		return x.Cause
+	}
+	return ""
+}
+
 type ReplayCount struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
 	Model        string                 `protobuf:"bytes,1,opt,name=model,proto3" json:"model,omitempty"`
@@ -5611,7 +5698,7 @@ type ReplayCount struct {
 
 func (x *ReplayCount) Reset() {
 	*x = ReplayCount{}
-	mi := &file_larder_v1_control_proto_msgTypes[77]
+	mi := &file_larder_v1_control_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5623,7 +5710,7 @@ func (x *ReplayCount) String() string {
 func (*ReplayCount) ProtoMessage() {}
 
 func (x *ReplayCount) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[77]
+	mi := &file_larder_v1_control_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5636,7 +5723,7 @@ func (x *ReplayCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayCount.ProtoReflect.Descriptor instead.
 func (*ReplayCount) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{77}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *ReplayCount) GetModel() string {
@@ -5680,7 +5767,7 @@ type ReplayDifference struct {
 
 func (x *ReplayDifference) Reset() {
 	*x = ReplayDifference{}
-	mi := &file_larder_v1_control_proto_msgTypes[78]
+	mi := &file_larder_v1_control_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5692,7 +5779,7 @@ func (x *ReplayDifference) String() string {
 func (*ReplayDifference) ProtoMessage() {}
 
 func (x *ReplayDifference) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[78]
+	mi := &file_larder_v1_control_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5705,7 +5792,7 @@ func (x *ReplayDifference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayDifference.ProtoReflect.Descriptor instead.
 func (*ReplayDifference) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{78}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *ReplayDifference) GetFile() string {
@@ -5753,7 +5840,7 @@ type CheckSkewRequest struct {
 
 func (x *CheckSkewRequest) Reset() {
 	*x = CheckSkewRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[79]
+	mi := &file_larder_v1_control_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5765,7 +5852,7 @@ func (x *CheckSkewRequest) String() string {
 func (*CheckSkewRequest) ProtoMessage() {}
 
 func (x *CheckSkewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[79]
+	mi := &file_larder_v1_control_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5778,7 +5865,7 @@ func (x *CheckSkewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckSkewRequest.ProtoReflect.Descriptor instead.
 func (*CheckSkewRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{79}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *CheckSkewRequest) GetModel() string {
@@ -5801,7 +5888,7 @@ type CheckSkewResponse struct {
 
 func (x *CheckSkewResponse) Reset() {
 	*x = CheckSkewResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[80]
+	mi := &file_larder_v1_control_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5813,7 +5900,7 @@ func (x *CheckSkewResponse) String() string {
 func (*CheckSkewResponse) ProtoMessage() {}
 
 func (x *CheckSkewResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[80]
+	mi := &file_larder_v1_control_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5826,7 +5913,7 @@ func (x *CheckSkewResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckSkewResponse.ProtoReflect.Descriptor instead.
 func (*CheckSkewResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{80}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *CheckSkewResponse) GetRows() int64 {
@@ -5862,7 +5949,7 @@ type SkewReport struct {
 
 func (x *SkewReport) Reset() {
 	*x = SkewReport{}
-	mi := &file_larder_v1_control_proto_msgTypes[81]
+	mi := &file_larder_v1_control_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5874,7 +5961,7 @@ func (x *SkewReport) String() string {
 func (*SkewReport) ProtoMessage() {}
 
 func (x *SkewReport) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[81]
+	mi := &file_larder_v1_control_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5887,7 +5974,7 @@ func (x *SkewReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SkewReport.ProtoReflect.Descriptor instead.
 func (*SkewReport) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{81}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *SkewReport) GetModels() []*ModelSkew {
@@ -5916,7 +6003,7 @@ type ModelSkew struct {
 
 func (x *ModelSkew) Reset() {
 	*x = ModelSkew{}
-	mi := &file_larder_v1_control_proto_msgTypes[82]
+	mi := &file_larder_v1_control_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5928,7 +6015,7 @@ func (x *ModelSkew) String() string {
 func (*ModelSkew) ProtoMessage() {}
 
 func (x *ModelSkew) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[82]
+	mi := &file_larder_v1_control_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5941,7 +6028,7 @@ func (x *ModelSkew) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelSkew.ProtoReflect.Descriptor instead.
 func (*ModelSkew) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{82}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *ModelSkew) GetModel() string {
@@ -5990,7 +6077,7 @@ type FeatureSkew struct {
 
 func (x *FeatureSkew) Reset() {
 	*x = FeatureSkew{}
-	mi := &file_larder_v1_control_proto_msgTypes[83]
+	mi := &file_larder_v1_control_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6002,7 +6089,7 @@ func (x *FeatureSkew) String() string {
 func (*FeatureSkew) ProtoMessage() {}
 
 func (x *FeatureSkew) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[83]
+	mi := &file_larder_v1_control_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6015,7 +6102,7 @@ func (x *FeatureSkew) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeatureSkew.ProtoReflect.Descriptor instead.
 func (*FeatureSkew) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{83}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *FeatureSkew) GetFeature() string {
@@ -6101,7 +6188,7 @@ type SkewDifference struct {
 
 func (x *SkewDifference) Reset() {
 	*x = SkewDifference{}
-	mi := &file_larder_v1_control_proto_msgTypes[84]
+	mi := &file_larder_v1_control_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6113,7 +6200,7 @@ func (x *SkewDifference) String() string {
 func (*SkewDifference) ProtoMessage() {}
 
 func (x *SkewDifference) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[84]
+	mi := &file_larder_v1_control_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6126,7 +6213,7 @@ func (x *SkewDifference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SkewDifference.ProtoReflect.Descriptor instead.
 func (*SkewDifference) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{84}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *SkewDifference) GetFeature() string {
@@ -6172,7 +6259,7 @@ type FlushFeatureLogRequest struct {
 
 func (x *FlushFeatureLogRequest) Reset() {
 	*x = FlushFeatureLogRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[85]
+	mi := &file_larder_v1_control_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6184,7 +6271,7 @@ func (x *FlushFeatureLogRequest) String() string {
 func (*FlushFeatureLogRequest) ProtoMessage() {}
 
 func (x *FlushFeatureLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[85]
+	mi := &file_larder_v1_control_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6197,7 +6284,7 @@ func (x *FlushFeatureLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushFeatureLogRequest.ProtoReflect.Descriptor instead.
 func (*FlushFeatureLogRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{85}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{86}
 }
 
 type FlushFeatureLogResponse struct {
@@ -6208,7 +6295,7 @@ type FlushFeatureLogResponse struct {
 
 func (x *FlushFeatureLogResponse) Reset() {
 	*x = FlushFeatureLogResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[86]
+	mi := &file_larder_v1_control_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6220,7 +6307,7 @@ func (x *FlushFeatureLogResponse) String() string {
 func (*FlushFeatureLogResponse) ProtoMessage() {}
 
 func (x *FlushFeatureLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[86]
+	mi := &file_larder_v1_control_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6233,7 +6320,7 @@ func (x *FlushFeatureLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushFeatureLogResponse.ProtoReflect.Descriptor instead.
 func (*FlushFeatureLogResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{86}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{87}
 }
 
 type GetDatasetRequest struct {
@@ -6246,7 +6333,7 @@ type GetDatasetRequest struct {
 
 func (x *GetDatasetRequest) Reset() {
 	*x = GetDatasetRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[87]
+	mi := &file_larder_v1_control_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6258,7 +6345,7 @@ func (x *GetDatasetRequest) String() string {
 func (*GetDatasetRequest) ProtoMessage() {}
 
 func (x *GetDatasetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[87]
+	mi := &file_larder_v1_control_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6271,7 +6358,7 @@ func (x *GetDatasetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDatasetRequest.ProtoReflect.Descriptor instead.
 func (*GetDatasetRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{87}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *GetDatasetRequest) GetId() string {
@@ -6290,7 +6377,7 @@ type GetDatasetResponse struct {
 
 func (x *GetDatasetResponse) Reset() {
 	*x = GetDatasetResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[88]
+	mi := &file_larder_v1_control_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6302,7 +6389,7 @@ func (x *GetDatasetResponse) String() string {
 func (*GetDatasetResponse) ProtoMessage() {}
 
 func (x *GetDatasetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[88]
+	mi := &file_larder_v1_control_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6315,7 +6402,7 @@ func (x *GetDatasetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDatasetResponse.ProtoReflect.Descriptor instead.
 func (*GetDatasetResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{88}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *GetDatasetResponse) GetDataset() *Dataset {
@@ -6335,7 +6422,7 @@ type ListDatasetsRequest struct {
 
 func (x *ListDatasetsRequest) Reset() {
 	*x = ListDatasetsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[89]
+	mi := &file_larder_v1_control_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6347,7 +6434,7 @@ func (x *ListDatasetsRequest) String() string {
 func (*ListDatasetsRequest) ProtoMessage() {}
 
 func (x *ListDatasetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[89]
+	mi := &file_larder_v1_control_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6360,7 +6447,7 @@ func (x *ListDatasetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDatasetsRequest.ProtoReflect.Descriptor instead.
 func (*ListDatasetsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{89}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *ListDatasetsRequest) GetLimit() int32 {
@@ -6379,7 +6466,7 @@ type ListDatasetsResponse struct {
 
 func (x *ListDatasetsResponse) Reset() {
 	*x = ListDatasetsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[90]
+	mi := &file_larder_v1_control_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6391,7 +6478,7 @@ func (x *ListDatasetsResponse) String() string {
 func (*ListDatasetsResponse) ProtoMessage() {}
 
 func (x *ListDatasetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[90]
+	mi := &file_larder_v1_control_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6404,7 +6491,7 @@ func (x *ListDatasetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDatasetsResponse.ProtoReflect.Descriptor instead.
 func (*ListDatasetsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{90}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *ListDatasetsResponse) GetDatasets() []*Dataset {
@@ -6431,7 +6518,7 @@ type Dataset struct {
 
 func (x *Dataset) Reset() {
 	*x = Dataset{}
-	mi := &file_larder_v1_control_proto_msgTypes[91]
+	mi := &file_larder_v1_control_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6443,7 +6530,7 @@ func (x *Dataset) String() string {
 func (*Dataset) ProtoMessage() {}
 
 func (x *Dataset) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[91]
+	mi := &file_larder_v1_control_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6456,7 +6543,7 @@ func (x *Dataset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dataset.ProtoReflect.Descriptor instead.
 func (*Dataset) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{91}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *Dataset) GetId() string {
@@ -6517,7 +6604,7 @@ type GetExperimentRequest struct {
 
 func (x *GetExperimentRequest) Reset() {
 	*x = GetExperimentRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[92]
+	mi := &file_larder_v1_control_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6529,7 +6616,7 @@ func (x *GetExperimentRequest) String() string {
 func (*GetExperimentRequest) ProtoMessage() {}
 
 func (x *GetExperimentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[92]
+	mi := &file_larder_v1_control_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6542,7 +6629,7 @@ func (x *GetExperimentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExperimentRequest.ProtoReflect.Descriptor instead.
 func (*GetExperimentRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{92}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *GetExperimentRequest) GetModel() string {
@@ -6607,7 +6694,7 @@ type GetExperimentResponse struct {
 
 func (x *GetExperimentResponse) Reset() {
 	*x = GetExperimentResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[93]
+	mi := &file_larder_v1_control_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6619,7 +6706,7 @@ func (x *GetExperimentResponse) String() string {
 func (*GetExperimentResponse) ProtoMessage() {}
 
 func (x *GetExperimentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[93]
+	mi := &file_larder_v1_control_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6632,7 +6719,7 @@ func (x *GetExperimentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExperimentResponse.ProtoReflect.Descriptor instead.
 func (*GetExperimentResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{93}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *GetExperimentResponse) GetRows() int64 {
@@ -6686,7 +6773,7 @@ type ExperimentReport struct {
 
 func (x *ExperimentReport) Reset() {
 	*x = ExperimentReport{}
-	mi := &file_larder_v1_control_proto_msgTypes[94]
+	mi := &file_larder_v1_control_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6698,7 +6785,7 @@ func (x *ExperimentReport) String() string {
 func (*ExperimentReport) ProtoMessage() {}
 
 func (x *ExperimentReport) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[94]
+	mi := &file_larder_v1_control_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6711,7 +6798,7 @@ func (x *ExperimentReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExperimentReport.ProtoReflect.Descriptor instead.
 func (*ExperimentReport) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{94}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *ExperimentReport) GetModel() string {
@@ -6835,7 +6922,7 @@ type ExperimentVersion struct {
 
 func (x *ExperimentVersion) Reset() {
 	*x = ExperimentVersion{}
-	mi := &file_larder_v1_control_proto_msgTypes[95]
+	mi := &file_larder_v1_control_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6847,7 +6934,7 @@ func (x *ExperimentVersion) String() string {
 func (*ExperimentVersion) ProtoMessage() {}
 
 func (x *ExperimentVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[95]
+	mi := &file_larder_v1_control_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6860,7 +6947,7 @@ func (x *ExperimentVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExperimentVersion.ProtoReflect.Descriptor instead.
 func (*ExperimentVersion) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{95}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *ExperimentVersion) GetModelVersion() int64 {
@@ -6966,7 +7053,7 @@ type Estimate struct {
 
 func (x *Estimate) Reset() {
 	*x = Estimate{}
-	mi := &file_larder_v1_control_proto_msgTypes[96]
+	mi := &file_larder_v1_control_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6978,7 +7065,7 @@ func (x *Estimate) String() string {
 func (*Estimate) ProtoMessage() {}
 
 func (x *Estimate) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[96]
+	mi := &file_larder_v1_control_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6991,7 +7078,7 @@ func (x *Estimate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Estimate.ProtoReflect.Descriptor instead.
 func (*Estimate) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{96}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *Estimate) GetValue() float64 {
@@ -7027,7 +7114,7 @@ type SampleRatio struct {
 
 func (x *SampleRatio) Reset() {
 	*x = SampleRatio{}
-	mi := &file_larder_v1_control_proto_msgTypes[97]
+	mi := &file_larder_v1_control_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7039,7 +7126,7 @@ func (x *SampleRatio) String() string {
 func (*SampleRatio) ProtoMessage() {}
 
 func (x *SampleRatio) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[97]
+	mi := &file_larder_v1_control_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7052,7 +7139,7 @@ func (x *SampleRatio) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SampleRatio.ProtoReflect.Descriptor instead.
 func (*SampleRatio) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{97}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *SampleRatio) GetChiSquared() float64 {
@@ -7088,7 +7175,7 @@ type JoinLabelsRequest struct {
 
 func (x *JoinLabelsRequest) Reset() {
 	*x = JoinLabelsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[98]
+	mi := &file_larder_v1_control_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7100,7 +7187,7 @@ func (x *JoinLabelsRequest) String() string {
 func (*JoinLabelsRequest) ProtoMessage() {}
 
 func (x *JoinLabelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[98]
+	mi := &file_larder_v1_control_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7113,7 +7200,7 @@ func (x *JoinLabelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinLabelsRequest.ProtoReflect.Descriptor instead.
 func (*JoinLabelsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{98}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *JoinLabelsRequest) GetModel() string {
@@ -7152,7 +7239,7 @@ type LoggedRow struct {
 
 func (x *LoggedRow) Reset() {
 	*x = LoggedRow{}
-	mi := &file_larder_v1_control_proto_msgTypes[99]
+	mi := &file_larder_v1_control_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7164,7 +7251,7 @@ func (x *LoggedRow) String() string {
 func (*LoggedRow) ProtoMessage() {}
 
 func (x *LoggedRow) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[99]
+	mi := &file_larder_v1_control_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7177,7 +7264,7 @@ func (x *LoggedRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoggedRow.ProtoReflect.Descriptor instead.
 func (*LoggedRow) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{99}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *LoggedRow) GetRequestId() string {
@@ -7219,7 +7306,7 @@ type JoinLabelsResponse struct {
 
 func (x *JoinLabelsResponse) Reset() {
 	*x = JoinLabelsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[100]
+	mi := &file_larder_v1_control_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7231,7 +7318,7 @@ func (x *JoinLabelsResponse) String() string {
 func (*JoinLabelsResponse) ProtoMessage() {}
 
 func (x *JoinLabelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[100]
+	mi := &file_larder_v1_control_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7244,7 +7331,7 @@ func (x *JoinLabelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinLabelsResponse.ProtoReflect.Descriptor instead.
 func (*JoinLabelsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{100}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{101}
 }
 
 func (x *JoinLabelsResponse) GetLabels() []float64 {
@@ -7262,7 +7349,7 @@ type SaveSnapshotRequest struct {
 
 func (x *SaveSnapshotRequest) Reset() {
 	*x = SaveSnapshotRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[101]
+	mi := &file_larder_v1_control_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7274,7 +7361,7 @@ func (x *SaveSnapshotRequest) String() string {
 func (*SaveSnapshotRequest) ProtoMessage() {}
 
 func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[101]
+	mi := &file_larder_v1_control_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7287,7 +7374,7 @@ func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{101}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{102}
 }
 
 type SaveSnapshotResponse struct {
@@ -7300,7 +7387,7 @@ type SaveSnapshotResponse struct {
 
 func (x *SaveSnapshotResponse) Reset() {
 	*x = SaveSnapshotResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[102]
+	mi := &file_larder_v1_control_proto_msgTypes[103]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7312,7 +7399,7 @@ func (x *SaveSnapshotResponse) String() string {
 func (*SaveSnapshotResponse) ProtoMessage() {}
 
 func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[102]
+	mi := &file_larder_v1_control_proto_msgTypes[103]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7325,7 +7412,7 @@ func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{102}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{103}
 }
 
 func (x *SaveSnapshotResponse) GetChunk() []byte {
@@ -7790,12 +7877,20 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x05model\x18\x01 \x01(\tR\x05model\"X\n" +
 	"\x11ReplayLogResponse\x12\x12\n" +
 	"\x04rows\x18\x01 \x01(\x03R\x04rows\x12/\n" +
-	"\x06report\x18\x02 \x01(\v2\x17.larder.v1.ReplayReportR\x06report\"\xad\x01\n" +
+	"\x06report\x18\x02 \x01(\v2\x17.larder.v1.ReplayReportR\x06report\"\xd8\x01\n" +
 	"\fReplayReport\x12.\n" +
 	"\x06counts\x18\x01 \x03(\v2\x16.larder.v1.ReplayCountR\x06counts\x12=\n" +
 	"\vdifferences\x18\x02 \x03(\v2\x1b.larder.v1.ReplayDifferenceR\vdifferences\x12\x14\n" +
 	"\x05cause\x18\x03 \x01(\tR\x05cause\x12\x18\n" +
-	"\amissing\x18\x04 \x03(\tR\amissing\"|\n" +
+	"\amissing\x18\x04 \x03(\tR\amissing\x12)\n" +
+	"\x04gone\x18\x05 \x03(\v2\x15.larder.v1.ReplayGoneR\x04gone\"\x9a\x01\n" +
+	"\n" +
+	"ReplayGone\x12\x14\n" +
+	"\x05model\x18\x01 \x01(\tR\x05model\x12#\n" +
+	"\rmodel_version\x18\x02 \x01(\x03R\fmodelVersion\x12'\n" +
+	"\x0fcatalog_version\x18\x03 \x01(\x03R\x0ecatalogVersion\x12\x12\n" +
+	"\x04rows\x18\x04 \x01(\x03R\x04rows\x12\x14\n" +
+	"\x05cause\x18\x05 \x01(\tR\x05cause\"|\n" +
 	"\vReplayCount\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12#\n" +
 	"\rmodel_version\x18\x02 \x01(\x03R\fmodelVersion\x12\x14\n" +
@@ -7989,7 +8084,7 @@ func file_larder_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_larder_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 110)
+var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 111)
 var file_larder_v1_control_proto_goTypes = []any{
 	(Change_Action)(0),                // 0: larder.v1.Change.Action
 	(Run_State)(0),                    // 1: larder.v1.Run.State
@@ -8070,47 +8165,48 @@ var file_larder_v1_control_proto_goTypes = []any{
 	(*ReplayLogRequest)(nil),          // 76: larder.v1.ReplayLogRequest
 	(*ReplayLogResponse)(nil),         // 77: larder.v1.ReplayLogResponse
 	(*ReplayReport)(nil),              // 78: larder.v1.ReplayReport
-	(*ReplayCount)(nil),               // 79: larder.v1.ReplayCount
-	(*ReplayDifference)(nil),          // 80: larder.v1.ReplayDifference
-	(*CheckSkewRequest)(nil),          // 81: larder.v1.CheckSkewRequest
-	(*CheckSkewResponse)(nil),         // 82: larder.v1.CheckSkewResponse
-	(*SkewReport)(nil),                // 83: larder.v1.SkewReport
-	(*ModelSkew)(nil),                 // 84: larder.v1.ModelSkew
-	(*FeatureSkew)(nil),               // 85: larder.v1.FeatureSkew
-	(*SkewDifference)(nil),            // 86: larder.v1.SkewDifference
-	(*FlushFeatureLogRequest)(nil),    // 87: larder.v1.FlushFeatureLogRequest
-	(*FlushFeatureLogResponse)(nil),   // 88: larder.v1.FlushFeatureLogResponse
-	(*GetDatasetRequest)(nil),         // 89: larder.v1.GetDatasetRequest
-	(*GetDatasetResponse)(nil),        // 90: larder.v1.GetDatasetResponse
-	(*ListDatasetsRequest)(nil),       // 91: larder.v1.ListDatasetsRequest
-	(*ListDatasetsResponse)(nil),      // 92: larder.v1.ListDatasetsResponse
-	(*Dataset)(nil),                   // 93: larder.v1.Dataset
-	(*GetExperimentRequest)(nil),      // 94: larder.v1.GetExperimentRequest
-	(*GetExperimentResponse)(nil),     // 95: larder.v1.GetExperimentResponse
-	(*ExperimentReport)(nil),          // 96: larder.v1.ExperimentReport
-	(*ExperimentVersion)(nil),         // 97: larder.v1.ExperimentVersion
-	(*Estimate)(nil),                  // 98: larder.v1.Estimate
-	(*SampleRatio)(nil),               // 99: larder.v1.SampleRatio
-	(*JoinLabelsRequest)(nil),         // 100: larder.v1.JoinLabelsRequest
-	(*LoggedRow)(nil),                 // 101: larder.v1.LoggedRow
-	(*JoinLabelsResponse)(nil),        // 102: larder.v1.JoinLabelsResponse
-	(*SaveSnapshotRequest)(nil),       // 103: larder.v1.SaveSnapshotRequest
-	(*SaveSnapshotResponse)(nil),      // 104: larder.v1.SaveSnapshotResponse
-	nil,                               // 105: larder.v1.DefinitionFiles.ModelsEntry
-	nil,                               // 106: larder.v1.PushModelRequest.MetricsEntry
-	nil,                               // 107: larder.v1.PushModelRequest.TagsEntry
-	nil,                               // 108: larder.v1.Definition.TagsEntry
-	nil,                               // 109: larder.v1.RampSettings.GuardsEntry
-	nil,                               // 110: larder.v1.ModelVersionStatus.MetricsEntry
-	nil,                               // 111: larder.v1.ModelVersionStatus.TagsEntry
-	(*FeatureList)(nil),               // 112: larder.v1.FeatureList
-	(*Column)(nil),                    // 113: larder.v1.Column
-	(*Output)(nil),                    // 114: larder.v1.Output
+	(*ReplayGone)(nil),                // 79: larder.v1.ReplayGone
+	(*ReplayCount)(nil),               // 80: larder.v1.ReplayCount
+	(*ReplayDifference)(nil),          // 81: larder.v1.ReplayDifference
+	(*CheckSkewRequest)(nil),          // 82: larder.v1.CheckSkewRequest
+	(*CheckSkewResponse)(nil),         // 83: larder.v1.CheckSkewResponse
+	(*SkewReport)(nil),                // 84: larder.v1.SkewReport
+	(*ModelSkew)(nil),                 // 85: larder.v1.ModelSkew
+	(*FeatureSkew)(nil),               // 86: larder.v1.FeatureSkew
+	(*SkewDifference)(nil),            // 87: larder.v1.SkewDifference
+	(*FlushFeatureLogRequest)(nil),    // 88: larder.v1.FlushFeatureLogRequest
+	(*FlushFeatureLogResponse)(nil),   // 89: larder.v1.FlushFeatureLogResponse
+	(*GetDatasetRequest)(nil),         // 90: larder.v1.GetDatasetRequest
+	(*GetDatasetResponse)(nil),        // 91: larder.v1.GetDatasetResponse
+	(*ListDatasetsRequest)(nil),       // 92: larder.v1.ListDatasetsRequest
+	(*ListDatasetsResponse)(nil),      // 93: larder.v1.ListDatasetsResponse
+	(*Dataset)(nil),                   // 94: larder.v1.Dataset
+	(*GetExperimentRequest)(nil),      // 95: larder.v1.GetExperimentRequest
+	(*GetExperimentResponse)(nil),     // 96: larder.v1.GetExperimentResponse
+	(*ExperimentReport)(nil),          // 97: larder.v1.ExperimentReport
+	(*ExperimentVersion)(nil),         // 98: larder.v1.ExperimentVersion
+	(*Estimate)(nil),                  // 99: larder.v1.Estimate
+	(*SampleRatio)(nil),               // 100: larder.v1.SampleRatio
+	(*JoinLabelsRequest)(nil),         // 101: larder.v1.JoinLabelsRequest
+	(*LoggedRow)(nil),                 // 102: larder.v1.LoggedRow
+	(*JoinLabelsResponse)(nil),        // 103: larder.v1.JoinLabelsResponse
+	(*SaveSnapshotRequest)(nil),       // 104: larder.v1.SaveSnapshotRequest
+	(*SaveSnapshotResponse)(nil),      // 105: larder.v1.SaveSnapshotResponse
+	nil,                               // 106: larder.v1.DefinitionFiles.ModelsEntry
+	nil,                               // 107: larder.v1.PushModelRequest.MetricsEntry
+	nil,                               // 108: larder.v1.PushModelRequest.TagsEntry
+	nil,                               // 109: larder.v1.Definition.TagsEntry
+	nil,                               // 110: larder.v1.RampSettings.GuardsEntry
+	nil,                               // 111: larder.v1.ModelVersionStatus.MetricsEntry
+	nil,                               // 112: larder.v1.ModelVersionStatus.TagsEntry
+	(*FeatureList)(nil),               // 113: larder.v1.FeatureList
+	(*Column)(nil),                    // 114: larder.v1.Column
+	(*Output)(nil),                    // 115: larder.v1.Output
 }
 var file_larder_v1_control_proto_depIdxs = []int32{
 	3,   // 0: larder.v1.PlanRequest.files:type_name -> larder.v1.DefinitionFiles
 	4,   // 1: larder.v1.DefinitionFiles.files:type_name -> larder.v1.DefinitionFile
-	105, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
+	106, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
 	6,   // 3: larder.v1.PlanResponse.changes:type_name -> larder.v1.Change
 	9,   // 4: larder.v1.PlanResponse.models:type_name -> larder.v1.ModelReport
 	0,   // 5: larder.v1.Change.action:type_name -> larder.v1.Change.Action
@@ -8118,15 +8214,15 @@ var file_larder_v1_control_proto_depIdxs = []int32{
 	6,   // 7: larder.v1.ApplyResponse.changes:type_name -> larder.v1.Change
 	9,   // 8: larder.v1.ApplyResponse.models:type_name -> larder.v1.ModelReport
 	10,  // 9: larder.v1.ModelReport.outputs:type_name -> larder.v1.OutputShape
-	106, // 10: larder.v1.PushModelRequest.metrics:type_name -> larder.v1.PushModelRequest.MetricsEntry
-	107, // 11: larder.v1.PushModelRequest.tags:type_name -> larder.v1.PushModelRequest.TagsEntry
+	107, // 10: larder.v1.PushModelRequest.metrics:type_name -> larder.v1.PushModelRequest.MetricsEntry
+	108, // 11: larder.v1.PushModelRequest.tags:type_name -> larder.v1.PushModelRequest.TagsEntry
 	6,   // 12: larder.v1.PushModelResponse.changes:type_name -> larder.v1.Change
 	9,   // 13: larder.v1.PushModelResponse.report:type_name -> larder.v1.ModelReport
 	6,   // 14: larder.v1.PromoteModelResponse.changes:type_name -> larder.v1.Change
 	6,   // 15: larder.v1.RollbackModelResponse.changes:type_name -> larder.v1.Change
 	6,   // 16: larder.v1.RetireModelResponse.changes:type_name -> larder.v1.Change
 	25,  // 17: larder.v1.ListDefinitionsResponse.definitions:type_name -> larder.v1.Definition
-	108, // 18: larder.v1.Definition.tags:type_name -> larder.v1.Definition.TagsEntry
+	109, // 18: larder.v1.Definition.tags:type_name -> larder.v1.Definition.TagsEntry
 	26,  // 19: larder.v1.Definition.uses:type_name -> larder.v1.DefinitionName
 	26,  // 20: larder.v1.Definition.used_by:type_name -> larder.v1.DefinitionName
 	25,  // 21: larder.v1.GetDefinitionResponse.definition:type_name -> larder.v1.Definition
@@ -8155,105 +8251,106 @@ var file_larder_v1_control_proto_depIdxs = []int32{
 	51,  // 44: larder.v1.SetTrafficRequest.weights:type_name -> larder.v1.VersionWeight
 	55,  // 45: larder.v1.SetTrafficRequest.ramp:type_name -> larder.v1.RampSettings
 	56,  // 46: larder.v1.SetTrafficRequest.shadow:type_name -> larder.v1.ShadowSettings
-	109, // 47: larder.v1.RampSettings.guards:type_name -> larder.v1.RampSettings.GuardsEntry
+	110, // 47: larder.v1.RampSettings.guards:type_name -> larder.v1.RampSettings.GuardsEntry
 	6,   // 48: larder.v1.SetTrafficResponse.changes:type_name -> larder.v1.Change
 	9,   // 49: larder.v1.ModelVersionStatus.report:type_name -> larder.v1.ModelReport
-	110, // 50: larder.v1.ModelVersionStatus.metrics:type_name -> larder.v1.ModelVersionStatus.MetricsEntry
-	111, // 51: larder.v1.ModelVersionStatus.tags:type_name -> larder.v1.ModelVersionStatus.TagsEntry
-	112, // 52: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
+	111, // 50: larder.v1.ModelVersionStatus.metrics:type_name -> larder.v1.ModelVersionStatus.MetricsEntry
+	112, // 51: larder.v1.ModelVersionStatus.tags:type_name -> larder.v1.ModelVersionStatus.TagsEntry
+	113, // 52: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
 	65,  // 53: larder.v1.GetPlanResponse.keys:type_name -> larder.v1.Field
 	65,  // 54: larder.v1.GetPlanResponse.request:type_name -> larder.v1.Field
 	65,  // 55: larder.v1.GetPlanResponse.features:type_name -> larder.v1.Field
 	68,  // 56: larder.v1.VerifyResponse.views:type_name -> larder.v1.ViewVerification
 	69,  // 57: larder.v1.ViewVerification.features:type_name -> larder.v1.FeatureVerification
 	70,  // 58: larder.v1.ViewVerification.differences:type_name -> larder.v1.Difference
-	113, // 59: larder.v1.ScoreVectorsRequest.vector:type_name -> larder.v1.Column
-	114, // 60: larder.v1.ScoreVectorsResponse.outputs:type_name -> larder.v1.Output
+	114, // 59: larder.v1.ScoreVectorsRequest.vector:type_name -> larder.v1.Column
+	115, // 60: larder.v1.ScoreVectorsResponse.outputs:type_name -> larder.v1.Output
 	75,  // 61: larder.v1.ListLoggedResponse.parts:type_name -> larder.v1.LoggedPart
 	78,  // 62: larder.v1.ReplayLogResponse.report:type_name -> larder.v1.ReplayReport
-	79,  // 63: larder.v1.ReplayReport.counts:type_name -> larder.v1.ReplayCount
-	80,  // 64: larder.v1.ReplayReport.differences:type_name -> larder.v1.ReplayDifference
-	83,  // 65: larder.v1.CheckSkewResponse.report:type_name -> larder.v1.SkewReport
-	84,  // 66: larder.v1.SkewReport.models:type_name -> larder.v1.ModelSkew
-	85,  // 67: larder.v1.ModelSkew.features:type_name -> larder.v1.FeatureSkew
-	86,  // 68: larder.v1.ModelSkew.differences:type_name -> larder.v1.SkewDifference
-	93,  // 69: larder.v1.GetDatasetResponse.dataset:type_name -> larder.v1.Dataset
-	93,  // 70: larder.v1.ListDatasetsResponse.datasets:type_name -> larder.v1.Dataset
-	96,  // 71: larder.v1.GetExperimentResponse.report:type_name -> larder.v1.ExperimentReport
-	97,  // 72: larder.v1.ExperimentReport.versions:type_name -> larder.v1.ExperimentVersion
-	99,  // 73: larder.v1.ExperimentReport.sample_ratio:type_name -> larder.v1.SampleRatio
-	98,  // 74: larder.v1.ExperimentVersion.figure:type_name -> larder.v1.Estimate
-	98,  // 75: larder.v1.ExperimentVersion.difference:type_name -> larder.v1.Estimate
-	101, // 76: larder.v1.JoinLabelsRequest.rows:type_name -> larder.v1.LoggedRow
-	2,   // 77: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
-	7,   // 78: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
-	11,  // 79: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
-	21,  // 80: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
-	13,  // 81: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
-	15,  // 82: larder.v1.ControlService.PromoteModel:input_type -> larder.v1.PromoteModelRequest
-	17,  // 83: larder.v1.ControlService.RollbackModel:input_type -> larder.v1.RollbackModelRequest
-	19,  // 84: larder.v1.ControlService.RetireModel:input_type -> larder.v1.RetireModelRequest
-	54,  // 85: larder.v1.ControlService.SetTraffic:input_type -> larder.v1.SetTrafficRequest
-	58,  // 86: larder.v1.ControlService.ResumeRamp:input_type -> larder.v1.ResumeRampRequest
-	60,  // 87: larder.v1.ControlService.ReleaseModel:input_type -> larder.v1.ReleaseModelRequest
-	23,  // 88: larder.v1.ControlService.ListDefinitions:input_type -> larder.v1.ListDefinitionsRequest
-	27,  // 89: larder.v1.ControlService.GetDefinition:input_type -> larder.v1.GetDefinitionRequest
-	29,  // 90: larder.v1.ControlService.ExportDefinitions:input_type -> larder.v1.ExportDefinitionsRequest
-	31,  // 91: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
-	34,  // 92: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
-	38,  // 93: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
-	40,  // 94: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
-	42,  // 95: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
-	47,  // 96: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
-	63,  // 97: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
-	66,  // 98: larder.v1.ControlService.Verify:input_type -> larder.v1.VerifyRequest
-	71,  // 99: larder.v1.ControlService.ScoreVectors:input_type -> larder.v1.ScoreVectorsRequest
-	87,  // 100: larder.v1.ControlService.FlushFeatureLog:input_type -> larder.v1.FlushFeatureLogRequest
-	73,  // 101: larder.v1.ControlService.ListLogged:input_type -> larder.v1.ListLoggedRequest
-	76,  // 102: larder.v1.ControlService.ReplayLog:input_type -> larder.v1.ReplayLogRequest
-	81,  // 103: larder.v1.ControlService.CheckSkew:input_type -> larder.v1.CheckSkewRequest
-	94,  // 104: larder.v1.ControlService.GetExperiment:input_type -> larder.v1.GetExperimentRequest
-	100, // 105: larder.v1.ControlService.JoinLabels:input_type -> larder.v1.JoinLabelsRequest
-	89,  // 106: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
-	91,  // 107: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
-	103, // 108: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
-	5,   // 109: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
-	8,   // 110: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
-	12,  // 111: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
-	22,  // 112: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
-	14,  // 113: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
-	16,  // 114: larder.v1.ControlService.PromoteModel:output_type -> larder.v1.PromoteModelResponse
-	18,  // 115: larder.v1.ControlService.RollbackModel:output_type -> larder.v1.RollbackModelResponse
-	20,  // 116: larder.v1.ControlService.RetireModel:output_type -> larder.v1.RetireModelResponse
-	57,  // 117: larder.v1.ControlService.SetTraffic:output_type -> larder.v1.SetTrafficResponse
-	59,  // 118: larder.v1.ControlService.ResumeRamp:output_type -> larder.v1.ResumeRampResponse
-	61,  // 119: larder.v1.ControlService.ReleaseModel:output_type -> larder.v1.ReleaseModelResponse
-	24,  // 120: larder.v1.ControlService.ListDefinitions:output_type -> larder.v1.ListDefinitionsResponse
-	28,  // 121: larder.v1.ControlService.GetDefinition:output_type -> larder.v1.GetDefinitionResponse
-	30,  // 122: larder.v1.ControlService.ExportDefinitions:output_type -> larder.v1.ExportDefinitionsResponse
-	32,  // 123: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
-	35,  // 124: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
-	39,  // 125: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
-	41,  // 126: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
-	43,  // 127: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
-	48,  // 128: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
-	64,  // 129: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
-	67,  // 130: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
-	72,  // 131: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
-	88,  // 132: larder.v1.ControlService.FlushFeatureLog:output_type -> larder.v1.FlushFeatureLogResponse
-	74,  // 133: larder.v1.ControlService.ListLogged:output_type -> larder.v1.ListLoggedResponse
-	77,  // 134: larder.v1.ControlService.ReplayLog:output_type -> larder.v1.ReplayLogResponse
-	82,  // 135: larder.v1.ControlService.CheckSkew:output_type -> larder.v1.CheckSkewResponse
-	95,  // 136: larder.v1.ControlService.GetExperiment:output_type -> larder.v1.GetExperimentResponse
-	102, // 137: larder.v1.ControlService.JoinLabels:output_type -> larder.v1.JoinLabelsResponse
-	90,  // 138: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
-	92,  // 139: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
-	104, // 140: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
-	109, // [109:141] is the sub-list for method output_type
-	77,  // [77:109] is the sub-list for method input_type
-	77,  // [77:77] is the sub-list for extension type_name
-	77,  // [77:77] is the sub-list for extension extendee
-	0,   // [0:77] is the sub-list for field type_name
+	80,  // 63: larder.v1.ReplayReport.counts:type_name -> larder.v1.ReplayCount
+	81,  // 64: larder.v1.ReplayReport.differences:type_name -> larder.v1.ReplayDifference
+	79,  // 65: larder.v1.ReplayReport.gone:type_name -> larder.v1.ReplayGone
+	84,  // 66: larder.v1.CheckSkewResponse.report:type_name -> larder.v1.SkewReport
+	85,  // 67: larder.v1.SkewReport.models:type_name -> larder.v1.ModelSkew
+	86,  // 68: larder.v1.ModelSkew.features:type_name -> larder.v1.FeatureSkew
+	87,  // 69: larder.v1.ModelSkew.differences:type_name -> larder.v1.SkewDifference
+	94,  // 70: larder.v1.GetDatasetResponse.dataset:type_name -> larder.v1.Dataset
+	94,  // 71: larder.v1.ListDatasetsResponse.datasets:type_name -> larder.v1.Dataset
+	97,  // 72: larder.v1.GetExperimentResponse.report:type_name -> larder.v1.ExperimentReport
+	98,  // 73: larder.v1.ExperimentReport.versions:type_name -> larder.v1.ExperimentVersion
+	100, // 74: larder.v1.ExperimentReport.sample_ratio:type_name -> larder.v1.SampleRatio
+	99,  // 75: larder.v1.ExperimentVersion.figure:type_name -> larder.v1.Estimate
+	99,  // 76: larder.v1.ExperimentVersion.difference:type_name -> larder.v1.Estimate
+	102, // 77: larder.v1.JoinLabelsRequest.rows:type_name -> larder.v1.LoggedRow
+	2,   // 78: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
+	7,   // 79: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
+	11,  // 80: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
+	21,  // 81: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
+	13,  // 82: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
+	15,  // 83: larder.v1.ControlService.PromoteModel:input_type -> larder.v1.PromoteModelRequest
+	17,  // 84: larder.v1.ControlService.RollbackModel:input_type -> larder.v1.RollbackModelRequest
+	19,  // 85: larder.v1.ControlService.RetireModel:input_type -> larder.v1.RetireModelRequest
+	54,  // 86: larder.v1.ControlService.SetTraffic:input_type -> larder.v1.SetTrafficRequest
+	58,  // 87: larder.v1.ControlService.ResumeRamp:input_type -> larder.v1.ResumeRampRequest
+	60,  // 88: larder.v1.ControlService.ReleaseModel:input_type -> larder.v1.ReleaseModelRequest
+	23,  // 89: larder.v1.ControlService.ListDefinitions:input_type -> larder.v1.ListDefinitionsRequest
+	27,  // 90: larder.v1.ControlService.GetDefinition:input_type -> larder.v1.GetDefinitionRequest
+	29,  // 91: larder.v1.ControlService.ExportDefinitions:input_type -> larder.v1.ExportDefinitionsRequest
+	31,  // 92: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
+	34,  // 93: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
+	38,  // 94: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
+	40,  // 95: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
+	42,  // 96: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
+	47,  // 97: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
+	63,  // 98: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
+	66,  // 99: larder.v1.ControlService.Verify:input_type -> larder.v1.VerifyRequest
+	71,  // 100: larder.v1.ControlService.ScoreVectors:input_type -> larder.v1.ScoreVectorsRequest
+	88,  // 101: larder.v1.ControlService.FlushFeatureLog:input_type -> larder.v1.FlushFeatureLogRequest
+	73,  // 102: larder.v1.ControlService.ListLogged:input_type -> larder.v1.ListLoggedRequest
+	76,  // 103: larder.v1.ControlService.ReplayLog:input_type -> larder.v1.ReplayLogRequest
+	82,  // 104: larder.v1.ControlService.CheckSkew:input_type -> larder.v1.CheckSkewRequest
+	95,  // 105: larder.v1.ControlService.GetExperiment:input_type -> larder.v1.GetExperimentRequest
+	101, // 106: larder.v1.ControlService.JoinLabels:input_type -> larder.v1.JoinLabelsRequest
+	90,  // 107: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
+	92,  // 108: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
+	104, // 109: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
+	5,   // 110: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
+	8,   // 111: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
+	12,  // 112: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
+	22,  // 113: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
+	14,  // 114: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
+	16,  // 115: larder.v1.ControlService.PromoteModel:output_type -> larder.v1.PromoteModelResponse
+	18,  // 116: larder.v1.ControlService.RollbackModel:output_type -> larder.v1.RollbackModelResponse
+	20,  // 117: larder.v1.ControlService.RetireModel:output_type -> larder.v1.RetireModelResponse
+	57,  // 118: larder.v1.ControlService.SetTraffic:output_type -> larder.v1.SetTrafficResponse
+	59,  // 119: larder.v1.ControlService.ResumeRamp:output_type -> larder.v1.ResumeRampResponse
+	61,  // 120: larder.v1.ControlService.ReleaseModel:output_type -> larder.v1.ReleaseModelResponse
+	24,  // 121: larder.v1.ControlService.ListDefinitions:output_type -> larder.v1.ListDefinitionsResponse
+	28,  // 122: larder.v1.ControlService.GetDefinition:output_type -> larder.v1.GetDefinitionResponse
+	30,  // 123: larder.v1.ControlService.ExportDefinitions:output_type -> larder.v1.ExportDefinitionsResponse
+	32,  // 124: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
+	35,  // 125: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
+	39,  // 126: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
+	41,  // 127: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
+	43,  // 128: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
+	48,  // 129: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
+	64,  // 130: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
+	67,  // 131: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
+	72,  // 132: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
+	89,  // 133: larder.v1.ControlService.FlushFeatureLog:output_type -> larder.v1.FlushFeatureLogResponse
+	74,  // 134: larder.v1.ControlService.ListLogged:output_type -> larder.v1.ListLoggedResponse
+	77,  // 135: larder.v1.ControlService.ReplayLog:output_type -> larder.v1.ReplayLogResponse
+	83,  // 136: larder.v1.ControlService.CheckSkew:output_type -> larder.v1.CheckSkewResponse
+	96,  // 137: larder.v1.ControlService.GetExperiment:output_type -> larder.v1.GetExperimentResponse
+	103, // 138: larder.v1.ControlService.JoinLabels:output_type -> larder.v1.JoinLabelsResponse
+	91,  // 139: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
+	93,  // 140: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
+	105, // 141: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
+	110, // [110:142] is the sub-list for method output_type
+	78,  // [78:110] is the sub-list for method input_type
+	78,  // [78:78] is the sub-list for extension type_name
+	78,  // [78:78] is the sub-list for extension extendee
+	0,   // [0:78] is the sub-list for field type_name
 }
 
 func init() { file_larder_v1_control_proto_init() }
@@ -8275,16 +8372,16 @@ func file_larder_v1_control_proto_init() {
 		(*GetPlanRequest_Features)(nil),
 		(*GetPlanRequest_Model)(nil),
 	}
-	file_larder_v1_control_proto_msgTypes[92].OneofWrappers = []any{}
-	file_larder_v1_control_proto_msgTypes[95].OneofWrappers = []any{}
+	file_larder_v1_control_proto_msgTypes[93].OneofWrappers = []any{}
 	file_larder_v1_control_proto_msgTypes[96].OneofWrappers = []any{}
+	file_larder_v1_control_proto_msgTypes[97].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_larder_v1_control_proto_rawDesc), len(file_larder_v1_control_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   110,
+			NumMessages:   111,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -65,6 +65,17 @@ def check_both(module, client, binary):
     assert answer.as_numpy("score").shape == (2, 1)
 
     check_features(module, client, binary)
+    statistics = client.get_inference_statistics("words")
+    counted = field(statistics, "model_stats")[0]
+    assert int(field(counted, "inference_count")) >= 2, counted
+    assert int(field(field(field(counted, "inference_stats"), "success"), "count")) >= 1, counted
+    assert len(field(client.get_inference_statistics(), "model_stats")) == 8
+
+    # Options that nothing is done with are refused.
+    refused('"sequence_id" is not supported', client.infer, "words", words, sequence_id=7, sequence_start=True)
+    refused('"priority" is not supported', client.infer, "words", words, priority=1)
+    refused('"classification" is not supported', client.infer, "words", words, outputs=[module.InferRequestedOutput("score", class_count=1)])
+    client.infer("words", words, timeout=60_000_000)
     refused('no model "rsik"', client.infer, "rsik", words)
     refused("no version 9", client.infer, "words", words, model_version="9")
     refused('no output "y"', client.infer, "words", words, outputs=[module.InferRequestedOutput("y")])
@@ -134,7 +145,8 @@ def check_http(address):
         check_both(over_http, client, {"binary_data": True})
         assert client.get_model_metadata("words")["inputs"][0] == {"name": "word", "datatype": "BYTES", "shape": [-1, 1]}
         assert client.get_server_metadata()["name"] == "larder"
-        assert client.get_model_config("casts")["max_batch_size"] == 0
+        config = client.get_model_config("casts")
+        assert config["max_batch_size"] == 0 and config["input"][0]["dims"] == [-1, 1], config
         assert len(client.get_model_repository_index()) == 8
 
         # JSON both ways, and packed both ways.

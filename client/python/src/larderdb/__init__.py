@@ -41,7 +41,7 @@ from larderdb.errors import (
     UnauthenticatedError,
     UnavailableError,
 )
-from larderdb.logged import FeatureSkew, ModelSkew, Replay, ReplayCount, ReplayDifference, Skew, SkewDifference
+from larderdb.logged import FeatureSkew, ModelSkew, Replay, ReplayCount, ReplayDifference, ReplayGone, Skew, SkewDifference
 from larderdb.models import Model, ModelOutput, ModelVersion, Pushed, Ramp, RampState, RolledBack, Traffic
 from larderdb.runs import BadRows, Run, ServerState, ViewState
 
@@ -81,6 +81,7 @@ __all__ = [
     "Replay",
     "ReplayCount",
     "ReplayDifference",
+    "ReplayGone",
     "ResourceExhaustedError",
     "RolledBack",
     "Rows",

@@ -9,7 +9,7 @@ from larderdb._messages import message
 from larderdb._methods import CHECK_SKEW, REPLAY_LOG, Download, Operation
 from larderdb._progress import Bar, Progress
 from larderdb.errors import InternalError
-from larderdb.logged import FeatureSkew, ModelSkew, Replay, ReplayCount, ReplayDifference, Skew, SkewDifference
+from larderdb.logged import FeatureSkew, ModelSkew, Replay, ReplayCount, ReplayDifference, ReplayGone, Skew, SkewDifference
 from larderdb.v1 import control_pb2
 
 
@@ -29,11 +29,16 @@ def replay(model: str | None, progress: Progress | None) -> Operation[Replay]:
         raise _no_report("replay")
     report = reports[-1]
     _warn_of(report.missing)
+    gone = [ReplayGone(g.model, g.model_version, g.catalog_version, g.rows, g.cause) for g in report.gone]
+    if gone:
+        versions = "; ".join(f"{g.model}@{g.version}, {g.rows} rows: {g.cause}" for g in gone)
+        _warn.warn([f"versions in the feature log are gone, and the report is of the other rows: {versions}"])
     return Replay(
         counts=[ReplayCount(c.model, c.model_version, c.equal, c.different) for c in report.counts],
         differences=[ReplayDifference(d.file, d.request_id, d.row, d.logged, d.now) for d in report.differences],
         cause=report.cause,
         missing=list(report.missing),
+        gone=gone,
     )
 
 

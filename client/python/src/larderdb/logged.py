@@ -27,6 +27,17 @@ class ReplayDifference:
 
 
 @dataclass(frozen=True)
+class ReplayGone:
+    """A logged version that can't be scored again: why, and how many rows are left out."""
+
+    model: str
+    version: int
+    catalog_version: int
+    rows: int
+    cause: str
+
+
+@dataclass(frozen=True)
 class Replay:
     """Which logged rows have the same score when they are scored again.
 
@@ -36,17 +47,20 @@ class Replay:
         cause: why scores differ, as far as the log shows; empty when none does.
         missing: files of the log that can't be read to their end, and the rows that
             are missing.
+        gone: versions that can't be scored again, because their definitions or their
+            model files are gone.
     """
 
     counts: list[ReplayCount]
     differences: list[ReplayDifference]
     cause: str
     missing: list[str]
+    gone: list[ReplayGone]
 
     @property
     def ok(self) -> bool:
-        """Whether all scores are the same, and all files were read."""
-        return not self.missing and all(count.different == 0 for count in self.counts)
+        """Whether all scores are the same, and all rows were scored."""
+        return not self.missing and not self.gone and all(count.different == 0 for count in self.counts)
 
 
 @dataclass(frozen=True)

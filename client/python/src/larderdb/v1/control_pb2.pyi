@@ -973,16 +973,32 @@ class ReplayLogResponse(_message.Message):
     def __init__(self, rows: _Optional[int] = ..., report: _Optional[_Union[ReplayReport, _Mapping]] = ...) -> None: ...
 
 class ReplayReport(_message.Message):
-    __slots__ = ("counts", "differences", "cause", "missing")
+    __slots__ = ("counts", "differences", "cause", "missing", "gone")
     COUNTS_FIELD_NUMBER: _ClassVar[int]
     DIFFERENCES_FIELD_NUMBER: _ClassVar[int]
     CAUSE_FIELD_NUMBER: _ClassVar[int]
     MISSING_FIELD_NUMBER: _ClassVar[int]
+    GONE_FIELD_NUMBER: _ClassVar[int]
     counts: _containers.RepeatedCompositeFieldContainer[ReplayCount]
     differences: _containers.RepeatedCompositeFieldContainer[ReplayDifference]
     cause: str
     missing: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, counts: _Optional[_Iterable[_Union[ReplayCount, _Mapping]]] = ..., differences: _Optional[_Iterable[_Union[ReplayDifference, _Mapping]]] = ..., cause: _Optional[str] = ..., missing: _Optional[_Iterable[str]] = ...) -> None: ...
+    gone: _containers.RepeatedCompositeFieldContainer[ReplayGone]
+    def __init__(self, counts: _Optional[_Iterable[_Union[ReplayCount, _Mapping]]] = ..., differences: _Optional[_Iterable[_Union[ReplayDifference, _Mapping]]] = ..., cause: _Optional[str] = ..., missing: _Optional[_Iterable[str]] = ..., gone: _Optional[_Iterable[_Union[ReplayGone, _Mapping]]] = ...) -> None: ...
+
+class ReplayGone(_message.Message):
+    __slots__ = ("model", "model_version", "catalog_version", "rows", "cause")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    CATALOG_VERSION_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    model_version: int
+    catalog_version: int
+    rows: int
+    cause: str
+    def __init__(self, model: _Optional[str] = ..., model_version: _Optional[int] = ..., catalog_version: _Optional[int] = ..., rows: _Optional[int] = ..., cause: _Optional[str] = ...) -> None: ...
 
 class ReplayCount(_message.Message):
     __slots__ = ("model", "model_version", "equal", "different")
