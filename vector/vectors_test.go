@@ -57,6 +57,21 @@ func TestStoredVectors(t *testing.T) {
 	}
 }
 
+// TestLongDefaultsAreBounded: rows that aren't there take memory too.
+func TestLongDefaultsAreBounded(t *testing.T) {
+	defs := oneView(t, "n:int64 v:vector<float64,65536>", "")
+	zeros := make([]any, 65536)
+	for i := range zeros {
+		zeros[i] = 0.0
+	}
+	defs.FeatureViews[0].Features[1].Default = zeros
+	plan := servicePlan(t, defs)
+	if err := begin(t, plan, now, make([]int64, 128)...).Finish(); err != nil {
+		t.Errorf("64 MiB of defaults: %v", err)
+	}
+	wantError(t, begin(t, plan, now, make([]int64, 129)...).Finish(), schema.Exhausted, "VALUES_TOO_LARGE", "take more than 64 MiB; ask for fewer rows or features")
+}
+
 // TestVectorsOfARequest: lists of the vector's length, of any number that fits.
 func TestVectorsOfARequest(t *testing.T) {
 	defs := oneView(t, "v:vector<float32,2>=[7,7]", "q:vector<float32,2>")
