@@ -33,6 +33,7 @@ test: setup ## race-checked tests with real Postgres and ONNX Runtime, each fuzz
 	@tools/setup/python.sh triton
 	@tools/setup/python.sh files
 	@tools/setup/python.sh http
+	@tools/setup/pgvector.sh
 	@echo "test: every package with the race detector, on private Postgres clusters"
 	go test -race -timeout 15m ./...
 	@echo "test: every fuzz target for 3 seconds"

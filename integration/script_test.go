@@ -216,7 +216,7 @@ func (s *script) keys(v *view) []column {
 
 var pgTypes = map[string]string{
 	"bool": "boolean", "int32": "integer", "int64": "bigint", "float32": "real", "float64": "double precision",
-	"string": "text", "bytes": "bytea", "timestamp": "timestamptz", "list<float32>": "real[]", "list<string>": "text[]", "list<int64>": "bigint[]",
+	"string": "text", "bytes": "bytea", "timestamp": "timestamptz", "list<float32>": "real[]", "list<string>": "text[]", "list<int64>": "bigint[]", "vector<float32,3>": "real[]",
 }
 
 func (s *script) createTable(v *view) {

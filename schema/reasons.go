@@ -183,6 +183,7 @@ const (
 	ValueRange            Reason = "VALUE_RANGE"
 	ValueTooLarge         Reason = "VALUE_TOO_LARGE"
 	ValueType             Reason = "VALUE_TYPE"
+	VectorLength          Reason = "VECTOR_LENGTH"
 	VersionInUse          Reason = "VERSION_IN_USE"
 	VersionMoved          Reason = "VERSION_MOVED"
 	VersionTaken          Reason = "VERSION_TAKEN"
@@ -376,6 +377,7 @@ var reasons = map[Reason]struct {
 	ValuesTooLarge:        {Exhausted, "the texts and lists of the rows take too much memory"},
 	ValueRange:            {Invalid, "a number does not fit the declared type"},
 	ValueTooLarge:         {Invalid, "one value is too large"},
+	VectorLength:          {Invalid, "a vector's value has another length than its type"},
 	ValueType:             {Invalid, "a value has another type than declared"},
 	VersionInUse:          {FailedPrecondition, "a model version that is in use can't be retired"},
 	VersionMoved:          {FailedPrecondition, "somebody applied another version meanwhile"},

@@ -24,7 +24,7 @@ func TestStorageReadsOldRows(t *testing.T) {
 		for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"u", "v", "w"}), 0, 3, rapid.ID[string]).Draw(t, "views") {
 			view := schema.FeatureView{Name: name, Entities: []string{"e"}, Source: "s"}
 			for _, f := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a", "b", "c"}), 1, 3, rapid.ID[string]).Draw(t, "features") {
-				view.Features = append(view.Features, schema.Feature{Name: f, Type: rapid.SampledFrom(types[:2]).Draw(t, "type")})
+				view.Features = append(view.Features, schema.Feature{Name: f, Type: rapid.SampledFrom([]schema.Type{schema.Int32, schema.Int64, schema.Vector(schema.Int64, 2), schema.Vector(schema.Int64, 3)}).Draw(t, "type")})
 			}
 			d.FeatureViews = append(d.FeatureViews, view)
 		}

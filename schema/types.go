@@ -5,13 +5,15 @@ import (
 	"strings"
 )
 
-// A Type is the type of a join key, a feature or a request value: a scalar, or
-// a list of scalars. The zero Type is not a type.
+// A Type is the type of a join key, a feature or a request value: a scalar, a list of
+// scalars, or a vector, which is a list of a fixed number of numbers. The zero Type is
+// not a type.
 //
-// The numbers are written into catalogs and snapshots; they are never reused.
-type Type uint8
+// The low byte of a scalar or a list is written into catalogs and snapshots; its numbers
+// are never reused. Above it is the length of a vector, and 0 for all other types.
+type Type uint32
 
-// The scalar types. List makes the list type of each.
+// The scalar types. List makes the list type of each, and Vector the vectors of numbers.
 const (
 	Bool Type = iota + 1
 	Int32
@@ -24,8 +26,10 @@ const (
 )
 
 const (
-	listBit  Type = 0x20
-	lastType      = Timestamp
+	listBit     Type = 0x20
+	elemMask    Type = 0x0f
+	lastType         = Timestamp
+	lengthShift      = 8
 )
 
 var typeNames = [...]string{
@@ -36,16 +40,19 @@ var typeNames = [...]string{
 // List returns the type of lists of t, which must be a scalar.
 func List(t Type) Type { return t | listBit }
 
-// IsList reports whether t is a list.
+// IsList reports whether t is a list. A vector is one.
 func (t Type) IsList() bool { return t&listBit != 0 }
 
 // Elem returns the element type of a list; for a scalar, the scalar itself.
-func (t Type) Elem() Type { return t &^ listBit }
+func (t Type) Elem() Type { return t & (1<<lengthShift - 1) &^ listBit }
 
 // Valid reports whether t is one of the types that exist.
 func (t Type) Valid() bool {
 	e := t.Elem()
-	return t&^(listBit|0x0f) == 0 && e >= Bool && e <= lastType
+	if t.AsList()&^(listBit|elemMask) != 0 || e < Bool || e > lastType {
+		return false
+	}
+	return !t.IsVector() || t.IsList() && (e.IsInteger() || e.IsFloat()) && t.Len() <= MaxVectorLen
 }
 
 // IsInteger reports whether t is int32 or int64.
@@ -58,18 +65,20 @@ func (t Type) IsFloat() bool { return t == Float32 || t == Float64 }
 // equality and lists have no size limit, so neither can be a key.
 func (t Type) IsKey() bool { return t.Valid() && !t.IsList() && !t.IsFloat() }
 
-// String returns the name used in definitions: int64, list<int64>.
+// String returns the name used in definitions: int64, list<int64>, vector<int64, 3>.
 func (t Type) String() string {
-	if !t.Valid() {
-		return fmt.Sprintf("type(%d)", uint8(t))
-	}
-	if t.IsList() {
+	switch {
+	case !t.Valid():
+		return fmt.Sprintf("type(%d)", uint32(t))
+	case t.IsVector():
+		return fmt.Sprintf("vector<%s, %d>", typeNames[t.Elem()], t.Len())
+	case t.IsList():
 		return "list<" + typeNames[t.Elem()] + ">"
 	}
 	return typeNames[t]
 }
 
-// TypeNames returns the names of all types, scalars first.
+// TypeNames returns the names of all types but vectors, scalars first.
 func TypeNames() []string {
 	var names []string
 	for _, bit := range []Type{0, listBit} {
@@ -82,6 +91,9 @@ func TypeNames() []string {
 
 // ParseType returns the type of a name used in definitions.
 func ParseType(name string) (Type, error) {
+	if rest, isVector := strings.CutPrefix(name, "vector"); isVector {
+		return parseVector(name, rest)
+	}
 	elem, isList := strings.CutPrefix(name, "list<")
 	if isList {
 		elem = strings.TrimSuffix(elem, ">")

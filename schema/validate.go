@@ -262,8 +262,11 @@ func (v *validator) features(path, owner string, features []Feature) {
 		}
 		seen[f.Name] = true
 		if !f.Type.Valid() {
-			v.addf(at+".type", "%s: feature %q has no type; use %s, or list<...> of one of these", owner, f.Name, strings.Join(TypeNames()[:lastType], ", "))
+			v.addf(at+".type", "%s: feature %q has no type; use %s, list<...> of one of these, or vector<..., N> of numbers", owner, f.Name, strings.Join(TypeNames()[:lastType], ", "))
 		}
+	}
+	if n := vectorBytes(features); n > MaxVectorBytes {
+		v.addf(path, "%s: its vectors take %d bytes in each row, and at most %d fit; use fewer or shorter ones, or another view", owner, n, MaxVectorBytes)
 	}
 }
 

@@ -24,7 +24,7 @@ const MaxValueBytes = 1 << 20
 //	string     string    "x"
 //	bytes      []byte    standard base64
 //	timestamp  time.Time RFC 3339, to the microsecond: "2026-01-31T10:00:00Z"
-//	list<T>    []any     of the Go form of T
+//	list<T>    []any     of the Go form of T; vectors too, of their length
 //
 // null gives nil. A number of another width is converted if it fits, exactly. A string is
 // read as a number only for int64.
@@ -38,22 +38,28 @@ func ParseValue(t Type, raw json.RawMessage) (any, error) {
 	if !t.IsList() {
 		return parseScalar(t, raw)
 	}
-	list := []any{}
+	list, n := []any{}, 0
 	err := JSONItems(raw, func(item json.RawMessage) error {
-		if len(list) == MaxValueBytes { // each takes a byte at least
+		if n++; t.IsVector() && n > t.Len() {
+			return nil // counted for the message
+		}
+		if n > MaxValueBytes { // each takes a byte at least
 			return fmt.Errorf("the list has more than %d elements; send fewer", MaxValueBytes)
 		}
 		v, err := parseScalar(t.Elem(), item)
 		if err != nil {
-			return fmt.Errorf("element %d: %w", len(list)+1, err)
+			return fmt.Errorf("element %d: %w", n, err)
 		}
 		list = append(list, v)
 		return nil
 	})
-	if errors.Is(err, ErrNotList) {
+	switch {
+	case errors.Is(err, ErrNotList):
 		return nil, mismatch(t, raw)
+	case err != nil:
+		return nil, err
 	}
-	if err != nil {
+	if err := t.CheckLen(n); err != nil {
 		return nil, err
 	}
 	return list, nil

@@ -90,4 +90,5 @@ const (
 	BadText    BadReason = "bad_text"          // text that can't be read as its feature's type
 	NullInList BadReason = "null_element"      // a null inside a list
 	BadShape   BadReason = "bad_shape"         // an array of more than one dimension
+	BadLength  BadReason = "bad_length"        // a vector of another length than its type's
 )

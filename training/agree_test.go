@@ -103,7 +103,7 @@ func drawHistories(rt *rapid.T, w *world) *histories {
 // load writes the facts of a view to its table, shuffled by how they were drawn.
 func (h *histories) load(rt *rapid.T, view string) {
 	columns := map[string][]string{
-		"spend": {"id", "at", "loaded", "gone", "n", "x", "s", "l"},
+		"spend": {"id", "at", "loaded", "gone", "n", "x", "s", "l", "v", "w"},
 		"pairs": {"shop", "id", "at", "b", "seen"},
 		"days":  {"id", "at", "loaded", "y", "raw"},
 	}[view]

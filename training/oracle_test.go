@@ -88,7 +88,7 @@ var (
 )
 
 const propertyTables = `
-CREATE TABLE spend (id int, at timestamptz, loaded timestamptz, gone boolean, n bigint, x double precision, s text, l bigint[]);
+CREATE TABLE spend (id int, at timestamptz, loaded timestamptz, gone boolean, n bigint, x double precision, s text, l bigint[], v real[], w double precision[]);
 CREATE INDEX ON spend (id, at);
 CREATE TABLE pairs (shop text, id bigint, at timestamptz, b boolean, seen timestamptz);
 CREATE TABLE days (id bigint, at timestamp, loaded timestamp, y numeric, raw bytea);
@@ -112,6 +112,8 @@ func propertyDefinitions(ttls []schema.Duration) *schema.Definitions {
 				{Name: "x", Type: schema.Float64},
 				{Name: "s", Type: schema.String, Default: "none"},
 				{Name: "l", Type: schema.List(schema.Int64)},
+				{Name: "v", Type: schema.Vector(schema.Float32, 3)},
+				{Name: "w", Type: schema.Vector(schema.Float64, 2), Default: []any{0.5, -1.0}},
 			}},
 			{Name: "pairs", Entities: []string{"shop", "customer"}, Source: "pairs", TTL: ttls[1], Features: []schema.Feature{
 				{Name: "b", Type: schema.Bool}, {Name: "seen", Type: schema.Timestamp},
@@ -131,6 +133,7 @@ func propertyDefinitions(ttls []schema.Duration) *schema.Definitions {
 				{Name: "either", Type: schema.Bool, Expr: "has(pairs.b) && pairs.b || days.y > 50.0"},
 				{Name: "word", Type: schema.String, Expr: `spend.s + "!"`},
 				{Name: "longer", Type: schema.List(schema.Int64), Expr: "spend.l + [spend.n]"},
+				{Name: "twice", Type: schema.Vector(schema.Float64, 3), Default: []any{1.0, 2.0, 3.0}, Expr: "spend.v.map(e, e * 2.0)"},
 			},
 		}, {
 			Name: "ratios", Request: []schema.Feature{{Name: "amount", Type: schema.Float64, Default: 7.0}}, Sources: []string{"spend"},
@@ -153,6 +156,14 @@ func compute(by map[string]answer) {
 		by["mix:either"] = answer{true, schema.StatusPresent}
 	}
 	by["mix:word"] = answer{by["spend:s"].value.(string) + "!", schema.StatusPresent}
+	by["mix:twice"] = answer{[]any{1.0, 2.0, 3.0}, schema.StatusNullValue}
+	if v := by["spend:v"].value; v != nil {
+		var twice []any
+		for _, e := range v.([]any) {
+			twice = append(twice, float64(e.(float32))*2)
+		}
+		by["mix:twice"] = answer{twice, schema.StatusPresent}
+	}
 	by["mix:longer"] = null
 	if l := by["spend:l"].value; l != nil {
 		by["mix:longer"] = answer{append(slices.Clone(l.([]any)), int64(by["spend:n"].value.(int32))), schema.StatusPresent}
@@ -230,8 +241,10 @@ func drawValues(random *rand.Rand, view string) []any {
 		for range random.IntN(3) {
 			list = append(list, random.Int64())
 		}
+		vector := []any{float32(random.NormFloat64()), float32(math.Inf(-1)), float32(math.SmallestNonzeroFloat32)}
+		wide := []any{random.NormFloat64(), math.Copysign(0, -1)}
 		floats := []float64{0, math.Copysign(0, -1), math.NaN(), math.Inf(1), 0.1, random.NormFloat64()}
-		return []any{or(int32(random.Uint32())), or(floats[random.IntN(len(floats))]), or(texts[random.IntN(len(texts))]), or(list)}
+		return []any{or(int32(random.Uint32())), or(floats[random.IntN(len(floats))]), or(texts[random.IntN(len(texts))]), or(list), or(vector), or(wide)}
 	case "pairs":
 		return []any{or(random.IntN(2) == 0), or(*drawTime(random, 1000))}
 	}
@@ -252,6 +265,10 @@ func spoil(random *rand.Rand, view string, f *fact) {
 	case 3:
 		if view == "spend" {
 			f.values[3], f.bad = []any{int64(1), nil}, true
+		}
+	case 4:
+		if view == "spend" {
+			f.values[4], f.bad = []any{float32(1), float32(2)}, true
 		}
 	}
 }

@@ -177,3 +177,24 @@ func expressionRequest(t testing.TB, typ, expr string, rows int) func(ask func(b
 		}
 	}
 }
+
+// BenchmarkVectors is a request for embeddings of 64 and 768 float32s as columns.
+func BenchmarkVectors(b *testing.B) {
+	for _, rows := range []int{1, 100} {
+		for _, length := range []int{64, 768} {
+			b.Run(fmt.Sprintf("rows=%d/length=%d", rows, length), func(b *testing.B) {
+				plan := servicePlan(b, oneView(b, fmt.Sprintf("v:vector<float32,%d>", length), ""))
+				ids := make([]int64, rows)
+				r := &request{
+					batch: program(b, plan).NewBatch(), entities: named("customer_id", column.Column{Type: schema.Int64, Int64s: ids}),
+					stored: build(plan.Views[0].View, 0, slices.Repeat([]any{float32(0.5)}, length)),
+				}
+				b.ReportAllocs()
+				for b.Loop() {
+					r.answer(b, (*vector.Batch).WantColumns)
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(rows*length), "ns/element")
+			})
+		}
+	}
+}

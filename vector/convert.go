@@ -29,6 +29,20 @@ func (v value) check(c *column.Column, rows int) error {
 	if !c.EndsFit() {
 		return schema.BadListEnds.Errorf("%s %q: the ends of its lists must not go down, and the last must be the number of elements, %d", v.noun, v.name, c.Elements())
 	}
+	return v.checkLengths(c)
+}
+
+// checkLengths reports whether every list of a vector has its length. A null has none.
+func (v value) checkLengths(c *column.Column) error {
+	if !v.want.IsVector() || !c.Type.IsList() {
+		return nil
+	}
+	for r := range c.Ends {
+		start, end := c.List(r)
+		if n := int(end - start); n != v.want.Len() && !c.IsNull(r) {
+			return schema.VectorLength.Errorf("%s %q is %s; row %d has a list of length %d, not %d", v.noun, v.name, v.want, r, n, v.want.Len())
+		}
+	}
 	return nil
 }
 
@@ -37,12 +51,12 @@ func (v value) wrongType(c *column.Column) error {
 }
 
 // convert returns c as a column of the type wanted: itself, or with each number
-// converted if it fits. An integer becomes a float when it stays exact; a
+// converted if it fits. A vector may stay a list, which check has measured. An integer becomes a float when it stays exact; a
 // float64 becomes the nearest float32.
 func (v value) convert(c *column.Column) (*column.Column, error) {
 	from, to := c.Type.Elem(), v.want.Elem()
 	switch {
-	case c.Type == v.want:
+	case c.Type.AsList() == v.want.AsList():
 		return c, v.checkTexts(c)
 	case c.Type.IsList() != v.want.IsList(), !isNumber(from), !isNumber(to), from == schema.Bool, to == schema.Bool, from.IsFloat() && to.IsInteger():
 		return nil, v.wrongType(c)

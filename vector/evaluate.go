@@ -25,11 +25,12 @@ const (
 	Overflow                      // of integers, or of the feature's type
 	CostExceeded                  // a text or a list was too long for what is done with it
 	TooLarge                      // a text or list that it reads is larger than expressions may read
+	WrongLength                   // a list, for a feature that is a vector of another length
 	OtherFailure                  // such as an index that isn't there, or a text that is not a number
 	failures
 )
 
-var failureNames = [failures]string{"division_by_zero", "overflow", "cost", "too_large", "other"}
+var failureNames = [failures]string{"division_by_zero", "overflow", "cost", "too_large", "wrong_length", "other"}
 
 // String returns the failure as metrics have it.
 func (f Failure) String() string { return failureNames[f] }
@@ -87,6 +88,9 @@ func (b *Batch) putComputed(i int, x *expression, r int) {
 	case err != nil:
 		b.failed[i][failureOf(err)]++
 		b.putDefault(x.feature, r, schema.StatusNullValue)
+	case !hasLength(out, x.declared):
+		b.failed[i][WrongLength]++
+		b.putDefault(x.feature, r, schema.StatusNullValue)
 	default:
 		b.putFitting(i, x, r, setValue(&b.columns[x.feature], r, out))
 	}
@@ -129,6 +133,13 @@ func isNone(out *ref.Val) bool {
 	}
 	*out = o.GetValue()
 	return false
+}
+
+// hasLength reports whether a result has the length of the vectors of type t, if t is
+// one.
+func hasLength(v ref.Val, t schema.Type) bool {
+	list, isList := v.(traits.Lister)
+	return !isList || t.CheckLen(int(list.Size().(types.Int))) == nil
 }
 
 // setValue sets row r to a result and reports whether it fits the column's type.

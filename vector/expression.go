@@ -100,6 +100,9 @@ func compileExpression(c *schema.Catalog, o *schema.OnDemandView, f *schema.OnDe
 	if err := checkReads(checked, c.Reads(o, f), provider); err != nil {
 		return nil, err
 	}
+	if err := checkVectors(c, o, f); err != nil {
+		return nil, err
+	}
 	if err := checkResult(checked.OutputType(), f.Type); err != nil {
 		return nil, err
 	}
@@ -190,6 +193,20 @@ func checkReads(checked *cel.Ast, known []schema.Input, p *owners) error {
 		}
 	}))
 	return fault
+}
+
+// checkVectors refuses vectors that are longer than the lists that expressions read
+// and make.
+func checkVectors(c *schema.Catalog, o *schema.OnDemandView, f *schema.OnDemandFeature) error {
+	if f.Type.Len() > maxReadElements {
+		return fmt.Errorf("the feature is %s, and expressions make lists of at most %d elements; declare a shorter one", f.Type, maxReadElements)
+	}
+	for _, in := range c.Reads(o, f) {
+		if in.Declared.Type.Len() > maxReadElements {
+			return fmt.Errorf("it reads %s, which is %s, and expressions read lists of at most %d elements", in, in.Declared.Type, maxReadElements)
+		}
+	}
+	return nil
 }
 
 // checkResult checks that the type of an expression is that of its feature.

@@ -250,6 +250,9 @@ func element(c *column.Column, i uint32) any {
 
 // values draws values of a type, in the Go form of schema.ParseValue.
 func values(t schema.Type) *rapid.Generator[any] {
+	if t.IsVector() {
+		return rapid.Map(rapid.SliceOfN(values(t.Elem()), t.Len(), t.Len()), func(list []any) any { return list })
+	}
 	if t.IsList() {
 		return rapid.Map(rapid.SliceOfN(values(t.Elem()), 0, 4), func(list []any) any { return list })
 	}

@@ -54,6 +54,9 @@ func drawWorld(t *rapid.T) *world {
 		for _, typ := range scalarTypes {
 			types = append(types, schema.List(typ))
 		}
+		for _, typ := range scalarTypes[1:5] {
+			types = append(types, schema.Vector(typ, rapid.IntRange(1, 4).Draw(t, "length")))
+		}
 	}
 	keyTypes := []schema.Type{schema.Bool, schema.Int32, schema.Int64, schema.String, schema.Bytes, schema.Timestamp}
 	base := schema.Definitions{Sources: []schema.Source{{Name: "source", Table: "source", TimestampField: "at"}}}
@@ -177,7 +180,11 @@ func (w *world) drawRequest(t *rapid.T) *question {
 			name = w.plan.Request[f.Request].Name
 		}
 		q.request.Names = append(q.request.Names, name)
-		q.request.Values = append(q.request.Values, columnOf(f.Type, q.given[i]))
+		sent := f.Type
+		if rapid.Bool().Draw(t, "sent as a list") {
+			sent = sent.AsList()
+		}
+		q.request.Values = append(q.request.Values, columnOf(sent, q.given[i]))
 	}
 	for v := range w.plan.Views {
 		for r := range q.rows {

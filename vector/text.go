@@ -70,13 +70,24 @@ func setTensorTexts(t *column.Tensor, copies *kept, spans [][2]uint32) {
 	}
 }
 
-// joinLists lays the lists of each column of lists end to end.
+// joinLists lays the lists of each column of lists end to end. Defaults count as what
+// rows hold: a long one for many rows takes as much memory.
 func (b *Batch) joinLists() error {
 	var copies kept
+	filled := 0
 	for slot, feature := range b.program.texts {
 		c := b.column(feature)
 		if c == nil || !c.Type.IsList() || b.computes(feature) {
 			continue
+		}
+		each := b.program.defaults[feature].RowBytes(0)
+		for _, status := range c.Statuses {
+			if status != schema.StatusPresent {
+				filled += each
+			}
+		}
+		if filled > MaxTextBytes {
+			return valuesTooLarge()
 		}
 		copies.keep(b.text, c.Type.Elem())
 		if err := b.joinList(c, slot, feature, &copies); err != nil {

@@ -91,14 +91,15 @@ func (b *Batch) takeNulls(l *layoutProgram, r int, stored []byte) {
 	}
 }
 
-// takeTexts keeps the bytes of a row's strings, bytes and lists.
+// takeTexts keeps the bytes of a row's strings, bytes and lists; of vectors where a
+// column wants them.
 func (b *Batch) takeTexts(v *viewProgram, l *layoutProgram, r int, stored []byte) error {
 	for i := range l.texts {
 		m := &l.texts[i]
-		if row.Null(stored, m.column) {
+		if row.Null(stored, m.column) || m.kind.IsVector() && b.column(m.feature) == nil {
 			continue
 		}
-		raw, err := row.Variable(stored, m.offset)
+		raw, err := m.bytes(stored)
 		if err != nil {
 			return v.corrupt(err)
 		}
@@ -110,6 +111,14 @@ func (b *Batch) takeTexts(v *viewProgram, l *layoutProgram, r int, stored []byte
 		b.spans[m.text*b.rows+r] = [2]uint32{uint32(start), uint32(len(b.text))}
 	}
 	return nil
+}
+
+// bytes returns the bytes of a string, bytes or list of a row that was checked.
+func (m *move) bytes(stored []byte) ([]byte, error) {
+	if m.kind.IsVector() {
+		return row.Elements(stored, m.offset, m.kind), nil
+	}
+	return row.Variable(stored, m.offset)
 }
 
 func valuesTooLarge() error {

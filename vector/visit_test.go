@@ -212,12 +212,12 @@ func TestValuesStayWhenTheBatchIsReused(t *testing.T) {
 // FuzzVisit: whatever bytes the store gives, a batch reads or refuses them.
 func FuzzVisit(f *testing.F) {
 	const spec = "a:bool b:int32 c:int64 d:float32 e:float64 f:string g:bytes h:timestamp i:list<bool> j:list<int32> " +
-		"k:list<int64> l:list<float32> m:list<float64> n:list<string> o:list<bytes> p:list<timestamp>"
+		"k:list<int64> l:list<float32> m:list<float64> n:list<string> o:list<bytes> p:list<timestamp> q:vector<float32,2> r:vector<int64,1>"
 	all, numbers := servicePlan(f, oneView(f, spec, "")), servicePlan(f, oneView(f, "a:bool b:int32 c:int64 d:float32 e:float64", ""))
 	whole, dense := program(f, all), program(f, numbers)
 	list := func(v any) []any { return []any{v, v} }
 	f.Add(now, build(all.Views[0].View, 0, true, int32(1), int64(2), float32(3), 4.0, "five", []byte("six"), nil, list(true), list(int32(1)),
-		list(int64(1)), list(float32(1)), list(1.0), list("x"), list([]byte("y")), nil))
+		list(int64(1)), list(float32(1)), list(1.0), list("x"), list([]byte("y")), nil, list(float32(1)), nil))
 	f.Add(now, build(numbers.Views[0].View, 0, true, int32(1), int64(2), float32(3), nil))
 	f.Add(now-hour-1, []byte{1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, eventTime int64, stored []byte) {

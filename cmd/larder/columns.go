@@ -28,6 +28,13 @@ func valueText(c *larderv1.Column, r int) string {
 	return goText(values.Value(r))
 }
 
+// maxShown is the most elements of a list that are all printed; of a longer one the first
+// few are, and how many there are.
+const (
+	maxShown = 16
+	shownOf  = 8
+)
+
 // goText prints a value in the Go form of schema.ParseValue.
 func goText(v any) string {
 	switch v := v.(type) {
@@ -38,9 +45,16 @@ func goText(v any) string {
 	case time.Time:
 		return v.Format(time.RFC3339Nano)
 	case []any:
+		all := len(v)
+		if all > maxShown {
+			v = v[:shownOf]
+		}
 		parts := make([]string, len(v))
 		for i := range v {
 			parts[i] = goText(v[i])
+		}
+		if all > len(v) {
+			parts = append(parts, fmt.Sprintf("... %d in all", all))
 		}
 		return "[" + strings.Join(parts, ", ") + "]"
 	}

@@ -41,6 +41,24 @@ func eachType(t *testing.T, f func(c *column.Column)) {
 	}
 }
 
+// TestVectorsAreListsInArrow: with a null, which has no elements.
+func TestVectorsAreListsInArrow(t *testing.T) {
+	vector := column.Column{Type: schema.Vector(schema.Int64, 2), Int64s: []int64{1, 2, 3, 4}, Ends: []uint32{2, 2, 4}, Valid: []bool{true, false, true}}
+	want := vector
+	want.Type = schema.List(schema.Int64)
+	b := array.NewBuilder(memory.DefaultAllocator, arrows.Type(vector.Type))
+	defer b.Release()
+	for i := range vector.Len() {
+		arrows.Append(b, &vector, vector.Type, i)
+	}
+	for _, a := range []arrow.Array{arrows.Write(&vector), b.NewArray()} {
+		got, err := arrows.Read(a, 0)
+		if diff := cmp.Diff(want, got); err != nil || diff != "" || !arrow.TypeEqual(a.DataType(), arrow.ListOfNonNullable(arrow.PrimitiveTypes.Int64)) {
+			t.Errorf("%s: %v %s", a.DataType(), err, diff)
+		}
+	}
+}
+
 // TestEveryTypeIsInTheTable: an array that is written, or built value by value, is read
 // as what it was made of.
 func TestEveryTypeIsInTheTable(t *testing.T) {

@@ -21,6 +21,17 @@ var examples = map[schema.Type]any{
 	schema.String: "é", schema.Bytes: []byte{0, 0xff}, schema.Timestamp: time.UnixMicro(1_750_000_000_123_456).UTC(),
 }
 
+// TestVectorsAreListsInMessages: a message has no length of its own.
+func TestVectorsAreListsInMessages(t *testing.T) {
+	vector := column.Column{Type: schema.Vector(schema.Float32, 2), Float32s: []float32{1, 2, 3, 4}, Ends: []uint32{2, 2, 4}}
+	got := wire.Column(wire.Write([]column.Column{vector}, func(int) string { return "v" })[0])
+	want := vector
+	want.Type = schema.List(schema.Float32)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestEveryTypeIsAMessage: what is written, sent and read is what was there.
 func TestEveryTypeIsAMessage(t *testing.T) {
 	var want []column.Column

@@ -20,7 +20,7 @@ var commonDescriptions = map[string]string{
 	"description": "For people; does not change what is served.",
 	"owner":       "For people; does not change what is served.",
 	"tags":        "A mapping of strings, for people; does not change what is served.",
-	"type":        "bool, int32, int64, float32, float64, string, bytes, timestamp, or list<...> of one of these.",
+	"type":        "bool, int32, int64, float32, float64, string, bytes, timestamp, list<...> of one of these, or vector<..., N>: N numbers.",
 	"default":     "The value for every status except PRESENT, of the feature's type; defaults to null.",
 }
 

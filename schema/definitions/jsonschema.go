@@ -51,7 +51,7 @@ func object(t reflect.Type) map[string]any {
 func property(name string, t reflect.Type) map[string]any {
 	switch t {
 	case reflect.TypeFor[schema.Type]():
-		return map[string]any{"enum": schema.TypeNames()}
+		return map[string]any{"anyOf": []map[string]any{{"enum": schema.TypeNames()}, {"type": "string", "pattern": schema.VectorPattern}}}
 	case reflect.TypeFor[schema.Duration](), reflect.TypeFor[*schema.Duration]():
 		return map[string]any{"anyOf": []map[string]any{{"type": "string", "minLength": 1, "pattern": durationPattern}, {"const": 0}}}
 	case reflect.TypeFor[schema.OnBadRow]():

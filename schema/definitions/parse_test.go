@@ -44,6 +44,10 @@ feature_views:
       - {name: avg_amount_7d, type: float64, default: .nan}
       - {name: favourites, type: list<string>, default: [a, "7"]}
       - {name: since, type: timestamp, default: 2026-01-31T10:00:00Z}
+      - name: embedding
+        type: vector<float32, 3>
+        default: [0, 0.5, -1]
+      - {name: counts, type: "vector<int64,2>"}
   - name: pair
     entities: [customer, terminal]
     source: terminal_daily

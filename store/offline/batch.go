@@ -33,7 +33,7 @@ func newBatch(source []sourceColumn, keys int) *batch {
 	b := &batch{source: source, keys: keys, columns: make([]column, len(source)), sampled: map[schema.BadReason]int{}}
 	fields := make([]arrow.Field, len(source))
 	for i, s := range source {
-		b.columns[i] = column{typ: s.typ, arrow: arrows.Type(s.typ), append: s.decode}
+		b.columns[i] = column{typ: s.typ, arrow: arrows.Type(s.typ), append: s.decode, lists: s.lists}
 		fields[i] = arrow.Field{Name: s.name, Type: b.columns[i].arrow, Nullable: s.null == ""}
 	}
 	b.schema = arrow.NewSchema(fields, nil)
@@ -69,7 +69,7 @@ func (b *batch) addBad(reason schema.BadReason, at int, values [][]byte) {
 	row := schema.BadRow{Reason: reason}
 	if b.sampled[reason] < samplesPerReason {
 		b.sampled[reason]++
-		row.Sample = sample(b.source, b.keys, at, values)
+		row.Sample = sample(reason, b.source, b.keys, at, values)
 	}
 	b.bad = append(b.bad, row)
 }

@@ -17,6 +17,7 @@ type sourceColumn struct {
 	pg     pgType           // of the source's column
 	typ    schema.Type      // declared
 	decode decoder          // one element
+	lists  listDecoder      // a list of them; nil when the column has none
 	null   schema.BadReason // the bad reason of a row with a null; empty when nulls are allowed
 }
 
@@ -81,7 +82,11 @@ func bind(ctx context.Context, conn *pgconn.PgConn, view *schema.View) (*binding
 		if _, again := f.found[field.Name]; again {
 			f.twice[field.Name] = true
 		}
-		f.found[field.Name] = types[field.DataTypeOID]
+		pg := types[field.DataTypeOID]
+		if pg.embedding() {
+			pg.length = max(int(field.TypeModifier), 0)
+		}
+		f.found[field.Name] = pg
 		f.names = append(f.names, field.Name)
 	}
 	for _, key := range view.Keys {
@@ -129,14 +134,12 @@ func (f *finder) find(role, name, column string, typ schema.Type, null schema.Ba
 	if f.twice[column] {
 		f.addf("two columns are named %q; rename one with AS", column)
 	}
-	if pg.array == typ.IsList() {
-		c.decode = decoderOf(pg.kind, typ.Elem(), key)
-	} else {
-		c.decode = nil
-	}
+	c.decode, c.lists = pg.decoder(typ, key), pg.lists()
 	switch {
 	case c.decode == nil:
 		f.addf("column %q, the %s, is %s and can't be read as %s: %s", column, role, pg.name, typ, pg.remedy(typ, key))
+	case pg.length > 0 && typ.CheckLen(pg.length) != nil:
+		f.addf("column %q, the %s, is %s(%d) and can't be read as %s: %v", column, role, pg.name, pg.length, typ, typ.CheckLen(pg.length))
 	case pg.naive() && f.view.Origin.TimeZone == "":
 		f.addf("column %q, the %s, is %s, which has no time zone; declare the source's time_zone, as in time_zone: UTC", column, role, pg.name)
 	}

@@ -18,6 +18,7 @@ type column struct {
 	typ    schema.Type
 	arrow  arrow.DataType
 	append func(c *column, raw []byte) schema.BadReason // appends one element, or only returns a reason
+	lists  listDecoder                                  // appends the elements of a list; nil when there are none
 
 	// The elements, in the slice of their type.
 	bools []bool
@@ -73,10 +74,26 @@ func (c *column) addNull() {
 	}
 }
 
-// addList appends a one-dimensional array. Its format: the number of
+// addList appends a list.
+func (c *column) addList(raw []byte) schema.BadReason {
+	if reason := c.lists(c, raw); reason != "" {
+		return reason
+	}
+	if c.lastListBytes() > schema.MaxValueBytes {
+		return schema.TooLarge
+	}
+	if c.typ.CheckLen(c.elements()-c.firstElement(len(c.rows))) != nil {
+		return schema.BadLength
+	}
+	c.rows = append(c.rows, int32(c.elements()))
+	c.valid = append(c.valid, true)
+	return ""
+}
+
+// appendArray appends a one-dimensional array. Its format: the number of
 // dimensions, whether there are nulls, the type of the elements; for each
 // dimension its length and lower bound; then the elements, each after its length.
-func (c *column) addList(raw []byte) schema.BadReason {
+func appendArray(c *column, raw []byte) schema.BadReason {
 	const head, perDimension = 12, 8
 	if len(raw) < head {
 		return malformed
@@ -116,11 +133,6 @@ func (c *column) addList(raw []byte) schema.BadReason {
 	if len(rest) != 0 {
 		return malformed
 	}
-	if c.lastListBytes() > schema.MaxValueBytes {
-		return schema.TooLarge
-	}
-	c.rows = append(c.rows, int32(c.elements()))
-	c.valid = append(c.valid, true)
 	return ""
 }
 
@@ -197,7 +209,7 @@ func (c *column) take() arrow.Array {
 	} else {
 		data = c.elementData(c.arrow, rows, validity, c.nulls)
 	}
-	fresh := column{typ: c.typ, arrow: c.arrow, append: c.append, valid: c.valid[:0]}
+	fresh := column{typ: c.typ, arrow: c.arrow, append: c.append, lists: c.lists, valid: c.valid[:0]}
 	fresh.i32, fresh.i64 = make([]int32, 0, len(c.i32)), make([]int64, 0, len(c.i64))
 	fresh.f32, fresh.f64 = make([]float32, 0, len(c.f32)), make([]float64, 0, len(c.f64))
 	fresh.data = make([]byte, 0, len(c.data))

@@ -20,6 +20,9 @@ const postgresEpoch = 946_684_800_000_000
 // A decoder appends one element of one binary format to a column.
 type decoder = func(c *column, raw []byte) schema.BadReason
 
+// A listDecoder appends the elements of a list, or a part of them and a reason.
+type listDecoder = func(c *column, raw []byte) schema.BadReason
+
 // decoderOf returns a decoder that reads a kind as elements of a declared type; nil
 // when the kind doesn't convert to it.
 func decoderOf(k kind, elem schema.Type, key bool) decoder {

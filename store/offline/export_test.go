@@ -22,7 +22,14 @@ func EveryColumn() []*Column {
 	} {
 		for _, k := range kindsOf(typ, false) {
 			for _, t := range []schema.Type{typ, schema.List(typ)} {
-				all = append(all, &Column{column{typ: t, arrow: arrows.Type(t), append: decoderOf(k, typ, false)}})
+				all = append(all, &Column{column{typ: t, arrow: arrows.Type(t), append: decoderOf(k, typ, false), lists: appendArray}})
+			}
+		}
+		for _, t := range []schema.Type{schema.List(typ), schema.Vector(typ, 1)} {
+			for _, pg := range []pgType{{kind: pgvector}, {kind: halfvec}, {kind: float4, array: true}} {
+				if decode := pg.decoder(t, false); t.Valid() && decode != nil {
+					all = append(all, &Column{column{typ: t, arrow: arrows.Type(t), append: decode, lists: pg.lists()}})
+				}
 			}
 		}
 	}
@@ -50,3 +57,6 @@ func Sample(raw []byte) (texts []string) {
 	}
 	return texts
 }
+
+// HalfFloat reads a float of 16 bits.
+func HalfFloat(half uint16) float32 { return halfFloat(half) }

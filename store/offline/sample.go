@@ -18,13 +18,16 @@ const (
 	maxSampleValue = 48
 )
 
-// sample describes a bad row: its key, and the bad value.
-func sample(source []sourceColumn, keys, at int, values [][]byte) string {
+// sample describes a bad row: its key, and the bad value, or what its length should be.
+func sample(reason schema.BadReason, source []sourceColumn, keys, at int, values [][]byte) string {
 	var b []byte
 	for i := range keys {
 		b = appendPair(b, source[i], values[i])
 	}
-	if at >= keys {
+	switch {
+	case reason == schema.BadLength:
+		b = fmt.Appendf(b, " %s=%s of length %d, not %d", source[at].column, source[at].pg.name, source[at].pg.listLen(values[at]), source[at].typ.Len())
+	case at >= keys:
 		b = appendPair(b, source[at], values[at])
 	}
 	if len(b) > maxSampleBytes {
@@ -41,7 +44,7 @@ func appendPair(b []byte, s sourceColumn, raw []byte) []byte {
 	if raw == nil {
 		return append(b, "null"...)
 	}
-	if s.pg.array {
+	if s.pg.isList() {
 		return fmt.Appendf(b, "%s of %d bytes", s.pg.name, len(raw))
 	}
 	return appendValue(b, s.pg.kind, raw)

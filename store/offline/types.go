@@ -31,6 +31,8 @@ const (
 	timestamptz
 	timestamp // naive, like date: SQL converts it to timestamptz
 	date
+	pgvector // of float4s
+	halfvec  // of halves: floats of 2 bytes
 )
 
 var kinds = map[uint32]kind{
@@ -43,10 +45,11 @@ var kinds = map[uint32]kind{
 
 // A pgType is the type of a source's column.
 type pgType struct {
-	name  string // as Postgres writes it: character varying[]
-	kind  kind   // of its elements, when an array
-	base  uint32 // the type under a domain, likewise
-	array bool
+	name   string // as Postgres writes it: character varying[]
+	kind   kind   // of its elements, when an array
+	base   uint32 // the type under a domain, likewise
+	array  bool
+	length int // that a column gives an embedding: 3 in vector(3); 0: any
 }
 
 // naive reports whether values have no zone.
@@ -80,8 +83,12 @@ func kindsOf(elem schema.Type, key bool) []kind {
 var kindNames = [...]string{
 	boolean: "boolean", int2: "smallint", int4: "integer", int8: "bigint", float4: "real", float8: "double precision",
 	numeric: "numeric", text: "text", jsonb: "json", uuid: "uuid", bytea: "bytea",
-	timestamptz: "timestamp with time zone", timestamp: "timestamp", date: "date",
+	timestamptz: "timestamp with time zone", timestamp: "timestamp", date: "date", pgvector: "vector", halfvec: "halfvec",
 }
+
+// embeddings are the kinds of the types that the extension pgvector has, by the function
+// that sends them: their numbers differ from database to database.
+var embeddings = map[string]kind{"vector_send": pgvector, "halfvec_send": halfvec}
 
 // remedy names the types that would fit a column declared as t.
 func (t pgType) remedy(declared schema.Type, key bool) string {
@@ -90,14 +97,12 @@ func (t pgType) remedy(declared schema.Type, key bool) string {
 		if key && (t.array || !elem.IsKey()) {
 			continue
 		}
-		for _, k := range kindsOf(elem, key) {
-			if k == t.kind {
-				full := elem
-				if t.array {
-					full = schema.List(elem)
-				}
-				fits = append(fits, full.String())
-			}
+		full := elem
+		if t.isList() {
+			full = schema.List(elem)
+		}
+		if t.decoder(full, key) != nil {
+			fits = append(fits, full.String())
 		}
 	}
 	for _, k := range kindsOf(declared.Elem(), key) {
@@ -107,6 +112,9 @@ func (t pgType) remedy(declared schema.Type, key bool) string {
 		}
 		reads = append(reads, name)
 	}
+	if declared.IsList() && declared.Elem().IsFloat() {
+		reads = append(reads, kindNames[pgvector], kindNames[halfvec])
+	}
 	said := fmt.Sprintf("%s is read from %s", declared, strings.Join(reads, ", "))
 	if len(fits) > 0 {
 		said += fmt.Sprintf("; %s can be declared as %s", t.name, strings.Join(fits, ", "))
@@ -115,12 +123,13 @@ func (t pgType) remedy(declared schema.Type, key bool) string {
 }
 
 // typesQuery returns for each type its name, whether it is an array, and its element:
-// the type under a domain, its category, and whether it is an enum.
+// the type under a domain, whether that is a text or an enum, and the function that sends it.
 const typesQuery = `
-SELECT t.oid::text, format_type(t.oid, NULL), (t.typcategory = 'A')::text, b.oid::text, (b.typcategory = 'S' OR b.typtype = 'e')::text
+SELECT t.oid::text, format_type(t.oid, NULL), (t.typcategory = 'A')::text, b.oid::text, (b.typcategory = 'S' OR b.typtype = 'e')::text, coalesce(s.proname::text, '')
 FROM pg_type t
 JOIN pg_type e ON e.oid = CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE t.oid END
 JOIN pg_type b ON b.oid = CASE WHEN e.typtype = 'd' THEN e.typbasetype ELSE e.oid END
+LEFT JOIN pg_proc s ON s.oid = b.typsend
 WHERE t.oid = ANY ($1::oid[])`
 
 // resolve looks up the types that a statement's columns have.
@@ -146,6 +155,9 @@ func resolve(ctx context.Context, conn *pgconn.PgConn, fields []pgconn.FieldDesc
 		t := pgType{name: string(row[1]), array: string(row[2]) == "true", kind: kinds[uint32(base)], base: uint32(base)}
 		if t.kind == unreadable && string(row[4]) == "true" {
 			t.kind = text
+		}
+		if k, found := embeddings[string(row[5])]; found && !t.array { // lists of lists have no type here
+			t.kind = k
 		}
 		types[uint32(oid)] = t
 	}

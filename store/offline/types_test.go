@@ -89,6 +89,13 @@ func TestEveryType(t *testing.T) {
 		{"ARRAY['2025-01-01 00:00:00+00']::timestamptz[]", schema.List(schema.Timestamp), []any{int64(micros2025)}},
 		{"ARRAY['2025-01-01 01:00:00','2025-01-02 01:00:00']::timestamp[]", schema.List(schema.Timestamp), []any{int64(micros2025), int64(micros2025 + 86400_000_000)}},
 		{"'{}'::bigint[]", schema.List(schema.Int64), []any{}},
+		{"ARRAY[0.5,'NaN','-Infinity']::real[]", schema.Vector(schema.Float32, 3), []any{float32(0.5), float32(math.NaN()), float32(math.Inf(-1))}},
+		{"ARRAY[0.5]::double precision[]", schema.Vector(schema.Float64, 1), []any{0.5}},
+		{"ARRAY[0.1]::double precision[]", schema.Vector(schema.Float32, 1), []any{float32(0.1)}},
+		{"ARRAY[1,-2]::int[]", schema.Vector(schema.Int32, 2), []any{int32(1), int32(-2)}},
+		{"ARRAY[1,-2]::bigint[]", schema.Vector(schema.Int64, 2), []any{int64(1), int64(-2)}},
+		{"'[5:6]={1,2}'::int[]", schema.Vector(schema.Int64, 2), []any{int64(1), int64(2)}},
+		{"NULL::real[]", schema.Vector(schema.Float32, 3), nil},
 		{"NULL::timestamp[]", schema.List(schema.Timestamp), nil},
 		{"NULL::text[]", schema.List(schema.String), nil},
 	}
@@ -152,16 +159,21 @@ func TestBadRows(t *testing.T) {
 		{"list = ARRAY[1, NULL]", schema.NullInList, `id=%d list=bigint[] of 36 bytes`},
 		{"list = ARRAY[[1,2],[3,4]]", schema.BadShape, `id=%d list=bigint[] of 76 bytes`},
 		{"list = array_fill(1, ARRAY[140000])", schema.TooLarge, `id=%d list=bigint[] of 1680020 bytes`},
+		{"vec = ARRAY[1]", schema.BadLength, `id=%d vec=real[] of length 1, not 2`},
+		{"vec = ARRAY[1, 2, 3]", schema.BadLength, `id=%d vec=real[] of length 3, not 2`},
+		{"vec = '{}'", schema.BadLength, `id=%d vec=real[] of length 0, not 2`},
+		{"vec = ARRAY[1, NULL]", schema.NullInList, `id=%d vec=real[] of 32 bytes`},
+		{"vec = ARRAY[[1, 2]]", schema.BadShape, `id=%d vec=real[] of 44 bytes`},
 		{"seen = 'infinity'", schema.TimeRange, `id=%d seen=infinity`},
 		{"seen = '12000-01-01'", schema.TimeRange, `id=%d seen=after the year 9999`},
 	}
 	w := newWorld(t, `CREATE TABLE f (id bigint, at timestamptz, loaded timestamptz, i32 bigint, i64 numeric, f32 double precision,
-			whole double precision, t text, list bigint[], seen timestamptz);
-		INSERT INTO f SELECT g, '2025-01-01', '2025-01-02', 1, 2, 3, 4, 'five', '{6,7}', '2025-01-03' FROM generate_series(1, 50) g`,
+			whole double precision, t text, list bigint[], vec real[], seen timestamptz);
+		INSERT INTO f SELECT g, '2025-01-01', '2025-01-02', 1, 2, 3, 4, 'five', '{6,7}', '{8,9}', '2025-01-03' FROM generate_series(1, 50) g`,
 		schema.Source{Table: "f", TimestampField: "at", CreatedTimestampColumn: "loaded"}, idKey,
 		schema.Feature{Name: "i32", Type: schema.Int32}, schema.Feature{Name: "i64", Type: schema.Int64}, schema.Feature{Name: "f32", Type: schema.Float32},
 		schema.Feature{Name: "whole", Type: schema.Int64}, schema.Feature{Name: "t", Type: schema.String},
-		schema.Feature{Name: "list", Type: schema.List(schema.Int64)}, schema.Feature{Name: "seen", Type: schema.Timestamp})
+		schema.Feature{Name: "list", Type: schema.List(schema.Int64)}, schema.Feature{Name: "vec", Type: schema.Vector(schema.Float32, 2)}, schema.Feature{Name: "seen", Type: schema.Timestamp})
 	want := map[schema.BadRow]bool{}
 	for i, x := range tests {
 		w.exec("UPDATE f SET "+x.change+" WHERE id = $1", i+1)
@@ -176,7 +188,7 @@ func TestBadRows(t *testing.T) {
 		t.Errorf("%d good rows, want %d", len(rows), 50-len(tests))
 	}
 	for _, row := range rows {
-		good := []any{row[0], int64(1735689600000000), int64(1735776000000000), false, int32(1), int64(2), float32(3), int64(4), "five", []any{int64(6), int64(7)}, int64(1735862400000000)}
+		good := []any{row[0], int64(1735689600000000), int64(1735776000000000), false, int32(1), int64(2), float32(3), int64(4), "five", []any{int64(6), int64(7)}, []any{float32(8), float32(9)}, int64(1735862400000000)}
 		if d := cmp.Diff(good, row); d != "" {
 			t.Fatal(d)
 		}

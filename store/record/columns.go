@@ -1,6 +1,8 @@
 package record
 
 import (
+	"fmt"
+
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 
@@ -138,6 +140,20 @@ func (e *Encoder) textsSetter(c int, list *array.List, element func(k int) []byt
 		from, to := list.ValueOffsets(i)
 		e.builder.SetTexts(c, int(to-from), func(k int) []byte { return element(int(from) + k) })
 	}
+}
+
+// checkLengths reports whether every vector of a column has its length.
+func checkLengths(t schema.Type, column arrow.Array) error {
+	list, isList := column.(*array.List)
+	if !t.IsVector() || !isList {
+		return nil
+	}
+	for i := range list.Len() {
+		if from, to := list.ValueOffsets(i); list.IsValid(i) && int(to-from) != t.Len() {
+			return fmt.Errorf("row %d: %w", i, t.CheckLen(int(to-from)))
+		}
+	}
+	return nil
 }
 
 // slice returns the elements of row i.

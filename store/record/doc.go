@@ -4,8 +4,9 @@
 //
 // The columns of a record are, in this order: the join keys, the event time, the
 // ingest time (null where the row or the source has none), deleted (bool), and the
-// features, each in the one Arrow type of its declared type. A record with other
-// columns is a bug in its producer, and gives an error of kind Internal.
+// features, each in the one Arrow type of its declared type; a vector as a list, of its
+// length wherever it is not null. A record with other columns is a bug in its producer,
+// and gives an error of kind Internal.
 //
 // It refuses rows and keys that are too large to be stored, and returns them as
 // bad rows.

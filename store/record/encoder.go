@@ -127,6 +127,9 @@ func (e *Encoder) bind(rec arrow.Record) (*bound, error) {
 		if set == nil {
 			return nil, fmt.Errorf("feature %q: the column has type %s", e.view.Features[i].Name, column.DataType())
 		}
+		if err := checkLengths(e.view.Features[i].Type, column); err != nil {
+			return nil, fmt.Errorf("feature %q: %w", e.view.Features[i].Name, err)
+		}
 		b.features[i] = feature{column: column, nulls: column.NullN() > 0, set: set}
 	}
 	return b, nil

@@ -2,7 +2,9 @@ package row
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
+	"slices"
 
 	"larder/schema"
 )
@@ -104,6 +106,21 @@ func (b *Builder) place(i, n int) {
 	binary.LittleEndian.PutUint32(at[4:], uint32(n))
 }
 
+// elements returns the place of column i's n elements of some width, of a list or a
+// vector. A vector of another length is a bug in the caller.
+func (b *Builder) elements(i, n, width int) []byte {
+	if t := b.layout.Columns[i].Type; t.IsVector() {
+		if n != t.Len() {
+			panic(fmt.Sprintf("row: %d elements for a %s", n, t))
+		}
+		return b.fixed(i)[:n*width]
+	}
+	b.place(i, n*width)
+	start := len(b.buf)
+	b.buf = slices.Grow(b.buf, n*width)[:start+n*width]
+	return b.buf[start:]
+}
+
 // SetBools sets column i, of type list<bool>.
 func (b *Builder) SetBools(i int, list []bool) {
 	b.place(i, len(list))
@@ -112,35 +129,35 @@ func (b *Builder) SetBools(i int, list []bool) {
 	}
 }
 
-// SetInt32s sets column i, of type list<int32>.
+// SetInt32s sets column i, a list or vector of int32.
 func (b *Builder) SetInt32s(i int, list []int32) {
-	b.place(i, 4*len(list))
-	for _, v := range list {
-		b.buf = binary.LittleEndian.AppendUint32(b.buf, uint32(v))
+	to := b.elements(i, len(list), 4)
+	for k, v := range list {
+		binary.LittleEndian.PutUint32(to[4*k:], uint32(v))
 	}
 }
 
-// SetInt64s sets column i, of type list<int64> or list<timestamp>.
+// SetInt64s sets column i, a list or vector of int64, or a list of timestamps.
 func (b *Builder) SetInt64s(i int, list []int64) {
-	b.place(i, 8*len(list))
-	for _, v := range list {
-		b.buf = binary.LittleEndian.AppendUint64(b.buf, uint64(v))
+	to := b.elements(i, len(list), 8)
+	for k, v := range list {
+		binary.LittleEndian.PutUint64(to[8*k:], uint64(v))
 	}
 }
 
-// SetFloat32s sets column i, of type list<float32>.
+// SetFloat32s sets column i, a list or vector of float32.
 func (b *Builder) SetFloat32s(i int, list []float32) {
-	b.place(i, 4*len(list))
-	for _, v := range list {
-		b.buf = binary.LittleEndian.AppendUint32(b.buf, math.Float32bits(v))
+	to := b.elements(i, len(list), 4)
+	for k, v := range list {
+		binary.LittleEndian.PutUint32(to[4*k:], math.Float32bits(v))
 	}
 }
 
-// SetFloat64s sets column i, of type list<float64>.
+// SetFloat64s sets column i, a list or vector of float64.
 func (b *Builder) SetFloat64s(i int, list []float64) {
-	b.place(i, 8*len(list))
-	for _, v := range list {
-		b.buf = binary.LittleEndian.AppendUint64(b.buf, math.Float64bits(v))
+	to := b.elements(i, len(list), 8)
+	for k, v := range list {
+		binary.LittleEndian.PutUint64(to[8*k:], math.Float64bits(v))
 	}
 }
 

@@ -36,6 +36,7 @@
 //	int32, float32           4 bytes
 //	int64, float64           8 bytes
 //	timestamp                8 bytes, microseconds since 1970 UTC
+//	vector<T, N>             N elements end to end, 4 or 8 bytes each
 //	string, bytes, list<T>   4 bytes where its bytes begin, from the start of the
 //	                         row, and 4 bytes how many there are
 //

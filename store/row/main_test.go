@@ -30,8 +30,20 @@ func allTypes() []schema.Type {
 	return all
 }
 
+// allVectors are some vectors of each element.
+func allVectors() []schema.Type {
+	var all []schema.Type
+	for _, e := range []schema.Type{schema.Int32, schema.Int64, schema.Float32, schema.Float64} {
+		all = append(all, schema.Vector(e, 1), schema.Vector(e, 5))
+	}
+	return all
+}
+
 // values draws values of a type, in the Go form of schema.ParseValue.
 func values(t schema.Type) *rapid.Generator[any] {
+	if t.IsVector() {
+		return rapid.Map(rapid.SliceOfN(values(t.Elem()), t.Len(), t.Len()), func(list []any) any { return list })
+	}
 	if t.IsList() {
 		return rapid.Map(rapid.SliceOfN(values(t.Elem()), 0, 5), func(list []any) any { return list })
 	}

@@ -61,8 +61,24 @@ func NewLayout(columns []schema.Column) *Layout {
 	return l
 }
 
+// Fixed returns where the bytes of column i begin, from the start of a row, if they are
+// in the fixed section: of bools, numbers, timestamps and vectors.
+func (l *Layout) Fixed(i int) (offset int, ok bool) {
+	t := l.Columns[i].Type
+	return l.Offsets[i], t.IsVector() || !t.IsList() && t != schema.String && t != schema.Bytes
+}
+
+// Elements returns the bytes of the vector of type t whose elements begin at offset of a
+// row that was checked. They alias row.
+func Elements(row []byte, offset int, t schema.Type) []byte {
+	return row[offset:][:t.VectorBytes()]
+}
+
 // width returns how many bytes a column takes in the fixed section.
 func width(t schema.Type) int {
+	if t.IsVector() {
+		return t.VectorBytes()
+	}
 	if t.IsList() || t == schema.String || t == schema.Bytes {
 		return 8
 	}
@@ -154,8 +170,12 @@ func (l *Layout) Value(row []byte, i int) (any, error) {
 	if Null(row, i) {
 		return nil, nil
 	}
-	t, at := l.Columns[i].Type, l.Offsets[i]
-	if !t.IsList() && t != schema.String && t != schema.Bytes {
+	t := l.Columns[i].Type
+	at, fixed := l.Fixed(i)
+	switch {
+	case t.IsVector():
+		return listValue(t.Elem(), Elements(row, at, t))
+	case fixed:
 		return scalar(t, row[at:]), nil
 	}
 	raw, err := Variable(row, at)

@@ -28,7 +28,7 @@ func columnsOf(types []schema.Type) []schema.Column {
 // builder that is used again and again.
 func TestValueUndoesBuilder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		types := rapid.SliceOfN(rapid.SampledFrom(allTypes()), 1, 20).Draw(t, "types")
+		types := rapid.SliceOfN(rapid.SampledFrom(append(allTypes(), allVectors()...)), 1, 20).Draw(t, "types")
 		layout := row.NewLayout(columnsOf(types))
 		number := rapid.IntRange(0, math.MaxUint16).Draw(t, "number")
 		b := row.NewBuilder(layout, number)
@@ -167,6 +167,49 @@ func TestValueRefusesBrokenRows(t *testing.T) {
 	}
 }
 
+// TestVectorsLieInTheFixedSection: a row of vectors is as long as its layout says, and
+// each is at its offset, without a length.
+func TestVectorsLieInTheFixedSection(t *testing.T) {
+	layout := row.NewLayout(columnsOf([]schema.Type{schema.Bool, schema.Vector(schema.Float32, 3), schema.String, schema.Vector(schema.Int64, 2)}))
+	b := row.NewBuilder(layout, 0)
+	b.SetInt64s(3, []int64{-1, 7})
+	b.SetString(2, "text")
+	b.SetFloat32s(1, []float32{1, 2, 3})
+	stored := b.Row()
+	const header = row.HeaderBytes + 1
+	if want := header + 1 + 12 + 8 + 16; layout.FixedEnd != want || len(stored) != want+len("text") {
+		t.Fatalf("a row of %d bytes, fixed up to %d; want %d", len(stored), layout.FixedEnd, want)
+	}
+	f := func(i, wantOffset int, wantFixed bool) {
+		t.Helper()
+		if offset, fixed := layout.Fixed(i); offset != wantOffset || fixed != wantFixed {
+			t.Errorf("column %d is at %d, fixed: %v; want %d, %v", i, offset, fixed, wantOffset, wantFixed)
+		}
+	}
+	f(0, header, true)
+	f(1, header+1, true)
+	f(2, header+13, false)
+	f(3, header+21, true)
+	if got, want := stored[header+1:header+13], []byte{0, 0, 0x80, 0x3f, 0, 0, 0, 0x40, 0, 0, 0x40, 0x40}; !bytes.Equal(got, want) {
+		t.Errorf("the elements are %x, want %x", got, want)
+	}
+	if got := row.Elements(stored, header+21, schema.Vector(schema.Int64, 2)); binary.LittleEndian.Uint64(got[8:]) != 7 || len(got) != 16 {
+		t.Errorf("the second vector is %x", got)
+	}
+	if !row.Null(row.NewBuilder(layout, 0).Row(), 1) || row.Null(stored, 1) {
+		t.Error("a vector is null where it was set, or not where it wasn't")
+	}
+	if _, err := layout.Value(stored[:layout.FixedEnd-1], 3); err == nil {
+		t.Error("a vector that is cut off is read")
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a vector of another length is stored")
+		}
+	}()
+	b.SetFloat32s(1, []float32{1, 2})
+}
+
 // goldenRow is a row with a value of every type, and its layout.
 func goldenRow() (*row.Layout, []any, []byte) {
 	types := append(allTypes(), schema.Int64)
@@ -199,12 +242,32 @@ func goldenRow() (*row.Layout, []any, []byte) {
 	return layout, want, b.Row()
 }
 
+// goldenVectors is a row with a vector of every element, and its layout.
+func goldenVectors() (*row.Layout, []any, []byte) {
+	want := []any{
+		[]any{int32(math.MinInt32), int32(7)},
+		[]any{int64(-1), int64(2), int64(3)},
+		[]any{float32(1.5), float32(math.Inf(1))},
+		[]any{math.Pi},
+		nil,
+	}
+	types := []schema.Type{schema.Vector(schema.Int32, 2), schema.Vector(schema.Int64, 3), schema.Vector(schema.Float32, 2), schema.Vector(schema.Float64, 1), schema.Vector(schema.Float32, 4)}
+	layout := row.NewLayout(columnsOf(types))
+	b := row.NewBuilder(layout, 2)
+	b.Reset(1_700_000_000_123_456, false)
+	for i, v := range want {
+		set(b, i, types[i], v)
+	}
+	return layout, want, b.Row()
+}
+
 func TestGoldenRows(t *testing.T) {
 	layout, want, all := goldenRow()
 	b := row.NewBuilder(layout, 1)
 	b.Reset(-5, true)
-	current := golden{"all_types": all, "tombstone": b.Row()}
-	kept := readGolden(t, "rows_format1.txt", current, []string{"all_types", "tombstone"})
+	vectors, wantVectors, rowOfVectors := goldenVectors()
+	current := golden{"all_types": all, "tombstone": b.Row(), "vectors": rowOfVectors}
+	kept := readGolden(t, "rows_format1.txt", current, []string{"all_types", "tombstone", "vectors"})
 	if diff := cmp.Diff(kept, current); diff != "" {
 		t.Errorf("rows are written differently from format 1 (-kept +now):\n%s", diff)
 	}
@@ -215,6 +278,11 @@ func TestGoldenRows(t *testing.T) {
 		}
 		if diff := cmp.Diff(want[i], got, sameBits); diff != "" {
 			t.Errorf("column %d: %s", i, diff)
+		}
+	}
+	for i := range wantVectors {
+		if got, err := vectors.Value(kept["vectors"], i); err != nil || cmp.Diff(wantVectors[i], got, sameBits) != "" {
+			t.Errorf("vector %d: %v, %v", i, got, err)
 		}
 	}
 	header, err := row.ParseHeader(kept["tombstone"])
@@ -230,10 +298,15 @@ func FuzzValue(f *testing.F) {
 	f.Add([]byte{0x01, 0x21, 0x02, 0x22, 0x03, 0x23, 0x04, 0x24, 0x05, 0x25, 0x06, 0x26, 0x07, 0x27, 0x08, 0x28, 0x03}, all)
 	f.Add([]byte{0x26}, all)
 	f.Add([]byte{0x03}, []byte{1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
+	f.Add([]byte{0xa4, 0xa2, 0x24}, all)
 	f.Fuzz(func(t *testing.T, typeBytes, raw []byte) {
 		var types []schema.Type
 		for _, b := range typeBytes[:min(len(typeBytes), 64)] {
-			if typ := schema.Type(b); typ.Valid() {
+			typ := schema.Type(b & 0x7f)
+			if b >= 0x80 {
+				typ = schema.Vector(typ, 3)
+			}
+			if typ.Valid() {
 				types = append(types, typ)
 			}
 		}

@@ -28,6 +28,8 @@ NOON = datetime(1969, 12, 31, 12, tzinfo=timezone.utc)
         ("list<int64>", [[1, 2], [], None, [3]]),
         ("list<string>", [None, ["a"]]),
         ("list<timestamp>", [[NOON]]),
+        ("vector<float32, 2>", [[0.5, -1.0], None]),
+        ("vector<int64,1>", [[7]]),
         ("int64", []),
         ("list<float64>", []),
     ],
@@ -50,6 +52,9 @@ def test_nothing_is_lost_in_fitting() -> None:
     assert fit(["5"], "int64").type == pa.string()
     assert fit([None], "timestamp").type == pa.timestamp("us", "UTC")
     assert fit([[1]], "list<float64>").type == pa.list_(pa.float64())
+    assert fit([[1, 2]], "vector<float32, 2>").type == pa.list_(pa.float32())
+    embedding = pa.FixedSizeListArray.from_arrays(pa.array([1.0, 2.0]), 2)
+    assert _fit.fit(embedding, _columns.type_of("vector<float32, 2>")).to_pylist() == [[1.0, 2.0]]
 
 
 def test_times_without_a_zone_are_refused() -> None:

@@ -42,7 +42,10 @@ _ZEROS: dict[str, Any] = {"bools": False, "strings": "", "blobs": b""}
 
 
 def type_of(name: str) -> Any:
-    """Return the Arrow type of a type as definitions write it: int64, list<string>."""
+    """Return the Arrow type of a type as definitions write it: int64, list<string>,
+    vector<float32, 64>, which is a list."""
+    if name.startswith("vector<"):
+        return pa.list_(type_of(name[len("vector<") :].split(",")[0]))
     if name.startswith("list<"):
         return pa.list_(type_of(name[len("list<") : -1]))
     return _ARROW_TYPES[_NAMES[name]]

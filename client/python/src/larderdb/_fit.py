@@ -101,6 +101,6 @@ def conversion(name: str, kind: str) -> str:
     column = f"rows[{name!r}]"
     if kind == "timestamp":
         return f"convert the column, as in pandas.to_datetime({column}, utc=True)"
-    if kind in ("bytes",) or kind.startswith("list<"):
+    if kind in ("bytes",) or kind.startswith(("list<", "vector<")):
         return f"give values of {kind}"
     return f'convert the column, as in {column}.astype("{kind}")'
