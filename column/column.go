@@ -130,6 +130,17 @@ func (c *Column) AppendRow(from *Column, i int) {
 	}
 }
 
+// Lists returns a column of lists of the values of c, width values to each row. The values
+// are shared.
+func (c *Column) Lists(width int) Column {
+	out := *c
+	out.Type, out.Ends = schema.List(c.Type), make([]uint32, c.Elements()/width)
+	for r := range out.Ends {
+		out.Ends[r] = uint32((r + 1) * width)
+	}
+	return out
+}
+
 // Clone returns a copy of the values of c. The bytes of its texts are shared.
 func (c *Column) Clone() Column {
 	out := Column{Type: c.Type, Ends: append([]uint32(nil), c.Ends...), Valid: append([]bool(nil), c.Valid...)}

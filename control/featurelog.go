@@ -9,6 +9,7 @@ import (
 
 	larderv1 "larder/api/larder/v1"
 	"larder/internal/grpcserver"
+	"larder/monitor"
 	"larder/monitor/featurelog"
 	"larder/schema"
 	"larder/store/registry"
@@ -92,11 +93,11 @@ func (f *Flight) sendLog(ticket []byte, stream flightv1.FlightService_DoGetServe
 // exportPart reads a part of the table: it calls begin with the columns, and then write
 // with each record.
 func (s *Server) exportPart(ctx context.Context, part registry.LoggedPart, begin func(*arrow.Schema) error, write func(arrow.Record) error) error {
-	plan, inputs, err := s.inputsOf(ctx, part)
+	plan, inputs, outputs, err := s.modelShape(ctx, part)
 	if err != nil {
 		return err
 	}
-	x := featurelog.NewExport(plan, inputs)
+	x := featurelog.NewExport(plan, inputs, outputs)
 	defer x.Close()
 	if err := begin(x.Schema()); err != nil {
 		return err
@@ -120,17 +121,20 @@ func (s *Server) exportPart(ctx context.Context, part registry.LoggedPart, begin
 	return send()
 }
 
-// inputsOf returns the plan of a part, and the type of each feature as its model takes
-// it; nil types say that it takes one tensor.
-func (s *Server) inputsOf(ctx context.Context, part registry.LoggedPart) (*schema.Plan, []schema.Type, error) {
+// modelShape returns the plan of a part, the type of each feature as its model takes it, and
+// the model's outputs. Nil types say that it takes one tensor.
+func (s *Server) modelShape(ctx context.Context, part registry.LoggedPart) (*schema.Plan, []schema.Type, []monitor.Output, error) {
 	plan, model, release, err := s.modelOf(ctx, &larderv1.ScoreVectorsRequest{Model: part.Model, ModelVersion: part.ModelVersion, CatalogVersion: part.CatalogVersion})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	defer release()
-	binding := model.Binding()
-	if binding.Dense {
-		return plan, nil, nil
+	var outputs []monitor.Output
+	for _, o := range model.Outputs() {
+		outputs = append(outputs, monitor.Output{Name: o.Name, Type: o.Type, Width: o.Width(), Single: len(o.Shape) == 0})
 	}
-	return plan, binding.Types(plan), nil
+	if binding := model.Binding(); !binding.Dense {
+		return plan, binding.Types(plan), outputs, nil
+	}
+	return plan, nil, outputs, nil
 }

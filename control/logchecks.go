@@ -58,7 +58,9 @@ func replayMessage(r *replay.Report) *larderv1.ReplayReport {
 		out.Counts = append(out.Counts, &larderv1.ReplayCount{Model: c.Model, ModelVersion: c.Version, Equal: c.Equal, Different: c.Different})
 	}
 	for _, d := range r.Differences {
-		out.Differences = append(out.Differences, &larderv1.ReplayDifference{File: d.File, RequestId: d.Row.RequestID, Row: d.Row.Row, Logged: d.Logged, Now: d.Now})
+		out.Differences = append(out.Differences, &larderv1.ReplayDifference{
+			File: d.File, RequestId: d.Row.RequestID, Row: d.Row.Row, Logged: d.Logged, Now: d.Now, Output: d.Output, LoggedOutput: d.LoggedText, NowOutput: d.NowText,
+		})
 	}
 	for _, g := range r.Gone {
 		out.Gone = append(out.Gone, &larderv1.ReplayGone{Model: g.Model, ModelVersion: g.Version, CatalogVersion: g.CatalogVersion, Rows: g.Rows, Cause: g.Cause})

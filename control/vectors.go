@@ -132,7 +132,10 @@ func (v *vectors) fillTensors(run *scoring.Run, first, rows int) error {
 	}
 	types := v.model.Binding().Types(v.plan)
 	for i := range v.columns {
-		from := wire.Column(v.columns[i])
+		from, err := wire.Nullable("feature", v.columns[i])
+		if err != nil {
+			return err
+		}
 		if from.Type != types[i] || from.Len() < first+rows || !from.EndsFit() {
 			return v.short(i, types[i].String()+" values")
 		}

@@ -70,11 +70,7 @@ func (o *Output) Column(rows int) column.Column {
 	if o.Single {
 		return c
 	}
-	c.Type, c.Ends = o.ColumnType(), make([]uint32, rows)
-	for r := range c.Ends {
-		c.Ends[r] = uint32((r + 1) * o.Width)
-	}
-	return c
+	return c.Lists(o.Width)
 }
 
 // Number returns the number of a row in the request.

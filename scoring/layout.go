@@ -2,6 +2,7 @@ package scoring
 
 import (
 	"fmt"
+	"slices"
 
 	"larder/schema"
 )
@@ -48,7 +49,10 @@ func (b *binder) layout(v Value, features []int, d *schema.ModelInput) (l layout
 	}
 	for i, f := range features {
 		width := 1
-		if b.plan.Features[f].Type.IsList() {
+		switch t := b.plan.Features[f].Type; {
+		case t.IsVector():
+			width = t.Len()
+		case t.IsList():
 			if width = length; width <= 0 {
 				return l, fmt.Sprintf("input %q is %s, and the feature %s is a %s of any length: say how many elements the input takes, "+
 					"as in inputs: [{name: %s, features: [%q], length: 20, pad: end, truncate: end}]", v.Name, v.typeString(), b.plan.Features[f].Name, b.plan.Features[f].Type, v.Name, b.plan.Features[f].Name)
@@ -70,6 +74,9 @@ func (b *binder) layout(v Value, features []int, d *schema.ModelInput) (l layout
 		}
 	case sequence:
 		l.shape = []int64{int64(length), int64(len(features))}
+		if i := slices.IndexFunc(l.widths, func(w int) bool { return w != length }); i >= 0 {
+			return l, fmt.Sprintf("input %q is %s, and takes lists of one length, but %s has %d elements and not %d", v.Name, v.typeString(), b.plan.Features[features[i]].Name, l.widths[i], length)
+		}
 		if rest[0] != AnySize && rest[0] != int64(length) {
 			return misfit(fmt.Sprintf("%s[N, %d, %d]", v.Elem, length, len(features)))
 		}
@@ -85,6 +92,11 @@ func (b *binder) layout(v Value, features []int, d *schema.ModelInput) (l layout
 // length returns how many elements an input takes of each list; 0 when nothing says so.
 func (b *binder) length(rest []int64, features []int, d *schema.ModelInput, sequence bool) int {
 	n := int64(len(features))
+	for _, f := range features {
+		if t := b.plan.Features[f].Type; t.IsVector() {
+			return t.Len()
+		}
+	}
 	switch {
 	case d.Length > 0:
 		return d.Length

@@ -109,6 +109,13 @@ func printComparison(w io.Writer, r *replay.Comparison, threshold float64) error
 	if err := table(w, fmt.Sprintf("WHAT %s %s CHANGE", r.A, r.B), rows); err != nil {
 		return err
 	}
+	if err := printOutputAgreement(w, r.Outputs); err != nil {
+		return err
+	}
+	if g.Rows+g.Undefined == 0 {
+		fmt.Fprintln(w, "\nthe versions can't be compared by their scores: one of them has only outputs; name the one that is the score in its definition, with output: and column:")
+		return nil
+	}
 	fmt.Fprintf(w, "\nscores differ by %.3g at most and %.3g in the mean; their ranks correlate by %.5f\n", g.MaxDifference, g.MeanDifference, g.RankCorrelation)
 	fmt.Fprintf(w, "%.3g %% of the decisions at the threshold %g change\n", 100*g.Changed, threshold)
 	if g.Undefined > 0 {
@@ -118,6 +125,19 @@ func printComparison(w io.Writer, r *replay.Comparison, threshold float64) error
 		fmt.Fprintf(w, "%d rows have a label, of which %d are true; changes have 95 %% intervals\n", q.Rows, q.Positives)
 	}
 	return nil
+}
+
+// printOutputAgreement prints how far apart the outputs are.
+func printOutputAgreement(w io.Writer, outputs []replay.OutputAgreement) error {
+	if len(outputs) == 0 {
+		return nil
+	}
+	var rows [][]string
+	for _, o := range outputs {
+		rows = append(rows, []string{visible(o.Output), count(int64(o.Rows)), fmt.Sprintf("%.3g %%", 100*o.Changed), figure(o.MaxDifference)})
+	}
+	fmt.Fprintln(w)
+	return table(w, "OUTPUT ROWS CHANGED MAX_DIFFERENCE", rows)
 }
 
 func scoredBy(m *replay.Compared) string {
@@ -143,6 +163,9 @@ func printComparisonJSON(w io.Writer, r *replay.Comparison) error {
 			"rows": g.Rows, "undefined": g.Undefined, "max_difference": defined(g.MaxDifference), "mean_difference": defined(g.MeanDifference),
 			"rank_correlation": defined(g.RankCorrelation), "changed": defined(g.Changed),
 		},
+	}
+	if len(r.Outputs) > 0 {
+		out["outputs"] = r.Outputs
 	}
 	if q := r.Quality; q != nil {
 		figures := map[string]any{"rows": q.Rows, "positives": q.Positives}

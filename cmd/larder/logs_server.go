@@ -45,6 +45,7 @@ func replayReport(r *larderv1.ReplayReport) (*replay.Report, error) {
 	for _, d := range r.GetDifferences() {
 		report.Differences = append(report.Differences, replay.Difference{
 			File: d.GetFile(), Row: featurelog.RowID{RequestID: d.GetRequestId(), Row: d.GetRow()}, Logged: d.GetLogged(), Now: d.GetNow(),
+			Output: d.GetOutput(), LoggedText: d.GetLoggedOutput(), NowText: d.GetNowOutput(),
 		})
 	}
 	for _, g := range r.GetGone() {

@@ -84,7 +84,11 @@ func printReplay(w io.Writer, r *replay.Report) error {
 		rows = append(rows, []string{c.Model, fmt.Sprint(c.Version), count(c.Equal + c.Different), count(c.Equal), count(c.Different)})
 	}
 	for _, d := range r.Differences {
-		differences = append(differences, []string{d.File, d.Row.RequestID, fmt.Sprint(d.Row.Row), fmt.Sprint(d.Logged), fmt.Sprint(d.Now)})
+		logged, now := fmt.Sprint(d.Logged), fmt.Sprint(d.Now)
+		if d.Output != "" {
+			logged, now = d.Output+"="+visible(d.LoggedText), d.Output+"="+visible(d.NowText)
+		}
+		differences = append(differences, []string{d.File, d.Row.RequestID, fmt.Sprint(d.Row.Row), logged, now})
 	}
 	err := table(w, "MODEL VERSION ROWS EQUAL DIFFERENT", rows)
 	if err == nil && len(differences) > 0 {
@@ -107,13 +111,17 @@ func printReplayJSON(w io.Writer, r *replay.Report) error {
 		Row       int32    `json:"row"`
 		Logged    *float64 `json:"logged"` // null for NaN and infinities
 		Now       *float64 `json:"now"`
+
+		Output       string `json:"output,omitempty"` // the one that differs where the score doesn't
+		LoggedOutput string `json:"logged_output,omitempty"`
+		NowOutput    string `json:"now_output,omitempty"`
 	}
 	versions, differences := []version{}, []difference{}
 	for _, c := range r.Counts {
 		versions = append(versions, version(c))
 	}
 	for _, d := range r.Differences {
-		differences = append(differences, difference{d.File, d.Row.RequestID, d.Row.Row, defined(d.Logged), defined(d.Now)})
+		differences = append(differences, difference{d.File, d.Row.RequestID, d.Row.Row, defined(d.Logged), defined(d.Now), d.Output, d.LoggedText, d.NowText})
 	}
 	type gone struct {
 		Model          string `json:"model"`

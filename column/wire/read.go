@@ -11,23 +11,32 @@ import (
 func Read(dst *column.Columns, noun string, columns []*larderv1.Column) error {
 	dst.Reset()
 	for _, c := range columns {
-		v := Column(c)
-		if nulls := c.GetNulls(); len(nulls) > 0 {
-			var err error
-			if v.Valid, err = validRows(noun, c.GetName(), nulls, v.Len()); err != nil {
-				return err
-			}
-		}
-		if len(c.GetLists().GetElements().GetNulls()) > 0 {
-			return schema.NullElement.Errorf("%s %q has nulls among the elements of its lists; leave them out", noun, c.GetName())
+		v, err := Nullable(noun, c)
+		if err != nil {
+			return err
 		}
 		dst.Add(c.GetName(), v)
 	}
 	return nil
 }
 
+// Nullable returns the values of a message, as Column does, with its nulls.
+func Nullable(noun string, c *larderv1.Column) (column.Column, error) {
+	v := Column(c)
+	if nulls := c.GetNulls(); len(nulls) > 0 {
+		var err error
+		if v.Valid, err = validRows(noun, c.GetName(), nulls, v.Len()); err != nil {
+			return v, err
+		}
+	}
+	if len(c.GetLists().GetElements().GetNulls()) > 0 {
+		return v, schema.NullElement.Errorf("%s %q has nulls among the elements of its lists; leave them out", noun, c.GetName())
+	}
+	return v, nil
+}
+
 // Column returns the values of a message, which they alias; of no type when there
-// are none. Nulls are left to [Read].
+// are none. Nulls are left to [Nullable].
 func Column(c *larderv1.Column) column.Column {
 	switch v := c.GetValues().(type) {
 	case *larderv1.Column_Bools:

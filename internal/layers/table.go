@@ -100,7 +100,7 @@ var House = Table{
 			"store/registry",
 		}},
 		"monitor/replay": {Floor: 6, Imports: []string{
-			"api/larder/v1", "internal/arrowfile", "models/comparison", "models/experiment", "monitor", "monitor/featurelog", "schema",
+			"api/larder/v1", "column", "column/arrows", "column/wire", "internal/arrowfile", "models/comparison", "models/experiment", "monitor", "monitor/featurelog", "schema",
 		}},
 		"serving": {Floor: 6, Imports: []string{
 			"api/larder/v1", "column", "column/wire", "internal/background", "internal/grpcserver", "internal/openapi", "models/traffic", "monitor",
@@ -111,7 +111,7 @@ var House = Table{
 		"control": {Floor: 7, Imports: []string{
 			"api/larder/v1", "column", "column/arrows", "column/wire", "control/checks", "control/datasets", "control/definitions", "control/models", "control/runs",
 			"internal/arrowfile", "internal/arrowflight", "internal/background", "internal/grpcserver", "materialize", "models/experiment",
-			"monitor/featurelog", "monitor/replay", "monitor/verify", "schema", "schema/definitions", "scoring", "store/offline", "store/online", "store/registry", "training", "vector",
+			"monitor", "monitor/featurelog", "monitor/replay", "monitor/verify", "schema", "schema/definitions", "scoring", "store/offline", "store/online", "store/registry", "training", "vector",
 		}},
 
 		"bench": {Floor: 8, Imports: []string{

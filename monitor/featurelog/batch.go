@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"math"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -190,6 +191,26 @@ func (b *Batch) Vector() iter.Seq2[string, arrow.Array] {
 			}
 		}
 	}
+}
+
+// Outputs returns the outputs of the model, with their columns: null in the rows that it
+// was not asked for.
+func (b *Batch) Outputs() iter.Seq2[string, arrow.Array] {
+	return func(yield func(string, arrow.Array) bool) {
+		for i, c := range b.Columns() {
+			if name, isOutput := strings.CutPrefix(b.ColumnName(i), outputPrefix); isOutput && !yield(name, c) {
+				return
+			}
+		}
+	}
+}
+
+// ScoreAt returns the score of a row; NaN where the model has none.
+func (b *Batch) ScoreAt(row int) float64 {
+	if b.Score.IsNull(row) {
+		return math.NaN()
+	}
+	return b.Score.Value(row)
 }
 
 // Sent returns the join keys and request values of a row that labels may find it

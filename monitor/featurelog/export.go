@@ -21,7 +21,8 @@ import (
 // of the definitions, into records with the columns of a log's file.
 type Export struct {
 	plan    *schema.Plan
-	inputs  []schema.Type // of each feature, 0 where the model has no such input; nil for one tensor
+	inputs  []schema.Type    // of each feature, 0 where the model has no such input; nil for one tensor
+	outputs []monitor.Output // of the model, without values
 	columns []field
 	builder *array.RecordBuilder
 	rows    int
@@ -29,10 +30,10 @@ type Export struct {
 
 // NewExport returns an Export of the rows of a plan. inputs has the type of each feature
 // as the model takes it, 0 where it has no such input; nil says that it takes one tensor.
-// The caller closes it.
-func NewExport(plan *schema.Plan, inputs []schema.Type) *Export {
-	x := &Export{plan: plan, inputs: inputs}
-	like := &monitor.Scored{Plan: plan, Dense: []float32{}}
+// outputs are those of the model, without values. The caller closes it.
+func NewExport(plan *schema.Plan, inputs []schema.Type, outputs []monitor.Output) *Export {
+	x := &Export{plan: plan, inputs: inputs, outputs: outputs}
+	like := &monitor.Scored{Plan: plan, Dense: []float32{}, Outputs: outputs}
 	if inputs != nil {
 		like.Dense, like.Tensors = nil, make([]column.Column, len(inputs))
 		for i, t := range inputs {
@@ -58,7 +59,8 @@ func (x *Export) Add(r *Row) (full bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("row %d of request %q of the feature log's table: %w", r.Row, r.RequestID, err)
 	}
-	e := &entry{Scored: scored, overridden: r.Overridden}
+	e := newEntry(scored)
+	e.overridden = r.Overridden
 	for i, c := range x.columns {
 		c.put(x.builder.Field(i), e, 0)
 	}
@@ -91,6 +93,9 @@ func (x *Export) scored(r *Row) (*monitor.Scored, error) {
 	if err := x.readFound(out, r); err != nil {
 		return nil, err
 	}
+	if err := x.readOutputs(out, r); err != nil {
+		return nil, err
+	}
 	if x.inputs == nil {
 		if out.Dense = r.Vector; len(r.Vector) != len(x.plan.Features) {
 			return nil, fmt.Errorf("it has %d values, and the feature service %d features", len(r.Vector), len(x.plan.Features))
@@ -112,6 +117,35 @@ func (x *Export) scored(r *Row) (*monitor.Scored, error) {
 		}
 	}
 	return out, nil
+}
+
+// readOutputs reads the outputs that were computed.
+func (x *Export) readOutputs(out *monitor.Scored, r *Row) error {
+	out.Outputs = slices.Clone(x.outputs)
+	if r.Outputs == nil {
+		return nil
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(r.Outputs, &members); err != nil {
+		return err
+	}
+	for i := range out.Outputs {
+		o := &out.Outputs[i]
+		raw, found := members[o.Name]
+		if !found {
+			continue
+		}
+		c, err := readValue(o.ColumnType(), raw)
+		if err != nil {
+			return fmt.Errorf("output %s: %w", o.Name, err)
+		}
+		if c.Elements() != o.Width {
+			return fmt.Errorf("output %s has %d values, and the model gives %d", o.Name, c.Elements(), o.Width)
+		}
+		c.Type, c.Ends = o.Type, nil
+		o.Values = c
+	}
+	return nil
 }
 
 // readFound reads what was found of each view.

@@ -36,7 +36,7 @@ func TestExport(t *testing.T) {
 		log.Offer(e)
 	}
 	log.end()
-	x := featurelog.NewExport(plan, everyType)
+	x := featurelog.NewExport(plan, everyType, nil)
 	defer x.Close()
 	for i := range table.rows {
 		if _, err := x.Add(&table.rows[i]); err != nil {
@@ -69,7 +69,7 @@ func TestExport(t *testing.T) {
 
 // TestExportRefuses: rows that don't fit the plan name the request.
 func TestExportRefuses(t *testing.T) {
-	x := featurelog.NewExport(typedPlan(t), nil)
+	x := featurelog.NewExport(typedPlan(t), nil, nil)
 	defer x.Close()
 	row := featurelog.Row{RequestID: "r", Keys: []byte("{}"), Request: []byte("{}"), Statuses: []byte("{}"), Ages: []byte("{}"), Vector: []float32{1}}
 	if _, err := x.Add(&row); err == nil || err.Error() != `row 0 of request "r" of the feature log's table: it has 1 values, and the feature service 6 features` {

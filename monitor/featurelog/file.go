@@ -39,8 +39,11 @@ type file struct {
 	waiting int // rows in record
 }
 
-// vectorPrefix begins the names of the columns of the model's inputs.
-const vectorPrefix = "vector:"
+// The beginnings of the names of the columns of the model's inputs and outputs.
+const (
+	vectorPrefix = "vector:"
+	outputPrefix = "output:"
+)
 
 // Keys of a file's metadata.
 const (
@@ -179,7 +182,18 @@ func columnsOf(e *entry) []field {
 				b.(*array.Int64Builder).Append(e.Ages[i*e.Rows+row])
 			}})
 	}
-	return append(all, vectorColumns(e)...)
+	return append(append(all, vectorColumns(e)...), outputColumns(e)...)
+}
+
+func outputColumns(e *entry) []field {
+	var all []field
+	for i := range e.Outputs {
+		t := e.Outputs[i].ColumnType()
+		all = append(all, field{outputPrefix + e.Outputs[i].Name, arrowType(t), func(b array.Builder, e *entry, row int) {
+			arrows.Append(b, &e.outputs[i], t, row)
+		}})
+	}
+	return all
 }
 
 func vectorColumns(e *entry) []field {
@@ -215,12 +229,21 @@ var logColumns = []field{
 			list.ValueBuilder().(*array.StringBuilder).Append(name)
 		}
 	}},
-	{"log:score", arrow.PrimitiveTypes.Float64, func(b array.Builder, e *entry, row int) { b.(*array.Float64Builder).Append(e.Scores[row]) }},
+	{"log:score", arrow.PrimitiveTypes.Float64, func(b array.Builder, e *entry, row int) { appendScore(b.(*array.Float64Builder), e, row) }},
 	{"log:latency_us", arrow.PrimitiveTypes.Int64, func(b array.Builder, e *entry, _ int) { b.(*array.Int64Builder).Append(e.Latency.Microseconds()) }},
 	{"log:model_version", arrow.PrimitiveTypes.Int64, func(b array.Builder, e *entry, _ int) {
 		b.(*array.Int64Builder).Append(e.Plan.ModelVersion.Version)
 	}},
 	{"log:catalog_version", arrow.PrimitiveTypes.Int64, func(b array.Builder, e *entry, _ int) { b.(*array.Int64Builder).Append(e.Plan.Catalog.Version) }},
+}
+
+// appendScore appends the score of a row; null for a model without a score.
+func appendScore(b *array.Float64Builder, e *entry, row int) {
+	if e.Scores == nil {
+		b.AppendNull()
+		return
+	}
+	b.Append(e.Scores[row])
 }
 
 // appendNamed appends a value of a column of the request, converted to the declared

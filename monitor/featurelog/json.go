@@ -48,6 +48,22 @@ func (e *entry) inputsJSON(row int) []byte {
 	return o.end()
 }
 
+// outputsJSON returns the outputs of a row that were computed; nil when none was.
+func (e *entry) outputsJSON(row int) []byte {
+	var o object
+	for i := range e.outputs {
+		if e.Outputs[i].Values.Type == 0 {
+			continue
+		}
+		o.name(e.Outputs[i].Name)
+		o = appendJSON(o, &e.outputs[i], row)
+	}
+	if o == nil {
+		return nil
+	}
+	return o.end()
+}
+
 func (e *entry) foundJSON(row int) (statuses, ages []byte) {
 	var s, a object
 	for i := range e.Plan.Views {

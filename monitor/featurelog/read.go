@@ -178,7 +178,7 @@ func readRecord(rec arrow.Record, q Query, visit func(*Scored) error) error {
 		if at < q.From || at > q.Until {
 			continue
 		}
-		s := &Scored{b.RequestID.Value(i), b.Row.Value(i), monitor.Role(b.Role.Value(i)), b.ModelVersion.Value(i), at, b.Score.Value(i), sentTexts(sent, i)}
+		s := &Scored{b.RequestID.Value(i), b.Row.Value(i), monitor.Role(b.Role.Value(i)), b.ModelVersion.Value(i), at, b.ScoreAt(i), sentTexts(sent, i)}
 		if err := visit(s); err != nil {
 			return err
 		}

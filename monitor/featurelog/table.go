@@ -3,6 +3,7 @@ package featurelog
 import (
 	"cmp"
 	"context"
+	"math"
 	"time"
 
 	"larder/internal/background"
@@ -31,7 +32,7 @@ type Row struct {
 	CatalogVersion int64
 	At             int64 // microseconds since 1970 UTC
 	Latency        time.Duration
-	Score          float64
+	Score          float64 // NaN for a model without a score
 	Overridden     []string
 	// JSON objects, as appendJSON writes values. Statuses and Ages are by view, the
 	// ages in microseconds.
@@ -40,6 +41,8 @@ type Row struct {
 	// other models Inputs has them, as a JSON object by feature.
 	Vector []float32
 	Inputs []byte
+	// The outputs that were computed, as a JSON object; nil when there are none.
+	Outputs []byte
 }
 
 const (
@@ -182,8 +185,11 @@ func appendRows(rows []Row, e *entry) []Row {
 	for i := range e.Rows {
 		r := Row{
 			RequestID: e.RequestID, Row: int32(e.Number(i)), Role: string(cmp.Or(e.Role, monitor.Serve)), Model: p.Model.Name, ModelVersion: p.ModelVersion.Version,
-			CatalogVersion: p.Catalog.Version, At: e.At, Latency: e.Latency, Score: e.Scores[i], Overridden: e.overridden,
-			Keys: columnsJSON(&e.Keys, i), Request: columnsJSON(&e.Request, i),
+			CatalogVersion: p.Catalog.Version, At: e.At, Latency: e.Latency, Score: math.NaN(), Overridden: e.overridden,
+			Keys: columnsJSON(&e.Keys, i), Request: columnsJSON(&e.Request, i), Outputs: e.outputsJSON(i),
+		}
+		if e.Scores != nil {
+			r.Score = e.Scores[i]
 		}
 		r.Statuses, r.Ages = e.foundJSON(i)
 		if e.Dense != nil {

@@ -28,7 +28,8 @@ type Compared struct {
 	Bytes    int64     `json:"bytes"` // of the model file
 	Runs     []RunTime `json:"runs"`
 
-	scores []float64
+	scores  []float64
+	outputs []*larderv1.Output
 }
 
 // A RunTime is the time of a run with a number of rows: the median of the timed runs.
@@ -42,6 +43,7 @@ type Comparison struct {
 	A, B      *Compared
 	Rows      int
 	Agreement comparison.Agreement
+	Outputs   []OutputAgreement // of the outputs that both versions have, with as many values
 	Quality   *Quality // nil until Measure finds labels
 }
 
@@ -63,12 +65,15 @@ func Compare(ctx context.Context, control larderv1.ControlServiceClient, v *Vect
 			return nil, err
 		}
 		const rowsOfRun = 100
-		answer, err := control.ScoreVectors(ctx, v.request(m.Ref, c.Rows, rowsOfRun))
+		req := v.request(m.Ref, c.Rows, rowsOfRun)
+		req.Outputs = []string{"*"}
+		answer, err := control.ScoreVectors(ctx, req)
 		if err != nil {
 			return nil, err
 		}
-		m.scores = answer.GetScores()
+		m.scores, m.outputs = answer.GetScores(), answer.GetOutputs()
 	}
+	c.Outputs = agreeOutputs(c.A.outputs, c.B.outputs)
 	for _, rows := range timedRows {
 		if rows > c.Rows {
 			break
@@ -77,7 +82,9 @@ func Compare(ctx context.Context, control larderv1.ControlServiceClient, v *Vect
 			return nil, err
 		}
 	}
-	c.Agreement = comparison.Agree(c.A.scores, c.B.scores, threshold)
+	if len(c.A.scores) == len(c.B.scores) { // not where only one has a score
+		c.Agreement = comparison.Agree(c.A.scores, c.B.scores, threshold)
+	}
 	return c, nil
 }
 
@@ -128,6 +135,9 @@ func (c *Comparison) Measure(labels []float64, threshold float64) {
 	const alpha = 0.05
 	var outcomes, a, b []float64
 	positives := 0
+	if len(c.A.scores) != len(labels) || len(c.B.scores) != len(labels) {
+		return // a version has no score
+	}
 	for i, label := range labels {
 		if math.IsNaN(label) || math.IsNaN(c.A.scores[i]) || math.IsNaN(c.B.scores[i]) {
 			continue // the agreement counts undefined scores

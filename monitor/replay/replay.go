@@ -42,7 +42,11 @@ type Count struct {
 type Difference struct {
 	File        string
 	Row         featurelog.RowID
-	Logged, Now float64
+	Logged, Now float64 // the scores
+
+	// Output is the output that differs where the score doesn't, and the texts are what it
+	// gave; empty otherwise.
+	Output, LoggedText, NowText string
 }
 
 // Err returns why scores differ, as far as the files show; nil when no score differs.
@@ -123,10 +127,15 @@ func (r *run) file(ctx context.Context, path string) error {
 	return r.leaveOut(f, f.send(ctx))
 }
 
-// compare counts the rows of a batch by whether their scores are the same as before.
-func (r *run) compare(f *fileRun, b *featurelog.Batch, answer *larderv1.ScoreVectorsResponse) error {
-	if n := len(answer.GetScores()); n != int(b.NumRows()) {
+// compare counts the rows of a batch by whether their scores and outputs are the same as
+// before.
+func (r *run) compare(f *fileRun, b *featurelog.Batch, outputs []output, answer *larderv1.ScoreVectorsResponse) error {
+	scores := answer.GetScores()
+	if n := len(scores); n != int(b.NumRows()) && n > 0 {
 		return fmt.Errorf("the server scored %d of %d rows", n, b.NumRows())
+	}
+	if err := takeOutputs(outputs, answer.GetOutputs(), int(b.NumRows())); err != nil {
+		return err
 	}
 	r.sameModel(f, answer.GetSha256())
 	v := version{f.Model, f.ModelVersion}
@@ -135,19 +144,34 @@ func (r *run) compare(f *fileRun, b *featurelog.Batch, answer *larderv1.ScoreVec
 		count = &Count{Model: v.model, Version: v.number}
 		r.counts[v] = count
 	}
-	for i, now := range answer.GetScores() {
-		logged := b.Score.Value(i)
-		if math.Float64bits(now) == math.Float64bits(logged) {
+	for i := range int(b.NumRows()) {
+		difference := Difference{File: f.name, Row: b.ID(i), Logged: b.ScoreAt(i), Now: math.NaN()}
+		if len(scores) > 0 {
+			difference.Now = scores[i]
+		}
+		same := sameScore(difference.Logged, difference.Now)
+		for k := 0; k < len(outputs) && same; k++ {
+			if same = outputs[k].same(i); !same {
+				difference.Output, difference.LoggedText, difference.NowText = outputs[k].name, outputs[k].text(&outputs[k].logged, i), outputs[k].text(&outputs[k].now, i)
+			}
+		}
+		if same {
 			count.Equal++
 			continue
 		}
 		count.Different++
 		if len(r.report.Differences) < maxDifferences {
-			r.report.Differences = append(r.report.Differences, Difference{f.name, b.ID(i), logged, now})
+			r.report.Differences = append(r.report.Differences, difference)
 		}
 	}
 	r.rows, f.done = r.rows+b.NumRows(), f.done+b.NumRows()
 	return r.progress(r.rows)
+}
+
+// sameScore compares scores bit by bit. A model without a score has NaN for it, of any
+// bits.
+func sameScore(logged, now float64) bool {
+	return math.Float64bits(logged) == math.Float64bits(now) || math.IsNaN(logged) && math.IsNaN(now)
 }
 
 // sameModel notes when the model file differs from the logged one.

@@ -8,6 +8,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/column"
+	"larder/column/wire"
 	"larder/monitor/featurelog"
 )
 
@@ -81,12 +83,22 @@ func (f *fileRun) score(ctx context.Context, rec arrow.Record) error {
 		return err
 	}
 	req := &larderv1.ScoreVectorsRequest{Model: f.Model, ModelVersion: f.ModelVersion, CatalogVersion: f.CatalogVersion}
+	var names []string
+	var columns []column.Column
 	for feature, values := range b.Vector() {
-		column, err := columnOf(feature, values)
+		c, err := columnOf(feature, values)
 		if err != nil {
 			return err
 		}
-		req.Vector = append(req.Vector, column)
+		names, columns = append(names, feature), append(columns, c)
+	}
+	req.Vector = wire.Write(columns, func(i int) string { return names[i] })
+	outputs, err := loggedOutputs(b)
+	if err != nil {
+		return err
+	}
+	for _, o := range outputs {
+		req.Outputs = append(req.Outputs, o.name)
 	}
 	for i := range int(b.NumRows()) {
 		if i == 0 || !b.ID(i).Follows(b.ID(i-1)) {
@@ -98,5 +110,5 @@ func (f *fileRun) score(ctx context.Context, rec arrow.Record) error {
 	if err != nil {
 		return err
 	}
-	return f.compare(f, b, answer)
+	return f.compare(f, b, outputs, answer)
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/column"
+	"larder/column/wire"
 	"larder/internal/arrowfile"
 	"larder/monitor"
 	"larder/monitor/featurelog"
@@ -19,7 +21,9 @@ import (
 // Vectors are logged vectors of a model. Rows that a shadow scored are left out,
 // because they repeat the same vectors.
 type Vectors struct {
-	columns []*larderv1.Column          // of each feature
+	names   []string                    // of the features
+	columns []column.Column             // of each feature
+	outputs []string                    // that were logged, for models without a score
 	rows    []featurelog.RowID          // of each row
 	asked   *larderv1.JoinLabelsRequest // the keys or ids that labels find the rows by
 	most    int                         // the most rows to read
@@ -102,14 +106,14 @@ func (v *Vectors) take(b *featurelog.Batch, first, end int) error {
 	}
 	at := 0
 	for feature, values := range rows.Vector() {
-		column, err := columnOf(feature, values)
+		c, err := columnOf(feature, values)
 		if err != nil {
 			return err
 		}
 		if len(v.rows) == 0 {
-			v.columns = append(v.columns, &larderv1.Column{Name: feature})
+			v.names, v.columns = append(v.names, feature), append(v.columns, column.Column{})
 		}
-		if at >= len(v.columns) || v.columns[at].GetName() != feature || !appendColumn(v.columns[at], column) {
+		if at >= len(v.columns) || v.names[at] != feature || !appendRows(&v.columns[at], &c) {
 			return errors.New("give a log of a single feature service: its vectors have other features than those of the earlier files")
 		}
 		at++
@@ -125,7 +129,8 @@ func (v *Vectors) take(b *featurelog.Batch, first, end int) error {
 
 // request asks for the scores of the first rows, in runs of a given size.
 func (v *Vectors) request(m Ref, rows, rowsOfRun int) *larderv1.ScoreVectorsRequest {
-	req := &larderv1.ScoreVectorsRequest{Model: m.Model, ModelVersion: m.Version, Vector: v.columns}
+	req := &larderv1.ScoreVectorsRequest{Model: m.Model, ModelVersion: m.Version}
+	req.Vector = wire.Write(v.columns, func(i int) string { return v.names[i] })
 	for first := 0; first < rows; first += rowsOfRun {
 		req.Runs = append(req.Runs, int32(min(rowsOfRun, rows-first)))
 	}

@@ -26,11 +26,12 @@ type LoggedRow struct {
 	Ages           []byte
 	Vector         []float32 // or
 	Inputs         []byte    // JSON
+	Outputs        []byte    // JSON; nil when none was computed
 }
 
 var loggedColumns = []string{
 	"request_id", "row", "role", "model", "model_version", "catalog_version", "at", "latency_us", "score",
-	"overridden", "keys", "request", "statuses", "ages_us", "vector", "inputs",
+	"overridden", "keys", "request", "statuses", "ages_us", "vector", "inputs", "outputs",
 }
 
 // AppendLogged adds rows to the feature log, all or none.
@@ -40,16 +41,19 @@ func (r *Registry) AppendLogged(ctx context.Context, rows []LoggedRow) error {
 	}
 	next := func(i int) ([]any, error) {
 		l := &rows[i]
-		overridden, inputs := l.Overridden, any(nil)
+		overridden, inputs, outputs := l.Overridden, any(nil), any(nil)
 		if overridden == nil {
 			overridden = []string{}
 		}
 		if l.Inputs != nil {
 			inputs = l.Inputs
 		}
+		if l.Outputs != nil {
+			outputs = l.Outputs
+		}
 		return []any{
 			l.RequestID, l.Row, l.Role, l.Model, l.ModelVersion, l.CatalogVersion,
-			moment(l.At), l.Latency.Microseconds(), l.Score, overridden, l.Keys, l.Request, l.Statuses, l.Ages, l.Vector, inputs,
+			moment(l.At), l.Latency.Microseconds(), l.Score, overridden, l.Keys, l.Request, l.Statuses, l.Ages, l.Vector, inputs, outputs,
 		}, nil
 	}
 	_, err := r.pool.CopyFrom(ctx, pgx.Identifier{"larder", "feature_log"}, loggedColumns, pgx.CopyFromSlice(len(rows), next))
@@ -112,7 +116,7 @@ func (r *Registry) ReadLoggedPart(ctx context.Context, part LoggedPart, visit fu
 		return err
 	}
 	rows, err := r.pool.Query(ctx, `SELECT request_id, row, role, coalesce((extract(epoch FROM nullif(at, '-infinity')) * 1000000)::bigint, $4), latency_us, score,
-			overridden, keys::text, request::text, statuses::text, ages_us::text, vector, inputs::text
+			overridden, keys::text, request::text, statuses::text, ages_us::text, vector, inputs::text, outputs::text
 		FROM larder.feature_log WHERE model = $1 AND model_version = $2 AND catalog_version = $3 ORDER BY logged_at, ctid`,
 		part.Model, part.ModelVersion, part.CatalogVersion, firstMoment)
 	if err != nil {
@@ -122,7 +126,7 @@ func (r *Registry) ReadLoggedPart(ctx context.Context, part LoggedPart, visit fu
 	for rows.Next() {
 		l := LoggedRow{Model: part.Model, ModelVersion: part.ModelVersion, CatalogVersion: part.CatalogVersion}
 		var latency int64
-		err := rows.Scan(&l.RequestID, &l.Row, &l.Role, &l.At, &latency, &l.Score, &l.Overridden, &l.Keys, &l.Request, &l.Statuses, &l.Ages, &l.Vector, &l.Inputs)
+		err := rows.Scan(&l.RequestID, &l.Row, &l.Role, &l.At, &latency, &l.Score, &l.Overridden, &l.Keys, &l.Request, &l.Statuses, &l.Ages, &l.Vector, &l.Inputs, &l.Outputs)
 		if err != nil {
 			return unavailable(err)
 		}

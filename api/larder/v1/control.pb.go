@@ -5755,12 +5755,16 @@ func (x *ReplayCount) GetDifferent() int64 {
 }
 
 type ReplayDifference struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	File          string                 `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
-	RequestId     string                 `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	Row           int32                  `protobuf:"varint,3,opt,name=row,proto3" json:"row,omitempty"`
-	Logged        float64                `protobuf:"fixed64,4,opt,name=logged,proto3" json:"logged,omitempty"`
-	Now           float64                `protobuf:"fixed64,5,opt,name=now,proto3" json:"now,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	File      string                 `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
+	RequestId string                 `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	Row       int32                  `protobuf:"varint,3,opt,name=row,proto3" json:"row,omitempty"`
+	Logged    float64                `protobuf:"fixed64,4,opt,name=logged,proto3" json:"logged,omitempty"`
+	Now       float64                `protobuf:"fixed64,5,opt,name=now,proto3" json:"now,omitempty"`
+	// The output that differs where the score doesn't, and what it gave as JSON.
+	Output        string `protobuf:"bytes,6,opt,name=output,proto3" json:"output,omitempty"`
+	LoggedOutput  string `protobuf:"bytes,7,opt,name=logged_output,json=loggedOutput,proto3" json:"logged_output,omitempty"`
+	NowOutput     string `protobuf:"bytes,8,opt,name=now_output,json=nowOutput,proto3" json:"now_output,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5828,6 +5832,27 @@ func (x *ReplayDifference) GetNow() float64 {
 		return x.Now
 	}
 	return 0
+}
+
+func (x *ReplayDifference) GetOutput() string {
+	if x != nil {
+		return x.Output
+	}
+	return ""
+}
+
+func (x *ReplayDifference) GetLoggedOutput() string {
+	if x != nil {
+		return x.LoggedOutput
+	}
+	return ""
+}
+
+func (x *ReplayDifference) GetNowOutput() string {
+	if x != nil {
+		return x.NowOutput
+	}
+	return ""
 }
 
 type CheckSkewRequest struct {
@@ -7895,14 +7920,18 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x05model\x18\x01 \x01(\tR\x05model\x12#\n" +
 	"\rmodel_version\x18\x02 \x01(\x03R\fmodelVersion\x12\x14\n" +
 	"\x05equal\x18\x03 \x01(\x03R\x05equal\x12\x1c\n" +
-	"\tdifferent\x18\x04 \x01(\x03R\tdifferent\"\x81\x01\n" +
+	"\tdifferent\x18\x04 \x01(\x03R\tdifferent\"\xdd\x01\n" +
 	"\x10ReplayDifference\x12\x12\n" +
 	"\x04file\x18\x01 \x01(\tR\x04file\x12\x1d\n" +
 	"\n" +
 	"request_id\x18\x02 \x01(\tR\trequestId\x12\x10\n" +
 	"\x03row\x18\x03 \x01(\x05R\x03row\x12\x16\n" +
 	"\x06logged\x18\x04 \x01(\x01R\x06logged\x12\x10\n" +
-	"\x03now\x18\x05 \x01(\x01R\x03now\"(\n" +
+	"\x03now\x18\x05 \x01(\x01R\x03now\x12\x16\n" +
+	"\x06output\x18\x06 \x01(\tR\x06output\x12#\n" +
+	"\rlogged_output\x18\a \x01(\tR\floggedOutput\x12\x1d\n" +
+	"\n" +
+	"now_output\x18\b \x01(\tR\tnowOutput\"(\n" +
 	"\x10CheckSkewRequest\x12\x14\n" +
 	"\x05model\x18\x01 \x01(\tR\x05model\"u\n" +
 	"\x11CheckSkewResponse\x12\x12\n" +

@@ -1013,18 +1013,24 @@ class ReplayCount(_message.Message):
     def __init__(self, model: _Optional[str] = ..., model_version: _Optional[int] = ..., equal: _Optional[int] = ..., different: _Optional[int] = ...) -> None: ...
 
 class ReplayDifference(_message.Message):
-    __slots__ = ("file", "request_id", "row", "logged", "now")
+    __slots__ = ("file", "request_id", "row", "logged", "now", "output", "logged_output", "now_output")
     FILE_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     ROW_FIELD_NUMBER: _ClassVar[int]
     LOGGED_FIELD_NUMBER: _ClassVar[int]
     NOW_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    LOGGED_OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    NOW_OUTPUT_FIELD_NUMBER: _ClassVar[int]
     file: str
     request_id: str
     row: int
     logged: float
     now: float
-    def __init__(self, file: _Optional[str] = ..., request_id: _Optional[str] = ..., row: _Optional[int] = ..., logged: _Optional[float] = ..., now: _Optional[float] = ...) -> None: ...
+    output: str
+    logged_output: str
+    now_output: str
+    def __init__(self, file: _Optional[str] = ..., request_id: _Optional[str] = ..., row: _Optional[int] = ..., logged: _Optional[float] = ..., now: _Optional[float] = ..., output: _Optional[str] = ..., logged_output: _Optional[str] = ..., now_output: _Optional[str] = ...) -> None: ...
 
 class CheckSkewRequest(_message.Message):
     __slots__ = ("model",)
