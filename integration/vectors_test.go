@@ -112,6 +112,12 @@ func TestVectors(t *testing.T) {
 	if stdout, stderr, code := s.client("verify", "--all"); code != 0 {
 		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
 	}
+	if _, err := db.Pool.Exec(t.Context(), "UPDATE items SET taste = '{1,-2.5,4}' WHERE item_id = 1"); err != nil {
+		t.Fatal(err)
+	}
+	if stdout, _, code := s.client("verify", "--all"); code != 1 || !strings.Contains(singleSpaced(stdout), "mismatched item_id=1 items:taste [1,-2.5,3e-08] [1,-2.5,4]") {
+		t.Errorf("exit code %d, no difference in\n%s", code, stdout)
+	}
 	_, _, answer = s.ask("POST", "/v1/score", `{"model": "near", "entities": {"item_id": [1, 1]}, "request": {"wish": [[2, 1, 0], [0, 1, 0]]}}`)
 	if !strings.Contains(answer, `"scores":[`) {
 		t.Fatal(answer)

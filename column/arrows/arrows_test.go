@@ -59,6 +59,42 @@ func TestVectorsAreListsInArrow(t *testing.T) {
 	}
 }
 
+// TestFixedSizeListsAreLists: embeddings come in them, in slices of larger arrays, and
+// with elements also where they are null.
+func TestFixedSizeListsAreLists(t *testing.T) {
+	b := array.NewFixedSizeListBuilder(memory.DefaultAllocator, 2, arrow.PrimitiveTypes.Float32)
+	defer b.Release()
+	elements := b.ValueBuilder().(*array.Float32Builder)
+	for i := range 5 {
+		if i == 2 {
+			b.AppendNull()
+			continue
+		}
+		b.Append(true)
+		elements.AppendValues([]float32{float32(i), float32(-i)}, nil)
+	}
+	whole := b.NewArray()
+	defer whole.Release()
+	for start := range int64(5) {
+		part := array.NewSlice(whole, start, 5)
+		got, err := arrows.Read(part, 0)
+		part.Release()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range got.Len() {
+			row := float32(start) + float32(i)
+			want := any([]any{row, -row})
+			if row == 2 {
+				want = nil
+			}
+			if diff := cmp.Diff(want, got.Value(i)); diff != "" {
+				t.Errorf("row %v, read from row %d on: %s", row, start, diff)
+			}
+		}
+	}
+}
+
 // TestEveryTypeIsInTheTable: an array that is written, or built value by value, is read
 // as what it was made of.
 func TestEveryTypeIsInTheTable(t *testing.T) {

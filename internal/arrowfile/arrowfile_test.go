@@ -136,6 +136,44 @@ func read(t *testing.T, path string, types map[string]arrow.DataType) []arrow.Re
 	return all
 }
 
+// TestEmbeddings: lists of a fixed size, as other programs write embeddings. In Parquet
+// they can't be null.
+func TestEmbeddings(t *testing.T) {
+	columns := arrow.NewSchema([]arrow.Field{{Name: "e", Type: arrow.FixedSizeListOf(2, arrow.PrimitiveTypes.Float32), Nullable: true}}, nil)
+	f := func(path, text, want string) {
+		t.Helper()
+		rec, _, err := array.RecordFromJSON(memory.DefaultAllocator, columns, strings.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer rec.Release()
+		path = filepath.Join(t.TempDir(), path)
+		w, err := arrowfile.Create(path, columns)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		err = w.Write(rec)
+		if want != "" {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("got %v, want %s", err, want)
+			}
+			return
+		}
+		if err != nil || w.Commit() != nil {
+			t.Fatal(err)
+		}
+		if got := read(t, path, nil); len(got) != 1 || !array.Equal(got[0].Column(0), rec.Column(0)) {
+			t.Errorf("%s: read %v", path, got)
+		}
+	}
+	const whole, holed = `[{"e": [1, 2]}, {"e": [3, 4]}]`, `[{"e": [1, 2]}, {"e": null}]`
+	f("a.parquet", whole, "")
+	f("a.arrow", whole, "")
+	f("a.arrow", holed, "")
+	f("a.parquet", holed, `column "e" has nulls, which Parquet is not written with in a fixed_size_list<item: float32, nullable>[2]; cast it to a list, or write .arrow`)
+}
+
 // TestAbandonedFile: nothing is left of a file that was not committed, and one
 // that was there stays.
 func TestAbandonedFile(t *testing.T) {

@@ -60,6 +60,7 @@ func TestExport(t *testing.T) {
 			same("vector:"+f.Name, e.Tensors[i])
 			same(plan.Request[i].Name, e.Request.Values[i])
 		}
+		same("embedding", e.Request.Values[len(everyType)])
 		first += e.Rows
 	}
 	if int64(first) != rec.NumRows() {

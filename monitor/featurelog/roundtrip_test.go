@@ -26,7 +26,11 @@ import (
 // everyType are the types that a request value may have and a model may take.
 var everyType = []schema.Type{schema.Bool, schema.Int32, schema.Int64, schema.Float32, schema.Float64, schema.String}
 
-// typedPlan is the plan of a model with an input for each type, all of the request.
+// embedding is the type of a request value that no feature is.
+var embedding = schema.Vector(schema.Float32, 3)
+
+// typedPlan is the plan of a model with an input for each type, all of the request, which
+// brings an embedding too.
 func typedPlan(t testing.TB) *schema.Plan {
 	t.Helper()
 	service := schema.FeatureService{Name: "all"}
@@ -35,6 +39,7 @@ func typedPlan(t testing.TB) *schema.Plan {
 		service.Request = append(service.Request, schema.Feature{Name: name, Type: typ})
 		service.Features = append(service.Features, "request:"+name)
 	}
+	service.Request = append(service.Request, schema.Feature{Name: "embedding", Type: embedding})
 	defs := &schema.Definitions{
 		FeatureServices: []schema.FeatureService{service},
 		Models:          []schema.Model{{Name: "typed", FeatureService: "all", Versions: []schema.ModelVersion{{Version: 1, ONNX: "m.onnx", SHA256: strings.Repeat("0a", 32)}}}},
@@ -75,12 +80,28 @@ func drawColumn(t *rapid.T, typ schema.Type, rows int, nullable bool) column.Col
 	return c
 }
 
+// drawEmbeddings draws rows embeddings, of any bits, and nulls.
+func drawEmbeddings(t *rapid.T, rows int) column.Column {
+	c := column.Column{Type: embedding}
+	for range rows {
+		valid := rapid.Bool().Draw(t, "valid")
+		if valid {
+			c.Float32s = append(c.Float32s, drawColumn(t, schema.Float32, embedding.Len(), false).Float32s...)
+		}
+		c.Valid, c.Ends = append(c.Valid, valid), append(c.Ends, uint32(len(c.Float32s)))
+	}
+	return c
+}
+
 // cells are the values of a column as bits; nil is null.
 func cells(c column.Column) (out []any) {
 	for i := range c.Len() {
 		switch {
 		case c.IsNull(i):
 			out = append(out, nil)
+		case c.Type == embedding:
+			start, end := c.List(i)
+			out = append(out, cells(column.Column{Type: schema.Float32, Float32s: c.Float32s[start:end]}))
 		case c.Type == schema.Bool:
 			out = append(out, c.Bools[i])
 		case c.Type == schema.Int32:
@@ -118,6 +139,9 @@ func readCells(t *testing.T, a arrow.Array) (out []any) {
 			out = append(out, math.Float64bits(a.Value(i)))
 		case *array.String:
 			out = append(out, a.Value(i))
+		case *array.List:
+			start, end := a.ValueOffsets(i)
+			out = append(out, readCells(t, array.NewSlice(a.ListValues(), start, end)))
 		default:
 			t.Fatalf("a column of %s", a.DataType())
 		}
@@ -134,6 +158,7 @@ func drawEntries(plan *schema.Plan) []*monitor.Scored {
 			e.Request.Names = append(e.Request.Names, plan.Request[i].Name)
 			e.Request.Values = append(e.Request.Values, drawColumn(rt, typ, e.Rows, true))
 		}
+		e.Request.Add("embedding", drawEmbeddings(rt, e.Rows))
 		e.Scores = drawColumn(rt, schema.Float64, e.Rows, false).Float64s
 		return e
 	}), 300, 300).Example(1)
@@ -169,6 +194,7 @@ func TestEveryBit(t *testing.T) {
 			same("vector:"+f.Name, e.Tensors[i])
 			same(plan.Request[i].Name, e.Request.Values[i])
 		}
+		same("embedding", e.Request.Values[len(everyType)])
 		first += e.Rows
 	}
 	if int64(first) != rows {

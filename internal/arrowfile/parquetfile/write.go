@@ -76,6 +76,9 @@ func (w *Writer) Write(rec arrow.Record) error {
 	return w.because(background.Try(func() error {
 		columns := make([]arrow18.Array, rec.NumCols())
 		for i, c := range rec.Columns() {
+			if c.DataType().ID() == arrow.FIXED_SIZE_LIST && c.NullN() > 0 { // the library refuses it without its name
+				return fmt.Errorf("column %q has nulls, which Parquet is not written with in a %s; cast it to a list, or write .arrow", rec.ColumnName(i), c.DataType())
+			}
 			data, err := data18(c.Data(), w.columns.Field(i).Type)
 			if err != nil {
 				return fmt.Errorf("column %q: %w", rec.ColumnName(i), err)
