@@ -54,6 +54,7 @@ const (
 	KeyTooLarge           Reason = "KEY_TOO_LARGE"
 	ListLength            Reason = "LIST_LENGTH"
 	LoadParameters        Reason = "LOAD_PARAMETERS"
+	LocaleMissing         Reason = "LOCALE_MISSING"
 	LogInUse              Reason = "LOG_IN_USE"
 	MalformedValue        Reason = "MALFORMED_VALUE"
 	MessageTooLarge       Reason = "MESSAGE_TOO_LARGE"
@@ -249,6 +250,7 @@ var reasons = map[Reason]struct {
 	KeyTooLarge:           {Invalid, "an entity key is too large"},
 	ListLength:            {FailedPrecondition, "a list doesn't have as many elements as the model takes; INVALID_ARGUMENT where the request sent it"},
 	LoadParameters:        {Invalid, "a model can't be loaded with parameters"},
+	LocaleMissing:         {FailedPrecondition, "the machine lacks the locale of a model that works on text"},
 	LogInUse:              {FailedPrecondition, "another server writes its feature log to the folder"},
 	MalformedValue:        {Internal, "Postgres sent bytes that are not of a column's type"},
 	MessageTooLarge:       {Exhausted, "a request or an answer is larger than a message may be"},

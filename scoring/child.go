@@ -81,9 +81,7 @@ func load(o *order, shared *os.File) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range sig.locales {
-		keepLocale(name)
-	}
+	missing := keepLocales(sig.locales)
 	if !o.onDevice() { // drivers of devices open files and map much memory
 		limits := worker.Limits{Memory: o.Model.RunMemory() + (weightFactor+workerCopies)*int64(len(file)) + workerBytes}
 		if o.Tried == nil {
@@ -104,7 +102,7 @@ func load(o *order, shared *os.File) (*child, error) {
 		m.facts = *o.Tried
 	}
 	if err != nil {
-		return nil, err
+		return nil, localeError(err, missing)
 	}
 	m.all = s.outputSession(m, sig, plan, file)
 	tensors := newInferModel(m, sig)

@@ -2,10 +2,15 @@ package scoring
 
 // #include <locale.h>
 // #include <stdlib.h>
-// static void keep_locale(const char *name) { newlocale(LC_ALL_MASK, name, (locale_t)0); }
+// static int keep_locale(const char *name) { return newlocale(LC_ALL_MASK, name, (locale_t)0) != (locale_t)0; }
 import "C"
 
-import "unsafe"
+import (
+	"strings"
+	"unsafe"
+
+	"larder/schema"
+)
 
 // defaultLocale is the one of a StringNormalizer that names none, on Linux.
 const defaultLocale = "en_US.UTF-8"
@@ -18,10 +23,36 @@ func (n *node) locale() string {
 	return defaultLocale
 }
 
-// keepLocale loads a locale into memory, if there is one of that name. C finds it there
-// later, when the process may open no files any more.
-func keepLocale(name string) {
+// keepLocales loads locales into memory and returns those that the machine doesn't have.
+// C finds the others there later, when the process may open no files any more.
+func keepLocales(names []string) (missing []string) {
+	for _, name := range names {
+		if !keepLocale(name) {
+			missing = append(missing, name)
+		}
+	}
+	return missing
+}
+
+func keepLocale(name string) bool {
 	text := C.CString(name)
 	defer C.free(unsafe.Pointer(text))
-	C.keep_locale(text)
+	return C.keep_locale(text) != 0
+}
+
+// localeError says which locale is missing if that is why a model could not be loaded. It
+// returns any other error as it is.
+func localeError(err error, missing []string) error {
+	if err == nil {
+		return nil
+	}
+	const shown = 40 // at least; a long text of ONNX Runtime is cut
+	for _, name := range missing {
+		if strings.Contains(err.Error(), "locale with name:"+name[:min(len(name), shown)]) {
+			return schema.LocaleMissing.Errorf("the model changes or compares text in the locale %q (operator StringNormalizer), which this machine doesn't have; "+
+				"install it (on Debian, apt-get install locales-all installs every locale; apt-get install locales has locale-gen, which makes single ones), "+
+				"or export the model with a locale that the machine has, such as C.UTF-8", printable(name))
+		}
+	}
+	return err
 }
