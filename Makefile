@@ -12,7 +12,7 @@ export CGO_ENABLED := 1
 export GOTOOLCHAIN := auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check bench fuzz fuzz-onnx fuzz-list soak generate tools
+.PHONY: help setup build demo test check bench exporters fuzz fuzz-onnx fuzz-list soak generate tools
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,12 @@ fuzz-onnx: build ## push odd models to a real server for SECONDS=3600, from SEED
 fuzz-list: setup ## try the operators of models that run in the server's process, for SECONDS=3600, from SEED=1
 	@tools/setup/python.sh onnx
 	.larder/venv/onnx/bin/python tools/fuzz_onnx/candidates.py --verbose --seconds $(SECONDS) --first-seed $(SEED)
+
+exporters: setup ## compare outputs of models as exporters write them with ONNX Runtime in Python, rows from SEED=1
+	@tools/setup/python.sh exporters
+	@rm -rf .larder/exporters
+	.larder/venv/exporters/bin/python tools/exporters/reference.py .larder/exporters $(SEED)
+	LARDER_EXPORTERS=$(CURDIR)/.larder/exporters go test -tags exporters -timeout 10m -run Exporters -v ./scoring
 
 bench: build ## measure every bar and scenario beside a bare gRPC echo; rewrites docs/benchmarks.md
 	bin/larder bench --suite bars --duration 5s --write docs/benchmarks.md
