@@ -23,7 +23,6 @@ import (
 type Vectors struct {
 	names   []string                    // of the features
 	columns []column.Column             // of each feature
-	outputs []string                    // that were logged, for models without a score
 	rows    []featurelog.RowID          // of each row
 	asked   *larderv1.JoinLabelsRequest // the keys or ids that labels find the rows by
 	most    int                         // the most rows to read
