@@ -3,6 +3,7 @@ package scoring_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,8 +73,8 @@ func readJSON(t testing.TB, path string, into any) {
 	}
 }
 
-// catalog returns a catalog whose model reads the features of m. Its score is the last
-// output.
+// catalog returns a catalog whose model reads the features of m. The definitions assign
+// the features to inputs where there are several inputs.
 func (m *exported) catalog(t testing.TB) *schema.Catalog {
 	t.Helper()
 	features := make([]schema.Feature, len(m.Features))
@@ -87,9 +88,17 @@ func (m *exported) catalog(t testing.TB) *schema.Catalog {
 		case schema.String:
 			features[i].Default = ""
 		}
+		if f.Type.IsList() {
+			features[i].Default = []any{}
+		}
 	}
-	score := m.Outputs[len(m.Outputs)-1].Name
-	return compile(t, features, []schema.ModelVersion{{Version: 1, ONNX: "m.onnx", SHA256: sum(m.file), Output: score, Column: new(int)}})
+	as := schema.Model{}
+	if len(m.Inputs) > 1 {
+		for _, in := range m.Inputs {
+			as.Inputs = append(as.Inputs, schema.ModelInput{Name: in.Name, Features: in.Features})
+		}
+	}
+	return compileModel(t, features, as, m.file)
 }
 
 // load loads the model, or returns why Larder refuses it.
@@ -107,37 +116,7 @@ func (m *exported) load(t testing.TB) (*scoring.InferModel, error) {
 	return raw.Model(t.Context(), models.Model(p), p)
 }
 
-// refusedOfCorpus has the models of the corpus that Larder refuses, and a part of what
-// it says.
-var refusedOfCorpus = map[string]string{
-	// Their outputs are not as declared.
-	"catboost_regressor":                   "Invalid rank for output: predictions Got: 2 Expected: 1",
-	"sklearn_forest_regressor_two_outputs": "index: 1 Got: 2 Expected: 1",
-	"sklearn_forest_multi_label":           `output "probabilities" is float32[3, ?, 2]; a score is a tensor of numbers`,
-
-	// One input of another type than float32.
-	"sklearn_forest_regressor_float64":   `the only input "X" is float64[?, 4]`,
-	"sklearn_forest_three_float64":       `the only input "X" is float64[?, 4]`,
-	"sklearn_linear_two_outputs_float64": `the only input "X" is float64[?, 4]`,
-	"sklearn_logistic_float64":           `the only input "X" is float64[?, 4]`,
-	"sklearn_logistic_float64_as_tensor": `the only input "X" is float64[?, 4]`,
-	"sklearn_strings":                    `the only input "X" is string[?, 2]`,
-	"sklearn_text":                       `the only input "X" is string[?, 1]`,
-	"sklearn_tree_int64":                 `the only input "X" is int64[?, 3]`,
-	"torch_mlp_float64":                  `the only input "input" is float64[batch, 4]`,
-
-	// Inputs of several features each.
-	"sklearn_pipeline_grouped_inputs": `input "num" is not named after a feature`,
-	"torch_embedding":                 `input "cat" is not named after a feature`,
-	"torch_two_tower":                 `input "user" is not named after a feature`,
-
-	// Lists.
-	"torch_attention":     `input "tokens": the feature v:tokens is a list<int64>`,
-	"torch_gru_both_ways": `input "sequence": the feature v:sequence is a list<float32>`,
-	"torch_lstm":          `input "sequence": the feature v:sequence is a list<float32>`,
-}
-
-// TestCorpusLoads: what exporters write is loaded, or refused for a reason that is known.
+// TestCorpusLoads: what exporters write is loaded, unless ONNX Runtime can't load it.
 func TestCorpusLoads(t *testing.T) {
 	for _, m := range readCorpus(t) {
 		t.Run(m.Name, func(t *testing.T) {
@@ -146,19 +125,63 @@ func TestCorpusLoads(t *testing.T) {
 	}
 }
 
-// checkLoads returns nil for a model that is refused as it should be.
+// withoutZipMap are models that ONNX Runtime refuses because of a ZipMap of float64.
+// Larder serves the tensor that the maps would be made from.
+var withoutZipMap = map[string]bool{"sklearn_logistic_float64": true}
+
+// checkLoads loads a model; it returns nil for one that ONNX Runtime refuses.
 func checkLoads(t *testing.T, m *exported) *scoring.InferModel {
 	t.Helper()
 	loaded, err := m.load(t)
-	why := refusedOfCorpus[m.Name]
 	var said *schema.Error
 	switch {
-	case err == nil && (why != "" || m.Refused):
-		t.Errorf("it is loaded; its refusal is expected: %q", why)
-	case err != nil && why == "":
+	case err == nil && m.Refused && !withoutZipMap[m.Name]:
+		t.Error("it is loaded; its refusal is expected")
+	case err != nil && !m.Refused:
 		t.Errorf("refused: %v", err)
-	case err != nil && (!errors.As(err, &said) || said.Kind != schema.Invalid || !strings.Contains(err.Error(), why)):
-		t.Errorf("got %v; want a refusal that says %q", err, why)
+	case err != nil && (!errors.As(err, &said) || said.Kind != schema.Invalid):
+		t.Errorf("got %v; want a refusal", err)
 	}
 	return loaded
+}
+
+// scoresOfCorpus says of some models of the corpus what the score is: which output and
+// column; or "" where none is obvious.
+var scoresOfCorpus = map[string]string{
+	"catboost_binary":                      "probabilities[1]",
+	"catboost_regressor":                   "predictions[0]",
+	"lightgbm_three_as_tensor":             "",
+	"sklearn_boosting_binary_missing":      "probabilities[1]",
+	"sklearn_forest_multi_label":           "",
+	"sklearn_forest_regressor_two_outputs": "",
+	"sklearn_forest_three_named_classes":   "",
+	"sklearn_kmeans_label_only":            "label[0]",
+	"sklearn_linear_two_outputs_float64":   "",
+	"sklearn_logistic_float64_as_tensor":   "probabilities[1]",
+	"sklearn_pca":                          "",
+	"torch_lstm":                           "probabilities[1]",
+	"torch_two_tower":                      "", // the vectors of the towers are outputs too
+	"xgboost_three":                        "",
+}
+
+func TestScoresOfCorpus(t *testing.T) {
+	for _, m := range readCorpus(t) {
+		want, known := scoresOfCorpus[m.Name]
+		if !known {
+			continue
+		}
+		loaded, err := m.load(t)
+		if err != nil {
+			t.Errorf("%s: %v", m.Name, err)
+			continue
+		}
+		got := ""
+		score, why := loaded.Score()
+		if score != nil {
+			got = fmt.Sprintf("%s[%d]", score.Output, score.Column)
+		}
+		if got != want {
+			t.Errorf("%s: the score is %q (%s); want %q; outputs %v", m.Name, got, why, want, loaded.Model.Outputs())
+		}
+	}
 }

@@ -44,7 +44,7 @@ type Comparison struct {
 	Rows      int
 	Agreement comparison.Agreement
 	Outputs   []OutputAgreement // of the outputs that both versions have, with as many values
-	Quality   *Quality // nil until Measure finds labels
+	Quality   *Quality          // nil until Measure finds labels
 }
 
 // A Quality says how well both predict the outcomes.
