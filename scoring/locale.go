@@ -46,9 +46,9 @@ func localeError(err error, missing []string) error {
 	if err == nil {
 		return nil
 	}
-	const shown = 40 // at least; a long text of ONNX Runtime is cut
+	const ofC = "_S_create_c_locale name not valid" // the end of ONNX Runtime's text, which is cut
 	for _, name := range missing {
-		if strings.Contains(err.Error(), "locale with name:"+name[:min(len(name), shown)]) {
+		if strings.Contains(err.Error(), "locale with name:"+name) || strings.Contains(err.Error(), ofC) {
 			return schema.LocaleMissing.Errorf("the model changes or compares text in the locale %q (operator StringNormalizer), which this machine doesn't have; "+
 				"install it (on Debian, apt-get install locales-all installs every locale; apt-get install locales has locale-gen, which makes single ones), "+
 				"or export the model with a locale that the machine has, such as C.UTF-8", printable(name))
