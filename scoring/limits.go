@@ -79,7 +79,7 @@ func (m *Model) runError(ctx context.Context, rows int, began time.Time, err err
 		return schema.ModelMemory.Wrap(err, "%s: a run of %d rows was stopped because it asked for more memory than its limit; send fewer rows, or raise limits: {memory: ...}", m, rows)
 	}
 	m.logger.Warn("a model failed on a run", "model", m.title, "rows", rows, "err", err)
-	return schema.ModelFailed.Wrap(err, "%s failed on these values: %s", m, clipError(err))
+	return schema.ModelFailed.Errorf("%s failed on these values: %s", m, clipError(err))
 }
 
 // overTime counts a run that exceeded its time limit, and returns its error.

@@ -219,15 +219,17 @@ func (s *Set) Check(ctx context.Context, plan *schema.Plan, file []byte) (*Check
 // A Checked says how a model will be scored.
 type Checked struct {
 	*Binding
-	Score   *Score   // nil when there is none
-	Outputs []Output // as in [Model.Outputs]
-	Engine  string   // as in [Model.Engine]
-	Notes   []string // as in [Model.Notes]
+	Score *Score // nil when there is none
+	// Scoreless says why there is no score; "" when there is one.
+	Scoreless string
+	Outputs   []Output // as in [Model.Outputs]
+	Engine    string   // as in [Model.Engine]
+	Notes     []string // as in [Model.Notes]
 }
 
 // Checked says how the model is scored.
 func (m *Model) Checked() *Checked {
-	return &Checked{Binding: m.binding, Score: m.facts.Score, Outputs: m.facts.Outputs, Engine: m.Engine(), Notes: m.Notes()}
+	return &Checked{Binding: m.binding, Score: m.facts.Score, Scoreless: m.Scoreless, Outputs: m.facts.Outputs, Engine: m.Engine(), Notes: m.Notes()}
 }
 
 // ReleaseQuarantine runs a quarantined version again, and forgets that it crashed.

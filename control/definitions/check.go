@@ -34,6 +34,9 @@ func (e *Editor) checkModels(ctx context.Context, next *registry.Proposal, missi
 			continue
 		}
 		checked, err := e.checkModel(ctx, p, !next.Reverts() && !e.knows(p))
+		if err == nil {
+			err = needsScore(p.Model, checked)
+		}
 		if err != nil {
 			faults = append(faults, fmt.Errorf("model %q version %d: %w", p.Model.Name, p.ModelVersion.Version, err))
 			continue
@@ -41,6 +44,22 @@ func (e *Editor) checkModels(ctx context.Context, next *registry.Proposal, missi
 		reports = append(reports, Report{p, checked})
 	}
 	return reports, joinFaults(schema.BadModel, faults)
+}
+
+// needsScore refuses a version without a score where something is decided by scores.
+func needsScore(m *schema.Model, checked *scoring.Checked) error {
+	what := ""
+	switch {
+	case checked.Score != nil:
+		return nil
+	case m.Labels != nil:
+		what = "labels: compares scores with what became of the rows"
+	case m.Ramp != nil && m.Ramp.Guards != nil && m.Ramp.Guards.ScoreDistance > 0:
+		what = "the guard score_distance compares scores"
+	default:
+		return nil
+	}
+	return schema.NoScore.Errorf("it has no score, and %s; name the score with output: and column: (%s)", what, checked.Scoreless)
 }
 
 func missingModels(sums []string) error {

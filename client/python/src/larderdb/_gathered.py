@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from larderdb import _columns
+from larderdb import _columns, _outputs
 from larderdb._question import Question
 from larderdb.answers import Features, Scores, ScoredRequest
 from larderdb.errors import FailedPreconditionError, IncompleteAnswerError
@@ -28,6 +28,7 @@ class Gathered:
         self._found: dict[str, list[Any]] = {}
         self._ages: dict[str, list[Any]] = {}
         self._scores: list[Any] = []
+        self._outputs: dict[str, list[Any]] = {}
         self._model_versions: list[int] = []
         self._requests: list[ScoredRequest] = []
         self.catalog_version = 0
@@ -37,7 +38,8 @@ class Gathered:
         """Take in the answer to the next rows, of either method."""
         scored = isinstance(answer, serving_pb2.GetFeaturesAndScoreResponse)
         if scored:
-            _check_length("scores", len(answer.scores), rows)
+            if answer.scores or not answer.outputs:  # a model without a score has outputs
+                _check_length("scores", len(answer.scores), rows)
             _check_length("model versions", len(answer.model_versions) or rows, rows)
         _check_reads(answer, rows)
         for read in answer.reads:
@@ -57,7 +59,11 @@ class Gathered:
         self.rows += rows
 
     def _add_scores(self, answer: serving_pb2.GetFeaturesAndScoreResponse, rows: int) -> None:
-        self._scores.append(pa.array(answer.scores, pa.float64()))
+        if answer.scores:
+            self._scores.append(pa.array(answer.scores, pa.float64()))
+        for output in answer.outputs:
+            for name, values in _outputs.decode(output, rows):
+                self._append(self._outputs, name, values)
         self._model_versions += list(answer.model_versions) or [answer.model_version] * rows
         self._requests.append(ScoredRequest(answer.request_id, self.rows, rows))
 
@@ -86,10 +92,13 @@ class Gathered:
 
     def scores(self) -> Scores[Any]:
         """Return the scores of all rows."""
-        scores = pa.chunked_array(self._scores, pa.float64()).combine_chunks()
+        scores = None
+        if self._scores or not self._outputs:
+            scores = self._question.shape.series(pa.chunked_array(self._scores, pa.float64()).combine_chunks())
         versions = self._model_versions or [self._question.plan.model_version]
         return Scores(
-            scores=self._question.shape.series(scores),
+            scores=scores,
+            outputs=self._frame(self._outputs) if self._outputs else None,
             features=self.features() if self._with_features else None,
             found=self._frame(self._found),
             ages=self._frame(self._ages),

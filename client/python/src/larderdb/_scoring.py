@@ -57,6 +57,7 @@ def score(
     version: int | None,
     at: datetime | None,
     return_features: bool,
+    outputs: str | Sequence[str],
     request_id: str,
     progress: Progress | None,
 ) -> Operation[Scores[Any]]:
@@ -78,6 +79,7 @@ def score(
             request=values,
             at=question.at,
             return_features=return_features,
+            outputs=[outputs] if isinstance(outputs, str) else list(outputs),
             request_id=request_id,
         )
 

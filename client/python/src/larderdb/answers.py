@@ -63,7 +63,10 @@ class Scores(Generic[T]):
 
     Attributes:
         scores: N numbers: a pandas or polars Series, a pyarrow Array, or a list,
-            as the entities were given.
+            as the entities were given; None for a model without a score.
+        outputs: N rows, with a column for each output asked for; None where none was. An
+            output whose columns are classes has a column ``OUTPUT[CLASS]`` for each of them;
+            another one with several values of a row has a column of lists.
         features: what was scored, when asked for.
         found: N rows, a column for each feature view read, with the status of
             the row that it has of the entity.
@@ -78,6 +81,7 @@ class Scores(Generic[T]):
     """
 
     scores: Any
+    outputs: T | None
     features: Features[T] | None
     found: T
     ages: T

@@ -58,6 +58,7 @@ class AsyncScoring(AsyncConnection):
         version: int | None = None,
         at: datetime | None = None,
         return_features: bool = False,
+        outputs: str | Sequence[str] = (),
         request_id: str = "",
         progress: Progress | None = None,
     ) -> Scores[dict[str, list[Any]]]: ...
@@ -71,6 +72,7 @@ class AsyncScoring(AsyncConnection):
         version: int | None = None,
         at: datetime | None = None,
         return_features: bool = False,
+        outputs: str | Sequence[str] = (),
         request_id: str = "",
         progress: Progress | None = None,
     ) -> Scores[FrameT]: ...
@@ -83,10 +85,11 @@ class AsyncScoring(AsyncConnection):
         version: int | None = None,
         at: datetime | None = None,
         return_features: bool = False,
+        outputs: str | Sequence[str] = (),
         request_id: str = "",
         progress: Progress | None = None,
     ) -> Scores[Any]:
         """:meth:`larderdb.Client.score`, to be awaited."""
         return await self._run(
-            _scoring.score(self._plans, model, entities, request, version, at, return_features, request_id, progress)
+            _scoring.score(self._plans, model, entities, request, version, at, return_features, outputs, request_id, progress)
         )

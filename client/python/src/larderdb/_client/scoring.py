@@ -76,6 +76,7 @@ class Scoring(Connection):
         version: int | None = None,
         at: datetime | None = None,
         return_features: bool = False,
+        outputs: str | Sequence[str] = (),
         request_id: str = "",
         progress: Progress | None = None,
     ) -> Scores[dict[str, list[Any]]]: ...
@@ -89,6 +90,7 @@ class Scoring(Connection):
         version: int | None = None,
         at: datetime | None = None,
         return_features: bool = False,
+        outputs: str | Sequence[str] = (),
         request_id: str = "",
         progress: Progress | None = None,
     ) -> Scores[FrameT]: ...
@@ -101,6 +103,7 @@ class Scoring(Connection):
         version: int | None = None,
         at: datetime | None = None,
         return_features: bool = False,
+        outputs: str | Sequence[str] = (),
         request_id: str = "",
         progress: Progress | None = None,
     ) -> Scores[Any]:
@@ -126,6 +129,8 @@ class Scoring(Connection):
             version: the model's version; the one it serves when not given.
             at: read as if the clock showed this time; now when not given.
             return_features: whether to return what was scored, too.
+            outputs: the outputs of the model to return, by their names in its file; ``"*"``
+                for all. A model without a score returns all of them if none is named.
             request_id: what you call the request, of at most 10,000 rows; the feature
                 log has it under this id, and labels find it by it.
             progress: is called with the rows done, and of how many.
@@ -136,7 +141,9 @@ class Scoring(Connection):
             dtype: float64
             >>> client.score("late", {"courier_id": [7]}, {"km": [1.5]}).scores
             [0.0056]
+            >>> client.score("species", {"plant_id": [7]}, outputs="*").outputs
+            {"label": ["setosa"], "probabilities[setosa]": [0.98], "probabilities[virginica]": [0.02]}
         """
         return self._run(
-            _scoring.score(self._plans, model, entities, request, version, at, return_features, request_id, progress)
+            _scoring.score(self._plans, model, entities, request, version, at, return_features, outputs, request_id, progress)
         )
