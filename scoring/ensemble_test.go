@@ -15,6 +15,7 @@ type wild struct {
 	*rand.Rand
 	attrs   map[string]any
 	targets int
+	modes   []string // of branches; nil means BRANCH_LEQ, or the four that compare sizes
 }
 
 func (w *wild) one(chance int) bool { return w.IntN(chance) == 0 }
@@ -37,20 +38,19 @@ const wildFeatures = 3
 func (w *wild) grow(prefix string, missing, repeated, valued, negative, onlyClass bool) {
 	var trees, ids, features, whenTrue, whenFalse, tracks []int64
 	var values, weights []float32
-	var modes []string
+	var chosen []string
 	var leafTrees, leafIDs, leafTargets []int64
-	mixed := w.one(3)
+	modes := w.modes
+	if modes == nil {
+		modes = [][]string{{"BRANCH_LEQ"}, {"BRANCH_LEQ", "BRANCH_LT", "BRANCH_GT", "BRANCH_GTE"}}[count(w.one(3))]
+	}
 	for tree := range int64(1 + w.IntN(6)) {
 		inner := int64(1)<<w.IntN(4) - 1
 		for id := range 2*inner + 1 {
 			trees, ids = append(trees, tree), append(ids, id)
 			features, tracks = append(features, int64(w.IntN(wildFeatures))), append(tracks, int64(w.IntN(2)))
 			if id < inner {
-				mode := "BRANCH_LEQ"
-				if mixed {
-					mode = []string{"BRANCH_LEQ", "BRANCH_LT", "BRANCH_GT", "BRANCH_GTE"}[w.IntN(4)]
-				}
-				modes, values = append(modes, mode), append(values, float32(w.IntN(4)))
+				chosen, values = append(chosen, modes[w.IntN(len(modes))]), append(values, float32(w.IntN(4)))
 				whenTrue, whenFalse = append(whenTrue, 2*id+1), append(whenFalse, 2*id+2)
 				continue
 			}
@@ -58,7 +58,7 @@ func (w *wild) grow(prefix string, missing, repeated, valued, negative, onlyClas
 			if valued && w.one(2) {
 				value = 5
 			}
-			modes, values, whenTrue, whenFalse = append(modes, "LEAF"), append(values, value), append(whenTrue, 0), append(whenFalse, 0)
+			chosen, values, whenTrue, whenFalse = append(chosen, "LEAF"), append(values, value), append(whenTrue, 0), append(whenFalse, 0)
 			for target := range int64(w.targets) {
 				if onlyClass && target != 1 || missing && w.one(2) {
 					continue
@@ -71,7 +71,7 @@ func (w *wild) grow(prefix string, missing, repeated, valued, negative, onlyClas
 		}
 	}
 	w.attrs = map[string]any{
-		"nodes_treeids": trees, "nodes_nodeids": ids, "nodes_featureids": features, "nodes_values": values, "nodes_modes": modes,
+		"nodes_treeids": trees, "nodes_nodeids": ids, "nodes_featureids": features, "nodes_values": values, "nodes_modes": chosen,
 		"nodes_truenodeids": whenTrue, "nodes_falsenodeids": whenFalse,
 		prefix + "_treeids": leafTrees, prefix + "_nodeids": leafIDs, prefix + "_ids": leafTargets, prefix + "_weights": weights,
 	}

@@ -3,9 +3,7 @@
 package scoring_test
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"larder/column"
-	"larder/schema"
 	"larder/scoring"
 	"larder/vector"
 )
@@ -62,31 +59,7 @@ func arrays(t *testing.T, folder string, all []pythonArray) []scoring.Array {
 func (a *pythonArray) column(t *testing.T, folder string) column.Column {
 	t.Helper()
 	data := a.array(t, folder)
-	elem := a.Elem
-	if elem == "float16" {
-		t.Fatal("a column of float16")
-	}
-	of, err := schema.ParseType(elem)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := column.Column{Type: of, Strings: data.Strings}
-	for at := 0; at < len(data.Data); at += data.Elem.Size() {
-		b := data.Data[at:]
-		switch of {
-		case schema.Bool:
-			c.Bools = append(c.Bools, b[0] != 0)
-		case schema.Int32:
-			c.Int32s = append(c.Int32s, int32(binary.LittleEndian.Uint32(b)))
-		case schema.Int64:
-			c.Int64s = append(c.Int64s, int64(binary.LittleEndian.Uint64(b)))
-		case schema.Float32:
-			c.Float32s = append(c.Float32s, math.Float32frombits(binary.LittleEndian.Uint32(b)))
-		case schema.Float64:
-			c.Float64s = append(c.Float64s, math.Float64frombits(binary.LittleEndian.Uint64(b)))
-		}
-	}
-	return c
+	return columnOf(t, &data)
 }
 
 // compareFeatures feeds the features of a run, as a request does, and compares the outputs
