@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"larder/schema"
+	"larder/schema/modelfile"
 	"larder/scoring"
 )
 
@@ -51,7 +52,7 @@ func readCorpus(t testing.TB) (all []exported) {
 		if m.file, err = os.ReadFile(path); err != nil {
 			t.Fatal(err)
 		}
-		m.file, err = scoring.Inline(m.file, func(name string) ([]byte, error) {
+		m.file, err = modelfile.Inline(m.file, func(name string) ([]byte, error) {
 			return os.ReadFile(filepath.Join(corpusFolder, filepath.Base(name)))
 		})
 		if err != nil {

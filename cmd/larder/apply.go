@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 
 	larderv1 "larder/api/larder/v1"
 	larder "larder/client/go"
+	"larder/schema/modelfile"
 )
 
 func newApplyCommand() *cobra.Command {
@@ -121,19 +123,11 @@ func sendModels(ctx context.Context, server *larder.Client, models map[string]st
 }
 
 func sendModel(ctx context.Context, server *larder.Client, sum, path string) error {
-	f, err := os.Open(path)
+	file, err := modelfile.Read(path)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if info.Size() == 0 {
-		return errors.New("the file is empty; export the model again")
-	}
-	return server.PutModel(ctx, sum, info.Size(), f)
+	return server.PutModel(ctx, sum, int64(len(file)), bytes.NewReader(file))
 }
 
 // whoAmI is who applies, for the record.

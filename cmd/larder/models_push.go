@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 
@@ -16,6 +15,7 @@ import (
 	larderv1 "larder/api/larder/v1"
 	larder "larder/client/go"
 	"larder/schema"
+	"larder/schema/modelfile"
 )
 
 func newModelPushCommand() *cobra.Command {
@@ -118,19 +118,12 @@ func pushFile(ctx context.Context, server *larder.Client, req *larderv1.PushMode
 }
 
 func fileSum(path string) (string, error) {
-	f, err := os.Open(path)
+	file, err := modelfile.Read(path)
 	if err != nil {
 		return "", err
 	}
-	defer f.Close()
-	if isFolder(path) {
-		return "", fmt.Errorf("%s is a folder; name an ONNX file", path)
-	}
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	sum := sha256.Sum256(file)
+	return hex.EncodeToString(sum[:]), nil
 }
 
 func printPushed(w io.Writer, req *larderv1.PushModelRequest, a *larderv1.PushModelResponse) {

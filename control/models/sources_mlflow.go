@@ -9,7 +9,7 @@ import (
 
 	"larder/models/mlflow"
 	"larder/schema"
-	"larder/scoring"
+	"larder/schema/modelfile"
 )
 
 // followAliases checks the alias of each model that follows one.
@@ -52,7 +52,7 @@ func (e *Editor) followAlias(ctx context.Context, m *schema.Model, source string
 	if err != nil {
 		return v.Number, err
 	}
-	if file, err = scoring.Inline(file, beside); err != nil {
+	if file, err = modelfile.Inline(file, beside); err != nil {
 		return v.Number, err
 	}
 	if err := e.bring(ctx, a, file); err != nil {

@@ -52,10 +52,11 @@ var House = Table{
 		"internal/grpcserver": {Floor: 2, Imports: []string{"api/inference", "api/larder/v1", "internal/background", "internal/openapi", "schema"}},
 		"internal/pgtest":     {Floor: 2, Imports: []string{"internal/pgdev"}},
 		"migrations":          {Floor: 2, Imports: []string{"internal/postgres"}},
-		"models/folder":       {Floor: 2, Imports: []string{"schema"}},
+		"models/folder":       {Floor: 3, Imports: []string{"schema", "schema/modelfile"}},
 		"models/mlflow":       {Floor: 2, Imports: []string{"schema"}},
 		"models/traffic":      {Floor: 2, Imports: []string{"schema"}},
-		"schema/definitions":  {Floor: 2, Imports: []string{"schema"}},
+		"schema/definitions":  {Floor: 3, Imports: []string{"schema", "schema/modelfile"}},
+		"schema/modelfile":    {Floor: 2, Imports: []string{"schema"}},
 		"store/row":           {Floor: 2, Imports: []string{"schema"}},
 
 		"examples/fraud/fraudload":       {Floor: 3, Imports: []string{"examples/fraud"}},
@@ -96,7 +97,7 @@ var House = Table{
 			"monitor/verify", "schema", "store/offline", "store/online", "store/registry",
 		}},
 		"control/models": {Floor: 6, Imports: []string{
-			"control/definitions", "models/folder", "models/mlflow", "models/traffic", "schema", "scoring", "store/offline",
+			"control/definitions", "models/folder", "models/mlflow", "models/traffic", "schema", "schema/modelfile", "scoring", "store/offline",
 			"store/registry",
 		}},
 		"monitor/replay": {Floor: 6, Imports: []string{
@@ -170,7 +171,7 @@ var House = Table{
 		},
 		"google.golang.org/protobuf": {"api/inference", "api/larder/v1", "cmd/larder", "control/runs", "serving/inference"},
 		// ONNX models are protobuf messages that need no generated code.
-		"google.golang.org/protobuf/encoding/protowire": {"internal/grpcserver", "internal/onnxmodel", "scoring"},
+		"google.golang.org/protobuf/encoding/protowire": {"internal/grpcserver", "internal/onnxmodel", "schema/modelfile", "scoring"},
 		// The shell measures a message before it decodes it.
 		"google.golang.org/protobuf/reflect": {"internal/grpcserver"},
 		// Badger's blocks and tables are protobuf messages.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"larder/schema"
+	"larder/schema/modelfile"
 )
 
 // The limits on a folder.
@@ -125,7 +126,7 @@ func (f *Folder) folders(in string, form *regexp.Regexp, most int) ([]string, er
 	return names, nil
 }
 
-// Read returns the bytes of a file. It fails if the file changed since it was listed.
+// Read returns the bytes of a file, with the weights in files beside it. It fails if the file changed since it was listed.
 func (f *Folder) Read(file File) ([]byte, error) {
 	if file.Size <= 0 || file.Size > MaxModelBytes {
 		return nil, schema.ModelTooLarge.Errorf("%s has %d bytes; a model file must have 1 to %d", file.path(), file.Size, MaxModelBytes)
@@ -146,5 +147,5 @@ func (f *Folder) Read(file File) ([]byte, error) {
 	if int64(len(raw)) != file.Size || !info.ModTime().Equal(file.ModTime) {
 		return nil, schema.ModelChanging.Errorf("wait until %s is completely written; it is still changing", file.path())
 	}
-	return raw, nil
+	return modelfile.Whole(raw, f.root, path.Dir(file.path()))
 }

@@ -13,13 +13,11 @@ import (
 	"strings"
 
 	"larder/schema"
+	"larder/schema/modelfile"
 )
 
-// The limits on a folder.
-const (
-	MaxFiles      = 1_000
-	MaxModelBytes = 256 << 20
-)
+// MaxFiles bounds the definition files of a folder.
+const MaxFiles = 1_000
 
 // Load reads all definition files of a folder and its subfolders: names that end in
 // .yaml or .yml and don't start with a dot. It sets the SHA-256 of each model version
@@ -112,7 +110,7 @@ func walk(root *os.Root) (names fileNames, err error) {
 
 // readFile reads a file below root. It follows symbolic links to other files below root.
 func readFile(root *os.Root, name string) ([]byte, error) {
-	f, _, err := openFile(root, name)
+	f, err := openFile(root, name)
 	if err != nil {
 		return nil, err
 	}
@@ -120,18 +118,19 @@ func readFile(root *os.Root, name string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, MaxFileBytes+1)) // one more byte shows that it is too large
 }
 
-func openFile(root *os.Root, name string) (f *os.File, size int64, err error) {
+func openFile(root *os.Root, name string) (*os.File, error) {
 	info, err := root.Stat(name)
 	if err != nil {
-		return nil, 0, fileError(root, err)
+		return nil, fileError(root, err)
 	}
 	if !info.Mode().IsRegular() { // a pipe would block
-		return nil, 0, errors.New("this is not a regular file; replace it with a regular file")
+		return nil, errors.New("this is not a regular file; replace it with a regular file")
 	}
-	if f, err = root.Open(name); err != nil {
-		return nil, 0, fileError(root, err)
+	f, err := root.Open(name)
+	if err != nil {
+		return nil, fileError(root, err)
 	}
-	return f, info.Size(), nil
+	return f, nil
 }
 
 func fileError(root *os.Root, err error) error {
@@ -147,18 +146,12 @@ func fileError(root *os.Root, err error) error {
 	return err
 }
 
+// fileSum returns the SHA-256 of a model file, with the weights beside it in it.
 func fileSum(root *os.Root, name string) (string, error) {
-	f, size, err := openFile(root, name)
+	file, err := modelfile.ReadIn(root, name)
 	if err != nil {
-		return "", err
+		return "", fileError(root, err)
 	}
-	defer f.Close()
-	if size > MaxModelBytes {
-		return "", fmt.Errorf("the file has %d bytes; a model may have at most %d MiB", size, MaxModelBytes>>20)
-	}
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	sum := sha256.Sum256(file)
+	return hex.EncodeToString(sum[:]), nil
 }

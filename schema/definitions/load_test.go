@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"larder/schema/definitions"
+	"larder/schema/modelfile"
 )
 
 // write makes a file and its folders.
@@ -132,7 +133,7 @@ func TestLoadRefusesFiles(t *testing.T) {
 	f("DIR/m.yaml:1:70: model file m.onnx: the file has 268435457 bytes; a model may have at most 256 MiB", func(dir string) {
 		write(t, dir, "m.yaml", fmt.Sprintf(modelLine, "m.onnx"))
 		write(t, dir, "m.onnx", "")
-		if err := os.Truncate(filepath.Join(dir, "m.onnx"), definitions.MaxModelBytes+1); err != nil {
+		if err := os.Truncate(filepath.Join(dir, "m.onnx"), modelfile.MaxBytes+1); err != nil {
 			t.Fatal(err)
 		}
 	})

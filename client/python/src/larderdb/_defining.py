@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from larderdb import _folder, _plans, _versions
+from larderdb import _folder, _modelfile, _plans, _versions
 from larderdb._messages import caller, changes, message, moment, notes, output, run, view_state
 from larderdb._methods import (
     APPLY,
@@ -90,7 +90,7 @@ def _plan_files(read: _folder.Folder) -> Operation[control_pb2.PlanResponse]:
     answer = yield from ask(PLAN, control_pb2.PlanRequest(files=read.files), CHANGE_TIMEOUT)
     lacking = [sha256 for sha256 in answer.missing_models if sha256 in read.models]
     for sha256 in lacking:
-        yield from _versions.put(read.models[sha256].read_bytes())
+        yield from _versions.put(_modelfile.read(read.models[sha256], read.root))
     if lacking:
         answer = yield from ask(PLAN, control_pb2.PlanRequest(files=read.files), CHANGE_TIMEOUT)
     return answer

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from larderdb import _modelfile
 from larderdb.errors import FailedPreconditionError, InternalError
 from larderdb.v1 import control_pb2
 
@@ -16,6 +17,7 @@ from larderdb.v1 import control_pb2
 class Folder:
     """A folder of definitions, and its model files by their SHA-256."""
 
+    root: Path
     files: control_pb2.DefinitionFiles
     models: dict[str, Path]
 
@@ -33,14 +35,14 @@ def read(folder: str | os.PathLike[str]) -> Folder:
         if not path.resolve().is_relative_to(inside):
             raise PermissionError(f"{path}: a symbolic link points outside {root}; copy the file into the folder")
         if path.suffix == ".onnx":
-            sha256 = digest(path.read_bytes())
+            sha256 = digest(_modelfile.read(path, root))
             models[sha256] = path
             files.models[path.relative_to(root).as_posix()] = sha256
         else:
             files.files.add(name=str(path), content=path.read_bytes())
     if not files.files:
         raise FileNotFoundError(f"no definitions in {root}: the folder has no file *.yaml or *.yml")
-    return Folder(files, models)
+    return Folder(root, files, models)
 
 
 def _walk(folder: Path) -> Iterator[Path]:

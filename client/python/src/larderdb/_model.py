@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
+from larderdb import _modelfile
 from larderdb.errors import InvalidArgumentError
 
 
@@ -20,8 +22,7 @@ def _read(model: Any) -> bytes:
     if isinstance(model, bytes):
         return model
     if isinstance(model, (str, os.PathLike)):
-        with open(model, "rb") as file:
-            return file.read()
+        return _modelfile.read(Path(model))
     if hasattr(model, "SerializeToString"):
         return bytes(model.SerializeToString())
     raise InvalidArgumentError(

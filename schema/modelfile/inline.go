@@ -1,18 +1,22 @@
-package scoring
+package modelfile
 
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"larder/schema"
 )
 
 // The numbers of the fields on the way to a tensor's external data, in onnx.proto:
-// ModelProto.graph, GraphProto.initializer, and of TensorProto raw_data, external_data
+// ModelProto.graph, GraphProto.initializer, and of TensorProto name, raw_data, external_data
 // and data_location.
 const (
 	modelGraph       = 7
 	graphInitializer = 5
+	tensorName       = 8
 	tensorRaw        = 9
 	tensorExternal   = 13
 	tensorLocation   = 14
@@ -21,9 +25,9 @@ const (
 // Inline moves weights into the model from the files beside it, where onnx.save with
 // save_as_external_data puts them. read returns such a file, or refuses its name.
 // Inline moves only initializers of the main graph, which are all that onnx.save moves
-// out. Inspect refuses any other external data.
+// out. scoring.Inspect refuses any other external data.
 func Inline(model []byte, read func(name string) ([]byte, error)) ([]byte, error) {
-	in := inliner{read: read, files: map[string][]byte{}, left: MaxModelBytes}
+	in := inliner{read: read, files: map[string][]byte{}, left: MaxBytes}
 	return rewrite(model, modelGraph, func(graph []byte) ([]byte, error) {
 		return rewrite(graph, graphInitializer, in.tensor)
 	})
@@ -81,20 +85,19 @@ type place struct {
 func (in *inliner) tensor(b []byte) ([]byte, error) {
 	external, at, name := false, place{length: -1}, ""
 	var kept []byte
-	for f, err := range fields(b) {
-		if err != nil {
-			return nil, noProtobuf(err)
-		}
-		switch f.number {
+	err := eachField(b, func(number protowire.Number, varint uint64, bytes []byte) (err error) {
+		switch number {
 		case tensorExternal:
-			if err := at.read(f.bytes); err != nil {
-				return nil, err
-			}
+			err = at.read(bytes)
 		case tensorLocation:
-			external = f.varint == 1
-		case 8:
-			name = printable(string(f.bytes[:min(len(f.bytes), maxName)]))
+			external = varint == 1
+		case tensorName:
+			name = shown(bytes)
 		}
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	if !external {
 		return b, nil
@@ -116,17 +119,18 @@ func (in *inliner) tensor(b []byte) ([]byte, error) {
 // read reads one StringStringEntryProto. It ignores the key checksum.
 func (p *place) read(entry []byte) error {
 	var key, value string
-	for f, err := range fields(entry) {
-		switch {
-		case err != nil:
-			return noProtobuf(err)
-		case f.number == 1:
-			key = string(f.bytes)
-		case f.number == 2:
-			value = string(f.bytes)
+	err := eachField(entry, func(number protowire.Number, _ uint64, bytes []byte) error {
+		switch number {
+		case 1:
+			key = string(bytes)
+		case 2:
+			value = string(bytes)
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	var err error
 	switch key {
 	case "location":
 		p.file = value
@@ -149,8 +153,8 @@ func (in *inliner) data(tensor string, p place) ([]byte, error) {
 		if file, err = in.read(p.file); err != nil {
 			return nil, err
 		}
-		if in.held += len(file); in.held > MaxModelBytes {
-			return nil, bad("the files beside the model have more than %d bytes", MaxModelBytes)
+		if in.held += len(file); in.held > MaxBytes {
+			return nil, bad("the files beside the model have more than %d bytes", MaxBytes)
 		}
 		in.files[p.file] = file
 	}
@@ -161,7 +165,53 @@ func (in *inliner) data(tensor string, p place) ([]byte, error) {
 		return nil, bad("tensor %q has %d bytes from byte %d of %.200q, which has %d", tensor, p.length, p.offset, p.file, len(file))
 	}
 	if in.left -= p.length; in.left < 0 {
-		return nil, bad("the model has more than %d bytes, including the weights in the files beside it", MaxModelBytes)
+		return nil, bad("the model has more than %d bytes, including the weights in the files beside it", MaxBytes)
 	}
 	return slices.Clip(file[p.offset : p.offset+p.length]), nil
+}
+
+// eachField calls visit with the fields of a message: the value of a varint, or bytes.
+func eachField(message []byte, visit func(number protowire.Number, varint uint64, bytes []byte) error) error {
+	for len(message) > 0 {
+		number, kind, n := protowire.ConsumeTag(message)
+		if n < 0 {
+			return noProtobuf(protowire.ParseError(n))
+		}
+		message = message[n:]
+		var varint uint64
+		var bytes []byte
+		switch kind {
+		case protowire.VarintType:
+			varint, n = protowire.ConsumeVarint(message)
+		case protowire.BytesType:
+			bytes, n = protowire.ConsumeBytes(message)
+		default:
+			n = protowire.ConsumeFieldValue(number, kind, message)
+		}
+		if n < 0 {
+			return noProtobuf(protowire.ParseError(n))
+		}
+		message = message[n:]
+		if err := visit(number, varint, bytes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func bad(format string, args ...any) *schema.Error {
+	return schema.BadModelFile.Errorf(format, args...)
+}
+
+func noProtobuf(err error) error {
+	return schema.BadModelFile.Wrap(err, "the file is not an ONNX model, or only a part of one")
+}
+
+// shown shortens a name from a file for a message.
+func shown(name []byte) string {
+	const most = 80
+	if len(name) > most {
+		return strings.ToValidUTF8(string(name[:most]), "?") + "..."
+	}
+	return strings.ToValidUTF8(string(name), "?")
 }
