@@ -3,8 +3,8 @@
     python scoring/testdata/unwritten/make.py
 
 Run it with onnx. Each model reads x [N, 2]. Those that end in _some_rows leave only the
-rows with x[0] <= 0.5 unwritten, and those that end in _rare_rows only rows with x[0] > 1000. tree_three_classes_fail_some_rows is whole or fails: its rows
-with x[0] <= 0.5 have no class.
+rows with x[0] <= 0.5 unwritten, and those that end in _rare_rows only rows with
+x[0] > 1000. Those with _fail_ in their names fail in such rows, which have no class.
 """
 
 from pathlib import Path
