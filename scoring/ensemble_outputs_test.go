@@ -308,7 +308,7 @@ type tally struct {
 // aggregates, for inputs of every type, with ties, NaN and infinities. Ensembles that
 // leave outputs unwritten have no such bits.
 func TestOutputsOfEnsembles(t *testing.T) {
-	const models = 160
+	const models = 80
 	n := tally{unwritten: map[string]int{}}
 	for seed := range uint64(models) {
 		e := newEnsemble(seed)
