@@ -19,6 +19,7 @@ const MaxModelBytes = 256 << 20
 const (
 	maxNodes   = 100_000 // after the model's own functions are expanded
 	maxDepth   = 16      // of graphs inside of nodes
+	maxNested  = 1000    // graphs inside of nodes
 	maxEdges   = 1 << 16 // inputs, outputs or attributes of one node or graph
 	maxTensors = 1 << 17
 	maxDims    = 16
@@ -115,9 +116,12 @@ type unit struct {
 	name  string
 	body  []byte
 	nodes int
-	calls map[string]int // how often it calls which function
-	state int8           // of checkExpansion
-	total int            // nodes, with those of the functions called
+	// nested counts the graphs inside of nodes: branches, and bodies of loops.
+	nested int
+	calls  map[string]int // how often it calls which function
+	state  int8           // of checkExpansion
+	// total and allNested are nodes and nested, with those of the functions called.
+	total, allNested int
 }
 
 // model finds the graph, and the functions.
@@ -282,6 +286,9 @@ func (in *inspector) attribute(b []byte, n *node, u *unit, depth int) error {
 			err = in.tensor(f.bytes, n.String(), nil)
 		case 6, 11:
 			in.nested = true
+			if u.nested++; u.nested > maxNested {
+				return tooNested(n.String() + " and others")
+			}
 			err = in.graph(f.bytes, u, depth+1, nil)
 		case 22, 23:
 			err = in.sparse(f.bytes, n.String(), nil)
@@ -298,7 +305,7 @@ func (in *inspector) attribute(b []byte, n *node, u *unit, depth int) error {
 // thousand million.
 func (in *inspector) checkExpansion(u *unit) error {
 	const visiting, done = 1, 2
-	u.state, u.total = visiting, u.nodes
+	u.state, u.total, u.allNested = visiting, u.nodes, u.nested
 	for _, name := range slices.Sorted(maps.Keys(u.calls)) {
 		callee := in.units[name]
 		if callee.state == visiting {
@@ -312,9 +319,19 @@ func (in *inspector) checkExpansion(u *unit) error {
 		if u.total += u.calls[name] * callee.total; u.total > maxNodes {
 			return bad("the model has more than %d nodes when its functions are expanded", maxNodes)
 		}
+		if u.allNested += u.calls[name] * callee.allNested; u.allNested > maxNested {
+			return tooNested("functions that are called again and again")
+		}
 	}
 	u.state = done
 	return nil
+}
+
+// tooNested refuses graphs inside of nodes that are too many: each takes ONNX Runtime as
+// much time and memory to load as a small model, and a file of a few KiB can have thousands.
+func tooNested(where string) error {
+	return bad("the model has more than %d branches and loop bodies, in %s; an If has two, each with its own Ifs, so 9 nested ones make %d. "+
+		"Use Where, which chooses by row, instead of If", maxNested, where, 1<<10-2)
 }
 
 // A node is one operator of a graph. Its parts alias the file.
