@@ -27,6 +27,9 @@ func (n *node) checkTrees() error {
 			return bad("%s takes its attribute %q from the function that it is in; export the trees as a node of the main graph", n, printable(name))
 		}
 	}
+	if err := n.checkWritten(attrs); err != nil {
+		return err
+	}
 	links := linksOfTable(attrs)
 	if n.op == "TreeEnsemble" {
 		links = linksOfRoots(attrs)

@@ -74,3 +74,23 @@ func checkUnwritten(t *testing.T, name string, file []byte) {
 		}
 	}
 }
+
+// TestUnwrittenScoresAreRefused: by what their files say, or in the trial.
+func TestUnwrittenScoresAreRefused(t *testing.T) {
+	paths, err := filepath.Glob("testdata/unwritten/*.onnx")
+	if err != nil || len(paths) == 0 {
+		t.Fatal(err, "no models in testdata/unwritten")
+	}
+	for _, path := range paths {
+		file, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(path, "fail_rare_rows") {
+			continue // it fails on such rows, and then says so
+		}
+		cat := catalog(t, numbers(2), file)
+		_, err = newSet(t).Prepare(t.Context(), cat, filesOf(file).fetch)
+		wantInvalid(t, err)
+	}
+}
