@@ -29,11 +29,19 @@ func inferFeatures(ctx context.Context, g *serving.Generation, n name, req *requ
 	if err := g.ForModel(ask, n.model, n.version); err != nil {
 		return nil, err
 	}
-	wanted, err := wantedOutputs(ask.Plan(), req)
+	model := g.Model(ask.Plan())
+	wanted, err := wantedOutputs(ask.Plan(), model, req)
 	if err != nil {
 		return nil, err
 	}
-	ask.Features = slices.ContainsFunc(wanted, func(name string) bool { return name != scoreOutput && name != versionOutput })
+	for _, o := range model.Outputs() {
+		if slices.Contains(wanted, modelOutputName(ask.Plan(), o.Name)) {
+			ask.Outputs = append(ask.Outputs, o.Name)
+		}
+	}
+	ask.Features = slices.ContainsFunc(wanted, func(name string) bool {
+		return name == statusesOutput || slices.ContainsFunc(ask.Plan().Features, func(f schema.PlanFeature) bool { return f.Name == name })
+	})
 	for i := range req.inputs {
 		if err := addColumn(ask, &req.inputs[i]); err != nil {
 			return nil, err
@@ -70,8 +78,8 @@ func scoredOf(resp *serving.Answer) []scored {
 }
 
 // wantedOutputs returns the outputs asked for, which there are.
-func wantedOutputs(plan *schema.Plan, req *request) ([]string, error) {
-	existing := names(featureOutputs(plan))
+func wantedOutputs(plan *schema.Plan, m *scoring.Model, req *request) ([]string, error) {
+	existing := names(featureOutputs(plan, m))
 	if len(req.outputs) == 0 {
 		return existing, nil
 	}
@@ -197,6 +205,13 @@ func outputOf(ans *serving.Answer, name string) scoring.Array {
 			}
 		}
 	default:
+		of := slices.IndexFunc(ans.Outputs, func(o serving.Output) bool { return modelOutputName(ans.Plan(), o.Name) == name })
+		if of >= 0 {
+			o := &ans.Outputs[of]
+			setColumn(&a, &o.Values)
+			a.Dims = append(a.Dims, o.Shape...)
+			return a
+		}
 		at := slices.IndexFunc(ans.Plan().Features, func(f schema.PlanFeature) bool { return f.Name == name })
 		setColumn(&a, &ans.Features[at]) // wantedOutputs found it
 	}

@@ -48,6 +48,7 @@ func TestHealthAndMetadata(t *testing.T) {
 		Outputs: []*meta{
 			{Name: "score", Datatype: "FP64", Shape: n},
 			{Name: "model_version", Datatype: "INT64", Shape: n},
+			{Name: "variable", Datatype: "FP32", Shape: []int64{-1, 1}},
 			{Name: "request:amount", Datatype: "FP64", Shape: n},
 			{Name: "pair:hits", Datatype: "INT32", Shape: n},
 			{Name: "spend:count", Datatype: "INT64", Shape: n},
@@ -165,10 +166,10 @@ func TestFeaturesAndScoreInOneCall(t *testing.T) {
 	got, err := s.client.ModelInfer(t.Context(), req)
 	s.check(err)
 	nan := math.NaN()
+	scores := [...]float32{forests[0].Score([]float32{10, 11, 7, 1.5}), forests[0].Score([]float32{20, -1, 0, float32(nan)})}
 	want := map[string][]byte{
-		"score": doubles(
-			float64(forests[0].Score([]float32{10, 11, 7, 1.5})),
-			float64(forests[0].Score([]float32{20, -1, 0, float32(nan)}))),
+		"score":          doubles(float64(scores[0]), float64(scores[1])),
+		"variable":       floats(scores[0], scores[1]), // the output of the model that holds the score
 		"model_version":  binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, 1), 1),
 		"request:amount": doubles(10, 20),
 		"pair:hits":      {11, 0, 0, 0, 0xff, 0xff, 0xff, 0xff},

@@ -2,6 +2,7 @@ package inference
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	inferencev2 "larder/api/inference"
@@ -42,7 +43,7 @@ func (s *Server) describe(ctx context.Context, model, version string) (*descript
 		d.versions = append(d.versions, strconv.FormatInt(v.Version, 10))
 	}
 	if name.features {
-		d.platform, d.inputs, d.outputs = featuresPlatform, featureInputs(plan), featureOutputs(plan)
+		d.platform, d.inputs, d.outputs = featuresPlatform, featureInputs(plan), featureOutputs(plan, g.Model(plan))
 		return d, nil
 	}
 	m, err := s.opts.Models.Model(ctx, g.Model(plan), plan)
@@ -85,16 +86,39 @@ func featureInputs(plan *schema.Plan) []tensorType {
 	return all
 }
 
-// featureOutputs returns what NAME.features answers.
-func featureOutputs(plan *schema.Plan) []tensorType {
+// featureOutputs returns what NAME.features answers: the score if the model has one, its
+// outputs, and the features.
+func featureOutputs(plan *schema.Plan, m *scoring.Model) []tensorType {
 	each := []int64{scoring.AnySize}
-	all := []tensorType{{scoreOutput, scoring.Float64, each}, {versionOutput, scoring.Int64, each}}
+	var all []tensorType
+	if score, _ := m.Score(); score != nil {
+		all = append(all, tensorType{scoreOutput, scoring.Float64, each})
+	}
+	all = append(all, tensorType{versionOutput, scoring.Int64, each})
+	for i := range m.Outputs() {
+		o := &m.Outputs()[i]
+		all = append(all, tensorType{modelOutputName(plan, o.Name), elemOfType(o.Type), append([]int64{scoring.AnySize}, o.Shape...)})
+	}
 	for _, f := range plan.Features {
 		if elem := elemOfType(f.Type); elem != 0 {
 			all = append(all, tensorType{f.Name, elem, each})
 		}
 	}
 	return append(all, tensorType{statusesOutput, scoring.String, []int64{scoring.AnySize, int64(len(plan.Features))}})
+}
+
+// modelOutputPrefix begins the name of an output of a model that has the name of something
+// else.
+const modelOutputPrefix = "output:"
+
+// modelOutputName returns the name under which NAME.features answers an output of the model.
+func modelOutputName(plan *schema.Plan, output string) string {
+	taken := output == scoreOutput || output == versionOutput || output == statusesOutput ||
+		slices.ContainsFunc(plan.Features, func(f schema.PlanFeature) bool { return f.Name == output })
+	if taken {
+		return modelOutputPrefix + output
+	}
+	return output
 }
 
 func (d *description) metadata() *inferencev2.ModelMetadataResponse {
