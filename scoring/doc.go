@@ -4,11 +4,17 @@
 // # Which models fit
 //
 // [Inspect] reads the file before ONNX Runtime sees it, and [Bind] compares it with
-// the features of a plan. A model has one of two shapes. Either it has a single input,
-// a float32 tensor [N, F] of all features in the order of the feature service. Or it
-// has one input per feature, [N, 1] or [N], named after the feature: VIEW:FEATURE,
-// VIEW__FEATURE, or FEATURE alone where only one view has it. For request values the
-// view is "request". N must be free: a model with a fixed number of rows is refused.
+// the features of a plan. An input takes one of these:
+//
+//	the only input        all features, in the order of the feature service
+//	named after a feature that feature: VIEW:FEATURE, VIEW__FEATURE, or FEATURE alone
+//	                      where only one view has it; the view of request values is
+//	                      "request"
+//	any other             the features that the model's definition lists for it
+//
+// Its shape is [N] or [N, F] for numbers and strings, [N, L] for a list or a vector, and
+// [N, T, F] for F lists of T elements: see layout.go. N must be free, or 1: a model with
+// another fixed number of rows is refused, and one of 1 gets its rows one by one.
 //
 // A feature feeds the elements that can hold what it means:
 //
@@ -20,7 +26,7 @@
 //	string     string
 //	timestamp  int64: microseconds since 1970 UTC
 //	bytes      nothing
-//	list       nothing
+//	list       what its elements feed
 //
 // A float16 or bfloat16 input takes the same features as a float32 input, rounded once
 // more.
@@ -30,11 +36,17 @@
 // type, and a float never becomes an integer. A null is NaN in a float input; for any
 // other input the feature must have a default.
 //
-// The score is the declared output and column, or else the first of these that the
-// model has exactly once: probabilities by class (of two classes, the second), a float
-// tensor, a tensor of integers or bools. A model without a clear choice is refused.
-// [Binding] says why a column was chosen. Where scikit-learn returns probabilities as
-// a sequence of maps, they are taken from the tensor that its ZipMap node reads.
+// The outputs of a model are what its trial returns, whatever shapes its file declares:
+// those that give values for each row. The score is the declared output and column, or
+// else the only output of probabilities by class, of floats, or of integers or bools, if
+// it has one column or holds the probabilities of two classes (then the second). A model
+// without such an output has no score, only outputs. [Score] says why a column was
+// chosen. Where scikit-learn returns probabilities as a sequence of maps, they are taken
+// from the tensor that its ZipMap node reads.
+//
+// The score alone and all outputs are computed by two sessions, of which the second is
+// made when it is first needed. A score that has other bits beside the other outputs is
+// always computed with them.
 //
 // # What is refused
 //
@@ -44,9 +56,10 @@
 // tensors whose data is not as large as their dimensions; files in ONNX Runtime's own
 // format; trees that read past the end of their input, or are too deep. A model that
 // passes is warmed up before it serves. It is refused if the warm-up fails, if all its
-// scores are NaN or infinite, or if the score of a row depends on the rows beside it:
-// rows of different values are scored alone and in runs of several sizes, and all must
-// get the same score.
+// scores are NaN or infinite, if it leaves elements of an output unwritten or gives the
+// same rows other values in another run, or if what it says of a row depends on the rows
+// beside it: rows of different values are scored alone and in runs of several sizes, and
+// all must get the same answers.
 //
 // # Where a model runs
 //
