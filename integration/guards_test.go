@@ -22,12 +22,18 @@ func ofAmount(nodes []onnxmodel.Node, initializers ...onnxmodel.Tensor) string {
 	return string(m.Encode())
 }
 
-// failing fails when the amount is above 20: it looks it up in a list of 21.
+// failing takes 4 MB for each unit of the amount, which is more than its limit for amounts
+// above 16.
 func failing() string {
 	return ofAmount([]onnxmodel.Node{
-		{Op: "Cast", In: []string{"amount32"}, Out: []string{"place"}, Attrs: []onnxmodel.Attr{{Name: "to", Value: int64(onnxmodel.Int64)}}},
-		{Op: "Gather", In: []string{"list", "place"}, Out: []string{"score"}},
-	}, onnxmodel.Floats("list", []int64{21}, make([]float32, 21)))
+		{Op: "Cast", In: []string{"amount32"}, Out: []string{"whole"}, Attrs: []onnxmodel.Attr{{Name: "to", Value: int64(onnxmodel.Int64)}}},
+		{Op: "ReduceMax", In: []string{"whole"}, Out: []string{"most"}, Attrs: []onnxmodel.Attr{{Name: "keepdims", Value: int64(0)}}},
+		{Op: "Reshape", In: []string{"most", "one"}, Out: []string{"flat"}},
+		{Op: "Mul", In: []string{"flat", "million"}, Out: []string{"size"}},
+		{Op: "ConstantOfShape", In: []string{"size"}, Out: []string{"zeros"}},
+		{Op: "ReduceSum", In: []string{"zeros"}, Out: []string{"zero"}, Attrs: []onnxmodel.Attr{{Name: "keepdims", Value: int64(0)}}},
+		{Op: "Add", In: []string{"amount32", "zero"}, Out: []string{"score"}},
+	}, onnxmodel.Ints("one", []int64{1}, 1), onnxmodel.Ints("million", []int64{1}, 1_000_000))
 }
 
 // slow multiplies matrices for tens of milliseconds.
@@ -63,6 +69,7 @@ func TestGuards(t *testing.T) {
     versions: [{version: 1, onnx: spend-1.onnx}, {version: 2, onnx: %s}]
     traffic: [{version: 1, weight: 50}, {version: 2, weight: 50}]
     split_by: user_id
+    limits: {memory: 64MiB}
     ramp: {version: 2, from: 50, to: 60, over: 1h, guards: {%s, min_requests: 30}}
 `, c.model, c.onnx, c.guard)
 	}

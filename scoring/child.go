@@ -92,19 +92,23 @@ func load(o *order, shared *os.File) (*child, error) {
 		}
 	}
 	m.holds.Store(1)
+	if o.Tried != nil {
+		m.facts = *o.Tried
+	}
+	m.all = s.outputSession(m, sig, plan, file)
 	switch {
 	case o.Tried == nil:
 		err = s.try(context.Background(), m, plan, sig, file)
 	case o.Scores:
-		m.facts = *o.Tried
 		err = s.open(context.Background(), m, plan, sig, file)
-	default:
-		m.facts = *o.Tried
 	}
 	if err != nil {
 		return nil, localeError(err, missing)
 	}
-	m.all = s.outputSession(m, sig, plan, file)
+	if o.Tried == nil && !m.facts.together() { // the trial made it, and perhaps no request needs it
+		m.all.close()
+		m.all = s.outputSession(m, sig, plan, file)
+	}
 	tensors := newInferModel(m, sig)
 	tensors.session = s.inferSession(m, sig, plan, file)
 	return &child{model: m, tensors: tensors}, nil

@@ -8,7 +8,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"larder/column"
 	"larder/schema"
 	"larder/schema/modelfile"
 	"larder/scoring"
@@ -185,4 +189,81 @@ func TestScoresOfCorpus(t *testing.T) {
 			t.Errorf("%s: the score is %q (%s); want %q; outputs %v", m.Name, got, why, want, loaded.Model.Outputs())
 		}
 	}
+}
+
+// TestOutputsOfAProcess: they have the bits of this process, also after the process has
+// ended and was started again.
+func TestOutputsOfAProcess(t *testing.T) {
+	wanted := map[string]bool{"sklearn_logistic_three_named_classes_as_tensor": true, "catboost_binary": true, "sklearn_text": true}
+	for _, m := range readCorpus(t) {
+		if !wanted[m.Name] {
+			continue
+		}
+		t.Run(m.Name, func(t *testing.T) {
+			here, apart := m.loadAs(t, ""), m.loadAs(t, schema.ProcessIsolation)
+			want := outputsOf(t, here)
+			if diff := cmp.Diff(want, outputsOf(t, apart)); diff != "" {
+				t.Errorf("in a process (-here +there):\n%s", diff)
+			}
+			apart.EndProcess()
+			if diff := cmp.Diff(want, outputsOf(t, apart)); diff != "" {
+				t.Errorf("after its end (-here +there):\n%s", diff)
+			}
+		})
+	}
+}
+
+func (m *exported) loadAs(t *testing.T, isolation schema.Isolation) *scoring.Model {
+	t.Helper()
+	cat := m.catalog(t)
+	plan := plan(t, cat, 1)
+	plan.Model.Isolation = isolation
+	models, err := newSet(t).Prepare(t.Context(), cat, filesOf(m.file).fetch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(models.Release)
+	return models.Model(plan)
+}
+
+// outputsOf returns all outputs of made-up rows. A model whose process has just ended is
+// asked again until it has started.
+func outputsOf(t *testing.T, m *scoring.Model) []column.Column {
+	t.Helper()
+	all, err := m.FindOutputs([]string{scoring.AllOutputs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		columns, err := scoreMadeUp(t, m, all)
+		if err == nil {
+			return columns
+		}
+		var said *schema.Error
+		if !errors.As(err, &said) || said.Reason != schema.ModelProcess {
+			t.Fatal(err)
+		}
+		select {
+		case <-t.Context().Done():
+			t.Fatal("the process does not start again")
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+func scoreMadeUp(t *testing.T, m *scoring.Model, outputs []int) ([]column.Column, error) {
+	t.Helper()
+	r, err := m.Acquire(5)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Release()
+	in := r.Input(0)
+	for i := range in.Float32s {
+		in.Float32s[i] = float32(i%7) - 3
+	}
+	for i := range in.Strings {
+		in.Strings[i] = []string{"late again", "on time", ""}[i%3]
+	}
+	return r.ScoreOutputs(t.Context(), outputs)
 }

@@ -2,6 +2,7 @@ package scoring
 
 import (
 	"context"
+	"errors"
 
 	"larder/internal/background"
 	"larder/schema"
@@ -71,6 +72,13 @@ func RunHere(m *Model, s *Set, plan *schema.Plan, file []byte) error {
 	m.host.close()
 	m.host, m.all = nil, s.outputSession(m, sig, plan, file)
 	return s.open(context.Background(), m, plan, sig, file)
+}
+
+// EndProcess ends the process of a model, as a crash would.
+func (m *Model) EndProcess() {
+	m.host.mu.Lock()
+	defer m.host.mu.Unlock()
+	m.host.process.Kill(errors.New("ended by a test"))
 }
 
 // LeaveRunning makes a model look as if a run went on for ever.

@@ -237,7 +237,8 @@ func (s *Set) loadModel(ctx context.Context, plan *schema.Plan, file []byte, fet
 	m.holds.Store(1)
 	h := s.newHost(m, plan, fetch)
 	h.suspects = sig.suspects()
-	if r, refused := s.journal.refused(h.key); refused && r.Facts != nil {
+	// Facts without outputs are of an older Larder; such a model is tried again.
+	if r, refused := s.journal.refused(h.key); refused && r.Facts != nil && len(r.Facts.Outputs) > 0 {
 		m.host, m.isolation, m.facts = h, r.Reason, *r.Facts
 		h.order.Tried = r.Facts
 		h.quarantine(r.Reason)

@@ -78,25 +78,31 @@ func putList(t *column.Tensor, r int, from *column.Column, j int) error {
 	if t.Fit.Pad == schema.ListStart {
 		first = t.Width - n
 	}
+	putElements(t, r, first, from, int(start), n)
 	for k := range t.Width {
-		filled := k >= first && k < first+n
-		if filled {
-			putElement(&t.Column, t.At(r, k), from, int(start)+k-first)
-		} else {
+		own := k >= first && k < first+n
+		if !own {
 			putPadding(&t.Column, t.At(r, k), t.Fit.PadValue)
 		}
 		if m := t.Mask; m != nil {
-			putInt(&m.Column, m.At(r, k), int64(boolBit(filled)))
+			putInt(&m.Column, m.At(r, k), int64(boolBit(own)))
 		}
 	}
 	return nil
 }
 
-// putElement sets element i of a tensor from an element of a column of lists.
-func putElement(to *column.Column, i int, from *column.Column, element int) {
+// putElements sets n elements of row r of a tensor, from its element first on, from the
+// elements of a column of lists, from start on.
+func putElements(t *column.Tensor, r, first int, from *column.Column, start, n int) {
+	if t.Type == schema.Float32 && from.Type.Elem() == schema.Float32 && t.Stride == 1 { // as of most embeddings
+		copy(t.Float32s[t.At(r, first):], from.Float32s[start:start+n])
+		return
+	}
 	elements := *from
 	elements.Type = from.Type.Elem()
-	putRow(to, i, &elements, element)
+	for k := range n {
+		putRow(&t.Column, t.At(r, first+k), &elements, start+k)
+	}
 }
 
 func putPadding(to *column.Column, i int, v float64) {

@@ -28,16 +28,26 @@ func rowsOf(entities, request []*larderv1.Column) int {
 	return 0
 }
 
-// checkScores refuses a response without a score for each row.
+// checkScores refuses a response without a score for each row, or without the values of its
+// outputs. A model without a score has outputs.
 func checkScores(answer *larderv1.GetFeaturesAndScoreResponse, rows int, withFeatures bool) error {
 	versions := len(answer.GetModelVersions())
 	switch {
-	case len(answer.GetScores()) != rows:
+	case len(answer.GetScores()) != rows && (len(answer.GetScores()) > 0 || len(answer.GetOutputs()) == 0):
 		return incomplete("%d scores for %d rows", len(answer.GetScores()), rows)
 	case versions != 0 && versions != rows:
 		return incomplete("%d model versions for %d rows", versions, rows)
 	case withFeatures && len(answer.GetFeatures()) == 0:
 		return incomplete("no features for %d rows", rows)
+	}
+	for _, o := range answer.GetOutputs() {
+		want := rows
+		for _, n := range o.GetShape() {
+			want *= int(n)
+		}
+		if n := rowsIn(o.GetValues()); n != want {
+			return incomplete("%d values of the output %q for %d rows", n, o.GetValues().GetName(), rows)
+		}
 	}
 	return checkAnswer(answer.GetFeatures(), answer.GetReads(), rows)
 }

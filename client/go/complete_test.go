@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	larderv1 "larder/api/larder/v1"
 	larder "larder/client/go"
 )
@@ -70,9 +72,27 @@ func TestIncompleteAnswersAreErrors(t *testing.T) {
 	score(&scores{Scores: whole, ModelVersions: []int64{1}}, false, "1 model versions for 2 rows")
 	score(&scores{Scores: whole}, true, "no features for 2 rows")
 	score(&scores{Scores: whole, Reads: reads(2, 1)}, false, `2 statuses and 1 ages of feature view "v" for 2 rows`)
+	three := &larderv1.Output{Shape: []uint32{3}, Values: &larderv1.Column{Name: "p", Values: &larderv1.Column_Floats{Floats: &larderv1.Floats{Values: make([]float32, 5)}}}}
+	score(&scores{Outputs: []*larderv1.Output{three}}, false, `5 values of the output "p" for 2 rows`)
 	read(&features{}, "no features for 2 rows")
 	read(&features{Features: column(1, 2)}, `1 values of "v:f" for 2 rows`)
 	read(&features{Features: column(2, 0)}, `0 statuses of "v:f" for 2 rows`)
 	read(&features{Features: lists}, `0 values of "v:l" for 2 rows`)
 	read(&features{Features: column(2, 2), Reads: reads(0, 0)}, "0 statuses and 0 ages")
+}
+
+// TestOutputs: a model without a score answers outputs, with a version for each row.
+func TestOutputs(t *testing.T) {
+	w := &cutWire{scores: &larderv1.GetFeaturesAndScoreResponse{ModelVersion: 7, Outputs: []*larderv1.Output{{
+		Shape: []uint32{2}, Classes: []string{"no", "yes"},
+		Values: &larderv1.Column{Name: "p", Values: &larderv1.Column_Floats{Floats: &larderv1.Floats{Values: []float32{0.25, 0.75, 1, 0}}}},
+	}}}}
+	got, err := dialTo(t, w, larder.Options{}).Score(t.Context(), "m", larder.Request{Entities: larder.Columns{"id": []int64{1, 2}}, Outputs: []string{"p"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []larder.Output{{Name: "p", Values: []float32{0.25, 0.75, 1, 0}, Shape: []int{2}, Classes: []string{"no", "yes"}}}
+	if diff := cmp.Diff(want, got.Outputs); diff != "" || got.Scores != nil || !cmp.Equal(got.ModelVersions, []int64{7, 7}) {
+		t.Errorf("scores %v, versions %v, outputs (-want +got):\n%s", got.Scores, got.ModelVersions, diff)
+	}
 }

@@ -18,6 +18,10 @@ type Request struct {
 	Version      int64  // of the model; 0 means the version that serves or, where traffic is split, the one of each row
 	ID           string // of the request in the feature log; drawn by the server when empty
 	WithFeatures bool   // also return the features that were scored
+
+	// Outputs are the outputs of the model to return, by their names in its file; "*" alone
+	// means all. A model without a score returns all of them if none is named.
+	Outputs []string
 }
 
 // A Feature is a column of a response.
@@ -40,6 +44,14 @@ const (
 	OutsideMaxAge = larderv1.Status_STATUS_OUTSIDE_MAX_AGE
 )
 
+// An Output is what one output of a model gave for all rows.
+type Output struct {
+	Name    string
+	Values  any      // []bool, []int32, []int64, []float32, []float64 or []string: of all rows, row by row
+	Shape   []int    // of the values of one row; empty: one value
+	Classes []string // what the last dimension of the shape stands for, where the model says so
+}
+
 // Features are the response of GetFeatures.
 type Features struct {
 	Features       []Feature // in the order of the feature service
@@ -48,7 +60,8 @@ type Features struct {
 
 // Scores are the response of Score.
 type Scores struct {
-	Scores         []float64 // one per row
+	Scores         []float64 // one per row; nil for a model without a score
+	Outputs        []Output  // in the order asked for, or that of the model's file
 	ModelVersions  []int64   // one per row: the version that scored it
 	Features       []Feature // in the model's order; nil unless asked for
 	CatalogVersion int64     // version of the definitions that answered
@@ -83,21 +96,23 @@ func (c *Client) Score(ctx context.Context, model string, r Request) (*Scores, e
 	if err != nil {
 		return nil, err
 	}
+	rows := rowsOf(entities, request)
 	answer, err := c.Serving.GetFeaturesAndScore(ctx, &larderv1.GetFeaturesAndScoreRequest{
 		Model: model, ModelVersion: r.Version, Entities: entities, Request: request, At: at, RequestId: r.ID, ReturnFeatures: r.WithFeatures,
+		Outputs: r.Outputs,
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := checkScores(answer, rowsOf(entities, request), r.WithFeatures); err != nil {
+	if err := checkScores(answer, rows, r.WithFeatures); err != nil {
 		return nil, err
 	}
 	s := &Scores{
 		Scores: answer.GetScores(), ModelVersions: answer.GetModelVersions(), Features: features(answer.GetFeatures()),
-		CatalogVersion: answer.GetCatalogVersion(), RequestID: answer.GetRequestId(),
+		CatalogVersion: answer.GetCatalogVersion(), RequestID: answer.GetRequestId(), Outputs: outputs(answer.GetOutputs()),
 	}
 	if len(s.ModelVersions) == 0 { // one version scored all rows
-		s.ModelVersions = make([]int64, len(s.Scores))
+		s.ModelVersions = make([]int64, rows)
 		for i := range s.ModelVersions {
 			s.ModelVersions[i] = answer.GetModelVersion()
 		}
@@ -117,6 +132,18 @@ func (r Request) messages() (entities, request []*larderv1.Column, at *int64, er
 		at = &micros
 	}
 	return entities, request, at, nil
+}
+
+func outputs(all []*larderv1.Output) []Output {
+	var out []Output
+	for _, o := range all {
+		one := Output{Name: o.GetValues().GetName(), Values: values(o.GetValues()), Classes: o.GetClasses()}
+		for _, n := range o.GetShape() {
+			one.Shape = append(one.Shape, int(n))
+		}
+		out = append(out, one)
+	}
+	return out
 }
 
 func features(columns []*larderv1.Column) []Feature {

@@ -74,6 +74,15 @@ def test_outputs_of_many_rows(client: larderdb.Client, model: str) -> None:
     assert isinstance(other, pl.DataFrame) and other["label"].to_list() == outputs["label"].to_list()
 
 
+def test_what_a_version_answers_is_told(client: larderdb.Client, model: str) -> None:
+    told = client.push_model(model, species(), service="late_v1").output
+    assert (told.output, [(o.name, o.type, o.shape, o.classes) for o in told.outputs]) == (
+        "",
+        [("label", "string", [], []), ("probabilities", "float32", [3], CLASSES), ("twice", "float32", [6], [])],
+    )
+    assert any(note.startswith("it has no score, only outputs: output \"probabilities\" has 3 columns") for note in told.notes)
+
+
 def test_an_unknown_output_is_refused(client: larderdb.Client, model: str) -> None:
     with pytest.raises(InvalidArgumentError, match='no output "lable"; did you mean "label"'):
         client.score(model, {"courier_id": [1], "km": [1.0]}, outputs="lable")

@@ -42,7 +42,7 @@ from larderdb.errors import (
     UnavailableError,
 )
 from larderdb.logged import FeatureSkew, ModelSkew, Replay, ReplayCount, ReplayDifference, ReplayGone, Skew, SkewDifference
-from larderdb.models import Model, ModelOutput, ModelVersion, Pushed, Ramp, RampState, RolledBack, Traffic
+from larderdb.models import Model, ModelOutput, ModelVersion, OutputShape, Pushed, Ramp, RampState, RolledBack, Traffic
 from larderdb.runs import BadRows, Run, ServerState, ViewState
 
 __all__ = [
@@ -74,6 +74,7 @@ __all__ = [
     "ModelSkew",
     "ModelVersion",
     "NotFoundError",
+    "OutputShape",
     "Plan",
     "Pushed",
     "Ramp",

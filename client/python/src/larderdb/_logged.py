@@ -35,7 +35,10 @@ def replay(model: str | None, progress: Progress | None) -> Operation[Replay]:
         _warn.warn([f"versions in the feature log are gone, and the report is of the other rows: {versions}"])
     return Replay(
         counts=[ReplayCount(c.model, c.model_version, c.equal, c.different) for c in report.counts],
-        differences=[ReplayDifference(d.file, d.request_id, d.row, d.logged, d.now) for d in report.differences],
+        differences=[
+            ReplayDifference(d.file, d.request_id, d.row, d.logged, d.now, d.output, d.logged_output, d.now_output)
+            for d in report.differences
+        ],
         cause=report.cause,
         missing=list(report.missing),
         gone=gone,

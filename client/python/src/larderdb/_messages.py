@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from larderdb import errors
 from larderdb._words import in_python
 from larderdb.definitions import Change
-from larderdb.models import ModelOutput
+from larderdb.models import ModelOutput, OutputShape
 from larderdb.runs import BadRows, Run, ViewState
 from larderdb.v1 import control_pb2
 
@@ -115,8 +115,9 @@ def notes(texts: Sequence[str]) -> list[str]:
 
 
 def output(report: control_pb2.ModelReport) -> ModelOutput:
+    outputs = [OutputShape(o.name, o.type, list(o.shape), list(o.classes)) for o in report.outputs]
     return ModelOutput(
-        report.model, report.model_version, report.output, report.column, report.reason, report.engine, notes(report.notes)
+        report.model, report.model_version, report.output, report.column, report.reason, report.engine, notes(report.notes), outputs
     )
 
 

@@ -17,13 +17,20 @@ class ReplayCount:
 
 @dataclass(frozen=True)
 class ReplayDifference:
-    """One logged row with another score now: its file, its request, its row of that."""
+    """One logged row with another score or output now: its file, its request, its row of that.
+
+    Where the scores are equal, ``output`` is the output that differs, and
+    ``logged_output`` and ``now_output`` are what it gave, as JSON.
+    """
 
     file: str
     request_id: str
     row: int
     logged: float
     now: float
+    output: str = ""
+    logged_output: str = ""
+    now_output: str = ""
 
 
 @dataclass(frozen=True)

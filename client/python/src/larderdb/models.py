@@ -16,11 +16,13 @@ class ModelOutput:
     """How a model version is scored.
 
     Attributes:
-        output: the output that holds the score, and ``column`` the column of it, from 0.
-        reason: why, when the definitions did not say.
+        output: the output that holds the score, and ``column`` the column of it, from 0;
+            empty for a model without a score, of which ``notes`` say why.
+        reason: why this output and this column.
         engine: what scores: ``"trees"``, which Larder walks itself, or ``"onnxruntime"``.
-        notes: what costs it time: why its trees are not walked, why it gets one row at a
-            time, why it runs in a process of its own.
+        notes: what is particular about it: why it has no score, why its trees are not
+            walked, why it gets one row at a time, why it runs in a process of its own.
+        outputs: what it can answer for each row; empty when it is not loaded.
     """
 
     model: str
@@ -30,6 +32,24 @@ class ModelOutput:
     reason: str
     engine: str = ""
     notes: list[str] = field(default_factory=list)
+    outputs: list[OutputShape] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class OutputShape:
+    """What an output of a model answers for a row.
+
+    Attributes:
+        name: its name in the model's file.
+        type: the type of its values, such as ``float32`` or ``string``.
+        shape: of the values of a row; empty where a row has one value.
+        classes: what the last dimension stands for, where the model says so.
+    """
+
+    name: str
+    type: str
+    shape: list[int]
+    classes: list[str]
 
 
 @dataclass(frozen=True)
