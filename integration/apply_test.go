@@ -54,7 +54,7 @@ func TestAppliesThatAreRefused(t *testing.T) {
 	wide := onnxmodel.Trees(onnxmodel.TreesOptions{Trees: 1, Depth: 1, Features: 3, Seed: 1})
 	m.write("wide.onnx", string(wide))
 	m.write("text.onnx", "no model at all")
-	other := onnxmodel.NewLinear([]onnxmodel.Input{{Name: "amuont", Elem: onnxmodel.Double}}, 1).Model()
+	other := onnxmodel.NewLinear([]onnxmodel.Input{{Name: "amuont", Elem: onnxmodel.Double}, {Name: "limit", Elem: onnxmodel.Double}}, 1).Model()
 	m.write("other.onnx", string(other.Encode()))
 	text := onnxmodel.NewLinear([]onnxmodel.Input{{Name: "amount", Elem: onnxmodel.String}}, 1).Model()
 	m.write("string.onnx", string(text.Encode()))
@@ -64,7 +64,7 @@ func TestAppliesThatAreRefused(t *testing.T) {
 	f(model("serve: 1, versions: [{version: 1, onnx: spend-1.onnx, sha256: \""+strings.Repeat("0", 64)+"\"}]"), "definitions.yaml:", "spend-1.onnx")
 	f(model("serve: 1, versions: [{version: 1, onnx: text.onnx}]"), `model "spend" version 1`)
 	f(model("serve: 1, versions: [{version: 1, onnx: wide.onnx}]"), `model "spend" version 1`, "3 features wide, but the feature service has 1")
-	f(model("serve: 1, versions: [{version: 1, onnx: other.onnx}]"), `model "spend" version 1: the only input "amuont" is float64[N, 1]`, "one input per feature, each [N, 1] and named after its feature")
+	f(model("serve: 1, versions: [{version: 1, onnx: other.onnx}]"), `model "spend" version 1: input "amuont" is not named after a feature: did you mean "amount"?`, "inputs: [{name: amuont, features: [...]}]")
 	f(model("serve: 1, versions: [{version: 1, onnx: string.onnx}]"), `model "spend" version 1`, "string", "float64")
 	f(model("serve: 1, versions: [{version: 1, onnx: spend-1.onnx, output: scoer}]"), `"scoer"`, "score")
 

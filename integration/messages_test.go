@@ -64,7 +64,7 @@ func TestMessagesOfTheCommandLine(t *testing.T) {
 	f(1, `name the feature service that new model "fresh" reads; its file has no stamp that names one; add --service NAME [NO_FEATURE_SERVICE]`,
 		"models", "push", "fresh", filepath.Join(m.dir, "spend-1.onnx"))
 	empty := writeFile(t, t.TempDir(), "empty.onnx", "")
-	f(1, "send "+empty+": the file is empty; export the model again", "models", "push", "spend", empty)
+	f(1, empty+": the file is empty; export the model again", "models", "push", "spend", empty)
 	f(1, m.dir+" is a folder; name an ONNX file", "models", "push", "spend", m.dir)
 	f(1, `model "fresh": no feature service "sped"; did you mean "spend"? [BAD_DEFINITIONS]`, "models", "push", "fresh", filepath.Join(m.dir, "spend-1.onnx"), "--service", "sped")
 	f(1, `the traffic of model "spend" has no split_by; add --split-by with one of user_id`, "models", "traffic", "spend", "1=50", "2=50")

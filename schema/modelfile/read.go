@@ -25,7 +25,7 @@ func Read(name string) ([]byte, error) {
 	case info.IsDir():
 		return nil, fmt.Errorf("%s is a folder; name an ONNX file", name)
 	case info.Size() > MaxBytes:
-		return nil, tooLarge(info.Size())
+		return nil, fmt.Errorf("%s: %w", name, tooLarge(info.Size()))
 	}
 	model, err := os.ReadFile(name) // of the caller's choice: it may be a link to anywhere
 	if err != nil {
@@ -36,7 +36,11 @@ func Read(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer root.Close()
-	return Whole(model, root, ".")
+	whole, err := Whole(model, root, ".")
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return whole, nil
 }
 
 // ReadIn reads a model file below a root, and the weights beside it. They must lie in the
