@@ -233,7 +233,7 @@ func apply(ctx context.Context, client *larder.Client, defs *schema.Definitions,
 		return err
 	}
 	_, err = client.Control.Apply(ctx, &larderv1.ApplyRequest{
-		What: &larderv1.ApplyRequest_Definitions{Definitions: raw}, BaseVersion: base, AppliedBy: "larder bench",
+		What: &larderv1.ApplyRequest_Definitions{Definitions: raw}, BaseVersion: base, AppliedBy: "larder bench", AllowDelete: []string{"*"}, // the server is its own
 	})
 	return err
 }

@@ -127,7 +127,7 @@ func (k *soaking) apply(ctx context.Context, serve int64) error {
 		return err
 	}
 	answer, err := k.client.Control.Apply(ctx, &larderv1.ApplyRequest{
-		What: &larderv1.ApplyRequest_Definitions{Definitions: raw}, BaseVersion: k.version, AppliedBy: "larder bench",
+		What: &larderv1.ApplyRequest_Definitions{Definitions: raw}, BaseVersion: k.version, AppliedBy: "larder bench", AllowDelete: []string{"*"}, // the server is its own
 	})
 	if err == nil {
 		k.version = answer.GetVersion()
