@@ -44,6 +44,20 @@ models:
     log: {rate: 1}
 `
 
+// writeExported writes the models of outputDefinitions into a folder.
+func writeExported(t *testing.T, dir string) {
+	t.Helper()
+	for name, exported := range map[string]string{
+		"species.onnx": "sklearn_logistic_three_named_classes_as_tensor", "forest.onnx": "sklearn_forest_three_named_classes", "attention.onnx": "torch_attention",
+	} {
+		file, err := os.ReadFile(filepath.Join("..", "scoring", "testdata", "exporters", exported+".onnx"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, dir, name, string(file))
+	}
+}
+
 // TestOutputs: models of exporters without a score answer their outputs everywhere: on the
 // command line, over HTTP, from shadows, in the log's files and table, and to replay.
 func TestOutputs(t *testing.T) {
@@ -56,15 +70,7 @@ func TestOutputs(t *testing.T) {
 	log := t.TempDir()
 	s := startServer(t, db.DSN, "--feature-log", log, "--feature-log-table")
 	dir := definitionsFolder(t, outputDefinitions)
-	for name, exported := range map[string]string{
-		"species.onnx": "sklearn_logistic_three_named_classes_as_tensor", "forest.onnx": "sklearn_forest_three_named_classes", "attention.onnx": "torch_attention",
-	} {
-		file, err := os.ReadFile(filepath.Join("..", "scoring", "testdata", "exporters", exported+".onnx"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		writeFile(t, dir, name, string(file))
-	}
+	writeExported(t, dir)
 	stdout, stderr, code := s.client("apply", dir, "--yes")
 	if want := "model species version 1: answers label string, probabilities float32[high, low, middle], and has no score"; code != 0 || !strings.Contains(stdout, want) {
 		t.Fatalf("exit code %d, no %q in\n%s%s", code, want, stdout, stderr)
@@ -172,15 +178,7 @@ func TestScorelessModelsAreRefusedWhereScoresDecide(t *testing.T) {
 	s := startServer(t, db.DSN)
 	labelled := strings.Replace(outputDefinitions, "    serve: 1\n", "    serve: 1\n    labels: {source: plants, keys: [plant_id], within: 1d, label: {name: wilted, type: bool}}\n", 1)
 	dir := definitionsFolder(t, labelled)
-	for name, exported := range map[string]string{
-		"species.onnx": "sklearn_logistic_three_named_classes_as_tensor", "forest.onnx": "sklearn_forest_three_named_classes", "attention.onnx": "torch_attention",
-	} {
-		file, err := os.ReadFile(filepath.Join("..", "scoring", "testdata", "exporters", exported+".onnx"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		writeFile(t, dir, name, string(file))
-	}
+	writeExported(t, dir)
 	_, stderr, code := s.client("plan", dir)
 	for _, want := range []string{"it has no score, and labels: compares scores", "output: probabilities, column: 2"} {
 		if code != 1 || !strings.Contains(stderr, want) {

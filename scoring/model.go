@@ -101,6 +101,9 @@ func (m *Model) Binding() *Binding { return m.binding }
 // them.
 func (m *Model) Outputs() []Output { return m.facts.Outputs }
 
+// candidate returns an output, by its index in Outputs, as sessions return it.
+func (m *Model) candidate(output int) *candidate { return &m.outputs[m.facts.Outputs[output].At] }
+
 // Score returns where the score is. If the model has none, it returns nil and why.
 func (m *Model) Score() (*Score, string) { return m.facts.Score, m.Scoreless }
 

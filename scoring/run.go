@@ -71,7 +71,7 @@ func (r *Run) measure() int {
 		r.inputs = append(r.inputs, buffer{elem: elemOf(in.Elem), shape: in.shape, width: in.width})
 	}
 	if s := m.facts.Score; s != nil {
-		r.output = buffer{elem: m.outputs[m.facts.Outputs[s.At].At].elem, shape: m.facts.Outputs[s.At].Shape, width: s.Width}
+		r.output = buffer{elem: m.candidate(s.At).elem, shape: m.facts.Outputs[s.At].Shape, width: s.Width}
 	}
 	size := r.output.bytes(r.capacity()) + r.capacity()*scoreBytes
 	for i := range r.inputs {
@@ -317,14 +317,19 @@ func (r *Run) score(ctx context.Context, began time.Time, p *piece, first int) e
 		return r.model.runError(ctx, r.rows, began, err)
 	}
 	scores := r.scores[first : first+p.rows]
-	score := r.model.facts.Score
-	r.output.column(scores, first, score.Column)
-	if o := &r.model.outputs[r.model.facts.Outputs[score.At].At]; o.narrow() {
+	r.model.readScores(scores, &r.output, first)
+	return nil
+}
+
+// readScores copies the scores of rows from row first on out of the output that holds them.
+func (m *Model) readScores(scores []float64, from *buffer, first int) {
+	s := m.facts.Score
+	from.column(scores, first, s.Column)
+	if c := m.candidate(s.At); c.narrow() {
 		for i, v := range scores {
-			scores[i] = float64(rounded(float32(v), o.Elem))
+			scores[i] = float64(rounded(float32(v), c.Elem))
 		}
 	}
-	return nil
 }
 
 // setAllStrings fills the tensors of strings of a piece that begins at row first.

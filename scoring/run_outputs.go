@@ -26,7 +26,7 @@ func (r *Run) ScoreOutputs(ctx context.Context, wanted []int) ([]column.Column, 
 	}
 	columns := make([]column.Column, len(wanted))
 	for i, at := range wanted {
-		columns[i] = r.model.outputs[r.model.facts.Outputs[at].At].column(arrays[i].Data, arrays[i].Strings)
+		columns[i] = r.model.candidate(at).column(arrays[i].Data, arrays[i].Strings)
 	}
 	return columns, nil
 }
@@ -78,7 +78,7 @@ func newOutputRun(r *Run, session *readySession) (*outputRun, error) {
 	rows, size := min(r.rows, r.model.chunk), alignment
 	for i := range r.model.facts.Outputs {
 		out := &r.model.facts.Outputs[i]
-		b := buffer{elem: r.model.outputs[out.At].elem, shape: out.Shape, width: out.Width()}
+		b := buffer{elem: r.model.candidate(i).elem, shape: out.Shape, width: out.Width()}
 		o.buffers = append(o.buffers, b)
 		size += b.bytes(rows) + alignment
 	}
@@ -142,13 +142,7 @@ func (o *outputRun) chunk(ctx context.Context, began time.Time, first, rows int,
 		}
 	}
 	if s := m.facts.Score; s != nil {
-		scores := o.scores[first : first+rows]
-		o.buffers[s.At].column(scores, 0, s.Column)
-		if c := &m.outputs[m.facts.Outputs[s.At].At]; c.narrow() {
-			for i, v := range scores {
-				scores[i] = float64(rounded(float32(v), c.Elem))
-			}
-		}
+		m.readScores(o.scores[first:first+rows], &o.buffers[s.At], 0)
 	}
 	return nil
 }
@@ -183,7 +177,7 @@ func (o *outputRun) appendTo(a *Array, output, rows int, made []ort.Value) error
 		a.Data = append(a.Data, unsafe.Slice((*byte)(b.start), b.bytes(rows))...)
 		return nil
 	}
-	c := &o.model.outputs[o.model.facts.Outputs[output].At]
+	c := o.model.candidate(output)
 	_, texts, err := c.read(made[o.at(output)])
 	if err == nil && len(texts) != rows*b.width {
 		err = fmt.Errorf("output %q has %d strings for %d rows", c.Name, len(texts), rows)

@@ -35,7 +35,7 @@ func (m *Model) readTrees(file []byte) (t *trees, table *forest.Table, why strin
 	if !slices.ContainsFunc(facts.nodes, func(n node) bool { return n.isTrees() }) {
 		return nil, nil, ""
 	}
-	b, output := m.binding, &m.outputs[m.facts.Outputs[score.At].At]
+	b, output := m.binding, m.candidate(score.At)
 	n := facts.makerOf(output.source)
 	switch {
 	case !b.Dense || output.Elem != Float32 || len(b.narrow) > 0:

@@ -220,7 +220,7 @@ func (m *Model) tryWriting(ctx context.Context, fill filling) error {
 // unwritten compares two runs that found different patterns in the memory of an output.
 func (m *Model) unwritten(output int, patterns [2]byte, a, b Array) string {
 	o := &m.facts.Outputs[output]
-	size := m.outputs[o.At].elem.size()
+	size := m.candidate(output).elem.size()
 	if size == 0 { // strings
 		if !slices.Equal(a.Strings, b.Strings) {
 			return m.restless(o)

@@ -51,8 +51,8 @@ func (v value) wrongType(c *column.Column) error {
 }
 
 // convert returns c as a column of the type wanted: itself, or with each number
-// converted if it fits. A vector may stay a list, which check has measured. An integer becomes a float when it stays exact; a
-// float64 becomes the nearest float32.
+// converted if it fits. A vector may stay a list, whose lengths check has compared. An
+// integer becomes a float when it stays exact; a float64 becomes the nearest float32.
 func (v value) convert(c *column.Column) (*column.Column, error) {
 	from, to := c.Type.Elem(), v.want.Elem()
 	switch {
