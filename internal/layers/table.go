@@ -21,6 +21,7 @@ type Package struct {
 // House is the table that this repository is held to.
 var House = Table{
 	Packages: map[string]Package{
+		"api/feast/types":      {Floor: 1},
 		"api/inference":        {Floor: 1},
 		"api/larder/v1":        {Floor: 1},
 		"internal/arrowflight": {Floor: 1},
@@ -43,6 +44,7 @@ var House = Table{
 		"store":                {Floor: 1},
 		"store/cache":          {Floor: 1},
 
+		"api/feast/serving":   {Floor: 2, Imports: []string{"api/feast/types"}},
 		"client/go":           {Floor: 2, Imports: []string{"api/larder/v1", "internal/arrowflight"}},
 		"column":              {Floor: 2, Imports: []string{"schema"}},
 		"column/arrows":       {Floor: 2, Imports: []string{"column", "schema"}},
@@ -166,10 +168,10 @@ var House = Table{
 		"github.com/elastic/go-seccomp-bpf": {"scoring/worker"},
 		"pgregory.net/rapid":                {"store/storetest"},
 		"google.golang.org/grpc": {
-			"api/inference", "api/larder/v1", "bench", "client/go", "cmd/larder", "control", "internal/grpcserver", "serving",
+			"api/feast/serving", "api/inference", "api/larder/v1", "bench", "client/go", "cmd/larder", "control", "internal/grpcserver", "serving",
 			"serving/inference",
 		},
-		"google.golang.org/protobuf": {"api/inference", "api/larder/v1", "cmd/larder", "control/runs", "serving/inference"},
+		"google.golang.org/protobuf": {"api/feast/serving", "api/feast/types", "api/inference", "api/larder/v1", "cmd/larder", "control/runs", "serving/inference"},
 		// ONNX models are protobuf messages that need no generated code.
 		"google.golang.org/protobuf/encoding/protowire": {"internal/grpcserver", "internal/onnxmodel", "schema/modelfile", "scoring"},
 		// The shell measures a message before it decodes it.
