@@ -83,6 +83,9 @@ func New(opts Options) *Server {
 	return &Server{Options: opts, parts: newParts(opts), started: time.Now()}
 }
 
+// Runs returns what starts runs and keeps their record.
+func (s *Server) Runs() *runs.Recorder { return s.parts.Runs }
+
 func newParts(opts Options) Parts {
 	editor := definitions.New(definitions.Options{
 		Registry: opts.Registry, Offline: opts.Offline, Online: opts.Online, Models: opts.Models, Logger: opts.Logger,

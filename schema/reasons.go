@@ -47,6 +47,7 @@ const (
 	DiskFull              Reason = "DISK_FULL"
 	DuplicateColumn       Reason = "DUPLICATE_COLUMN"
 	DuplicateFeature      Reason = "DUPLICATE_FEATURE"
+	FeatureNameCollision  Reason = "FEATURE_NAME_COLLISION"
 	EventTimeRange        Reason = "EVENT_TIME_RANGE"
 	EventTimeType         Reason = "EVENT_TIME_TYPE"
 	FolderNotEmpty        Reason = "FOLDER_NOT_EMPTY"
@@ -163,6 +164,10 @@ const (
 	TooManyWaiting        Reason = "TOO_MANY_WAITING"
 	UnknownDataset        Reason = "UNKNOWN_DATASET"
 	UnknownDefinition     Reason = "UNKNOWN_DEFINITION"
+	RunFailed             Reason = "RUN_FAILED"
+	SourceReadOnly        Reason = "SOURCE_READ_ONLY"
+	UnknownColumn         Reason = "UNKNOWN_COLUMN"
+	UnknownPushSource     Reason = "UNKNOWN_PUSH_SOURCE"
 	UnknownFeature        Reason = "UNKNOWN_FEATURE"
 	UnknownFeatureService Reason = "UNKNOWN_FEATURE_SERVICE"
 	UnknownFeatureView    Reason = "UNKNOWN_FEATURE_VIEW"
@@ -243,6 +248,7 @@ var reasons = map[Reason]struct {
 	DiskFull:              {Unavailable, "the disk of the online store is full"},
 	DuplicateColumn:       {Invalid, "a column is sent twice"},
 	DuplicateFeature:      {Invalid, "a feature is asked for twice"},
+	FeatureNameCollision:  {Invalid, "two features of one answer would have one name"},
 	EventTimeRange:        {Invalid, "an event time of a spine is out of range"},
 	EventTimeType:         {Invalid, "the event time of a spine is not a timestamp with a time zone"},
 	FolderNotEmpty:        {FailedPrecondition, "the folder to restore into is not empty"},
@@ -359,6 +365,10 @@ var reasons = map[Reason]struct {
 	TooManyWaiting:        {Exhausted, "too many streams or unfinished messages are open"},
 	UnknownDataset:        {NotFound, "no training set has that id or name"},
 	UnknownDefinition:     {NotFound, "no definition has that name"},
+	RunFailed:             {FailedPrecondition, "a run that a request waits for failed"},
+	SourceReadOnly:        {FailedPrecondition, "the table of a source can't take rows"},
+	UnknownColumn:         {Invalid, "a row has a column that its table doesn't have"},
+	UnknownPushSource:     {NotFound, "no source has the name of the push source"},
 	UnknownFeature:        {NotFound, "a view has no feature of that name"},
 	UnknownFeatureService: {NotFound, "no feature service has that name"},
 	UnknownFeatureView:    {NotFound, "no feature view has that name"},

@@ -15,6 +15,7 @@ type Ask struct {
 	Request   column.Columns // request values and, as VIEW:FEATURE, values for stored features
 	At        *int64         // the time to decide TTLs at, in microseconds since 1970 UTC; nil is now
 	Features  bool           // answer the features too, where they are not all that is asked for
+	AnyAge    bool           // rows count however old they are, whatever the TTL of their view
 	RequestID string         // by which the caller knows it; may be empty
 	Outputs   []string       // of the model, to be answered too; scoring.AllOutputs alone for all of them
 

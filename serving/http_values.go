@@ -3,7 +3,6 @@ package serving
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 
 	"larder/column"
 	"larder/schema"
@@ -39,11 +38,11 @@ func takeMembers(dst *column.Columns, field, noun string, object json.RawMessage
 			dst.Add(name, column.Column{})
 			return errUnknownName
 		}
-		values, err := parseColumn(t, value, maxRows)
+		values, err := column.ParseJSON(t, value, maxRows, schema.ParseValue)
 		switch {
 		case errors.Is(err, schema.ErrNotList):
 			return badJSON("%s %q is not a list; write one value for each row, in brackets", noun, name)
-		case errors.Is(err, errTooManyRows):
+		case errors.Is(err, column.ErrTooManyRows):
 			return schema.TooManyRows.Errorf("the request has more than %d rows; at most %d fit, split it", maxRows, maxRows)
 		case err != nil:
 			return schema.BadValue.Errorf("%s %q, %v", noun, name, err)
@@ -55,38 +54,4 @@ func takeMembers(dst *column.Columns, field, noun string, object json.RawMessage
 		return nil
 	}
 	return err
-}
-
-var errTooManyRows = errors.New("too many rows")
-
-// parseColumn reads a list of values.
-func parseColumn(t schema.Type, list json.RawMessage, maxRows int) (column.Column, error) {
-	c, rows := column.Column{Type: t}, 0
-	err := schema.JSONItems(list, func(item json.RawMessage) error {
-		if rows == maxRows {
-			return errTooManyRows
-		}
-		v, err := schema.ParseValue(t, item)
-		if err != nil {
-			return fmt.Errorf("row %d: %w", rows, err)
-		}
-		if v == nil && c.Valid == nil {
-			c.Valid = trues(rows)
-		}
-		if c.Valid != nil {
-			c.Valid = append(c.Valid, v != nil)
-		}
-		c.AppendValue(v)
-		rows++
-		return nil
-	})
-	return c, err
-}
-
-func trues(n int) []bool {
-	all := make([]bool, n)
-	for i := range all {
-		all[i] = true
-	}
-	return all
 }

@@ -90,6 +90,9 @@ func (a *Answer) bind(ask *Ask, at int64) error {
 	}
 	a.Rows = rows
 	a.batch.Reset(rows, at)
+	if ask.AnyAge {
+		a.batch.IgnoreAge()
+	}
 	if err := a.batch.BindKeys(ask.Keys); err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ type Batch struct {
 	now        int64   // the one clock reading
 	times      []int64 // of each row, where they differ; else nil
 	backfilled bool    // rows that arrived later than the time asked for count too
+	anyAge     bool    // rows count however old they are
 
 	keys     row.Keys
 	statuses []schema.Status  // of each view and row: view*rows + row
@@ -76,7 +77,7 @@ func (p *Program) NewBatch() *Batch {
 // in microseconds since 1970 UTC.
 func (b *Batch) Reset(rows int, now int64) {
 	n := rows * len(b.program.views)
-	b.rows, b.now, b.times, b.backfilled = rows, now, nil, false
+	b.rows, b.now, b.times, b.backfilled, b.anyAge = rows, now, nil, false, false
 	b.keys.Reset()
 	b.statuses = resize(b.statuses, n)
 	for i := range b.statuses {
@@ -103,6 +104,9 @@ func (b *Batch) SetTimes(times []int64) { b.times = times }
 // IgnoreIngestTime lets rows count that arrived after the time asked for, so that
 // event time alone decides: what a training set asks for with as_of: event_time.
 func (b *Batch) IgnoreIngestTime() { b.backfilled = true }
+
+// IgnoreAge lets rows count however old they are, whatever the TTL of their view.
+func (b *Batch) IgnoreAge() { b.anyAge = true }
 
 // resize returns a slice of n values, in the memory of s where it is enough.
 func resize[T any](s []T, n int) []T {

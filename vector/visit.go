@@ -25,7 +25,7 @@ func (b *Batch) Visit(i int, eventTime int64, stored []byte) error {
 		return nil // as if there were no row
 	}
 	b.ages[i] = age(now, eventTime)
-	if b.ages[i] > v.ttl {
+	if b.ages[i] > v.ttl && !b.anyAge {
 		b.statuses[i] = schema.StatusOutsideMaxAge
 		return nil
 	}

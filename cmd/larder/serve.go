@@ -18,12 +18,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
 
+	feastserving "larder/api/feast/serving"
 	inferencev2 "larder/api/inference"
 	larderv1 "larder/api/larder/v1"
 	"larder/control"
 	"larder/control/datasets"
 	"larder/control/models"
 	"larder/control/readiness"
+	"larder/control/rows"
 	"larder/internal/background"
 	"larder/internal/grpcserver"
 	"larder/internal/pgdev"
@@ -34,6 +36,7 @@ import (
 	"larder/schema"
 	"larder/scoring"
 	"larder/serving"
+	"larder/serving/feast"
 	"larder/serving/inference"
 	"larder/store/offline"
 	"larder/store/online"
@@ -109,6 +112,7 @@ type node struct {
 	rows     *readiness.Gate // nil when the server is ready as soon as it has its catalog
 
 	inference *inference.Server
+	feast     *feast.Server
 }
 
 // serve runs a server until ctx ends: not ready, finish, flush, close.
@@ -301,6 +305,10 @@ func (n *node) run(ctx context.Context) error {
 		Name: n.cfg.Name, Version: version, DataDir: n.cfg.Data, MaxMessageBytes: n.cfg.MaxMessage, Logger: n.log, Registerer: n.metrics,
 		VerifyEvery: n.cfg.VerifyEvery, VerifySample: n.cfg.VerifySample, VersionSources: n.sources, FeatureLog: n.features,
 	})
+	n.feast = feast.New(feast.Options{
+		Serving: n.serving, Writer: rows.New(rows.Options{Catalog: n.registry.Catalog, Offline: n.offline, Runs: n.control.Runs()}), Runs: n.control.Runs(),
+		FeastStatuses: n.cfg.FeastStatuses, MaxRows: n.cfg.MaxRows, Version: version,
+	})
 	n.register(shell)
 	endLog := n.logFeatures()
 	parts := newParts(ctx)
@@ -334,6 +342,8 @@ func (n *node) run(ctx context.Context) error {
 func (n *node) register(shell *grpcserver.Server) {
 	larderv1.RegisterServingServiceServer(shell, n.serving)
 	inferencev2.RegisterGRPCInferenceServiceServer(shell, n.inference)
+	feastserving.RegisterServingServiceServer(shell, n.feast)
+	feastserving.RegisterGrpcFeatureServerServer(shell, n.feast)
 	larderv1.RegisterControlServiceServer(shell, n.control)
 	n.control.Flight().Register(shell)
 }
@@ -368,6 +378,7 @@ func (n *node) httpHandler() *grpcserver.Mux {
 	mux := new(grpcserver.Mux)
 	mux.Add(n.serving.HTTPHandler())
 	mux.Add(n.inference.HTTPHandler())
+	mux.Add(n.feast.HTTPHandler())
 	if n.cfg.Pprof {
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
 		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)

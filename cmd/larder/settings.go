@@ -23,40 +23,41 @@ import (
 // (LARDER_GRPC_ADDR) and a key of larder.yaml (grpc_addr); the first that is
 // given counts.
 type settings struct {
-	Postgres     string        `flag:"postgres" help:"address of Postgres, as postgres://USER@HOST:PORT/DATABASE; without it the server serves what is in its data folder"`
-	Dev          bool          `flag:"dev" help:"start a private Postgres in the data folder, to try Larder"`
-	Data         string        `flag:"data" help:"folder of the rows and the last good catalog; for one server only"`
-	Name         string        `flag:"name" help:"name of the server in the record of runs; defaults to host name and gRPC port"`
-	GRPCAddr     string        `flag:"grpc-addr" help:"address to listen on for gRPC"`
-	HTTPAddr     string        `flag:"http-addr" help:"address to listen on for HTTP: JSON, /metrics, /healthz, /readyz"`
-	HTTPHosts    string        `flag:"http-hosts" help:"names by which HTTP requests may call a server that needs no token, beside addresses and local names, such as larder.example.com,features.example.com; *: every name"`
-	ONNXRuntime  string        `flag:"onnxruntime" help:"path of libonnxruntime or its folder; by default the one that make setup installed"`
-	TokenFile    string        `flag:"token-file" help:"file with the bearer token that callers must send; empty: no token"`
-	TLSCert      string        `flag:"tls-cert" help:"PEM file of the server's certificate; empty: no TLS"`
-	TLSKey       string        `flag:"tls-key" help:"PEM file of the certificate's key"`
-	CacheBytes   int64         `flag:"cache-bytes" help:"memory of the row cache; 0: an eighth of the machine's memory, at least 256 MiB; negative: no cache"`
-	MinFreeBytes int64         `flag:"min-free-bytes" help:"disk to keep free: with less, rows and the feature log are not written and reads go on; 0: 640 MiB"`
-	MaxRows      int           `flag:"max-rows" help:"most rows of one request"`
-	MaxMessage   int           `flag:"max-message-bytes" help:"most bytes of one message"`
-	MaxInFlight  int           `flag:"max-in-flight" help:"most requests at once; others are refused with RESOURCE_EXHAUSTED"`
-	Timeout      time.Duration `flag:"timeout" help:"time limit of a request without a deadline"`
-	DrainDelay   time.Duration `flag:"drain-delay" help:"how long to accept requests after SIGTERM, so that load balancers notice that the server is not ready"`
-	DrainTimeout time.Duration `flag:"drain-timeout" help:"how long to wait then for requests to finish"`
-	FeatureLog   string        `flag:"feature-log" help:"folder for the vectors of models with log:, in Parquet files; empty: no files"`
-	LogBytes     int64         `flag:"feature-log-bytes" help:"most disk for the feature log; when it is full, requests are not logged until files are moved away"`
-	LogTable     bool          `flag:"feature-log-table" help:"also write the vectors of models with log: to the Postgres table larder.feature_log"`
-	LogKeep      time.Duration `flag:"feature-log-keep" help:"how long the table keeps rows"`
-	ReadyWhen    string        `flag:"ready-when" help:"when /readyz says ready: filled (the rows of scheduled and once materialized views are there) or catalog (the definitions are)"`
-	ReadyAfter   time.Duration `flag:"ready-after" help:"how long at most to wait for the rows before the server is ready"`
-	SwitchAfter  time.Duration `flag:"switch-after" help:"how long at most definitions wait for the rows of changed views, while the version before serves"`
-	VerifyEvery  time.Duration `flag:"verify-every" help:"how often to compare a sample of every view with the source, as larder verify does; 0: never"`
-	VerifySample int           `flag:"verify-sample" help:"keys of each view in that sample"`
-	MLflow       string        `flag:"mlflow-tracking-uri" help:"address of an MLflow server that models follow by alias; empty: none"`
-	Repository   string        `flag:"model-repository" help:"folder of model files that become versions, in Triton's layout MODEL/VERSION/model.onnx; empty: none"`
-	ModelPoll    time.Duration `flag:"model-poll" help:"how often to check MLflow and the model repository"`
-	LogLevel     string        `flag:"log-level" help:"debug, info, warn or error"`
-	LogFormat    string        `flag:"log-format" help:"text or json"`
-	Pprof        bool          `flag:"pprof" help:"serve profiles at /debug/pprof on the HTTP port"`
+	Postgres      string        `flag:"postgres" help:"address of Postgres, as postgres://USER@HOST:PORT/DATABASE; without it the server serves what is in its data folder"`
+	Dev           bool          `flag:"dev" help:"start a private Postgres in the data folder, to try Larder"`
+	Data          string        `flag:"data" help:"folder of the rows and the last good catalog; for one server only"`
+	Name          string        `flag:"name" help:"name of the server in the record of runs; defaults to host name and gRPC port"`
+	GRPCAddr      string        `flag:"grpc-addr" help:"address to listen on for gRPC"`
+	HTTPAddr      string        `flag:"http-addr" help:"address to listen on for HTTP: JSON, /metrics, /healthz, /readyz"`
+	HTTPHosts     string        `flag:"http-hosts" help:"names by which HTTP requests may call a server that needs no token, beside addresses and local names, such as larder.example.com,features.example.com; *: every name"`
+	ONNXRuntime   string        `flag:"onnxruntime" help:"path of libonnxruntime or its folder; by default the one that make setup installed"`
+	TokenFile     string        `flag:"token-file" help:"file with the bearer token that callers must send; empty: no token"`
+	TLSCert       string        `flag:"tls-cert" help:"PEM file of the server's certificate; empty: no TLS"`
+	TLSKey        string        `flag:"tls-key" help:"PEM file of the certificate's key"`
+	CacheBytes    int64         `flag:"cache-bytes" help:"memory of the row cache; 0: an eighth of the machine's memory, at least 256 MiB; negative: no cache"`
+	MinFreeBytes  int64         `flag:"min-free-bytes" help:"disk to keep free: with less, rows and the feature log are not written and reads go on; 0: 640 MiB"`
+	MaxRows       int           `flag:"max-rows" help:"most rows of one request"`
+	MaxMessage    int           `flag:"max-message-bytes" help:"most bytes of one message"`
+	MaxInFlight   int           `flag:"max-in-flight" help:"most requests at once; others are refused with RESOURCE_EXHAUSTED"`
+	Timeout       time.Duration `flag:"timeout" help:"time limit of a request without a deadline"`
+	DrainDelay    time.Duration `flag:"drain-delay" help:"how long to accept requests after SIGTERM, so that load balancers notice that the server is not ready"`
+	DrainTimeout  time.Duration `flag:"drain-timeout" help:"how long to wait then for requests to finish"`
+	FeastStatuses bool          `flag:"feast-statuses" help:"answer clients of Feast as Feast does: PRESENT for nulls, and the values of rows that have expired"`
+	FeatureLog    string        `flag:"feature-log" help:"folder for the vectors of models with log:, in Parquet files; empty: no files"`
+	LogBytes      int64         `flag:"feature-log-bytes" help:"most disk for the feature log; when it is full, requests are not logged until files are moved away"`
+	LogTable      bool          `flag:"feature-log-table" help:"also write the vectors of models with log: to the Postgres table larder.feature_log"`
+	LogKeep       time.Duration `flag:"feature-log-keep" help:"how long the table keeps rows"`
+	ReadyWhen     string        `flag:"ready-when" help:"when /readyz says ready: filled (the rows of scheduled and once materialized views are there) or catalog (the definitions are)"`
+	ReadyAfter    time.Duration `flag:"ready-after" help:"how long at most to wait for the rows before the server is ready"`
+	SwitchAfter   time.Duration `flag:"switch-after" help:"how long at most definitions wait for the rows of changed views, while the version before serves"`
+	VerifyEvery   time.Duration `flag:"verify-every" help:"how often to compare a sample of every view with the source, as larder verify does; 0: never"`
+	VerifySample  int           `flag:"verify-sample" help:"keys of each view in that sample"`
+	MLflow        string        `flag:"mlflow-tracking-uri" help:"address of an MLflow server that models follow by alias; empty: none"`
+	Repository    string        `flag:"model-repository" help:"folder of model files that become versions, in Triton's layout MODEL/VERSION/model.onnx; empty: none"`
+	ModelPoll     time.Duration `flag:"model-poll" help:"how often to check MLflow and the model repository"`
+	LogLevel      string        `flag:"log-level" help:"debug, info, warn or error"`
+	LogFormat     string        `flag:"log-format" help:"text or json"`
+	Pprof         bool          `flag:"pprof" help:"serve profiles at /debug/pprof on the HTTP port"`
 }
 
 // The values of --ready-when.

@@ -1,7 +1,9 @@
 package runs
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -129,6 +131,21 @@ func (r *Recorder) ByID(ids []string) (found []Run, ended bool) {
 		ended = ended && run.Ended()
 	}
 	return found, ended
+}
+
+// Wait returns when runs of this server have ended: nil if all have succeeded. Runs
+// continue when ctx ends.
+func (r *Recorder) Wait(ctx context.Context, ids []string) error {
+	for _, id := range ids {
+		run, err := r.Runner.Wait(ctx, id)
+		if err != nil {
+			return fmt.Errorf("wait for run %s, which goes on: %w", id, err)
+		}
+		if run.State != materialize.Succeeded {
+			return schema.RunFailed.Errorf("run %s of feature view %q: %s", id, run.View, cmp.Or(run.Error, string(run.State)))
+		}
+	}
+	return nil
 }
 
 // Run returns one run: from memory if this server ran it, else from the record.

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 
+	feastserving "larder/api/feast/serving"
 	inferencev2 "larder/api/inference"
 	larderv1 "larder/api/larder/v1"
 	"larder/internal/grpcserver"
@@ -137,6 +138,8 @@ func registerAll(server *grpcserver.Server, serving larderv1.ServingServiceServe
 	larderv1.RegisterServingServiceServer(server, serving)
 	larderv1.RegisterControlServiceServer(server, larderv1.UnimplementedControlServiceServer{})
 	inferencev2.RegisterGRPCInferenceServiceServer(server, inferencev2.UnimplementedGRPCInferenceServiceServer{})
+	feastserving.RegisterServingServiceServer(server, feastserving.UnimplementedServingServiceServer{})
+	feastserving.RegisterGrpcFeatureServerServer(server, feastserving.UnimplementedGrpcFeatureServerServer{})
 	flightv1.RegisterFlightServiceServer(server, &flights{})
 }
 

@@ -24,7 +24,9 @@ const AnyHost = "*"
 var ownSuffixes = []string{".localhost", ".internal", ".svc", ".cluster.local"}
 
 // isProbe reports whether a request asks for the health of the server.
-func isProbe(r *http.Request) bool { return r.URL.Path == "/healthz" || r.URL.Path == "/readyz" }
+func isProbe(r *http.Request) bool {
+	return r.URL.Path == "/healthz" || r.URL.Path == "/readyz" || r.URL.Path == "/health"
+}
 
 // ParseHosts reads the names of [Options.HTTPHosts] from a list with commas between them.
 func ParseHosts(list string) (hosts []string, err error) {

@@ -2,7 +2,6 @@ package grpcserver
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,10 +9,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
-
-	"google.golang.org/genproto/googleapis/rpc/code"
 
 	"larder/schema"
 )
@@ -73,7 +69,7 @@ func (s *Server) Handler(handler *Mux) http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.authenticated(w, r, admitted) })
 	checked := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := s.browser.refuses(r); err != nil {
-			s.refuse(failureOf(err)).write(w, plainErrors(r))
+			s.refuse(failureOf(err)).write(w, formOf(r))
 			return
 		}
 		mux.ServeHTTP(w, r)
@@ -104,11 +100,11 @@ func notReady(err error) string {
 
 // admitHTTP is the shell of one HTTP request from an authenticated caller.
 func (s *Server) admitHTTP(w http.ResponseWriter, r *http.Request, handler *Mux) {
-	rec := &recorder{ResponseWriter: w, shell: s, conn: connOf(r.Context()), status: http.StatusOK, maxBytes: s.opts.MaxMessageBytes, plain: plainErrors(r), accept: r.Header["Accept-Encoding"]}
+	rec := &recorder{ResponseWriter: w, shell: s, conn: connOf(r.Context()), status: http.StatusOK, maxBytes: s.opts.MaxMessageBytes, form: formOf(r), accept: r.Header["Accept-Encoding"]}
 	rec.conn.begin()
 	defer rec.end()
 	if f := rec.admit(r); f != nil {
-		s.refuse(f).write(w, rec.plain)
+		s.refuse(f).write(w, rec.form)
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.opts.DefaultTimeout)
@@ -144,11 +140,11 @@ func (s *Server) endedHTTP(r *http.Request, rec *recorder, took time.Duration) {
 type recorder struct {
 	http.ResponseWriter
 	shell    *Server
-	conn     *conn    // nil where nobody follows it
-	entered  bool     // it is in flight
-	held     int64    // bytes that it takes of the budget
-	maxBytes int      // the largest response
-	plain    bool     // errors are plain text
+	conn     *conn // nil where nobody follows it
+	entered  bool  // it is in flight
+	held     int64 // bytes that it takes of the budget
+	maxBytes int   // the largest response
+	form     errorForm
 	accept   []string // the values of its Accept-Encoding headers
 	status   int
 	wrote    bool
@@ -175,7 +171,7 @@ func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 func (r *recorder) fail(err error) {
 	r.failure = failureOf(err)
 	if !r.wrote {
-		r.failure.write(r, r.plain)
+		r.failure.write(r, r.form)
 	}
 }
 
@@ -190,7 +186,7 @@ func WriteStateError(w http.ResponseWriter, err error, state map[string]any) {
 	r.failure = failureOf(err)
 	body := map[string]any{"error": r.failure.message}
 	maps.Copy(body, state)
-	r.failure.send(r, body)
+	send(r, r.failure.http, body)
 }
 
 // WriteError answers an HTTP request with an error, by the table in the package's
@@ -201,37 +197,7 @@ func WriteError(w http.ResponseWriter, err error) {
 		r.fail(err)
 		return
 	}
-	failureOf(err).write(w, false)
-}
-
-// plainErrors reports whether a request uses the Open Inference Protocol, where an
-// error is a string.
-func plainErrors(r *http.Request) bool {
-	return r.URL.Path == "/v2" || strings.HasPrefix(r.URL.Path, "/v2/")
-}
-
-// write answers with {"error": {"code", "reason", "message"}}. With plain it answers
-// with {"error": message}.
-func (f *failure) write(w http.ResponseWriter, plain bool) {
-	if plain {
-		f.send(w, map[string]string{"error": f.message})
-		return
-	}
-	var body struct {
-		Error struct {
-			Code    string `json:"code"`
-			Reason  string `json:"reason"`
-			Message string `json:"message"`
-		} `json:"error"`
-	}
-	body.Error.Code, body.Error.Reason, body.Error.Message = code.Code(f.code).String(), string(f.reason), f.message
-	f.send(w, body)
-}
-
-func (f *failure) send(w http.ResponseWriter, body any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(f.http)
-	_ = json.NewEncoder(w).Encode(body) // the caller may be gone
+	failureOf(err).write(w, ownErrors)
 }
 
 // WriteJSON answers an HTTP request as [WriteBody] does.

@@ -140,7 +140,7 @@ func guard(w http.ResponseWriter, r *http.Request, rule *rule, handler http.Hand
 func (s *Server) authenticated(w http.ResponseWriter, r *http.Request, answer http.HandlerFunc) {
 	ctx, err := s.authenticate(r.Context(), Credentials{Authorization: r.Header.Values("Authorization")})
 	if err != nil {
-		s.refuse(failureOf(err)).write(w, plainErrors(r))
+		s.refuse(failureOf(err)).write(w, formOf(r))
 		return
 	}
 	if ctx != r.Context() {

@@ -28,6 +28,10 @@ var (
 		Pattern: "GET /readyz", ID: "ready", Tag: serverTag, Summary: "say whether requests can be answered; 503 while they can't",
 		Answer: openapi.Body{Type: "text/plain", Schema: openapi.Of("string", ""), Example: "ready\n"}, Errors: openapi.PlainText,
 	}
+	feastHealthPage = openapi.Operation{
+		Pattern: "GET /health", ID: "feast_health", Tag: serverTag, Summary: "say whether requests can be answered, where Feast's server does; 503 while they can't",
+		Answer: openapi.Body{Type: "text/plain", Schema: openapi.Of("string", ""), Example: "ready\n"}, Errors: openapi.PlainText,
+	}
 	metricsPage = openapi.Operation{
 		Pattern: "GET /metrics", ID: "metrics", Tag: serverTag, Summary: "give metrics in Prometheus's format",
 		Answer: openapi.Body{Type: "text/plain", Schema: openapi.Of("string", "")},
@@ -40,11 +44,12 @@ const serverTag = "server"
 var tags = map[string]string{
 	serverTag:   "The server and its health.",
 	"serving":   "Features and scores, as lists of values typed by the definitions.",
+	"feast":     "The API of Feast's feature server, for its clients.",
 	"inference": "The Open Inference Protocol: models over tensors, as Triton and KServe serve them.",
 }
 
 func pageOperations() []openapi.Operation {
-	return []openapi.Operation{indexPage, openAPIPage, healthPage, readyPage, metricsPage}
+	return []openapi.Operation{indexPage, openAPIPage, healthPage, readyPage, feastHealthPage, metricsPage}
 }
 
 // pages returns the server's own pages.
@@ -52,6 +57,7 @@ func (s *Server) pages(handler *Mux) *http.ServeMux {
 	mux := http.NewServeMux()
 	s.page(mux, healthPage, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "alive") })
 	s.page(mux, readyPage, s.readyz)
+	s.page(mux, feastHealthPage, s.readyz)
 	if s.opts.Gatherer != nil {
 		s.page(mux, metricsPage, promhttp.HandlerFor(s.opts.Gatherer, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes}).ServeHTTP)
 	}
@@ -95,7 +101,7 @@ func (s *Server) page(mux *http.ServeMux, o openapi.Operation, answer http.Handl
 		}
 		s.authenticated(w, r, func(w http.ResponseWriter, r *http.Request) {
 			if err := s.authorize(r.Context(), rule, r); err != nil {
-				failureOf(err).write(w, plainErrors(r))
+				failureOf(err).write(w, formOf(r))
 				return
 			}
 			answer(w, r)

@@ -1,6 +1,7 @@
 package grpcserver
 
 import (
+	feastserving "larder/api/feast/serving"
 	inferencev2 "larder/api/inference"
 	larderv1 "larder/api/larder/v1"
 )
@@ -76,6 +77,12 @@ var rpcRules = map[string]*rule{
 	"/inference.GRPCInferenceService/RepositoryModelLoad":   {right: Operate, on: one(Model, (*inferencev2.RepositoryModelLoadRequest).GetModelName)},
 	"/inference.GRPCInferenceService/RepositoryModelUnload": {right: Operate, on: one(Model, (*inferencev2.RepositoryModelUnloadRequest).GetModelName)},
 
+	"/feast.serving.ServingService/GetFeastServingInfo": {right: Any},
+	"/feast.serving.ServingService/GetOnlineFeatures":   {right: Read, on: feastFeatures},
+	"/GrpcFeatureServer/GetOnlineFeatures":              {right: Read, on: feastFeatures},
+	"/GrpcFeatureServer/Push":                           {right: Operate, on: all(View)},
+	"/GrpcFeatureServer/WriteToOnlineStore":             {right: Operate, on: one(View, (*feastserving.WriteToOnlineStoreRequest).GetFeatureViewName)},
+
 	"/grpc.health.v1.Health/Check": {right: Public},
 	"/grpc.health.v1.Health/List":  {right: Public},
 	"/grpc.health.v1.Health/Watch": {right: Public},
@@ -90,6 +97,7 @@ var httpRules = map[string]*rule{
 	"/":            {right: Any},
 	"GET /healthz": {right: Public},
 	"GET /readyz":  {right: Public},
+	"GET /health":  {right: Public},
 	"GET /metrics": {right: Observe},
 
 	"GET /{$}":          {right: Any},
@@ -97,6 +105,12 @@ var httpRules = map[string]*rule{
 
 	"POST /v1/features": {right: Read, late: true},
 	"POST /v1/score":    {right: Score, late: true},
+
+	"POST /get-online-features":     {right: Read, late: true},
+	"POST /push":                    {right: Operate, late: true},
+	"POST /write-to-online-store":   {right: Operate, late: true},
+	"POST /materialize":             {right: Operate, late: true},
+	"POST /materialize-incremental": {right: Operate, late: true},
 
 	"GET /v2":                             {right: Any},
 	"GET /v2/{$}":                         {right: Any},
@@ -131,6 +145,12 @@ const (
 func features(req any, i int) (Resource, bool) {
 	r := req.(*larderv1.GetFeaturesRequest)
 	return readOf(r.GetFeatureService(), r.GetFeatures().GetReferences(), i)
+}
+
+// feastFeatures is features for clients of Feast.
+func feastFeatures(req any, i int) (Resource, bool) {
+	r := req.(*feastserving.GetOnlineFeaturesRequest)
+	return readOf(r.GetFeatureService(), r.GetFeatures().GetVal(), i)
 }
 
 func readOf(service string, references []string, i int) (Resource, bool) {

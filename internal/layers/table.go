@@ -51,7 +51,7 @@ var House = Table{
 		"column/wire":         {Floor: 2, Imports: []string{"api/larder/v1", "column", "schema"}},
 		"examples/fraud":      {Floor: 2, Imports: []string{"api/larder/v1"}},
 		"internal/arrowcheck": {Floor: 2, Imports: []string{"internal/background"}},
-		"internal/grpcserver": {Floor: 2, Imports: []string{"api/inference", "api/larder/v1", "internal/background", "internal/openapi", "schema"}},
+		"internal/grpcserver": {Floor: 3, Imports: []string{"api/feast/serving", "api/inference", "api/larder/v1", "internal/background", "internal/openapi", "schema"}},
 		"internal/pgtest":     {Floor: 2, Imports: []string{"internal/pgdev"}},
 		"migrations":          {Floor: 2, Imports: []string{"internal/postgres"}},
 		"models/folder":       {Floor: 3, Imports: []string{"schema", "schema/modelfile"}},
@@ -94,6 +94,7 @@ var House = Table{
 		}},
 
 		"control/readiness": {Floor: 5, Imports: []string{"materialize", "schema", "store", "store/registry"}},
+		"control/rows":      {Floor: 6, Imports: []string{"control/runs", "schema", "store/offline"}},
 		"control/checks": {Floor: 6, Imports: []string{
 			"control/definitions", "internal/background", "models/experiment", "models/traffic", "monitor", "monitor/featurelog",
 			"monitor/verify", "schema", "store/offline", "store/online", "store/registry",
@@ -115,6 +116,10 @@ var House = Table{
 			"api/larder/v1", "column", "column/arrows", "column/wire", "control/checks", "control/datasets", "control/definitions", "control/models", "control/runs",
 			"internal/arrowfile", "internal/arrowflight", "internal/background", "internal/grpcserver", "materialize", "models/experiment",
 			"monitor", "monitor/featurelog", "monitor/replay", "monitor/verify", "schema", "schema/definitions", "scoring", "store/offline", "store/online", "store/registry", "training", "vector",
+		}},
+
+		"serving/feast": {Floor: 7, Imports: []string{
+			"api/feast/serving", "api/feast/types", "column", "control/rows", "control/runs", "internal/grpcserver", "internal/openapi", "schema", "serving",
 		}},
 
 		"bench": {Floor: 8, Imports: []string{
@@ -171,7 +176,7 @@ var House = Table{
 			"api/feast/serving", "api/inference", "api/larder/v1", "bench", "client/go", "cmd/larder", "control", "internal/grpcserver", "serving",
 			"serving/inference",
 		},
-		"google.golang.org/protobuf": {"api/feast/serving", "api/feast/types", "api/inference", "api/larder/v1", "cmd/larder", "control/runs", "serving/inference"},
+		"google.golang.org/protobuf": {"api/feast/serving", "api/feast/types", "api/inference", "api/larder/v1", "cmd/larder", "control/runs", "serving/feast", "serving/inference"},
 		// ONNX models are protobuf messages that need no generated code.
 		"google.golang.org/protobuf/encoding/protowire": {"internal/grpcserver", "internal/onnxmodel", "schema/modelfile", "scoring"},
 		// The shell measures a message before it decodes it.

@@ -47,6 +47,7 @@ const (
 	TextErrors                   // {"error": "message"}, of the Open Inference Protocol
 	ReadyErrors                  // as TextErrors, with "ready": false where readiness was found out
 	PlainText                    // of probes, without JSON
+	FeastErrors                  // a text of {"module", "class", "message"}, of Feast; {"detail"} for a body that can't be read
 )
 
 // Method returns the operation's method: POST.
@@ -79,6 +80,7 @@ func Document(info Info, tags map[string]string, operations []Operation) ([]byte
 	errorSchema.collect(named)
 	textErrorSchema.collect(named)
 	readyErrorSchema.collect(named)
+	feastErrorSchema.collect(named)
 	for i := range operations {
 		o := &operations[i]
 		o.Answer.Schema.collect(named)
@@ -143,6 +145,8 @@ func (o *Operation) responses() map[string]any {
 			out["content"] = (&Body{Schema: textErrorSchema}).content()
 		case ReadyErrors:
 			out["content"] = (&Body{Schema: readyErrorSchema}).content()
+		case FeastErrors:
+			out["content"] = (&Body{Schema: feastErrorSchema}).content()
 		}
 		return out
 	}
@@ -176,6 +180,8 @@ var (
 			"message": Of("string", "What is wrong, and what to do."),
 		}, "code", "reason", "message"),
 	}, "error"))
+	feastErrorSchema = Named("FeastError", &Schema{Type: []string{"string", "object"}, Description: "Why a request is refused, as Feast's server has it: a text of a JSON object with module, class and message; " +
+		"or, with the status 422, an object with detail."})
 	textErrorSchema = Named("TextError", Object("Why a request is refused, as the Open Inference Protocol has it.", map[string]*Schema{
 		"error": Of("string", "What is wrong, and what to do."),
 	}, "error"))

@@ -23,6 +23,17 @@ const (
 // Postgres about the source's own names and expressions helps its author, so it is
 // part of the message.
 func sourceError(ctx context.Context, view *schema.View, err error) error {
+	return failed(ctx, view.Origin.Name, err)
+}
+
+// asPostgres returns what Postgres said, if an error has that.
+func asPostgres(err error) (*pgconn.PgError, bool) {
+	var pg *pgconn.PgError
+	return pg, errors.As(err, &pg)
+}
+
+// failed is sourceError for a source by its name.
+func failed(ctx context.Context, name string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -33,13 +44,12 @@ func sourceError(ctx context.Context, view *schema.View, err error) error {
 	if errors.As(err, &said) {
 		return err
 	}
-	name := view.Origin.Name
-	var pg *pgconn.PgError
+	pg, is := asPostgres(err)
 	var connect *pgconn.ConnectError
 	switch {
 	case errors.Is(err, postgres.ErrSilent):
 		return schema.SourceUnreachable.Wrap(err, "source %q: Postgres does not answer; check that it runs and isn't stopped or cut off", name)
-	case errors.As(err, &pg):
+	case is:
 		return refused(name, pg)
 	case errors.As(err, &connect), pgconn.SafeToRetry(err), pgconn.Timeout(err):
 		return schema.SourceUnreachable.Wrap(err, "source %q: Postgres can't be reached; check that it runs and that the address is right", name)
