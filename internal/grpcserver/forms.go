@@ -58,6 +58,7 @@ var feastClasses = map[schema.Reason]struct {
 	schema.DuplicateFeature:      {"FeatureNameCollisionError", 0},
 	schema.UnknownPushSource:     {"PushSourceNotFoundException", http.StatusUnprocessableEntity},
 	reasonForbidden:              {"FeastPermissionError", 0},
+	schema.TooManyRows:           {"FeastError", http.StatusBadRequest}, // its client sends again what got the status 429
 }
 
 // feastErrors are as the Python server of Feast writes them: a body that it can't read is

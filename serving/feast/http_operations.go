@@ -36,34 +36,48 @@ var (
 					}, "name", "version"), ""),
 				}, "feature_names"),
 			}, "results", "metadata")),
+			Example: `{"results": [
+  {"values": [7, 4711], "statuses": ["PRESENT", "PRESENT"], "event_timestamps": ["1970-01-01T00:00:00Z", "1970-01-01T00:00:00Z"]},
+  {"values": [12, 0], "statuses": ["PRESENT", "NOT_FOUND"], "event_timestamps": ["2026-01-31T09:00:00.25Z", "1970-01-01T00:00:00Z"]},
+  {"values": [3.75, 4.0], "statuses": ["PRESENT", "NOT_FOUND"], "event_timestamps": ["2026-01-31T09:00:00.25Z", "1970-01-01T00:00:00Z"]}],
+ "metadata": {"feature_names": ["courier_id", "trips_7d", "rating"]}}`,
 		},
 	}
 	pushOperation = openapi.Operation{
 		Pattern: "POST /push", ID: "feast_push", Tag: tag, Errors: openapi.FeastErrors,
 		Summary: "add rows to the table of a source and serve them, as Feast's push sources do",
 		About:   "The rows go into the table of the source that has the name of the push source. All are stored or none.",
-		Request: &openapi.Body{Schema: openapi.Named("FeastPushRequest", openapi.Object("", map[string]*openapi.Schema{
-			"push_source_name": openapi.Of("string", "The source."), "df": frameSchema,
-			"to": {Type: "string", Enum: []string{toOnline, toOffline, toBoth}, Description: "With offline the next run serves the rows; else they are served when the request is answered."},
-		}, "push_source_name", "df"))},
+		Request: &openapi.Body{
+			Schema: openapi.Named("FeastPushRequest", openapi.Object("", map[string]*openapi.Schema{
+				"push_source_name": openapi.Of("string", "The source."), "df": frameSchema,
+				"to": {Type: "string", Enum: []string{toOnline, toOffline, toBoth}, Description: "With offline the next run serves the rows; else they are served when the request is answered."},
+			}, "push_source_name", "df")),
+			Example: `{"push_source_name": "couriers", "df": {"courier_id": [8], "event_timestamp": ["2026-01-31T10:00:00Z"], "trips_7d": [3], "rating": [4.5]}}`,
+		},
 	}
 	writeOperation = openapi.Operation{
 		Pattern: "POST /write-to-online-store", ID: "feast_write", Tag: tag, Errors: openapi.FeastErrors,
 		Summary: "add rows to the table of a view's source and serve them",
-		Request: &openapi.Body{Schema: openapi.Named("FeastWriteRequest", openapi.Object("", map[string]*openapi.Schema{
-			"feature_view_name": openapi.Of("string", "The view."), "df": frameSchema,
-		}, "feature_view_name", "df"))},
+		Request: &openapi.Body{
+			Schema: openapi.Named("FeastWriteRequest", openapi.Object("", map[string]*openapi.Schema{
+				"feature_view_name": openapi.Of("string", "The view."), "df": frameSchema,
+			}, "feature_view_name", "df")),
+			Example: `{"feature_view_name": "courier_stats", "df": {"courier_id": [8], "event_timestamp": ["2026-01-31T10:00:00Z"], "trips_7d": [3], "rating": [4.5]}}`,
+		},
 		Answer: openapi.Body{Schema: &openapi.Schema{Type: "null"}, Example: "null"},
 	}
 	materializeOperation = openapi.Operation{
 		Pattern: "POST /materialize", ID: "feast_materialize", Tag: tag, Errors: openapi.FeastErrors,
 		Summary: "materialize rows with event times in a range",
 		About:   "The answer comes when all runs have ended; with ?async=true at once, with the status 202.",
-		Request: &openapi.Body{Schema: openapi.Named("FeastMaterializeRequest", openapi.Object("", map[string]*openapi.Schema{
-			"start_ts": timeSchema, "end_ts": timeSchema, "feature_views": viewsSchema,
-			"disable_event_timestamp": openapi.Of("boolean", "All rows, whatever their time."),
-		}))},
-		Answer: openapi.Body{Schema: &openapi.Schema{Type: "null"}},
+		Request: &openapi.Body{
+			Schema: openapi.Named("FeastMaterializeRequest", openapi.Object("", map[string]*openapi.Schema{
+				"start_ts": timeSchema, "end_ts": timeSchema, "feature_views": viewsSchema,
+				"disable_event_timestamp": openapi.Of("boolean", "All rows, whatever their time."),
+			})),
+			Example: `{"start_ts": "2026-01-01T00:00:00Z", "end_ts": "2026-01-31T10:00:00Z"}`,
+		},
+		Answer: openapi.Body{Schema: &openapi.Schema{Type: "null"}, Example: "null"},
 	}
 	incrementalOperation = openapi.Operation{
 		Pattern: "POST /materialize-incremental", ID: "feast_materialize_incremental", Tag: tag, Errors: openapi.FeastErrors,
