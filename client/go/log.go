@@ -27,6 +27,11 @@ func (c *Client) ReadLog(ctx context.Context, part LogPart, begin func(*arrow.Sc
 	if err != nil {
 		return err
 	}
+	return c.read(ctx, ticket, begin, write)
+}
+
+// read reads what a ticket stands for.
+func (c *Client) read(ctx context.Context, ticket []byte, begin func(*arrow.Schema) error, write func(arrow.Record) error) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	stream, err := flightv1.NewFlightServiceClient(c.conn).DoGet(ctx, &flightv1.Ticket{Ticket: ticket})

@@ -72,9 +72,10 @@ var House = Table{
 		"store/storetest":                {Floor: 3, Imports: []string{"schema", "store", "store/row"}},
 		"vector":                         {Floor: 3, Imports: []string{"column", "schema", "store/row"}},
 
-		"internal/listed":    {Floor: 4, Imports: []string{"scoring"}},
-		"internal/arrowfile": {Floor: 4, Imports: []string{"column/arrows", "internal/arrowcheck", "internal/arrowfile/parquetfile", "internal/arrowflight", "internal/wholefile", "schema"}},
-		"materialize":        {Floor: 4, Imports: []string{"internal/background", "schema", "store", "store/record"}},
+		"importer/feast/check": {Floor: 4, Imports: []string{"api/larder/v1", "client/go", "column", "column/arrows", "column/wire", "schema"}},
+		"internal/listed":      {Floor: 4, Imports: []string{"scoring"}},
+		"internal/arrowfile":   {Floor: 4, Imports: []string{"column/arrows", "internal/arrowcheck", "internal/arrowfile/parquetfile", "internal/arrowflight", "internal/wholefile", "schema"}},
+		"materialize":          {Floor: 4, Imports: []string{"internal/background", "schema", "store", "store/record"}},
 		"training": {Floor: 4, Imports: []string{
 			"column", "column/arrows", "internal/background", "schema", "store/offline", "store/record", "store/row", "vector",
 		}},
@@ -142,7 +143,7 @@ var House = Table{
 		"github.com/dgraph-io/badger/v4": {"store/online"},
 		"github.com/dgraph-io/ristretto": {"store/online"},
 		"github.com/apache/arrow/go/v17": {
-			"bench", "client/go", "cmd/larder", "column/arrows", "control", "control/checks", "control/datasets", "internal/arrowcheck",
+			"bench", "client/go", "cmd/larder", "column/arrows", "control", "control/checks", "control/datasets", "importer/feast/check", "internal/arrowcheck",
 			"internal/arrowfile", "internal/arrowfile/parquetfile", "internal/arrowflight", "materialize", "monitor/featurelog", "monitor/replay", "monitor/verify", "store/offline",
 			"store/record", "training",
 		},
