@@ -29,6 +29,12 @@ func Check(path string) error {
 	return err
 }
 
+// IsCSV reports whether a path's extension is that of CSV, whose columns have no types.
+func IsCSV(path string) bool {
+	kind, err := formatOf(path)
+	return err == nil && kind == csvFile
+}
+
 func formatOf(path string) (format, error) {
 	if f := endings[strings.ToLower(filepath.Ext(path))]; f != 0 {
 		return f, nil

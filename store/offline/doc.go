@@ -41,4 +41,12 @@
 //
 // It refuses sources with columns that can't be converted. [Store.Check] lists all
 // such columns at once, with the types that would fit.
+//
+// # Loading
+//
+// A [Load] fills a table from record batches of any source, as [Store.Window] reads one:
+// batch by batch, in one transaction. Values go to Postgres as text, by COPY, so that each
+// is checked by the type that it gets; before that, this package refuses what Postgres
+// would change without a word: a time zone that a column drops or makes up, a fraction
+// that an integer has no place for.
 package offline

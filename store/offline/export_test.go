@@ -60,3 +60,6 @@ func Sample(raw []byte) (texts []string) {
 
 // HalfFloat reads a float of 16 bits.
 func HalfFloat(half uint16) float32 { return halfFloat(half) }
+
+// EscapeCopy is escapeCopy.
+func EscapeCopy(text []byte, start int) []byte { return escapeCopy(text, start) }
