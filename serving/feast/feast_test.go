@@ -277,6 +277,8 @@ func TestRefusals(t *testing.T) {
 		{"", `{`, 422, "", "not JSON"},
 		{"", "\xff", 422, "", "not UTF-8"},
 		{"/push", `{"df": {}}`, 422, "", `no \"push_source_name\"`},
+		{"/push", `{"push_source_name": "s"}`, 422, "", `no \"df\"`},
+		{"/write-to-online-store", `{"feature_view_name": "s"}`, 422, "", `no \"df\"`},
 		{"/push", `{"push_source_name": "s", "df": []}`, 422, "", "not an object of lists"},
 		{"/push", `{"push_source_name": "s", "df": {"a": 1}}`, 422, "", `column \"a\" is not a list`},
 		{"/push", `{"push_source_name": "s", "to": "moon", "df": {}}`, 400, "FeastError", `"moon" is nowhere to push to; write online, offline or online_and_offline`},

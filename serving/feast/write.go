@@ -53,8 +53,8 @@ func (s *Server) postPush(r *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if in.Source == "" {
-		return nil, schema.BadJSON.Errorf(`the body has no "push_source_name"`)
+	if in.Source == "" || in.Columns == nil {
+		return nil, schema.BadJSON.Errorf(`the body has no "push_source_name" or no "df"`)
 	}
 	if in.OnlyStore, err = onlyStored(to); err != nil {
 		return nil, err
@@ -76,8 +76,8 @@ func (s *Server) postWrite(r *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if in.View == "" {
-		return nil, schema.BadJSON.Errorf(`the body has no "feature_view_name"`)
+	if in.View == "" || in.Columns == nil {
+		return nil, schema.BadJSON.Errorf(`the body has no "feature_view_name" or no "df"`)
 	}
 	return []byte("null"), s.write(r.Context(), in)
 }
