@@ -36,6 +36,7 @@ type Ground struct {
 	Scenario Scenario
 	Dir      string // for the peers' files; removed at the end
 	DSN      string // of a private Postgres
+	HTTP     string // address of Larder's HTTP port
 	JoinKey  string
 	// Views are the names of the feature views, in the order of the model's
 	// features. Each has a table bench.NAME of a row for each entity, with columns
@@ -107,7 +108,7 @@ func Against(ctx context.Context, s Scenario, loads []Load, deadline time.Durati
 }
 
 func prepareGround(s Scenario, server *served) (g Ground, err error) {
-	g = Ground{Scenario: s, DSN: server.postgres.DSN(), JoinKey: joinKey, Model: modelName}
+	g = Ground{Scenario: s, DSN: server.postgres.DSN(), HTTP: server.HTTP, JoinKey: joinKey, Model: modelName}
 	if g.Dir, err = os.MkdirTemp("", "larder-peers-*"); err != nil {
 		return g, err
 	}

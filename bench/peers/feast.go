@@ -104,6 +104,9 @@ func (s settings) joinFeast(ctx context.Context, g bench.Ground, redis *redisSer
 		{Name: feastName + ", look-up", Tolerance: -1, Score: store.lookUp(g), Config: []string{
 			"the same feature server, asked for features one by one by the client itself; no score",
 		}},
+		{Name: "larder, Feast's API", Tolerance: -1, Score: (&httpServer{address: "http://" + g.HTTP, client: store.client}).lookUp(g), Config: []string{
+			"Larder's own POST /get-online-features, asked by the same client for the same features; no score",
+		}},
 	}, func() { service.stop(); store.stop() }, nil
 }
 

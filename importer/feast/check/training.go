@@ -103,19 +103,26 @@ func Training(plan *schema.Plan, eventTime string, feast, ingest, event *Set) (*
 	if feast.columns[theirTime] == nil {
 		theirTime = "event_timestamp" // Feast's name for it
 	}
-	theirs, err := feast.index(by, theirTime)
+	theirKeys, err := feast.keys(by, theirTime)
 	if err != nil {
 		return nil, fmt.Errorf("Feast's training set: %w", err)
 	}
-	ours, err := ingest.index(by, eventTime)
+	ours, err := ingest.keys(by, eventTime)
 	if err != nil {
 		return nil, fmt.Errorf("Larder's training set: %w", err)
 	}
+	// The n-th row of a key in one set is the n-th in the other.
+	theirs, pairs := map[string][]int{}, make([]int, len(ours))
+	for row, key := range theirKeys {
+		theirs[key] = append(theirs[key], row)
+	}
 	lost := 0
-	for key, rows := range ours {
-		if len(theirs[key]) < len(rows) {
-			lost += len(rows) - len(theirs[key])
+	for row, key := range ours {
+		if pairs[row] = -1; len(theirs[key]) == 0 {
+			lost++
+			continue
 		}
+		pairs[row], theirs[key] = theirs[key][0], theirs[key][1:]
 	}
 	if lost > 0 || feast.rows != ingest.rows {
 		report.Notes = append(report.Notes, fmt.Sprintf("Feast's training set has %d rows and the spine %d; %d rows of the spine are not in it", feast.rows, ingest.rows, lost))
@@ -130,12 +137,10 @@ func Training(plan *schema.Plan, eventTime string, feast, ingest, event *Set) (*
 			report.Notes = append(report.Notes, fmt.Sprintf("%s is in one of the sets only", ColumnName(f.Name)))
 			continue
 		}
-		for key, rows := range ours {
-			for n, row := range rows {
-				if n < len(theirs[key]) {
-					part.Values++
-					report.compareCell(part, f, key, a, theirs[key][n], b, c, row)
-				}
+		for row, pair := range pairs {
+			if pair >= 0 {
+				part.Values++
+				report.compareCell(part, f, ours[row], a, pair, b, c, row)
 			}
 		}
 	}
@@ -199,15 +204,15 @@ func (s *Set) feature(reference string) *column.Column {
 	return s.columns[bare]
 }
 
-// index returns the rows by the values of some columns and their time.
-func (s *Set) index(by []string, time string) (map[string][]int, error) {
+// keys returns what tells the rows apart: the values of some columns and their time.
+func (s *Set) keys(by []string, time string) ([]string, error) {
 	columns := make([]*column.Column, len(by)+1)
 	for i, name := range append(by, time) {
 		if columns[i] = s.columns[name]; columns[i] == nil {
 			return nil, fmt.Errorf("it has no column %q; it has %s", name, schema.OneOf(s.names))
 		}
 	}
-	rows := map[string][]int{}
+	keys := make([]string, s.rows)
 	for r := range s.rows {
 		var key []byte
 		for i, name := range by {
@@ -215,9 +220,9 @@ func (s *Set) index(by []string, time string) (map[string][]int, error) {
 			key = append(schema.AppendValue(key, wide(columns[i].Value(r))), ' ')
 		}
 		key = schema.AppendValue(append(key, "at="...), columns[len(by)].Value(r))
-		rows[string(key)] = append(rows[string(key)], r)
+		keys[r] = string(key)
 	}
-	return rows, nil
+	return keys, nil
 }
 
 // wide returns an integer of any width as one.
