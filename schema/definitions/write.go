@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 
@@ -15,10 +17,17 @@ import (
 // written are the keys of definitions, each in a file of its own, in this order.
 var written = []string{"entities", "sources", "feature_views", "on_demand_views", "feature_services", "models"}
 
+// A Comment is text for a reader of written definitions.
+type Comment struct {
+	Key   string   // whose file it is in, such as feature_views
+	Name  string   // of the definition that it stands before; empty: it stands at the end
+	Lines []string // any text
+}
+
 // Write returns YAML files that define the same as defs, one for each kind of
-// definition that there is. A model version has no path, because the registry has its
-// file under its SHA-256.
-func Write(defs *schema.Definitions) ([]File, error) {
+// definition or comment that there is. A model version has no path, because the registry
+// has its file under its SHA-256.
+func Write(defs *schema.Definitions, comments ...Comment) ([]File, error) {
 	raw, err := json.Marshal(withoutPaths(defs))
 	if err != nil {
 		return nil, err
@@ -29,10 +38,11 @@ func Write(defs *schema.Definitions) ([]File, error) {
 	}
 	var out []File
 	for _, key := range written {
-		if lists[key] == nil {
+		mine := slices.DeleteFunc(slices.Clone(comments), func(c Comment) bool { return c.Key != key })
+		if lists[key] == nil && len(mine) == 0 {
 			continue
 		}
-		data, err := WriteOne(map[string]json.RawMessage{key: lists[key]})
+		data, err := writeKind(key, lists[key], mine)
 		if err != nil {
 			return nil, fmt.Errorf("write %s: %w", key, err)
 		}
@@ -41,18 +51,85 @@ func Write(defs *schema.Definitions) ([]File, error) {
 	return out, nil
 }
 
+// writeKind returns the file of one kind of definitions; list may be nil.
+func writeKind(key string, list json.RawMessage, comments []Comment) ([]byte, error) {
+	var data []byte
+	if list != nil {
+		node, err := toNode(map[string]json.RawMessage{key: list})
+		if err != nil {
+			return nil, err
+		}
+		before(node, comments)
+		if data, err = encode(node); err != nil {
+			return nil, err
+		}
+	}
+	for _, c := range comments {
+		if c.Name != "" {
+			continue
+		}
+		if len(data) > 0 {
+			data = append(data, '\n')
+		}
+		data = append(data, comment(c.Lines)+"\n"...)
+	}
+	return data, nil
+}
+
+// before puts comments before the definitions that they name.
+func before(node *yaml.Node, comments []Comment) {
+	for _, definition := range node.Content[1].Content {
+		if len(definition.Content) < 2 || definition.Content[0].Value != "name" {
+			continue
+		}
+		for _, c := range comments {
+			if c.Name == definition.Content[1].Value {
+				definition.HeadComment = strings.TrimPrefix(definition.HeadComment+"\n"+comment(c.Lines), "\n")
+			}
+		}
+	}
+}
+
+// breaks are the characters that end a line for some reader of YAML.
+var breaks = regexp.MustCompile("\r\n|[\n\r\v\f\u0085\u2028\u2029]")
+
+// comment returns text as a comment, whatever is in it.
+func comment(text []string) string {
+	var b strings.Builder
+	for _, line := range text {
+		for _, part := range breaks.Split(line, -1) {
+			part = strings.Map(func(r rune) rune {
+				if r != '\t' && !unicode.IsPrint(r) {
+					return unicode.ReplacementChar
+				}
+				return r
+			}, part)
+			b.WriteString(strings.TrimRight("\n# "+part, " \t"))
+		}
+	}
+	return strings.TrimPrefix(b.String(), "\n")
+}
+
 // WriteOne returns one definition as YAML, with its keys in the order of its JSON.
 func WriteOne(definition any) ([]byte, error) {
+	node, err := toNode(definition)
+	if err != nil {
+		return nil, err
+	}
+	return encode(node)
+}
+
+func toNode(definition any) (*yaml.Node, error) {
 	raw, err := json.Marshal(definition)
 	if err != nil {
 		return nil, err
 	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
-	node, err := nextNode(decoder)
-	if err != nil {
-		return nil, err
-	}
+	return nextNode(decoder)
+}
+
+func encode(node *yaml.Node) ([]byte, error) {
 	var out bytes.Buffer
 	encoder := yaml.NewEncoder(&out)
 	encoder.SetIndent(2)

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"larder/schema"
 	"larder/schema/definitions"
 )
@@ -43,6 +45,76 @@ func TestWordsOfOldYAMLAreQuoted(t *testing.T) {
 		data, err := definitions.WriteOne(map[string]string{"description": word})
 		if want := "description: \"" + word + "\"\n"; err != nil || string(data) != want {
 			t.Errorf("got %q, %v; want %q", data, err, want)
+		}
+	}
+}
+
+// TestCommentsAreWritten: before what they name, else at the end, and never as anything
+// else than a comment.
+func TestCommentsAreWritten(t *testing.T) {
+	defs := &schema.Definitions{Entities: []schema.Entity{
+		{Name: "user", JoinKeys: []schema.JoinKey{{Name: "id", Type: schema.Int64}}},
+		{Name: "shop", JoinKeys: []schema.JoinKey{{Name: "shop_id", Type: schema.Int64}}},
+	}}
+	files, err := definitions.Write(
+		defs,
+		definitions.Comment{Key: "entities", Name: "shop", Lines: []string{"a shop", "", "  and more"}},
+		definitions.Comment{Key: "entities", Name: "shop", Lines: []string{"once more"}},
+		definitions.Comment{Key: "entities", Lines: []string{"at the end"}},
+		definitions.Comment{Key: "entities", Lines: []string{"really"}},
+		definitions.Comment{Key: "models", Lines: []string{"none"}},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []definitions.File{
+		{Name: "entities.yaml", Data: []byte(`entities:
+  - name: user
+    join_keys:
+      - name: id
+        type: int64
+  # a shop
+  #
+  #   and more
+  # once more
+  - name: shop
+    join_keys:
+      - name: shop_id
+        type: int64
+
+# at the end
+
+# really
+`)},
+		{Name: "models.yaml", Data: []byte("# none\n")},
+	}
+	if diff := cmp.Diff(want, files); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := definitions.Parse(files); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestNothingEscapesAComment: text of others that ends a line for some reader of YAML.
+func TestNothingEscapesAComment(t *testing.T) {
+	defs := &schema.Definitions{Entities: []schema.Entity{{Name: "user", JoinKeys: []schema.JoinKey{{Name: "id", Type: schema.Int64}}}}}
+	for _, end := range []string{"\n", "\r", "\r\n", "\u0085", "\u2028", "\u2029", "\v", "\f", "\x00", "\xff", "\n\n", "\t", " # ", "\ufeff", "\n#\n", "\x1b[2J"} {
+		for _, name := range []string{"", "user"} {
+			lines := []string{"a" + end + "sources:" + end + "  - name: evil", end, end + "sources: []"}
+			files, err := definitions.Write(defs, definitions.Comment{Key: "entities", Name: name, Lines: lines})
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := definitions.Parse(files)
+			if err != nil || len(again.Entities) != 1 || len(again.Sources) > 0 {
+				t.Errorf("%q before %q: %v\n%s", end, name, err, files[0].Data)
+			}
+			for line := range strings.SplitSeq(string(files[0].Data), "\n") {
+				if strings.Contains(line, "evil") && !strings.HasPrefix(strings.TrimSpace(line), "#") {
+					t.Errorf("%q before %q: %q is no comment", end, name, line)
+				}
+			}
 		}
 	}
 }
