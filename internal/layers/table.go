@@ -44,6 +44,7 @@ var House = Table{
 		"store":                {Floor: 1},
 		"store/cache":          {Floor: 1},
 
+		"api/feast/core":      {Floor: 2, Imports: []string{"api/feast/types"}},
 		"api/feast/serving":   {Floor: 2, Imports: []string{"api/feast/types"}},
 		"client/go":           {Floor: 2, Imports: []string{"api/larder/v1", "internal/arrowflight"}},
 		"column":              {Floor: 2, Imports: []string{"schema"}},
@@ -177,7 +178,7 @@ var House = Table{
 			"api/feast/serving", "api/inference", "api/larder/v1", "bench", "client/go", "cmd/larder", "control", "internal/grpcserver", "serving",
 			"serving/inference",
 		},
-		"google.golang.org/protobuf": {"api/feast/serving", "api/feast/types", "api/inference", "api/larder/v1", "cmd/larder", "control/runs", "serving/feast", "serving/inference"},
+		"google.golang.org/protobuf": {"api/feast/core", "api/feast/serving", "api/feast/types", "api/inference", "api/larder/v1", "cmd/larder", "control/runs", "serving/feast", "serving/inference"},
 		// ONNX models are protobuf messages that need no generated code.
 		"google.golang.org/protobuf/encoding/protowire": {"internal/grpcserver", "internal/onnxmodel", "schema/modelfile", "scoring"},
 		// The shell measures a message before it decodes it.
