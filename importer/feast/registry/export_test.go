@@ -1,0 +1,7 @@
+package registry
+
+// What tests of the package look at.
+var (
+	ParseConfig = parseConfig
+	PostgresURL = postgresURL
+)
