@@ -69,7 +69,7 @@ larder demo does all of this with simulated card transactions.`,
 	root.PersistentPreRunE = checkFlags
 	root.SetHelpCommand(newHelpCommand(root))
 	root.AddCommand(
-		newServeCommand(), newPlanCommand(), newApplyCommand(), newListCommand(), newShowCommand(), newSearchCommand(), newExportCommand(), newLoadCommand(), newMaterializeCommand(), newGetCommand(), newScoreCommand(),
+		newServeCommand(), newPlanCommand(), newApplyCommand(), newListCommand(), newShowCommand(), newSearchCommand(), newExportCommand(), newImportCommand(), newLoadCommand(), newMaterializeCommand(), newGetCommand(), newScoreCommand(),
 		newDatasetCommand(), newVerifyCommand(), newReplayCommand(), newSkewCommand(), newExperimentCommand(), newModelsCommand(), newStatusCommand(), newSnapshotCommand(), newBenchCommand(), newDemoCommand(), newDevCommand(), newSchemaCommand(),
 		newMigrateCommand(), newVersionCommand(),
 	)

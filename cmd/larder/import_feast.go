@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"larder/importer/feast"
+	"larder/importer/feast/registry"
+	"larder/schema/definitions"
+)
+
+// An importFeast is the command's flags.
+type importFeast struct {
+	out, registry, project string
+	force, dryRun, json    bool
+}
+
+func newImportFeastCommand() *cobra.Command {
+	var f importFeast
+	cmd := &cobra.Command{
+		Use:   "feast DIR",
+		Short: "Write definitions from a Feast repository",
+		Long: `Read the feature_store.yaml of a Feast repository and the registry that it names, and
+write definitions that larder plan and larder apply take. No Python of the repository
+is run, and nothing of it is changed.
+
+What has no counterpart is reported line by line, each with what to do; that is no
+failure. docs/feast.md says what becomes what.
+
+The registry is a file, a Postgres, or Feast's REST server. For any other, such as one
+in S3, MySQL or Snowflake, download the file or start the REST server, and give it as
+--registry.`,
+		Example: `  larder import feast feature_repo/
+  larder import feast feature_repo/ --out defs/ --registry registry.db
+  larder import feast feature_repo/ --registry http://localhost:6572 --dry-run`,
+		Args: wrongArgs(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.run(cmd.Context(), cmd.OutOrStdout(), args[0])
+		},
+	}
+	cmd.Flags().StringVar(&f.out, "out", "definitions", "the folder to write: a new or empty one")
+	cmd.Flags().StringVar(&f.registry, "registry", "", "a registry file, the URL of a Postgres, or the http URL of Feast's REST server, instead of that of feature_store.yaml")
+	cmd.Flags().StringVar(&f.project, "project", "", "the project of the registry, instead of that of feature_store.yaml")
+	cmd.Flags().BoolVar(&f.force, "force", false, "write into a folder that has files, and replace those of an import before")
+	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "print the files instead of writing them")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print the report as JSON")
+	return cmd
+}
+
+func (f *importFeast) run(ctx context.Context, w io.Writer, dir string) error {
+	config, err := registry.ReadConfig(dir, os.LookupEnv)
+	if err != nil {
+		return err
+	}
+	if f.project != "" {
+		config.Project = f.project
+	}
+	r, err := registry.Read(ctx, config, f.registry)
+	if err != nil {
+		return err
+	}
+	result := feast.Import(config, r)
+	files, err := result.Files()
+	if err != nil {
+		return err
+	}
+	if _, err := definitions.Parse(files); err != nil {
+		return fmt.Errorf("what the import would write is not valid, which is a fault of larder: %w", err)
+	}
+	if !f.dryRun {
+		if err := f.write(files); err != nil {
+			return err
+		}
+		if _, err := definitions.Load(f.out); err != nil {
+			return fmt.Errorf("the import was written, but the folder %s is not valid with the other files in it: %w", f.out, err)
+		}
+	}
+	if f.json {
+		return f.printJSON(w, result, files)
+	}
+	return f.print(w, result, files)
+}
+
+// write writes the files into the folder.
+func (f *importFeast) write(files []definitions.File) error {
+	found, err := os.ReadDir(f.out)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if err := os.MkdirAll(f.out, 0o755); err != nil {
+			return err
+		}
+	case err != nil:
+		return err
+	case len(found) > 0 && !f.force:
+		return fmt.Errorf("the folder %s is not empty; name a new one with --out, or replace an import before with --force", f.out)
+	}
+	for _, name := range feast.FileNames() { // one that this import doesn't have any more
+		if err := os.Remove(filepath.Join(f.out, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	for _, file := range files {
+		if err := os.WriteFile(filepath.Join(f.out, file.Name), file.Data, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *importFeast) printJSON(w io.Writer, result *feast.Result, files []definitions.File) error {
+	out := struct {
+		Out    string            `json:"out,omitempty"`
+		Files  map[string]string `json:"files,omitempty"` // with --dry-run
+		Counts map[string]int    `json:"counts"`
+		Report []feast.Line      `json:"report"`
+	}{Out: f.out, Counts: result.Counts(), Report: result.Report}
+	if f.dryRun {
+		out.Out, out.Files = "", map[string]string{}
+		for _, file := range files {
+			out.Files[file.Name] = string(file.Data)
+		}
+	}
+	if out.Report == nil {
+		out.Report = []feast.Line{}
+	}
+	return encodeJSON(w, out)
+}
+
+func (f *importFeast) print(w io.Writer, result *feast.Result, files []definitions.File) error {
+	counts := result.Counts()
+	said := fmt.Sprintf("%s, %s, %s, %s, %s", countedAs(counts["entities"], "entity", "entities"), counted(counts["sources"], "source"),
+		counted(counts["feature_views"], "feature view"), counted(counts["on_demand_views"], "on-demand view"), counted(counts["feature_services"], "feature service"))
+	if f.dryRun {
+		for _, file := range files {
+			fmt.Fprintf(w, "# %s\n%s\n", file.Name, file.Data)
+		}
+		fmt.Fprintf(w, "would write %s to %s: %s\n", counted(len(files), "file"), f.out, said)
+	} else {
+		fmt.Fprintf(w, "wrote %s to %s: %s\n", counted(len(files), "file"), f.out, said)
+	}
+	if len(result.Report) > 0 {
+		fmt.Fprintf(w, "\n%s to look at:\n\n", counted(len(result.Report), "thing"))
+		rows := make([][]string, len(result.Report))
+		for n, line := range result.Report {
+			rows[n] = []string{strings.TrimSpace(line.Kind + " " + line.Name), line.What, line.Do}
+		}
+		if err := table(w, "ABOUT WHAT DO", rows); err != nil {
+			return err
+		}
+	}
+	if !f.dryRun {
+		fmt.Fprintf(w, "\nnext:\n  larder plan %[1]s\n  larder apply %[1]s\n  larder materialize\n", f.out)
+	}
+	return nil
+}
+
+func countedAs(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return count(n) + " " + many
+}
