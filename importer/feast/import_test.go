@@ -84,14 +84,23 @@ func TestTables(t *testing.T) {
 	f(plain, "generate_series(1, 2) AS s", "", "SELECT * FROM generate_series(1, 2) AS s")
 }
 
-func TestQueriesAreCutAtTheirEnd(t *testing.T) {
-	f := newFixture()
-	s := postgres("s", "")
-	s.GetCustomOptions().Configuration = []byte(`{"name": "s", "query": " SELECT 1 ; \n;", "table": ""}`)
-	f.view(t, "v", "driver", "a:INT64", s)
-	if got := source(t, f.imported(t), "s").Query; got != "SELECT 1" {
-		t.Errorf("got %q", got)
+func TestQueries(t *testing.T) {
+	f := func(query, wantTable, wantQuery string) {
+		t.Helper()
+		x := newFixture()
+		s := postgres("s", "")
+		s.GetCustomOptions().Configuration = fmt.Appendf(nil, `{"name": "s", "query": %q, "table": ""}`, query)
+		x.view(t, "v", "driver", "a:INT64", s)
+		if got := source(t, x.imported(t), "s"); got.Table != wantTable || got.Query != wantQuery {
+			t.Errorf("%s: table %q, query %q; want %q, %q", query, got.Table, got.Query, wantTable, wantQuery)
+		}
 	}
+	f(" SELECT 1 ; \n;", "", "SELECT 1")
+	f("SELECT * FROM stats;", "public.stats", "")
+	f("select *\nfrom Feast.\"Stats\"", "feast.Stats", "")
+	f("SELECT * FROM a.b.c", "", "SELECT * FROM a.b.c")
+	f("SELECT * FROM stats WHERE x", "", "SELECT * FROM stats WHERE x")
+	f("SELECT * FROM a, b", "", "SELECT * FROM a, b")
 }
 
 // TestAQueryThatEndsInAComment: what is put around a query stands on lines of its own.
@@ -132,7 +141,11 @@ func TestPushSources(t *testing.T) {
 	f.view(t, "stale", "driver", "a:INT64", batch)
 	f.view(t, "pushed", "driver", "a:INT64", nil).StreamSource = alone
 	f.view(t, "push_name", "driver", "a:INT64", postgres("push", "u"))
+	asked := postgres("asked", "")
+	asked.GetCustomOptions().Configuration = []byte(`{"query": "SELECT 1"}`)
+	f.view(t, "refused", "driver", "a:INT64", nil).StreamSource = &feastcore.DataSource{Name: "push_query", Type: feastcore.DataSource_PUSH_SOURCE, BatchSource: asked}
 	r := f.imported(t)
+	contains(t, "the report", reported(r), "push_query\n  its rows are those of a query here, so pushes to it are refused")
 	if s := source(t, r, "push"); s.Table != "public.t" || s.Owner != "me" {
 		t.Errorf("%+v", s)
 	}

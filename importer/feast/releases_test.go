@@ -26,6 +26,7 @@ func TestReleases(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			c.Dir = "rides"
 			result := feast.Import(c, r)
 			for _, file := range checkValid(t, result) {
 				golden(t, file.Name, string(file.Data))

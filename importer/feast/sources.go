@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -171,6 +173,9 @@ func (i *importer) finishSources() {
 		}
 		s.add(times)
 		def.Table, def.Query = i.rows(s)
+		if s.push != nil && def.Query != "" {
+			i.report(kindSource, s.push.GetName(), "its rows are those of a query here, so pushes to it are refused", "name a table with the columns of its views in sources.yaml, or push to a table and let the query read it")
+		}
 		i.result.Definitions.Sources = append(i.result.Definitions.Sources, def)
 	}
 }
@@ -200,6 +205,9 @@ func (i *importer) rows(s *source) (table, query string) {
 
 const postgresSource = ".PostgreSQLSource"
 
+// wholeTable matches a query of a whole table, to whose table rows can be pushed.
+var wholeTable = regexp.MustCompile(`(?i)^select\s+\*\s+from\s+([a-z0-9_."]+)$`)
+
 // origin returns the table or the query of Feast's source, and reports a source whose rows
 // are not in Postgres.
 func (i *importer) origin(s *source) (table, query string) {
@@ -219,6 +227,11 @@ func (i *importer) origin(s *source) (table, query string) {
 	if query == "" {
 		i.report(kindSource, f.GetName(), "it has neither a table nor a query; the table is named like the source", "write the table or the query into sources.yaml")
 		return i.tableOf(s), ""
+	}
+	if all := wholeTable.FindStringSubmatch(query); all != nil {
+		if table, query := i.postgresTable(all[1]); table != "" {
+			return table, query
+		}
 	}
 	if name := i.config.Offline.Schema; name != "" && name != "public" {
 		i.report(kindSource, f.GetName(), fmt.Sprintf("Feast runs its query with the search_path %s,public, and Larder with that of its role", name), fmt.Sprintf("name the schema in the query, or run ALTER ROLE ... SET search_path = %s, public for Larder's role", name))
@@ -298,7 +311,7 @@ func (i *importer) tableOf(s *source) string {
 // Postgres, and returns the table.
 func (i *importer) elsewhere(f *feastcore.DataSource, table string) string {
 	what, do := "", ""
-	const load = "larder load %s --postgres DSN --table %s"
+	const load = "larder load %s --table %s"
 	switch f.GetType() {
 	case feastcore.DataSource_BATCH_FILE:
 		uri := f.GetFileOptions().GetUri()
@@ -306,7 +319,7 @@ func (i *importer) elsewhere(f *feastcore.DataSource, table string) string {
 		if scheme, _, isRemote := strings.Cut(uri, "://"); isRemote && scheme != "file" {
 			do = "download it, then " + fmt.Sprintf(load, "FILE", table)
 		} else {
-			do = fmt.Sprintf(load, strings.TrimPrefix(uri, "file://"), table)
+			do = fmt.Sprintf(load, i.file(strings.TrimPrefix(uri, "file://")), table)
 		}
 	case feastcore.DataSource_PUSH_SOURCE:
 		what = "it has no batch source: pushes are all that it gets"
@@ -320,6 +333,14 @@ func (i *importer) elsewhere(f *feastcore.DataSource, table string) string {
 	}
 	i.report(kindSource, f.GetName(), what+"; Larder reads Postgres, and here its views read a table "+table, do)
 	return table
+}
+
+// file returns the path of a file that a repository names.
+func (i *importer) file(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(i.config.Dir, path)
 }
 
 // warehouse names where the rows of a source are, with the table or query there.

@@ -75,11 +75,11 @@ var House = Table{
 		"store/storetest":                {Floor: 3, Imports: []string{"schema", "store", "store/row"}},
 		"vector":                         {Floor: 3, Imports: []string{"column", "schema", "store/row"}},
 
+		"importer/feast":       {Floor: 4, Imports: []string{"api/feast/core", "api/feast/types", "importer/feast/python", "importer/feast/registry", "schema", "schema/definitions", "vector"}},
 		"importer/feast/check": {Floor: 4, Imports: []string{"api/larder/v1", "client/go", "column", "column/arrows", "column/wire", "schema"}},
 		"internal/listed":      {Floor: 4, Imports: []string{"scoring"}},
 		"internal/arrowfile":   {Floor: 4, Imports: []string{"column/arrows", "internal/arrowcheck", "internal/arrowfile/parquetfile", "internal/arrowflight", "internal/wholefile", "schema"}},
 		"materialize":          {Floor: 4, Imports: []string{"internal/background", "schema", "store", "store/record"}},
-		"importer/feast":       {Floor: 4, Imports: []string{"api/feast/core", "api/feast/types", "importer/feast/python", "importer/feast/registry", "schema", "schema/definitions", "vector"}},
 		"training": {Floor: 4, Imports: []string{
 			"column", "column/arrows", "internal/background", "schema", "store/offline", "store/record", "store/row", "vector",
 		}},

@@ -120,7 +120,7 @@ type rest struct {
 }
 
 // errNoPath says that a server doesn't have a path.
-var errNoPath = errors.New("no such path")
+var errNoPath = errors.New("the server has no such path; is it Feast's REST server (feast serve_registry --rest-api)?")
 
 // read reads all pages of a list.
 func (s *rest) read(ctx context.Context, r *feastcore.Registry, list restList) error {
