@@ -213,7 +213,7 @@ var wholeTable = regexp.MustCompile(`(?i)^select\s+\*\s+from\s+([a-z0-9_."]+)$`)
 func (i *importer) origin(s *source) (table, query string) {
 	f := s.feast
 	if !strings.HasSuffix(f.GetDataSourceClassType(), postgresSource) {
-		return i.elsewhere(f, i.tableOf(s)), ""
+		return i.elsewhere(s, i.tableOf(s)), ""
 	}
 	var options struct{ Table, Query string }
 	if err := json.Unmarshal(f.GetCustomOptions().GetConfiguration(), &options); err != nil {
@@ -297,21 +297,34 @@ func quoteIdent(name string) string {
 	return `"` + strings.ReplaceAll(strings.ReplaceAll(name, "\x00", ""), `"`, `""`) + `"`
 }
 
+// key returns what sources over the same rows share.
+func (s *source) key() string { return cmp.Or(s.feast.GetName(), s.name) }
+
 // tableOf returns the table for the rows of a source that are not in Postgres. Sources over
 // the same rows share one.
 func (i *importer) tableOf(s *source) string {
-	name := cmp.Or(s.feast.GetName(), s.name)
+	name := s.key()
 	if i.tables[name] == "" {
 		i.tables[name] = i.tableNames.take(name)
 	}
 	return i.tables[name]
 }
 
+// skip notes a column that no view reads, because Larder has no type like its.
+func (i *importer) skip(s *source, column string) {
+	if key := s.key(); !slices.Contains(i.unread[key], column) {
+		i.unread[key] = append(i.unread[key], column)
+	}
+}
+
 // elsewhere reports how to fill a table with the rows of a source that are not in
 // Postgres, and returns the table.
-func (i *importer) elsewhere(f *feastcore.DataSource, table string) string {
-	what, do := "", ""
-	const load = "larder load %s --table %s"
+func (i *importer) elsewhere(s *source, table string) string {
+	f, what, do := s.feast, "", ""
+	load := "larder load %s --table %s"
+	if unread := i.unread[s.key()]; len(unread) > 0 {
+		load += " --skip " + strings.ReplaceAll(strings.Join(unread, ","), "%", "%%")
+	}
 	switch f.GetType() {
 	case feastcore.DataSource_BATCH_FILE:
 		uri := f.GetFileOptions().GetUri()
