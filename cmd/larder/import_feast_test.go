@@ -32,7 +32,7 @@ func TestImportFeast(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"wrote 5 files to " + dir + ": 6 entities, 11 sources, 12 feature views, 3 on-demand views, 3 feature services\n", "ABOUT", "on-demand view", "next:\n  larder plan " + dir} {
+	for _, want := range []string{"wrote 5 files to " + dir + ": 6 entities, 11 sources, 12 feature views, 4 on-demand views, 4 feature services\n", "ABOUT", "on-demand view", "next:\n  larder plan " + dir} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in:\n%s", want, out)
 		}

@@ -281,7 +281,8 @@ func TestOnDemandViews(t *testing.T) {
 	}
 	add("plain", "o:DOUBLE", `  out["o"] = df["x"] + df["v__n"]`)
 	add("odd", "o:DOUBLE", `  out["o"] = df["odd-name"] * 2.5`)
-	add("divides", "o:DOUBLE", `  out["o"] = df["x"] / df["a"]`)
+	add("divides", "o:DOUBLE", `  out["o"] = df["x"] % df["a"]`)
+	add("ratio", "o:DOUBLE", `  out["o"] = df["x"] / df["a"]`)
 	add("reserved", "o:INT64", `  out["o"] = df["in"] + 1`)
 	add("complex", "o:DOUBLE", `  out["o"] = df["a"].rank()`)
 	add("typed", "o:MAP", `  out["o"] = df["a"]`)
@@ -299,19 +300,19 @@ func TestOnDemandViews(t *testing.T) {
 	for _, o := range r.Definitions.OnDemandViews {
 		got = append(got, o.Name+"="+o.Features[0].Expr)
 	}
-	if want := "plain=request.x + double(v.n) odd=double(request.odd_name) * 2.5 even=double(request.odd_name) * 2.5"; strings.Join(got, " ") != want {
+	if want := "plain=request.x + double(v.n) odd=double(request.odd_name) * 2.5 ratio=cel.bind(x, request.x / v.a, math.isNaN(x) ? optional.none() : optional.of(x)) even=double(request.odd_name) * 2.5"; strings.Join(got, " ") != want {
 		t.Errorf("got  %s\nwant %s", strings.Join(got, " "), want)
 	}
 	if s := r.Definitions.FeatureServices; len(s) != 1 || strings.Join(s[0].Features, " ") != "plain:o even:o" {
 		t.Errorf("%v", s)
 	}
-	contains(t, "the report", reported(r), "divides\n  written as a comment: 0 / 0 is null", ".rank() is not read", "types that Larder lacks", "Substrait plan", "reserved\n  written as a comment: on-demand view \"reserved\": feature \"o\": line 1", "only a pickle, which is never loaded",
+	contains(t, "the report", reported(r), ".rank() is not read", "types that Larder lacks", "Substrait plan", "reserved\n  written as a comment: on-demand view \"reserved\": feature \"o\": line 1", "only a pickle, which is never loaded",
 		"it aggregates rows", `"a" is not one feature of the sources`, "the request value odd-name is named odd_name")
 	var all string
 	for _, file := range checkValid(t, r) {
 		all += string(file.Data)
 	}
-	contains(t, "the files", all, "# | def f(df):", "# - name: divides", `#       expr: request.x / v.a`, "# - name: bad")
+	contains(t, "the files", all, "# | def f(df):", "# - name: divides", `#       expr: "?"`, "# - name: bad")
 }
 
 // TestNothingOfAPickleIsRun: a registry whose function would touch a file if it was

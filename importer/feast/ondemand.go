@@ -190,9 +190,9 @@ func (i *importer) draft(o *onDemandView, function *feastcore.UserDefinedFunctio
 	for n, f := range o.feast.GetFeatures() {
 		d := drafts[f.GetName()]
 		o.def.Features[n].Expr = d.Expr
-		why, fails = cmp.Or(why, d.Caveat), cmp.Or(fails, d.Fails)
+		fails = cmp.Or(fails, d.Fails)
 	}
-	return why, fails
+	return "", fails
 }
 
 // refusal returns why Larder doesn't take the expressions of a view.

@@ -9,7 +9,7 @@
 // # What an expression means
 //
 // An expression gives what Feast answers wherever Feast answers: pandas turns a null into
-// NaN, which Feast's servers answer as null, so arithmetic with a null is null; a
-// comparison with a null is false, and != is true. A [Draft] that gives something else for
-// some values says so in its Caveat, and must not be used unseen.
+// NaN, which Feast's servers answer as null, so arithmetic with a null is null, and so is
+// 0 / 0; a comparison with a null is false, and != is true. testdata/answers.json has what
+// Feast answers. Python fails for a null where pandas doesn't; [Draft.Fails] says when.
 package python

@@ -28,12 +28,13 @@ func (t *translator) scalars(n *node, args ...*node) ([]*value, error) {
 	return values, nil
 }
 
-// joined returns a value that is null where one of the others is, with what is said of
-// them.
+// joined returns a value that is null where one of the others is, and fails where one
+// does.
 func joined(v value, from ...*value) *value {
 	v.isConst = true
 	for _, f := range from {
 		v.isConst = v.isConst && f.isConst
+		v.mayBeNaN = v.mayBeNaN || f.mayBeNaN
 		for _, ref := range f.nullable {
 			if !slices.Contains(v.nullable, ref) {
 				v.nullable = append(v.nullable, ref)
@@ -43,10 +44,9 @@ func joined(v value, from ...*value) *value {
 	return said(v, from...)
 }
 
-// said returns a value with what is said of others.
+// said returns a value that fails where one of the others does.
 func said(v value, from ...*value) *value {
 	for _, f := range from {
-		v.caveat = cmp.Or(v.caveat, f.caveat)
 		v.fails = cmp.Or(v.fails, f.fails)
 	}
 	return &v
@@ -130,7 +130,7 @@ func (t *translator) division(n *node, a, b *value) (*value, error) {
 	case t.python:
 		v.fails = "a value is null or a divisor is 0"
 	case !b.isConst:
-		v.caveat = "0 / 0 is null in Feast and NaN here"
+		v.mayBeNaN = true // 0 / 0, which Feast answers as null
 	}
 	return joined(v, a, b), nil
 }
@@ -285,10 +285,11 @@ func (t *translator) fill(n *node, v, by *value) (*value, error) {
 	case v.typ != schema.String || by.typ != schema.String:
 		return nil, &unreadable{n.line, fmt.Sprintf("filling %s with %s is not read", v.typ, by.typ)}
 	}
-	if len(v.nullable) == 0 {
-		return v, nil
+	expr := wrap(v)
+	if v.mayBeNaN {
+		expr = "cel.bind(x, " + v.expr + ", math.isNaN(x) ? " + wrap(by) + " : x)"
 	}
-	filled := guarded(wrap(v), wrap(by), v)
+	filled := guarded(expr, wrap(by), v)
 	filled.typ = v.typ
 	return said(filled, v), nil
 }

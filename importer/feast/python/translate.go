@@ -28,9 +28,6 @@ type Column struct {
 // A Draft is the expression of one feature.
 type Draft struct {
 	Expr string
-	// Caveat says for which values the expression gives something else than Feast
-	// answers; empty: for none.
-	Caveat string
 	// Fails says for which values Feast fails a request and the expression doesn't;
 	// empty: for none.
 	Fails string
@@ -82,7 +79,7 @@ type value struct {
 	isNone   bool
 	whole    bool     // needs no brackets
 	nullable []string // the references that it reads, any of which may be null and make it null
-	caveat   string
+	mayBeNaN bool     // of values that are neither null nor NaN
 	fails    string
 }
 
@@ -172,11 +169,13 @@ func (t *translator) output(v *value, want schema.Type) (Draft, error) {
 	switch {
 	case want.IsFloat() && v.typ == schema.Int64:
 		expr = asFloat(v).expr
+	case want.IsFloat() && v.typ == schema.Float64 && v.mayBeNaN && !t.python:
+		expr = "cel.bind(x, " + v.expr + ", math.isNaN(x) ? optional.none() : optional.of(x))"
 	case want.IsFloat() && v.typ == schema.Float64, want.IsInteger() && v.typ == schema.Int64, want == v.typ:
 	default:
 		return Draft{}, fmt.Errorf("it is %s where the feature is %s", v.typ, want)
 	}
-	return Draft{Expr: expr, Caveat: v.caveat, Fails: v.fails}, nil
+	return Draft{Expr: expr, Fails: v.fails}, nil
 }
 
 func (t *translator) eval(n *node) (*value, error) {
