@@ -120,8 +120,11 @@ func (f *importFeast) write(files []definitions.File) error {
 	case len(found) > 0 && !f.force:
 		return fmt.Errorf("the folder %s is not empty; name a new one with --out, or replace an import before with --force", f.out)
 	}
-	for _, name := range feast.FileNames() { // one that this import doesn't have any more
-		if err := os.Remove(filepath.Join(f.out, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	for _, entry := range found { // of an import before
+		if !feast.IsFile(entry.Name()) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(f.out, entry.Name())); err != nil {
 			return err
 		}
 	}

@@ -14,11 +14,6 @@ type Result struct {
 	Report      []Line
 }
 
-// Files returns the definition files.
-func (r *Result) Files() ([]definitions.File, error) {
-	return definitions.Write(r.Definitions, r.Comments...)
-}
-
 // Import turns a registry into definitions. It changes neither of its arguments.
 func Import(c *registry.Config, r *feastcore.Registry) *Result {
 	i := &importer{
@@ -89,9 +84,4 @@ func (r *Result) Counts() map[string]int {
 		"entities": len(d.Entities), "sources": len(d.Sources), "feature_views": len(d.FeatureViews),
 		"on_demand_views": len(d.OnDemandViews), "feature_services": len(d.FeatureServices),
 	}
-}
-
-// FileNames returns the names of the files that an import may write.
-func FileNames() []string {
-	return []string{"entities.yaml", "sources.yaml", "feature_views.yaml", "on_demand_views.yaml", "feature_services.yaml"}
 }

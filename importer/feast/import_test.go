@@ -18,6 +18,7 @@ import (
 	"larder/importer/feast"
 	"larder/importer/feast/registry"
 	"larder/schema"
+	"larder/schema/definitions"
 )
 
 // source returns a source that was imported.
@@ -360,6 +361,35 @@ func TestTheRest(t *testing.T) {
 	f.registry.FeatureServices = []*feastcore.FeatureService{{Spec: &feastcore.FeatureServiceSpec{Name: "s", LoggingConfig: &feastcore.LoggingConfig{SampleRate: 1}, Features: []*feastcore.FeatureViewProjection{{FeatureViewName: "v", VersionTag: proto.Int32(2)}}}}}
 	contains(t, "the report", reported(f.imported(t)), "repository p", "permission p", "saved dataset d", "validation reference r", "label view l", "Kinesis stream clicks", "aggregation sum(n)", "it is disabled", "online=False",
 		"Feast transforms its rows", "its logging is not imported", "it reads version 2 of v", "Feast has no schedule")
+}
+
+// TestFilesThatWouldBeTooLarge are split, and nothing is lost.
+func TestFilesThatWouldBeTooLarge(t *testing.T) {
+	f := newFixture()
+	const views = 600
+	body := "def f(df):\n  " + strings.Repeat("x", 2_000) + "\n  return df\n"
+	for n := range views {
+		name := fmt.Sprintf("v_%d", n)
+		v := f.view(t, name, "driver", "a:FLOAT b:FLOAT", postgres("s", "t"))
+		v.Description = strings.Repeat("d", 8_000)
+		f.registry.OnDemandFeatureViews = append(f.registry.OnDemandFeatureViews, &feastcore.OnDemandFeatureView{Spec: &feastcore.OnDemandFeatureViewSpec{
+			Name: "o_" + name, Features: columns(t, "o:DOUBLE"), UserDefinedFunction: &feastcore.UserDefinedFunction{BodyText: body},
+			Description: strings.Repeat("d", 8_000),
+		}})
+	}
+	files := checkValid(t, feast.Import(&f.config, &f.registry))
+	defined, commented, seen := 0, 0, map[string]bool{}
+	for _, file := range files {
+		if len(file.Data) > definitions.MaxFileBytes || seen[file.Name] || !feast.IsFile(file.Name) {
+			t.Errorf("%s has %d bytes", file.Name, len(file.Data))
+		}
+		seen[file.Name] = true
+		defined += strings.Count(string(file.Data), "  - name: v_")
+		commented += strings.Count(string(file.Data), "# - name: o_v_")
+	}
+	if len(files) < 5 || defined != views || commented != views {
+		t.Errorf("%d files, %d views, %d comments", len(files), defined, commented)
+	}
 }
 
 // TestDamagedRegistries: bytes of a registry that are not what Feast wrote.

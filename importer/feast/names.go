@@ -10,10 +10,11 @@ const maxName = 128
 // names gives the definitions of one kind names that Larder takes, each once.
 type names struct {
 	taken map[string]bool
+	last  map[string]int // the number behind the last name that is like one, of those with numbers
 }
 
 func newNames(reserved ...string) *names {
-	n := &names{taken: map[string]bool{}}
+	n := &names{taken: map[string]bool{}, last: map[string]int{}}
 	for _, name := range reserved {
 		n.taken[name] = true
 	}
@@ -24,8 +25,9 @@ func newNames(reserved ...string) *names {
 func (n *names) take(wanted string) string {
 	base := plainName(wanted)
 	name := base
-	for count := 2; n.taken[name]; count++ {
-		end := fmt.Sprintf("_%d", count)
+	for n.taken[name] {
+		n.last[base] = max(n.last[base], 1) + 1
+		end := fmt.Sprintf("_%d", n.last[base])
 		name = base[:min(len(base), maxName-len(end))] + end
 	}
 	n.taken[name] = true

@@ -23,8 +23,11 @@ type onDemandView struct {
 	aliases  map[string]string        // the names of its copies, by their names in Feast
 }
 
-// maxSourceLines bounds the lines of a function that a comment has.
-const maxSourceLines = 200
+// The bounds on the source of a function in a comment.
+const (
+	maxSourceLines = 200
+	maxSourceLine  = 400 // bytes of one
+)
 
 func (i *importer) importOnDemandViews() {
 	for _, o := range i.registry.GetOnDemandFeatureViews() {
@@ -230,6 +233,9 @@ func sourceLines(function *feastcore.UserDefinedFunction) []string {
 		lines = append(lines[:maxSourceLines:maxSourceLines], fmt.Sprintf("... %d more lines", len(lines)-maxSourceLines))
 	}
 	for n, line := range lines {
+		if len(line) > maxSourceLine {
+			line = strings.ToValidUTF8(line[:maxSourceLine], "") + "..."
+		}
 		lines[n] = "| " + strings.TrimRight(line, " \t\r")
 	}
 	return append([]string{"The function in Feast:"}, lines...)

@@ -317,13 +317,34 @@ func (i *importer) skip(s *source, column string) {
 	}
 }
 
+// unreadOf returns the columns of a source's rows that were noted and that no view over
+// the same rows reads after all.
+func (i *importer) unreadOf(s *source) []string {
+	return slices.DeleteFunc(slices.Clone(i.unread[s.key()]), func(name string) bool {
+		return slices.ContainsFunc(i.order, func(other *source) bool {
+			return other.key() == s.key() && slices.ContainsFunc(other.columns, func(c column) bool { return c.from == name })
+		})
+	})
+}
+
+// plainWord matches what a shell takes for one word.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./,:@%+=-]+$`)
+
+// shellWord quotes a text for a shell, if it must.
+func shellWord(text string) string {
+	if plainWord.MatchString(text) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
 // elsewhere reports how to fill a table with the rows of a source that are not in
 // Postgres, and returns the table.
 func (i *importer) elsewhere(s *source, table string) string {
 	f, what, do := s.feast, "", ""
 	load := "larder load %s --table %s"
-	if unread := i.unread[s.key()]; len(unread) > 0 {
-		load += " --skip " + strings.ReplaceAll(strings.Join(unread, ","), "%", "%%")
+	if unread := i.unreadOf(s); len(unread) > 0 {
+		load += " --skip " + strings.ReplaceAll(shellWord(strings.Join(unread, ",")), "%", "%%")
 	}
 	switch f.GetType() {
 	case feastcore.DataSource_BATCH_FILE:
@@ -332,7 +353,7 @@ func (i *importer) elsewhere(s *source, table string) string {
 		if scheme, _, isRemote := strings.Cut(uri, "://"); isRemote && scheme != "file" {
 			do = "download it, then " + fmt.Sprintf(load, "FILE", table)
 		} else {
-			do = fmt.Sprintf(load, i.file(strings.TrimPrefix(uri, "file://")), table)
+			do = fmt.Sprintf(load, shellWord(i.file(strings.TrimPrefix(uri, "file://"))), table)
 		}
 	case feastcore.DataSource_PUSH_SOURCE:
 		what = "it has no batch source: pushes are all that it gets"
