@@ -222,6 +222,7 @@ func TestMarks(t *testing.T) {
 	}
 	f(dbt.Options{}, "yes", model("m", good, columns))
 	f(dbt.Options{Tag: "other"}, "yes", model("m", good, columns))
+	f(dbt.Options{}, "yes", model("m", "true", []string{"n int", `id int | "meta": {"larder": {"join_key": "user"}}`, `at timestamptz | "meta": {"larder": {"timestamp_field": true}}`}))
 	f(dbt.Options{}, `no model, snapshot, seed or source of the project carries the tag "larder"`, model("m", "null", columns))
 	f(dbt.Options{}, "no model", model("m", "null", columns, `"tags": ["other"]`))
 	f(dbt.Options{Tag: "other"}, "no", model("m", "null", columns, `"tags": ["other"]`))

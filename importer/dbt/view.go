@@ -46,11 +46,25 @@ func (d *draft) names() []string {
 	return out
 }
 
+// entitiesOfColumns returns those that columns say they are keys of.
+func (d *draft) entitiesOfColumns() (all []entityMeta) {
+	for _, c := range d.columns {
+		e := entityMeta{name: c.meta.keyOf}
+		if e.name != "" && !slices.ContainsFunc(all, func(other entityMeta) bool { return other.name == e.name }) {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
 // draft reads what is said of a node.
 func (i *importer) draft(n *node) {
 	r := &metaReader{place: n.place()}
 	d := &draft{node: n, meta: r.node(n.meta())}
 	i.readColumns(d, r)
+	if len(d.meta.entities) == 0 {
+		d.meta.entities = d.entitiesOfColumns()
+	}
 	i.errs = append(i.errs, r.errs...)
 	switch {
 	case i.manifest.Adapter != "" && i.manifest.Adapter != "postgres":
