@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -94,46 +91,14 @@ func (f *importFeast) run(ctx context.Context, w io.Writer, dir string) error {
 		return fmt.Errorf("what the import would write is not valid, which is a fault of larder: %w", err)
 	}
 	if !f.dryRun {
-		if err := f.write(files); err != nil {
+		if err := writeImported(f.out, files, feast.IsFile, f.force); err != nil {
 			return err
-		}
-		if _, err := definitions.Load(f.out); err != nil {
-			return fmt.Errorf("the import was written, but the folder %s is not valid with the other files in it: %w", f.out, err)
 		}
 	}
 	if f.json {
 		return f.printJSON(w, result, files)
 	}
 	return f.print(w, result, files)
-}
-
-// write writes the files into the folder.
-func (f *importFeast) write(files []definitions.File) error {
-	found, err := os.ReadDir(f.out)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		if err := os.MkdirAll(f.out, 0o755); err != nil {
-			return err
-		}
-	case err != nil:
-		return err
-	case len(found) > 0 && !f.force:
-		return fmt.Errorf("the folder %s is not empty; name a new one with --out, or replace an import before with --force", f.out)
-	}
-	for _, entry := range found { // of an import before
-		if !feast.IsFile(entry.Name()) {
-			continue
-		}
-		if err := os.Remove(filepath.Join(f.out, entry.Name())); err != nil {
-			return err
-		}
-	}
-	for _, file := range files {
-		if err := os.WriteFile(filepath.Join(f.out, file.Name), file.Data, 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (f *importFeast) printJSON(w io.Writer, result *feast.Result, files []definitions.File) error {

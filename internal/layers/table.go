@@ -76,6 +76,7 @@ var House = Table{
 		"vector":                         {Floor: 3, Imports: []string{"column", "schema", "store/row"}},
 
 		"importer/feast":       {Floor: 4, Imports: []string{"api/feast/core", "api/feast/types", "importer/feast/python", "importer/feast/registry", "schema", "schema/definitions", "vector"}},
+		"importer/dbt":         {Floor: 4, Imports: []string{"schema", "schema/definitions"}},
 		"importer/feast/check": {Floor: 4, Imports: []string{"api/larder/v1", "client/go", "column", "column/arrows", "column/wire", "schema"}},
 		"internal/listed":      {Floor: 4, Imports: []string{"scoring"}},
 		"internal/arrowfile":   {Floor: 4, Imports: []string{"column/arrows", "internal/arrowcheck", "internal/arrowfile/parquetfile", "internal/arrowflight", "internal/wholefile", "schema"}},

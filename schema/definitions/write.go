@@ -21,6 +21,7 @@ var written = []string{"entities", "sources", "feature_views", "on_demand_views"
 type Comment struct {
 	Key   string   // whose file it is in, such as feature_views
 	Name  string   // of the definition that it stands before; empty: it stands at the end
+	Part  string   // of the feature or join key in it that it stands before instead; empty: none
 	Lines []string // any text
 }
 
@@ -76,18 +77,48 @@ func writeKind(key string, list json.RawMessage, comments []Comment) ([]byte, er
 	return data, nil
 }
 
-// before puts comments before the definitions that they name.
+// before puts comments before the definitions that they name, or before parts of them.
 func before(node *yaml.Node, comments []Comment) {
-	for _, definition := range node.Content[1].Content {
-		if len(definition.Content) < 2 || definition.Content[0].Value != "name" {
-			continue
+	named := map[string][]Comment{}
+	for _, c := range comments {
+		if c.Name != "" {
+			named[c.Name] = append(named[c.Name], c)
 		}
-		for _, c := range comments {
-			if c.Name == definition.Content[1].Value {
-				definition.HeadComment = strings.TrimPrefix(definition.HeadComment+"\n"+comment(c.Lines), "\n")
+	}
+	for _, definition := range node.Content[1].Content {
+		for _, c := range named[nameOf(definition)] {
+			at := definition
+			if c.Part != "" {
+				at = partOf(definition, c.Part)
+			}
+			if at != nil {
+				at.HeadComment = strings.TrimPrefix(at.HeadComment+"\n"+comment(c.Lines), "\n")
 			}
 		}
 	}
+}
+
+// nameOf returns the name of a mapping that begins with one.
+func nameOf(node *yaml.Node) string {
+	if node.Kind != yaml.MappingNode || len(node.Content) < 2 || node.Content[0].Value != "name" {
+		return ""
+	}
+	return node.Content[1].Value
+}
+
+// partOf returns the feature or join key of a name; nil when there is none.
+func partOf(definition *yaml.Node, name string) *yaml.Node {
+	for _, list := range definition.Content {
+		if list.Kind != yaml.SequenceNode {
+			continue
+		}
+		for _, part := range list.Content {
+			if nameOf(part) == name {
+				return part
+			}
+		}
+	}
+	return nil
 }
 
 // breaks are the characters that end a line for some reader of YAML.

@@ -60,6 +60,8 @@ func TestCommentsAreWritten(t *testing.T) {
 		defs,
 		definitions.Comment{Key: "entities", Name: "shop", Lines: []string{"a shop", "", "  and more"}},
 		definitions.Comment{Key: "entities", Name: "shop", Lines: []string{"once more"}},
+		definitions.Comment{Key: "entities", Name: "shop", Part: "shop_id", Lines: []string{"its key"}},
+		definitions.Comment{Key: "entities", Name: "shop", Part: "other", Lines: []string{"nowhere"}},
 		definitions.Comment{Key: "entities", Lines: []string{"at the end"}},
 		definitions.Comment{Key: "entities", Lines: []string{"really"}},
 		definitions.Comment{Key: "models", Lines: []string{"none"}},
@@ -79,6 +81,7 @@ func TestCommentsAreWritten(t *testing.T) {
   # once more
   - name: shop
     join_keys:
+      # its key
       - name: shop_id
         type: int64
 
@@ -100,9 +103,10 @@ func TestCommentsAreWritten(t *testing.T) {
 func TestNothingEscapesAComment(t *testing.T) {
 	defs := &schema.Definitions{Entities: []schema.Entity{{Name: "user", JoinKeys: []schema.JoinKey{{Name: "id", Type: schema.Int64}}}}}
 	for _, end := range []string{"\n", "\r", "\r\n", "\u0085", "\u2028", "\u2029", "\v", "\f", "\x00", "\xff", "\n\n", "\t", " # ", "\ufeff", "\n#\n", "\x1b[2J"} {
-		for _, name := range []string{"", "user"} {
+		for _, name := range []string{"", "user", "user id"} {
+			name, part, _ := strings.Cut(name, " ")
 			lines := []string{"a" + end + "sources:" + end + "  - name: evil", end, end + "sources: []"}
-			files, err := definitions.Write(defs, definitions.Comment{Key: "entities", Name: name, Lines: lines})
+			files, err := definitions.Write(defs, definitions.Comment{Key: "entities", Name: name, Part: part, Lines: lines})
 			if err != nil {
 				t.Fatal(err)
 			}
