@@ -36,10 +36,7 @@ func (v protoValues) column(t schema.Type, maxRows int) (column.Column, error) {
 // where it is null. Numbers that fit are converted; all that Feast keeps as text fits a
 // string.
 func goValue(t schema.Type, v *feasttypes.Value) (any, error) {
-	if v.GetVal() == nil {
-		return nil, nil
-	}
-	if _, null := v.GetVal().(*feasttypes.Value_NullVal); null {
+	if isNull(v) {
 		return nil, nil
 	}
 	if !t.IsList() {
@@ -54,6 +51,9 @@ func goValue(t schema.Type, v *feasttypes.Value) (any, error) {
 	}
 	list := make([]any, len(elements))
 	for i, element := range elements {
+		if isNull(element) {
+			return nil, fmt.Errorf("element %d is null; leave it out", i)
+		}
 		value, err := scalar(t.Elem(), element)
 		if err != nil {
 			return nil, fmt.Errorf("element %d: %w", i, err)
@@ -63,6 +63,12 @@ func goValue(t schema.Type, v *feasttypes.Value) (any, error) {
 	return list, nil
 }
 
+func isNull(v *feasttypes.Value) bool {
+	_, null := v.GetVal().(*feasttypes.Value_NullVal)
+	return null || v.GetVal() == nil
+}
+
+// scalar reads a value that is not null.
 func scalar(t schema.Type, v *feasttypes.Value) (any, error) {
 	switch x := v.GetVal().(type) {
 	case *feasttypes.Value_BoolVal:
