@@ -20,7 +20,7 @@ func Import(c *registry.Config, r *feastcore.Registry) *Result {
 		config: c, registry: r, result: &Result{Definitions: &schema.Definitions{}}, said: map[Line]bool{},
 		entityNames: newNames(), sourceNames: newNames(), viewNames: newNames("request"), serviceNames: newNames(),
 		entities: map[string]*entity{}, sources: map[string]*source{}, views: map[string]*view{}, aliases: map[string]*view{},
-		onDemand: map[string]*onDemandView{}, tables: map[string]string{}, unread: map[string][]string{}, tableNames: newNames(),
+		onDemand: map[string]*onDemandView{}, tables: map[string]string{}, tableNames: newNames(),
 	}
 	i.pushSources()
 	i.importEntities()
@@ -49,8 +49,7 @@ type importer struct {
 	aliases  map[string]*view         // by what they alias and how
 	onDemand map[string]*onDemandView // by Feast's names
 
-	tables     map[string]string   // of sources whose rows are not in Postgres, by Feast's names
-	unread     map[string][]string // columns that no view reads, by sources' keys
+	tables     map[string]string // of sources whose rows are not in Postgres, by Feast's names
 	tableNames *names
 }
 

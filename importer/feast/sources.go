@@ -213,7 +213,7 @@ var wholeTable = regexp.MustCompile(`(?i)^select\s+\*\s+from\s+([a-z0-9_."]+)$`)
 func (i *importer) origin(s *source) (table, query string) {
 	f := s.feast
 	if !strings.HasSuffix(f.GetDataSourceClassType(), postgresSource) {
-		return i.elsewhere(s, i.tableOf(s)), ""
+		return i.elsewhere(f, i.tableOf(s)), ""
 	}
 	var options struct{ Table, Query string }
 	if err := json.Unmarshal(f.GetCustomOptions().GetConfiguration(), &options); err != nil {
@@ -297,34 +297,14 @@ func quoteIdent(name string) string {
 	return `"` + strings.ReplaceAll(strings.ReplaceAll(name, "\x00", ""), `"`, `""`) + `"`
 }
 
-// key returns what sources over the same rows share.
-func (s *source) key() string { return cmp.Or(s.feast.GetName(), s.name) }
-
 // tableOf returns the table for the rows of a source that are not in Postgres. Sources over
 // the same rows share one.
 func (i *importer) tableOf(s *source) string {
-	name := s.key()
+	name := cmp.Or(s.feast.GetName(), s.name)
 	if i.tables[name] == "" {
 		i.tables[name] = i.tableNames.take(name)
 	}
 	return i.tables[name]
-}
-
-// skip notes a column that no view reads, because Larder has no type like its.
-func (i *importer) skip(s *source, column string) {
-	if key := s.key(); !slices.Contains(i.unread[key], column) {
-		i.unread[key] = append(i.unread[key], column)
-	}
-}
-
-// unreadOf returns the columns of a source's rows that were noted and that no view over
-// the same rows reads after all.
-func (i *importer) unreadOf(s *source) []string {
-	return slices.DeleteFunc(slices.Clone(i.unread[s.key()]), func(name string) bool {
-		return slices.ContainsFunc(i.order, func(other *source) bool {
-			return other.key() == s.key() && slices.ContainsFunc(other.columns, func(c column) bool { return c.from == name })
-		})
-	})
 }
 
 // plainWord matches what a shell takes for one word.
@@ -340,12 +320,9 @@ func shellWord(text string) string {
 
 // elsewhere reports how to fill a table with the rows of a source that are not in
 // Postgres, and returns the table.
-func (i *importer) elsewhere(s *source, table string) string {
-	f, what, do := s.feast, "", ""
-	load := "larder load %s --table %s"
-	if unread := i.unreadOf(s); len(unread) > 0 {
-		load += " --skip " + strings.ReplaceAll(shellWord(strings.Join(unread, ",")), "%", "%%")
-	}
+func (i *importer) elsewhere(f *feastcore.DataSource, table string) string {
+	what, do := "", ""
+	const load = "larder load %s --table %s"
 	switch f.GetType() {
 	case feastcore.DataSource_BATCH_FILE:
 		uri := f.GetFileOptions().GetUri()

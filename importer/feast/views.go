@@ -141,7 +141,6 @@ func (i *importer) viewFeatures(v *view) {
 		}
 		feature, ct, ok := i.feature(kindView, v.feast.GetName(), f)
 		if !ok {
-			i.skip(v.source, columnOf(v.source.feast, f.GetName()))
 			continue
 		}
 		if _, twice := v.features[f.GetName()]; twice {

@@ -18,14 +18,21 @@ func columnType(f arrow.Field, zone bool) (string, error) {
 	if name, _ := f.Metadata.GetValue(extensionName); name == "arrow.uuid" {
 		return "uuid", nil
 	}
-	if is, ok := t.(arrow.ListLikeType); ok && t.ID() != arrow.MAP {
+	if isNested(t) {
+		return "jsonb", checkLeaves(f.Name, t)
+	}
+	if is, ok := t.(arrow.ListLikeType); ok {
 		if elem := valueType(is.Elem(), zone); elem != "" {
 			return elem + "[]", nil
 		}
 	} else if name := valueType(t, zone); name != "" {
 		return name, nil
 	}
-	return "", fmt.Errorf("column %q has the type %s, for which a table in Postgres has no plain column; cast or flatten it, or leave it out with --skip", f.Name, t)
+	return "", noColumn(f.Name, t)
+}
+
+func noColumn(name string, t arrow.DataType) error {
+	return fmt.Errorf("column %q has the type %s, for which a table in Postgres has no column; cast it, or leave it out with --skip", name, t)
 }
 
 // valueType returns the type of Postgres for a type that isn't a list; "" for none.
@@ -77,8 +84,16 @@ func (m match) misfit(t arrow.DataType) string {
 		return ""
 	}
 	k := m.to.loadKind()
-	if is, ok := t.(arrow.ListLikeType); ok && t.ID() != arrow.MAP {
+	if isNested(t) {
+		if m.to.array || k != jsonb && k != text {
+			return "make that column jsonb"
+		}
+		return ""
+	}
+	if is, ok := t.(arrow.ListLikeType); ok {
 		switch {
+		case k == jsonb && !m.to.array:
+			return ""
 		case k == pgvector || k == halfvec:
 			k = float8
 		case !m.to.array:

@@ -23,7 +23,11 @@ func (m match) cell(a arrow.Array) (cell, error) {
 		return m.csvCell(a)
 	}
 	k := m.to.loadKind()
-	if list, is := a.(array.ListLike); is && a.DataType().ID() != arrow.MAP {
+	_, isList := a.(array.ListLike)
+	if isNested(a.DataType()) || isList && k == jsonb {
+		return jsonCell(a)
+	}
+	if list, is := a.(array.ListLike); is {
 		open, end := byte('{'), byte('}')
 		if k == pgvector || k == halfvec {
 			k, open, end = float8, '[', ']'
