@@ -160,7 +160,11 @@ func TestEveryTypeByBothProtocols(t *testing.T) {
 			t.Errorf("%s is %s over HTTP, not %s", name, column.Values[0], wanted[name])
 		}
 		for r := range 3 {
-			if got := plain(t, message.GetValues()[r]); got != string(column.Values[r]) {
+			got := plain(t, message.GetValues()[r])
+			if got == `"NaN"` {
+				got = "null" // as JSON has none
+			}
+			if got != string(column.Values[r]) {
 				t.Errorf("%s, row %d: %s over gRPC, %s over HTTP", name, r, got, column.Values[r])
 			}
 			if message.GetStatuses()[r].String() != column.Statuses[r] || !message.GetEventTimestamps()[r].AsTime().Equal(column.Times[r]) {

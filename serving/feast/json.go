@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"math"
 	"strconv"
 	"time"
 
@@ -83,10 +84,11 @@ func appendTime(dst []byte, micros int64) []byte {
 }
 
 // appendValue appends the value of a row as Feast's server writes it: timestamps are whole
-// seconds, and floats always have a point, so that its client takes no float for an integer.
+// seconds, and floats always have a point, so that its client takes no float for an
+// integer. NaN is null, because its client would take "NaN" for a text; Feast stores none.
 func appendValue(dst []byte, c *column.Column, row int) []byte {
 	switch {
-	case c.IsNull(row):
+	case c.IsNull(row), isNaN(c, row):
 		return append(dst, "null"...)
 	case !c.Type.IsList():
 		return appendElement(dst, c, row)
@@ -100,6 +102,10 @@ func appendValue(dst []byte, c *column.Column, row int) []byte {
 		dst = appendElement(dst, c, int(at))
 	}
 	return append(dst, ']')
+}
+
+func isNaN(c *column.Column, row int) bool {
+	return c.Type.IsFloat() && math.IsNaN(c.Number(row))
 }
 
 func appendElement(dst []byte, c *column.Column, at int) []byte {

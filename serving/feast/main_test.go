@@ -142,7 +142,7 @@ func (s *shop) fill() {
 			`"Köln \"<"`, `["", "x"]`, `"AQI="`, `["", "AQ=="]`, `"1969-12-31T23:59:59.5Z"`, `["2026-01-31T10:00:00Z"]`,
 		}},
 		{2, 2 * time.Hour, []string{`null`, `null`, `null`, `[]`}, []string{
-			`null`, `[]`, `null`, `[]`, `null`, `[]`, `null`, `[]`, `null`, `[]`, `null`, `[]`, `null`, `[]`, `null`, `null`,
+			`null`, `[]`, `null`, `[]`, `null`, `[]`, `"NaN"`, `[]`, `"NaN"`, `[]`, `null`, `[]`, `null`, `[]`, `null`, `null`,
 		}},
 		{3, 10 * 24 * time.Hour, []string{`30`, `3`, `"Köln"`, `["c"]`}, nil},
 	} {

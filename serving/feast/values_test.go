@@ -14,9 +14,13 @@ import (
 // was sent.
 func FuzzMessages(f *testing.F) {
 	for _, v := range []*feasttypes.Value{
-		{Val: &feasttypes.Value_Int64Val{Int64Val: -1}}, {Val: &feasttypes.Value_DoubleVal{DoubleVal: 0.5}}, {Val: &feasttypes.Value_StringVal{StringVal: "a"}},
-		{Val: &feasttypes.Value_UnixTimestampListVal{UnixTimestampListVal: &feasttypes.Int64List{Val: []int64{5}}}}, {},
-		{Val: &feasttypes.Value_ListVal{ListVal: &feasttypes.RepeatedValue{Val: []*feasttypes.Value{nil, {}}}}}, {Val: &feasttypes.Value_MapVal{}},
+		{Val: &feasttypes.Value_Int64Val{Int64Val: -1}},
+		{Val: &feasttypes.Value_DoubleVal{DoubleVal: 0.5}},
+		{Val: &feasttypes.Value_StringVal{StringVal: "a"}},
+		{Val: &feasttypes.Value_UnixTimestampListVal{UnixTimestampListVal: &feasttypes.Int64List{Val: []int64{5}}}},
+		{},
+		{Val: &feasttypes.Value_ListVal{ListVal: &feasttypes.RepeatedValue{Val: []*feasttypes.Value{nil, {}}}}},
+		{Val: &feasttypes.Value_MapVal{}},
 	} {
 		raw, err := proto.Marshal(&feasttypes.RepeatedValue{Val: []*feasttypes.Value{v, v}})
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strings"
 	"time"
@@ -299,9 +300,25 @@ func (c *comparison) explain(ctx context.Context, plan *schema.Plan, rows column
 	return Changed, nil
 }
 
-// same compares two values in the Go form of [schema.ParseValue], floats by what JSON has of
-// them: all NaNs are one.
-func same(a, b any) bool { return bytes.Equal(schema.AppendValue(nil, a), schema.AppendValue(nil, b)) }
+// same compares two values in the Go form of [schema.ParseValue]. NaN is as null: Feast
+// stores it so.
+func same(a, b any) bool {
+	return bytes.Equal(schema.AppendValue(nil, nanIsNull(a)), schema.AppendValue(nil, nanIsNull(b)))
+}
+
+func nanIsNull(v any) any {
+	switch x := v.(type) {
+	case float64:
+		if math.IsNaN(x) {
+			return nil
+		}
+	case float32:
+		if math.IsNaN(float64(x)) {
+			return nil
+		}
+	}
+	return v
+}
 
 func keyText(rows column.Columns, row int) string {
 	var parts []string
