@@ -169,6 +169,7 @@ func TestJoinKeys(t *testing.T) {
 		&feastcore.Entity{Spec: &feastcore.EntitySpecV2{Name: "torn", JoinKey: "torn"}},
 		&feastcore.Entity{Spec: &feastcore.EntitySpecV2{Name: "float", JoinKey: "f", ValueType: feasttypes.ValueType_DOUBLE}},
 		&feastcore.Entity{Spec: &feastcore.EntitySpecV2{Name: "unused"}},
+		&feastcore.Entity{Spec: &feastcore.EntitySpecV2{Name: "money", JoinKey: "money", ValueType: feasttypes.ValueType_DECIMAL}},
 		&feastcore.Entity{Spec: &feastcore.EntitySpecV2{Name: "__dummy", JoinKey: "__dummy_id"}},
 		&feastcore.Entity{Spec: &feastcore.EntitySpecV2{Name: "also-driver", JoinKey: "driver_id", ValueType: feasttypes.ValueType_INT64}},
 	)
@@ -178,16 +179,18 @@ func TestJoinKeys(t *testing.T) {
 	f.view(t, "d", "float", "x:INT64", postgres("s", "t"))
 	f.view(t, "e", "gone", "x:INT64", postgres("s", "t"))
 	f.view(t, "f", "driver also-driver", "x:INT64", postgres("s", "t"))
+	f.view(t, "g", "money", "x:INT64", postgres("m", "t"))
 	r := f.imported(t)
+	contains(t, "the query", source(t, r, "m").Query, `"money"::text AS "money"`)
 	var got []string
 	for _, e := range r.Definitions.Entities {
 		got = append(got, fmt.Sprintf("%s(%s %s)", e.Name, e.JoinKeys[0].Name, e.JoinKeys[0].Type))
 	}
-	if want := "driver(driver_id int64) city(city string) typed(k int64) untyped(u int32) torn(torn int64) also_driver(driver_id int64)"; strings.Join(got, " ") != want {
+	if want := "driver(driver_id int64) city(city string) typed(k int64) untyped(u int32) torn(torn int64) money(money string) also_driver(driver_id int64)"; strings.Join(got, " ") != want {
 		t.Errorf("got  %s\nwant %s", strings.Join(got, " "), want)
 	}
 	contains(t, "the report", reported(r), "torn different types: Int64, String; it is Int64 here", "f is Float64, which can't be a key", "unused is Invalid", "its entity gone is not in the registry", "written as a comment: ")
-	if len(r.Definitions.FeatureViews) != 3 {
+	if len(r.Definitions.FeatureViews) != 4 {
 		t.Errorf("%v", r.Definitions.FeatureViews)
 	}
 }
@@ -234,6 +237,8 @@ func TestServices(t *testing.T) {
 	service("keyed", project("v", "", "b:INT64", map[string]string{"city": "birth_city"}))
 	service("lacks", project("v", "", "a:INT64 m:MAP", nil))
 	service("gone", project("gone", "", "a:INT64", nil))
+	service("key", project("v", "", "driver_id:INT64 a:INT64", nil))
+	service("all", project("v", "", "", nil))
 	service("empty")
 	service("double", project("v", "", "a:INT64", nil), project("v", "", "a:INT64", nil))
 	r := f.imported(t)
@@ -241,11 +246,11 @@ func TestServices(t *testing.T) {
 	for _, s := range r.Definitions.FeatureServices {
 		got = append(got, s.Name+"="+strings.Join(s.Features, ","))
 	}
-	if want := "order=v:b,v:a same=v:a twice=from:a,to:a again=from:b keyed=v_birth_city:b"; strings.Join(got, " ") != want {
+	if want := "order=v:b,v:a same=v:a twice=from:a,to:a again=from:b keyed=v_birth_city:b key=v:a"; strings.Join(got, " ") != want {
 		t.Errorf("got  %s\nwant %s", strings.Join(got, " "), want)
 	}
 	contains(t, "the query", source(t, r, "from_source").Query, `SELECT "driver_id", "city" AS "from_city", "a", "b", "at"`)
-	contains(t, "the report", reported(r), "it reads v:m, which are not imported", "it reads gone:a, which are not imported", `feature service empty`, "lists v:a twice")
+	contains(t, "the report", reported(r), "it reads v:m, which are not imported", "it reads gone:a, which are not imported", "all\n  written as a comment: it reads v:m, ", `feature service empty`, "lists v:a twice")
 	files := checkValid(t, r)
 	contains(t, "feature_services.yaml", string(files[len(files)-1].Data), "# - name: lacks", "#     - v:m", "# - name: gone", "# - name: double")
 }

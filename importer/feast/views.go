@@ -16,6 +16,7 @@ type view struct {
 	source   *source
 	entities []*entity
 	features map[string]schema.Feature // by Feast's names
+	whole    bool                      // no feature was left out
 	def      schema.FeatureView
 	columns  []column // of the keys and features
 }
@@ -106,7 +107,7 @@ func entityColumns(entities []*entity, s *feastcore.DataSource, renamed map[stri
 			continue
 		}
 		joinKey := cmp.Or(e.feast.GetJoinKey(), e.feast.GetName())
-		columns = append(columns, column{name: cmp.Or(renamed[joinKey], e.key.Name), from: columnOf(s, joinKey)})
+		columns = append(columns, column{name: cmp.Or(renamed[joinKey], e.key.Name), from: columnOf(s, joinKey), cast: e.cast})
 	}
 	return names, columns
 }
@@ -122,9 +123,9 @@ func (i *importer) ttl(spec *feastcore.FeatureViewSpec) schema.Duration {
 
 // viewFeatures reads the features of a view.
 func (i *importer) viewFeatures(v *view) {
-	taken, keys, times := newNames(), map[string]bool{}, map[string]bool{}
+	v.whole = true
+	taken, times := newNames(), map[string]bool{}
 	for _, c := range v.columns {
-		keys[c.name] = true
 		taken.taken[c.name] = true
 	}
 	for _, c := range timeColumns(v.source.feast) {
@@ -132,15 +133,17 @@ func (i *importer) viewFeatures(v *view) {
 		taken.taken[c.name] = true
 	}
 	for _, f := range v.feast.GetFeatures() {
-		if keys[f.GetName()] {
+		if v.isKey(f.GetName()) {
 			continue // stream views list them twice
 		}
 		if times[f.GetName()] {
+			v.whole = false
 			i.report(kindView, v.feast.GetName(), fmt.Sprintf("feature %s left out: it is a time column of the source", f.GetName()), "add the column under another name to the source's query, and to the view")
 			continue
 		}
 		feature, ct, ok := i.feature(kindView, v.feast.GetName(), f)
 		if !ok {
+			v.whole = false
 			i.skip(v.source, columnOf(v.source.feast, f.GetName()))
 			continue
 		}
@@ -155,6 +158,11 @@ func (i *importer) viewFeatures(v *view) {
 		v.def.Features = append(v.def.Features, feature)
 		v.columns = append(v.columns, column{name: feature.Name, from: columnOf(v.source.feast, f.GetName()), cast: ct.cast})
 	}
+}
+
+// isKey reports whether Feast's name of a column is that of a join key.
+func (v *view) isKey(name string) bool {
+	return slices.ContainsFunc(v.entities, func(e *entity) bool { return cmp.Or(e.feast.GetJoinKey(), e.feast.GetName()) == name })
 }
 
 // feature reads one feature or request value. It reports a type that Larder lacks.
