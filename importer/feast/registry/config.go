@@ -43,10 +43,13 @@ func (s Store) IsPostgres() bool {
 	return s.Type == "postgres" || strings.HasSuffix(s.Type, ".PostgreSQLOfflineStore") || strings.HasSuffix(s.Type, ".PostgreSQLOnlineStore")
 }
 
-// ReadConfig reads the feature_store.yaml of a repository. env looks up variables, as
-// [os.LookupEnv] does.
+// ReadConfig reads the feature_store.yaml of a repository, whose folder or whose file dir
+// is. env looks up variables, as [os.LookupEnv] does.
 func ReadConfig(dir string, env func(string) (string, bool)) (*Config, error) {
 	name := filepath.Join(dir, configName)
+	if info, err := os.Stat(dir); err == nil && info.Mode().IsRegular() {
+		dir, name = filepath.Dir(dir), dir
+	}
 	f, err := os.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("no %s in %s; name the folder of a Feast repository", configName, dir)
