@@ -60,6 +60,13 @@ func TestTypes(t *testing.T) {
 	contains(t, "the report", reported(r), "like Map", "like Struct", "like Set(Int64)", "like Array(Value)", "like Null", "like Invalid", "of type Json, becomes a string", "of type Uuid", "of type Decimal", "its zone is lost")
 }
 
+func TestVectors(t *testing.T) {
+	f := newFixture()
+	v := f.view(t, "v", "driver", "taste:FLOAT_LIST", postgres("s", "t"))
+	v.Features[0].VectorIndex, v.Features[0].VectorLength = true, 64
+	contains(t, "the report", reported(f.imported(t)), "taste is searched by similarity", "if all lists have 64 numbers, the type may be vector<float32, 64>")
+}
+
 func TestTables(t *testing.T) {
 	f := func(offline registry.Store, table, wantTable, wantQuery string) {
 		t.Helper()
@@ -137,7 +144,7 @@ func TestPushSources(t *testing.T) {
 	batch := postgres("history", "t")
 	push := &feastcore.DataSource{Name: "push", Type: feastcore.DataSource_PUSH_SOURCE, BatchSource: batch, Owner: "me"}
 	alone := &feastcore.DataSource{Name: "alone", Type: feastcore.DataSource_PUSH_SOURCE}
-	f.registry.DataSources = []*feastcore.DataSource{batch, push, alone}
+	f.registry.DataSources = []*feastcore.DataSource{batch, push, alone, postgres("unused", "t")}
 	f.view(t, "fresh", "driver", "a:INT64", batch).StreamSource = push
 	f.view(t, "stale", "driver", "a:INT64", batch)
 	f.view(t, "pushed", "driver", "a:INT64", nil).StreamSource = alone
@@ -146,7 +153,10 @@ func TestPushSources(t *testing.T) {
 	asked.GetCustomOptions().Configuration = []byte(`{"query": "SELECT 1"}`)
 	f.view(t, "refused", "driver", "a:INT64", nil).StreamSource = &feastcore.DataSource{Name: "push_query", Type: feastcore.DataSource_PUSH_SOURCE, BatchSource: asked}
 	r := f.imported(t)
-	contains(t, "the report", reported(r), "push_query\n  its rows are those of a query here, so pushes to it are refused")
+	contains(t, "the report", reported(r), "push_query\n  its rows are those of a query here, so pushes to it are refused", "source unused\n  left out: no feature view reads it")
+	if strings.Count(reported(r), "no feature view reads it") != 1 {
+		t.Error(reported(r))
+	}
 	if s := source(t, r, "push"); s.Table != "public.t" || s.Owner != "me" {
 		t.Errorf("%+v", s)
 	}
@@ -155,6 +165,9 @@ func TestPushSources(t *testing.T) {
 	}
 	if v := r.Definitions.FeatureViews[0]; v.Source != "push" {
 		t.Errorf("%+v", v)
+	}
+	if s := source(t, r, "push_2"); s.Table != "public.u" || r.Definitions.FeatureViews[3].Source != "push_2" {
+		t.Errorf("%+v", s)
 	}
 	if v := r.Definitions.FeatureViews[1]; v.Source != "history" {
 		t.Errorf("%+v", v)

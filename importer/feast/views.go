@@ -180,7 +180,11 @@ func (i *importer) feature(kind, owner string, f *feastcore.FeatureSpecV2) (sche
 		i.report(kind, owner, fmt.Sprintf("feature %s, of type %s, %s", f.GetName(), typeName(f.GetValueType()), ct.note), "let the programs that read it parse it")
 	}
 	if f.GetVectorIndex() {
-		i.report(kind, owner, fmt.Sprintf("feature %s is searched by similarity in Feast, which Larder doesn't do", f.GetName()), "search elsewhere, such as in pgvector; lists of one length may be declared vector<float32, N>")
+		do := "search elsewhere, such as in pgvector"
+		if n := f.GetVectorLength(); n > 0 && ct.typ.IsList() && ct.typ.Elem().IsFloat() {
+			do += fmt.Sprintf("; if all lists have %[1]d numbers, the type may be vector<%[2]s, %[1]d>", n, ct.typ.Elem())
+		}
+		i.report(kind, owner, fmt.Sprintf("feature %s is searched by similarity in Feast, which Larder doesn't do", f.GetName()), do)
 	}
 	return schema.Feature{Name: f.GetName(), Type: ct.typ, Description: f.GetDescription(), Tags: f.GetTags()}, ct, true
 }

@@ -97,7 +97,7 @@ func parseConfig(text string, env func(string) (string, bool)) (*Config, error) 
 	if err := c.checkSet("db_schema of the offline store", c.Offline.Schema); err != nil {
 		return nil, err
 	}
-	kind := text1(file.Auth, "type")
+	kind := textOf(file.Auth, "type")
 	c.HasAuth = kind != "" && kind != "no_auth"
 	c.Type, c.Path = "file", defaultPath
 	switch r := file.Registry.(type) {
@@ -105,13 +105,13 @@ func parseConfig(text string, env func(string) (string, bool)) (*Config, error) 
 	case string:
 		c.Path = r
 	case map[string]any:
-		if kind := text1(r, "registry_type"); kind != "" {
+		if kind := textOf(r, "registry_type"); kind != "" {
 			c.Type = kind
 		}
-		if path := text1(r, "path"); path != "" {
+		if path := textOf(r, "path"); path != "" {
 			c.Path = path
 		}
-		if read := text1(r, "read_path"); read != "" && c.Type == "sql" {
+		if read := textOf(r, "read_path"); read != "" && c.Type == "sql" {
 			c.Path = read // a replica that Feast reads from
 		}
 	default:
@@ -125,11 +125,11 @@ func store(v any) Store {
 	if kind, isText := v.(string); isText {
 		return Store{Type: kind}
 	}
-	return Store{Type: text1(v, "type"), Schema: text1(v, "db_schema")}
+	return Store{Type: textOf(v, "type"), Schema: textOf(v, "db_schema")}
 }
 
-// text1 returns a text of a mapping, or nothing.
-func text1(v any, key string) string {
+// textOf returns a text of a mapping, or nothing.
+func textOf(v any, key string) string {
 	m, _ := v.(map[string]any)
 	text, _ := m[key].(string)
 	return strings.TrimSpace(text)
