@@ -21,6 +21,7 @@ type entity struct {
 	feast *feastcore.EntitySpecV2
 	name  string         // in Larder
 	key   schema.JoinKey // its name is Larder's; the source's column is feast.join_key
+	cast  string         // of that column in SQL; empty: as it is
 }
 
 // importEntities reads the entities. Those whose type nothing says are left out.
@@ -57,7 +58,7 @@ func (i *importer) importEntities() {
 		if key != joinKey {
 			i.report(kindEntity, spec.GetName(), fmt.Sprintf("its join key %s is named %s", joinKey, key), "send it in requests as "+key)
 		}
-		i.entities[spec.GetName()] = &entity{feast: spec, name: name, key: schema.JoinKey{Name: key, Type: ct.typ}}
+		i.entities[spec.GetName()] = &entity{feast: spec, name: name, key: schema.JoinKey{Name: key, Type: ct.typ}, cast: ct.cast}
 		i.result.Definitions.Entities = append(i.result.Definitions.Entities, schema.Entity{
 			Name: name, JoinKeys: []schema.JoinKey{{Name: key, Type: ct.typ}},
 			Description: spec.GetDescription(), Owner: spec.GetOwner(), Tags: spec.GetTags(),

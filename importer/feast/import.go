@@ -19,7 +19,7 @@ func Import(c *registry.Config, r *feastcore.Registry) *Result {
 	i := &importer{
 		config: c, registry: r, result: &Result{Definitions: &schema.Definitions{}}, said: map[Line]bool{},
 		entityNames: newNames(), sourceNames: newNames(), viewNames: newNames("request"), serviceNames: newNames(),
-		entities: map[string]*entity{}, sources: map[string]*source{}, views: map[string]*view{}, aliases: map[string]*view{},
+		entities: map[string]*entity{}, sources: map[string]*source{}, pushes: map[string]*source{}, views: map[string]*view{}, aliases: map[string]*view{},
 		onDemand: map[string]*onDemandView{}, tables: map[string]string{}, tableNames: newNames(),
 	}
 	i.pushSources()
@@ -28,6 +28,7 @@ func Import(c *registry.Config, r *feastcore.Registry) *Result {
 	i.importOnDemandViews()
 	i.importServices()
 	i.finishSources()
+	i.reportUnused()
 	i.reportRest()
 	i.leaveOutFaults()
 	i.sortReport()
@@ -43,7 +44,8 @@ type importer struct {
 	entityNames, sourceNames, viewNames, serviceNames *names
 
 	entities map[string]*entity       // by Feast's names
-	sources  map[string]*source       // by Feast's names
+	sources  map[string]*source       // by the names of Feast's batch sources
+	pushes   map[string]*source       // by the names of push sources
 	order    []*source                // as they were first needed
 	views    map[string]*view         // by Feast's names
 	aliases  map[string]*view         // by what they alias and how

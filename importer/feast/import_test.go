@@ -60,6 +60,13 @@ func TestTypes(t *testing.T) {
 	contains(t, "the report", reported(r), "like Map", "like Struct", "like Set(Int64)", "like Array(Value)", "like Null", "like Invalid", "of type Json, becomes a string", "of type Uuid", "of type Decimal", "its zone is lost")
 }
 
+func TestVectors(t *testing.T) {
+	f := newFixture()
+	v := f.view(t, "v", "driver", "taste:FLOAT_LIST", postgres("s", "t"))
+	v.Features[0].VectorIndex, v.Features[0].VectorLength = true, 64
+	contains(t, "the report", reported(f.imported(t)), "taste is searched by similarity", "if all lists have 64 numbers, the type may be vector<float32, 64>")
+}
+
 func TestTables(t *testing.T) {
 	f := func(offline registry.Store, table, wantTable, wantQuery string) {
 		t.Helper()
@@ -137,7 +144,7 @@ func TestPushSources(t *testing.T) {
 	batch := postgres("history", "t")
 	push := &feastcore.DataSource{Name: "push", Type: feastcore.DataSource_PUSH_SOURCE, BatchSource: batch, Owner: "me"}
 	alone := &feastcore.DataSource{Name: "alone", Type: feastcore.DataSource_PUSH_SOURCE}
-	f.registry.DataSources = []*feastcore.DataSource{batch, push, alone}
+	f.registry.DataSources = []*feastcore.DataSource{batch, push, alone, postgres("unused", "t")}
 	f.view(t, "fresh", "driver", "a:INT64", batch).StreamSource = push
 	f.view(t, "stale", "driver", "a:INT64", batch)
 	f.view(t, "pushed", "driver", "a:INT64", nil).StreamSource = alone
@@ -146,7 +153,10 @@ func TestPushSources(t *testing.T) {
 	asked.GetCustomOptions().Configuration = []byte(`{"query": "SELECT 1"}`)
 	f.view(t, "refused", "driver", "a:INT64", nil).StreamSource = &feastcore.DataSource{Name: "push_query", Type: feastcore.DataSource_PUSH_SOURCE, BatchSource: asked}
 	r := f.imported(t)
-	contains(t, "the report", reported(r), "push_query\n  its rows are those of a query here, so pushes to it are refused")
+	contains(t, "the report", reported(r), "push_query\n  its rows are those of a query here, so pushes to it are refused", "source unused\n  left out: no feature view reads it")
+	if strings.Count(reported(r), "no feature view reads it") != 1 {
+		t.Error(reported(r))
+	}
 	if s := source(t, r, "push"); s.Table != "public.t" || s.Owner != "me" {
 		t.Errorf("%+v", s)
 	}
@@ -155,6 +165,9 @@ func TestPushSources(t *testing.T) {
 	}
 	if v := r.Definitions.FeatureViews[0]; v.Source != "push" {
 		t.Errorf("%+v", v)
+	}
+	if s := source(t, r, "push_2"); s.Table != "public.u" || r.Definitions.FeatureViews[3].Source != "push_2" {
+		t.Errorf("%+v", s)
 	}
 	if v := r.Definitions.FeatureViews[1]; v.Source != "history" {
 		t.Errorf("%+v", v)
@@ -169,6 +182,7 @@ func TestJoinKeys(t *testing.T) {
 		&feastcore.Entity{Spec: &feastcore.EntitySpecV2{Name: "torn", JoinKey: "torn"}},
 		&feastcore.Entity{Spec: &feastcore.EntitySpecV2{Name: "float", JoinKey: "f", ValueType: feasttypes.ValueType_DOUBLE}},
 		&feastcore.Entity{Spec: &feastcore.EntitySpecV2{Name: "unused"}},
+		&feastcore.Entity{Spec: &feastcore.EntitySpecV2{Name: "money", JoinKey: "money", ValueType: feasttypes.ValueType_DECIMAL}},
 		&feastcore.Entity{Spec: &feastcore.EntitySpecV2{Name: "__dummy", JoinKey: "__dummy_id"}},
 		&feastcore.Entity{Spec: &feastcore.EntitySpecV2{Name: "also-driver", JoinKey: "driver_id", ValueType: feasttypes.ValueType_INT64}},
 	)
@@ -178,16 +192,18 @@ func TestJoinKeys(t *testing.T) {
 	f.view(t, "d", "float", "x:INT64", postgres("s", "t"))
 	f.view(t, "e", "gone", "x:INT64", postgres("s", "t"))
 	f.view(t, "f", "driver also-driver", "x:INT64", postgres("s", "t"))
+	f.view(t, "g", "money", "x:INT64", postgres("m", "t"))
 	r := f.imported(t)
+	contains(t, "the query", source(t, r, "m").Query, `"money"::text AS "money"`)
 	var got []string
 	for _, e := range r.Definitions.Entities {
 		got = append(got, fmt.Sprintf("%s(%s %s)", e.Name, e.JoinKeys[0].Name, e.JoinKeys[0].Type))
 	}
-	if want := "driver(driver_id int64) city(city string) typed(k int64) untyped(u int32) torn(torn int64) also_driver(driver_id int64)"; strings.Join(got, " ") != want {
+	if want := "driver(driver_id int64) city(city string) typed(k int64) untyped(u int32) torn(torn int64) money(money string) also_driver(driver_id int64)"; strings.Join(got, " ") != want {
 		t.Errorf("got  %s\nwant %s", strings.Join(got, " "), want)
 	}
 	contains(t, "the report", reported(r), "torn different types: Int64, String; it is Int64 here", "f is Float64, which can't be a key", "unused is Invalid", "its entity gone is not in the registry", "written as a comment: ")
-	if len(r.Definitions.FeatureViews) != 3 {
+	if len(r.Definitions.FeatureViews) != 4 {
 		t.Errorf("%v", r.Definitions.FeatureViews)
 	}
 }
@@ -234,6 +250,8 @@ func TestServices(t *testing.T) {
 	service("keyed", project("v", "", "b:INT64", map[string]string{"city": "birth_city"}))
 	service("lacks", project("v", "", "a:INT64 m:MAP", nil))
 	service("gone", project("gone", "", "a:INT64", nil))
+	service("key", project("v", "", "driver_id:INT64 a:INT64", nil))
+	service("all", project("v", "", "", nil))
 	service("empty")
 	service("double", project("v", "", "a:INT64", nil), project("v", "", "a:INT64", nil))
 	r := f.imported(t)
@@ -241,11 +259,11 @@ func TestServices(t *testing.T) {
 	for _, s := range r.Definitions.FeatureServices {
 		got = append(got, s.Name+"="+strings.Join(s.Features, ","))
 	}
-	if want := "order=v:b,v:a same=v:a twice=from:a,to:a again=from:b keyed=v_birth_city:b"; strings.Join(got, " ") != want {
+	if want := "order=v:b,v:a same=v:a twice=from:a,to:a again=from:b keyed=v_birth_city:b key=v:a"; strings.Join(got, " ") != want {
 		t.Errorf("got  %s\nwant %s", strings.Join(got, " "), want)
 	}
 	contains(t, "the query", source(t, r, "from_source").Query, `SELECT "driver_id", "city" AS "from_city", "a", "b", "at"`)
-	contains(t, "the report", reported(r), "it reads v:m, which are not imported", "it reads gone:a, which are not imported", `feature service empty`, "lists v:a twice")
+	contains(t, "the report", reported(r), "it reads v:m, which are not imported", "it reads gone:a, which are not imported", "all\n  written as a comment: it reads v:m, ", `feature service empty`, "lists v:a twice")
 	files := checkValid(t, r)
 	contains(t, "feature_services.yaml", string(files[len(files)-1].Data), "# - name: lacks", "#     - v:m", "# - name: gone", "# - name: double")
 }

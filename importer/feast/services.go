@@ -50,23 +50,29 @@ func (i *importer) projected(p *feastcore.FeatureViewProjection, service string)
 	if o := i.onDemand[name]; o != nil {
 		return i.projectedOnDemand(o, alias, p)
 	}
-	v := i.projectedView(p)
-	for _, column := range p.GetFeatureColumns() {
-		if v == nil {
-			missing = append(missing, plainName(alias)+":"+plainName(column.GetName()))
-			refs = append(refs, missing[len(missing)-1])
-		} else if f, found := v.features[column.GetName()]; found {
-			refs = append(refs, v.name+":"+f.Name)
-		} else {
-			missing = append(missing, v.name+":"+plainName(column.GetName()))
-			refs = append(refs, missing[len(missing)-1])
-		}
-	}
-	if len(p.GetFeatureColumns()) == 0 && v != nil {
-		refs = append(refs, v.name+":*")
-	}
-	if len(p.GetFeatureColumns()) == 0 && v == nil {
+	v, columns := i.projectedView(p), p.GetFeatureColumns()
+	switch {
+	case len(columns) > 0:
+	case v == nil:
 		return []string{plainName(alias) + ":*"}, []string{plainName(alias) + ":*"}
+	case v.whole:
+		return []string{v.name + ":*"}, nil
+	default:
+		columns = v.feast.GetFeatures()
+	}
+	for _, column := range columns {
+		ref := plainName(alias) + ":" + plainName(column.GetName())
+		if v != nil {
+			if v.isKey(column.GetName()) {
+				continue // the request has it
+			}
+			ref = v.name + ":" + plainName(column.GetName())
+			if f, found := v.features[column.GetName()]; found {
+				refs = append(refs, v.name+":"+f.Name)
+				continue
+			}
+		}
+		refs, missing = append(refs, ref), append(missing, ref)
 	}
 	return refs, missing
 }
@@ -109,7 +115,7 @@ func (i *importer) aliasView(base *view, alias string, keys map[string]string) *
 			alias += "_" + keys[from]
 		}
 	}
-	v := &view{feast: base.feast, source: base.source, entities: base.entities, features: base.features, def: base.def}
+	v := &view{feast: base.feast, source: base.source, entities: base.entities, features: base.features, whole: base.whole, def: base.def}
 	v.name = i.viewNames.take(alias)
 	v.def.Name = v.name
 	what := fmt.Sprintf("services read it as %s, which is a view of its own here and stores the rows once more", alias)
@@ -150,7 +156,7 @@ func (i *importer) renamedEntity(e *entity, key string) *entity {
 	if found := i.entities[how]; found != nil {
 		return found
 	}
-	renamed := &entity{feast: e.feast, name: i.entityNames.take(key), key: schema.JoinKey{Name: plainName(key), Type: e.key.Type}}
+	renamed := &entity{feast: e.feast, name: i.entityNames.take(key), key: schema.JoinKey{Name: plainName(key), Type: e.key.Type}, cast: e.cast}
 	i.entities[how] = renamed
 	i.result.Definitions.Entities = append(i.result.Definitions.Entities, schema.Entity{
 		Name: renamed.name, JoinKeys: []schema.JoinKey{renamed.key},

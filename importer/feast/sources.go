@@ -81,8 +81,8 @@ func columnOf(s *feastcore.DataSource, name string) string {
 // names the push source, and Larder looks for a source of that name.
 func (i *importer) pushSources() {
 	for _, s := range i.registry.GetDataSources() {
-		if s.GetType() == feastcore.DataSource_PUSH_SOURCE && i.sources[s.GetName()] == nil {
-			i.sources[s.GetName()] = &source{name: i.renamed(i.sourceNames, kindSource, s.GetName()), feast: s.GetBatchSource(), push: s}
+		if s.GetType() == feastcore.DataSource_PUSH_SOURCE && i.pushes[s.GetName()] == nil {
+			i.pushes[s.GetName()] = &source{name: i.renamed(i.sourceNames, kindSource, s.GetName()), feast: s.GetBatchSource(), push: s}
 		}
 	}
 }
@@ -91,10 +91,10 @@ func (i *importer) pushSources() {
 // of its batch source.
 func (i *importer) sourceOf(batch, stream *feastcore.DataSource, viewName string) *source {
 	if stream.GetType() == feastcore.DataSource_PUSH_SOURCE {
-		s := i.sources[stream.GetName()]
+		s := i.pushes[stream.GetName()]
 		if s == nil {
 			s = &source{name: i.renamed(i.sourceNames, kindSource, stream.GetName()), push: stream}
-			i.sources[stream.GetName()] = s
+			i.pushes[stream.GetName()] = s
 		}
 		if s.feast == nil {
 			s.feast = firstSource(batch, stream.GetBatchSource())
@@ -141,6 +141,27 @@ func (i *importer) apart(s *source, wanted string, columns []column) *source {
 	own := &source{name: i.sourceNames.take(wanted), feast: s.feast}
 	own.add(columns)
 	return i.need(own)
+}
+
+// reportUnused reports the sources that no view reads.
+func (i *importer) reportUnused() {
+	used := map[string]bool{}
+	var use func(s *feastcore.DataSource)
+	use = func(s *feastcore.DataSource) {
+		if s != nil {
+			used[s.GetName()] = true
+			use(s.GetBatchSource())
+		}
+	}
+	for _, v := range i.allViews() {
+		use(v.GetBatchSource())
+		use(v.GetStreamSource())
+	}
+	for _, s := range i.registry.GetDataSources() {
+		if !used[s.GetName()] && s.GetType() != feastcore.DataSource_REQUEST_SOURCE {
+			i.report(kindSource, s.GetName(), "left out: no feature view reads it", "nothing, unless a view over it is still to come")
+		}
+	}
 }
 
 // timeColumns returns the columns of the event time and the ingest time.

@@ -16,6 +16,7 @@ type view struct {
 	source   *source
 	entities []*entity
 	features map[string]schema.Feature // by Feast's names
+	whole    bool                      // no feature was left out
 	def      schema.FeatureView
 	columns  []column // of the keys and features
 }
@@ -106,7 +107,7 @@ func entityColumns(entities []*entity, s *feastcore.DataSource, renamed map[stri
 			continue
 		}
 		joinKey := cmp.Or(e.feast.GetJoinKey(), e.feast.GetName())
-		columns = append(columns, column{name: cmp.Or(renamed[joinKey], e.key.Name), from: columnOf(s, joinKey)})
+		columns = append(columns, column{name: cmp.Or(renamed[joinKey], e.key.Name), from: columnOf(s, joinKey), cast: e.cast})
 	}
 	return names, columns
 }
@@ -122,9 +123,9 @@ func (i *importer) ttl(spec *feastcore.FeatureViewSpec) schema.Duration {
 
 // viewFeatures reads the features of a view.
 func (i *importer) viewFeatures(v *view) {
-	taken, keys, times := newNames(), map[string]bool{}, map[string]bool{}
+	v.whole = true
+	taken, times := newNames(), map[string]bool{}
 	for _, c := range v.columns {
-		keys[c.name] = true
 		taken.taken[c.name] = true
 	}
 	for _, c := range timeColumns(v.source.feast) {
@@ -132,15 +133,17 @@ func (i *importer) viewFeatures(v *view) {
 		taken.taken[c.name] = true
 	}
 	for _, f := range v.feast.GetFeatures() {
-		if keys[f.GetName()] {
+		if v.isKey(f.GetName()) {
 			continue // stream views list them twice
 		}
 		if times[f.GetName()] {
+			v.whole = false
 			i.report(kindView, v.feast.GetName(), fmt.Sprintf("feature %s left out: it is a time column of the source", f.GetName()), "add the column under another name to the source's query, and to the view")
 			continue
 		}
 		feature, ct, ok := i.feature(kindView, v.feast.GetName(), f)
 		if !ok {
+			v.whole = false
 			continue
 		}
 		if _, twice := v.features[f.GetName()]; twice {
@@ -154,6 +157,11 @@ func (i *importer) viewFeatures(v *view) {
 		v.def.Features = append(v.def.Features, feature)
 		v.columns = append(v.columns, column{name: feature.Name, from: columnOf(v.source.feast, f.GetName()), cast: ct.cast})
 	}
+}
+
+// isKey reports whether Feast's name of a column is that of a join key.
+func (v *view) isKey(name string) bool {
+	return slices.ContainsFunc(v.entities, func(e *entity) bool { return cmp.Or(e.feast.GetJoinKey(), e.feast.GetName()) == name })
 }
 
 // feature reads one feature or request value. It reports a type that Larder lacks.
@@ -171,7 +179,11 @@ func (i *importer) feature(kind, owner string, f *feastcore.FeatureSpecV2) (sche
 		i.report(kind, owner, fmt.Sprintf("feature %s, of type %s, %s", f.GetName(), typeName(f.GetValueType()), ct.note), "let the programs that read it parse it")
 	}
 	if f.GetVectorIndex() {
-		i.report(kind, owner, fmt.Sprintf("feature %s is searched by similarity in Feast, which Larder doesn't do", f.GetName()), "search elsewhere, such as in pgvector; lists of one length may be declared vector<float32, N>")
+		do := "search elsewhere, such as in pgvector"
+		if n := f.GetVectorLength(); n > 0 && ct.typ.IsList() && ct.typ.Elem().IsFloat() {
+			do += fmt.Sprintf("; if all lists have %[1]d numbers, the type may be vector<%[2]s, %[1]d>", n, ct.typ.Elem())
+		}
+		i.report(kind, owner, fmt.Sprintf("feature %s is searched by similarity in Feast, which Larder doesn't do", f.GetName()), do)
 	}
 	return schema.Feature{Name: f.GetName(), Type: ct.typ, Description: f.GetDescription(), Tags: f.GetTags()}, ct, true
 }

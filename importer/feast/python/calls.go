@@ -15,6 +15,10 @@ func (t *translator) call(n *node) (*value, error) {
 		return t.dataFrame(n, args)
 	case isModule(called, "where") && !t.python:
 		return t.where(n, args)
+	case isModule(called, "sqrt") && !t.python && len(args) == 1:
+		return t.root(n, args[0])
+	case (isModule(called, "maximum") || isModule(called, "minimum")) && !t.python && len(args) == 2:
+		return t.extreme(n, called.text, args)
 	case called.op == opName && called.text == "dict" && t.vars["dict"] == nil && len(args) == 0 && t.python:
 		return &value{frame: &frame{columns: map[string]*value{}}}, nil
 	case called.op == opName && called.text == "abs" && t.vars["abs"] == nil && len(args) == 1:
@@ -75,6 +79,37 @@ func (t *translator) where(n *node, args []*node) (*value, error) {
 		return nil, &unreadable{n.line, "np.where makes a text of a null, which is not read"}
 	}
 	return t.choice(n, values[0], values[1], values[2])
+}
+
+// root reads np.sqrt(x), which is NaN, and so null, below 0.
+func (t *translator) root(n, arg *node) (*value, error) {
+	values, err := t.scalars(n, arg)
+	if err != nil {
+		return nil, err
+	}
+	v := values[0]
+	if !isNumber(v) || v.isConst {
+		return nil, &unreadable{n.line, "np.sqrt is read of a column of numbers only"}
+	}
+	return joined(value{expr: "math.sqrt(" + asFloat(v).expr + ")", typ: schema.Float64, whole: true, mayBeNaN: true, fails: failsOnNull(v)}, v), nil
+}
+
+// extreme reads np.maximum(a, b) and np.minimum(a, b).
+func (t *translator) extreme(n *node, function string, args []*node) (*value, error) {
+	values, err := t.scalars(n, args...)
+	if err != nil {
+		return nil, err
+	}
+	a, b := values[0], values[1]
+	if !isNumber(a) || !isNumber(b) || a.mayBeNaN || b.mayBeNaN || a.isConst && b.isConst {
+		return nil, &unreadable{n.line, fmt.Sprintf("np.%s is read of columns of numbers only, without a division", function)}
+	}
+	a, b = alike(a, b)
+	name := "math.greatest"
+	if function == "minimum" {
+		name = "math.least"
+	}
+	return joined(value{expr: name + "(" + a.expr + ", " + b.expr + ")", typ: a.typ, whole: true, fails: failsOnNull(a, b)}, a, b), nil
 }
 
 func (t *translator) absolute(n, arg *node) (*value, error) {

@@ -362,10 +362,14 @@ func (p *parser) unary() (*node, error) {
 		}
 	}
 	value, err := p.primary()
-	if err == nil && p.isOp("**") {
-		return nil, p.failf("** is not read")
+	if err != nil || !p.takeOp("**") {
+		return value, err
 	}
-	return value, err
+	if by := p.take(); by.kind != number || by.text != "2" || p.isOp("**") || p.isOp(".") {
+		p.at--
+		return nil, p.failf("** is read with 2 only")
+	}
+	return &node{op: "*", args: []*node{value, value}, line: t.line}, nil
 }
 
 // primary reads an atom with its attributes, calls and subscripts.

@@ -43,10 +43,13 @@ func (s Store) IsPostgres() bool {
 	return s.Type == "postgres" || strings.HasSuffix(s.Type, ".PostgreSQLOfflineStore") || strings.HasSuffix(s.Type, ".PostgreSQLOnlineStore")
 }
 
-// ReadConfig reads the feature_store.yaml of a repository. env looks up variables, as
-// [os.LookupEnv] does.
+// ReadConfig reads the feature_store.yaml of a repository, whose folder or whose file dir
+// is. env looks up variables, as [os.LookupEnv] does.
 func ReadConfig(dir string, env func(string) (string, bool)) (*Config, error) {
 	name := filepath.Join(dir, configName)
+	if info, err := os.Stat(dir); err == nil && info.Mode().IsRegular() {
+		dir, name = filepath.Dir(dir), dir
+	}
 	f, err := os.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("no %s in %s; name the folder of a Feast repository", configName, dir)
@@ -94,7 +97,7 @@ func parseConfig(text string, env func(string) (string, bool)) (*Config, error) 
 	if err := c.checkSet("db_schema of the offline store", c.Offline.Schema); err != nil {
 		return nil, err
 	}
-	kind := text1(file.Auth, "type")
+	kind := textOf(file.Auth, "type")
 	c.HasAuth = kind != "" && kind != "no_auth"
 	c.Type, c.Path = "file", defaultPath
 	switch r := file.Registry.(type) {
@@ -102,13 +105,13 @@ func parseConfig(text string, env func(string) (string, bool)) (*Config, error) 
 	case string:
 		c.Path = r
 	case map[string]any:
-		if kind := text1(r, "registry_type"); kind != "" {
+		if kind := textOf(r, "registry_type"); kind != "" {
 			c.Type = kind
 		}
-		if path := text1(r, "path"); path != "" {
+		if path := textOf(r, "path"); path != "" {
 			c.Path = path
 		}
-		if read := text1(r, "read_path"); read != "" && c.Type == "sql" {
+		if read := textOf(r, "read_path"); read != "" && c.Type == "sql" {
 			c.Path = read // a replica that Feast reads from
 		}
 	default:
@@ -122,11 +125,11 @@ func store(v any) Store {
 	if kind, isText := v.(string); isText {
 		return Store{Type: kind}
 	}
-	return Store{Type: text1(v, "type"), Schema: text1(v, "db_schema")}
+	return Store{Type: textOf(v, "type"), Schema: textOf(v, "db_schema")}
 }
 
-// text1 returns a text of a mapping, or nothing.
-func text1(v any, key string) string {
+// textOf returns a text of a mapping, or nothing.
+func textOf(v any, key string) string {
 	m, _ := v.(map[string]any)
 	text, _ := m[key].(string)
 	return strings.TrimSpace(text)

@@ -52,6 +52,17 @@ func TestConfig(t *testing.T) {
 	f("project: p\nauth: {type: no_auth}\nflags: [a, b]", registry.Config{Project: "p", Type: "file", Path: "data/registry.db"})
 }
 
+func TestConfigOfAnotherName(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "staging.yaml")
+	if err := os.WriteFile(name, []byte("project: p"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := registry.ReadConfig(name, env(nil))
+	if err != nil || c.Project != "p" || c.Dir != filepath.Dir(name) {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
 func TestConfigThatIsRefused(t *testing.T) {
 	f := func(text, want string) {
 		t.Helper()

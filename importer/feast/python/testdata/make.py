@@ -76,6 +76,15 @@ float64 np.where((df["a"] > 1) & (df["b"] > 1), df["a"] * df["b"], df["n"])
 float64 np.where(df["a"] > 1, df["n"] / df["m"], df["m"])
 bool df["a"].isnull()
 bool df["n"].notnull()
+float64 np.sqrt(df["a"])
+float64 np.sqrt(df["n"] ** 2 + df["a"]).fillna(-1)
+bool np.sqrt(df["a"]) >= 1
+float64 df["a"] ** 2
+int64 -df["n"] ** 2
+float64 np.maximum(df["a"], df["n"])
+float64 np.minimum(df["a"], 2)
+int64 np.maximum(df["n"], df["m"])
+int64 np.minimum(df["n"], 1)
 float64 df["a"]
 int64 df["n"]
 string df["s"]
