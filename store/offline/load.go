@@ -105,10 +105,7 @@ func (l *Load) prepare(ctx context.Context, target tablePath, columns *arrow.Sch
 		return err
 	}
 	if oid == "" {
-		if err := l.create(ctx, target, columns); err != nil {
-			return err
-		}
-		if oid, err = target.find(ctx, l.conn); err != nil {
+		if oid, err = l.createOnce(ctx, target, columns); err != nil {
 			return err
 		}
 	}

@@ -47,13 +47,30 @@ func (t tablePath) quoted() string {
 	return quote(t.schema) + "." + quote(t.table)
 }
 
-// find returns the number of the table in pg_class; "" when there is none.
+// find returns the number of the table in pg_class; "" when there is none. It reads pg_class,
+// since to_regclass alone doesn't see a table that was made while this transaction waited.
 func (t tablePath) find(ctx context.Context, conn *pgconn.PgConn) (oid string, err error) {
-	said := conn.ExecParams(ctx, "SELECT coalesce(to_regclass($1)::oid::text, '')", [][]byte{[]byte(t.quoted())}, []uint32{pgtype.TextOID}, nil, nil).Read()
-	if said.Err != nil {
+	said := conn.ExecParams(ctx, "SELECT oid::text FROM pg_class WHERE oid = to_regclass($1)", [][]byte{[]byte(t.quoted())}, []uint32{pgtype.TextOID}, nil, nil).Read()
+	if said.Err != nil || len(said.Rows) == 0 {
 		return "", said.Err
 	}
 	return string(said.Rows[0][0]), nil
+}
+
+// createOnce makes the table unless another load that began before does: it waits for that
+// one to end.
+func (l *Load) createOnce(ctx context.Context, target tablePath, columns *arrow.Schema) (oid string, err error) {
+	lock := l.conn.ExecParams(ctx, "SELECT pg_advisory_xact_lock(hashtextextended('larder load ' || $1, 0))", [][]byte{[]byte(l.name)}, []uint32{pgtype.TextOID}, nil, nil).Read()
+	if lock.Err != nil {
+		return "", lock.Err
+	}
+	if oid, err = target.find(ctx, l.conn); oid != "" || err != nil {
+		return oid, err
+	}
+	if err := l.create(ctx, target, columns); err != nil {
+		return "", err
+	}
+	return target.find(ctx, l.conn)
 }
 
 // create makes the table, and its schema if need be.
@@ -184,7 +201,7 @@ type match struct {
 // match finds the columns of the table that the columns of a file fill.
 func (l *Load) match(file string, columns *arrow.Schema, csv bool) ([]match, error) {
 	var errs []error
-	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(file+": "+format, args...)) }
+	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf("%s: %s", file, fmt.Sprintf(format, args...))) }
 	var names []string
 	for i := range l.columns {
 		names = append(names, l.columns[i].name)

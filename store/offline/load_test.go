@@ -3,6 +3,7 @@ package offline_test
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -522,4 +523,60 @@ func FuzzCopyEscapes(f *testing.F) {
 			t.Fatalf("%q came back as %q", value[start:], back)
 		}
 	})
+}
+
+// TestLoadsOfOneNewTable: each of several that begin at once finds the table of the first.
+func TestLoadsOfOneNewTable(t *testing.T) {
+	l := newLoading(t, "SELECT")
+	rec := record(t, `[{"x":1}]`, field("x", arrow.PrimitiveTypes.Int64))
+	ended := make(chan error)
+	for range 3 {
+		go func() {
+			load, err := l.store.Load(t.Context(), "t", rec.Schema(), offline.LoadOptions{})
+			if err == nil {
+				_, err = load.Add(t.Context(), "f", readerOf(t, rec), false, func(int64) {})
+				if err == nil {
+					err = load.Commit(t.Context())
+				}
+				load.Close()
+			}
+			ended <- err
+		}()
+	}
+	for range 3 {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	if got := l.rows("SELECT count(*) FROM t"); got != "(3)" {
+		t.Error(got)
+	}
+}
+
+// TestLoadFillsVectors: lists of numbers as pgvector writes them.
+func TestLoadFillsVectors(t *testing.T) {
+	x := pgvector(t)
+	l := newLoading(t, x.create+"CREATE TABLE t (x vector)")
+	rec := record(t, `[{"x":[0.5,1e-3]},{"x":null}]`, field("x", arrow.ListOf(arrow.PrimitiveTypes.Float32)))
+	if err := l.fill("t", offline.LoadOptions{}, false, rec); err != nil {
+		t.Fatal(err)
+	}
+	want := "[0.5,0.001]"
+	if !x.real { // the stand-in keeps the text as bytes
+		want = "[0.5,0.0010000000474974513]"
+	}
+	got := l.rows("SELECT x::text FROM t")
+	if !x.real {
+		raw, err := hex.DecodeString(strings.Trim(got[:strings.Index(got, "\n")], `()"\x`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = "(\"" + string(raw) + "\")\n()"
+	}
+	if got != "(\""+want+"\")\n()" {
+		t.Errorf("got %s", got)
+	}
+	if err := l.fill("t", offline.LoadOptions{}, true, texts(t, []string{"x"}, []string{"[1,2]"})); err != nil {
+		t.Error(err)
+	}
 }
