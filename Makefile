@@ -12,7 +12,7 @@ export CGO_ENABLED := 1
 export GOTOOLCHAIN := auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check bench exporters fuzz fuzz-onnx fuzz-list soak generate tools
+.PHONY: help setup build demo test check bench exporters feast fuzz fuzz-onnx fuzz-list soak generate tools
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,10 @@ exporters: setup ## compare outputs of models as exporters write them with ONNX 
 	@rm -rf .larder/exporters
 	.larder/venv/exporters/bin/python tools/exporters/reference.py .larder/exporters $(SEED)
 	LARDER_EXPORTERS=$(CURDIR)/.larder/exporters go test -tags exporters -timeout 10m -run Exporters -v ./scoring
+
+feast: build ## compare Larder with Feast: its SDK, HTTP and gRPC against its own servers and against Larder
+	@tools/setup/python.sh feast
+	.larder/venv/feast/bin/python integration/feast/compare.py bin/larder .larder/feast
 
 bench: build ## measure every bar and scenario beside a bare gRPC echo; rewrites docs/benchmarks.md
 	bin/larder bench --suite bars --duration 5s --write docs/benchmarks.md

@@ -13,6 +13,7 @@ triton) pins=serving/inference/testdata/requirements.txt ;; # Triton's own clien
 onnx) pins=tools/fuzz_onnx/requirements.txt ;; # operators are tried in it for the list of package scoring
 files) pins=internal/arrowfile/testdata/requirements.txt ;; # writers of Parquet files
 http) pins=integration/testdata/http/requirements.txt ;; # a client made from the OpenAPI document, and a tester
+feast) pins=integration/feast/requirements.txt ;; # Feast, which integration/feast compares Larder with
 exporters) pins=tools/exporters/requirements.txt ;; # libraries that train and export the models of tools/exporters, except PyTorch
 recipes) pins=examples/recipes/requirements.txt ;; # the training libraries of docs/recipes.md, except PyTorch
 torch)
