@@ -364,7 +364,7 @@ func TestFilesThatAreNoManifest(t *testing.T) {
 	if err := os.Truncate(big, dbt.MaxBytes+1); err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]string{big: "at most 1073741824 are read", t.TempDir(): "is a folder; name the file"} {
+	for path, want := range map[string]string{big: "at most 536870912 are read", t.TempDir(): "is a folder; name the file"} {
 		if _, err := dbt.ReadManifest(path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}

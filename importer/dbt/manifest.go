@@ -11,7 +11,7 @@ import (
 )
 
 // MaxBytes bounds a manifest and a catalog.
-const MaxBytes = 1 << 30
+const MaxBytes = 512 << 20
 
 // The versions of the schema of manifests that are read: dbt 1.3 writes the first, dbt 1.8
 // to 1.11 the last.

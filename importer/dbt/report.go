@@ -3,6 +3,7 @@ package dbt
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -30,10 +31,10 @@ func (r *Result) Files() ([]definitions.File, error) {
 	return definitions.Write(&r.Definitions, r.Comments...)
 }
 
+var fileName = regexp.MustCompile(`^(entities|sources|feature_views)(_[0-9]+)?\.yaml$`)
+
 // IsFile reports whether an import may have written a file of this name.
-func IsFile(name string) bool {
-	return name == "entities.yaml" || name == "sources.yaml" || name == "feature_views.yaml"
-}
+func IsFile(name string) bool { return fileName.MatchString(name) }
 
 // title is how a node is called in a project: model customer_daily, source app.customers.
 func (n *node) title() string { return n.kind() + " " + n.fullName() }

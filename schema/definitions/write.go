@@ -26,7 +26,8 @@ type Comment struct {
 }
 
 // Write returns YAML files that define the same as defs, one for each kind of
-// definition or comment that there is. A model version has no path, because the registry
+// definition or comment that there is; of a kind that is too large for one file, several,
+// as in feature_views_2.yaml. A model version has no path, because the registry
 // has its file under its SHA-256.
 func Write(defs *schema.Definitions, comments ...Comment) ([]File, error) {
 	raw, err := json.Marshal(withoutPaths(defs))
@@ -43,14 +44,65 @@ func Write(defs *schema.Definitions, comments ...Comment) ([]File, error) {
 		if lists[key] == nil && len(mine) == 0 {
 			continue
 		}
-		data, err := writeKind(key, lists[key], mine)
+		parts, err := writeParts(key, lists[key], mine)
 		if err != nil {
 			return nil, fmt.Errorf("write %s: %w", key, err)
 		}
-		out = append(out, File{Name: key + ".yaml", Data: data})
+		for i, data := range parts {
+			name := key + ".yaml"
+			if i > 0 {
+				name = fmt.Sprintf("%s_%d.yaml", key, i+1)
+			}
+			out = append(out, File{Name: name, Data: data})
+		}
 	}
 	return out, nil
 }
+
+// writeParts writes the definitions of one kind, half by half if they are too large for one
+// file.
+func writeParts(key string, list json.RawMessage, comments []Comment) ([][]byte, error) {
+	data, err := writeKind(key, list, comments)
+	if err != nil || len(data) <= MaxFileBytes {
+		return [][]byte{data}, err
+	}
+	var items []json.RawMessage
+	if list != nil {
+		if err := json.Unmarshal(list, &items); err != nil {
+			return nil, err
+		}
+	}
+	var before, atEnd []Comment
+	for _, c := range comments {
+		if c.Name == "" {
+			atEnd = append(atEnd, c)
+		} else {
+			before = append(before, c)
+		}
+	}
+	if len(items) < 2 && len(atEnd) < 2 {
+		return [][]byte{data}, nil
+	}
+	var out [][]byte
+	for n := range 2 {
+		list, err := json.Marshal(half(items, n))
+		if err != nil {
+			return nil, err
+		}
+		if len(half(items, n)) == 0 {
+			list = nil
+		}
+		parts, err := writeParts(key, list, slices.Concat(before, half(atEnd, n)))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, parts...)
+	}
+	return out, nil
+}
+
+// half returns the first or the second half of a list.
+func half[T any](all []T, n int) []T { return all[n*len(all)/2 : (n+1)*len(all)/2] }
 
 // writeKind returns the file of one kind of definitions; list may be nil.
 func writeKind(key string, list json.RawMessage, comments []Comment) ([]byte, error) {

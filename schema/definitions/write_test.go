@@ -1,6 +1,7 @@
 package definitions_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -120,5 +121,39 @@ func TestNothingEscapesAComment(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestLargeDefinitionsHaveSeveralFiles: each is small enough to be read.
+func TestLargeDefinitionsHaveSeveralFiles(t *testing.T) {
+	const count = 3000
+	var defs schema.Definitions
+	comments := []definitions.Comment{{Key: "entities", Lines: []string{"the end"}}}
+	for i := range count {
+		name := fmt.Sprintf("e%d", i)
+		defs.Entities = append(defs.Entities, schema.Entity{Name: name, JoinKeys: []schema.JoinKey{{Name: "id", Type: schema.Int64}}, Description: strings.Repeat("x", 2000)})
+		comments = append(comments, definitions.Comment{Key: "entities", Name: name, Lines: []string{"about " + name}})
+	}
+	files, err := definitions.Write(&defs, comments...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	all := ""
+	for _, f := range files {
+		names, all = append(names, f.Name), all+string(f.Data)
+	}
+	if diff := cmp.Diff([]string{"entities.yaml", "entities_2.yaml"}, names); diff != "" {
+		t.Error(diff)
+	}
+	again, err := definitions.Parse(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(&defs, again); diff != "" {
+		t.Error(diff)
+	}
+	if n := strings.Count(all, "# about"); n != count || strings.Count(all, "# the end") != 1 || !strings.HasSuffix(all, "\n# the end\n") {
+		t.Errorf("%d comments", n)
 	}
 }
