@@ -76,3 +76,10 @@ func Map(values *Schema, description string) *Schema {
 func Object(description string, members map[string]*Schema, required ...string) *Schema {
 	return &Schema{Type: "object", Properties: members, Required: required, AdditionalProperties: false, Description: description}
 }
+
+// OpenObject is Object for an object that may have other members too.
+func OpenObject(description string, members map[string]*Schema, required ...string) *Schema {
+	s := Object(description, members, required...)
+	s.AdditionalProperties = nil
+	return s
+}

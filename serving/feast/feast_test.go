@@ -290,6 +290,7 @@ func TestRefusals(t *testing.T) {
 		{"/write-to-online-store", `{"df": {}}`, 422, "", `no \"feature_view_name\"`},
 		{"/materialize", `{}`, 422, "", `no \"start_ts\" or no \"end_ts\"`},
 		{"/materialize", `{"start_ts": "yesterday", "end_ts": "2026-01-01"}`, 422, "", "is not a time"},
+		{"/materialize", `{"start_ts": 0, "end_ts": "2026-01-01"}`, 422, "", "not a text"},
 		{"/materialize", `{"start_ts": "2026-01-01", "end_ts": "2026-01-02", "version": "v2"}`, 400, "FeastError", "leave it out"},
 		{"/materialize?async=perhaps", `{"start_ts": "2026-01-01", "end_ts": "2026-01-02"}`, 400, "FeastError", "write true or false"},
 		{"/materialize-incremental", `{}`, 422, "", `no \"end_ts\"`},

@@ -14,7 +14,7 @@ var (
 		Summary: "read the newest features of entities, as Feast's server does",
 		About:   "Join keys come first in the answer, then the features. Request values go among the entities and are not answered. docs/feast.md says what differs from Feast.",
 		Request: &openapi.Body{
-			Schema: openapi.Named("FeastFeaturesRequest", openapi.Object("A request for features.", map[string]*openapi.Schema{
+			Schema: openapi.Named("FeastFeaturesRequest", openapi.OpenObject("A request for features.", map[string]*openapi.Schema{
 				"entities":                              openapi.Map(valuesSchema, "The join keys and request values, by name, each with its values row by row. Those that the features don't need are ignored."),
 				"feature_service":                       {Type: []string{"string", "null"}, Description: "The feature service to read; either this or features."},
 				"features":                              {Type: "array", Items: openapi.Of("string", ""), MaxItems: schema.MaxFeatures, Description: "Features to read, as VIEW:FEATURE."},
@@ -48,7 +48,7 @@ var (
 		Summary: "add rows to the table of a source and serve them, as Feast's push sources do",
 		About:   "The rows go into the table of the source that has the name of the push source. All are stored or none.",
 		Request: &openapi.Body{
-			Schema: openapi.Named("FeastPushRequest", openapi.Object("", map[string]*openapi.Schema{
+			Schema: openapi.Named("FeastPushRequest", openapi.OpenObject("", map[string]*openapi.Schema{
 				"push_source_name": openapi.Of("string", "The source."), "df": frameSchema,
 				"to": {Type: "string", Enum: []string{toOnline, toOffline, toBoth}, Description: "With offline the next run serves the rows; else they are served when the request is answered."},
 			}, "push_source_name", "df")),
@@ -59,7 +59,7 @@ var (
 		Pattern: "POST /write-to-online-store", ID: "feast_write", Tag: tag, Errors: openapi.FeastErrors,
 		Summary: "add rows to the table of a view's source and serve them",
 		Request: &openapi.Body{
-			Schema: openapi.Named("FeastWriteRequest", openapi.Object("", map[string]*openapi.Schema{
+			Schema: openapi.Named("FeastWriteRequest", openapi.OpenObject("", map[string]*openapi.Schema{
 				"feature_view_name": openapi.Of("string", "The view."), "df": frameSchema,
 			}, "feature_view_name", "df")),
 			Example: `{"feature_view_name": "courier_stats", "df": {"courier_id": [8], "event_timestamp": ["2026-01-31T10:00:00Z"], "trips_7d": [3], "rating": [4.5]}}`,
@@ -71,7 +71,7 @@ var (
 		Summary: "materialize rows with event times in a range",
 		About:   "The answer comes when all runs have ended; with ?async=true at once, with the status 202.",
 		Request: &openapi.Body{
-			Schema: openapi.Named("FeastMaterializeRequest", openapi.Object("", map[string]*openapi.Schema{
+			Schema: openapi.Named("FeastMaterializeRequest", openapi.OpenObject("", map[string]*openapi.Schema{
 				"start_ts": timeSchema, "end_ts": timeSchema, "feature_views": viewsSchema,
 				"disable_event_timestamp": openapi.Of("boolean", "All rows, whatever their time."),
 			})),
@@ -84,7 +84,7 @@ var (
 		Summary: "materialize what is new up to a time",
 		About:   materializeOperation.About,
 		Request: &openapi.Body{
-			Schema: openapi.Named("FeastIncrementalRequest", openapi.Object("", map[string]*openapi.Schema{
+			Schema: openapi.Named("FeastIncrementalRequest", openapi.OpenObject("", map[string]*openapi.Schema{
 				"end_ts": timeSchema, "feature_views": viewsSchema,
 			}, "end_ts")),
 			Example: `{"end_ts": "2026-01-31T10:00:00Z", "feature_views": ["courier_stats"]}`,

@@ -2,6 +2,7 @@ package feast
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strconv"
 
@@ -111,6 +112,9 @@ func readTime(name string, value json.RawMessage) (*int64, error) {
 		return nil, nil
 	}
 	micros, err := rows.ParseTime(value)
+	if value[0] != '"' {
+		err = errors.New("not a text")
+	}
 	if err != nil {
 		return nil, schema.BadJSON.Errorf("%q: %v", name, err)
 	}
