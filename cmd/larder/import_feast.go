@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -83,6 +84,9 @@ func (f *importFeast) run(ctx context.Context, w io.Writer, dir string) error {
 		return err
 	}
 	result := feast.Import(config, r)
+	if len(result.Definitions.FeatureViews) == 0 {
+		return errors.Join(f.printNothing(w, result), fmt.Errorf("no feature view of project %q can be imported, so nothing was written; the report says why", config.Project))
+	}
 	files, err := result.Files()
 	if err != nil {
 		return err
@@ -134,11 +138,7 @@ func (f *importFeast) print(w io.Writer, result *feast.Result, files []definitio
 	}
 	if len(result.Report) > 0 {
 		fmt.Fprintf(w, "\n%s to look at:\n\n", counted(len(result.Report), "thing"))
-		rows := make([][]string, len(result.Report))
-		for n, line := range result.Report {
-			rows[n] = []string{strings.TrimSpace(line.Kind + " " + line.Name), line.What, line.Do}
-		}
-		if err := table(w, "ABOUT WHAT DO", rows); err != nil {
+		if err := printFeastReport(w, result.Report); err != nil {
 			return err
 		}
 	}
@@ -146,6 +146,22 @@ func (f *importFeast) print(w io.Writer, result *feast.Result, files []definitio
 		fmt.Fprintf(w, "\nnext:\n  larder plan %[1]s\n  larder apply %[1]s\n  larder materialize\n", f.out)
 	}
 	return nil
+}
+
+func printFeastReport(w io.Writer, report []feast.Line) error {
+	rows := make([][]string, len(report))
+	for n, line := range report {
+		rows[n] = []string{strings.TrimSpace(line.Kind + " " + line.Name), line.What, line.Do}
+	}
+	return table(w, "ABOUT WHAT DO", rows)
+}
+
+// printNothing prints the report of an import that writes nothing.
+func (f *importFeast) printNothing(w io.Writer, result *feast.Result) error {
+	if f.json {
+		return encodeJSON(w, map[string]any{"counts": result.Counts(), "report": result.Report})
+	}
+	return printFeastReport(w, result.Report)
 }
 
 func countedAs(n int, one, many string) string {

@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
+	feastcore "larder/api/feast/core"
 	"larder/schema/definitions"
 )
 
@@ -82,6 +85,30 @@ func TestImportFeastWithoutWriting(t *testing.T) {
 		t.Errorf("%+v", answer)
 	}
 	if _, err := os.Stat(dir); err == nil {
+		t.Error("it wrote the folder")
+	}
+}
+
+// TestImportFeastOfNothing: a registry of which nothing can be imported.
+func TestImportFeastOfNothing(t *testing.T) {
+	dir := t.TempDir()
+	r := &feastcore.Registry{FeatureViews: []*feastcore.FeatureView{{Spec: &feastcore.FeatureViewSpec{Name: "stats", Project: "p", Entities: []string{"gone"}}}}}
+	raw, err := proto.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{"registry.db": raw, "feature_store.yaml": []byte("project: p\nregistry: registry.db\n")} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range [][]string{{dir}, {dir, "--json"}, {dir, "--dry-run"}} {
+		out, err := runImport(t, append(args, "--out", filepath.Join(dir, "out"))...)
+		if err == nil || !strings.Contains(err.Error(), `no feature view of project "p" can be imported, so nothing was written`) || !strings.Contains(out, "its entity gone is") {
+			t.Errorf("%v: %v\n%s", args, err, out)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "out")); err == nil {
 		t.Error("it wrote the folder")
 	}
 }
