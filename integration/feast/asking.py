@@ -33,6 +33,9 @@ NULL_TIME = Reason(
     "Feast stores a null timestamp as the smallest int64 and answers that", "PRESENT", "NULL_VALUE", feast_value=True, mended=False
 )
 NAN = Reason("a stored NaN is NaN; Feast reads it as null", "PRESENT", "PRESENT", larder_value=True, mended=False)
+FUTURE = Reason(
+    "a row with an event time in the future is served when its time comes; in Feast at once", "PRESENT", "NOT_FOUND", feast_value=True
+)
 EXPIRED = Reason("a row past the TTL is OUTSIDE_MAX_AGE, without a value; Feast answers it", "PRESENT", "OUTSIDE_MAX_AGE", feast_value=True)
 LATE = Reason(
     "a late row never replaces a newer one; in Feast the row that was written last counts",

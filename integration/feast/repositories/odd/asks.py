@@ -3,7 +3,7 @@
 import os
 from datetime import datetime, timedelta
 
-from asking import EVERYWHERE, EXPIRED, LATE, NAN, NO_VALUES_OF_REQUESTS, NULL, NULL_TIME, RETRIED, Ask, Int32, Read, Write
+from asking import EVERYWHERE, EXPIRED, FUTURE, LATE, NAN, NO_VALUES_OF_REQUESTS, NULL, NULL_TIME, RETRIED, Ask, Int32, Read, Write
 
 BIG = 2**63 - 1
 USERS = [1, 2, 3, 4, 5, 6, 7, 8, -9, 0, BIG, 99]
@@ -149,7 +149,9 @@ ASKS = [
         fails=dict.fromkeys(EVERYWHERE, "a division by zero gives infinity; Feast fails the request"),
         instead={"over": [[False, "PRESENT"]]},
     ),
-    Ask("NaN and infinities", {"user_id": [5, 6, 7, 1]}, ["rating:score"], differs={"score": {0: NAN}}),
+    Ask("NaN and infinities", {"user_id": [5, 6, 7, 1]}, ["rating:score"], only=("SDK", "HTTP")),
+    Ask("NaN and infinities by gRPC", {"user_id": [5, 6, 7, 1]}, ["rating:score"], only=("gRPC",), differs={"score": {0: NAN}}),
+    Ask("NaN in lists", {"user_id": [5]}, ["lists:float32s", "lists:float64s"], sdk_raises="ValueError"),
     Ask("keys of 32 bits", {"shard_id": [Int32(1), Int32(-(2**31)), Int32(2**31 - 1), Int32(2)]}, ["shards:load"]),
     Ask("clicks before a push", {"user_id": [1, 2, 99]}, ["clicks:clicks", "clicks:page"]),
     Ask("no such view", {"user_id": [1]}, ["nothing_here:x"], raises="FeatureViewNotFoundException"),
@@ -179,6 +181,11 @@ AFTER = [
     Write(
         "push what is late",
         {"user_id": [1002], "event_timestamp": [NOW - HOUR], "created": [NOW], "clicks": [22], "page": ["late"]},
+        source="clicks_push",
+    ),
+    Write(
+        "push what is to come",
+        {"user_id": [1021], "event_timestamp": [NOW + 24 * HOUR], "created": [NOW], "clicks": [33], "page": ["tomorrow"]},
         source="clicks_push",
     ),
     Write(
@@ -225,6 +232,7 @@ AFTER = [
         ["clicks:clicks", "clicks:page"],
         differs={"clicks": {1: LATE}, "page": {1: LATE, 2: NULL}},
     ),
+    Ask("a row of the future", {"user_id": [1021]}, ["clicks:clicks"], differs={"clicks": {0: FUTURE}}),
     Ask("rows written to a view", {"user_id": [1001, 1006]}, ["spend:total", "spend:visits", "spend:score"]),
     Ask("rows written with two keys", {"user_id": [1001, 100, 10], "device_id": ["1", "11", "011"]}, ["user_device:logins"]),
     Ask("lists that were written", {"user_id": [1001]}, [f"lists:{name}" for name in LISTS]),

@@ -7,6 +7,7 @@ import grpc_client
 import psycopg
 
 BIG, SMALL = 2**63 - 1, -(2**63)
+NAN, INFINITY = float("nan"), float("inf")
 
 ROW = "user_id bigint, event_timestamp timestamptz, created timestamptz"
 SCALARS = (
@@ -90,6 +91,7 @@ def fill(database: psycopg.Connection, now: datetime) -> None:
             (2, at, at, None, None, None, None, None, None, None, None),
             (3, at, at, [], [], [], [], [], [], [], []),
             (4, at, at, [2**31 - 1], [BIG, SMALL], [0.1], [5e-324], [False], ["", "東京", "a,b", "{}"], [b""], [noon]),
+            (5, at, at, [0], [0], [0.5, NAN], [NAN, 0.25, INFINITY], [True], [""], [b""], [noon]),
         ],
     )
     table(
@@ -111,9 +113,9 @@ def fill(database: psycopg.Connection, now: datetime) -> None:
             (2, now - 400 * day, 2.5),
             (3, at, None),
             (4, now - 20 * day, 4.5),
-            (5, at, float("nan")),
-            (6, at, float("inf")),
-            (7, at, float("-inf")),
+            (5, at, NAN),
+            (6, at, INFINITY),
+            (7, at, -INFINITY),
         ],
     )
     table(
