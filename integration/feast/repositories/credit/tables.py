@@ -37,6 +37,7 @@ def make(comparison: Any, larder: Any, now: datetime) -> None:
                 for row in rows:
                     copy.write_row(row)
             cursor.execute(f"CREATE INDEX ON credit.{name} ({columns.split()[0]}, event_timestamp)")
+            cursor.execute(f"ANALYZE credit.{name}")  # or Feast's join takes minutes
     comparison.write_store(larder.postgres)
 
 
