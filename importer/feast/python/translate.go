@@ -319,7 +319,9 @@ func (t *translator) each(n *node) (*value, error) {
 	}
 	targets, over := n.args[1].args, []*node{n.args[2]}
 	if over[0].op == opCall && over[0].args[0].op == opName && over[0].args[0].text == "zip" && t.vars["zip"] == nil {
-		over = over[0].args[1:]
+		over = slices.DeleteFunc(slices.Clone(over[0].args[1:]), func(arg *node) bool { // the columns have one length
+			return arg.op == opKeyword && arg.text == "strict" && arg.args[0].op == opWord
+		})
 	}
 	if len(targets) != len(over) {
 		return failf("a loop over values must have a variable for each column")

@@ -87,6 +87,7 @@ func TestExpressions(t *testing.T) {
 	f(single(`1`), schema.Int64, `1`)
 	f(each(`[x * 2 for x in inputs["a"]]`), schema.Float64, `v.a * 2.0`)
 	f(each(`[x + y for x, y in zip(inputs["a"], inputs["n"])]`), schema.Float64, `v.a + double(v.n)`)
+	f(each(`[x + y for x, y in zip(inputs["a"], inputs["n"], strict=True)]`), schema.Float64, `v.a + double(v.n)`)
 	f(each(`inputs["a"]`), schema.Float64, `v.a`)
 }
 
