@@ -201,7 +201,9 @@ type match struct {
 // match finds the columns of the table that the columns of a file fill.
 func (l *Load) match(file string, columns *arrow.Schema, csv bool) ([]match, error) {
 	var errs []error
-	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf("%s: %s", file, fmt.Sprintf(format, args...))) }
+	fault := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%s: %s", file, fmt.Sprintf(format, args...)))
+	}
 	var names []string
 	for i := range l.columns {
 		names = append(names, l.columns[i].name)
