@@ -199,6 +199,15 @@ func AppendTime(dst []byte, t time.Time) []byte {
 	return t.UTC().AppendFormat(append(dst, '"'), "2006-01-02T15:04:05.999999Z07:00\"")
 }
 
+// Seconds returns a time in microseconds as whole seconds, rounded down.
+func Seconds(micros int64) int64 {
+	whole := micros / 1e6
+	if micros%1e6 < 0 {
+		whole--
+	}
+	return whole
+}
+
 // AppendFloat appends a float of 32 or 64 bits as [AppendValue] writes it: in the fewest
 // digits that give the same float, and negative zero as -0.0.
 func AppendFloat(dst []byte, v float64, bits int) []byte {

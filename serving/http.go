@@ -12,20 +12,9 @@ import (
 // grpcserver.
 func (s *Server) HTTPHandler() *grpcserver.Mux {
 	mux := new(grpcserver.Mux)
-	mux.Handle(featuresOperation, answering(s.postFeatures))
-	mux.Handle(scoreOperation, answering(s.postScore))
+	mux.Handle(featuresOperation, grpcserver.Answering(s.postFeatures))
+	mux.Handle(scoreOperation, grpcserver.Answering(s.postScore))
 	return mux
-}
-
-func answering(answer func(*http.Request) ([]byte, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		body, err := answer(r)
-		if err != nil {
-			grpcserver.WriteError(w, err)
-			return
-		}
-		grpcserver.WriteJSON(w, body)
-	}
 }
 
 // A jsonRequest is the body of either route, its values yet to be read: the plan

@@ -197,6 +197,14 @@ func (t *target) names() []string {
 
 // list returns the rows as a JSON list of objects, in the forms that Postgres reads.
 func (t *target) list() ([]byte, error) {
+	names := make([][]byte, len(t.columns))
+	for i := range t.columns {
+		name, err := json.Marshal(t.columns[i].Name)
+		if err != nil {
+			return nil, err
+		}
+		names[i] = append(name, ':')
+	}
 	out := []byte("[")
 	for row := range t.columns[0].Values {
 		if row > 0 {
@@ -208,11 +216,8 @@ func (t *target) list() ([]byte, error) {
 			if i > 0 {
 				out = append(out, ',')
 			}
-			name, err := json.Marshal(c.Name)
-			if err != nil {
-				return nil, err
-			}
-			out = append(append(out, name...), ':')
+			var err error
+			out = append(out, names[i]...)
 			if out, err = t.appendValue(out, c, row); err != nil {
 				return nil, fmt.Errorf("column %q, row %d: %w", c.Name, row, err)
 			}

@@ -200,6 +200,18 @@ func WriteError(w http.ResponseWriter, err error) {
 	failureOf(err).write(w, ownErrors)
 }
 
+// Answering returns the handler of requests whose answer is JSON, or an error.
+func Answering(answer func(*http.Request) ([]byte, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, err := answer(r)
+		if err != nil {
+			WriteError(w, err)
+			return
+		}
+		WriteJSON(w, body)
+	}
+}
+
 // WriteJSON answers an HTTP request as [WriteBody] does.
 func WriteJSON(w http.ResponseWriter, body []byte) {
 	WriteBody(w, http.Header{"Content-Type": {"application/json"}}, body)

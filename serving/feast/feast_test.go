@@ -75,7 +75,7 @@ func TestAnswers(t *testing.T) {
 			`{"results":[{"values":[1],"statuses":[<P>],"event_timestamps":[<0>]},{"values":[2.0],"statuses":[<P>],"event_timestamps":[<0>]}],"metadata":{"feature_names":["driver_id","ratio"]}}`, "",
 		},
 		"names of entities": {
-			`{"features": ["pair:trips"], "entities": {"driver": [1, 1.0], "shop": ["x", "y"]}}`,
+			`{"features": ["pair:trips"], "entities": {"driver": ["1", 1.0], "shop": ["x", "y"]}}`,
 			`{"results":[{"values":[1,1],"statuses":[<P>,<P>],"event_timestamps":[<0>,<0>]},{"values":["x","y"],"statuses":[<P>,<P>],"event_timestamps":[<0>,<0>]},
 {"values":[5,-1],"statuses":[<P>,<M>],"event_timestamps":[<now>,<0>]}],"metadata":{"feature_names":["driver_id","shop_id","trips"]}}`, "",
 		},

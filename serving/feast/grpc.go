@@ -57,7 +57,7 @@ func (a *answer) message(versions bool) *feastserving.GetOnlineFeaturesResponse 
 		for r := range a.rows {
 			vector.Statuses[r] = statusMessages[c.status(r)]
 			micros := c.eventTime(r)
-			whole := seconds(micros)
+			whole := schema.Seconds(micros)
 			vector.EventTimestamps[r] = &timestamppb.Timestamp{Seconds: whole, Nanos: int32(micros-whole*1e6) * 1000}
 		}
 		resp.Results = append(resp.Results, vector)

@@ -13,23 +13,12 @@ import (
 // grpcserver, which answers GET /health itself.
 func (s *Server) HTTPHandler() *grpcserver.Mux {
 	mux := new(grpcserver.Mux)
-	mux.Handle(featuresOperation, answering(s.postFeatures))
-	mux.Handle(pushOperation, answering(s.postPush))
-	mux.Handle(writeOperation, answering(s.postWrite))
+	mux.Handle(featuresOperation, grpcserver.Answering(s.postFeatures))
+	mux.Handle(pushOperation, grpcserver.Answering(s.postPush))
+	mux.Handle(writeOperation, grpcserver.Answering(s.postWrite))
 	mux.Handle(materializeOperation, s.postMaterialize)
 	mux.Handle(incrementalOperation, s.postIncremental)
 	return mux
-}
-
-func answering(answer func(*http.Request) ([]byte, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		body, err := answer(r)
-		if err != nil {
-			grpcserver.WriteError(w, err)
-			return
-		}
-		grpcserver.WriteJSON(w, body)
-	}
 }
 
 func (s *Server) postFeatures(r *http.Request) ([]byte, error) {

@@ -121,7 +121,7 @@ func appendElement(dst []byte, c *column.Column, at int) []byte {
 	case schema.Float64:
 		return appendFloat(dst, c.Float64s[at])
 	case schema.Timestamp:
-		return strconv.AppendInt(dst, seconds(c.Int64s[at]), 10)
+		return strconv.AppendInt(dst, schema.Seconds(c.Int64s[at]), 10)
 	case schema.Bytes:
 		return append(base64.StdEncoding.AppendEncode(append(dst, '"'), c.Bytes[at]), '"')
 	}
@@ -135,15 +135,6 @@ func appendFloat(dst []byte, v float64) []byte {
 		dst = append(dst, ".0"...)
 	}
 	return dst
-}
-
-// seconds returns a time in microseconds as whole seconds, rounded down.
-func seconds(micros int64) int64 {
-	whole := micros / 1e6
-	if micros%1e6 < 0 {
-		whole--
-	}
-	return whole
 }
 
 // jsonValues are the values of a column in JSON.

@@ -2,6 +2,7 @@ package feast
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"larder/column"
@@ -79,17 +80,16 @@ func plainReferences(references []string) ([]string, error) {
 // add adds the column to an ask that takes it.
 func (c *given) add(ask *serving.Ask, maxRows int) error {
 	plan, to, noun := ask.Plan(), &ask.Keys, "join key"
-	name := c.name
-	t := plan.KeyType(name)
+	name, t := c.name, plan.KeyType(c.name)
 	if t == 0 {
-		if name, t = keyOfEntity(plan, c.name); t == 0 {
-			name, to, noun = c.name, &ask.Request, "request value"
-			for i := range plan.Request {
-				if plan.Request[i].Name == name {
-					t = plan.Request[i].Type
-				}
+		for i := range plan.Request {
+			if plan.Request[i].Name == name {
+				to, noun, t = &ask.Request, "request value", plan.Request[i].Type
 			}
 		}
+	}
+	if t == 0 {
+		name, t = keyOfEntity(plan, name)
 	}
 	if t == 0 {
 		return nil
@@ -102,12 +102,16 @@ func (c *given) add(ask *serving.Ask, maxRows int) error {
 	return nil
 }
 
-// keyOfEntity returns the join key of the plan that an entity of this name has, and its
-// type: Feast takes names of entities too. The type is 0 where there is none.
+// keyOfEntity returns the join key of an entity that the plan reads, and its type: Feast
+// takes names of entities too. The type is 0 where there is none.
 func keyOfEntity(plan *schema.Plan, name string) (string, schema.Type) {
-	for i := range plan.Catalog.Definitions.Entities {
-		if e := &plan.Catalog.Definitions.Entities[i]; e.Name == name && len(e.JoinKeys) == 1 {
-			return e.JoinKeys[0].Name, plan.KeyType(e.JoinKeys[0].Name)
+	reads := func(v schema.PlanView) bool { return slices.Contains(v.Entities, name) }
+	if !slices.ContainsFunc(plan.Views, reads) {
+		return "", 0
+	}
+	for _, e := range plan.Catalog.Definitions.Entities {
+		if e.Name == name && len(e.JoinKeys) == 1 {
+			return e.JoinKeys[0].Name, e.JoinKeys[0].Type
 		}
 	}
 	return "", 0

@@ -257,7 +257,7 @@ func scalarMessage(c *column.Column, i int) *feasttypes.Value {
 	case schema.Int64:
 		return int64Message(c.Int64s[i])
 	case schema.Timestamp:
-		return secondsMessage(seconds(c.Int64s[i]))
+		return secondsMessage(schema.Seconds(c.Int64s[i]))
 	case schema.Float32:
 		return floatMessage(c.Float32s[i])
 	case schema.Float64:
@@ -280,7 +280,7 @@ func listMessage(c *column.Column, start, end uint32) *feasttypes.Value {
 	case schema.Timestamp:
 		list := make([]int64, 0, end-start)
 		for _, micros := range c.Int64s[start:end] {
-			list = append(list, seconds(micros))
+			list = append(list, schema.Seconds(micros))
 		}
 		v.Val = &feasttypes.Value_UnixTimestampListVal{UnixTimestampListVal: &feasttypes.Int64List{Val: list}}
 	case schema.Float32:

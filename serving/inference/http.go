@@ -16,33 +16,22 @@ import (
 // HTTPHandler answers /v2 and what is below it. It must be served by grpcserver.
 func (s *Server) HTTPHandler() *grpcserver.Mux {
 	mux := new(grpcserver.Mux)
-	mux.Handle(liveOperation, answering(func(*http.Request) ([]byte, error) { return []byte(`{"live":true}`), nil }))
+	mux.Handle(liveOperation, grpcserver.Answering(func(*http.Request) ([]byte, error) { return []byte(`{"live":true}`), nil }))
 	mux.Handle(readyOperation, s.getReady)
-	mux.Handle(serverOperation, answering(s.getServer))
-	mux.HandleFunc("GET /v2/{$}", answering(s.getServer))
+	mux.Handle(serverOperation, grpcserver.Answering(s.getServer))
+	mux.HandleFunc("GET /v2/{$}", grpcserver.Answering(s.getServer))
 	for _, version := range []bool{false, true} {
-		mux.Handle(ofModel(modelOperation, version), answering(s.getModel))
+		mux.Handle(ofModel(modelOperation, version), grpcserver.Answering(s.getModel))
 		mux.Handle(ofModel(modelReadyOperation, version), s.getModelReady)
-		mux.Handle(ofModel(configOperation, version), answering(s.getConfig))
-		mux.Handle(ofModel(statsOperation, version), answering(s.getStats))
+		mux.Handle(ofModel(configOperation, version), grpcserver.Answering(s.getConfig))
+		mux.Handle(ofModel(statsOperation, version), grpcserver.Answering(s.getStats))
 		mux.Handle(ofModel(inferOperation, version), s.postInfer)
 	}
-	mux.Handle(allStatsOperation, answering(s.getStats))
-	mux.Handle(indexOperation, answering(s.postIndex))
-	mux.Handle(loadOperation, answering(s.postLoad))
-	mux.Handle(unloadOperation, answering(s.postUnload))
+	mux.Handle(allStatsOperation, grpcserver.Answering(s.getStats))
+	mux.Handle(indexOperation, grpcserver.Answering(s.postIndex))
+	mux.Handle(loadOperation, grpcserver.Answering(s.postLoad))
+	mux.Handle(unloadOperation, grpcserver.Answering(s.postUnload))
 	return mux
-}
-
-func answering(answer func(*http.Request) ([]byte, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		body, err := answer(r)
-		if err != nil {
-			grpcserver.WriteError(w, err)
-			return
-		}
-		grpcserver.WriteJSON(w, body)
-	}
 }
 
 func (s *Server) getReady(w http.ResponseWriter, _ *http.Request) {

@@ -119,20 +119,12 @@ func appendList(dst []byte, c *column.Column) []byte {
 			dst = append(dst, ',')
 		}
 		if c.Type == schema.Timestamp && !c.IsNull(i) {
-			dst = strconv.AppendInt(dst, floorSeconds(c.Int64s[i]), 10)
+			dst = strconv.AppendInt(dst, schema.Seconds(c.Int64s[i]), 10)
 			continue
 		}
 		dst = c.AppendJSON(dst, i)
 	}
 	return append(dst, ']')
-}
-
-func floorSeconds(micros int64) int64 {
-	whole := micros / 1e6
-	if micros%1e6 < 0 {
-		whole--
-	}
-	return whole
 }
 
 // parse reads a value of Feast's answer, in the Go form of [schema.ParseValue].
@@ -167,7 +159,7 @@ func parseSeconds(raw json.RawMessage) (any, error) {
 func inSeconds(v any) any {
 	switch v := v.(type) {
 	case time.Time:
-		return time.Unix(floorSeconds(v.UnixMicro()), 0).UTC()
+		return time.Unix(schema.Seconds(v.UnixMicro()), 0).UTC()
 	case []any:
 		for i := range v {
 			v[i] = inSeconds(v[i])

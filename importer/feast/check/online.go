@@ -40,7 +40,7 @@ const rowsPerRequest = 100
 // services.
 func Online(ctx context.Context, opts Options) (*Report, error) {
 	c := &comparison{
-		Options: opts, report: new(Report), keys: map[string]column.Columns{},
+		Options: opts, report: new(Report), keys: map[string]column.Columns{}, several: map[lookUp]bool{},
 		feast: &feastServer{strings.TrimRight(opts.Feast, "/"), &http.Client{Timeout: feastTimeout}},
 	}
 	questions := c.questions()
@@ -62,6 +62,15 @@ type comparison struct {
 	feast  *feastServer
 	report *Report
 	keys   map[string]column.Columns // sampled, by view
+	// several says whether a source has several rows of a view's key with one event time,
+	// for those that were looked up.
+	several map[lookUp]bool
+}
+
+// A lookUp is a row of a view.
+type lookUp struct {
+	view, key string
+	micros    int64
 }
 
 // A question is what both servers are asked for.
@@ -282,7 +291,7 @@ func (c *comparison) explain(ctx context.Context, plan *schema.Plan, rows column
 	}
 	ourTime, theirTime := ours.at-read.GetAges()[row], theirs.Times[row].UnixMicro()
 	if theirTime%1e6 == 0 { // some of Feast's stores keep whole seconds only
-		ourTime = floorSeconds(ourTime) * 1e6
+		ourTime = schema.Seconds(ourTime) * 1e6
 	}
 	switch {
 	case theirTime < ourTime:

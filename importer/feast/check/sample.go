@@ -181,7 +181,7 @@ func keysOf(rec arrow.Record, view *schema.View) (keys column.Columns, err error
 
 // severalRows reports whether the source has several rows of a key with one event time.
 func (c *comparison) severalRows(ctx context.Context, view *schema.PlanView, rows column.Columns, row int, micros int64) (bool, error) {
-	at, found := time.UnixMicro(micros).UTC(), 0
+	moment, found := time.UnixMicro(micros).UTC(), 0
 	wanted := column.Columns{}
 	for _, k := range view.Keys {
 		for i, name := range rows.Names {
@@ -191,7 +191,11 @@ func (c *comparison) severalRows(ctx context.Context, view *schema.PlanView, row
 		}
 	}
 	text := keyText(wanted, row)
-	err := c.Larder.ReadRows(ctx, larder.RowsRequest{View: view.Name, From: &at, To: &at}, func(rec arrow.Record) error {
+	at := lookUp{view.Name, text, micros}
+	if several, done := c.several[at]; done {
+		return several, nil
+	}
+	err := c.Larder.ReadRows(ctx, larder.RowsRequest{View: view.Name, From: &moment, To: &moment}, func(rec arrow.Record) error {
 		batch, err := keysOf(rec, view.View)
 		if err != nil {
 			return err
@@ -203,6 +207,7 @@ func (c *comparison) severalRows(ctx context.Context, view *schema.PlanView, row
 		}
 		return nil
 	})
+	c.several[at] = found > 1
 	return found > 1, err
 }
 
