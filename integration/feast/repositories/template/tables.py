@@ -5,11 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-import psycopg
 import servers
 
 TABLE = "driver_hourly_stats_source"  # which the importer names after the source
-NO_TYPE = ["driver_metadata", "driver_profile"]  # structs, which a table has no plain columns for
 
 
 def make(comparison: Any, larder: Any, now: datetime) -> None:
@@ -17,10 +15,7 @@ def make(comparison: Any, larder: Any, now: datetime) -> None:
     comparison.project = "drivers"
     comparison.repository = comparison.folder / "drivers" / "feature_repo"
     file = comparison.repository / "data" / "driver_stats.parquet"
-    larder.command("load", str(file), "--table", TABLE, "--skip", ",".join(NO_TYPE))
-    with psycopg.connect(larder.postgres, autocommit=True) as database:
-        for name in NO_TYPE:  # pushes have them
-            database.execute(f"ALTER TABLE {TABLE} ADD COLUMN {name} jsonb")
+    larder.command("load", str(file), "--table", TABLE)
 
 
 def after(comparison: Any, larder: Any, feast: Any) -> None:
