@@ -12,7 +12,7 @@ export CGO_ENABLED := 1
 export GOTOOLCHAIN := auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check bench exporters feast fuzz fuzz-onnx fuzz-list soak generate tools
+.PHONY: help setup build demo test check bench engines exporters feast streams keycloak fuzz fuzz-onnx fuzz-list soak generate tools sbom
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,7 +35,7 @@ test: setup ## race-checked tests with real Postgres and ONNX Runtime, each fuzz
 	@tools/setup/python.sh http
 	@tools/setup/pgvector.sh
 	@echo "test: every package with the race detector, on private Postgres clusters"
-	go test -race -timeout 15m ./...
+	go test -race -timeout 30m ./...
 	@echo "test: every fuzz target for 3 seconds"
 	@tools/setup/fuzz.sh 3
 	@echo "test: the Python package, against a server"
@@ -73,11 +73,30 @@ feast: build ## compare Larder with Feast: its SDK, HTTP and gRPC against its ow
 	@tools/setup/python.sh feast
 	.larder/venv/feast/bin/python integration/feast/compare.py bin/larder .larder/feast
 
-bench: build ## measure every bar and scenario beside a bare gRPC echo; rewrites docs/benchmarks.md
+engines: build ## run the jobs of examples/streaming with the real Kafka, Flink and Spark, and kill them on the way
+	@tools/setup/maven.sh kafka
+	@tools/setup/maven.sh flink
+	@tools/setup/maven.sh spark
+	@tools/setup/python.sh flink
+	@tools/setup/python.sh spark
+	.larder/venv/spark/bin/python integration/engines/check.py bin/larder .larder/engines
+
+streams: setup ## test the sources of streams with real brokers: Kafka, RabbitMQ, a schema registry
+	@tools/setup/maven.sh kafka
+	@tools/setup/rabbitmq.sh
+	@tools/setup/registry.sh
+	LARDER_BROKERS=$(CURDIR)/.larder go test -race -tags brokers -p 1 -timeout 20m ./internal/brokers ./stream/...
+
+keycloak: setup ## test tokens of the real Keycloak
+	@tools/setup/keycloak.sh
+	LARDER_BROKERS=$(CURDIR)/.larder go test -tags keycloak -timeout 10m -run Keycloak -v ./access/oidc
+
+bench: build ## measure every bar and scenario beside a bare gRPC echo, streams too (KAFKA=HOST:PORT); rewrites docs/benchmarks.md
 	bin/larder bench --suite bars --duration 5s --write docs/benchmarks.md
 	bin/larder bench --suite scenarios --duration 3s --write docs/benchmarks.md
+	bin/larder bench --suite streams --duration 5s --write docs/benchmarks.md $(if $(KAFKA),--kafka $(KAFKA))
 
-check: setup tools ## format, vet, lint, layers, known vulnerabilities, the wire contract, generated code
+check: setup tools ## format, vet, lint, layers, known vulnerabilities, secrets, the wire contract, generated code
 	@echo "check: gofumpt"
 	@files=$$(gofumpt -l $$(git ls-files --cached --others --exclude-standard '*.go' | grep -v '[.]pb[.]go$$')); \
 		[ -z "$$files" ] || { echo "not formatted (gofumpt -w mends it):"; echo "$$files"; exit 1; }
@@ -89,6 +108,8 @@ check: setup tools ## format, vet, lint, layers, known vulnerabilities, the wire
 	@go test ./internal/layers
 	@echo "check: known vulnerabilities"
 	@tools/setup/vulncheck.sh
+	@echo "check: secrets"
+	@tools/setup/secrets.sh
 	@echo "check: buf lint"
 	@buf lint
 	@if [ -n "$(BASE)" ] && [ "$(BASE)" != "$$(git rev-parse HEAD)" ]; then \
@@ -102,6 +123,10 @@ check: setup tools ## format, vet, lint, layers, known vulnerabilities, the wire
 		echo "the generated code is out of date; run make generate"; exit 1; }
 	@echo "check: mypy"
 	@cd client/python && $(PYTHON) -m mypy
+
+sbom: ## write .larder/sbom.json, the modules that larder is made of
+	@mkdir -p $(BIN)
+	@tools/setup/sbom.sh
 
 generate: tools ## write the Go and Python code of the .proto files, the reasons in docs/operations.md and the paths in docs/http.md
 	buf generate

@@ -1,11 +1,13 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,7 +33,21 @@ type Bar struct {
 	Bar      float64 `json:"bar"` // for Ratio, or for Figure without a baseline
 	AtLeast  bool    `json:"at_least"`
 	Pass     bool    `json:"pass"`
+	// Beside are figures of the same run to compare with where the bar itself is absolute.
+	Beside []Beside `json:"beside,omitempty"`
+	// Skipped says why there is no figure; empty when there is one.
+	Skipped string `json:"skipped,omitempty"`
 }
+
+// A Beside is a figure of something else, in the unit of its bar unless it has another.
+type Beside struct {
+	Figure float64 `json:"figure"`
+	Unit   string  `json:"unit,omitempty"`
+	Of     string  `json:"of"`
+}
+
+// Missed reports whether a bar was measured and not reached.
+func (b Bar) Missed() bool { return !b.Pass && b.Skipped == "" }
 
 // compare completes a bar.
 func (b Bar) compare() Bar {
@@ -49,6 +65,7 @@ func (b Bar) compare() Bar {
 
 const (
 	microseconds = "µs"
+	milliseconds = "ms"
 	echo         = "echo"
 )
 
@@ -82,10 +99,13 @@ func (b Bar) String() string {
 	if b.AtLeast {
 		most = "at least"
 	}
-	if b.Baseline == 0 {
-		return fmt.Sprintf("%s: %.4g %s, %s %g: %s", b.Name, b.Figure, b.Unit, most, b.Bar, verdict)
+	switch {
+	case b.Skipped != "":
+		return b.Name + ": " + b.Skipped
+	case b.Baseline == 0:
+		return fmt.Sprintf("%s: %s %s, %s %g: %s", b.Name, number(b.Figure), b.Unit, most, b.Bar, verdict)
 	}
-	return fmt.Sprintf("%s: %.4g %s, %.2f of %s, %s %g: %s", b.Name, b.Figure, b.Unit, b.Ratio, b.Against, most, b.Bar, verdict)
+	return fmt.Sprintf("%s: %s %s, %.2f of %s, %s %g: %s", b.Name, number(b.Figure), b.Unit, b.Ratio, b.Against, most, b.Bar, verdict)
 }
 
 // Bars measures every bar that the project has, for as long as duration each. It
@@ -93,7 +113,7 @@ func (b Bar) String() string {
 func Bars(ctx context.Context, duration time.Duration, opts Options) ([]Bar, error) {
 	s := &suite{opts: opts, base: DefaultScenario()}
 	s.base.Duration = duration
-	for _, part := range []func(context.Context) error{s.requests, s.wide, s.postgres, s.open} {
+	for _, part := range []func(context.Context) error{s.requests, s.access, s.wide, s.postgres, s.open} {
 		if err := part(ctx); err != nil {
 			return s.bars, err
 		}
@@ -258,11 +278,23 @@ func PrintBars(w io.Writer, bars []Bar, asJSON bool) error {
 	return t.Flush()
 }
 
+// number writes a figure in four digits, or all that are before the point.
+func number(x float64) string {
+	if math.Abs(x) >= 1000 {
+		return fmt.Sprintf("%.0f", x)
+	}
+	return fmt.Sprintf("%.4g", x)
+}
+
 // cells are the cells of a bar in a table.
 func (b Bar) cells() [6]string {
-	baseline, ratio, sign, pass := "", "", "≤", "yes"
+	figure, ratio, sign, pass := number(b.Figure)+" "+b.Unit, "", "≤", "yes"
+	var baselines []string
 	if b.Baseline != 0 {
-		baseline, ratio = fmt.Sprintf("%.0f %s", b.Baseline, b.Unit), fmt.Sprintf("%.2f", b.Ratio)
+		baselines, ratio = append(baselines, fmt.Sprintf("%s %s (%s)", number(b.Baseline), b.Unit, b.Against)), fmt.Sprintf("%.2f", b.Ratio)
+	}
+	for _, o := range b.Beside {
+		baselines = append(baselines, fmt.Sprintf("%s %s (%s)", number(o.Figure), cmp.Or(o.Unit, b.Unit), o.Of))
 	}
 	if b.AtLeast {
 		sign = "≥"
@@ -270,5 +302,8 @@ func (b Bar) cells() [6]string {
 	if !b.Pass {
 		pass = "no"
 	}
-	return [6]string{b.Name, fmt.Sprintf("%.4g %s", b.Figure, b.Unit), baseline, ratio, fmt.Sprintf("%s %g", sign, b.Bar), pass}
+	if b.Skipped != "" {
+		figure, pass = b.Skipped, ""
+	}
+	return [6]string{b.Name, figure, strings.Join(baselines, "; "), ratio, fmt.Sprintf("%s %g", sign, b.Bar), pass}
 }

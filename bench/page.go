@@ -50,16 +50,34 @@ func machine(commit string, now time.Time) string {
 	return fmt.Sprintf("%s, larder %s, %s, %s/%s, %d cores (%s).\n", now.UTC().Format(time.DateOnly), commit, runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), cpu)
 }
 
-// WriteBars writes bars into the section bars of a page.
-func WriteBars(path, commit string, bars []Bar) error {
+// WriteBars writes bars into a section of a page.
+func WriteBars(path, section, commit string, bars []Bar) error {
 	var out strings.Builder
-	fmt.Fprintf(&out, "\n%s\n| bar | figure | baseline | ratio | bar | |\n|---|---|---|---|---|---|\n", machine(commit, time.Now()))
+	fmt.Fprintf(&out, "\n%s\n| what | figure | baseline | ratio | bar | |\n|---|---|---|---|---|---|\n", machine(commit, time.Now()))
 	for _, b := range bars {
 		c := b.cells()
 		fmt.Fprintf(&out, "| %s |\n", strings.Join(c[:], " | "))
 	}
 	out.WriteByte('\n')
-	return Write(path, "bars", out.String())
+	return Write(path, section, out.String())
+}
+
+// WriteOverload writes loads and bars into the section overload of a page.
+func WriteOverload(path, commit string, o *Overloaded) error {
+	var out strings.Builder
+	fmt.Fprintf(&out, "\n%s\n", machine(commit, time.Now()))
+	out.WriteString("| load | come/s | answered/s | answered | p50, p99 µs | refused p50, p99 µs | generator |\n|---|---|---|---|---|---|---|\n")
+	for _, a := range o.Loads {
+		fmt.Fprintf(&out, "| %s | %.0f | %.0f | %.1f %% | %.0f, %.0f | %.0f, %.0f | %.0f %% |\n",
+			a.Name, a.Rate, a.Answered, 100*a.Share, a.P50, a.P99, a.RefusedP50, a.RefusedP99, 100*o.Generator[a.Name])
+	}
+	out.WriteString("\n| what | figure | baseline | ratio | bar | |\n|---|---|---|---|---|---|\n")
+	for _, b := range o.Bars {
+		c := b.cells()
+		fmt.Fprintf(&out, "| %s |\n", strings.Join(c[:], " | "))
+	}
+	out.WriteByte('\n')
+	return Write(path, "overload", out.String())
 }
 
 // WriteScenarios writes reports into the section scenarios of a page, and the plot of

@@ -42,7 +42,12 @@ func TestPagesAreWritten(t *testing.T) {
 	if err := os.WriteFile(path, []byte(page), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	bars := []Bar{Bar{Name: "a", Figure: 120, Unit: microseconds, Baseline: 100, Bar: 1.4}.compare(), Bar{Name: "b", Figure: 3, Unit: "s", Bar: 2}.compare()}
+	bars := []Bar{
+		Bar{Name: "a", Figure: 120, Unit: microseconds, Baseline: 100, Against: echo, Bar: 1.4}.compare(),
+		Bar{Name: "b", Figure: 3, Unit: "s", Bar: 2}.compare(),
+		Bar{Name: "c", Figure: 5, Unit: "events/s", Bar: 4, AtLeast: true, Beside: []Beside{{Figure: 7, Of: "bare"}, {Figure: 8, Unit: "rows/s", Of: "a scan"}}}.compare(),
+		{Name: "d", Bar: 1, Skipped: "nothing to measure"},
+	}
 	var reports []*Report
 	for _, v := range variations(time.Second) {
 		for _, change := range v.more {
@@ -54,14 +59,17 @@ func TestPagesAreWritten(t *testing.T) {
 			reports = append(reports, &Report{Scenario: s, Larder: Figures{P50: 140, P99: 300}, Echo: Figures{P50: 100, P99: 200}, Parts: &Parts{Whole: 150, Lost: 15}})
 		}
 	}
-	if err := errors.Join(WriteBars(path, "v0", bars), WriteScenarios(path, "v0", reports)); err != nil {
+	if err := errors.Join(WriteBars(path, "bars", "v0", bars), WriteScenarios(path, "v0", reports)); err != nil {
 		t.Fatal(err)
 	}
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"| a | 120 µs | 100 µs | 1.20 | ≤ 1.4 | yes |", "| b | 3 s |  |  | ≤ 2 | no |", "larder v0", "| `--rows 1000 --entities 100000` | 140, 300 | 100, 200 |", "(page/rows.svg)"} {
+	for _, want := range []string{
+		"| a | 120 µs | 100 µs (echo) | 1.20 | ≤ 1.4 | yes |", "| b | 3 s |  |  | ≤ 2 | no |",
+		"| c | 5 events/s | 7 events/s (bare); 8 rows/s (a scan) |  | ≥ 4 | yes |", "| d | nothing to measure |  |  | ≤ 1 |  |", "larder v0", "| `--rows 1000 --entities 100000` | 140, 300 | 100, 200 |", "(page/rows.svg)",
+	} {
 		if !strings.Contains(string(raw), want) {
 			t.Errorf("%s\nwant %s", raw, want)
 		}

@@ -21,6 +21,12 @@ import (
 type Options struct {
 	Larder  string // path of the larder binary that is measured
 	Library string // path of libonnxruntime; empty: the server finds it
+	// Kafka is the address, HOST:PORT, of a broker, for the suite of streams. Empty: what
+	// needs one is skipped.
+	Kafka string
+	// Events is how many events the log has that a new server reads, in the suite of
+	// streams; what comes from Kafka is at most as many. Defaults to DefaultEvents.
+	Events int
 	// Progress is called with the current step. Required.
 	Progress func(step string)
 }

@@ -43,9 +43,13 @@ type served struct {
 func (v *served) stop() {
 	v.Process.Stop()
 	if v.postgres != nil {
-		v.postgres.Stop()
+		_ = endPostgres(v.postgres) // a folder may stay
 	}
 }
+
+// endPostgres stops a private cluster and removes its folder, which is elsewhere when
+// Postgres can't run in ours.
+func endPostgres(c *pgdev.Cluster) error { return errors.Join(c.Stop(), os.RemoveAll(c.Dir())) }
 
 // start fills a store and starts a server on it. Without materialization the
 // rows are written straight into the store's folder, and the server serves a
@@ -58,14 +62,16 @@ func start(ctx context.Context, s Scenario, opts Options, dir string) (v *served
 		if v.postgres, err = startPostgres(ctx, s, dir); err != nil {
 			return nil, err
 		}
-		more = []string{"--postgres", v.postgres.DSN()}
+		if more, err = postgresFlags(ctx, v.postgres); err != nil {
+			return nil, errors.Join(err, endPostgres(v.postgres))
+		}
 	} else if err := fill(ctx, s, opts, dir); err != nil {
 		return nil, err
 	}
 	opts.Progress("starting the server")
 	if v.Process, err = launchServer(ctx, s, opts, dir, more...); err != nil {
 		if v.postgres != nil {
-			v.postgres.Stop()
+			err = errors.Join(err, endPostgres(v.postgres))
 		}
 		return nil, err
 	}
@@ -81,6 +87,12 @@ func start(ctx context.Context, s Scenario, opts Options, dir string) (v *served
 		return nil, err
 	}
 	return v, nil
+}
+
+// postgresFlags are those of a server on a private cluster.
+func postgresFlags(ctx context.Context, cluster *pgdev.Cluster) ([]string, error) {
+	sources, err := cluster.SourcesDSN(ctx)
+	return []string{"--postgres", cluster.DSN(), "--source-postgres", sources}, err
 }
 
 func launchServer(ctx context.Context, s Scenario, opts Options, dir string, more ...string) (*launch.Process, error) {
@@ -173,8 +185,7 @@ func startPostgres(ctx context.Context, s Scenario, dir string) (*pgdev.Cluster,
 		return nil, err
 	}
 	if err := createTables(ctx, s, cluster.DSN()); err != nil {
-		cluster.Stop()
-		return nil, fmt.Errorf("fill the tables: %w", err)
+		return nil, errors.Join(fmt.Errorf("fill the tables: %w", err), endPostgres(cluster))
 	}
 	return cluster, nil
 }

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -35,17 +36,11 @@ ANALYZE bench.history`
 // trainingSet has the server build a training set from a history, over Arrow
 // Flight, and returns how long the middle one of three took to its last batch.
 func (v *served) trainingSet(ctx context.Context) (time.Duration, error) {
-	if err := v.makeHistory(ctx); err != nil {
-		return 0, err
-	}
-	client, err := v.dial()
+	client, err := v.withHistory(ctx, new(schema.Definitions))
 	if err != nil {
 		return 0, err
 	}
 	defer client.Close()
-	if err := apply(ctx, client, historyDefinitions(), 1); err != nil {
-		return 0, err
-	}
 	spine := historySpine()
 	defer spine.Release()
 	var all []time.Duration
@@ -60,6 +55,22 @@ func (v *served) trainingSet(ctx context.Context) (time.Duration, error) {
 	return all[1], nil
 }
 
+// withHistory makes a history that training sets can be built from, applies it beside
+// other definitions, and returns a client.
+func (v *served) withHistory(ctx context.Context, beside *schema.Definitions) (*larder.Client, error) {
+	if err := v.makeHistory(ctx); err != nil {
+		return nil, err
+	}
+	client, err := v.dial()
+	if err != nil {
+		return nil, err
+	}
+	if err := apply(ctx, client, addHistory(beside), 1); err != nil {
+		return nil, errors.Join(err, client.Close())
+	}
+	return client, nil
+}
+
 func (v *served) makeHistory(ctx context.Context) error {
 	conn, err := pgx.Connect(ctx, v.postgres.DSN())
 	if err != nil {
@@ -70,17 +81,17 @@ func (v *served) makeHistory(ctx context.Context) error {
 	return err
 }
 
-func historyDefinitions() *schema.Definitions {
+// addHistory adds the view and the service of the history to definitions.
+func addHistory(d *schema.Definitions) *schema.Definitions {
 	view := schema.FeatureView{Name: historyName, Entities: []string{"entity"}, Source: historyName, TTL: schema.Duration(30 * 24 * time.Hour)}
 	for i := range 10 {
 		view.Features = append(view.Features, schema.Feature{Name: fmt.Sprintf("f%d", i), Type: schema.Float64})
 	}
-	return &schema.Definitions{
-		Entities:        []schema.Entity{{Name: "entity", JoinKeys: []schema.JoinKey{{Name: joinKey, Type: schema.Int64}}}},
-		Sources:         []schema.Source{{Name: historyName, Table: "bench.history", TimestampField: "event_time"}},
-		FeatureViews:    []schema.FeatureView{view},
-		FeatureServices: []schema.FeatureService{{Name: historyName, Features: []string{historyName + ":*"}}},
-	}
+	d.Entities = []schema.Entity{{Name: "entity", JoinKeys: []schema.JoinKey{{Name: joinKey, Type: schema.Int64}}}}
+	d.Sources = append(d.Sources, schema.Source{Name: historyName, Table: "bench.history", TimestampField: "event_time"})
+	d.FeatureViews = append(d.FeatureViews, view)
+	d.FeatureServices = append(d.FeatureServices, schema.FeatureService{Name: historyName, Features: []string{historyName + ":*"}})
+	return d
 }
 
 // historySpine has rows of entities and times that are as good as random.

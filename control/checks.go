@@ -23,12 +23,12 @@ func (s *Server) Verify(req *larderv1.VerifyRequest, stream grpc.ServerStreaming
 		if !due() {
 			return nil
 		}
-		return stream.Send(verificationMessages(all))
+		return stream.Send(s.verificationMessages(stream.Context(), all))
 	})
 	if err != nil {
 		return err
 	}
-	return stream.Send(verificationMessages(all))
+	return stream.Send(s.verificationMessages(stream.Context(), all))
 }
 
 // progressDue returns a function that reports whether it is time to send the client
@@ -44,12 +44,17 @@ func progressDue() func() bool {
 	}
 }
 
-func verificationMessages(all []checks.Verification) *larderv1.VerifyResponse {
+func (s *Server) verificationMessages(ctx context.Context, all []checks.Verification) *larderv1.VerifyResponse {
 	out := &larderv1.VerifyResponse{}
 	for _, v := range all {
 		m := &larderv1.ViewVerification{FeatureView: v.View, Keys: v.Keys, KeysTotal: v.KeysTotal}
 		if v.Report != nil {
 			addReport(m, v.Report)
+		}
+		for _, d := range m.GetDifferences() {
+			if !s.shows(ctx, v.View, d.GetFeature()) {
+				d.Online, d.Source = withheldText, withheldText
+			}
 		}
 		out.Views = append(out.Views, m)
 	}
@@ -59,7 +64,7 @@ func verificationMessages(all []checks.Verification) *larderv1.VerifyResponse {
 func addReport(out *larderv1.ViewVerification, r *verify.Report) {
 	out.Done, out.Time, out.Equal, out.Mismatched = true, r.Time, r.Counts[verify.Equal], r.Counts[verify.Mismatched]
 	out.Missing, out.Extra, out.Stale = r.Counts[verify.Missing], r.Counts[verify.Extra], r.Counts[verify.Stale]
-	out.Newer = r.Newer
+	out.Newer, out.FromLog = r.Newer, r.FromLog
 	for _, f := range r.Features {
 		out.Features = append(out.Features, &larderv1.FeatureVerification{Feature: f.Name, Mismatched: f.Mismatched})
 	}

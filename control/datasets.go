@@ -4,14 +4,19 @@ import (
 	"context"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/internal/grpcserver"
 	"larder/store/registry"
 )
 
-// GetDataset returns the manifest of a training set.
+// GetDataset returns the manifest of a training set. One that its caller may not see is
+// answered as one that isn't there.
 func (s *Server) GetDataset(ctx context.Context, req *larderv1.GetDatasetRequest) (*larderv1.GetDatasetResponse, error) {
 	d, err := s.parts.Datasets.Dataset(ctx, req.GetId())
 	if err != nil {
 		return nil, err
+	}
+	if !maySee(ctx, d) {
+		return nil, registry.NoDataset(req.GetId())
 	}
 	return &larderv1.GetDatasetResponse{Dataset: datasetMessage(d)}, nil
 }
@@ -24,9 +29,18 @@ func (s *Server) ListDatasets(ctx context.Context, req *larderv1.ListDatasetsReq
 	}
 	out := &larderv1.ListDatasetsResponse{}
 	for _, d := range all {
-		out.Datasets = append(out.Datasets, datasetMessage(d))
+		if maySee(ctx, d) {
+			out.Datasets = append(out.Datasets, datasetMessage(d))
+		}
 	}
 	return out, nil
+}
+
+// maySee reports whether a caller may see a training set: by its id, or since it may build
+// sets of the same feature service.
+func maySee(ctx context.Context, d registry.Dataset) bool {
+	return grpcserver.May(ctx, grpcserver.Train, grpcserver.Resource{Kind: grpcserver.Dataset, Name: d.ID}) ||
+		grpcserver.May(ctx, grpcserver.Train, grpcserver.Resource{Kind: grpcserver.Service, Name: d.FeatureService})
 }
 
 func datasetMessage(d registry.Dataset) *larderv1.Dataset {

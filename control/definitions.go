@@ -44,13 +44,13 @@ func (s *Server) Apply(ctx context.Context, req *larderv1.ApplyRequest) (*larder
 
 func (s *Server) apply(ctx context.Context, req *larderv1.ApplyRequest) (*definitions.Applied, error) {
 	if to := req.GetToVersion(); to != 0 {
-		return s.parts.Definitions.Revert(ctx, to, req.GetBaseVersion(), req.GetAppliedBy(), req.GetAllowDelete())
+		return s.parts.Definitions.Revert(ctx, to, req.GetBaseVersion(), by(ctx, req.GetAppliedBy()), req.GetAllowDelete())
 	}
 	defs, err := readDefinitions(req.GetDefinitions(), req.GetFiles())
 	if err != nil {
 		return nil, err
 	}
-	return s.parts.Definitions.Apply(ctx, defs, req.GetBaseVersion(), req.GetAppliedBy(), req.GetAllowDelete())
+	return s.parts.Definitions.Apply(ctx, defs, req.GetBaseVersion(), by(ctx, req.GetAppliedBy()), req.GetAllowDelete())
 }
 
 // readDefinitions reads definitions that were sent as files or as JSON.

@@ -6,6 +6,7 @@
 //	Parts.Runs          materialize, cancel, the record of runs
 //	Parts.Datasets      training sets, rows of views
 //	Parts.Checks        verify, experiments, labels
+//	Parts.Forget        remove entities everywhere
 //
 // The parts don't depend on a transport, so other code can call them. The control
 // plane doesn't serve features. Package serving does, and neither imports the other.

@@ -97,6 +97,9 @@ func (s *Server) exportPart(ctx context.Context, part registry.LoggedPart, begin
 	if err != nil {
 		return err
 	}
+	if err := mayReadAll(ctx, plan.Sensitive()); err != nil {
+		return err
+	}
 	x := featurelog.NewExport(plan, inputs, outputs)
 	defer x.Close()
 	if err := begin(x.Schema()); err != nil {

@@ -105,5 +105,9 @@ func (f *Flight) reading(ctx context.Context, raw []byte) (*datasets.Reading, er
 	if err := grpcserver.Permit(ctx, grpcserver.Resource{Kind: grpcserver.View, Name: c.View}); err != nil {
 		return nil, err
 	}
-	return f.sets.Reading(c.View, c.From, c.To)
+	reading, err := f.sets.Reading(c.View, c.From, c.To)
+	if err != nil {
+		return nil, err
+	}
+	return reading, mayReadAll(ctx, reading.View().Sensitive())
 }

@@ -8,6 +8,7 @@ import (
 	"larder/control/datasets"
 	"larder/internal/background"
 	"larder/internal/grpcserver"
+	"larder/schema"
 	"larder/training"
 )
 
@@ -24,6 +25,9 @@ type SetCommand struct {
 	AsOf training.AsOf `json:"as_of,omitempty"`
 	// EventTimeColumn is the spine's column of times. Defaults to event_time.
 	EventTimeColumn string `json:"event_time_column,omitempty"`
+	// OwnEventColumn is the spine's column with the id of the event that a row is about,
+	// which aggregate views leave out. Optional.
+	OwnEventColumn string `json:"own_event_column,omitempty"`
 	// Name is a name for the set, which no other may have. Optional.
 	Name string `json:"name,omitempty"`
 }
@@ -67,7 +71,8 @@ func (f *Flight) exchange(stream flightv1.FlightService_DoExchangeServer) error 
 	}
 	var out *batchWriter
 	set, err := f.sets.Set(stream.Context(), spine.Schema(), datasets.Request{
-		Service: command.Service, Model: command.Model, ModelVersion: command.ModelVersion, CatalogVersion: command.CatalogVersion, AsOf: command.AsOf, EventTimeColumn: command.EventTimeColumn,
+		Service: command.Service, Model: command.Model, ModelVersion: command.ModelVersion, CatalogVersion: command.CatalogVersion, AsOf: command.AsOf, EventTimeColumn: command.EventTimeColumn, OwnEventColumn: command.OwnEventColumn,
+		May: func(p *schema.Plan) error { return mayReadAll(stream.Context(), p.Sensitive()) },
 		Progress: func(p training.Progress) {
 			_ = message{Progress: &progress{p.Rows, p.Of}}.write(out) // if the client is gone, the next batch fails
 		},

@@ -13,6 +13,7 @@ import (
 	larderv1 "larder/api/larder/v1"
 	"larder/control/datasets"
 	"larder/internal/arrowfile"
+	"larder/internal/grpcserver"
 	"larder/monitor/featurelog"
 	"larder/monitor/replay"
 	"larder/schema"
@@ -88,7 +89,7 @@ func (s *Server) CheckSkew(req *larderv1.CheckSkewRequest, stream grpc.ServerStr
 	if err != nil {
 		return err
 	}
-	c := &skewCheck{sets: s.parts.Datasets, stream: stream, due: progressDue(), byModel: map[string]*featurelog.Skew{}}
+	c := &skewCheck{sets: s.parts.Datasets, stream: stream, due: progressDue(), byModel: map[string]*featurelog.Skew{}, secret: map[string]bool{}}
 	if err = errors.Join(c.files(stream.Context(), files), done()); err != nil {
 		return err
 	}
@@ -104,6 +105,7 @@ type skewCheck struct {
 	models  []string // in the order of the files
 	byModel map[string]*featurelog.Skew
 	damaged []featurelog.Damage
+	secret  map[string]bool // sensitive features, by name
 }
 
 func (c *skewCheck) files(ctx context.Context, paths []string) error {
@@ -128,6 +130,12 @@ func (c *skewCheck) file(ctx context.Context, path string, skew *featurelog.Skew
 	defer in.Close()
 	set, err := c.sets.Set(ctx, in.Schema(), datasets.Request{
 		Model: in.Model, ModelVersion: in.ModelVersion, CatalogVersion: in.CatalogVersion, AsOf: training.IngestTime, EventTimeColumn: "log:time",
+		May: func(p *schema.Plan) error {
+			for _, name := range p.Sensitive() {
+				c.secret[name] = true
+			}
+			return nil
+		},
 		Progress: func(p training.Progress) {
 			if c.due() {
 				_ = c.stream.Send(&larderv1.CheckSkewResponse{Rows: c.done + p.Rows, RowsTotal: c.done + max(p.Of, in.Rows)}) // if the client is gone, ctx ends
@@ -156,7 +164,11 @@ func (c *skewCheck) report() *larderv1.SkewReport {
 			})
 		}
 		for _, d := range c.byModel[name].Differences {
-			m.Differences = append(m.Differences, &larderv1.SkewDifference{Feature: d.Feature, RequestId: d.RequestID, Row: d.Row, Logged: d.Logged, Rebuilt: d.Rebuilt})
+			difference := &larderv1.SkewDifference{Feature: d.Feature, RequestId: d.RequestID, Row: d.Row, Logged: d.Logged, Rebuilt: d.Rebuilt}
+			if c.secret[d.Feature] && !grpcserver.May(c.stream.Context(), grpcserver.ReadSensitive, grpcserver.Resource{Kind: grpcserver.View, Name: d.Feature}) {
+				difference.Logged, difference.Rebuilt = withheldText, withheldText
+			}
+			m.Differences = append(m.Differences, difference)
 		}
 		out.Models = append(out.Models, m)
 	}

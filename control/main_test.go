@@ -72,7 +72,7 @@ func start(t testing.TB, sources ...models.VersionSources) *node {
 	rows, err := online.Open(filepath.Join(t.TempDir(), "rows"), online.Options{Logger: quiet})
 	must(t, err)
 	t.Cleanup(func() { must(t, rows.Close()) })
-	history, err := offline.Open(ctx(), db.DSN, offline.Options{})
+	history, err := offline.Open(ctx(), db.Sources, offline.Options{})
 	must(t, err)
 	t.Cleanup(history.Close)
 	models := scoring.NewSet(library, scoring.SetOptions{})

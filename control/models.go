@@ -59,7 +59,7 @@ func (s *Server) HasModels(ctx context.Context, req *larderv1.HasModelsRequest) 
 func (s *Server) PushModel(ctx context.Context, req *larderv1.PushModelRequest) (*larderv1.PushModelResponse, error) {
 	push := models.Push{
 		Model: req.GetModel(), SHA256: req.GetSha256(), FeatureService: req.GetFeatureService(), Dataset: req.GetDataset(), Output: req.GetOutput(),
-		Serve: req.GetServe(), Metrics: req.GetMetrics(), Tags: req.GetTags(), By: req.GetAppliedBy(),
+		Serve: req.GetServe(), Metrics: req.GetMetrics(), Tags: req.GetTags(), By: by(ctx, req.GetAppliedBy()),
 	}
 	if req.Column != nil {
 		column := int(req.GetColumn())

@@ -69,7 +69,7 @@ feature service both: v:a v:b >v <model m @description
 	f("", "CORE", "entity user: user_id <feature view v @owner\n")
 	f("model", "paid", "")
 	_, err := n.ListDefinitions(ctx(), &larderv1.ListDefinitionsRequest{Kind: "views"})
-	refused(t, err, schema.Invalid, "BAD_REQUEST", "feature view, on-demand view")
+	refused(t, err, schema.Invalid, "BAD_REQUEST", "feature view, aggregate view, on-demand view")
 }
 
 func TestOneDefinitionIsShown(t *testing.T) {

@@ -13,13 +13,16 @@ import (
 	"larder/control/checks"
 	"larder/control/datasets"
 	"larder/control/definitions"
+	"larder/control/forget"
 	"larder/control/models"
 	"larder/control/runs"
 	"larder/internal/background"
+	"larder/internal/egress"
 	"larder/materialize"
 	"larder/monitor/featurelog"
 	"larder/schema"
 	"larder/scoring"
+	"larder/store/eventlog"
 	"larder/store/offline"
 	"larder/store/online"
 	"larder/store/registry"
@@ -28,8 +31,9 @@ import (
 // Options configure a Server. Every field is required unless its comment says otherwise.
 type Options struct {
 	Registry *registry.Registry
-	Offline  *offline.Store // nil on a server without Postgres
-	Bulk     *offline.Store // a separate pool of connections for training sets; nil on a server without Postgres
+	Offline  *offline.Store  // nil on a server without Postgres
+	Logs     *eventlog.Store // the same
+	Bulk     *offline.Store  // a separate pool of connections for training sets; nil on a server without Postgres
 	Online   *online.Store
 	Runner   *materialize.Runner // nil on a server without Postgres
 	Models   *scoring.Set
@@ -50,6 +54,10 @@ type Options struct {
 
 	FeatureLog *featurelog.Log // nil when nothing is logged
 
+	// Hosts are those that brokers and schema registries of streams may be at. Nil allows all
+	// but link-local addresses.
+	Hosts *egress.Hosts
+
 	Logger     *slog.Logger          // defaults to slog.Default()
 	Registerer prometheus.Registerer // defaults to a new, unused registry
 }
@@ -62,6 +70,7 @@ type Parts struct {
 	Runs        *runs.Recorder
 	Datasets    *datasets.Builder
 	Checks      *checks.Checker
+	Forget      *forget.Remover
 }
 
 // A Server implements larder.v1.ControlService. It is safe for concurrent use.
@@ -88,10 +97,12 @@ func (s *Server) Runs() *runs.Recorder { return s.parts.Runs }
 
 func newParts(opts Options) Parts {
 	editor := definitions.New(definitions.Options{
-		Registry: opts.Registry, Offline: opts.Offline, Online: opts.Online, Models: opts.Models, Logger: opts.Logger,
+		Registry: opts.Registry, Offline: opts.Offline, Logs: opts.Logs, Online: opts.Online, Models: opts.Models, Logger: opts.Logger, Hosts: opts.Hosts,
+		May: mayChange,
 	})
 	return Parts{
 		Definitions: editor,
+		Forget:      forget.NewRemover(forget.RemoverOptions{Registry: opts.Registry, Offline: opts.Offline, Logger: opts.Logger}),
 		Models: models.New(models.Options{
 			Definitions: editor, Registry: opts.Registry, Offline: opts.Offline, Model: opts.Model, Release: opts.Models.ReleaseQuarantine, VersionSources: opts.VersionSources,
 			Logger: opts.Logger, Registerer: opts.Registerer,
@@ -99,7 +110,7 @@ func newParts(opts Options) Parts {
 		Runs:     runs.New(runs.Options{Registry: opts.Registry, Runner: opts.Runner, Server: opts.Name, Logger: opts.Logger}),
 		Datasets: datasets.New(datasets.Options{Registry: opts.Registry, Offline: opts.Bulk}),
 		Checks: checks.New(checks.Options{
-			Registry: opts.Registry, Offline: opts.Offline, Bulk: opts.Bulk, Online: opts.Online, FeatureLog: opts.FeatureLog,
+			Registry: opts.Registry, Offline: opts.Offline, Bulk: opts.Bulk, Logs: opts.Logs, Online: opts.Online, FeatureLog: opts.FeatureLog,
 			VerifyEvery: opts.VerifyEvery, VerifySample: opts.VerifySample, Logger: opts.Logger, Registerer: opts.Registerer,
 		}),
 	}

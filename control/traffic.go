@@ -12,7 +12,7 @@ import (
 
 // PromoteModel serves one version of a model.
 func (s *Server) PromoteModel(ctx context.Context, req *larderv1.PromoteModelRequest) (*larderv1.PromoteModelResponse, error) {
-	done, err := s.parts.Models.Promote(ctx, req.GetModel(), req.GetModelVersion(), req.GetAppliedBy())
+	done, err := s.parts.Models.Promote(ctx, req.GetModel(), req.GetModelVersion(), by(ctx, req.GetAppliedBy()))
 	if err != nil {
 		return nil, err
 	}
@@ -31,16 +31,16 @@ func (s *Server) RetireModel(ctx context.Context, req *larderv1.RetireModelReque
 func (s *Server) retire(ctx context.Context, req *larderv1.RetireModelRequest) (*definitions.Applied, error) {
 	switch {
 	case !req.GetWholeModel():
-		return s.parts.Models.Retire(ctx, req.GetModel(), req.GetModelVersion(), req.GetAppliedBy())
+		return s.parts.Models.Retire(ctx, req.GetModel(), req.GetModelVersion(), by(ctx, req.GetAppliedBy()))
 	case req.GetModelVersion() != 0:
 		return nil, schema.BadRequest.Errorf("the whole model is to be retired, and version %d of it; leave out the version", req.GetModelVersion())
 	}
-	return s.parts.Models.RetireModel(ctx, req.GetModel(), req.GetAppliedBy())
+	return s.parts.Models.RetireModel(ctx, req.GetModel(), by(ctx, req.GetAppliedBy()))
 }
 
 // RollbackModel restores the version or the traffic that was served before.
 func (s *Server) RollbackModel(ctx context.Context, req *larderv1.RollbackModelRequest) (*larderv1.RollbackModelResponse, error) {
-	done, err := s.parts.Models.Rollback(ctx, req.GetModel(), req.GetAppliedBy())
+	done, err := s.parts.Models.Rollback(ctx, req.GetModel(), by(ctx, req.GetAppliedBy()))
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (s *Server) SetTraffic(ctx context.Context, req *larderv1.SetTrafficRequest
 			Version: r.GetModelVersion(), To: schema.Percent(r.GetTo()), Over: time.Duration(r.GetOver()) * time.Microsecond, Guards: r.GetGuards(),
 		}
 	}
-	done, err := s.parts.Models.SetTraffic(ctx, req.GetModel(), t, req.GetAppliedBy())
+	done, err := s.parts.Models.SetTraffic(ctx, req.GetModel(), t, by(ctx, req.GetAppliedBy()))
 	if err != nil {
 		return nil, err
 	}

@@ -112,7 +112,7 @@ func TestTheDiskOfTheDataFolderIsFull(t *testing.T) {
 	cluster := pgtest.Cluster(t)
 	dir := spend(t, cluster.DSN(), 1000)
 	disk := smalldisk.New(t, 128<<20)
-	s := startServerIn(t, filepath.Join(disk.Dir, "data"), "--postgres", cluster.DSN(), "--min-free-bytes", fmt.Sprint(16<<20))
+	s := startServerIn(t, filepath.Join(disk.Dir, "data"), "--postgres", cluster.DSN(), "--source-postgres", pgtest.Sources(t, cluster.DSN()), "--min-free-bytes", fmt.Sprint(16<<20))
 	disk.Of(s.cmd.Process.Pid)
 	s.apply(dir)
 	s.mustMaterialize()

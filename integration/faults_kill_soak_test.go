@@ -77,7 +77,7 @@ feature_services: [{name: spend, features: ["spend:*"]}]
 	if err := os.WriteFile(filepath.Join(dir, "definitions.yaml"), []byte(definitions), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"--postgres", cluster.DSN(), "--min-free-bytes", fmt.Sprint(64 << 20), "--feature-log", filepath.Join(disk.Dir, "log"), "--ready-when", "catalog"}
+	args := []string{"--postgres", cluster.DSN(), "--source-postgres", pgtest.Sources(t, cluster.DSN()), "--min-free-bytes", fmt.Sprint(64 << 20), "--feature-log", filepath.Join(disk.Dir, "log"), "--ready-when", "catalog"}
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	k := &killLoop{

@@ -41,6 +41,13 @@ entities: [{name: courier, join_keys: [{name: courier_id, type: int64}]}]
 sources: [{name: couriers, table: couriers, timestamp_field: event_time, created_timestamp_column: loaded_at}]
 feature_views:
   - {name: courier_stats, entities: [courier], source: couriers, ttl: 7d, features: [{name: trips_7d, type: int64, default: 0}, {name: rating, type: float64, default: 4}]}
+streams:
+  - name: payments
+    push: {}
+    log: {table: payments, create: true}
+    event_id: id
+    timestamp_field: happened
+    fields: [{name: id, type: string}, {name: card_id, type: int64}, {name: amount, type: float64}, {name: happened, type: timestamp}]
 feature_services:
   - {name: late_v1, request: [{name: km, type: float64}], features: ["courier_stats:trips_7d", "courier_stats:rating", "request:km"]}
 models: [{name: late, feature_service: late_v1, versions: [{version: 1, onnx: late.onnx}], serve: 1}]

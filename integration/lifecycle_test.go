@@ -316,9 +316,8 @@ func TestDevStartsItsOwnPostgres(t *testing.T) {
 // are out of reach.
 func TestUsersOfDevCantReachItsRegistry(t *testing.T) {
 	s := startServerIn(t, devFolder(t), "--dev")
-	_, after, _ := strings.Cut(s.logText(), `"dsn":"`)
-	address, _, _ := strings.Cut(after, `"`)
-	db, err := pgx.Connect(t.Context(), address)
+	address, _, _ := runLarder(t, "dev", "--postgres", "--data", s.data)
+	db, err := pgx.Connect(t.Context(), strings.TrimSpace(address))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -334,10 +333,17 @@ func TestUsersOfDevCantReachItsRegistry(t *testing.T) {
 entities: [{name: e, join_keys: [{name: id, type: int64}]}]
 sources: [{name: s, table: runs, timestamp_field: at}]
 feature_views: [{name: v, entities: [e], source: s, features: [{name: n, type: int64}]}]
-feature_services: [{name: svc, features: ["v:*"]}]`))
+feature_services: [{name: svc, features: ["v:*"]}]
+streams: [{name: taps, push: {}, log: {table: made.taps, create: true}, timestamp_field: at, fields: [{name: id, type: int64}, {name: at, type: timestamp}]}]`))
 	s.mustMaterialize()
 	if out, stderr, code := s.client("get", "svc", "id=1"); code != 0 || !strings.Contains(out, "7") {
 		t.Errorf("exit code %d\n%s%s", code, out, stderr)
+	}
+	if _, err := db.Exec(t.Context(), "SELECT * FROM made.taps"); err != nil {
+		t.Errorf("a user can't read the log of a stream: %v", err)
+	}
+	if _, err := db.Exec(t.Context(), "DELETE FROM made.taps"); err == nil || !strings.Contains(err.Error(), "permission denied") {
+		t.Errorf("a user changed the log of a stream: %v", err)
 	}
 	if code := s.terminate(); code != 0 {
 		t.Fatalf("exit code %d", code)
@@ -387,5 +393,5 @@ feature_services: [{name: loss, features: ["loss:*"]}]
 	if _, stderr, code := runLarder(t, "snapshot", "load", file, "--data", restored); code != 0 {
 		t.Fatalf("snapshot load: exit code %d\n%s", code, stderr)
 	}
-	refused("serve", "--postgres", db.DSN, "--data", restored, "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0")
+	refused("serve", "--postgres", db.DSN, "--source-postgres", db.Sources, "--data", restored, "--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0")
 }

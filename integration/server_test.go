@@ -54,6 +54,7 @@ type server struct {
 	data   string
 	binary string   // larder if empty
 	env    []string // besides this process's
+	flags  []string // of client commands, such as a key
 	cmd    *exec.Cmd
 	exited chan struct{} // closed when the process has ended and been reaped
 	grpc   string
@@ -70,7 +71,7 @@ type server struct {
 // startServer starts larder serve on a new data folder.
 func startServer(t testing.TB, dsn string, args ...string) *server {
 	t.Helper()
-	return startServerIn(t, t.TempDir(), append([]string{"--postgres", dsn}, args...)...)
+	return startServerIn(t, t.TempDir(), append([]string{"--postgres", dsn, "--source-postgres", pgtest.Sources(t, dsn)}, args...)...)
 }
 
 // startServerIn starts larder serve on a data folder. When the test ends, it kills the
@@ -184,7 +185,7 @@ func (s *server) kill() {
 // client runs a client command of the binary against the server.
 func (s *server) client(args ...string) (stdout, stderr string, code int) {
 	s.t.Helper()
-	return runLarder(s.t, append(args, "--addr", s.grpc)...)
+	return runLarder(s.t, slices.Concat(args, []string{"--addr", s.grpc}, s.flags)...)
 }
 
 func runLarder(t testing.TB, args ...string) (stdout, stderr string, code int) {

@@ -37,7 +37,7 @@ func newWorld(t testing.TB, sql string, defs *schema.Definitions, wrap func(mate
 	w.apply(defs)
 	w.exec(sql)
 	var err error
-	if w.offline, err = offline.Open(t.Context(), w.db.DSN, offline.Options{}); err != nil {
+	if w.offline, err = offline.Open(t.Context(), w.db.Sources, offline.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.offline.Close)

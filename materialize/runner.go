@@ -121,8 +121,12 @@ func New(opts Options) (*Runner, error) {
 // returns that run.
 func (r *Runner) Start(req Request) (Run, error) {
 	req.Mode = cmp.Or(req.Mode, schema.Incremental)
-	if _, err := r.Catalog().View(req.View); err != nil {
+	view, err := r.Catalog().View(req.View)
+	if err != nil {
 		return Run{}, err
+	}
+	if view.Stream != nil {
+		return Run{}, schema.BadRequest.Errorf("feature view %q is made of the events of stream %q, which are stored as they come; larder stream rebuild %[1]s builds it again from the log", view.Name, view.Stream.Name)
 	}
 	if req.Mode == schema.Range && req.To != 0 && req.From > req.To {
 		return Run{}, schema.BadWindow.Errorf("the window ends before it begins; swap from and to")

@@ -157,7 +157,7 @@ func (r *Runner) enqueueBuilding(serving, next *schema.Catalog, now time.Time) {
 	for _, name := range unfilled {
 		view, err := next.View(name)
 		s := slot{name, true}
-		if err != nil || r.busy(s) {
+		if err != nil || view.Stream != nil || r.busy(s) {
 			continue
 		}
 		p := r.paceOf(s, view)

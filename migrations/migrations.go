@@ -9,7 +9,6 @@ import (
 	"embed"
 	"fmt"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 
@@ -25,7 +24,7 @@ const lockID = 0x6c6172646572
 // Up applies the missing migrations and returns the names of their files. If a newer
 // Larder made the schema, Up returns an error and changes nothing.
 func Up(ctx context.Context, dsn string) ([]string, error) {
-	config, err := pgx.ParseConfig(dsn)
+	config, err := postgres.Parse(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("migrate: %w", err)
 	}

@@ -39,6 +39,9 @@ type Scored struct {
 	Outputs   []Output        // all outputs of the model
 	Statuses  []schema.Status // for each view and row: view*rows + row
 	Ages      []int64         // the same, in microseconds
+	// Positions are, for each view and row, the batch of its stream that an aggregate view was
+	// answered from; nil without such a view.
+	Positions []int64
 }
 
 // An Output is one output of a model, with what it gave for a request's rows.
@@ -83,7 +86,7 @@ func (s *Scored) Number(row int) int {
 
 // MemoryBytes returns about how much memory it takes.
 func (s *Scored) MemoryBytes() int64 {
-	n := len(s.RequestID) + len(s.Dense)*4 + len(s.Scores)*8 + len(s.Ages)*9
+	n := len(s.RequestID) + len(s.Dense)*4 + len(s.Scores)*8 + len(s.Ages)*9 + len(s.Positions)*8
 	for _, columns := range [][]column.Column{s.Tensors, s.Keys.Values, s.Request.Values} {
 		for i := range columns {
 			n += columns[i].MemoryBytes()

@@ -30,8 +30,14 @@ type View struct {
 	ID      uint32     // in the online store
 	Layouts [][]Column // of stored rows; the last is the view's own
 	Keys    []JoinKey  // of all its entities, in order
-	Origin  *Source    // what FeatureView.Source names
-	Catalog *Catalog   // the catalog of this view
+	Origin  *Source    // where its rows come from in Postgres: what FeatureView.Source names, or the log of Stream
+	Stream  *Stream    // whose events it is made of; nil when it has a source
+
+	// Aggregates says what the features of an aggregate view are; nil for any other view.
+	// The store has a state for each key of it, and not a row.
+	Aggregates *Aggregates
+
+	Catalog *Catalog // the catalog of this view
 }
 
 // Layout returns the number of the layout of new rows.
@@ -108,13 +114,15 @@ func (c *Catalog) compileViews() error {
 	for i := range d.Sources {
 		sources[d.Sources[i].Name] = &d.Sources[i]
 	}
-	for i := range d.FeatureViews {
-		fv := &d.FeatureViews[i]
+	for _, fv := range d.storedViews() {
 		stored := c.Storage.view(fv.Name)
 		if stored == nil || len(stored.Layouts) == 0 || len(stored.Layouts[len(stored.Layouts)-1]) != len(fv.Features) {
 			return BadStorage.Errorf("feature view %q: Evolve was not called for these definitions", fv.Name)
 		}
-		v := &View{FeatureView: fv, ID: stored.ID, Layouts: stored.Layouts, Origin: sources[fv.Source], Catalog: c}
+		v := &View{FeatureView: fv, ID: stored.ID, Layouts: stored.Layouts, Origin: sources[fv.Source], Stream: d.stream(fv.Stream), Catalog: c}
+		if v.Stream != nil {
+			v.Origin, v.Aggregates = v.Stream.rows(), d.aggregates(fv.Name)
+		}
 		for _, name := range fv.Entities {
 			v.Keys = append(v.Keys, entities[name].JoinKeys...)
 		}
@@ -151,13 +159,31 @@ func (c *Catalog) View(name string) (*View, error) {
 	return nil, UnknownFeatureView.Errorf("no feature view %q; %s", name, Nearest(name, names(c.views)))
 }
 
-// Views returns all views, in the order of the definitions.
+// Views returns all views, in the order of the definitions: feature views, then
+// aggregate views.
 func (c *Catalog) Views() []*View {
-	all := make([]*View, len(c.Definitions.FeatureViews))
-	for i := range all {
-		all[i] = c.views[c.Definitions.FeatureViews[i].Name]
+	d := &c.Definitions
+	all := make([]*View, 0, len(c.views))
+	for i := range d.FeatureViews {
+		all = append(all, c.views[d.FeatureViews[i].Name])
+	}
+	for i := range d.AggregateViews {
+		all = append(all, c.views[d.AggregateViews[i].Name])
 	}
 	return all
+}
+
+// Stream returns the stream with the given name.
+func (c *Catalog) Stream(name string) (*Stream, error) {
+	if s := c.Definitions.stream(name); s != nil {
+		return s, nil
+	}
+	return nil, UnknownStream.Errorf("no stream %q; %s", name, Nearest(name, namesOf(c.Definitions.Streams, func(s Stream) string { return s.Name })))
+}
+
+// StreamViews returns the views that are made of a stream's events.
+func (c *Catalog) StreamViews(stream string) []*View {
+	return slices.DeleteFunc(c.Views(), func(v *View) bool { return v.Stream == nil || v.Stream.Name != stream })
 }
 
 // ServicePlan returns the plan of a feature service.
@@ -230,4 +256,15 @@ func (c *Catalog) FeaturesPlan(refs []string) (*Plan, error) {
 		return nil, TooManyFeatures.Errorf("the request names %d features; ask for at most %d", len(refs), MaxFeatures)
 	}
 	return c.plan(refs, nil)
+}
+
+// Sensitive returns the names of the view's features whose values are sensitive, as
+// VIEW:FEATURE.
+func (v *View) Sensitive() (names []string) {
+	for _, f := range v.Features {
+		if f.Sensitive {
+			names = append(names, v.Name+":"+f.Name)
+		}
+	}
+	return names
 }

@@ -12,15 +12,19 @@ import (
 type Definitions struct {
 	Entities        []Entity         `json:"entities,omitempty"`
 	Sources         []Source         `json:"sources,omitempty"`
+	Streams         []Stream         `json:"streams,omitempty"`
 	FeatureViews    []FeatureView    `json:"feature_views,omitempty"`
+	AggregateViews  []AggregateView  `json:"aggregate_views,omitempty"`
 	OnDemandViews   []OnDemandView   `json:"on_demand_views,omitempty"`
 	FeatureServices []FeatureService `json:"feature_services,omitempty"`
 	Models          []Model          `json:"models,omitempty"`
+	Roles           []Role           `json:"roles,omitempty"`
+	Bindings        []Binding        `json:"bindings,omitempty"`
 }
 
 // IsEmpty reports whether nothing is defined.
 func (d *Definitions) IsEmpty() bool {
-	return len(d.Entities)+len(d.Sources)+len(d.FeatureViews)+len(d.OnDemandViews)+len(d.FeatureServices)+len(d.Models) == 0
+	return len(d.Entities)+len(d.Sources)+len(d.Streams)+len(d.FeatureViews)+len(d.AggregateViews)+len(d.OnDemandViews)+len(d.FeatureServices)+len(d.Models)+len(d.Roles)+len(d.Bindings) == 0
 }
 
 // An Entity is a thing with a key, such as a customer.
@@ -54,6 +58,9 @@ type Source struct {
 	TimeZone string `json:"time_zone,omitempty"`
 	// DeletedColumn is a boolean column; a true there is a tombstone.
 	DeletedColumn string `json:"deleted_column,omitempty"`
+	// TieColumn is a text column; of rows with the same key and times, that with the greatest
+	// text wins. Only the log of a stream has one.
+	TieColumn string `json:"-"`
 
 	// Lateness is how far behind the watermark an incremental run reads again. Without
 	// an ingest time it is how late rows arrive; with one, how long the transactions
@@ -62,6 +69,9 @@ type Source struct {
 
 	OnBadRow    OnBadRow `json:"on_bad_row,omitempty"`    // what a run does with a bad row; empty means skip
 	MaxBadShare *float64 `json:"max_bad_share,omitempty"` // share of a run's rows that skip tolerates, 0 to 1; nil means 0.01
+
+	// Forget lets larder forget delete rows from Table. Otherwise it prints the statement.
+	Forget bool `json:"forget,omitempty"`
 
 	Description string            `json:"description,omitempty"`
 	Owner       string            `json:"owner,omitempty"`
@@ -78,11 +88,13 @@ const (
 )
 
 // A FeatureView is a named set of features of one entity, or of a combination of
-// entities, from one source.
+// entities, from one source or from the events of one stream: the newest event of a key
+// is its row.
 type FeatureView struct {
 	Name        string            `json:"name"`
-	Entities    []string          `json:"entities"` // their join keys, in this order, select a row
-	Source      string            `json:"source"`
+	Entities    []string          `json:"entities"`           // their join keys, in this order, select a row
+	Source      string            `json:"source,omitempty"`   // either Source or Stream
+	Stream      string            `json:"stream,omitempty"`   // its fields are the features and join keys
 	TTL         Duration          `json:"ttl,omitempty"`      // age past which a row counts as missing; 0 means never
 	Schedule    Duration          `json:"schedule,omitempty"` // how often to materialize; 0 means only on request
 	KeepOld     *Duration         `json:"keep_old,omitempty"` // how long rows stay when a change needs new ones; see [FeatureView.KeptOld]
@@ -119,7 +131,9 @@ type Feature struct {
 	Type Type   `json:"type"`
 	// Default is the value for every status except PRESENT, in the Go form of
 	// [ParseValue]; nil means null.
-	Default     any               `json:"default,omitempty"`
+	Default any `json:"default,omitempty"`
+	// Sensitive: reading its value needs the right read_sensitive. Models get it in any case.
+	Sensitive   bool              `json:"sensitive,omitempty"`
 	Description string            `json:"description,omitempty"`
 	Tags        map[string]string `json:"tags,omitempty"`
 }
@@ -177,7 +191,9 @@ type OnDemandFeature struct {
 	Expr string `json:"expr"` // in CEL; see docs/expressions.md
 	// Default replaces a null result, in the Go form of [ParseValue]; nil means
 	// null.
-	Default     any               `json:"default,omitempty"`
+	Default any `json:"default,omitempty"`
+	// Sensitive is as that of [Feature]. What is computed from sensitive features is so too.
+	Sensitive   bool              `json:"sensitive,omitempty"`
 	Description string            `json:"description,omitempty"`
 	Tags        map[string]string `json:"tags,omitempty"`
 }

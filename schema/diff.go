@@ -28,11 +28,15 @@ func Diff(before, after *Definitions, storage, next Storage) []Change {
 	}
 	diffNoun(&d, KindEntity, before.Entities, after.Entities, func(x *Entity) string { return x.Name }, d.entityEffect)
 	diffNoun(&d, KindSource, before.Sources, after.Sources, func(x *Source) string { return x.Name }, d.sourceEffect)
+	diffNoun(&d, KindStream, before.Streams, after.Streams, func(x *Stream) string { return x.Name }, d.streamEffect)
 	diffNoun(&d, KindFeatureView, before.FeatureViews, after.FeatureViews, func(x *FeatureView) string { return x.Name }, d.viewEffect)
+	diffNoun(&d, KindAggregateView, before.AggregateViews, after.AggregateViews, func(x *AggregateView) string { return x.Name }, d.aggregateEffect)
 	diffNoun(&d, KindOnDemandView, before.OnDemandViews, after.OnDemandViews, func(x *OnDemandView) string { return x.Name }, onDemandEffect)
 	diffNoun(&d, KindFeatureService, before.FeatureServices, after.FeatureServices, func(x *FeatureService) string { return x.Name }, d.serviceEffect)
 	d.wildcards(before)
 	diffNoun(&d, KindModel, before.Models, after.Models, func(x *Model) string { return x.Name }, d.modelEffect)
+	diffNoun(&d, KindRole, before.Roles, after.Roles, func(x *Role) string { return x.Name }, accessEffect)
+	diffNoun(&d, KindBinding, before.Bindings, after.Bindings, func(x *Binding) string { return x.Name }, accessEffect)
 	return d.changes
 }
 
@@ -93,10 +97,10 @@ func diffValue(path []string, before, after reflect.Value, add func(Change, []st
 	switch {
 	case before.Kind() == reflect.Struct:
 		for i := range before.NumField() {
-			if samePlace(before, i) {
+			key, _, _ := strings.Cut(before.Type().Field(i).Tag.Get("json"), ",")
+			if key == "-" || samePlace(before, i) {
 				continue
 			}
-			key, _, _ := strings.Cut(before.Type().Field(i).Tag.Get("json"), ",")
 			diffValue(append(slices.Clone(path), key), before.Field(i), after.Field(i), add)
 		}
 	case before.Kind() == reflect.Slice && elementName(before.Type().Elem()) != nil:
@@ -174,6 +178,8 @@ func elementName(t reflect.Type) func(reflect.Value) string {
 		return func(v reflect.Value) string { return fmt.Sprint(v.Interface().(ModelVersion).Version) }
 	case t == reflect.TypeFor[VersionWeight]():
 		return func(v reflect.Value) string { return fmt.Sprint(v.Interface().(VersionWeight).Version) }
+	case t == reflect.TypeFor[AggregateWindow]():
+		return func(v reflect.Value) string { return v.Interface().(AggregateWindow).String() }
 	case t.Kind() == reflect.Struct:
 		return func(v reflect.Value) string { return v.FieldByName("Name").String() }
 	}
@@ -245,6 +251,11 @@ func (d *Definitions) featureNames(s *FeatureService, owner string) []string {
 	for i := range d.FeatureViews {
 		if d.FeatureViews[i].Name == owner {
 			features = d.FeatureViews[i].Features
+		}
+	}
+	for i := range d.AggregateViews {
+		if v := &d.AggregateViews[i]; v.Name == owner {
+			features = d.expand(v).Features
 		}
 	}
 	for i := range d.OnDemandViews {

@@ -198,10 +198,49 @@ func (d *differ) removedRows(view string) string {
 
 func (d *differ) viewNames(which func(*FeatureView) bool) []string {
 	var names []string
-	for i := range d.after.FeatureViews {
-		if v := &d.after.FeatureViews[i]; which(v) {
+	for _, v := range d.after.storedViews() {
+		if which(v) {
 			names = append(names, v.Name)
 		}
 	}
 	return names
+}
+
+// streamEffect: with another log or other fields, what was made of the events can't be
+// used.
+func (d *differ) streamEffect(c Change, path []string) string {
+	ofStream := func(v *FeatureView) bool { return v.Stream == c.Name }
+	switch {
+	case len(path) == 0 && c.Action == Remove:
+		return "its source is no longer read; the table of its log stays"
+	case len(path) == 0:
+		return ""
+	case path[0] == "log" && len(path) == 2 && path[1] == "retention":
+		return "older events are deleted from the log; training sets can't see them"
+	case path[0] == "log" || path[0] == "fields" || path[0] == "timestamp_field":
+		return d.viewsAnew(ofStream)
+	case slices.Contains([]string{"kafka", "rabbitmq", "nats", "postgres_cdc", "format", "event_id", "max_ahead", "max_age", "on_duplicate", "dedup_for", "deleted_field", "max_bad_share"}, path[0]):
+		return "applies to events from now on"
+	}
+	return ""
+}
+
+// aggregateEffect: whatever changes what is kept of the events makes a view anew.
+func (d *differ) aggregateEffect(c Change, path []string) string {
+	switch {
+	case len(path) == 0 && c.Action == Remove:
+		return d.removedRows(c.Name)
+	case len(path) == 0:
+		return "NOT_FOUND until its states are built from the log"
+	case len(path) == 3 && path[0] == "features" && path[2] == "default":
+		return answersChange
+	case d.anew[c.Name]:
+		return d.viewsAnew(func(v *FeatureView) bool { return v.Name == c.Name })
+	}
+	return ""
+}
+
+// accessEffect returns what a change of a role or a binding means.
+func accessEffect(c Change, _ []string) string {
+	return "changes who may do what, at once; needs the right admin"
 }

@@ -12,15 +12,19 @@ import (
 const (
 	KindEntity         = "entity"
 	KindSource         = "source"
+	KindStream         = "stream"
 	KindFeatureView    = "feature view"
+	KindAggregateView  = "aggregate view"
 	KindOnDemandView   = "on-demand view"
 	KindFeatureService = "feature service"
 	KindModel          = "model"
+	KindRole           = "role"
+	KindBinding        = "binding"
 )
 
 // Kinds returns the kinds of definitions.
 func Kinds() []string {
-	return []string{KindEntity, KindSource, KindFeatureView, KindOnDemandView, KindFeatureService, KindModel}
+	return []string{KindEntity, KindSource, KindStream, KindFeatureView, KindAggregateView, KindOnDemandView, KindFeatureService, KindModel}
 }
 
 // A Reference is the kind and the name of a definition.
@@ -50,9 +54,20 @@ func (d *Definitions) Entries() []Entry {
 	for _, s := range d.Sources {
 		add(KindSource, s.Name, s.Description, s.Owner, s.Tags, nil, s)
 	}
+	for _, s := range d.Streams {
+		add(KindStream, s.Name, s.Description, s.Owner, s.Tags, namesOf(s.Fields, func(f StreamField) string { return f.Name }), s)
+	}
 	for _, v := range d.FeatureViews {
-		uses := append(references(KindEntity, v.Entities), Reference{KindSource, v.Source})
+		from := Reference{KindSource, v.Source}
+		if v.Stream != "" {
+			from = Reference{KindStream, v.Stream}
+		}
+		uses := append(references(KindEntity, v.Entities), from)
 		add(KindFeatureView, v.Name, v.Description, v.Owner, v.Tags, namesOf(v.Features, func(f Feature) string { return f.Name }), v, uses...)
+	}
+	for _, v := range d.AggregateViews {
+		uses := append(references(KindEntity, v.Entities), Reference{KindStream, v.Stream})
+		add(KindAggregateView, v.Name, v.Description, v.Owner, v.Tags, namesOf(d.expand(&v).Features, func(f Feature) string { return f.Name }), v, uses...)
 	}
 	for _, v := range d.OnDemandViews {
 		add(KindOnDemandView, v.Name, v.Description, v.Owner, v.Tags, namesOf(v.Features, func(f OnDemandFeature) string { return f.Name }), v, d.views(v.Sources)...)
@@ -112,10 +127,13 @@ func viewsOf(features []string) []string {
 	return views
 }
 
-// views returns references to views of either kind.
+// views returns references to views of any kind.
 func (d *Definitions) views(names []string) []Reference {
 	out := references(KindFeatureView, names)
 	for i, ref := range out {
+		if slices.ContainsFunc(d.AggregateViews, func(v AggregateView) bool { return v.Name == ref.Name }) {
+			out[i].Kind = KindAggregateView
+		}
 		if slices.ContainsFunc(d.OnDemandViews, func(v OnDemandView) bool { return v.Name == ref.Name }) {
 			out[i].Kind = KindOnDemandView
 		}

@@ -18,8 +18,18 @@ func (p *Plan) Fingerprint() string {
 			Keys: v.Keys, TTL: v.TTL, Table: v.Origin.Table, Query: v.Origin.Query,
 			EventTime: v.Origin.TimestampField, IngestTime: v.Origin.CreatedTimestampColumn, TimeZone: v.Origin.TimeZone, Deleted: v.Origin.DeletedColumn,
 		}
+		if v.Stream != nil { // the query that finds its rows is Larder's own
+			printed.Table, printed.Query = v.Stream.Log.Table, ""
+		}
+		if v.Aggregates != nil {
+			printed.Where = v.Aggregates.View.Where
+		}
 		for _, s := range v.Slots {
-			printed.Columns = append(printed.Columns, printedColumn{s.Feature, v.Features[s.Column].Name})
+			column := printedColumn{Feature: s.Feature, Name: v.Features[s.Column].Name}
+			if v.Aggregates != nil {
+				column.Aggregate = v.Stream.printed(v.Aggregates.Columns[s.Column])
+			}
+			printed.Columns = append(printed.Columns, column)
 		}
 		out.Views = append(out.Views, printed)
 	}
@@ -54,11 +64,13 @@ type (
 		TTL                                      Duration
 		Table, Query                             string
 		EventTime, IngestTime, TimeZone, Deleted string
+		Where                                    string `json:",omitempty"` // of an aggregate view
 		Columns                                  []printedColumn
 	}
 	printedColumn struct {
-		Feature int
-		Name    string
+		Feature   int
+		Name      string
+		Aggregate string `json:",omitempty"`
 	}
 	printedFeature struct {
 		Name     string

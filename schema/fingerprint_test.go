@@ -1,6 +1,7 @@
 package schema_test
 
 import (
+	"strings"
 	"testing"
 )
 
@@ -62,4 +63,44 @@ func TestPlanFingerprintOfExpressions(t *testing.T) {
 	if fingerprint(at, onDemand, `"n", "type": "int64"`, `"n", "type": "int32"`) != before {
 		t.Error("the type of a feature that isn't read changes the fingerprint")
 	}
+}
+
+// TestPlanFingerprintOfAggregates: it covers what each window that is read computes, and
+// of which events.
+func TestPlanFingerprintOfAggregates(t *testing.T) {
+	const definitions = `{
+		"entities": [{"name": "card", "join_keys": [{"name": "card_id", "type": "int64"}]}],
+		"streams": [{"name": "payments", "push": {}, "log": {"table": "payments"}, "timestamp_field": "happened", "linger": "20ms", "fields": [
+			{"name": "card_id", "type": "int64"}, {"name": "amount", "type": "float64"}, {"name": "fee", "type": "float64"}, {"name": "happened", "type": "timestamp"}]}],
+		"aggregate_views": [{"name": "activity", "entities": ["card"], "stream": "payments", "where": "amount > 0.0", "windows": ["1h", {"length": "24h", "hop": "15m"}], "features": [
+			{"name": "n", "count": "*"}, {"name": "spent", "sum": "amount"}, {"name": "p", "percentiles": "amount", "at": [0.5], "range": [0.01, 1000]},
+			{"name": "unread", "max": "amount"}]}],
+		"feature_views": [{"name": "newest", "entities": ["card"], "stream": "payments", "features": [{"name": "amount", "type": "float64"}]}],
+		"feature_services": [{"name": "read", "features": ["activity:n_1h", "activity:spent_1d", "activity:p50_1h", "newest:*"]}]}`
+	fingerprint := func(text string) string {
+		t.Helper()
+		p, err := catalog(t, text).ServicePlan("read")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.Fingerprint()
+	}
+	before := fingerprint(definitions)
+	f := func(wantSame bool, old, new string) {
+		t.Helper()
+		if strings.Count(definitions, old) != 1 {
+			t.Fatalf("%q is not there once", old)
+		}
+		if same := fingerprint(strings.Replace(definitions, old, new, 1)) == before; same != wantSame {
+			t.Errorf("with %q for %q, the same fingerprint: %v, want %v", new, old, same, wantSame)
+		}
+	}
+	f(true, `"linger": "20ms"`, `"linger": "30ms"`)
+	f(true, `"unread", "max": "amount"`, `"unread", "min": "amount"`)
+	f(false, `"amount > 0.0"`, `"amount > 1.0"`)
+	f(false, `"sum": "amount"`, `"sum": "fee"`)
+	f(false, `"sum": "amount"`, `"max": "amount"`)
+	f(false, `"hop": "15m"`, `"hop": "5m"`)
+	f(false, `[0.01, 1000]`, `[0.01, 100]`)
+	f(false, `"log": {"table": "payments"}`, `"log": {"table": "others"}`)
 }

@@ -13,9 +13,9 @@ const (
 	MaxOnDemandSource = 64   // views that one on-demand view may read
 )
 
-// AsFeature returns f as a feature: its name, type and default.
+// AsFeature returns f as a feature: its name, type and default, and whether it is sensitive.
 func (f *OnDemandFeature) AsFeature() Feature {
-	return Feature{Name: f.Name, Type: f.Type, Default: f.Default}
+	return Feature{Name: f.Name, Type: f.Type, Default: f.Default, Sensitive: f.Sensitive}
 }
 
 // AsFeatures returns all features of o.

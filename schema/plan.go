@@ -31,6 +31,8 @@ type PlanFeature struct {
 	View    int             // index in Plan.Views; -1 when not stored
 	Request int             // index in Plan.Request; -1 when not a request value
 	Expr    *PlanExpression // of an on-demand feature
+	// Sensitive: its value is withheld from callers without the right read_sensitive on it.
+	Sensitive bool
 }
 
 // A PlanExpression computes an on-demand feature.
@@ -54,6 +56,16 @@ type PlanView struct {
 type Slot struct {
 	Column  int // index in View.Features
 	Feature int // number among Plan.Features and Plan.Inputs
+}
+
+// Sensitive returns the names of the features whose values are sensitive.
+func (p *Plan) Sensitive() (names []string) {
+	for _, f := range p.Features {
+		if f.Sensitive {
+			names = append(names, f.Name)
+		}
+	}
+	return names
 }
 
 // Feature returns a feature by its number among Features and Inputs.
@@ -187,7 +199,7 @@ func (b *planner) existing(owner string) (what string, existing []string, err er
 // feature gets a slot too.
 func (b *planner) feature(owner, name string, number int) (PlanFeature, error) {
 	out := PlanFeature{Name: owner + ":" + name, View: -1, Request: -1}
-	declared := func(f Feature) { out.Type, out.Default = f.Type, f.Default }
+	declared := func(f Feature) { out.Type, out.Default, out.Sensitive = f.Type, f.Default, f.Sensitive }
 	if owner == requestRef {
 		out.Request = slices.IndexFunc(b.Request, func(f Feature) bool { return f.Name == name })
 		declared(b.Request[out.Request])
@@ -229,7 +241,11 @@ func (b *planner) compute(number int) error {
 			return err
 		}
 	}
-	b.Feature(number).Expr.Inputs = inputs // after the last append to Inputs
+	f := b.Feature(number)
+	f.Expr.Inputs = inputs // after the last append to Inputs
+	for _, input := range inputs {
+		f.Sensitive = f.Sensitive || b.Feature(input).Sensitive
+	}
 	b.Computed = append(b.Computed, number)
 	return nil
 }

@@ -52,7 +52,25 @@ const (
 	EventTimeType         Reason = "EVENT_TIME_TYPE"
 	FolderNotEmpty        Reason = "FOLDER_NOT_EMPTY"
 	JoinKeyTypes          Reason = "JOIN_KEY_TYPES"
+	AuditUnavailable      Reason = "AUDIT_UNAVAILABLE"
+	NoAudit               Reason = "NO_AUDIT"
+	BadKey                Reason = "BAD_KEY"
+	KeyExists             Reason = "KEY_EXISTS"
+	UnknownKey            Reason = "UNKNOWN_KEY"
 	KeyTooLarge           Reason = "KEY_TOO_LARGE"
+	UnknownStream         Reason = "UNKNOWN_STREAM"
+	StateTooLarge         Reason = "STATE_TOO_LARGE"
+	BadStreamLog          Reason = "BAD_STREAM_LOG"
+	BadEvent              Reason = "BAD_EVENT"
+	StreamQueueFull       Reason = "STREAM_QUEUE_FULL"
+	BadIdempotencyKey     Reason = "BAD_IDEMPOTENCY_KEY"
+	IdempotencyKeyReused  Reason = "IDEMPOTENCY_KEY_REUSED"
+	StreamNotPushed       Reason = "STREAM_NOT_PUSHED"
+	BadStreamPosition     Reason = "BAD_STREAM_POSITION"
+	BadBackfill           Reason = "BAD_BACKFILL"
+	BackfillOverlaps      Reason = "BACKFILL_OVERLAPS"
+	BackfillRuns          Reason = "BACKFILL_RUNS"
+	HostNotAllowed        Reason = "HOST_NOT_ALLOWED"
 	ListLength            Reason = "LIST_LENGTH"
 	LoadParameters        Reason = "LOAD_PARAMETERS"
 	LocaleMissing         Reason = "LOCALE_MISSING"
@@ -138,6 +156,7 @@ const (
 	SourceLost            Reason = "SOURCE_LOST"
 	SourceUnavailable     Reason = "SOURCE_UNAVAILABLE"
 	SourceUnreachable     Reason = "SOURCE_UNREACHABLE"
+	SourceUnsafe          Reason = "SOURCE_UNSAFE"
 	SpineColumn           Reason = "SPINE_COLUMN"
 	SpineColumnType       Reason = "SPINE_COLUMN_TYPE"
 	SpineRowsTooLarge     Reason = "SPINE_ROWS_TOO_LARGE"
@@ -157,6 +176,9 @@ const (
 	TooManyBytes          Reason = "TOO_MANY_BYTES"
 	TooManyFeatures       Reason = "TOO_MANY_FEATURES"
 	TooManyInFlight       Reason = "TOO_MANY_IN_FLIGHT"
+	Overloaded            Reason = "OVERLOADED"
+	QuotaExceeded         Reason = "QUOTA_EXCEEDED"
+	DeadlineTooShort      Reason = "DEADLINE_TOO_SHORT"
 	TooManyRows           Reason = "TOO_MANY_ROWS"
 	TooManyRuns           Reason = "TOO_MANY_RUNS"
 	TooManySets           Reason = "TOO_MANY_SETS"
@@ -174,6 +196,7 @@ const (
 	UnknownField          Reason = "UNKNOWN_FIELD"
 	UnknownGuard          Reason = "UNKNOWN_GUARD"
 	UnknownHost           Reason = "UNKNOWN_HOST"
+	UnknownEntity         Reason = "UNKNOWN_ENTITY"
 	UnknownJoinKey        Reason = "UNKNOWN_JOIN_KEY"
 	UnknownMethod         Reason = "UNKNOWN_METHOD"
 	UnknownMetric         Reason = "UNKNOWN_METRIC"
@@ -215,7 +238,7 @@ var reasons = map[Reason]struct {
 	BadDSN:                {Invalid, "the address of Postgres can't be read"},
 	BadEncoding:           {Invalid, "the Content-Encoding is not supported, or the body is not packed as it says"},
 	BadExpression:         {Invalid, "expressions of on-demand features don't compile"},
-	BadHeader:             {Invalid, "a header of the request does not fit its body"},
+	BadHeader:             {Invalid, "a header of the request is not valid, or does not fit its body"},
 	BadInput:              {Invalid, "an input tensor has the wrong name, type, shape or size"},
 	BadJSON:               {Invalid, "the body is not the JSON that the path takes"},
 	BadLabel:              {Invalid, "a label is not a number or bool that the model's labels may be"},
@@ -253,7 +276,13 @@ var reasons = map[Reason]struct {
 	EventTimeType:         {Invalid, "the event time of a spine is not a timestamp with a time zone"},
 	FolderNotEmpty:        {FailedPrecondition, "the folder to restore into is not empty"},
 	JoinKeyTypes:          {Invalid, "a join key has two types in what is asked for"},
+	NoAudit:               {FailedPrecondition, "the server keeps no audit trail"},
+	AuditUnavailable:      {Unavailable, "the audit trail can't be written, so nothing is done"},
+	BadKey:                {Invalid, "an API key can't be made as asked"},
+	KeyExists:             {FailedPrecondition, "an API key has that name"},
+	UnknownKey:            {NotFound, "no API key that isn't revoked has that name or id"},
 	KeyTooLarge:           {Invalid, "an entity key is too large"},
+	HostNotAllowed:        {FailedPrecondition, "a stream is at a host that the server may not connect to"},
 	ListLength:            {FailedPrecondition, "a list doesn't have as many elements as the model takes; INVALID_ARGUMENT where the request sent it"},
 	LoadParameters:        {Invalid, "a model can't be loaded with parameters"},
 	LocaleMissing:         {FailedPrecondition, "the machine lacks the locale of a model that works on text"},
@@ -335,10 +364,11 @@ var reasons = map[Reason]struct {
 	SnapshotDamaged:       {Invalid, "a snapshot is damaged or cut short"},
 	SnapshotFormat:        {Invalid, "a snapshot has a format that this Larder can't read"},
 	SourceFailed:          {FailedPrecondition, "Postgres refuses to read a source"},
-	SourceForbidden:       {FailedPrecondition, "the user that Larder connects as may not read a source"},
+	SourceForbidden:       {FailedPrecondition, "sources may not read a table, or its schema"},
 	SourceLost:            {Unavailable, "the connection to a source was lost"},
 	SourceUnavailable:     {Unavailable, "the Postgres of a source can't answer now"},
 	SourceUnreachable:     {Unavailable, "the Postgres of a source can't be reached"},
+	SourceUnsafe:          {FailedPrecondition, "the role of sources could do more than read and write tables"},
 	SpineColumn:           {Invalid, "a spine has two columns of one name, or a column with the name of one that the set makes"},
 	SpineColumnType:       {Invalid, "a column of a spine has a type that does not fit"},
 	SpineRowsTooLarge:     {Exhausted, "rows of a spine take too much memory"},
@@ -358,6 +388,9 @@ var reasons = map[Reason]struct {
 	TooManyBytes:          {Exhausted, "the requests under way take too much memory together"},
 	TooManyFeatures:       {Invalid, "too many features are asked for"},
 	TooManyInFlight:       {Exhausted, "too many requests are in flight"},
+	Overloaded:            {Exhausted, "more requests come than the server can answer in time"},
+	QuotaExceeded:         {Exhausted, "the caller asks for more than its quota"},
+	DeadlineTooShort:      {Exhausted, "the request can't be answered before its deadline"},
 	TooManyRows:           {Exhausted, "the request has too many rows"},
 	TooManyRuns:           {Exhausted, "too many runs of a view wait"},
 	TooManySets:           {Exhausted, "too many training sets are being built"},
@@ -372,9 +405,22 @@ var reasons = map[Reason]struct {
 	UnknownFeature:        {NotFound, "a view has no feature of that name"},
 	UnknownFeatureService: {NotFound, "no feature service has that name"},
 	UnknownFeatureView:    {NotFound, "no feature view has that name"},
+	UnknownStream:         {NotFound, "no stream has that name"},
+	StateTooLarge:         {Invalid, "a key of an aggregate view could take too many bytes"},
+	BadStreamLog:          {FailedPrecondition, "the table of a stream's log is missing or can't take its events"},
+	BadEvent:              {Invalid, "an event is not what its stream takes"},
+	StreamQueueFull:       {Exhausted, "too many events wait to be committed"},
+	BadIdempotencyKey:     {Invalid, "an idempotency key is too long, or no text, or there are two"},
+	IdempotencyKeyReused:  {Invalid, "an idempotency key was used for other events within the last day"},
+	StreamNotPushed:       {Invalid, "the stream gets its events from a source and takes none from calls"},
+	BadStreamPosition:     {Invalid, "a source can't be read from that position"},
+	BadBackfill:           {Invalid, "the query of a backfill does not give the events of its stream"},
+	BackfillOverlaps:      {FailedPrecondition, "a stream without an event_id has events of that time already, and they would count twice"},
+	BackfillRuns:          {FailedPrecondition, "another backfill of the stream, or the most backfills of a server, are running"},
 	UnknownField:          {Invalid, "the JSON has a field that the path does not take"},
 	UnknownGuard:          {Invalid, "no guard has that name"},
 	UnknownHost:           {Invalid, "the request is for a host that is not known to be the server"},
+	UnknownEntity:         {NotFound, "no entity has that name"},
 	UnknownJoinKey:        {Invalid, "what is asked for has no join key of that name"},
 	UnknownMethod:         {Invalid, "the path takes other methods than that of the request"},
 	UnknownMetric:         {Invalid, "no metric of experiments has that name"},

@@ -55,10 +55,9 @@ const MaxLayouts = 1 << 10
 // that can't keep its rows takes back those that it had before, if they are kept at
 // now, in microseconds since 1970 UTC.
 func (s Storage) Evolve(next *Definitions, now int64) Storage {
-	out := Storage{NextID: max(s.NextID, 1), Views: make([]ViewStorage, 0, len(next.FeatureViews))}
+	out := Storage{NextID: max(s.NextID, 1), Views: make([]ViewStorage, 0, len(next.FeatureViews)+len(next.AggregateViews))}
 	used := map[uint32]bool{}
-	for i := range next.FeatureViews {
-		view := &next.FeatureViews[i]
+	for _, view := range next.storedViews() {
 		columns := viewColumns(view)
 		vs := ViewStorage{View: view.Name, Basis: next.basis(view), Layouts: [][]Column{columns}, Origin: next.origin(view), KeepOld: view.KeptOld()}
 		if old := s.readable(&vs, now); old != nil {
@@ -150,9 +149,12 @@ func viewColumns(view *FeatureView) []Column {
 // origin returns the table or query of a view.
 func (d *Definitions) origin(view *FeatureView) string {
 	for i := range d.Sources {
-		if s := &d.Sources[i]; s.Name == view.Source {
+		if s := &d.Sources[i]; s.Name == view.Source && view.Stream == "" {
 			return s.Table + s.Query // one of them is empty
 		}
+	}
+	if s := d.stream(view.Stream); s != nil {
+		return s.Log.Table
 	}
 	return ""
 }
@@ -171,8 +173,11 @@ func (d *Definitions) basis(view *FeatureView) string {
 			}
 		}
 	}
+	if s := d.stream(view.Stream); s != nil {
+		b.WriteString(d.streamBasis(s, view))
+	}
 	for _, s := range d.Sources {
-		if s.Name == view.Source {
+		if s.Name == view.Source && view.Stream == "" {
 			for _, x := range []string{s.TimestampField, s.CreatedTimestampColumn, s.TimeZone, s.DeletedColumn} {
 				b.WriteString(strconv.Quote(x))
 			}

@@ -154,9 +154,10 @@ const (
 	StatusNullValue            // the newest row has null there
 	StatusNotFound             // no row of that key
 	StatusOutsideMaxAge        // the newest row is older than its view's TTL
+	StatusWithheld             // the feature is sensitive, and the caller may not read its value
 )
 
-var statusNames = [...]string{"INVALID", "PRESENT", "NULL_VALUE", "NOT_FOUND", "OUTSIDE_MAX_AGE"}
+var statusNames = [...]string{"INVALID", "PRESENT", "NULL_VALUE", "NOT_FOUND", "OUTSIDE_MAX_AGE", "WITHHELD"}
 
 func (s Status) String() string {
 	if int(s) < len(statusNames) {

@@ -31,7 +31,7 @@ var namePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
 func (d *Definitions) Validate() error {
 	v := validator{
 		defs: d, views: map[string]*FeatureView{}, onDemand: map[string]*OnDemandView{},
-		entities: map[string]*Entity{}, sources: map[string]*Source{}, services: map[string]*FeatureService{},
+		entities: map[string]*Entity{}, sources: map[string]*Source{}, streams: map[string]*Stream{}, services: map[string]*FeatureService{},
 	}
 	v.index()
 	for i := range d.Entities {
@@ -40,8 +40,14 @@ func (d *Definitions) Validate() error {
 	for i := range d.Sources {
 		v.source(fmt.Sprintf("sources[%d]", i), &d.Sources[i])
 	}
+	for i := range d.Streams {
+		v.stream(fmt.Sprintf("streams[%d]", i), &d.Streams[i])
+	}
 	for i := range d.FeatureViews {
 		v.view(fmt.Sprintf("feature_views[%d]", i), &d.FeatureViews[i])
+	}
+	for i := range d.AggregateViews {
+		v.aggregateView(fmt.Sprintf("aggregate_views[%d]", i), &d.AggregateViews[i])
 	}
 	for i := range d.OnDemandViews {
 		v.onDemandView(fmt.Sprintf("on_demand_views[%d]", i), &d.OnDemandViews[i])
@@ -53,6 +59,7 @@ func (d *Definitions) Validate() error {
 	for i := range d.Models {
 		v.model(fmt.Sprintf("models[%d]", i), &d.Models[i])
 	}
+	v.access()
 	if len(v.problems) > 0 {
 		return v.problems
 	}
@@ -63,6 +70,7 @@ type validator struct {
 	defs     *Definitions
 	entities map[string]*Entity
 	sources  map[string]*Source
+	streams  map[string]*Stream
 	views    map[string]*FeatureView
 	onDemand map[string]*OnDemandView
 	services map[string]*FeatureService
@@ -84,6 +92,17 @@ func (v *validator) index() {
 	register(v, "entities", KindEntity, d.Entities, func(x *Entity) string { return x.Name }, v.entities)
 	register(v, "sources", KindSource, d.Sources, func(x *Source) string { return x.Name }, v.sources)
 	register(v, "feature_views", KindFeatureView, d.FeatureViews, func(x *FeatureView) string { return x.Name }, v.views)
+	register(v, "streams", KindStream, d.Streams, func(x *Stream) string { return x.Name }, v.streams)
+	aggregates := map[string]*AggregateView{}
+	register(v, "aggregate_views", KindAggregateView, d.AggregateViews, func(x *AggregateView) string { return x.Name }, aggregates)
+	for i := range d.AggregateViews {
+		a := &d.AggregateViews[i]
+		if v.views[a.Name] != nil && aggregates[a.Name] == a {
+			v.addf(fmt.Sprintf("aggregate_views[%d].name", i), "aggregate view %q has the same name as a feature view; rename one", a.Name)
+		} else if aggregates[a.Name] == a {
+			v.views[a.Name] = d.expand(a)
+		}
+	}
 	register(v, "on_demand_views", KindOnDemandView, d.OnDemandViews, func(x *OnDemandView) string { return x.Name }, v.onDemand)
 	register(v, "feature_services", KindFeatureService, d.FeatureServices, func(x *FeatureService) string { return x.Name }, v.services)
 	register(v, "models", KindModel, d.Models, func(x *Model) string { return x.Name }, map[string]*Model{})
@@ -165,6 +184,9 @@ func (v *validator) source(path string, s *Source) {
 	if s.Table != "" && strings.Count(s.Table, ".") > 1 {
 		v.addf(path+".table", "source %q: %q is not a table name; write TABLE or SCHEMA.TABLE", s.Name, s.Table)
 	}
+	if s.Forget && s.Table == "" {
+		v.addf(path+".forget", "source %q is a query, and rows can be deleted from a table only; leave out forget", s.Name)
+	}
 	if s.TimestampField == "" {
 		v.addf(path+".timestamp_field", "source %q has no timestamp_field; write timestamp_field: COLUMN", s.Name)
 	}
@@ -187,7 +209,10 @@ func (v *validator) view(path string, view *FeatureView) {
 	for _, k := range keys {
 		reserved[k.Name] = "a join key"
 	}
-	if s := v.sources[view.Source]; s != nil {
+	switch s := v.sources[view.Source]; {
+	case view.Stream != "":
+		v.viewStream(path, view, keys)
+	case s != nil:
 		reserved[s.TimestampField] = "the event time"
 		if s.CreatedTimestampColumn != "" {
 			reserved[s.CreatedTimestampColumn] = "the ingest time"
@@ -195,9 +220,9 @@ func (v *validator) view(path string, view *FeatureView) {
 		if s.DeletedColumn != "" {
 			reserved[s.DeletedColumn] = "the deleted column"
 		}
-	} else if view.Source == "" {
-		v.addf(path+".source", "feature view %q has no source; write source: NAME", view.Name)
-	} else {
+	case view.Source == "":
+		v.addf(path+".source", "feature view %q has no source; write source: NAME, or stream: NAME", view.Name)
+	default:
 		v.danglef(path+".source", "feature view %q: no source %q; %s", view.Name, view.Source, Nearest(view.Source, names(v.sources)))
 	}
 	if view.Schedule != 0 && view.Schedule < MinSchedule {

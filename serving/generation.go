@@ -124,6 +124,7 @@ type shape struct {
 	model      *scoring.Model // nil where no model scores
 	views      []viewCounters // of each view of the plan
 	answers    sync.Pool
+	sensitive  []int // the features of the plan whose values not every caller may read
 
 	shadows             []shadow // versions that score the same vectors, and whose scores no caller gets
 	shadowsTakeFeatures bool     // some shadow takes other inputs than the model
@@ -133,6 +134,11 @@ func (g *Generation) newShape(plan *schema.Plan) (*shape, error) {
 	s := &shape{generation: g, plan: plan, model: g.models.Model(plan)}
 	for i := range plan.Views {
 		s.views = append(s.views, g.server.metrics.view(plan.Views[i].Name))
+	}
+	for i := range plan.Features {
+		if plan.Features[i].Sensitive {
+			s.sensitive = append(s.sensitive, i)
+		}
 	}
 	program, err := vector.Compile(plan)
 	if err != nil {

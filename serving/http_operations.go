@@ -71,7 +71,7 @@ var (
 	requestIDSchema = &openapi.Schema{Type: "string", MaxLength: maxRequestID, Description: "By which the request is logged, and its traffic may be split."}
 
 	statusSchema = &openapi.Schema{Name: "Status", Type: "string", Enum: []string{
-		schema.StatusPresent.String(), schema.StatusNullValue.String(), schema.StatusNotFound.String(), schema.StatusOutsideMaxAge.String(),
+		schema.StatusPresent.String(), schema.StatusNullValue.String(), schema.StatusNotFound.String(), schema.StatusOutsideMaxAge.String(), schema.StatusWithheld.String(),
 	}, Description: "Whether a value was found."}
 	outputsSchema = &openapi.Schema{Type: "array", Items: openapi.Of("string", ""), MaxItems: schema.MaxFeatures, Description: "Outputs of the model to answer, by their names in its file; * alone for all. A model without a score answers all of them if none is named."}
 

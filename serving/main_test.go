@@ -109,7 +109,7 @@ func (s *shop) listen(opts grpcserver.Options) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 2)
 	go func() { ended <- shell.Serve(ctx, rpc) }()
-	go func() { ended <- shell.ServeHTTP(ctx, web, s.server.HTTPHandler()) }()
+	go func() { ended <- shell.ServeHTTP(ctx, s.server.HTTPHandler(), web) }()
 	conn, err := grpc.NewClient(rpc.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	s.check(err)
 	s.client, s.http = larderv1.NewServingServiceClient(conn), "http://"+web.Addr().String()

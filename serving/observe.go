@@ -7,6 +7,7 @@ import (
 	"larder/column"
 	"larder/monitor"
 	"larder/schema"
+	"larder/store"
 )
 
 // Scored is a request that was scored, for the observers of a Server. It is copied:
@@ -45,7 +46,7 @@ func (a *Answer) scored(ask *Ask, t terms) *Scored {
 	s := &Scored{shape: a.shape, pinned: ask.pinned, Scored: monitor.Scored{
 		Plan: a.shape.plan, RequestID: t.id, Numbers: ask.numbers, At: t.at, Rows: a.Rows, Latency: time.Since(t.began),
 		Keys: own(ask.Keys), Request: own(ask.Request), Scores: slices.Clone(a.Scores),
-		Statuses: slices.Clone(a.statuses), Ages: slices.Clone(a.ages),
+		Statuses: slices.Clone(a.statuses), Ages: slices.Clone(a.ages), Positions: a.positions(),
 	}}
 	if a.shape.model.Binding().Dense {
 		s.Dense = slices.Clone(a.run.Dense())
@@ -57,6 +58,15 @@ func (a *Answer) scored(ask *Ask, t terms) *Scored {
 		s.features = ownVectors(a.batch.Columns())
 	}
 	return s
+}
+
+// positions returns the batches that aggregate views were answered from; nil without one.
+func (a *Answer) positions() []int64 {
+	var all []int64
+	for _, position := range a.batch.Positions() {
+		all = append(all, store.BatchOf(position))
+	}
+	return all
 }
 
 // own returns columns that stay when the request's memory is used again; their values

@@ -3,15 +3,44 @@ package serving
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"larder/column"
+	"larder/internal/grpcserver"
 	"larder/schema"
 )
 
 // Serve answers a request. The generation must be held until the answer is released,
-// which the caller does.
+// which the caller does. Values of sensitive features are withheld from callers who may not
+// read them.
 func (g *Generation) Serve(ctx context.Context, ask *Ask) (*Answer, error) {
+	a, err := g.serve(ctx, ask)
+	if err == nil && a.Features != nil && len(a.shape.sensitive) > 0 {
+		a.withhold(ctx)
+	}
+	return a, err
+}
+
+// withhold replaces the values of sensitive features that the caller may not read.
+func (a *Answer) withhold(ctx context.Context) {
+	shown := a.Features // which the next request uses again
+	a.Features = slices.Clone(shown)
+	for _, i := range a.shape.sensitive {
+		f := &a.Plan().Features[i]
+		if grpcserver.May(ctx, grpcserver.ReadSensitive, grpcserver.Resource{Kind: grpcserver.View, Name: f.Name}) {
+			continue
+		}
+		none := column.New(f.Type, a.Rows)
+		none.Valid, none.Statuses = make([]bool, a.Rows), make([]schema.Status, a.Rows)
+		for r := range none.Statuses {
+			none.Statuses[r] = schema.StatusWithheld
+		}
+		a.Features[i] = none
+	}
+}
+
+func (g *Generation) serve(ctx context.Context, ask *Ask) (*Answer, error) {
 	now := time.Now()
 	at, err := ask.clock(now)
 	if err != nil {
@@ -68,9 +97,15 @@ func (a *Answer) fill(ctx context.Context, ask *Ask, t terms) error {
 	if err := a.bind(ask, t.at); err != nil {
 		return err
 	}
+	if err := grpcserver.TakeRows(ctx, a.Rows); err != nil {
+		return err
+	}
 	features := ask.Features || a.shape.model == nil
 	if features || t.observed && !ask.pinned && a.shape.shadowsTakeFeatures {
 		a.batch.WantColumns()
+	}
+	if t.observed {
+		a.keepPositions()
 	}
 	if err := a.read(ctx); err != nil {
 		return err
@@ -90,6 +125,9 @@ func (a *Answer) bind(ask *Ask, at int64) error {
 	}
 	a.Rows = rows
 	a.batch.Reset(rows, at)
+	if ask.At != nil {
+		a.batch.Exact()
+	}
 	if ask.AnyAge {
 		a.batch.IgnoreAge()
 	}
@@ -120,6 +158,16 @@ func (a *Answer) feed() {
 		a.tensors[feature] = a.run.Tensor(feature)
 	}
 	a.batch.SetTensors(a.tensors)
+}
+
+// keepPositions makes the batch keep which batches of their streams aggregate views answer
+// from.
+func (a *Answer) keepPositions() {
+	for i, v := range a.shape.plan.Views {
+		if v.Aggregates != nil {
+			a.batch.KeepPositions(i, a.shape.generation.server.opts.Online.Batch(v.ID))
+		}
+	}
 }
 
 // read fills the vectors from the online store.

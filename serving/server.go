@@ -24,6 +24,9 @@ type Store interface {
 	// row is the store's until visit returns. An error of visit ends the reading and
 	// is returned as it is.
 	Read(ctx context.Context, keys *row.Keys, rows int, visit func(i int, eventTime int64, row []byte) error) error
+	// Batch returns the position up to which an aggregate view has the events of its stream.
+	// It doesn't wait.
+	Batch(view uint32) int64
 }
 
 // Options configure a Server.

@@ -15,6 +15,13 @@ const NoEventTime = math.MinInt64
 type Watermark struct {
 	Time           int64 // microseconds: where the next window begins
 	CatalogVersion int64 // the version of the catalog that the window was read with
+
+	// Of a view of a stream's events: the number of the last batch that is in the store, and
+	// its stamp in microseconds, which tells a log from an older one that was restored.
+	Batch, Stamp int64
+	// Rebuilding says of such a view that it is being made again from its log, and is not
+	// complete.
+	Rebuilding bool
 }
 
 // WriterOptions configure a Writer.
@@ -23,6 +30,11 @@ type WriterOptions struct {
 	// time, the one with the larger ingest time then wins. Without an ingest time, or if
 	// those are equal too, the row that arrives last wins.
 	Ties bool
+	// Replace, when it is not empty, makes the rows that are added the only ones of the view,
+	// whatever the times of those that are stored. Their keys must come in ascending order,
+	// each once. Replace is a tombstone: it takes the place of the rows of other keys, of
+	// those before a key once that key's row is written, and of all once Commit has ended.
+	Replace []byte
 }
 
 // A commit is atomic if it has fewer rows than CommitRows, and fewer bytes of rows and
@@ -59,3 +71,20 @@ type Writer interface {
 	// for it.
 	Close()
 }
+
+// A position of an aggregate view has the number of a batch of its stream in its low bits.
+// Above them is a generation, which goes up when the view is built anew from the log:
+// states of an earlier generation have seen no batch of the present one.
+const (
+	batchBits     = 40
+	MaxGeneration = 1<<17 - 1
+)
+
+// Position returns the position of a batch in a generation.
+func Position(generation, batch int64) int64 { return generation<<batchBits | batch }
+
+// BatchOf returns the number of the batch of a position.
+func BatchOf(position int64) int64 { return position & (1<<batchBits - 1) }
+
+// Generation returns the generation of a position.
+func Generation(position int64) int64 { return position >> batchBits }

@@ -30,6 +30,10 @@ type chunk struct {
 	first int64 // the number of its first row in the spine
 	rec   arrow.Record
 	times []int64
+	own   []string // the ids of the events that the rows are about; nil where the spine has none
+	// batches are, of each view, those that the rows were answered from; nil where the spine
+	// doesn't say.
+	batches [][]int64
 }
 
 // A block is a group of chunks that are read before the work on them begins.
@@ -150,6 +154,12 @@ func (r *reader) chunk() (*chunk, error) {
 	r.read += rec.NumRows()
 	if c.times, err = r.columns.times(rec, r.time, c.first); err == nil {
 		err = r.columns.nullKeys(rec, c.first)
+	}
+	if err == nil {
+		c.own, err = r.columns.events(rec)
+	}
+	if err == nil {
+		c.batches, err = r.columns.batches(rec, c.first)
 	}
 	if err == nil {
 		err = r.digest.Write(rec)

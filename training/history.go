@@ -18,7 +18,8 @@ var errTooLarge = errors.New("winners too large")
 // A history holds the winners of a block's rows in one view, found by reading the
 // whole view in any order.
 //
-// The rows of the block are sorted by key and time. A source row can win once it is
+// The rows of the block are sorted by key and time; those that say which batches of an
+// aggregate view count, by key, batch and time. A source row can win once it is
 // visible, that is, from the later of its event time and its ingest time. So it is
 // kept at the first place of its key with such a time, if it beats the row kept there.
 // In the end the best row of a key's places up to each place wins there.
@@ -28,6 +29,8 @@ type history struct {
 	groups []int32          // where the places of each key begin, and where all end
 	keys   map[string]int32 // the number of each
 	first  int64            // the number of the block's first row in the spine
+	own    []string         // of each place: the id of the event that it leaves out; nil where the spine has none
+	upTo   []int64          // of each place: the last batch that counts; nil where the time decides
 	best   []kept
 	byTime []moment // for each place, by event time alone; nil where nothing is hidden
 	bytes  []byte
@@ -47,7 +50,7 @@ type moment struct{ event, ingest int64 }
 
 var noRow = moment{schema.NoIngestTime, schema.NoIngestTime}
 
-func newHistory(b *block, keys *row.Keys, limit int64) *history {
+func newHistory(b *block, view int, keys *row.Keys, limit int64) *history {
 	n := keys.Len()
 	h := &history{
 		times: make([]int64, n), places: make([]int32, n), best: make([]kept, n), limit: limit,
@@ -55,8 +58,12 @@ func newHistory(b *block, keys *row.Keys, limit int64) *history {
 	}
 	number := make([]int32, n) // of each row's key
 	at := make([]int64, 0, n)
+	var own []string
+	var upTo []int64
 	for _, c := range b.chunks {
 		at = append(at, c.times...)
+		own = append(own, c.own...)
+		upTo = append(upTo, c.batches[view]...)
 	}
 	for i := range number {
 		key := keys.At(i)
@@ -72,14 +79,30 @@ func newHistory(b *block, keys *row.Keys, limit int64) *history {
 		order[i] = int32(i)
 	}
 	slices.SortFunc(order, func(a, b int32) int {
-		return cmp.Or(cmp.Compare(number[a], number[b]), cmp.Compare(at[a], at[b]))
+		d := cmp.Compare(number[a], number[b])
+		if d == 0 && upTo != nil {
+			d = cmp.Compare(upTo[a], upTo[b])
+		}
+		return cmp.Or(d, cmp.Compare(at[a], at[b]))
 	})
+	if upTo != nil {
+		h.upTo = make([]int64, n)
+	}
 	h.groups = make([]int32, 0, len(h.keys)+1)
 	for place, i := range order {
 		if int(number[i]) == len(h.groups) {
 			h.groups = append(h.groups, int32(place))
 		}
 		h.times[place], h.places[i] = at[i], int32(place)
+		if own != nil {
+			if h.own == nil {
+				h.own = make([]string, n)
+			}
+			h.own[place] = own[i]
+		}
+		if upTo != nil {
+			h.upTo[place] = upTo[i]
+		}
 	}
 	h.groups = append(h.groups, int32(n))
 	for i := range h.best {
@@ -194,7 +217,7 @@ func (h *history) visit(w *worker, view int, c *chunk) error {
 		if k.size == 0 {
 			continue
 		}
-		if err := w.batch.Visit(view*len(c.times)+i, k.event, h.bytes[k.at:k.at+k.size]); err != nil {
+		if err := w.batch.VisitRow(view*len(c.times)+i, k.event, h.bytes[k.at:k.at+k.size]); err != nil {
 			return err
 		}
 	}

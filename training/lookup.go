@@ -66,14 +66,14 @@ type round struct {
 }
 
 // A candidate is a source row that may win. Larger event times win, then larger ingest
-// times. A missing ingest time is the least.
+// times. A missing ingest time is the least. Of equal ones that which comes first wins.
 type candidate struct {
 	event, ingest int64
 	bytes         []byte
 }
 
 func (a *candidate) beats(b *candidate) bool {
-	return a.event > b.event || a.event == b.event && a.ingest >= b.ingest
+	return a.event > b.event || a.event == b.event && a.ingest > b.ingest
 }
 
 func (r *round) ask(ctx context.Context) error {
@@ -152,7 +152,7 @@ func (r *round) decide(i int32, x *candidate) error {
 		r.hidden = append(r.hidden, at)
 		return nil
 	}
-	return r.batch.Visit(r.view*len(r.chunk.times)+int(at), x.event, x.bytes)
+	return r.batch.VisitRow(r.view*len(r.chunk.times)+int(at), x.event, x.bytes)
 }
 
 // undecided returns the rows of the chunk that got only bad rows, as many as

@@ -33,7 +33,7 @@ func newWorld(t testing.TB, sql string, defs *schema.Definitions) *world {
 	if w.catalog, err = schema.Compile(1, defs, schema.Storage{}.Evolve(defs, 0)); err != nil {
 		t.Fatal(err)
 	}
-	if w.store, err = offline.Open(t.Context(), w.db.DSN, offline.Options{}); err != nil {
+	if w.store, err = offline.Open(t.Context(), w.db.Sources, offline.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.store.Close)

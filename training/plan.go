@@ -52,6 +52,11 @@ func (r *run) choose(n int) choice {
 	out := choice{left: r.set.historyBytes}
 	for view, v := range r.set.views {
 		bytes := (winnerBytes(v) + placeBytes) * int64(n)
+		if v.Aggregates != nil { // its events are read, not looked up
+			out.views, out.left = append(out.views, view), max(out.left-bytes, 0)
+			out.micros += readHistory(r.costs[view])
+			continue
+		}
 		if bytes <= out.left && !r.tooWide[view] && r.set.readsHistory(n, r.costs[view]) {
 			out.views, out.left = append(out.views, view), out.left-bytes
 			out.micros += readHistory(r.costs[view])
@@ -90,9 +95,13 @@ func (r *run) readHistories(ctx context.Context, b *block) (histories []*history
 	}
 	var tooLarge atomic.Bool
 	err = r.parallel(ctx, len(views), func(ctx context.Context, w *worker, i int) error {
-		h := newHistory(b, keys[i], spare+int64(b.rows)*winnerBytes(r.set.views[views[i]]))
+		h := newHistory(b, views[i], keys[i], spare+int64(b.rows)*winnerBytes(r.set.views[views[i]]))
 		keys[i] = nil
-		ok, err := h.read(ctx, w, views[i], b.latest)
+		read := h.read
+		if r.set.aggregations[views[i]] != nil {
+			read = h.readEvents
+		}
+		ok, err := read(ctx, w, views[i], b.latest)
 		if err != nil {
 			return err
 		}
@@ -101,7 +110,7 @@ func (r *run) readHistories(ctx context.Context, b *block) (histories []*history
 			r.report.views[views[i]].BadRows += h.bad
 			return nil
 		}
-		if r.costs[views[i]].Probe <= indexCost {
+		if r.set.aggregations[views[i]] == nil && r.costs[views[i]].Probe <= indexCost {
 			r.tooWide[views[i]] = true
 		} else {
 			tooLarge.Store(true)

@@ -32,6 +32,11 @@ const (
 // another.
 const DefaultEventTimeColumn = "event_time"
 
+// positionPrefix and the name of an aggregate view are the column of a spine that says, for
+// each row, which batches of its stream the view has, as a feature log does. With as_of:
+// ingest_time they decide which events count, in place of the row's time.
+const positionPrefix = "position:"
+
 // A Request describes a training set to build.
 type Request struct {
 	Plan *schema.Plan // of a feature service, a model or a list of features
@@ -40,6 +45,9 @@ type Request struct {
 	// EventTimeColumn is the spine's column with the time of each row, a
 	// timestamp with a time zone. Defaults to event_time.
 	EventTimeColumn string
+	// OwnEventColumn is the spine's column with the id of the event that each row is about:
+	// aggregate views leave that event out. A null leaves out none. Empty means no column.
+	OwnEventColumn string
 	// Progress, when set, is called after each batch, from the goroutine of Run.
 	Progress func(Progress)
 	// Vectors, when set, is called with the finished vectors of some rows of the set.
@@ -62,7 +70,9 @@ type Set struct {
 	program *vector.Program
 	schema  *arrow.Schema
 	views   []*schema.View
-	spine   spineColumns
+	// aggregations are those of aggregate views; nil for other views.
+	aggregations []*vector.Aggregation
+	spine        spineColumns
 	// readsHistory chooses between the two ways to a view's history.
 	readsHistory func(rows int, c offline.Cost) bool
 	historyBytes int64 // that the winners of a block may take, of all views
@@ -78,7 +88,15 @@ func New(store *offline.Store, spine *arrow.Schema, req Request) (*Set, error) {
 	}
 	s := &Set{store: store, req: req, readsHistory: readsHistory, historyBytes: maxHistoryBytes}
 	for i := range req.Plan.Views {
-		s.views = append(s.views, req.Plan.Views[i].View)
+		v := req.Plan.Views[i].View
+		var aggregation *vector.Aggregation
+		if v.Aggregates != nil {
+			var err error
+			if aggregation, err = vector.NewAggregation(v); err != nil {
+				return nil, err
+			}
+		}
+		s.views, s.aggregations = append(s.views, v), append(s.aggregations, aggregation)
 	}
 	// A training set keeps missing values: a model's setting to fail on them applies only
 	// to requests.
@@ -88,7 +106,7 @@ func New(store *offline.Store, spine *arrow.Schema, req Request) (*Set, error) {
 	if s.program, err = vector.Compile(&plan); err != nil {
 		return nil, err
 	}
-	if s.spine, err = bindSpine(spine, &plan, req.EventTimeColumn); err != nil {
+	if s.spine, err = bindSpine(spine, &plan, req); err != nil {
 		return nil, err
 	}
 	if s.schema, err = outputSchema(spine, &plan); err != nil {

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"larder/internal/background"
+	"larder/schema"
 	"larder/store/offline"
 )
 
@@ -46,7 +47,7 @@ func (s *Set) Run(ctx context.Context, spine array.RecordReader, visit func(arro
 		return nil, err
 	}
 	if len(s.views) > 0 {
-		if r.moment, err = s.store.Moment(ctx, s.views); err != nil {
+		if r.moment, err = s.store.Moment(ctx, s.sources()); err != nil {
 			return nil, err
 		}
 		defer r.moment.Close()
@@ -73,6 +74,17 @@ func (s *Set) Run(ctx context.Context, spine array.RecordReader, visit func(arro
 		}
 	}
 	return r.report.manifest(in.close(), r.rows, time.Now()), nil
+}
+
+// sources returns the views whose rows are read: of an aggregate view, its events.
+func (s *Set) sources() []*schema.View {
+	views := make([]*schema.View, len(s.views))
+	for i, v := range s.views {
+		if views[i] = v; v.Aggregates != nil {
+			views[i] = v.Events()
+		}
+	}
+	return views
 }
 
 // prepare opens the first worker and asks Postgres about each view.

@@ -1,8 +1,10 @@
 package training
 
 import (
+	"encoding/hex"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -21,6 +23,10 @@ type spineColumns struct {
 	request []spineColumn
 	time    int
 	unit    arrow.TimeUnit
+	own     int // the column of event ids; -1 when there is none
+	// positions are, of each view, the column with the batches that its rows were answered
+	// from; -1 when there is none.
+	positions []int
 }
 
 // A spineColumn is one column and the type that it is read as.
@@ -31,8 +37,8 @@ type spineColumn struct {
 }
 
 // bindSpine finds the columns that a plan needs.
-func bindSpine(spine *arrow.Schema, plan *schema.Plan, eventTime string) (spineColumns, error) {
-	var c spineColumns
+func bindSpine(spine *arrow.Schema, plan *schema.Plan, req Request) (spineColumns, error) {
+	c, eventTime := spineColumns{own: -1}, req.EventTimeColumn
 	names := make([]string, spine.NumFields())
 	for i, f := range spine.Fields() {
 		names[i] = f.Name
@@ -62,6 +68,18 @@ func bindSpine(spine *arrow.Schema, plan *schema.Plan, eventTime string) (spineC
 			return c, naiveTime(eventTime)
 		}
 		c.unit = t.Unit
+	}
+	if name := req.OwnEventColumn; name != "" {
+		if c.own = find(name); c.own < 0 {
+			return c, schema.SpineColumn.Errorf("the spine has no column %q with the ids of its rows' events; it has %s", name, strings.Join(names, ", "))
+		}
+	}
+	for i := range plan.Views {
+		at := -1
+		if plan.Views[i].Aggregates != nil && req.AsOf == IngestTime {
+			at = find(positionPrefix + plan.Views[i].Name)
+		}
+		c.positions = append(c.positions, at)
 	}
 	for _, k := range plan.Keys {
 		if at = find(k.Name); at < 0 {
@@ -189,4 +207,61 @@ func (c *spineColumns) nullKeys(rec arrow.Record, first int64) error {
 		}
 	}
 	return nil
+}
+
+// batches returns the batches that the rows were answered from, of each view whose column
+// the spine has.
+func (c *spineColumns) batches(rec arrow.Record, first int64) ([][]int64, error) {
+	out := make([][]int64, len(c.positions))
+	for view, at := range c.positions {
+		if at < 0 {
+			continue
+		}
+		name := rec.ColumnName(at)
+		read, err := arrows.Read(rec.Column(at), schema.Int64)
+		if err != nil || read.Type != schema.Int64 {
+			return nil, schema.SpineColumnType.Errorf("the spine's column %q is %s; it must be int64, as a feature log has it", name, rec.Column(at).DataType())
+		}
+		for i := range read.Len() {
+			if read.IsNull(i) {
+				return nil, schema.SpineColumn.Errorf("the spine's column %q is null in row %d; leave the column out, and all rows are as of their times", name, first+int64(i))
+			}
+		}
+		out[view] = read.Int64s
+	}
+	return out, nil
+}
+
+// events returns the ids of the events that rows are about; "" for none, and nil where the
+// spine doesn't name them.
+func (c *spineColumns) events(rec arrow.Record) ([]string, error) {
+	if c.own < 0 {
+		return nil, nil
+	}
+	name := rec.ColumnName(c.own)
+	var last error
+	for _, t := range []schema.Type{schema.String, schema.Int64, schema.Bytes} {
+		ids, err := arrows.Read(rec.Column(c.own), t)
+		if last = err; err == nil && ids.Type == t {
+			return eventIDs(&ids), nil
+		}
+	}
+	return nil, schema.SpineColumnType.Errorf("the spine's column %q is %s, and ids of events are texts, integers or bytes: %v", name, rec.Column(c.own).DataType(), last)
+}
+
+// eventIDs returns ids as a log has them.
+func eventIDs(c *column.Column) []string {
+	ids := make([]string, c.Len())
+	for i := range ids {
+		switch {
+		case c.IsNull(i):
+		case c.Type == schema.String:
+			ids[i] = c.Strings[i]
+		case c.Type == schema.Int64:
+			ids[i] = strconv.FormatInt(c.Int64s[i], 10)
+		default:
+			ids[i] = hex.EncodeToString(c.Bytes[i])
+		}
+	}
+	return ids
 }

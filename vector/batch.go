@@ -21,12 +21,16 @@ type Batch struct {
 	times      []int64 // of each row, where they differ; else nil
 	backfilled bool    // rows that arrived later than the time asked for count too
 	anyAge     bool    // rows count however old they are
+	exact      bool    // now is a time that the caller chose, and not the clock
 
 	keys     row.Keys
-	statuses []schema.Status  // of each view and row: view*rows + row
-	ages     []int64          // of each view and row, as statuses
-	entities []*column.Column // of each join key
-	given    []*column.Column // of each feature: what the request brings for it, or nil
+	statuses []schema.Status // of each view and row: view*rows + row
+	ages     []int64         // of each view and row, as statuses
+	// positions are those of the states that aggregate views answer from, as statuses; none
+	// unless asked for.
+	positions []int64
+	entities  []*column.Column // of each join key
+	given     []*column.Column // of each feature: what the request brings for it, or nil
 
 	// What is asked for: any of these.
 	dense   []float32       // rows × features, row by row
@@ -51,6 +55,7 @@ type Batch struct {
 	spans   [][2]uint32 // in text, of each of Program.texts and row
 	missing missing
 
+	evaluators    []*Evaluator // of each view; nil until an aggregate view needs one
 	eval          evaluation
 	computedBytes int             // of lists
 	failed        [][failures]int // of each expression
@@ -77,7 +82,7 @@ func (p *Program) NewBatch() *Batch {
 // in microseconds since 1970 UTC.
 func (b *Batch) Reset(rows int, now int64) {
 	n := rows * len(b.program.views)
-	b.rows, b.now, b.times, b.backfilled, b.anyAge = rows, now, nil, false, false
+	b.rows, b.now, b.times, b.backfilled, b.anyAge, b.exact = rows, now, nil, false, false, false
 	b.keys.Reset()
 	b.statuses = resize(b.statuses, n)
 	for i := range b.statuses {
@@ -85,6 +90,7 @@ func (b *Batch) Reset(rows int, now int64) {
 	}
 	b.ages = resize(b.ages, n)
 	clear(b.ages)
+	b.positions = b.positions[:0]
 	clear(b.entities)
 	clear(b.given)
 	b.dense, b.tensors, b.columns, b.inputsOnly = nil, nil, nil, false
@@ -104,6 +110,23 @@ func (b *Batch) SetTimes(times []int64) { b.times = times }
 // IgnoreIngestTime lets rows count that arrived after the time asked for, so that
 // event time alone decides: what a training set asks for with as_of: event_time.
 func (b *Batch) IgnoreIngestTime() { b.backfilled = true }
+
+// Exact says that the time of the batch is one that the caller chose. Otherwise it is the
+// clock, and a state with later events, of other clocks, is evaluated at their time.
+func (b *Batch) Exact() { b.exact = true }
+
+// KeepPositions asks for the positions of the states that a view answers from. known is
+// that of the view before anything was read: a key whose state is older, or that has none,
+// is as of then.
+func (b *Batch) KeepPositions(view int, known int64) {
+	if len(b.positions) == 0 {
+		b.positions = resize(b.positions, len(b.statuses))
+		clear(b.positions)
+	}
+	for i := range b.rows {
+		b.positions[view*b.rows+i] = known
+	}
+}
 
 // IgnoreAge lets rows count however old they are, whatever the TTL of their view.
 func (b *Batch) IgnoreAge() { b.anyAge = true }
@@ -227,6 +250,11 @@ func (b *Batch) Ages(view int) []int64 { return b.ages[view*b.rows : (view+1)*b.
 // Found returns the statuses and ages of all views, as Statuses and Ages do for one: of
 // each view and row, at view*rows + row. They alias the batch.
 func (b *Batch) Found() (statuses []schema.Status, ages []int64) { return b.statuses, b.ages }
+
+// Positions returns the positions that KeepPositions asked for: of each view and row, at
+// view*rows + row, and 0 of other views. It is empty when none was asked for, and aliases
+// the batch.
+func (b *Batch) Positions() []int64 { return b.positions }
 
 // age returns now - eventTime, which is not negative, or as much of it as an
 // int64 holds.

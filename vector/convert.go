@@ -151,3 +151,13 @@ func (v value) checkTexts(c *column.Column) error {
 func (v value) tooLarge(c *column.Column, i, n int) error {
 	return schema.ValueTooLarge.Errorf("%s %q has %d bytes in row %d; at most %d fit", v.noun, v.name, n, rowOf(c, i), schema.MaxValueBytes)
 }
+
+// ConvertColumn returns c, which must have rows values, as a column of the type wanted:
+// each number is converted if it fits. noun and name say what it is in errors.
+func ConvertColumn(noun, name string, want schema.Type, c *column.Column, rows int) (*column.Column, error) {
+	v := value{noun: noun, name: name, want: want}
+	if err := v.check(c, rows); err != nil {
+		return nil, err
+	}
+	return v.convert(c)
+}

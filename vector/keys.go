@@ -76,20 +76,24 @@ func (b *Batch) appendKeys(v *schema.PlanView) error {
 func (b *Batch) appendKey(dst []byte, v *schema.PlanView, r int) []byte {
 	dst = row.AppendView(dst, v.ID)
 	for _, at := range v.KeyColumns {
-		switch c := b.entities[at]; c.Type {
-		case schema.Bool:
-			dst = row.AppendBool(dst, c.Bools[r])
-		case schema.Int32:
-			dst = row.AppendInt32(dst, c.Int32s[r])
-		case schema.Int64:
-			dst = row.AppendInt64(dst, c.Int64s[r])
-		case schema.Timestamp:
-			dst = row.AppendTimestamp(dst, c.Int64s[r])
-		case schema.String:
-			dst = row.AppendString(dst, c.Strings[r])
-		case schema.Bytes:
-			dst = row.AppendBytes(dst, c.Bytes[r])
-		}
+		dst = appendKeyPart(dst, b.entities[at], r)
 	}
 	return dst
+}
+
+// appendKeyPart appends value r of a column as a part of a key.
+func appendKeyPart(dst []byte, c *column.Column, r int) []byte {
+	switch c.Type {
+	case schema.Bool:
+		return row.AppendBool(dst, c.Bools[r])
+	case schema.Int32:
+		return row.AppendInt32(dst, c.Int32s[r])
+	case schema.Int64:
+		return row.AppendInt64(dst, c.Int64s[r])
+	case schema.Timestamp:
+		return row.AppendTimestamp(dst, c.Int64s[r])
+	case schema.String:
+		return row.AppendString(dst, c.Strings[r])
+	}
+	return row.AppendBytes(dst, c.Bytes[r])
 }

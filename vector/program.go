@@ -34,7 +34,10 @@ type viewProgram struct {
 	view     *schema.PlanView
 	ttl      int64
 	features []int                           // of the plan, that come from this view
+	columns  []int                           // of the view: those features
 	layouts  []atomic.Pointer[layoutProgram] // compiled when a row of the layout comes
+
+	aggregation *Aggregation // of an aggregate view; else nil
 }
 
 // A layoutProgram reads rows of one layout.
@@ -96,6 +99,13 @@ func Compile(plan *schema.Plan) (*Program, error) {
 		p.views[i] = viewProgram{view: v, ttl: v.TTLMicros(), layouts: make([]atomic.Pointer[layoutProgram], len(v.Layouts))}
 		for _, slot := range v.Slots {
 			p.views[i].features = append(p.views[i].features, slot.Feature)
+			p.views[i].columns = append(p.views[i].columns, slot.Column)
+		}
+		if v.Aggregates != nil {
+			var err error
+			if p.views[i].aggregation, err = NewAggregation(v.View); err != nil {
+				return nil, fmt.Errorf("aggregate view %q: %w", v.Name, err)
+			}
 		}
 	}
 	return p, p.compileExpressions()

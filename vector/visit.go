@@ -8,19 +8,58 @@ import (
 	"larder/store/row"
 )
 
-// Visit takes in the row that was found for key i, of a certain event time. The
-// row is not kept.
-func (b *Batch) Visit(i int, eventTime int64, stored []byte) error {
+// Visit takes in what the online store has for key i: a row and its event time, or a
+// state of an aggregate view and its batch. It is not kept.
+func (b *Batch) Visit(i int, version int64, stored []byte) error {
+	view := int(uint32(i) / uint32(b.rows))
+	v := &b.program.views[view]
+	if v.aggregation == nil {
+		return b.VisitRow(i, version, stored)
+	}
+	if len(b.positions) > 0 {
+		b.positions[i] = max(b.positions[i], version)
+	}
+	now := b.timeOf(i, view)
+	eventTime, found, ok, err := b.evaluator(view).Row(now, b.exact, stored)
+	switch {
+	case err != nil:
+		return v.corrupt(err)
+	case !ok:
+		return nil // no window has an event
+	}
+	return b.VisitRow(i, min(eventTime, now), found)
+}
+
+// timeOf returns the time at which key i of a view is decided.
+func (b *Batch) timeOf(i, view int) int64 {
+	if b.times != nil {
+		return b.times[i-view*b.rows]
+	}
+	return b.now
+}
+
+// evaluator returns the evaluator of an aggregate view.
+func (b *Batch) evaluator(view int) *Evaluator {
+	if b.evaluators == nil {
+		b.evaluators = make([]*Evaluator, len(b.program.views))
+	}
+	if b.evaluators[view] == nil {
+		v := &b.program.views[view]
+		b.evaluators[view] = v.aggregation.NewEvaluator(v.columns)
+	}
+	return b.evaluators[view]
+}
+
+// VisitRow takes in a row for key i, of a certain event time. For an aggregate view it is
+// a row that an [Evaluator] made. The row is not kept.
+func (b *Batch) VisitRow(i int, eventTime int64, stored []byte) error {
 	view := int(uint32(i) / uint32(b.rows))
 	v := &b.program.views[view]
 	header, err := row.ParseHeader(stored)
 	if err != nil {
 		return v.corrupt(err)
 	}
-	now := b.now
-	if b.times != nil {
-		now = b.times[i-view*b.rows]
-	}
+	now := b.timeOf(i, view)
 	if header.Tombstone || eventTime > now || header.Ingest > now && !b.backfilled {
 		return nil // as if there were no row
 	}
@@ -126,5 +165,8 @@ func valuesTooLarge() error {
 }
 
 func (v *viewProgram) corrupt(err error) error {
+	if v.aggregation != nil {
+		return schema.CorruptRow.Wrap(err, "aggregate view %q holds a state that can't be read; build it again with larder stream rebuild", v.view.Name)
+	}
 	return schema.CorruptRow.Wrap(err, "feature view %q holds a row that can't be read; materialize it again with --full", v.view.Name)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -25,8 +26,10 @@ import (
 type wire struct {
 	larderv1.UnimplementedServingServiceServer
 	unavailable int // first calls that fail
+	overloaded  int // first calls that are refused, to be sent again at once
 	calls       int
 	token       []string
+	priority    []string
 	deadline    time.Duration // 0 without one
 	rows        int           // of the features that it answers
 	asked       *larderv1.GetFeaturesAndScoreRequest
@@ -37,8 +40,15 @@ func (w *wire) GetFeatures(ctx context.Context, req *larderv1.GetFeaturesRequest
 	if w.calls <= w.unavailable {
 		return nil, status.Error(codes.Unavailable, "not yet")
 	}
+	if w.calls <= w.overloaded {
+		refused, err := status.New(codes.ResourceExhausted, "the server is overloaded").WithDetails(&errdetails.RetryInfo{})
+		if err != nil {
+			return nil, err
+		}
+		return nil, refused.Err()
+	}
 	headers, _ := metadata.FromIncomingContext(ctx)
-	w.token = headers.Get("authorization")
+	w.token, w.priority = headers.Get("authorization"), headers.Get(larder.PriorityHeader)
 	if at, has := ctx.Deadline(); has {
 		w.deadline = time.Until(at)
 	}
@@ -158,6 +168,37 @@ func TestReadsAreSentAgain(t *testing.T) {
 	f(2, 1, codes.Unavailable, 2)
 }
 
+// TestRefusedCallsAreSentAgain: when the server says so, and of many calls only a tenth.
+func TestRefusedCallsAreSentAgain(t *testing.T) {
+	f := func(overloaded, retries int, want codes.Code, calls int) {
+		t.Helper()
+		w := &wire{overloaded: overloaded}
+		ctx := larder.WithPriority(t.Context(), "batch")
+		_, err := dial(t, w, larder.Options{Retries: retries}).GetFeatures(ctx, "any", larder.Request{})
+		if status.Code(err) != want || w.calls != calls {
+			t.Errorf("%d calls, then %v; want %d and %s", w.calls, err, calls, want)
+		}
+		if err == nil && (len(w.priority) != 1 || w.priority[0] != "batch") {
+			t.Errorf("priority %q", w.priority)
+		}
+	}
+	f(1, 0, codes.ResourceExhausted, 1)
+	f(2, 2, codes.OK, 3)
+	f(3, 2, codes.ResourceExhausted, 3)
+
+	w := &wire{overloaded: 1 << 30}
+	client := dial(t, w, larder.Options{Retries: 2})
+	const calls = 200
+	for range calls {
+		if _, err := client.GetFeatures(t.Context(), "any", larder.Request{}); status.Code(err) != codes.ResourceExhausted {
+			t.Fatal(err)
+		}
+	}
+	if w.calls < calls+10 || w.calls > calls*11/10+10 {
+		t.Errorf("%d calls are sent %d times", calls, w.calls)
+	}
+}
+
 func TestTokenAndTimeout(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(file, []byte("secret\n"), 0o600); err != nil {
@@ -174,9 +215,9 @@ func TestTokenAndTimeout(t *testing.T) {
 		}
 	}
 	f(larder.Options{}, "", 0)
-	f(larder.Options{TokenFile: file, Timeout: time.Hour}, "Bearer secret", time.Hour)
-	f(larder.Options{Token: "mine", TokenFile: file}, "Bearer mine", 0)
-	for _, opts := range []larder.Options{{Retries: 5}, {Retries: -1}, {TokenFile: file + "-"}} {
+	f(larder.Options{KeyFile: file, Timeout: time.Hour}, "Bearer secret", time.Hour)
+	f(larder.Options{Key: "mine", KeyFile: file}, "Bearer mine", 0)
+	for _, opts := range []larder.Options{{Retries: 5}, {Retries: -1}, {KeyFile: file + "-"}} {
 		if _, err := larder.Dial("", opts); err == nil {
 			t.Errorf("%+v is taken", opts)
 		}

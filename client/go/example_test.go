@@ -53,6 +53,30 @@ func ExampleClient_GetFeatures() {
 	// request:km [1.5 9] false
 }
 
+func ExampleClient_Push() {
+	client, err := larder.Dial("", larder.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer client.Close()
+	now := time.Now()
+	pushed, err := client.Push(context.Background(), "deliveries", larder.Columns{
+		"id":         []string{"a", "b", "a"},
+		"courier_id": []int64{7, 7, 7},
+		"km":         []float64{1.5, 2.25, 1.5},
+		"happened":   []time.Time{now, now, now},
+	}, larder.PushOptions{WaitServed: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	answer, err := client.GetFeatures(context.Background(), "live", larder.Request{Entities: larder.Columns{"courier_id": []int64{7}}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(pushed.GetAppended(), "appended,", pushed.GetDuplicates(), "duplicate:", answer.Features[0].Values)
+	// Output: 2 appended, 1 duplicate: [3.75]
+}
+
 func ExampleClient_BuildSet() {
 	client, err := larder.Dial("", larder.Options{})
 	if err != nil {

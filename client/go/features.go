@@ -42,6 +42,7 @@ const (
 	Null          = larderv1.Status_STATUS_NULL_VALUE
 	NotFound      = larderv1.Status_STATUS_NOT_FOUND
 	OutsideMaxAge = larderv1.Status_STATUS_OUTSIDE_MAX_AGE
+	Withheld      = larderv1.Status_STATUS_WITHHELD
 )
 
 // An Output is what one output of a model gave for all rows.

@@ -24,7 +24,17 @@ feature_views:
     entities: [courier]
     source: couriers
     features: [{name: trips, type: int64, default: 0}, {name: rating, type: float64, default: 0}]
+streams:
+  - name: deliveries
+    push: {}
+    log: {table: delivery_log, create: true}
+    event_id: id
+    timestamp_field: happened
+    fields: [{name: id, type: string}, {name: courier_id, type: int64}, {name: km, type: float64}, {name: happened, type: timestamp}]
+aggregate_views:
+  - {name: today, entities: [courier], stream: deliveries, windows: [24h], features: [{name: km, sum: km, default: 0}]}
 feature_services:
+  - {name: live, features: ["today:km_1d"]}
   - {name: late_v1, request: [{name: km, type: float64}], features: ["stats:trips", "stats:rating", "request:km"]}
 models:
   - {name: late, feature_service: late_v1, versions: [{version: 1, onnx: late.onnx}], serve: 1}
@@ -62,8 +72,12 @@ func withServer(ctx context.Context, dir string, do func()) error {
 	if err := fill(ctx, cluster.DSN()); err != nil {
 		return err
 	}
+	sources, err := cluster.SourcesDSN(ctx)
+	if err != nil {
+		return err
+	}
 	server, err := launch.Start(ctx, binary, []string{
-		"serve", "--postgres", cluster.DSN(), "--data", filepath.Join(dir, "data"), "--log-format", "json",
+		"serve", "--postgres", cluster.DSN(), "--source-postgres", sources, "--data", filepath.Join(dir, "data"), "--log-format", "json",
 		"--grpc-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0",
 	}, filepath.Join(dir, "serve.log"))
 	if err != nil {

@@ -29,6 +29,9 @@ type SetCommand struct {
 	AsOf string `json:"as_of,omitempty"`
 	// EventTimeColumn is the spine's column of times. Defaults to "event_time".
 	EventTimeColumn string `json:"event_time_column,omitempty"`
+	// OwnEventColumn is the spine's column with the id of the event that a row is about,
+	// which aggregate views leave out. Optional.
+	OwnEventColumn string `json:"own_event_column,omitempty"`
 	// Name is a name for the set, which no other may have. Optional.
 	Name string `json:"name,omitempty"`
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +31,8 @@ Everything lies in a temporary folder, which is removed at the end. Only
   larder bench --rows 100 --concurrency 32
   larder bench --rate 2000 --duration 30s --while-materializing
   larder bench --views 25 --rows 100 --json
-  larder bench --suite bars`,
+  larder bench --suite bars
+  larder bench --suite streams --kafka 127.0.0.1:9092`,
 		Args: wrongArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := s.Validate(); err != nil {
@@ -42,8 +44,11 @@ Everything lies in a temporary folder, which is removed at the end. Only
 			}
 			opts.Progress = func(step string) { fmt.Fprintln(cmd.ErrOrStderr(), step) }
 			if suite != "" {
-				if page != "" && suite != "bars" && suite != "scenarios" {
-					return usageError("--write needs --suite bars or --suite scenarios")
+				if page != "" && !slices.Contains([]string{"bars", "overload", "scenarios", "streams"}, suite) {
+					return usageError("--write needs --suite bars, overload, scenarios or streams")
+				}
+				if opts.Events < 1000 || opts.Events > 1_000_000_000 {
+					return usageError(fmt.Sprintf("--events is %d; it must be 1,000 to 1,000,000,000", opts.Events))
 				}
 				return runSuite(cmd, suite, page, s.Duration, asJSON, opts)
 			}
@@ -72,8 +77,10 @@ Everything lies in a temporary folder, which is removed at the end. Only
 	f.BoolVar(&s.WhileMaterializing, "while-materializing", s.WhileMaterializing, "materialize at full speed at the same time, from a private Postgres")
 	f.StringVar(&s.Profiles, "profile", s.Profiles, "write CPU and heap profiles of the server to this folder")
 	f.StringVar(&opts.Library, "onnxruntime", os.Getenv("LARDER_ONNXRUNTIME"), "path of libonnxruntime")
-	f.StringVar(&suite, "suite", "", "measure a suite instead: bars (what the project promises), scenarios, sizes (disk and memory of stores) or soak (ten minutes of mixed load, or --duration)")
-	f.StringVar(&page, "write", "", "with --suite bars or scenarios: also write tables and plots into the section of that name of this Markdown page")
+	f.StringVar(&suite, "suite", "", "measure a suite instead: bars (what the project promises), overload (more requests than can be answered), streams (the same of streams and windows), scenarios, sizes (disk and memory of stores) or soak (ten minutes of mixed load, or --duration)")
+	f.StringVar(&opts.Kafka, "kafka", "", "with --suite streams: HOST:PORT of a Kafka broker without a password; a topic is made there, and removed at the end")
+	f.IntVar(&opts.Events, "events", bench.DefaultEvents, "with --suite streams: events of the log that a new server reads, and at most so many from Kafka; the bars are for the default")
+	f.StringVar(&page, "write", "", "with --suite bars, overload, scenarios or streams: also write tables and plots into the section of that name of this Markdown page")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.AddCommand(newEchoServerCommand())
 	return cmd
@@ -82,13 +89,25 @@ Everything lies in a temporary folder, which is removed at the end. Only
 // runSuite measures a suite, and fails when a bar is not reached.
 func runSuite(cmd *cobra.Command, suite, page string, duration time.Duration, asJSON bool, opts bench.Options) error {
 	switch suite {
-	case "bars":
+	case "bars", "streams":
 	case "scenarios":
 		reports, err := bench.Scenarios(cmd.Context(), duration, opts)
 		if err == nil && page != "" {
 			err = bench.WriteScenarios(page, version, reports)
 		}
 		return errors.Join(bench.PrintScenarios(cmd.OutOrStdout(), reports, asJSON), err)
+	case "overload":
+		overloaded, err := bench.Overload(cmd.Context(), duration, opts)
+		if err != nil {
+			return err
+		}
+		if err := overloaded.Print(cmd.OutOrStdout(), asJSON); err != nil {
+			return err
+		}
+		if page != "" {
+			err = bench.WriteOverload(page, version, overloaded)
+		}
+		return errors.Join(err, missedBars(overloaded.Bars))
 	case "soak":
 		if !cmd.Flags().Changed("duration") {
 			duration = 10 * time.Minute
@@ -108,9 +127,13 @@ func runSuite(cmd *cobra.Command, suite, page string, duration time.Duration, as
 		}
 		return bench.PrintSizes(cmd.OutOrStdout(), sizes, asJSON)
 	default:
-		return usageError(fmt.Sprintf("--suite is %q; it can be bars, scenarios, sizes or soak", suite))
+		return usageError(fmt.Sprintf("--suite is %q; it can be bars, overload, streams, scenarios, sizes or soak", suite))
 	}
-	bars, err := bench.Bars(cmd.Context(), duration, opts)
+	measure := bench.Bars
+	if suite == "streams" {
+		measure = bench.Streams
+	}
+	bars, err := measure(cmd.Context(), duration, opts)
 	if err != nil {
 		return err
 	}
@@ -118,13 +141,17 @@ func runSuite(cmd *cobra.Command, suite, page string, duration time.Duration, as
 		return err
 	}
 	if page != "" {
-		if err := bench.WriteBars(page, version, bars); err != nil {
+		if err := bench.WriteBars(page, suite, version, bars); err != nil {
 			return err
 		}
 	}
+	return missedBars(bars)
+}
+
+func missedBars(bars []bench.Bar) error {
 	missed := 0
 	for _, b := range bars {
-		if !b.Pass {
+		if b.Missed() {
 			missed++
 		}
 	}

@@ -49,6 +49,7 @@ The server keeps a manifest of each set under an id that a model can name.`,
 	f.StringVar(&out, "out", "", "file to write the set to")
 	f.StringVar(&command.AsOf, "as-of", string(training.IngestTime), "ingest_time: use what had arrived by a row's time; event_time: use what had happened by then, for sources that were filled later")
 	f.StringVar(&command.EventTimeColumn, "event-time-column", training.DefaultEventTimeColumn, "column of the spine with the time of each row")
+	f.StringVar(&command.OwnEventColumn, "own-event-column", "", "column of the spine with the id of the event that a row is about; aggregate views leave that event out")
 	f.StringVar(&command.Name, "name", "", "name for the set, which no other may have; models push --dataset and show take it in place of the id")
 	f.BoolVar(&list, "list", false, "list the newest training sets instead")
 	f.StringVar(&show, "show", "", "print the manifest of the training set with this id or name instead")

@@ -15,7 +15,9 @@ func newDemoCommand() *cobra.Command {
 		Short: "Simulate card transactions, and score them from features",
 		Long: `Simulate half a year of card transactions, load them into a private Postgres,
 apply the definitions of examples/fraud, materialize, and score every transaction
-of the last day through gRPC. The figures also go to demo.json.
+of the last day through gRPC: with the features of the start of the day, and again
+with windows that end at the transaction, pushing each transaction as an event once
+it is scored. The figures also go to demo.json.
 
 On a terminal, the server then runs until Ctrl-C.`,
 		Args: wrongArgs(cobra.NoArgs),

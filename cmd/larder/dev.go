@@ -27,6 +27,7 @@ type devServer struct {
 	Postgres string `json:"postgres"`
 	GRPC     string `json:"grpc"`
 	HTTP     string `json:"http"`
+	KeyFile  string `json:"key_file,omitempty"` // of the first key, with --keys
 }
 
 // recordDev leaves the addresses of a server with --dev where larder dev finds them; end
@@ -36,7 +37,13 @@ func (n *node) recordDev(grpc, http net.Addr) (end func(), err error) {
 		return func() {}, nil
 	}
 	path := filepath.Join(n.cfg.Data, devFile)
-	raw, err := json.Marshal(devServer{Postgres: n.userDSN, GRPC: grpc.String(), HTTP: http.String()})
+	d := devServer{Postgres: n.userDSN, GRPC: grpc.String(), HTTP: http.String()}
+	if n.cfg.Keys {
+		if d.KeyFile, err = filepath.Abs(filepath.Join(n.cfg.Data, devKeyFile)); err != nil {
+			return nil, err
+		}
+	}
+	raw, err := json.Marshal(d)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +77,11 @@ server is restarted, unless another program has taken a port.`,
 				_, err = fmt.Fprintln(w, d.Postgres)
 				return err
 			}
-			fmt.Fprintf(w, "Postgres  %s\ngRPC      %s\nHTTP      http://%s\n\n", d.Postgres, d.GRPC, d.HTTP)
+			fmt.Fprintf(w, "Postgres  %s\ngRPC      %s\nHTTP      http://%s\n", d.Postgres, d.GRPC, d.HTTP)
+			if d.KeyFile != "" {
+				fmt.Fprintf(w, "Key       %s\n", d.KeyFile)
+			}
+			fmt.Fprintln(w)
 			where := ""
 			if cmd.Flags().Changed("data") {
 				where = " --data " + shellWord(data)

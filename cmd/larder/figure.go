@@ -24,6 +24,9 @@ func counted[N ~int | ~int32 | ~int64](n N, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
+	if strings.HasSuffix(noun, "ch") { // batches
+		noun += "e"
+	}
 	return count(n) + " " + noun + "s"
 }
 

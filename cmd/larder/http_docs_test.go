@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"larder/control"
+	"larder/control/streams"
 	"larder/internal/openapi"
 	"larder/serving"
 	"larder/serving/inference"
@@ -25,7 +26,7 @@ func TestPathsAreInHTTP(t *testing.T) {
 	if !opens || !closes {
 		t.Fatalf("docs/http.md has no lines %q and %q", begin, end)
 	}
-	n := &node{serving: new(serving.Server), inference: new(inference.Server), control: control.New(control.Options{})}
+	n := &node{serving: new(serving.Server), inference: new(inference.Server), control: control.New(control.Options{}), pushes: streams.New(streams.Options{})}
 	var text strings.Builder
 	for _, o := range n.httpHandler().Operations() {
 		describe(&text, o)

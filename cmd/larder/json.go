@@ -58,6 +58,10 @@ var units = map[protoreflect.FullName]unit{
 	"larder.v1.GetFeaturesRequest.at":                  instant,
 	"larder.v1.GetFeaturesAndScoreRequest.at":          instant,
 	"larder.v1.ViewRead.ages":                          duration,
+	"larder.v1.ForgetReport.requested_at":              instant,
+	"larder.v1.ForgetReport.done_at":                   instant,
+	"larder.v1.ForgottenPlace.at":                      instant,
+	"larder.v1.AwayServer.seen_ago":                    duration,
 	"larder.v1.Column.timestamps":                      instant,
 }
 

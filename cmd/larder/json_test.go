@@ -57,7 +57,7 @@ func TestJSONTimes(t *testing.T) {
 func TestEveryIntegerHasAUnit(t *testing.T) {
 	counted := []string{
 		"version", "_version", "versions", "_versions", "reverts_to", "serve", "shadow", "added_in", "control", "size", "_bytes", "count", "rows", "_rows", "rows_",
-		"keys", "keys_", "sample", "equal", "different", "differ", "sent", "unlogged", "mismatched", "missing", "extra", "stale", "newer", "labels", "labels_", "units", "undefined", "labelled", "positives",
+		"keys", "keys_", "sample", "equal", "different", "differ", "sent", "unlogged", "mismatched", "missing", "extra", "stale", "newer", "labels", "labels_", "units", "undefined", "labelled", "positives", "removed",
 		"took_nanos", "values", // of a column; its field says what they are
 	}
 	known := map[protoreflect.FullName]bool{}

@@ -54,7 +54,7 @@ larder serve --dev that runs on --data.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&l.table, "table", "", "table to fill, NAME or SCHEMA.NAME")
-	f.StringVar(&l.postgres, "postgres", os.Getenv("LARDER_POSTGRES"), "address of Postgres; defaults to LARDER_POSTGRES, else to that of larder serve --dev")
+	f.StringVar(&l.postgres, "postgres", "", "address of Postgres; defaults to LARDER_POSTGRES, else to that of larder serve --dev")
 	f.StringVar(&l.data, "data", cmp.Or(os.Getenv("LARDER_DATA"), defaultSettings().Data), "data folder of larder serve --dev; defaults to LARDER_DATA")
 	f.BoolVar(&l.opts.Replace, "replace", false, "empty the table first, in the same transaction; readers see the old rows until it ends")
 	f.StringVar(&l.opts.Zone, "time-zone", "", "zone of times and dates that have none, such as UTC or Europe/Berlin")
@@ -66,6 +66,9 @@ larder serve --dev that runs on --data.`,
 			if err := arrowfile.Check(path); err != nil {
 				return usageError(err.Error())
 			}
+		}
+		if !cmd.Flags().Changed("postgres") {
+			l.postgres = os.Getenv(postgresVariable)
 		}
 		if err := l.findPostgres(); err != nil {
 			return err
@@ -84,7 +87,7 @@ func (l *tableLoad) findPostgres() error {
 		}
 		l.postgres = d.Postgres
 	}
-	if err := checkPostgres(l.postgres); err != nil {
+	if err := checkPostgres("postgres", l.postgres); err != nil {
 		return usageError(err.Error())
 	}
 	return nil
@@ -100,7 +103,7 @@ type loadResult struct {
 
 func (l *tableLoad) run(cmd *cobra.Command, files []string) error {
 	ctx, began := cmd.Context(), time.Now()
-	store, err := offline.Open(ctx, l.postgres, offline.Options{MaxConns: 1})
+	store, err := offline.Open(ctx, l.postgres, offline.Options{MaxConns: 1, LoadsOnly: true})
 	if err != nil {
 		return err
 	}

@@ -69,8 +69,8 @@ larder demo does all of this with simulated card transactions.`,
 	root.PersistentPreRunE = checkFlags
 	root.SetHelpCommand(newHelpCommand(root))
 	root.AddCommand(
-		newServeCommand(), newPlanCommand(), newApplyCommand(), newListCommand(), newShowCommand(), newSearchCommand(), newExportCommand(), newImportCommand(), newLoadCommand(), newMaterializeCommand(), newGetCommand(), newScoreCommand(),
-		newDatasetCommand(), newVerifyCommand(), newReplayCommand(), newSkewCommand(), newExperimentCommand(), newModelsCommand(), newStatusCommand(), newSnapshotCommand(), newBenchCommand(), newDemoCommand(), newDevCommand(), newSchemaCommand(),
+		newServeCommand(), newPlanCommand(), newApplyCommand(), newListCommand(), newShowCommand(), newSearchCommand(), newExportCommand(), newImportCommand(), newLoadCommand(), newPushCommand(), newStreamCommand(), newMaterializeCommand(), newForgetCommand(), newGetCommand(), newScoreCommand(),
+		newDatasetCommand(), newVerifyCommand(), newReplayCommand(), newSkewCommand(), newExperimentCommand(), newModelsCommand(), newStatusCommand(), newKeysCommand(), newAccessCommand(), newAuditCommand(), newLoginCommand(), newLogoutCommand(), newWhoamiCommand(), newSnapshotCommand(), newBenchCommand(), newDemoCommand(), newDevCommand(), newSchemaCommand(),
 		newMigrateCommand(), newVersionCommand(),
 	)
 	foldHelp(root)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,6 +22,7 @@ type progress struct {
 	unit  string // what is counted; "" shows shares only
 	began time.Time
 	shown time.Time
+	note  atomic.Pointer[string] // more about what is done; nil for nothing
 
 	bars *mpb.Progress
 	bar  *mpb.Bar
@@ -97,7 +99,11 @@ func (p *progress) words(done, total int64) string {
 	case p.unit == "" && done > total:
 		return "more than was expected"
 	case total == 0:
-		return fmt.Sprintf("%s %s, %s per second", count(done), p.unit, rate)
+		note := ""
+		if more := p.note.Load(); more != nil {
+			note = ": " + *more
+		}
+		return fmt.Sprintf("%s %s, %s per second%s", count(done), p.unit, rate, note)
 	case done > total:
 		return fmt.Sprintf("%s %s, %s per second; the estimate was %s", count(done), p.unit, rate, count(total))
 	}

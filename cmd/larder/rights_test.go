@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"larder/control"
+	"larder/control/streams"
 	"larder/internal/grpcserver"
 	"larder/serving"
 	"larder/serving/inference"
@@ -13,7 +14,7 @@ import (
 // TestEverythingThatIsServedIsInTheTableOfRights: each RPC and each path, as serve
 // registers them.
 func TestEverythingThatIsServedIsInTheTableOfRights(t *testing.T) {
-	n := &node{cfg: settings{Pprof: true}, serving: new(serving.Server), inference: new(inference.Server), control: control.New(control.Options{})}
+	n := &node{cfg: settings{Pprof: true}, serving: new(serving.Server), inference: new(inference.Server), control: control.New(control.Options{}), pushes: streams.New(streams.Options{})}
 	shell, err := grpcserver.New(grpcserver.Options{})
 	if err != nil {
 		t.Fatal(err)

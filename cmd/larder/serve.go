@@ -3,11 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http/pprof"
-	"os"
 	"os/signal"
 	"path/filepath"
 	"strings"
@@ -18,17 +16,22 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
 
+	"larder/access/audit"
 	feastserving "larder/api/feast/serving"
 	inferencev2 "larder/api/inference"
 	larderv1 "larder/api/larder/v1"
 	"larder/control"
-	"larder/control/datasets"
+	"larder/control/access"
+	"larder/control/forget"
 	"larder/control/models"
 	"larder/control/readiness"
 	"larder/control/rows"
+	"larder/control/streams"
 	"larder/internal/background"
+	"larder/internal/egress"
 	"larder/internal/grpcserver"
 	"larder/internal/pgdev"
+	"larder/internal/postgres"
 	"larder/materialize"
 	"larder/migrations"
 	"larder/models/traffic"
@@ -38,9 +41,12 @@ import (
 	"larder/serving"
 	"larder/serving/feast"
 	"larder/serving/inference"
+	"larder/store/eventlog"
+	"larder/store/keyring"
 	"larder/store/offline"
 	"larder/store/online"
 	"larder/store/registry"
+	"larder/stream"
 )
 
 var (
@@ -75,9 +81,22 @@ such as grpc_addr. A flag overrides the variable, the variable overrides the fil
 		Args: wrongArgs(cobra.NoArgs),
 	}
 	resolve := bindSettings(cmd, &cfg)
+	printConfig := cmd.Flags().Bool("print-config", false, "print the settings, where each comes from, and end; passwords are masked")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := resolve(); err != nil {
+		from, err := resolve()
+		if err != nil {
 			return usageError(err.Error())
+		}
+		if *printConfig {
+			if err := printSettings(cmd.OutOrStdout(), &cfg, from); err != nil {
+				return err
+			}
+		}
+		if err := cfg.validate(); err != nil {
+			return usageError(err.Error())
+		}
+		if *printConfig {
+			return nil
 		}
 		log, err := newLogger(cmd.ErrOrStderr(), cfg)
 		if err != nil {
@@ -90,34 +109,43 @@ such as grpc_addr. A flag overrides the variable, the variable overrides the fil
 
 // A node is a server's parts, from the ground up.
 type node struct {
-	cfg      settings
-	log      *slog.Logger
-	metrics  *prometheus.Registry
-	cluster  *pgdev.Cluster // with --dev
-	userDSN  string         // its address for people
-	online   *online.Store
-	offline  *offline.Store // nil without Postgres
-	bulk     *offline.Store // the same database, for training sets
-	runtime  *scoring.Runtime
-	models   *scoring.Set
-	tensors  *scoring.InferSet
-	registry *registry.Registry
-	runner   *materialize.Runner
-	features *featurelog.Log       // nil when nothing is logged
-	sources  models.VersionSources // of model versions
-	traffic  *traffic.Router
-	shadows  *serving.Shadows // nil when nothing is logged
-	serving  *serving.Server
-	control  *control.Server
-	rows     *readiness.Gate // nil when the server is ready as soon as it has its catalog
+	cfg         settings
+	log         *slog.Logger
+	metrics     *prometheus.Registry
+	cluster     *pgdev.Cluster // with --dev
+	userDSN     string         // its address for people
+	streamHosts *egress.Hosts  // of brokers and schema registries
+	online      *online.Store
+	offline     *offline.Store // nil without Postgres
+	bulk        *offline.Store // the same database, for training sets
+	runtime     *scoring.Runtime
+	models      *scoring.Set
+	tensors     *scoring.InferSet
+	registry    *registry.Registry
+	keys        *keyring.Ring // API keys, roles and bindings
+	trail       *audit.Log    // of what is decided
+	runner      *materialize.Runner
+	features    *featurelog.Log       // nil when nothing is logged
+	sources     models.VersionSources // of model versions
+	traffic     *traffic.Router
+	shadows     *serving.Shadows // nil when nothing is logged
+	serving     *serving.Server
+	control     *control.Server
+	logs        *eventlog.Store // of streams; nil without Postgres
+	streams     *stream.Runner  // the same
+	rows        *readiness.Gate // nil when the server is ready as soon as it has its catalog
 
 	inference *inference.Server
 	feast     *feast.Server
+	pushes    *streams.Server
+
+	forgotten *forget.Keys
+	follower  *forget.Follower // of forgotten keys; nil without Postgres
 }
 
 // serve runs a server until ctx ends: not ready, finish, flush, close.
 func serve(ctx context.Context, cfg settings, log *slog.Logger) (err error) {
-	n := &node{cfg: cfg, log: log, metrics: prometheus.NewRegistry()}
+	n := &node{cfg: cfg, log: log, metrics: prometheus.NewRegistry(), forgotten: new(forget.Keys)}
 	defer func() {
 		var hung *hungError
 		if errors.As(err, &hung) { // it may still use what would be closed
@@ -146,7 +174,7 @@ func (n *node) open(ctx context.Context) error {
 	}
 	var err error
 	n.online, err = online.Open(filepath.Join(n.cfg.Data, rowsFolder), online.Options{
-		CacheBytes: n.cfg.CacheBytes, MinFreeBytes: n.cfg.MinFreeBytes, Logger: n.log, Registerer: n.metrics,
+		CacheBytes: n.cfg.CacheBytes, MinFreeBytes: n.cfg.MinFreeBytes, Refuse: n.forgotten.Refuse, Logger: n.log, Registerer: n.metrics,
 	})
 	if err != nil {
 		return err
@@ -160,6 +188,9 @@ func (n *node) open(ctx context.Context) error {
 	}
 	n.models = scoring.NewSet(n.runtime, scoring.SetOptions{Journal: journal, Logger: n.log, Registerer: n.metrics})
 	if err := n.openRegistry(); err != nil {
+		return err
+	}
+	if err := n.openKeys(ctx); err != nil {
 		return err
 	}
 	n.tensors = scoring.NewInferSet(n.models, n.registry.ModelFile)
@@ -195,7 +226,7 @@ func (n *node) openPostgres(ctx context.Context) error {
 			return usageError("--dev starts its own Postgres; leave out --postgres")
 		}
 		var err error
-		if n.cluster, err = pgdev.Start(ctx, pgdev.Options{Dir: filepath.Join(n.cfg.Data, postgresFolder)}); err != nil {
+		if n.cluster, err = pgdev.Start(ctx, pgdev.Options{Dir: filepath.Join(n.cfg.Data, postgresFolder), Logical: true}); err != nil {
 			return err
 		}
 		n.cfg.Postgres = n.cluster.DSN()
@@ -204,16 +235,15 @@ func (n *node) openPostgres(ctx context.Context) error {
 			return err
 		}
 		n.userDSN = dsn
-		n.log.Info("private postgres started", "dsn", dsn)
+		if n.cfg.SourcePostgres, err = n.cluster.SourcesDSN(ctx); err != nil {
+			return err
+		}
+		n.log.Info("private postgres started; larder dev prints its address", "dsn", postgres.Mask(dsn))
 	}
 	if n.cfg.Postgres == "" {
 		return nil
 	}
-	var err error
-	if n.offline, err = offline.Open(ctx, n.cfg.Postgres, offline.Options{}); err != nil {
-		return err
-	}
-	if n.bulk, err = offline.Open(ctx, n.cfg.Postgres, offline.Options{MaxConns: datasets.MaxConns}); err != nil {
+	if err := n.openHistory(ctx); err != nil {
 		return err
 	}
 	const patience = 10 * time.Second
@@ -270,7 +300,25 @@ func (n *node) ready() error {
 
 // run serves until ctx ends or a part fails.
 func (n *node) run(ctx context.Context) error {
-	options, err := n.shellOptions()
+	grpcListeners, err := listen("gRPC", port{"grpc-addr", n.cfg.GRPCAddr}, port{"control-addr", n.cfg.ControlAddr})
+	if err != nil {
+		return err
+	}
+	httpListeners, err := listen("HTTP", port{"http-addr", n.cfg.HTTPAddr}, port{"control-http-addr", n.cfg.ControlHTTPAddr})
+	if err != nil {
+		return err
+	}
+	grpcAddr, httpAddr := grpcListeners[0].Addr(), httpListeners[0].Addr()
+	if n.cfg.Name == "" {
+		if n.cfg.Name, err = serverName(grpcAddr); err != nil {
+			return err
+		}
+	}
+	endTrail, err := n.openTrail(ctx)
+	if err != nil {
+		return err
+	}
+	options, err := n.shellOptions(ctx)
 	if err != nil {
 		return err
 	}
@@ -282,39 +330,34 @@ func (n *node) run(ctx context.Context) error {
 		Serving: n.serving, Models: n.tensors, Ready: n.ready, Version: version,
 		MaxRows: n.cfg.MaxRows,
 	})
-	grpcListener, err := net.Listen("tcp", n.cfg.GRPCAddr)
-	if err != nil {
-		return fmt.Errorf("listen for gRPC: %w; give another --grpc-addr", err)
-	}
-	httpListener, err := net.Listen("tcp", n.cfg.HTTPAddr)
-	if err != nil {
-		return fmt.Errorf("listen for HTTP: %w; give another --http-addr", err)
-	}
-	if n.cfg.Name == "" {
-		if n.cfg.Name, err = serverName(grpcListener.Addr()); err != nil {
-			return err
-		}
-	}
 	if n.cfg.ReadyWhen == readyFilled {
 		n.rows = readiness.New(readiness.Options{
 			Registry: n.registry, Online: n.online, Runner: n.runner, Server: n.cfg.Name, After: n.cfg.ReadyAfter, Logger: n.log,
 		})
 	}
 	n.control = control.New(control.Options{
-		Registry: n.registry, Offline: n.offline, Bulk: n.bulk, Online: n.online, Runner: n.runner, Models: n.models, Model: n.serving.Model, Awaited: n.awaited,
+		Registry: n.registry, Offline: n.offline, Bulk: n.bulk, Logs: n.logs, Online: n.online, Runner: n.runner, Models: n.models, Model: n.serving.Model, Awaited: n.awaited,
 		Name: n.cfg.Name, Version: version, DataDir: n.cfg.Data, MaxMessageBytes: n.cfg.MaxMessage, Logger: n.log, Registerer: n.metrics,
-		VerifyEvery: n.cfg.VerifyEvery, VerifySample: n.cfg.VerifySample, VersionSources: n.sources, FeatureLog: n.features,
+		VerifyEvery: n.cfg.VerifyEvery, VerifySample: n.cfg.VerifySample, VersionSources: n.sources, FeatureLog: n.features, Hosts: n.streamHosts,
 	})
 	n.feast = feast.New(feast.Options{
 		Serving: n.serving, Writer: rows.New(rows.Options{Catalog: n.registry.Catalog, Offline: n.offline, Runs: n.control.Runs()}), Runs: n.control.Runs(),
 		FeastStatuses: n.cfg.FeastStatuses, MaxRows: n.cfg.MaxRows, Version: version,
 	})
+	if n.logs != nil {
+		n.streams = openStreams(n)
+		if err := n.startForgetting(ctx); err != nil {
+			return err
+		}
+	}
+	n.pushes = streams.New(streams.Options{Catalog: n.registry.Catalog, Logs: n.logs, Offline: n.offline, Runner: n.streams})
 	n.register(shell)
 	endLog := n.logFeatures()
 	parts := newParts(ctx)
-	parts.run("gRPC", func(ctx context.Context) error { return shell.Serve(ctx, grpcListener) })
-	parts.run("HTTP", func(ctx context.Context) error { return shell.ServeHTTP(ctx, httpListener, n.httpHandler()) })
+	parts.run("gRPC", func(ctx context.Context) error { return shell.Serve(ctx, grpcListeners...) })
+	parts.run("HTTP", func(ctx context.Context) error { return shell.ServeHTTP(ctx, n.httpHandler(), httpListeners...) })
 	parts.run("the registry", func(ctx context.Context) error { return background.Keep(ctx, n.log, "registry", n.registry.Run) })
+	parts.run("keys, roles and bindings", func(ctx context.Context) error { return background.Keep(ctx, n.log, "keys", n.keys.Run) })
 	parts.run("upkeep of the store", n.online.Run)
 	parts.run("the control plane", n.control.Run)
 	parts.run("guards of ramps", func(ctx context.Context) error { return background.Keep(ctx, n.log, "guards of ramps", n.traffic.Run) })
@@ -326,14 +369,19 @@ func (n *node) run(ctx context.Context) error {
 	}
 	if n.offline != nil {
 		parts.run("runs", n.runner.Run)
+		parts.run("forgetting", func(ctx context.Context) error { return background.Keep(ctx, n.log, "forgetting", n.follower.Run) })
+		parts.run("streams", func(ctx context.Context) error { return background.Keep(ctx, n.log, "streams", n.streams.Run) })
 	}
-	endRecord, err := n.recordDev(grpcListener.Addr(), httpListener.Addr())
+	endRecord, err := n.recordDev(grpcAddr, httpAddr)
 	if err != nil {
 		return err
 	}
 	defer endRecord()
-	n.log.Info("serving", "grpc", grpcListener.Addr().String(), "http", httpListener.Addr().String(), "data", n.cfg.Data, "name", n.cfg.Name)
-	err = errors.Join(parts.wait(n.cfg.DrainDelay+n.cfg.DrainTimeout+partsGrace), closeAll(n.log, []closing{{"the feature log", closeGrace, endLog, ""}}))
+	if len(grpcListeners) > 1 {
+		n.log.Info("the control plane has ports of its own", "grpc", grpcListeners[1].Addr().String(), "http", httpListeners[1].Addr().String())
+	}
+	n.log.Info("serving", "grpc", grpcAddr.String(), "http", httpAddr.String(), "data", n.cfg.Data, "name", n.cfg.Name)
+	err = errors.Join(parts.wait(n.cfg.DrainDelay+n.cfg.DrainTimeout+partsGrace), closeAll(n.log, []closing{{"the feature log", closeGrace, endLog, ""}, {"the audit trail", closeGrace, endTrail, ""}}))
 	n.log.Info("stopped")
 	return err
 }
@@ -345,19 +393,15 @@ func (n *node) register(shell *grpcserver.Server) {
 	feastserving.RegisterServingServiceServer(shell, n.feast)
 	feastserving.RegisterGrpcFeatureServerServer(shell, n.feast)
 	larderv1.RegisterControlServiceServer(shell, n.control)
+	larderv1.RegisterStreamServiceServer(shell, n.pushes)
+	larderv1.RegisterAccessServiceServer(shell, access.New(n.keys, n.trail, access.Login{Issuer: n.cfg.OIDCIssuer, ClientID: n.cfg.OIDCClient, Audience: n.cfg.OIDCAudience}))
 	n.control.Flight().Register(shell)
 }
 
-func (n *node) shellOptions() (grpcserver.Options, error) {
-	var token string
-	if n.cfg.TokenFile != "" {
-		raw, err := os.ReadFile(n.cfg.TokenFile)
-		if err != nil {
-			return grpcserver.Options{}, fmt.Errorf("token: %w", err)
-		}
-		if token = strings.TrimSpace(string(raw)); token == "" {
-			return grpcserver.Options{}, fmt.Errorf("token: %s is empty", n.cfg.TokenFile)
-		}
+func (n *node) shellOptions(ctx context.Context) (grpcserver.Options, error) {
+	decides, err := n.newGate(ctx)
+	if err != nil {
+		return grpcserver.Options{}, err
 	}
 	hosts, err := grpcserver.ParseHosts(n.cfg.HTTPHosts)
 	if err != nil {
@@ -366,12 +410,16 @@ func (n *node) shellOptions() (grpcserver.Options, error) {
 	if own, _, err := net.SplitHostPort(n.cfg.HTTPAddr); err == nil && own != "" {
 		hosts = append(hosts, strings.ToLower(own))
 	}
-	return grpcserver.Options{
-		Version: version, HTTPHosts: hosts, Logger: n.log, Registerer: n.metrics, Gatherer: n.metrics, Token: token, CertFile: n.cfg.TLSCert, KeyFile: n.cfg.TLSKey,
+	opts := grpcserver.Options{
+		Version: version, HTTPHosts: hosts, Logger: n.log, Registerer: n.metrics, Gatherer: n.metrics, Access: decides, CertFile: n.cfg.TLSCert, KeyFile: n.cfg.TLSKey, ClientCAFile: n.cfg.TLSClientCA,
 		MaxMessageBytes: n.cfg.MaxMessage, MaxInFlight: n.cfg.MaxInFlight, DefaultTimeout: n.cfg.Timeout,
 		DrainDelay: n.cfg.DrainDelay, DrainTimeout: n.cfg.DrainTimeout, Tracing: tracingWanted(),
 		CutOff: n.models.EndProcesses, Ready: n.ready,
-	}, nil
+	}
+	if n.trail != nil {
+		opts.Audit = n.trail
+	}
+	return opts, nil
 }
 
 func (n *node) httpHandler() *grpcserver.Mux {
@@ -379,6 +427,7 @@ func (n *node) httpHandler() *grpcserver.Mux {
 	mux.Add(n.serving.HTTPHandler())
 	mux.Add(n.inference.HTTPHandler())
 	mux.Add(n.feast.HTTPHandler())
+	mux.Add(n.pushes.HTTPHandler())
 	if n.cfg.Pprof {
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
 		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
@@ -418,11 +467,20 @@ func (n *node) close() error {
 	if n.online != nil {
 		add(storePart, storeGrace, n.online.Close, "")
 	}
+	if n.trail != nil {
+		add("the audit trail", closeGrace, n.trail.Close, "")
+	}
+	if n.keys != nil {
+		add("the keys", closeGrace, plain(n.keys.Close), "")
+	}
 	if n.registry != nil {
 		add("connections of the registry", closeGrace, plain(n.registry.Close), "")
 	}
 	if n.offline != nil {
 		add("connections of sources", closeGrace, plain(n.offline.Close), "")
+	}
+	if n.logs != nil {
+		add("connections of streams", closeGrace, plain(n.logs.Close), "")
 	}
 	if n.bulk != nil {
 		add("connections of training sets", closeGrace, plain(n.bulk.Close), "")

@@ -33,7 +33,7 @@ func openFeatureLog(n *node) (*featurelog.Log, error) {
 	if n.cfg.FeatureLog == "" && !n.cfg.LogTable {
 		return nil, nil
 	}
-	opts := featurelog.Options{MaxBytes: n.cfg.LogBytes, MinFreeBytes: n.cfg.MinFreeBytes, Keep: n.cfg.LogKeep, Logger: n.log, Registerer: n.metrics}
+	opts := featurelog.Options{MaxBytes: n.cfg.LogBytes, MinFreeBytes: n.cfg.MinFreeBytes, Keep: n.cfg.LogKeep, Forgotten: n.forgotten.List, Logger: n.log, Registerer: n.metrics}
 	if n.cfg.LogTable {
 		if n.cfg.Postgres == "" {
 			return nil, usageError("--feature-log-table writes to Postgres; give --postgres too")

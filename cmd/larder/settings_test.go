@@ -26,7 +26,10 @@ func resolved(t *testing.T, text string, args ...string) (settings, error) {
 	if err := cmd.ParseFlags(args); err != nil {
 		t.Fatal(err)
 	}
-	return s, resolve()
+	if _, err := resolve(); err != nil {
+		return s, err
+	}
+	return s, s.validate()
 }
 
 func TestAFlagGoesBeforeTheVariableBeforeTheFile(t *testing.T) {

@@ -49,6 +49,7 @@ func errorMessage(err error, cmd *cobra.Command) string {
 
 // remedies has what to write on a command line where a server's own words leave that open.
 var remedies = map[schema.Reason]string{
+	"UNAUTHENTICATED":       "; give --key-file FILE, set LARDER_KEY_FILE or LARDER_KEY, or log in with larder login",
 	schema.NoFeatureService: "; add --service NAME",
 }
 
@@ -69,7 +70,7 @@ func unreachable(message, addr string) string {
 	case strings.Contains(message, "first record does not look like a TLS handshake"):
 		return fmt.Sprintf("the server at %s has no TLS; leave out --tls", addr)
 	case strings.Contains(message, "certificate"):
-		return fmt.Sprintf("the certificate of the server at %s is not trusted (%s); name the file of its authority in SSL_CERT_FILE", addr, cause(message))
+		return fmt.Sprintf("the certificate of the server at %s is not trusted (%s); name the file of its authority with --tls-ca", addr, cause(message))
 	case strings.Contains(message, "server preface"):
 		return fmt.Sprintf("what listens at %s does not answer as a gRPC server without TLS; add --tls if the server has a certificate, or give another --addr", addr)
 	case strings.Contains(message, "name resolver error"):

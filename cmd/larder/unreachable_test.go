@@ -25,7 +25,7 @@ func TestUnreachable(t *testing.T) {
 	f(`connection error: desc = "transport: authentication handshake failed: tls: first record does not look like a TLS handshake"`,
 		"the server at larder.example:6570 has no TLS; leave out --tls")
 	f(`connection error: desc = "transport: authentication handshake failed: tls: failed to verify certificate: x509: certificate signed by unknown authority"`,
-		"the certificate of the server at larder.example:6570 is not trusted (certificate signed by unknown authority); name the file of its authority in SSL_CERT_FILE")
+		"the certificate of the server at larder.example:6570 is not trusted (certificate signed by unknown authority); name the file of its authority with --tls-ca")
 	f(`connection error: desc = "error reading server preface: EOF"`,
 		"what listens at larder.example:6570 does not answer as a gRPC server without TLS; add --tls if the server has a certificate, or give another --addr")
 	f(`error reading from server: read tcp 127.0.0.1:4->127.0.0.1:6570: read: connection reset by peer`,

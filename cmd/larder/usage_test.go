@@ -21,8 +21,8 @@ func commandLines(cmd *cobra.Command, visit func(*cobra.Command)) {
 
 // Commands that run with no argument and no flag.
 var needNothing = map[string]bool{
-	"larder list":  true,
-	"larder serve": true, "larder materialize": true, "larder verify": true, "larder models": true, "larder models list": true, "larder status": true,
+	"larder list": true, "larder keys list": true, "larder audit": true, "larder login": true, "larder logout": true, "larder whoami": true,
+	"larder serve": true, "larder stream status": true, "larder materialize": true, "larder verify": true, "larder models": true, "larder models list": true, "larder status": true,
 	"larder bench": true, "larder dev": true, "larder replay": true, "larder skew": true, "larder demo": true, "larder schema": true, "larder version": true,
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -124,8 +125,13 @@ func printVerification(w io.Writer, views []*larderv1.ViewVerification) error {
 // faultsFound is an error when anything differs that should not.
 func faultsFound(views []*larderv1.ViewVerification) error {
 	var faults, newer int64
+	var logs []string // views of streams that differ
 	for _, v := range views {
-		faults, newer = faults+v.GetMismatched()+v.GetMissing()+v.GetExtra(), newer+v.GetNewer()
+		found := v.GetMismatched() + v.GetMissing() + v.GetExtra()
+		faults, newer = faults+found, newer+v.GetNewer()
+		if found > 0 && v.GetFromLog() {
+			logs = append(logs, v.GetFeatureView())
+		}
 	}
 	const empty = "no run replaces them, as an older row never replaces a newer one (was the table emptied, or loaded again with older times?); " +
 		"put tombstones for them into the source's deleted_column, or stop the server, remove its data folder, and start it: it is ready when it has refilled"
@@ -136,6 +142,8 @@ func faultsFound(views []*larderv1.ViewVerification) error {
 	switch {
 	case faults == 0:
 		return nil
+	case len(logs) > 0:
+		return fmt.Errorf("%s from the source; larder stream rebuild makes a view of a stream again from its log (%s), larder materialize --full reads other sources again", differ, strings.Join(logs, ", "))
 	case newer == faults:
 		return fmt.Errorf("%s from the source: their rows are newer than any that the source has; %s", differ, empty)
 	case newer > 0:

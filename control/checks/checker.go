@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"larder/monitor/featurelog"
+	"larder/store/eventlog"
 	"larder/store/offline"
 	"larder/store/online"
 	"larder/store/registry"
@@ -15,8 +16,9 @@ import (
 // Options configure a Checker. Every field is required unless its comment says otherwise.
 type Options struct {
 	Registry   *registry.Registry
-	Offline    *offline.Store // for labels; nil on a server without Postgres
-	Bulk       *offline.Store // for rows of the history; nil on a server without Postgres
+	Offline    *offline.Store  // for labels; nil on a server without Postgres
+	Bulk       *offline.Store  // for rows of the history; nil on a server without Postgres
+	Logs       *eventlog.Store // the logs of streams; nil without Postgres
 	Online     *online.Store
 	FeatureLog *featurelog.Log // nil when nothing is logged
 

@@ -105,7 +105,7 @@ func (c *Checker) verify(ctx context.Context, v *schema.View, sample int, progre
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	report, err := background.Do(ctx, func(ctx context.Context) (*verify.Report, error) {
-		return verify.View(ctx, verify.Options{Online: c.Online, Offline: c.Bulk}, verify.Request{
+		return verify.View(ctx, verify.Options{Online: c.Online, Offline: c.Bulk, Logs: c.Logs}, verify.Request{
 			View: v, Sample: sample, Progress: func(n int64) {
 				if err := progress(n); err != nil {
 					stop(err)

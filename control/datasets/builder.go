@@ -44,6 +44,9 @@ type Request struct {
 	CatalogVersion  int64         // of the definitions; 0 means the one that serves
 	AsOf            training.AsOf // defaults to training.IngestTime
 	EventTimeColumn string        // of the spine; defaults to event_time
+	OwnEventColumn  string        // of the spine; empty means none
+	// May, when set, returns why the caller may not have the features of a plan.
+	May func(*schema.Plan) error
 	// Progress, when set, is called after each batch, from the goroutine that runs
 	// the set.
 	Progress func(training.Progress)
@@ -73,7 +76,12 @@ func (b *Builder) Set(ctx context.Context, spine *arrow.Schema, req Request) (*t
 	if err != nil {
 		return nil, err
 	}
-	return training.New(b.Offline, spine, training.Request{Plan: plan, AsOf: req.AsOf, EventTimeColumn: req.EventTimeColumn, Progress: req.Progress})
+	if req.May != nil {
+		if err := req.May(plan); err != nil {
+			return nil, err
+		}
+	}
+	return training.New(b.Offline, spine, training.Request{Plan: plan, AsOf: req.AsOf, EventTimeColumn: req.EventTimeColumn, OwnEventColumn: req.OwnEventColumn, Progress: req.Progress})
 }
 
 // plan returns the plan of the features that a request asks for.
@@ -105,6 +113,9 @@ type Reading struct {
 	view    *schema.View
 	window  schema.Window
 }
+
+// View returns the view whose rows are read.
+func (r *Reading) View() *schema.View { return r.view }
 
 // HasHistory returns an error on a server without Postgres.
 func (b *Builder) HasHistory() error {

@@ -13,6 +13,8 @@ import (
 	"larder/schema"
 	"larder/scoring"
 	"larder/store/registry"
+	"larder/stream/codec"
+	"larder/vector"
 )
 
 func modelSums(c *schema.Catalog) []string {
@@ -125,6 +127,9 @@ func (e *Editor) checkSources(ctx context.Context, next *schema.Catalog, which w
 		}
 	}
 	for _, v := range next.Views() {
+		if v.Stream != nil {
+			continue // checkStreams does it
+		}
 		old, err := serving.View(v.Name)
 		if changed := err != nil || !sameSource(old, v); changed || which == allSources {
 			check(v, changed)
@@ -138,7 +143,45 @@ func (e *Editor) checkSources(ctx context.Context, next *schema.Catalog, which w
 		}
 		check(v, false)
 	}
-	return notes, joinFaults(schema.BadSource, faults)
+	found, streamFaults := e.checkStreams(ctx, next)
+	return append(notes, found...), joinFaults(schema.BadSource, append(faults, streamFaults...))
+}
+
+// checkStreams checks the logs of streams and how their messages are decoded. The notes
+// tell how large the states of keys can get.
+func (e *Editor) checkStreams(ctx context.Context, next *schema.Catalog) (notes []string, faults []error) {
+	for i := range next.Definitions.Streams {
+		s := &next.Definitions.Streams[i]
+		if _, err := codec.New(s, codec.Options{}); err != nil {
+			faults = append(faults, schema.BadDefinitions.Errorf("stream %q: %v", s.Name, err))
+		}
+		for _, err := range []error{e.checkHosts(s), e.Logs.Log(s).Check(ctx)} {
+			if err != nil {
+				faults = append(faults, err)
+			}
+		}
+	}
+	sizes, err := vector.CheckAggregates(next)
+	if err != nil {
+		return nil, append(faults, err)
+	}
+	for _, v := range next.Views() {
+		if n, found := sizes[v.Name]; found {
+			notes = append(notes, fmt.Sprintf("aggregate view %s: the state of one key takes at most %d bytes (limit %d)", v.Name, n, schema.MaxStateBytes))
+		}
+	}
+	return notes, faults
+}
+
+// createLogs makes the tables of the logs of streams.
+func (e *Editor) createLogs(ctx context.Context, next *schema.Catalog) error {
+	for i := range next.Definitions.Streams {
+		s := &next.Definitions.Streams[i]
+		if err := e.Logs.Log(s).Create(ctx, next.StreamViews(s.Name)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func sameSource(a, b *schema.View) bool {

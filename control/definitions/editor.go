@@ -9,8 +9,10 @@ import (
 	"strings"
 	"time"
 
+	"larder/internal/egress"
 	"larder/schema"
 	"larder/scoring"
+	"larder/store/eventlog"
 	"larder/store/offline"
 	"larder/store/online"
 	"larder/store/registry"
@@ -20,10 +22,16 @@ import (
 // Options configure an Editor. Every field is required unless its comment says otherwise.
 type Options struct {
 	Registry *registry.Registry
-	Offline  *offline.Store // nil on a server without Postgres
+	Offline  *offline.Store  // nil on a server without Postgres
+	Logs     *eventlog.Store // the same
 	Online   *online.Store
 	Models   *scoring.Set
 	Logger   *slog.Logger
+	// Hosts are those that brokers and schema registries of streams may be at. Nil allows all
+	// but link-local addresses.
+	Hosts *egress.Hosts
+	// May returns why the caller of a request may not make some changes; nil where it may.
+	May func(ctx context.Context, changes []schema.Change) error
 }
 
 // An Editor changes the definitions. It is safe for concurrent use.
@@ -118,6 +126,9 @@ func (e *Editor) Revert(ctx context.Context, to, seen int64, by string, allowed 
 }
 
 func (e *Editor) apply(ctx context.Context, p *registry.Proposal, notes []string, seen int64, by string, allowed []string) (*Applied, error) {
+	if err := e.May(ctx, p.Changes); err != nil {
+		return nil, err
+	}
 	if err := refuseLosses(p.Changes, allowed); err != nil {
 		return nil, err
 	}
@@ -151,9 +162,12 @@ func (e *Editor) proposeFolder(ctx context.Context, defs *schema.Definitions) (*
 	if defs.IsEmpty() {
 		return nil, nil, schema.BadDefinitions.Errorf("the definitions are empty: applying them would delete everything; send at least one entity")
 	}
-	notes, err := e.keepPushed(ctx, defs)
-	if err != nil {
-		return nil, nil, err
+	var notes []string
+	if !defs.OnlyAccess() {
+		var err error
+		if notes, err = e.keepPushed(ctx, defs); err != nil {
+			return nil, nil, err
+		}
 	}
 	p, err := e.propose(ctx, defs)
 	if err != nil {
@@ -183,6 +197,9 @@ func (e *Editor) commit(ctx context.Context, p *registry.Proposal, seen int64, b
 	}
 	reports, err := e.checkModels(ctx, p, nil)
 	if err != nil {
+		return nil, err
+	}
+	if err := e.createLogs(ctx, p.Catalog); err != nil {
 		return nil, err
 	}
 	version, err := e.Registry.Commit(ctx, p, seen, shownName(by))

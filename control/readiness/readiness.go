@@ -120,7 +120,7 @@ func (g *Gate) look(ctx context.Context) ([]string, error) {
 	}
 	var awaited []string
 	for _, view := range g.Registry.Catalog().Views() {
-		if view.Schedule == 0 && !g.fleet[view.Name] {
+		if view.Schedule == 0 && !g.fleet[view.Name] && view.Stream == nil {
 			continue
 		}
 		said, err := g.missing(view, reachable)

@@ -110,9 +110,11 @@ func (r *Recorder) names(asked []string) ([]string, error) {
 	}
 	var names []string
 	for _, v := range catalog.Views() {
-		names = append(names, v.Name)
+		if v.Stream == nil { // events are stored as they come
+			names = append(names, v.Name)
+		}
 	}
-	if len(names) == 0 {
+	if len(names) == 0 && len(catalog.Views()) == 0 {
 		return nil, schema.NoFeatureViews.Errorf("there are no feature views yet; `larder apply DIR` adds some")
 	}
 	return names, nil

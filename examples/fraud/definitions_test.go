@@ -18,6 +18,7 @@ import (
 
 type definitions struct {
 	FeatureServices []struct {
+		Name     string
 		Features []string
 	} `yaml:"feature_services"`
 	Models []struct {
@@ -38,20 +39,25 @@ func readDefinitions(t *testing.T) definitions {
 	if err := yaml.Unmarshal(raw, &d); err != nil {
 		t.Fatal(err)
 	}
-	if len(d.FeatureServices) != 1 || len(d.Models) != 1 || len(d.Models[0].Versions) == 0 {
-		t.Fatalf("fraud.yaml has %d feature services and %d models, want one of each", len(d.FeatureServices), len(d.Models))
+	if len(d.FeatureServices) == 0 || d.FeatureServices[0].Name != "fraud_v1" || len(d.Models) != 2 {
+		t.Fatalf("fraud.yaml has %d feature services and %d models, want fraud_v1 first, and two models", len(d.FeatureServices), len(d.Models))
 	}
 	return d
 }
 
-func TestDefinitionsNameTheirModelFile(t *testing.T) {
-	for _, v := range readDefinitions(t).Models[0].Versions {
-		model, err := fs.ReadFile(fraud.Definitions(), v.ONNX)
-		if err != nil {
-			t.Fatal(err)
+func TestDefinitionsNameTheirModelFiles(t *testing.T) {
+	for _, m := range readDefinitions(t).Models {
+		if len(m.Versions) == 0 {
+			t.Error("a model has no version")
 		}
-		if got := fmt.Sprintf("%x", sha256.Sum256(model)); got != v.SHA256 {
-			t.Errorf("%s has SHA-256 %s, fraud.yaml says %s; run train.py", v.ONNX, got, v.SHA256)
+		for _, v := range m.Versions {
+			model, err := fs.ReadFile(fraud.Definitions(), v.ONNX)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := fmt.Sprintf("%x", sha256.Sum256(model)); got != v.SHA256 {
+				t.Errorf("%s has SHA-256 %s, fraud.yaml says %s; run train.py", v.ONNX, got, v.SHA256)
+			}
 		}
 	}
 }

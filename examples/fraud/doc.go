@@ -21,6 +21,8 @@
 // [Definitions] holds what `larder apply` reads, including the trained model; train.py
 // trains that model.
 //
-// It is an example, not a benchmark of models. Its features are as of the start of
-// each day, so the amount is all that a model sees of the day that it scores.
+// It is an example, not a benchmark of models. The features of model fraud are as of the
+// start of each day, so the amount is all that it sees of the day that it scores. Model
+// fraud_windows also has windows over minutes, hours and days that end at the transaction,
+// from a stream that takes each transaction once it was scored.
 package fraud

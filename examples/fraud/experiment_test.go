@@ -50,7 +50,8 @@ func TestExperimentRunsAsPrinted(t *testing.T) {
 	grpcAddr := freeAddr(t)
 	script := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", "trap '[ -z \"${server-}\" ] || kill $server 2>/dev/null || true' EXIT\n"+shellBlocks(string(page)))
 	script.Dir = "../.."
-	script.Env = append(os.Environ(), "DSN="+pgtest.New(t).DSN, "PATH="+strings.Join(append(path, postgres...), ":"), "TMPDIR="+t.TempDir(),
+	db := pgtest.New(t)
+	script.Env = append(os.Environ(), "DSN="+db.DSN, "LARDER_SOURCE_POSTGRES="+db.Sources, "PATH="+strings.Join(append(path, postgres...), ":"), "TMPDIR="+t.TempDir(),
 		"LARDER_ADDR="+grpcAddr, "LARDER_GRPC_ADDR="+grpcAddr, "LARDER_HTTP_ADDR="+freeAddr(t))
 	raw, err := script.CombinedOutput()
 	out := string(raw)

@@ -1,10 +1,10 @@
-"""Trains the fraud example's model and writes it where `larder apply` reads it.
+"""Trains a model of the fraud example and writes it where `larder apply` reads it.
 
-    python train.py --dsn postgres://USER:PASSWORD@HOST:PORT/DATABASE [--addr HOST:PORT] [--version N] [--check]
+    python train.py --dsn postgres://USER:PASSWORD@HOST:PORT/DATABASE [--addr HOST:PORT] [--model FILE] [--check]
 
 Takes the transactions of some days as a spine, has a Larder server on the same
 database build their training set, fits gradient-boosted trees on earlier days,
-prints the AUC on later days, and writes definitions/models/fraud-1.onnx, stamped
+prints the AUC on later days, and writes the model to definitions/models, stamped
 with what it was trained on, and its SHA-256 into definitions/fraud.yaml. Versions 2
 and 3, which experiment.md tries, go to experiment/. The same
 transactions and the versions pinned in requirements.txt give the same file, byte
@@ -18,6 +18,7 @@ import pathlib
 import re
 import sys
 import tempfile
+from typing import NamedTuple
 
 import larderdb
 import larderdb.onnx
@@ -34,13 +35,22 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 DEFINITIONS = pathlib.Path(__file__).parent / "definitions"
 YAML_FILE = DEFINITIONS / "fraud.yaml"
-MODEL, SERVICE = "fraud", "fraud_v1"
 
-# By version: how many trees, and how the features begin that they may not split by.
-VERSIONS = {
-    1: (100, ""),
-    2: (20, ""),
-    3: (40, "terminal_risk__fraud_rate"),
+class Model(NamedTuple):
+    """What is trained: on which features, how many trees, and how the features begin that they may not split by."""
+
+    service: str
+    trees: int = 100
+    without: str = ""
+    folder: pathlib.Path = DEFINITIONS / "models"
+
+
+EXPERIMENT = DEFINITIONS.parent / "experiment"
+MODELS = {
+    "fraud-1": Model("fraud_v1"),
+    "fraud-2": Model("fraud_v1", trees=20, folder=EXPERIMENT),
+    "fraud-3": Model("fraud_v1", trees=40, without="terminal_risk__fraud_rate", folder=EXPERIMENT),
+    "fraud_windows-1": Model("fraud_windows_v1"),
 }
 
 # The first 30-day windows of fraud rates are whole after 37 days. Between the
@@ -63,7 +73,7 @@ def transactions(conn, days):
     text = io.BytesIO()
     query = f"""COPY (
         SELECT (event_time AT TIME ZONE 'UTC')::date - (SELECT (min(event_time) AT TIME ZONE 'UTC')::date FROM fraud.transactions) AS day_number,
-            is_fraud, customer_id, terminal_id, to_char(event_time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS event_time, amount::float8
+            is_fraud, transaction_id, customer_id, terminal_id, to_char(event_time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS event_time, amount::float8
         FROM fraud.transactions
         WHERE (event_time AT TIME ZONE 'UTC')::date - (SELECT (min(event_time) AT TIME ZONE 'UTC')::date FROM fraud.transactions)
             BETWEEN {days[0]} AND {days[-1]}
@@ -77,9 +87,15 @@ def transactions(conn, days):
     return pyarrow.csv.read_csv(text, convert_options=pyarrow.csv.ConvertOptions(column_types=types, **booleans))
 
 
-def read(client, conn, days):
-    """The training set of those days; and its features, labels and day numbers."""
-    train = client.training_set(transactions(conn, days), service=SERVICE)
+def read(client, conn, days, service):
+    """The training set of those days; and its features, labels and day numbers.
+
+    The stream's events were backfilled, so that they arrived long after they
+    happened: each counts from its event time on, and not for its own row.
+    """
+    train = client.training_set(
+        transactions(conn, days), service=service, as_of="event_time", own_event_column="transaction_id"
+    )
     for warning in train.warnings:
         print("warning:", warning)
     # Serving feeds float32, and null as NaN, so train on what it feeds.
@@ -107,11 +123,11 @@ def fit(x, y, features, trees, without):
     return forest
 
 
-def export(forest, width):
+def export(forest, width, name):
     """The forest as ONNX bytes, with nothing in them that varies from run to run."""
     model = to_onnx(
         forest, initial_types=[("features", FloatTensorType([None, width]))],
-        options={id(forest): {"zipmap": False}}, target_opset={"": 17, "ai.onnx.ml": 3}, name=MODEL,
+        options={id(forest): {"zipmap": False}}, target_opset={"": 17, "ai.onnx.ml": 3}, name=name,
     )
     model.producer_name, model.producer_version, model.doc_string = "train.py", "", ""
     opsets = {o.domain: o.version for o in model.opset_import}  # skl2onnx repeats them
@@ -138,17 +154,18 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--dsn", required=True, help="Postgres that fraudload filled")
     arguments.add_argument("--addr", help="the server's gRPC address; 127.0.0.1:6570 when not given")
-    arguments.add_argument("--version", type=int, choices=VERSIONS, default=1, help="which of the models; 1 when not given")
+    arguments.add_argument("--model", choices=MODELS, default="fraud-1", help="which of the models; fraud-1 when not given")
     arguments.add_argument("--check", action="store_true", help="write nothing, fail where the model would change")
     options = arguments.parse_args()
+    model = MODELS[options.model]
 
     with psycopg.connect(options.dsn) as conn, larderdb.Client(options.addr) as client:
         apply_features(client)
-        train, x, y, _ = read(client, conn, TRAIN_DAYS)
-        _, held_x, held_y, held_day = read(client, conn, HELD_OUT_DAYS)
+        train, x, y, _ = read(client, conn, TRAIN_DAYS, model.service)
+        _, held_x, held_y, held_day = read(client, conn, HELD_OUT_DAYS, model.service)
     print(f"training on {len(y)} transactions of days {TRAIN_DAYS[0]} to {TRAIN_DAYS[-1]}, {y.mean():.2%} fraud")
-    forest = fit(x, y, train.features, *VERSIONS[options.version])
-    raw = larderdb.onnx.stamp(export(forest, x.shape[1]), train)
+    forest = fit(x, y, train.features, model.trees, model.without)
+    raw = larderdb.onnx.stamp(export(forest, x.shape[1], options.model.partition("-")[0]), train)
     check_same(forest, raw, held_x)
 
     score = forest.predict_proba(held_x)[:, 1]
@@ -158,8 +175,7 @@ def main():
     print(f"held out, the last day alone: AUC {roc_auc_score(held_y[last], score[last]):.4f} on {last.sum()} transactions")
 
     digest = hashlib.sha256(raw).hexdigest()
-    folder = DEFINITIONS / "models" if options.version == 1 else DEFINITIONS.parent / "experiment"
-    file = folder / f"{MODEL}-{options.version}.onnx"
+    file = model.folder / f"{options.model}.onnx"
     print(f"{file.name}: {len(raw)} bytes, {sum(len(t.nodes) for (t,) in forest._predictors)} nodes, sha256 {digest}")
     if options.check:
         if file.read_bytes() != raw:

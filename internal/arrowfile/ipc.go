@@ -146,3 +146,9 @@ func (s *streamMessages) take(n int64) ([]byte, error) {
 	}
 	return data, nil
 }
+
+// ReadStream returns a reader of an Arrow IPC stream of at most size bytes.
+func ReadStream(in io.Reader, size int64) (*Reader, error) {
+	r := &Reader{Rows: -1}
+	return r, r.messages(&streamMessages{in: in, left: size})
+}

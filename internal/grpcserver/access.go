@@ -2,13 +2,16 @@ package grpcserver
 
 import (
 	"context"
+	"crypto/x509"
 	"net/http"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"larder/access"
 )
 
-// An Access identifies callers and decides what they may do. Both methods run once or more
+// An Access identifies callers and decides what they may do. Its methods run once or more
 // for each request; they must be quick and safe for concurrent use.
 type Access interface {
 	// Authenticate returns the caller that the credentials belong to, or
@@ -17,79 +20,84 @@ type Access interface {
 	// Authorize returns nil when the caller has the right on the resource, and
 	// [Forbidden] when it lacks it.
 	Authorize(c Caller, right Right, on Resource) error
+	// AuthorizeSome returns nil when the caller has the right on some resources of a kind, or
+	// of any kind where none is given.
+	AuthorizeSome(c Caller, right Right, kind Kind) error
 }
 
 // Credentials are what a request sends to identify its caller.
 type Credentials struct {
-	Authorization []string // the values of its authorization headers
+	Authorization []string            // the values of its authorization headers
+	Certificates  []*x509.Certificate // of its connection, verified, the caller's own first
 }
 
 // A Caller is the client that makes a request. The zero Caller is anonymous: the
 // server asks for no credentials.
 type Caller struct {
-	Name string // for the record; never a secret
+	Name     string // for the record; never a secret
+	Identity any    // of the Access that authenticated it
+	// Priority is the highest that its requests may have. Those that claim none have it too,
+	// but at most Default.
+	Priority Priority
+	Quota    *Quota // shared by all its requests; nil: none
+	// Shared: clients that don't know each other send the same credentials.
+	Shared bool
 }
 
-// A Right is a permission that an RPC or an HTTP path requires.
-type Right string
+// A Right is an action that an RPC or an HTTP path requires.
+type Right = access.Action
 
-// The rights. Public and Any are never granted: Public requires no credentials, and
-// Any requires only valid credentials.
+// Public and Any are never granted: Public requires no credentials, and Any requires only
+// valid credentials.
 const (
-	Public  Right = "public"
-	Any     Right = "any"
-	Read    Right = "read"    // features
-	Score   Right = "score"   // with a model
-	Train   Right = "train"   // training sets and rows of the history
-	Push    Right = "push"    // model files and versions
-	Apply   Right = "apply"   // definitions
-	Promote Right = "promote" // the version that answers, and its traffic
-	Operate Right = "operate" // materialize, verify, snapshots
-	Observe Right = "observe" // status, metrics, reports
+	Public Right = "public"
+	Any    Right = "any"
+)
+
+// The rights.
+const (
+	Read          = access.Read
+	ReadSensitive = access.ReadSensitive
+	Score         = access.Score
+	Train         = access.Train
+	Push          = access.Push
+	Apply         = access.Apply
+	Promote       = access.Promote
+	Operate       = access.Operate
+	Observe       = access.Observe
+	Forget        = access.Forget
+	Admin         = access.Admin
 )
 
 // A Kind is a kind of resource.
-type Kind string
+type Kind = access.Kind
 
 // The kinds of resources.
 const (
-	Definitions Kind = "definitions"
-	Dataset     Kind = "dataset"
-	Model       Kind = "model"
-	Run         Kind = "run"
-	Service     Kind = "service" // a feature service
-	View        Kind = "view"    // a feature view; or VIEW:FEATURE, a feature of one
+	Definitions = access.Definitions
+	Dataset     = access.Dataset
+	Entity      = access.Entity
+	Stream      = access.Stream
+	Model       = access.Model
+	Run         = access.Run
+	Service     = access.Service
+	View        = access.View
 )
 
-// A Resource is what a right applies to. Without a name it stands for all resources
-// of its kind. The zero Resource is the server. Names alias the request and are not
-// checked: no resource of that name may exist.
-type Resource struct {
-	Kind Kind
-	Name string
-}
-
-// String returns KIND:NAME.
-func (r Resource) String() string {
-	switch {
-	case r.Kind == "":
-		return "the server"
-	case r.Name == "":
-		return "every " + string(r.Kind)
-	}
-	return string(r.Kind) + ":" + r.Name
-}
+// A Resource is what a right applies to. Names alias the request and are not checked: no
+// resource of that name may exist.
+type Resource = access.Resource
 
 // ErrUnauthenticated refuses credentials. It does not say what is wrong with them.
 var ErrUnauthenticated error = &failure{
 	code: codes.Unauthenticated, http: http.StatusUnauthorized, reason: reasonUnauthenticated,
-	message: `missing or invalid token; send "authorization: Bearer TOKEN"`,
+	message: `missing or invalid credentials; send "authorization: Bearer KEY"`,
 }
 
-// Forbidden refuses a caller that lacks a right. It does not reveal whether the
-// resource exists.
-func Forbidden(right Right, on Resource) error {
-	return forbidden("you lack the right to " + string(right) + " on " + on.String())
+// Forbidden refuses a caller that lacks a right, and names roles that have it. It does not
+// reveal whether the resource exists.
+func Forbidden(caller string, right Right, on Resource, roles string) error {
+	return forbidden(caller + " lacks the right to " + string(right) + " on " + on.String() + "; roles with that right: " + roles)
 }
 
 func forbidden(message string) *failure {
@@ -102,25 +110,65 @@ func (f *failure) Error() string { return f.message }
 // GRPCStatus lets gRPC send the failure as it is.
 func (f *failure) GRPCStatus() *status.Status { return status.Convert(f.status()) }
 
-// authenticate identifies the caller of a request and returns a context that holds it.
-func (s *Server) authenticate(ctx context.Context, c Credentials) (context.Context, error) {
-	if s.opts.Access == nil {
-		return ctx, nil
+// authenticate identifies the caller of a request and returns a context that holds it, with
+// the priority that it claims.
+func (s *Server) authenticate(ctx context.Context, c Credentials, claims []string, from origin) (context.Context, error) {
+	caller := Caller{Priority: Critical} // where there is no Access, everybody may do everything
+	var err error
+	if s.opts.Access != nil {
+		if caller, err = s.opts.Access.Authenticate(ctx, c); err != nil {
+			return ctx, err
+		}
 	}
-	caller, err := s.opts.Access.Authenticate(ctx, c)
+	priority, err := claimed(caller, claims)
 	if err != nil {
 		return ctx, err
 	}
-	if caller == (Caller{}) {
+	if s.opts.Access == nil {
+		caller = Caller{}
+	}
+	if caller == (Caller{}) && priority == Default && s.opts.Audit == nil {
 		return ctx, nil
 	}
-	return &callerContext{ctx, caller}, nil
+	return &callerContext{Context: ctx, identity: identity{caller, priority}, shell: s, origin: from}, nil
 }
 
-// A callerContext is the context of a request from a known caller.
+// May reports whether the caller of a request has a right, without refusing anything. Outside
+// a Server, and where every caller may do everything, it does.
+func May(ctx context.Context, right Right, on Resource) bool {
+	c, ok := ctx.Value(callerKey{}).(*callerContext)
+	return !ok || c.shell.opts.Access == nil || c.shell.opts.Access.Authorize(c.caller, right, on) == nil
+}
+
+// Require authorizes what a request needs beside the rights in its rule, and that only its
+// handler can tell. Outside a Server, and where every caller may do everything, it allows it.
+func Require(ctx context.Context, right Right, on Resource) error {
+	c, ok := ctx.Value(callerKey{}).(*callerContext)
+	if !ok {
+		return nil
+	}
+	if c.shell.opts.Access != nil {
+		if err := c.shell.allow(ctx, right, on); err != nil {
+			return err
+		}
+	}
+	return c.shell.record(ctx, right, []string{clipped(on)})
+}
+
+// An identity is the caller of a request and the priority that the request has.
+type identity struct {
+	caller   Caller
+	priority Priority
+}
+
+// A callerContext is the context of a request from a known caller, or one that claims a
+// priority.
 type callerContext struct {
 	context.Context
-	caller Caller
+	identity
+	shell    *Server
+	origin   origin
+	recorded access.Event // in the audit trail; the last of them
 }
 
 type callerKey struct{}
@@ -134,9 +182,11 @@ func (c *callerContext) Value(key any) any {
 }
 
 // CallerOf returns the caller of the request that ctx belongs to.
-func CallerOf(ctx context.Context) Caller {
+func CallerOf(ctx context.Context) Caller { return identityOf(ctx).caller }
+
+func identityOf(ctx context.Context) identity {
 	if c, ok := ctx.Value(callerKey{}).(*callerContext); ok {
-		return c.caller
+		return c.identity
 	}
-	return Caller{}
+	return identity{}
 }

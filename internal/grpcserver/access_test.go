@@ -44,8 +44,15 @@ func (d *doorman) Authorize(c grpcserver.Caller, right grpcserver.Right, on grpc
 	defer d.mu.Unlock()
 	d.asked = append(d.asked, c.Name+" "+string(right)+" "+on.String())
 	if on.Name != "" && on.Name == d.refuses {
-		return grpcserver.Forbidden(right, on)
+		return grpcserver.Forbidden(c.Name, right, on, "none")
 	}
+	return nil
+}
+
+func (d *doorman) AuthorizeSome(c grpcserver.Caller, right grpcserver.Right, kind grpcserver.Kind) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.asked = append(d.asked, strings.TrimSpace(c.Name+" "+string(right)+" some "+string(kind)))
 	return nil
 }
 
@@ -121,7 +128,7 @@ func guarded(t *testing.T, d *doorman) (*grpc.ClientConn, string, chan string) {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 2)
 	go func() { ended <- server.Serve(ctx, rpc) }()
-	go func() { ended <- server.ServeHTTP(ctx, web, mux) }()
+	go func() { ended <- server.ServeHTTP(ctx, mux, web) }()
 	conn, err := grpc.NewClient(rpc.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	check(t, err)
 	t.Cleanup(func() {
@@ -140,6 +147,8 @@ func registerAll(server *grpcserver.Server, serving larderv1.ServingServiceServe
 	inferencev2.RegisterGRPCInferenceServiceServer(server, inferencev2.UnimplementedGRPCInferenceServiceServer{})
 	feastserving.RegisterServingServiceServer(server, feastserving.UnimplementedServingServiceServer{})
 	feastserving.RegisterGrpcFeatureServerServer(server, feastserving.UnimplementedGrpcFeatureServerServer{})
+	larderv1.RegisterStreamServiceServer(server, larderv1.UnimplementedStreamServiceServer{})
+	larderv1.RegisterAccessServiceServer(server, larderv1.UnimplementedAccessServiceServer{})
 	flightv1.RegisterFlightServiceServer(server, &flights{})
 }
 
@@ -192,7 +201,7 @@ func TestUnaryCallsAreAuthorized(t *testing.T) {
 	}
 	_, err = serving.GetFeaturesAndScore(as(t, "ann"), &larderv1.GetFeaturesAndScoreRequest{Model: "secret"})
 	f(err, "PermissionDenied", "ann score model:secret")
-	if _, reason, message := said(err); reason != "PERMISSION_DENIED" || message != "you lack the right to score on model:secret" {
+	if _, reason, message := said(err); reason != "PERMISSION_DENIED" || message != "ann lacks the right to score on model:secret; roles with that right: none" {
 		t.Errorf("refused with %s, %q", reason, message)
 	}
 	_, err = serving.GetFeatures(as(t, "bob"), &larderv1.GetFeaturesRequest{What: &larderv1.GetFeaturesRequest_FeatureService{FeatureService: "s"}})
@@ -227,7 +236,7 @@ func TestStreamsAreAuthorizedMessageByMessage(t *testing.T) {
 	if code, _, _ := said(err); code != "PermissionDenied" {
 		t.Errorf("a message about what is forbidden is answered %s", code)
 	}
-	if diff := cmp.Diff([]string{"ann score model:fraud", "ann score model:risk", "ann score model:secret"}, d.took()); diff != "" {
+	if diff := cmp.Diff([]string{"ann score model:fraud", "ann score some", "ann score model:risk", "ann score some", "ann score model:secret"}, d.took()); diff != "" {
 		t.Errorf("asked (-want +got):\n%s", diff)
 	}
 	views, err := larderv1.NewControlServiceClient(conn).Materialize(as(t, "ann"), &larderv1.MaterializeRequest{FeatureViews: []string{"v", "secret"}})
@@ -252,7 +261,7 @@ func TestAHandlerThatAsksForNoPermitIsNotHeard(t *testing.T) {
 			t.Errorf("view %q: code %s, want %s; asked (-want +got):\n%s", view, got, code, diff)
 		}
 	}
-	f("v", "OK", "ann train view:v")
+	f("v", "OK", "ann train view:v", "ann train view:v") // and before each message
 	f("secret", "PermissionDenied", "ann train view:secret")
 	f("", "Internal")
 
@@ -316,7 +325,7 @@ func TestWhatIsNotInTheTableIsRefused(t *testing.T) {
 func TestAuthorizingAllocatesNothing(t *testing.T) {
 	open, err := grpcserver.New(grpcserver.Options{})
 	check(t, err)
-	token, err := grpcserver.New(grpcserver.Options{Token: "sesame"})
+	closed, err := grpcserver.New(grpcserver.Options{Access: token("sesame")})
 	check(t, err)
 	req := &larderv1.GetFeaturesAndScoreRequest{Model: "fraud"}
 	header := []string{"Bearer sesame"}
@@ -331,5 +340,5 @@ func TestAuthorizingAllocatesNothing(t *testing.T) {
 		}
 	}
 	f(open, 0)
-	f(token, 2) // the context that holds the caller, and the token's bytes
+	f(closed, 1) // the context that holds the caller
 }

@@ -17,9 +17,6 @@ import (
 // answered: itself, and the values that are read from it.
 const bodyGrowth = 4
 
-// overHTTP stands for all requests over HTTP when they are counted.
-var overHTTP = &method{class: dataClass}
-
 type connKey struct{}
 
 // withConn puts a connection of HTTP into the context of its requests.
@@ -39,27 +36,35 @@ func connOf(ctx context.Context) *conn {
 // admit counts a request as in flight or, of one that has a body, refuses it where it would
 // be refused when that has been read.
 func (r *recorder) admit(req *http.Request) *failure {
+	if f := r.shell.gate(req.Context(), r.method, r.conn); f != nil {
+		return f
+	}
 	if req.ContentLength != 0 {
-		if r.shell.full(overHTTP) {
-			return r.shell.tooMany(overHTTP)
+		if r.shell.full(r.method.class) {
+			return r.shell.tooMany(r.method.class)
 		}
 		return nil
 	}
-	return r.enter()
+	return r.enter(req, 0)
 }
 
-func (r *recorder) enter() *failure {
+// enter counts a request as in flight whose body has so many bytes.
+func (r *recorder) enter(req *http.Request, body int) (refused *failure) {
 	if r.entered {
 		return nil
 	}
-	f := r.shell.enter(overHTTP, r.conn)
-	r.entered = f == nil
-	return f
+	r.in, refused = r.shell.enter(req.Context(), r.method, r.conn, work{name: req.Pattern, rows: max(body/bodyRow, 1)})
+	r.entered = refused == nil
+	return refused
 }
 
 func (r *recorder) leave() {
 	if r.entered {
-		r.shell.leave(overHTTP, r.conn)
+		var err error
+		if r.failure != nil {
+			err = r.failure
+		}
+		r.shell.leave(&r.in, err)
 		r.entered = false
 	}
 }
@@ -113,8 +118,8 @@ func ReadBody(r *http.Request) ([]byte, error) {
 	if err := Hold(r, int64(len(body))); err != nil {
 		return nil, err
 	}
-	if f := b.rec.enter(); f != nil {
-		return nil, b.rec.shell.refuse(f)
+	if f := b.rec.enter(r, len(body)); f != nil {
+		return nil, b.rec.shell.shed(r.Context(), f, time.Time{})
 	}
 	return b.unpack(r, body)
 }

@@ -75,7 +75,7 @@ func TestHostsOfOtherSites(t *testing.T) {
 // TestHostsWithAToken don't matter: a page of another site can't know the token. Nor do
 // they with a certificate.
 func TestHostsWithAToken(t *testing.T) {
-	s := start(t, grpcserver.Options{Token: "sesame"}, nothing)
+	s := start(t, grpcserver.Options{Access: token("sesame")}, nothing)
 	if got, body := s.rawHTTP([]string{"POST /echo HTTP/1.1", "Host: larder.example.com", "Authorization: Bearer sesame"}, ""); got != 200 {
 		t.Error(got, body)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/tap"
 )
 
@@ -17,15 +18,22 @@ func (s *Server) admit(ctx context.Context, info *tap.Info) (context.Context, er
 	m := s.methods[info.FullMethodName]
 	if m == nil || m.rule == nil || m.rule.right != Public {
 		var err error
-		if ctx, err = s.authenticate(ctx, Credentials{Authorization: info.Header.Get("authorization")}); err != nil {
-			return nil, s.refuse(failureOf(err)).status()
+		from := origin{method: info.FullMethodName}
+		if p, known := peer.FromContext(ctx); known {
+			from.addr = p.Addr
+		}
+		if ctx, err = s.authenticate(ctx, Credentials{info.Header.Get("authorization"), s.ofCall(ctx)}, info.Header.Get(priorityHeader), from); err != nil {
+			return nil, s.refused(ctx, from, "", "", failureOf(err)).status()
 		}
 	}
 	if m == nil {
 		return ctx, nil // gRPC says that there is no such method
 	}
-	if s.full(m) {
-		return nil, s.refuse(s.tooMany(m)).status()
+	if f := callHere(ctx, m); f != nil {
+		return nil, s.refuse(f).status()
+	}
+	if s.full(m.class) && identityOf(ctx).priority < Critical { // the limiter may find room for that
+		return nil, s.shed(ctx, s.tooMany(m.class), time.Time{}).status()
 	}
 	return lateness(ctx, m.streams), nil
 }
@@ -47,13 +55,23 @@ func (s *Server) receiving(desc *grpc.ServiceDesc) *grpc.ServiceDesc {
 
 func (s *Server) unaryHandler(name string, handler grpc.MethodHandler) grpc.StreamHandler {
 	return func(srv any, stream grpc.ServerStream) error {
+		seen := time.Now()
 		ctx := stream.Context()
-		r := s.newReceipt(ctx, s.methods[name], false)
+		m := s.methods[name]
+		r := s.newReceipt(ctx, m, false)
+		if f := s.gate(ctx, m, r.conn); f != nil {
+			pushBack(stream, f)
+			return s.shed(ctx, f, seen).status()
+		}
+		r.seen = seen
 		r.conn.begin()
 		defer r.conn.end()
 		defer r.done()
 		answer, err := handler(srv, ctx, func(message any) error { return r.next(stream, message) }, r.unary)
 		if err != nil {
+			if r.refused != nil {
+				pushBack(stream, r.refused)
+			}
 			return err
 		}
 		return r.send(stream, answer)
@@ -63,21 +81,21 @@ func (s *Server) unaryHandler(name string, handler grpc.MethodHandler) grpc.Stre
 // unary runs the handler of a unary call whose message has been received.
 func (r *receipt) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
 	s, m := r.shell, r.method
-	if f := s.enter(m, r.conn); f != nil {
-		return nil, s.refuse(f).status()
+	in, f := s.enter(ctx, m, r.conn, workOf(m, req))
+	if f != nil {
+		r.refused = f
+		return nil, s.shed(ctx, f, r.seen).status()
 	}
-	defer s.leave(m, r.conn)
 	if _, has := ctx.Deadline(); !has {
 		d := newDeadline(ctx, s.opts.DefaultTimeout)
 		defer d.end()
 		ctx = d
 	}
-	began := time.Now()
 	defer func() {
 		if p := recover(); p != nil {
 			resp, err = nil, s.panicked(m.name, p)
 		}
-		err = s.ended(ctx, m, time.Since(began), err)
+		err = s.ended(ctx, m, s.leave(&in, err), err)
 	}()
 	return s.call(ctx, m, req, handler)
 }
@@ -109,6 +127,7 @@ func (s *Server) ended(ctx context.Context, m *method, took time.Duration, err e
 	if err != nil {
 		f = failureOf(err)
 	}
+	s.recordEnd(ctx, f)
 	s.metrics.ended(m, took, f)
 	s.log(ctx, m.name, took, f)
 	if f == nil {

@@ -55,6 +55,8 @@ func (b boundedCodec) Marshal(v any) (mem.BufferSlice, error) {
 		return b.CodecV2.Marshal(v)
 	}
 	data, err := b.CodecV2.Marshal(out.message)
-	out.encoded(data.Len())
-	return data, err
+	if err != nil {
+		return nil, err
+	}
+	return out.encoded(data), nil
 }

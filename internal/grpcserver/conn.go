@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"larder/internal/admission"
 )
 
 // A conn is a connection of either port. It knows what is under way on it, so that the
@@ -12,12 +14,15 @@ import (
 type conn struct {
 	net.Conn
 	conns *conns
+	plane plane // what its port answers
 
-	running atomic.Int64 // requests that hold a place in flight
-	active  atomic.Int64 // requests under way: those that wait for a message, too
-	quiet   atomic.Int64 // when the last of them ended, or the connection was opened
-	awaits  atomic.Int64 // how many waits there are
-	partial atomic.Int64 // since when a frame of HTTP/2 is incomplete; 0: none is
+	running atomic.Int64   // requests that hold a place in flight
+	active  atomic.Int64   // requests under way: those that wait for a message, too
+	quiet   atomic.Int64   // when the last of them ended, or the connection was opened
+	awaits  atomic.Int64   // how many waits there are
+	flow    admission.Flow // of the requests of callers without names
+	trusted atomic.Int64   // the generation of authorities that its client's certificate was verified with
+	partial atomic.Int64   // since when a frame of HTTP/2 is incomplete; 0: none is
 
 	mu      sync.Mutex
 	waits   map[*wait]struct{}
@@ -34,6 +39,7 @@ type wait struct {
 	patient bool           // a stream, which may rest between messages
 	sending int64          // bytes of an answer that the caller has to take; 0 of a message
 	kill    func(*failure) // ends the wait; may be called more than once
+	sent    func()         // of an answer: ends the wait when its connection is closed; may be called more than once
 
 	since    atomic.Int64 // when the wait began or, of a stream, the message
 	received atomic.Int64 // bytes of the message that came, which the budget counts
@@ -124,5 +130,11 @@ func (c *conn) Close() error {
 	if first {
 		c.conns.remove(c)
 	}
-	return c.Conn.Close()
+	err := c.Conn.Close()
+	for _, w := range c.waiting() {
+		if w.sent != nil {
+			w.sent()
+		}
+	}
+	return err
 }

@@ -49,11 +49,17 @@ type conns struct {
 }
 
 // listen returns a listener whose connections are counted.
-func (s *conns) listen(l net.Listener) net.Listener { return &listener{l, s} }
+func (s *conns) listen(l net.Listener) net.Listener {
+	if p, is := l.(portOf); is {
+		return &listener{p.Listener, s, p.plane}
+	}
+	return &listener{l, s, anyPlane}
+}
 
 type listener struct {
 	net.Listener
 	conns *conns
+	plane plane
 }
 
 // Accept implements [net.Listener]. It does not return an error because there are too
@@ -70,7 +76,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		case err != nil:
 			return nil, err
 		}
-		if c := l.conns.add(raw); c != nil {
+		if c := l.conns.add(raw, l.plane); c != nil {
 			return c, nil
 		}
 		_ = raw.Close()
@@ -78,13 +84,13 @@ func (l *listener) Accept() (net.Conn, error) {
 }
 
 // add registers a connection; nil when there is no room for it.
-func (s *conns) add(raw net.Conn) *conn {
+func (s *conns) add(raw net.Conn, p plane) *conn {
 	for s.full() {
 		if !s.closeIdle() {
 			return nil
 		}
 	}
-	c := &conn{Conn: raw, conns: s, waits: map[*wait]struct{}{}, streams: map[uint32]*wait{}}
+	c := &conn{Conn: raw, conns: s, plane: p, waits: map[*wait]struct{}{}, streams: map[uint32]*wait{}}
 	c.quiet.Store(now())
 	s.mu.Lock()
 	s.all[c] = struct{}{}

@@ -16,11 +16,14 @@
 //     [Options.Access] identifies the caller and checks the right before the handler
 //     runs. If only the handler can tell which resource a request is about, it must
 //     call [Permit]; until then its answer is withheld. [CallerOf] returns the caller.
-//   - At most [Options.MaxInFlight] requests for features and scores run at once, on both
-//     servers together, and three quarters of them on one connection. The control plane
-//     has places of its own, and so has its status. Further requests are refused
-//     immediately, before their body is read where possible. Health checks are always
-//     answered.
+//   - Requests for features and scores run at once as far as that helps, and others wait a
+//     moment or are refused (package admission): those of low priority, over their caller's
+//     quota, or without the time that is needed first, before their message is decoded where
+//     possible. At most [Options.MaxInFlight] are in flight, on both servers together, and three
+//     quarters of them on one connection.
+//   - Pushes, the control plane, its status, and long requests have places of their own
+//     (classes.go). Health checks are always answered.
+//   - A refusal says when to try again, and costs little.
 //   - A request is in flight only once its message has arrived, and a stream only while
 //     one of its messages is answered. What callers leave unfinished is limited by itself
 //     (waits.go): a message by a time that grows with what has come of it, a stream

@@ -7,10 +7,13 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"larder/schema"
 )
@@ -60,6 +63,8 @@ func statusOf(k schema.Kind, r schema.Reason) (codes.Code, int) {
 		return answers[k].grpc, http.StatusUnsupportedMediaType
 	case schema.UnknownMethod:
 		return codes.Unimplemented, http.StatusMethodNotAllowed
+	case schema.Overloaded, schema.DeadlineTooShort:
+		return answers[k].grpc, http.StatusServiceUnavailable
 	case schema.MessageTooSlow:
 		return codes.DeadlineExceeded, http.StatusRequestTimeout
 	}
@@ -75,6 +80,9 @@ type failure struct {
 	requestID string // set when the fault is ours; the text stays in the log
 	cause     error
 	sent      *status.Status // when the handler made the status itself
+	limit     string         // that refused the request, for metrics; empty: none did
+	retry     time.Duration  // when the caller may try again; 0: nobody knows
+	built     error          // the status of a failure that is sent often; nil: it is made each time
 }
 
 // failureOf converts an error to what is sent and logged.
@@ -137,10 +145,17 @@ func newRequestID() string {
 
 // status returns the failure as a gRPC status.
 func (f *failure) status() error {
+	if f.built != nil {
+		return f.built
+	}
 	if f.sent != nil {
 		return f.sent.Err()
 	}
-	st, err := status.New(f.code, f.message).WithDetails(&errdetails.ErrorInfo{Reason: string(f.reason), Domain: errorDomain})
+	details := []protoadapt.MessageV1{&errdetails.ErrorInfo{Reason: string(f.reason), Domain: errorDomain}}
+	if f.retry > 0 {
+		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(f.retry)})
+	}
+	st, err := status.New(f.code, f.message).WithDetails(details...)
 	if err != nil {
 		return status.Error(f.code, f.message)
 	}

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"sync/atomic"
@@ -136,5 +138,14 @@ func TestLongErrorsFitTheHeaders(t *testing.T) {
 		f(schema.BadJSON.Errorf("%s", long), "InvalidArgument")
 		f(schema.Problems{{Path: "models[0]", Message: long}}, "InvalidArgument")
 		f(status.Error(codes.Aborted, long), "Aborted")
+	}
+}
+
+// A full queue says when to try again.
+func TestRetryAfter(t *testing.T) {
+	answer := httptest.NewRecorder()
+	grpcserver.WriteError(answer, schema.StreamQueueFull.Errorf("full"))
+	if answer.Code != http.StatusTooManyRequests || answer.Header().Get("Retry-After") != "1" {
+		t.Errorf("status %d, Retry-After %q", answer.Code, answer.Header().Get("Retry-After"))
 	}
 }

@@ -2,7 +2,9 @@ package grpcserver
 
 import (
 	"encoding/json"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"google.golang.org/genproto/googleapis/rpc/code"
@@ -91,6 +93,12 @@ func feastErrors(f *failure) (int, any) {
 // write answers with the error.
 func (f *failure) write(w http.ResponseWriter, form errorForm) {
 	status, body := form(f)
+	switch {
+	case f.retry > 0:
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(f.retry.Seconds()))))
+	case f.reason == schema.StreamQueueFull:
+		w.Header().Set("Retry-After", "1")
+	}
 	send(w, status, body)
 }
 

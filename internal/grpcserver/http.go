@@ -24,30 +24,34 @@ const (
 	maxScrapes = 4
 )
 
-// ServeHTTP answers HTTP requests on l until ctx ends and the running requests have
-// finished. It closes l. Besides handler it serves GET /metrics, /healthz (the process
+// ServeHTTP answers HTTP requests on listeners until ctx ends and the running requests have
+// finished. It closes them. Besides handler it serves GET /metrics, /healthz (the process
 // is alive) and /readyz (it accepts requests).
-func (s *Server) ServeHTTP(ctx context.Context, l net.Listener, handler *Mux) error {
+func (s *Server) ServeHTTP(ctx context.Context, handler *Mux, listeners ...net.Listener) error {
 	for _, pattern := range handler.Unruled() {
 		s.opts.Logger.Error("a path is not in the table of rights and is refused", "pattern", pattern)
 	}
 	server := &http.Server{
-		Handler: s.Handler(handler), TLSConfig: s.tls,
+		Handler:           s.Handler(handler),
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: s.opts.DefaultTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: slog.NewLogLogger(s.opts.Logger.Handler(), slog.LevelDebug), ConnContext: withConn,
 	}
-	l = s.conns.listen(l)
-	served := make(chan error, 1)
-	go func() {
-		if s.tls != nil {
-			served <- server.ServeTLS(l, "", "")
-			return
-		}
-		served <- server.Serve(l)
-	}()
+	if s.certs != nil {
+		server.TLSConfig = s.certs.config("h2", "http/1.1")
+	}
+	served := make(chan error, len(listeners))
+	for _, l := range listeners {
+		go func() {
+			serve := server.Serve
+			if s.certs != nil {
+				serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+			}
+			served <- fmt.Errorf("serve HTTP on %s: %w", l.Addr(), serve(s.conns.listen(l)))
+		}()
+	}
 	select {
 	case err := <-served:
-		return fmt.Errorf("serve HTTP on %s: %w", l.Addr(), err)
+		return errors.Join(err, server.Close())
 	case <-ctx.Done():
 	}
 	s.ready.Store(false)
@@ -100,16 +104,16 @@ func notReady(err error) string {
 
 // admitHTTP is the shell of one HTTP request from an authenticated caller.
 func (s *Server) admitHTTP(w http.ResponseWriter, r *http.Request, handler *Mux) {
-	rec := &recorder{ResponseWriter: w, shell: s, conn: connOf(r.Context()), status: http.StatusOK, maxBytes: s.opts.MaxMessageBytes, form: formOf(r), accept: r.Header["Accept-Encoding"]}
+	rec := &recorder{ResponseWriter: w, shell: s, method: s.httpMethod(r), conn: connOf(r.Context()), status: http.StatusOK, maxBytes: s.opts.MaxMessageBytes, form: formOf(r), accept: r.Header["Accept-Encoding"]}
 	rec.conn.begin()
 	defer rec.end()
 	if f := rec.admit(r); f != nil {
-		s.refuse(f).write(w, rec.form)
+		s.shed(r.Context(), f, time.Time{}).write(w, rec.form)
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.opts.DefaultTimeout)
 	defer cancel()
-	r = r.WithContext(&permitContext{ctx, &rec.permit})
+	r = r.WithContext(&permitContext{ctx, &rec.permit, rec})
 	r.Body = &requestBody{http.MaxBytesReader(rec, r.Body, int64(s.opts.MaxMessageBytes)), rec, r.ContentLength}
 	began := time.Now()
 	defer func() {
@@ -133,6 +137,10 @@ func (s *Server) endedHTTP(r *http.Request, rec *recorder, took time.Duration) {
 	noteRoute(r.Context(), name)
 	s.metrics.seconds.WithLabelValues(name).Observe(took.Seconds())
 	s.metrics.requests.WithLabelValues(name, strconv.Itoa(rec.status)).Inc()
+	s.recordEnd(r.Context(), rec.failure)
+	if rec.permit.granted && rec.status == http.StatusOK && (rec.permit.right == Read || rec.permit.right == Score) {
+		s.countRead(r.Context(), rec.permit.on)
+	}
 	s.log(r.Context(), name, took, rec.failure)
 }
 
@@ -141,7 +149,9 @@ type recorder struct {
 	http.ResponseWriter
 	shell    *Server
 	conn     *conn // nil where nobody follows it
-	entered  bool  // it is in flight
+	method   *method
+	entered  bool // it is in flight
+	in       stay
 	held     int64 // bytes that it takes of the budget
 	maxBytes int   // the largest response
 	form     errorForm

@@ -66,6 +66,7 @@ func streams() *grpc.ServiceDesc {
 // A shell is a server under test. One function handles its gRPC and HTTP requests.
 type shell struct {
 	t       testing.TB
+	server  *grpcserver.Server
 	log     *buffer
 	metrics *prometheus.Registry
 	conn    *grpc.ClientConn
@@ -106,6 +107,7 @@ func startWithin(t testing.TB, opts grpcserver.Options, limits grpcserver.Limits
 	opts.Registerer, opts.Gatherer = s.metrics, s.metrics
 	server, err := grpcserver.New(opts)
 	s.check(err)
+	s.server = server
 	grpcserver.SetLimits(server, limits)
 	server.RegisterService(streams(), echo{answer: answer})
 	rpc, err := net.Listen("tcp", "127.0.0.1:0")
@@ -115,7 +117,7 @@ func startWithin(t testing.TB, opts grpcserver.Options, limits grpcserver.Limits
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop = cancel
 	go func() { s.ended <- server.Serve(ctx, rpc) }()
-	go func() { s.ended <- server.ServeHTTP(ctx, web, handler(answer)) }()
+	go func() { s.ended <- server.ServeHTTP(ctx, handler(answer), web) }()
 	s.conn, err = grpc.NewClient(rpc.Addr().String(), append(dial, grpc.WithTransportCredentials(insecure.NewCredentials()))...)
 	s.check(err)
 	s.client, s.http = larderv1.NewEchoServiceClient(s.conn), "http://"+web.Addr().String()
@@ -133,6 +135,9 @@ func handler(answer func(context.Context) error) *grpcserver.Mux {
 	mux := new(grpcserver.Mux)
 	mux.HandleFunc("POST /echo", func(w http.ResponseWriter, r *http.Request) {
 		body, err := grpcserver.ReadBody(r)
+		if rows, counts := strconv.Atoi(r.URL.Query().Get("rows")); err == nil && counts == nil {
+			err = grpcserver.TakeRows(r.Context(), rows)
+		}
 		if err == nil {
 			err = answer(r.Context())
 		}

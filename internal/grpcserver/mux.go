@@ -126,21 +126,26 @@ func guard(w http.ResponseWriter, r *http.Request, rule *rule, handler http.Hand
 		WriteError(w, errors.New("serve a Mux with a grpcserver.Server"))
 		return
 	}
+	if f := pathHere(r, rule); f != nil {
+		rec.fail(f)
+		return
+	}
 	if err := rec.shell.authorize(r.Context(), rule, r); err != nil {
 		rec.fail(err)
 		return
 	}
 	if rule.late {
-		rec.permit.need(r.Context(), rec.shell, rule)
+		rec.permit.need(rec.shell, rule)
 	}
 	handler(w, r)
 }
 
 // authenticated answers a request with valid credentials and refuses others.
 func (s *Server) authenticated(w http.ResponseWriter, r *http.Request, answer http.HandlerFunc) {
-	ctx, err := s.authenticate(r.Context(), Credentials{Authorization: r.Header.Values("Authorization")})
+	from := originOf(r)
+	ctx, err := s.authenticate(r.Context(), Credentials{r.Header.Values("Authorization"), s.ofRequest(r)}, r.Header.Values(priorityHeader), from)
 	if err != nil {
-		s.refuse(failureOf(err)).write(w, formOf(r))
+		s.refused(ctx, from, "", "", failureOf(err)).write(w, formOf(r))
 		return
 	}
 	if ctx != r.Context() {

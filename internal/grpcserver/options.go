@@ -23,15 +23,18 @@ type Options struct {
 	// Version is the server's, for GET / and the OpenAPI document. Defaults to "dev".
 	Version string
 
-	// Token is what every caller must send, as `authorization: Bearer TOKEN`. Health
-	// checks need no token. Empty: no caller needs one.
-	Token string
-	// Access identifies callers and decides what they may do; it replaces Token. If
-	// Access is nil and Token is empty, every caller may do everything.
+	// Access identifies callers and decides what they may do. Health checks need no
+	// credentials. Nil: every caller may do everything.
 	Access Access
+	// Audit keeps the audit trail. Nil: there is none.
+	Audit Auditor
 	// CertFile and KeyFile are the PEM files of the certificate of both servers.
 	// Empty: no TLS.
 	CertFile, KeyFile string
+	// ClientCAFile is the PEM file of the authorities of client certificates. Access gets
+	// the certificates that they have signed. Empty: clients have none. The files of
+	// certificates are read again when they have changed.
+	ClientCAFile string
 
 	// HTTPHosts are host names by which HTTP requests may call the server, as [ParseHosts]
 	// reads them, beside addresses, the machine's name, and names that nobody can register.
@@ -72,9 +75,6 @@ func (o Options) withDefaults() Options {
 	o.MaxInFlight = cmp.Or(o.MaxInFlight, 1024)
 	o.DefaultTimeout = cmp.Or(o.DefaultTimeout, time.Minute)
 	o.DrainTimeout = cmp.Or(o.DrainTimeout, 10*time.Second)
-	if o.Access == nil && o.Token != "" {
-		o.Access, o.Token = newTokenAccess(o.Token), ""
-	}
 	if o.CutOff == nil {
 		o.CutOff = func() {}
 	}
@@ -86,11 +86,11 @@ func (o Options) withDefaults() Options {
 
 func (o Options) validate() error {
 	var errs []error
-	if o.Access != nil && o.Token != "" {
-		errs = append(errs, errors.New("Token and Access are both set; set one of them"))
-	}
 	if (o.CertFile == "") != (o.KeyFile == "") {
 		errs = append(errs, errors.New("TLS needs both a certificate file and a key file"))
+	}
+	if o.ClientCAFile != "" && o.CertFile == "" {
+		errs = append(errs, errClientCANeedsTLS)
 	}
 	const leastMessage, mostMessage = 64 << 10, 1 << 30
 	if o.MaxMessageBytes < leastMessage || o.MaxMessageBytes > mostMessage {

@@ -100,6 +100,10 @@ func (s *Server) page(mux *http.ServeMux, o openapi.Operation, answer http.Handl
 			return
 		}
 		s.authenticated(w, r, func(w http.ResponseWriter, r *http.Request) {
+			if f := pathHere(r, rule); f != nil {
+				f.write(w, formOf(r))
+				return
+			}
 			if err := s.authorize(r.Context(), rule, r); err != nil {
 				failureOf(err).write(w, formOf(r))
 				return

@@ -3,6 +3,7 @@ package grpcserver
 import (
 	"context"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -40,10 +41,12 @@ func lateness(ctx context.Context, streams bool) context.Context {
 type receipt struct {
 	shell   *Server
 	method  *method
-	conn    *conn  // nil where nobody follows it
-	stream  uint32 // of HTTP/2; 0 where the message had arrived with the headers
-	patient bool   // of a stream of messages
-	held    int64  // bytes that the last message takes of the budget
+	conn    *conn     // nil where nobody follows it
+	stream  uint32    // of HTTP/2; 0 where the message had arrived with the headers
+	patient bool      // of a stream of messages
+	held    int64     // bytes that the last message takes of the budget
+	seen    time.Time // when the call came
+	refused *failure  // why a unary call was not admitted
 }
 
 // into is a message to be decoded.

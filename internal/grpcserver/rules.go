@@ -12,13 +12,20 @@ import (
 type rule struct {
 	right Right
 	on    about // nil: the server
+	some  Kind  // instead: some resources of a kind, or of anyKind; the handler asks [May] about each
+	// or are rights that do as well.
+	or []Right
 	// also returns a second right that some requests need on the same resources. It
 	// returns "" for requests that need none.
 	also func(req any) Right
+	at   plane // of its port, where its right doesn't say
 	// late: only the handler can tell which resources a request is about. It must
 	// call [Permit] before it answers.
 	late bool
 }
+
+// anyKind is for rules about some resources of any kind.
+const anyKind Kind = "*"
 
 // about returns the i-th resource that a request is about, and whether there is
 // one. It neither copies nor allocates. The request is a message, or an
@@ -27,7 +34,7 @@ type about func(req any, i int) (Resource, bool)
 
 // one is for requests about one resource. Without a name, they are about all of its kind.
 func one[T any](kind Kind, name func(T) string) about {
-	return func(req any, i int) (Resource, bool) { return Resource{kind, name(req.(T))}, i == 0 }
+	return func(req any, i int) (Resource, bool) { return Resource{Kind: kind, Name: name(req.(T))}, i == 0 }
 }
 
 // each is for requests about a list of resources. An empty list means all of the kind.
@@ -40,7 +47,7 @@ func each[T any](kind Kind, names func(T) []string) about {
 		if i >= len(all) {
 			return Resource{}, false
 		}
-		return Resource{kind, all[i]}, true
+		return Resource{Kind: kind, Name: all[i]}, true
 	}
 }
 
@@ -59,12 +66,34 @@ func (s *Server) authorize(ctx context.Context, r *rule, req any) error {
 	if r == nil {
 		return s.refuse(forbidden("this method or path is always refused: it is not in the server's table of rights"))
 	}
-	if s.opts.Access == nil || r.late || r.right == Public || r.right == Any {
+	if r.late || r.right == Public || r.right == Any {
 		return nil
 	}
-	caller := CallerOf(ctx)
+	if s.opts.Access != nil {
+		if err := s.check(ctx, r, req); err != nil {
+			return err
+		}
+	}
+	if s.opts.Audit == nil || trailOf(r.right, nil) == uncounted {
+		return nil
+	}
+	return s.record(ctx, r.right, r.names(req))
+}
+
+// check refuses a request that its caller lacks a right for.
+func (s *Server) check(ctx context.Context, r *rule, req any) error {
+	if r.some != "" {
+		kind := r.some
+		if kind == anyKind {
+			kind = ""
+		}
+		if err := s.opts.Access.AuthorizeSome(CallerOf(ctx), r.right, kind); err != nil {
+			return s.denied(ctx, r.right, Resource{Kind: r.some}, err)
+		}
+		return nil
+	}
 	if r.on == nil {
-		return s.allow(caller, r.right, Resource{})
+		return s.allow(ctx, r.right, Resource{})
 	}
 	also := Right("")
 	if r.also != nil {
@@ -72,66 +101,97 @@ func (s *Server) authorize(ctx context.Context, r *rule, req any) error {
 	}
 	for i := 0; ; i++ {
 		on, more := r.on(req, i)
+		if !more && i == 0 { // it names nothing, which its handler says: to those who may do this to something
+			if err := s.opts.Access.AuthorizeSome(CallerOf(ctx), r.right, ""); err != nil {
+				return s.denied(ctx, r.right, Resource{}, err)
+			}
+		}
 		if !more {
 			return nil
 		}
-		if err := s.allow(caller, r.right, on); err != nil {
+		if s.allowsOther(ctx, r, on) {
+			continue
+		}
+		if err := s.allow(ctx, r.right, on); err != nil {
 			return err
 		}
 		if also == "" {
 			continue
 		}
-		if err := s.allow(caller, also, on); err != nil {
+		if err := s.allow(ctx, also, on); err != nil {
 			return err
 		}
 	}
 }
 
-func (s *Server) allow(c Caller, right Right, on Resource) error {
-	err := s.opts.Access.Authorize(c, right, on)
-	if err != nil {
-		return s.refuse(failureOf(err))
+// allowsOther reports whether one of the other rights of a rule is there.
+func (s *Server) allowsOther(ctx context.Context, r *rule, on Resource) bool {
+	for _, right := range r.or {
+		if s.opts.Access.Authorize(CallerOf(ctx), right, on) == nil {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Server) allow(ctx context.Context, right Right, on Resource) error {
+	if err := s.opts.Access.Authorize(CallerOf(ctx), right, on); err != nil {
+		return s.denied(ctx, right, on, err)
 	}
 	return nil
+}
+
+func (s *Server) denied(ctx context.Context, right Right, on Resource, err error) error {
+	var from origin
+	if c, ok := ctx.Value(callerKey{}).(*callerContext); ok {
+		from = c.origin
+	}
+	return s.refused(ctx, from, right, clipped(on), failureOf(err))
 }
 
 // A permit records whether the handler of one request has called [Permit].
 type permit struct {
 	shell   *Server
-	caller  Caller
 	right   Right
 	late    bool // false: no permit is needed
 	granted bool
+	on      Resource // what the request is about, or the first of them
 }
 
 // missing reports whether the request still needs a permit.
 func (p *permit) missing() bool { return p.late && !p.granted }
 
 // need makes the request require a permit; its rule is late.
-func (p *permit) need(ctx context.Context, s *Server, r *rule) {
-	*p = permit{shell: s, caller: CallerOf(ctx), right: r.right, late: true}
+func (p *permit) need(s *Server, r *rule) {
+	*p = permit{shell: s, right: r.right, late: true}
 }
 
 // A permitContext is the context of a request that has a permit.
 type permitContext struct {
 	context.Context
 	permit *permit
+	http   *recorder // nil of an RPC
 }
 
 type permitKey struct{}
 
+type httpKey struct{}
+
 // Value implements [context.Context].
 func (c *permitContext) Value(key any) any {
-	if key == (permitKey{}) {
+	switch key {
+	case permitKey{}:
 		return c.permit
+	case httpKey{}:
+		return c.http
 	}
 	return c.Context.Value(key)
 }
 
 func (s *Server) newPermit(ctx context.Context, r *rule) (context.Context, *permit) {
 	p := new(permit)
-	p.need(ctx, s, r)
-	return &permitContext{ctx, p}, p
+	p.need(s, r)
+	return &permitContext{ctx, p, nil}, p
 }
 
 // Permit authorizes a request for the resources that its handler has found it to be
@@ -146,11 +206,21 @@ func Permit(ctx context.Context, on ...Resource) error {
 		if p.shell.opts.Access == nil {
 			break
 		}
-		if err := p.shell.allow(p.caller, p.right, resource); err != nil {
+		if err := p.shell.allow(ctx, p.right, resource); err != nil {
 			return err
 		}
 	}
-	p.granted = len(on) > 0
+	if len(on) == 0 {
+		return nil
+	}
+	names := make([]string, len(on))
+	for i := range on {
+		names[i] = clipped(on[i])
+	}
+	if err := p.shell.record(ctx, p.right, names); err != nil {
+		return err
+	}
+	p.granted, p.on = true, on[0]
 	return nil
 }
 

@@ -2,7 +2,6 @@ package grpcserver
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -17,6 +16,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 
+	"larder/internal/admission"
 	"larder/internal/background"
 )
 
@@ -25,7 +25,7 @@ import (
 // once each.
 type Server struct {
 	opts     Options
-	tls      *tls.Config // nil without
+	certs    *certificates // nil without TLS
 	metrics  *metrics
 	grpc     *grpc.Server
 	health   *health.Server
@@ -34,9 +34,16 @@ type Server struct {
 	limits   limits
 	budget   budget
 	conns    conns
-	waits    atomic.Int64 // messages that are awaited
-	inFlight atomic.Int64 // of callers for features and scores
-	control  atomic.Int64 // requests of the control plane in flight
+	waits    atomic.Int64       // messages that are awaited
+	web      [classes]method    // of HTTP
+	limiter  *admission.Limiter // of requests for features and scores
+	costs    admission.Costs
+	refusals refusals
+	callers  callers
+	inFlight atomic.Int64 // requests for features and scores, those in line included
+	pushes   atomic.Int64 // those of other classes
+	control  atomic.Int64
+	bulk     atomic.Int64
 	ready    atomic.Bool
 	stopping atomic.Bool
 }
@@ -62,16 +69,20 @@ func New(opts Options) (*Server, error) {
 	}
 	s := &Server{opts: opts, health: health.NewServer(), methods: map[string]*method{}}
 	s.browser = newBrowser(opts)
+	for c := range s.web {
+		s.web[c].class = class(c)
+	}
+	s.limiter = admission.NewLimiter(admission.Options{Most: opts.MaxInFlight, Cores: background.Cores()})
+	s.refusals = newRefusals(opts, s.share())
 	s.limits = newLimits(opts.MaxInFlight)
 	s.budget.most = messagesInBudget * int64(opts.MaxMessageBytes)
 	s.conns = conns{most: connLimit(openFiles()), all: map[*conn]struct{}{}}
 	s.metrics = newMetrics(opts.Registerer, s)
 	if opts.CertFile != "" {
-		cert, err := tls.LoadX509KeyPair(opts.CertFile, opts.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("load the TLS certificate: %w", err)
+		var err error
+		if s.certs, err = newCertificates(opts); err != nil {
+			return nil, err
 		}
-		s.tls = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
 	}
 	s.grpc = grpc.NewServer(s.grpcOptions()...)
 	healthv1.RegisterHealthServer(s, healthCheck{s.health, s})
@@ -100,8 +111,8 @@ func (s *Server) grpcOptions() []grpc.ServerOption {
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: keepaliveEvery, Timeout: keepaliveEvery / 6}),
 	}
 	transport := insecure.NewCredentials()
-	if s.tls != nil {
-		transport = credentials.NewTLS(s.tls)
+	if s.certs != nil {
+		transport = credentials.NewTLS(s.certs.config("h2"))
 	}
 	all = append(all, grpc.Creds(followingCredentials{transport, s}))
 	if s.opts.Tracing {
@@ -144,21 +155,33 @@ func (s *Server) RegisterService(desc *grpc.ServiceDesc, impl any) {
 // this name.
 func (s *Server) GetServiceInfo() map[string]grpc.ServiceInfo { return s.grpc.GetServiceInfo() }
 
-// Serve answers RPCs on l until ctx ends and the running RPCs have finished. It
-// closes l.
-func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+// Serve answers RPCs on listeners until ctx ends and the running RPCs have finished. It
+// closes the listeners.
+func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	for _, method := range s.Unruled() {
 		s.opts.Logger.Error("an RPC is not in the table of rights and is refused", "method", method)
 	}
 	swept := make(chan struct{})
 	defer close(swept)
 	go s.sweepUntil(swept)
-	served := make(chan error, 1)
-	go func() { served <- s.grpc.Serve(s.conns.listen(l)) }()
+	served := make(chan error, len(listeners))
+	for _, l := range listeners {
+		go func() {
+			err := s.grpc.Serve(s.conns.listen(l))
+			switch {
+			case errors.Is(err, grpc.ErrServerStopped): // before it had started
+				err = nil
+			case err != nil:
+				err = fmt.Errorf("serve gRPC on %s: %w", l.Addr(), err)
+			}
+			served <- err
+		}()
+	}
 	s.ready.Store(true)
 	select {
 	case err := <-served:
-		return fmt.Errorf("serve gRPC on %s: %w", l.Addr(), err)
+		s.grpc.Stop()
+		return err
 	case <-ctx.Done():
 	}
 	s.ready.Store(false)
@@ -172,8 +195,10 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	})
 	defer late.Stop()
 	s.grpc.GracefulStop()
-	if err := <-served; !errors.Is(err, grpc.ErrServerStopped) { // stopped before it had started
-		return err
+	for range listeners {
+		if err := <-served; err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package grpcserver
 import (
 	"context"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 )
@@ -17,20 +18,25 @@ type receivedStream struct {
 	mu      sync.Mutex
 	resting int  // how many of its goroutines wait
 	entered bool // it is in flight
+	in      stay
 }
 
 func (r *receivedStream) RecvMsg(message any) error {
 	r.rest()
-	err := r.receipt.next(r.ServerStream, message)
-	if refused := r.resume(err == nil); err == nil && refused != nil {
-		return r.receipt.shell.refuse(refused)
+	if err := r.receipt.next(r.ServerStream, message); err != nil {
+		r.resume()
+		return err
 	}
-	return err
+	if refused := r.begin(message); refused != nil {
+		pushBack(r.ServerStream, refused)
+		return r.receipt.shell.shed(r.Context(), refused, time.Time{})
+	}
+	return nil
 }
 
 func (r *receivedStream) SendMsg(message any) error {
 	r.rest()
-	defer r.resume(false)
+	defer r.resume()
 	return r.ServerStream.SendMsg(message)
 }
 
@@ -41,27 +47,36 @@ func (r *receivedStream) rest() {
 	r.leave()
 }
 
-// resume returns why the stream can't be in flight, where it begins to answer a message.
-func (r *receivedStream) resume(begins bool) *failure {
+// begin returns why the stream can't be in flight, when it begins to answer a message.
+func (r *receivedStream) begin(message any) (refused *failure) {
+	x := r.receipt
+	refused = x.shell.gate(r.Context(), x.method, x.conn)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.resting--
-	if r.resting > 0 || r.entered {
-		return nil
+	if refused != nil || r.resting > 0 || r.entered {
+		return refused
 	}
-	x := r.receipt
-	refused := x.shell.enter(x.method, x.conn)
-	if refused != nil && !begins {
-		x.shell.count(x.method, x.conn, 1) // it has begun, and must end
-		refused = nil
-	}
+	r.in, refused = x.shell.enter(r.Context(), x.method, x.conn, workOf(x.method, message))
 	r.entered = refused == nil
 	return refused
 }
 
+// resume puts the stream back in flight where it goes on.
+func (r *receivedStream) resume() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.resting--
+	if r.resting > 0 || r.entered {
+		return
+	}
+	r.in = r.receipt.shell.resume(r.receipt.method, r.receipt.conn) // it has begun, and must end
+	r.entered = true
+}
+
 func (r *receivedStream) leave() {
 	if r.entered {
-		r.receipt.shell.leave(r.receipt.method, r.receipt.conn)
+		r.receipt.shell.leave(&r.in, nil)
 		r.entered = false
 	}
 }
@@ -101,7 +116,17 @@ func (g *guardedStream) RecvMsg(msg any) error {
 	return g.shell.authorize(g.Context(), g.rule, msg)
 }
 
-// A permitStream sends nothing before the handler has called [Permit].
+// SendMsg sends nothing more to a caller who has lost the right: its key may have been
+// revoked since the call began.
+func (g *guardedStream) SendMsg(msg any) error {
+	if err := g.shell.opts.Access.AuthorizeSome(CallerOf(g.Context()), g.rule.right, ""); err != nil {
+		return g.shell.refuse(failureOf(err))
+	}
+	return g.ServerStream.SendMsg(msg)
+}
+
+// A permitStream sends nothing before the handler has called [Permit], and nothing more to a
+// caller who has lost the right since.
 type permitStream struct {
 	grpc.ServerStream
 	ctx    context.Context
@@ -114,6 +139,11 @@ func (p *permitStream) SendMsg(msg any) error {
 	if p.permit.missing() {
 		return errNoPermit
 	}
+	if s := p.permit.shell; s.opts.Access != nil {
+		if err := s.allow(p.ctx, p.permit.right, p.permit.on); err != nil {
+			return err
+		}
+	}
 	return p.ServerStream.SendMsg(msg)
 }
 
@@ -123,7 +153,12 @@ func (s *Server) call(ctx context.Context, m *method, req any, handler grpc.Unar
 		return nil, err
 	}
 	if !m.rule.late {
-		return handler(ctx, req)
+		resp, err := handler(ctx, req)
+		if err == nil && m.rule.reads() {
+			on, _ := m.rule.on(req, 0)
+			s.countRead(ctx, on)
+		}
+		return resp, err
 	}
 	ctx, p := s.newPermit(ctx, m.rule)
 	resp, err := handler(ctx, req)

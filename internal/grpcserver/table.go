@@ -21,11 +21,12 @@ var rpcRules = map[string]*rule{
 	"/larder.v1.ControlService/ListDefinitions":   {right: Observe, on: all(Definitions)},
 	"/larder.v1.ControlService/GetDefinition":     {right: Observe, on: all(Definitions)},
 	"/larder.v1.ControlService/ExportDefinitions": {right: Observe, on: all(Definitions)},
-	"/larder.v1.ControlService/GetPlan":           {right: Observe, on: planned},
-	"/larder.v1.ControlService/GetStatus":         {right: Observe},
+	// What a request must bring: clients ask for it before they read, score or train.
+	"/larder.v1.ControlService/GetPlan":   {right: Read, or: []Right{Score, Train, Observe}, on: planned, at: bothPlanes},
+	"/larder.v1.ControlService/GetStatus": {right: Observe},
 
-	"/larder.v1.ControlService/PutModel":      {right: Push},
-	"/larder.v1.ControlService/HasModels":     {right: Push},
+	"/larder.v1.ControlService/PutModel":      {right: Push, some: Model},
+	"/larder.v1.ControlService/HasModels":     {right: Push, some: Model},
 	"/larder.v1.ControlService/PushModel":     {right: Push, on: one(Model, (*larderv1.PushModelRequest).GetModel), also: promotes},
 	"/larder.v1.ControlService/PromoteModel":  {right: Promote, on: one(Model, (*larderv1.PromoteModelRequest).GetModel)},
 	"/larder.v1.ControlService/RollbackModel": {right: Promote, on: one(Model, (*larderv1.RollbackModelRequest).GetModel)},
@@ -34,12 +35,13 @@ var rpcRules = map[string]*rule{
 	"/larder.v1.ControlService/ReleaseModel":  {right: Promote, on: one(Model, (*larderv1.ReleaseModelRequest).GetModel)},
 	"/larder.v1.ControlService/ResumeRamp":    {right: Promote, on: one(Model, (*larderv1.ResumeRampRequest).GetModel)},
 	"/larder.v1.ControlService/ListModels":    {right: Observe, on: one(Model, (*larderv1.ListModelsRequest).GetModel)},
-	"/larder.v1.ControlService/ScoreVectors":  {right: Score, on: one(Model, (*larderv1.ScoreVectorsRequest).GetModel)},
+	"/larder.v1.ControlService/ScoreVectors":  {right: Score, at: controlPlane, on: one(Model, (*larderv1.ScoreVectorsRequest).GetModel)},
 
 	"/larder.v1.ControlService/Materialize":  {right: Operate, on: each(View, (*larderv1.MaterializeRequest).GetFeatureViews)},
 	"/larder.v1.ControlService/GetRun":       {right: Observe, on: one(Run, (*larderv1.GetRunRequest).GetId)},
 	"/larder.v1.ControlService/CancelRun":    {right: Operate, on: one(Run, (*larderv1.CancelRunRequest).GetId)},
 	"/larder.v1.ControlService/SaveSnapshot": {right: Operate},
+	"/larder.v1.ControlService/Forget":       {right: Forget, on: one(Entity, (*larderv1.ForgetRequest).GetEntity)},
 
 	"/larder.v1.ControlService/Verify":          {right: Operate, on: verified},
 	"/larder.v1.ControlService/FlushFeatureLog": {right: Operate},
@@ -49,8 +51,8 @@ var rpcRules = map[string]*rule{
 	"/larder.v1.ControlService/GetExperiment":   {right: Observe, on: one(Model, (*larderv1.GetExperimentRequest).GetModel)},
 	"/larder.v1.ControlService/JoinLabels":      {right: Train, on: one(Model, (*larderv1.JoinLabelsRequest).GetModel)},
 
-	"/larder.v1.ControlService/GetDataset":   {right: Train, on: one(Dataset, (*larderv1.GetDatasetRequest).GetId)},
-	"/larder.v1.ControlService/ListDatasets": {right: Train, on: all(Dataset)},
+	"/larder.v1.ControlService/GetDataset":   {right: Train, some: anyKind}, // of a service that its caller may train on
+	"/larder.v1.ControlService/ListDatasets": {right: Train, some: anyKind}, // the same
 
 	// Flight commands are JSON that only the handler parses.
 	"/arrow.flight.protocol.FlightService/DoExchange":     {right: Train, late: true},
@@ -83,6 +85,25 @@ var rpcRules = map[string]*rule{
 	"/GrpcFeatureServer/Push":                           {right: Operate, on: all(View)},
 	"/GrpcFeatureServer/WriteToOnlineStore":             {right: Operate, on: one(View, (*feastserving.WriteToOnlineStoreRequest).GetFeatureViewName)},
 
+	"/larder.v1.AccessService/WhoAmI":     {right: Any},
+	"/larder.v1.AccessService/GetLogin":   {right: Public},
+	"/larder.v1.AccessService/CreateKey":  {right: Admin},
+	"/larder.v1.AccessService/ListKeys":   {right: Admin},
+	"/larder.v1.AccessService/RevokeKey":  {right: Admin},
+	"/larder.v1.AccessService/TestAccess": {right: Admin},
+	"/larder.v1.AccessService/ReadAudit":  {right: Admin},
+
+	"/larder.v1.StreamService/PushEvents": {right: Push, at: dataPlane, on: one(Stream, (*larderv1.PushEventsRequest).GetStream)},
+	// Its query reads any table that sources can read, so it needs the right to name them too.
+	"/larder.v1.StreamService/BackfillStream":   {right: Push, on: one(Stream, (*larderv1.BackfillStreamRequest).GetStream), also: func(any) Right { return Apply }},
+	"/larder.v1.StreamService/GetStreams":       {right: Observe, on: one(Stream, (*larderv1.GetStreamsRequest).GetStream)},
+	"/larder.v1.StreamService/PauseStream":      {right: Operate, on: one(Stream, (*larderv1.PauseStreamRequest).GetStream)},
+	"/larder.v1.StreamService/ResumeStream":     {right: Operate, on: one(Stream, (*larderv1.ResumeStreamRequest).GetStream)},
+	"/larder.v1.StreamService/SeekStream":       {right: Operate, on: one(Stream, (*larderv1.SeekStreamRequest).GetStream)},
+	"/larder.v1.StreamService/ListDeadLetters":  {right: Operate, on: one(Stream, (*larderv1.ListDeadLettersRequest).GetStream)},
+	"/larder.v1.StreamService/RetryDeadLetters": {right: Operate, on: one(Stream, (*larderv1.RetryDeadLettersRequest).GetStream)},
+	"/larder.v1.StreamService/RebuildView":      {right: Operate, on: one(View, (*larderv1.RebuildViewRequest).GetFeatureView)},
+
 	"/grpc.health.v1.Health/Check": {right: Public},
 	"/grpc.health.v1.Health/List":  {right: Public},
 	"/grpc.health.v1.Health/Watch": {right: Public},
@@ -105,6 +126,8 @@ var httpRules = map[string]*rule{
 
 	"POST /v1/features": {right: Read, late: true},
 	"POST /v1/score":    {right: Score, late: true},
+
+	"POST /v1/streams/{stream}/events": {right: Push, at: dataPlane, on: inPath(Stream, "stream")},
 
 	"POST /get-online-features":     {right: Read, late: true},
 	"POST /push":                    {right: Operate, late: true},
@@ -156,9 +179,9 @@ func feastFeatures(req any, i int) (Resource, bool) {
 func readOf(service string, references []string, i int) (Resource, bool) {
 	switch {
 	case service != "":
-		return Resource{Service, service}, i == 0
+		return Resource{Kind: Service, Name: service}, i == 0
 	case i < len(references):
-		return Resource{View, references[i]}, true
+		return Resource{Kind: View, Name: references[i]}, true
 	}
 	return Resource{}, false
 }
@@ -167,7 +190,7 @@ func readOf(service string, references []string, i int) (Resource, bool) {
 func planned(req any, i int) (Resource, bool) {
 	r := req.(*larderv1.GetPlanRequest)
 	if model := r.GetModel(); model != "" {
-		return Resource{Model, model}, i == 0
+		return Resource{Kind: Model, Name: model}, i == 0
 	}
 	return readOf(r.GetFeatureService(), r.GetFeatures().GetReferences(), i)
 }
@@ -177,7 +200,7 @@ func verified(req any, i int) (Resource, bool) {
 	r := req.(*larderv1.VerifyRequest)
 	if service := r.GetFeatureService(); service != "" {
 		if i == 0 {
-			return Resource{Service, service}, true
+			return Resource{Kind: Service, Name: service}, true
 		}
 		if len(r.GetFeatureViews()) == 0 {
 			return Resource{}, false

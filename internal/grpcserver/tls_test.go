@@ -41,7 +41,7 @@ func TestTLS(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 2)
 	go func() { ended <- server.Serve(ctx, rpc) }()
-	go func() { ended <- server.ServeHTTP(ctx, web, handler(nothing)) }()
+	go func() { ended <- server.ServeHTTP(ctx, handler(nothing), web) }()
 
 	trust := &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	conn, err := grpc.NewClient(rpc.Addr().String(), grpc.WithTransportCredentials(credentials.NewTLS(trust)))

@@ -30,7 +30,7 @@ func traced(t *testing.T, opts grpcserver.Options, requests func(*shell)) []sdkt
 }
 
 func TestTracingMakesASpanOfEachRequest(t *testing.T) {
-	all := traced(t, grpcserver.Options{Token: "sesame"}, func(s *shell) {
+	all := traced(t, grpcserver.Options{Access: token("sesame")}, func(s *shell) {
 		token := []string{"Authorization", "Bearer sesame"}
 		s.check(s.echo(metadata.AppendToOutgoingContext(t.Context(), token...)))
 		s.ask("POST", "/echo", "", token...)

@@ -26,6 +26,9 @@ type Options struct {
 	// Fast gives up safety against a crash of the machine, but not against a crash of
 	// Postgres: committed data survives Kill. For tests.
 	Fast bool
+	// Logical lets clients read the write-ahead log, for tests of streams of a table's
+	// changes. It holds for this run of the cluster.
+	Logical bool
 	// Logger gets a line when the cluster has to be placed elsewhere. Defaults to
 	// slog.Default().
 	Logger *slog.Logger
@@ -198,6 +201,9 @@ func (c *Cluster) arguments() []string {
 	}
 	if c.opts.Fast {
 		settings = append(settings, "fsync=off", "full_page_writes=off", "shared_buffers=64MB")
+	}
+	if c.opts.Logical {
+		settings = append(settings, "wal_level=logical", "max_replication_slots=16", "max_wal_senders=16")
 	}
 	args := []string{"-D", filepath.Join(c.dir, dataFolder)}
 	for _, s := range settings {

@@ -22,6 +22,7 @@ const (
 	logFile      = "postgres.log"
 	portFile     = "port"
 	userFile     = "password-dev" // of the role User
+	sourcesFile  = "password-sources"
 )
 
 // place makes the folder and decides which user Postgres runs as in it. Root's

@@ -25,8 +25,9 @@ const ServerVariable = "LARDER_TEST_POSTGRES"
 
 // A DB is a database of one test.
 type DB struct {
-	DSN  string
-	Pool *pgxpool.Pool
+	DSN     string // of a superuser
+	Sources string // of a role that may read and write all tables, for sources
+	Pool    *pgxpool.Pool
 }
 
 // The private cluster of this process, and its folder.
@@ -75,6 +76,7 @@ func New(t testing.TB) *DB {
 		t.Fatal(err)
 	}
 	db := &DB{DSN: withDatabase(t, server, name)}
+	db.Sources = Sources(t, db.DSN)
 	if db.Pool, err = pgxpool.New(ctx, db.DSN); err != nil {
 		t.Fatal(err)
 	}
@@ -86,6 +88,54 @@ func New(t testing.TB) *DB {
 		admin.Close(ctx)
 	})
 	return db
+}
+
+// The role of sources. It is one for all databases of a server.
+const sourcesUser = "larder_test_sources"
+
+// makeSources makes the role unless another test process does.
+const makeSources = `
+DO $$ BEGIN
+	IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '` + sourcesUser + `') THEN
+		CREATE ROLE ` + sourcesUser + ` LOGIN PASSWORD '` + sourcesUser + `';
+	END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN
+	NULL;
+END $$`
+
+// letSources lets the role use all schemas and tables of a database that its superuser makes
+// from now on, and those that are there.
+const letSources = `
+DO $$ DECLARE folder name; BEGIN
+	ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT ON TABLES TO ` + sourcesUser + `;
+	ALTER DEFAULT PRIVILEGES GRANT USAGE ON SCHEMAS TO ` + sourcesUser + `;
+	FOR folder IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' LOOP
+		EXECUTE format('GRANT USAGE ON SCHEMA %I TO ` + sourcesUser + `', folder);
+		EXECUTE format('GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA %I TO ` + sourcesUser + `', folder);
+	END LOOP;
+END $$`
+
+// Sources returns the address of a database for a role that may read and write all tables
+// of its superuser, whose address dsn is.
+func Sources(t testing.TB, dsn string) string {
+	t.Helper()
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	for _, sql := range []string{makeSources, letSources} {
+		if _, err := conn.Exec(ctx, sql); err != nil {
+			t.Fatalf("make the role of sources: %v", err)
+		}
+	}
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword(sourcesUser, sourcesUser)
+	return u.String()
 }
 
 // Cluster returns a cluster that belongs to the test. The test may stop and start it.

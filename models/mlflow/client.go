@@ -42,7 +42,7 @@ type Client struct {
 func New(uri string, credentials Credentials) (*Client, error) {
 	base, err := url.Parse(uri)
 	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" {
-		return nil, schema.BadTrackingURI.Errorf("write the address of MLflow as https://HOST:PORT; got %q", uri)
+		return nil, schema.BadTrackingURI.Errorf("write the address of MLflow as https://HOST:PORT")
 	}
 	if base.User != nil {
 		return nil, schema.BadTrackingURI.Errorf("take the credentials out of the address of MLflow; set the variables MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN")

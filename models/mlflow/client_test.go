@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"larder/models/mlflow"
 	"larder/schema"
@@ -134,6 +135,9 @@ func TestWhatIsRefused(t *testing.T) {
 	f(schema.NotFound, "404", alias, status(http.StatusNotFound))
 	f(schema.Unavailable, "500", alias, status(http.StatusInternalServerError))
 	f(schema.Unavailable, "does not follow redirects", alias, http.RedirectHandler(elsewhere+"/secret", http.StatusFound).ServeHTTP)
+	f(schema.Unavailable, "does not follow redirects", mlmodel, http.RedirectHandler(elsewhere+"/secret", http.StatusTemporaryRedirect).ServeHTTP)
+	f(schema.Unavailable, "169.254.169.254", "/api/2.0/mlflow-artifacts/artifacts/1/m/artifacts/model.onnx", http.RedirectHandler("http://169.254.169.254/latest/meta-data", http.StatusFound).ServeHTTP)
+	f(schema.FailedPrecondition, "http://169.254.169.254", uri, text(`{"artifact_uri": "http://169.254.169.254/latest/meta-data"}`))
 	f(schema.FailedPrecondition, "--serve-artifacts", uri, text(`{"artifact_uri": "s3://bucket/m"}`))
 	f(schema.FailedPrecondition, "file:///etc", uri, text(`{"artifact_uri": "file:///etc"}`))
 	f(schema.Invalid, "not a path below", uri, text(`{"artifact_uri": "mlflow-artifacts:/1/../../../secret"}`))
@@ -150,6 +154,34 @@ func TestWhatIsRefused(t *testing.T) {
 	for _, bad := range []string{"", "mlflow:5000", "file:///etc", "http://user:hunter2@host"} {
 		if _, err := mlflow.New(bad, mlflow.Credentials{}); err == nil {
 			t.Errorf("%q is taken for an address", bad)
+		}
+	}
+}
+
+// TestMLmodelFilesThatUnfold are refused at once, and take no memory.
+func TestMLmodelFilesThatUnfold(t *testing.T) {
+	var laughs strings.Builder
+	laughs.WriteString("a0: &a0 [lol, lol]\n")
+	for i := 1; i < 60; i++ {
+		fmt.Fprintf(&laughs, "a%d: &a%d [*a%d, *a%d]\n", i, i, i-1, i-1)
+	}
+	const many = 100_000
+	wide := strings.Repeat("k: 1\n", many)
+	for want, mlmodel := range map[string]string{
+		"more than 8 aliases":                    laughs.String() + "flavors: {onnx: {data: *a59}}\n",
+		"more than 50 lists or mappings":         "flavors: " + strings.Repeat("[", many) + strings.Repeat("]", many),
+		"50 lists or mappings within each other": strings.Repeat("{a: ", many),
+		"than 50 lists or mappings within each":  "flavors:\n" + strings.Repeat("- ", many) + "x",
+		"has more than 50 lists or mappings":     "flavors:\n" + strings.Repeat("? ", many) + "x",
+		"more than 20000 keys, values and marks": wide + "flavors: {onnx: {data: model.onnx}}\n",
+		"not a path below":                       "b: &b {data: ../x}\nflavors: {onnx: *b}\n", // one alias is read
+	} {
+		h := good("model.onnx")
+		h["/api/2.0/mlflow-artifacts/artifacts/1/m/artifacts/MLmodel"] = text(mlmodel)
+		began := time.Now()
+		_, _, err := fetch(t, serve(t, h), mlflow.Credentials{})
+		if took := time.Since(began); err == nil || !strings.Contains(err.Error(), want) || took > 5*time.Second {
+			t.Errorf("after %s: got %v, want %q", took, err, want)
 		}
 	}
 }

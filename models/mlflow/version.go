@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/token"
 
 	"larder/schema"
 )
@@ -137,12 +139,63 @@ func isLocal(name string) bool {
 	return name != "." && path.Clean(name) == name && filepath.IsLocal(filepath.FromSlash(name)) && !strings.ContainsRune(name, '\\')
 }
 
+// maxNesting bounds lists and mappings within each other. MLflow's files have about 5.
+const maxNesting = 50
+
+// maxTokens bounds keys, values and marks, since the time to read a mapping grows with the
+// square of its length. A signature of any width is one text.
+const maxTokens = 20_000
+
+// maxAliases bounds aliases, as each may double what a file unfolds to. Python writes one
+// where an object is in a file twice.
+const maxAliases = 8
+
+// checkSize refuses a file whose lists and mappings are so many, so deep within each other,
+// or repeat each other so often, that reading it takes all memory. It counts brackets in quotes too, which files have in pairs.
+func checkSize(raw []byte) error {
+	brackets, dashes := 0, 0
+	start := true // of a line, apart from blanks, "- " and "? "
+	for i, c := range raw {
+		switch {
+		case c == '[' || c == '{':
+			brackets++
+		case c == ']' || c == '}':
+			brackets = max(0, brackets-1)
+		case c == '\n':
+			dashes, start = 0, true
+			continue
+		case start && (c == '-' || c == '?') && i+1 < len(raw) && (raw[i+1] == ' ' || raw[i+1] == '\t'):
+			dashes++
+		}
+		start = start && (c == ' ' || c == '\t' || c == '-' || c == '?')
+		if brackets > maxNesting || dashes > maxNesting {
+			return schema.MLflowMLmodel.Errorf("the MLmodel file has more than %d lists or mappings within each other", maxNesting)
+		}
+	}
+	aliases, tokens := 0, lexer.Tokenize(string(raw))
+	if len(tokens) > maxTokens {
+		return schema.MLflowMLmodel.Errorf("the MLmodel file has more than %d keys, values and marks", maxTokens)
+	}
+	for _, t := range tokens {
+		if t.Type == token.AliasType {
+			aliases++
+		}
+	}
+	if aliases > maxAliases {
+		return schema.MLflowMLmodel.Errorf("the MLmodel file has more than %d aliases (*name); write the values out", maxAliases)
+	}
+	return nil
+}
+
 // onnxFile returns the path of the ONNX file that an MLmodel file names.
 func onnxFile(raw []byte) (string, error) {
 	var described struct {
 		Flavors map[string]struct {
 			Data string `yaml:"data"`
 		} `yaml:"flavors"`
+	}
+	if err := checkSize(raw); err != nil {
+		return "", err
 	}
 	if err := yaml.Unmarshal(raw, &described); err != nil {
 		return "", schema.MLflowMLmodel.Errorf("the model's MLmodel file can't be read")

@@ -33,6 +33,7 @@
 //	log:model_version, log:catalog_version   int64
 //	status:VIEW       PRESENT, NOT_FOUND or OUTSIDE_MAX_AGE, as int8 by its number in larder.v1.Status
 //	age_us:VIEW       int64; 0 where nothing was found
+//	position:VIEW     of an aggregate view: the batch of its stream that it was answered from, int64
 //	vector:FEATURE    what the model was fed: float32 where it takes one tensor,
 //	                  else the type of its input
 //

@@ -151,12 +151,17 @@ func (x *Export) readOutputs(out *monitor.Scored, r *Row) error {
 // readFound reads what was found of each view.
 func (x *Export) readFound(out *monitor.Scored, r *Row) error {
 	var statuses map[string]string
-	var ages map[string]int64
+	var ages, positions map[string]int64
 	if err := json.Unmarshal(r.Statuses, &statuses); err != nil {
 		return err
 	}
 	if err := json.Unmarshal(r.Ages, &ages); err != nil {
 		return err
+	}
+	if r.Positions != nil {
+		if err := json.Unmarshal(r.Positions, &positions); err != nil {
+			return err
+		}
 	}
 	for i := range x.plan.Views {
 		name := x.plan.Views[i].Name
@@ -165,6 +170,7 @@ func (x *Export) readFound(out *monitor.Scored, r *Row) error {
 			return fmt.Errorf("feature view %s has the status %q, which this larder doesn't know", name, statuses[name])
 		}
 		out.Statuses, out.Ages = append(out.Statuses, everyStatus[status]), append(out.Ages, ages[name])
+		out.Positions = append(out.Positions, positions[name])
 	}
 	return nil
 }

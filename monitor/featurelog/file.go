@@ -43,6 +43,8 @@ type file struct {
 const (
 	vectorPrefix = "vector:"
 	outputPrefix = "output:"
+	// PositionPrefix begins the names of the columns with the batches of aggregate views.
+	positionPrefix = "position:"
 )
 
 // Keys of a file's metadata.
@@ -77,7 +79,7 @@ func (w *countingWriter) Write(p []byte) (int, error) {
 // newFile begins a file for entries like e.
 func newFile(dir string, e *entry) (begun *file, err error) {
 	dir = filepath.Join(dir, e.Plan.Model.Name) // letters, digits and _
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, err
 	}
 	now := time.Now()
@@ -91,7 +93,7 @@ func newFile(dir string, e *entry) (begun *file, err error) {
 	}
 	origin := originOf(e.Plan)
 	columns := arrow.NewSchema(fields, &origin)
-	if f.temp, err = os.OpenFile(f.path+unfinished, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644); err != nil {
+	if f.temp, err = os.OpenFile(f.path+unfinished, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o640); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -108,10 +110,14 @@ func newFile(dir string, e *entry) (begun *file, err error) {
 	return f, nil
 }
 
-// add appends the rows of an entry.
-func (f *file) add(e *entry) error {
-	f.rows += e.Rows
+// add appends the rows of an entry, except those to skip; left are the others. They count as
+// rows of the file also when it fails.
+func (f *file) add(e *entry, skip []bool, left int) error {
+	f.rows += left
 	for row := range e.Rows {
+		if skip != nil && skip[row] {
+			continue
+		}
 		for i, c := range f.columns {
 			c.put(f.record.Field(i), e, row)
 		}
@@ -181,6 +187,11 @@ func columnsOf(e *entry) []field {
 			field{"age_us:" + p.Views[i].Name, arrow.PrimitiveTypes.Int64, func(b array.Builder, e *entry, row int) {
 				b.(*array.Int64Builder).Append(e.Ages[i*e.Rows+row])
 			}})
+		if p.Views[i].Aggregates != nil {
+			all = append(all, field{positionPrefix + p.Views[i].Name, arrow.PrimitiveTypes.Int64, func(b array.Builder, e *entry, row int) {
+				b.(*array.Int64Builder).Append(e.Positions[i*e.Rows+row])
+			}})
+		}
 	}
 	return append(append(all, vectorColumns(e)...), outputColumns(e)...)
 }

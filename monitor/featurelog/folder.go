@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"larder/internal/background"
@@ -27,7 +28,8 @@ type folder struct {
 
 	locked *os.File // nil while the disk keeps the folder from being opened
 	files  map[*schema.Plan]*file
-	stored int64     // bytes of the finished files in the folder
+	stored int64 // bytes of the finished files in the folder, without what they have shrunk by since
+	shrunk atomic.Int64
 	full   error     // why there was no room when it was last checked; nil when there was
 	looked time.Time // when the disk was last checked for room
 	fault  error     // why the last file could not be written; nil once one is
@@ -53,7 +55,7 @@ func openFolder(dir string, opts Options, m *metrics) (*folder, error) {
 // open creates the folder if necessary, locks it, and removes what a killed process left.
 func (d *folder) open() error {
 	d.retry = time.Now().Add(retryEvery)
-	if err := os.MkdirAll(d.dir, 0o755); err != nil {
+	if err := os.MkdirAll(d.dir, 0o750); err != nil {
 		return err
 	}
 	locked, err := lock(d.dir)
@@ -119,18 +121,22 @@ func (d *folder) takeAll() {
 // take writes an entry, or drops it.
 func (d *folder) take(e *entry) {
 	d.queue.took(e)
+	skip, left := d.opts.forget(e)
+	if left == 0 {
+		return
+	}
 	if d.room() != nil {
-		d.metrics.drop(dropDisk, e.Rows)
+		d.metrics.drop(dropDisk, left)
 		return
 	}
 	f := d.files[e.Plan]
 	if f == nil {
 		if f = d.begin(e); f == nil {
-			d.metrics.drop(dropWrite, e.Rows)
+			d.metrics.drop(dropWrite, left)
 			return
 		}
 	}
-	if err := background.Try(func() error { return f.add(e) }); err != nil {
+	if err := background.Try(func() error { return f.add(e, skip, left) }); err != nil {
 		delete(d.files, e.Plan)
 		d.metrics.drop(dropWrite, f.rows)
 		d.failed(errors.Join(err, f.abandon()))

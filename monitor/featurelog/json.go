@@ -64,16 +64,24 @@ func (e *entry) outputsJSON(row int) []byte {
 	return o.end()
 }
 
-func (e *entry) foundJSON(row int) (statuses, ages []byte) {
-	var s, a object
+// foundJSON returns what was found of each view, and nil positions where none has one.
+func (e *entry) foundJSON(row int) (statuses, ages, positions []byte) {
+	var s, a, p object
 	for i := range e.Plan.Views {
 		at := i*e.Rows + row
 		s.name(e.Plan.Views[i].Name)
 		s = column.AppendText(s, e.Statuses[at].String())
 		a.name(e.Plan.Views[i].Name)
 		a = strconv.AppendInt(a, e.Ages[at], 10)
+		if e.Plan.Views[i].Aggregates != nil {
+			p.name(e.Plan.Views[i].Name)
+			p = strconv.AppendInt(p, e.Positions[at], 10)
+		}
 	}
-	return s.end(), a.end()
+	if p != nil {
+		p = p.end()
+	}
+	return s.end(), a.end(), p
 }
 
 // appendJSON appends the value of a row. Numbers are written so that every bit can be

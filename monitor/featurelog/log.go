@@ -14,6 +14,7 @@ import (
 
 	"larder/internal/background"
 	"larder/monitor"
+	"larder/store/forgotten"
 )
 
 // Options tune a Log.
@@ -34,6 +35,9 @@ type Options struct {
 	// MaxQueued bounds the bytes of waiting entries, for the folder and for the table
 	// separately. Defaults to 64 MiB.
 	MaxQueued int64
+	// Forgotten returns the forgotten keys: rows of theirs with a clock reading up to their
+	// time are not logged. Nil: none are forgotten.
+	Forgotten func() *forgotten.List
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
 	// Registerer takes the metrics larder_feature_log_*. Nil: none are registered.

@@ -3,6 +3,7 @@ package featurelog_test
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -203,5 +204,30 @@ func TestShareOfTheDisk(t *testing.T) {
 	r.end()
 	if _, rows := read(t, dir); rows != 5 {
 		t.Errorf("%d rows", rows)
+	}
+}
+
+// TestOnlyTheGroupReadsLogs: vectors are nobody else's business, also on one machine.
+func TestOnlyTheGroupReadsLogs(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	log := start(t, dir, featurelog.Options{})
+	log.Offer(entry(modelPlan(t, &schema.ModelLog{Rate: 1}), 1, 5))
+	if err := log.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err == nil && info.Mode().Perm()&0o007 != 0 {
+			t.Errorf("%s has the mode %s", path, info.Mode())
+		}
+		seen++
+		return err
+	})
+	if err != nil || seen < 4 { // two folders, a lock, a file
+		t.Errorf("%d files and folders, %v", seen, err)
 	}
 }

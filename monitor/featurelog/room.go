@@ -16,6 +16,7 @@ const lookEvery = time.Second
 // room returns why nothing may be written now: the folder has reached its limit, or the
 // disk has too little space left. Moving files away makes room again.
 func (d *folder) room() error {
+	d.stored -= d.shrunk.Swap(0)
 	open := int64(0)
 	for _, f := range d.files {
 		open += f.size()

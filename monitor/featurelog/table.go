@@ -37,6 +37,9 @@ type Row struct {
 	// JSON objects, as appendJSON writes values. Statuses and Ages are by view, the
 	// ages in microseconds.
 	Keys, Request, Statuses, Ages []byte
+	// The batches that aggregate views were answered from, as a JSON object by view; nil
+	// when there are none.
+	Positions []byte
 	// The inputs of a model with one tensor, in the order of its feature service. For
 	// other models Inputs has them, as a JSON object by feature.
 	Vector []float32
@@ -113,8 +116,12 @@ func (t *table) takeAll(ctx context.Context) {
 
 func (t *table) take(ctx context.Context, e *entry) {
 	t.queue.took(e)
+	skip, left := t.opts.forget(e)
+	if left == 0 {
+		return
+	}
 	err := background.Try(func() error {
-		t.waiting = appendRows(t.waiting, e)
+		t.waiting = appendRows(t.waiting, e, skip)
 		return nil
 	})
 	if err != nil {
@@ -179,10 +186,14 @@ func (t *table) dropOld(ctx context.Context) {
 	}
 }
 
-// appendRows appends the rows of an entry. Their vectors are the entry's.
-func appendRows(rows []Row, e *entry) []Row {
+// appendRows appends the rows of an entry, except those to skip. Their vectors are the
+// entry's.
+func appendRows(rows []Row, e *entry, skip []bool) []Row {
 	p := e.Plan
 	for i := range e.Rows {
+		if skip != nil && skip[i] {
+			continue
+		}
 		r := Row{
 			RequestID: e.RequestID, Row: int32(e.Number(i)), Role: string(cmp.Or(e.Role, monitor.Serve)), Model: p.Model.Name, ModelVersion: p.ModelVersion.Version,
 			CatalogVersion: p.Catalog.Version, At: e.At, Latency: e.Latency, Score: math.NaN(), Overridden: e.overridden,
@@ -191,7 +202,7 @@ func appendRows(rows []Row, e *entry) []Row {
 		if e.Scores != nil {
 			r.Score = e.Scores[i]
 		}
-		r.Statuses, r.Ages = e.foundJSON(i)
+		r.Statuses, r.Ages, r.Positions = e.foundJSON(i)
 		if e.Dense != nil {
 			width := len(p.Features)
 			r.Vector = e.Dense[i*width : (i+1)*width : (i+1)*width]

@@ -50,7 +50,7 @@ func newChecker(opts Options, req Request) (*checker, error) {
 		return nil, err
 	}
 	c.blockRows = min(maxBlockRows, maxBlockValues/len(req.View.Features))
-	c.report = &Report{View: req.View.Name, Time: c.mark.Time, Counts: map[Kind]int64{}}
+	c.report = &Report{View: req.View.Name, FromLog: req.View.Stream != nil, Time: c.mark.Time, Counts: map[Kind]int64{}}
 	for _, f := range req.View.Features {
 		c.report.Features = append(c.report.Features, FeatureReport{Name: f.Name})
 	}

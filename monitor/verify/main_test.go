@@ -55,7 +55,7 @@ func newWorld(t testing.TB, ttl time.Duration) *world {
 	if w.view, err = catalog.View("spend"); err != nil {
 		t.Fatal(err)
 	}
-	if w.history, err = offline.Open(t.Context(), w.db.DSN, offline.Options{}); err != nil {
+	if w.history, err = offline.Open(t.Context(), w.db.Sources, offline.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.history.Close)

@@ -17,10 +17,11 @@ const maxDifferences = 5
 
 // A Report is the result for a view.
 type Report struct {
-	View   string
-	Time   int64 // the watermark of the comparison, in microseconds since 1970 UTC
-	Keys   int64 // compared
-	Counts map[Kind]int64
+	View    string
+	FromLog bool  // the source is the log of a stream
+	Time    int64 // the watermark of the comparison, in microseconds since 1970 UTC
+	Keys    int64 // compared
+	Counts  map[Kind]int64
 	// Newer counts the keys, of those that are mismatched or extra, whose stored row is
 	// newer than any that the source has. No run replaces such a row.
 	Newer    int64

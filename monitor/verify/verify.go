@@ -7,6 +7,7 @@ import (
 
 	"larder/schema"
 	"larder/store"
+	"larder/store/eventlog"
 	"larder/store/offline"
 	"larder/store/row"
 )
@@ -23,10 +24,11 @@ type Store interface {
 	EachRow(ctx context.Context, viewID uint32, visit func(key []byte, eventTime int64, row []byte) error) error
 }
 
-// Options name what is compared. Both are required.
+// Options name what is compared. Online and Offline are required.
 type Options struct {
 	Online  Store
 	Offline *offline.Store
+	Logs    *eventlog.Store // required for aggregate views
 }
 
 // A Request selects keys to compare.
@@ -41,6 +43,9 @@ type Request struct {
 
 // View compares the answers for a view.
 func View(ctx context.Context, opts Options, req Request) (*Report, error) {
+	if req.View.Aggregates != nil {
+		return events(ctx, opts, req)
+	}
 	c, err := newChecker(opts, req)
 	if err != nil {
 		return nil, err

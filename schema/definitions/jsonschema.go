@@ -34,6 +34,9 @@ func object(t reflect.Type) map[string]any {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "-" {
+			continue
+		}
 		p := property(name, f.Type)
 		p["description"] = description(t, name)
 		properties[name] = p
@@ -66,13 +69,36 @@ func property(name string, t reflect.Type) map[string]any {
 		return map[string]any{"type": "number", "minimum": 0, "maximum": 100, "multipleOf": 0.01}
 	case reflect.TypeFor[schema.MemorySize]():
 		return map[string]any{"anyOf": []map[string]any{{"type": "string", "pattern": `^\d+([KMGT]iB)?$`}, {"type": "integer", "minimum": 0}}}
+	case reflect.TypeFor[schema.Literal]():
+		return map[string]any{}
+	case reflect.TypeFor[schema.AggregateWindow]():
+		return map[string]any{"anyOf": []map[string]any{{"type": "string", "minLength": 1, "pattern": `^lifetime$|` + durationPattern}, object(t)}}
+	case reflect.TypeFor[schema.FormatType]():
+		return map[string]any{"enum": []schema.FormatType{schema.JSONFormat, schema.AvroFormat, schema.ProtobufFormat}}
+	case reflect.TypeFor[schema.OnDuplicate]():
+		return map[string]any{"enum": []schema.OnDuplicate{schema.FirstWins, schema.ReplaceWith}}
+	case reflect.TypeFor[schema.OnDataLoss]():
+		return map[string]any{"enum": []schema.OnDataLoss{schema.StopOnDataLoss, schema.ContinueOnDataLoss}}
+	case reflect.TypeFor[schema.Start]():
+		return map[string]any{"enum": []schema.Start{schema.Earliest, schema.Latest}}
+	case reflect.TypeFor[schema.TimeFormat]():
+		return map[string]any{"enum": []schema.TimeFormat{schema.TimeRFC3339, schema.TimeEpochSecond, schema.TimeEpochMilli, schema.TimeEpochMicro, schema.TimeEpochNano}}
+	case reflect.TypeFor[schema.CalendarUnit]():
+		return map[string]any{"enum": []schema.CalendarUnit{schema.CalendarHour, schema.CalendarDay, schema.CalendarWeek, schema.CalendarMonth, schema.CalendarYear}}
+	case reflect.TypeFor[schema.CalendarPart]():
+		return map[string]any{"enum": []schema.CalendarPart{schema.CurrentUnit, schema.PreviousUnit}}
 	case reflect.TypeFor[schema.Ratio]():
 		return map[string]any{"type": "number", "minimum": 0}
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
 		return property(name, t.Elem())
+	case reflect.Bool:
+		return map[string]any{"type": "boolean"}
 	case reflect.Slice:
+		if name == "range" {
+			return map[string]any{"type": "array", "items": map[string]any{"type": "number", "exclusiveMinimum": 0}, "minItems": 2, "maxItems": 2}
+		}
 		return map[string]any{"type": "array", "items": property("", t.Elem())}
 	case reflect.Map:
 		if t.Elem().Kind() == reflect.Float64 {

@@ -56,7 +56,31 @@ func Load(dir string) (*schema.Definitions, error) {
 		where: root.Name(), files: names.onnx,
 		sum: func(name string) (string, error) { return fileSum(root, name) },
 	})
+	r.schemas(root)
 	return r.finishFolder(" in " + dir)
+}
+
+// schemas reads the files that the formats of streams name.
+func (r *reader) schemas(root *os.Root) {
+	for i := range r.defs.Streams {
+		f, at := r.defs.Streams[i].Format, fmt.Sprintf("streams[%d].format.file", i)
+		if f == nil || f.File == "" {
+			continue
+		}
+		data, err := readFile(root, filepath.FromSlash(f.File))
+		switch {
+		case !filepath.IsLocal(f.File):
+			err = errors.New("it is outside the definitions folder; use a path below it")
+		case errors.Is(err, fs.ErrNotExist):
+			err = errors.New("the folder has no such file")
+		}
+		if err != nil {
+			r.faulty[at] = true
+			r.addf(r.at[at], "file %q: %v", f.File, err)
+			continue
+		}
+		f.File, f.Schema = "", string(data)
+	}
 }
 
 // ModelFiles returns the path of each model file of definitions that were

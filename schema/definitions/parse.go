@@ -25,7 +25,8 @@ type File struct {
 // The limits on one file.
 const (
 	MaxFileBytes = 4 << 20
-	maxNesting   = 32 // of [ and {, and of "- " on one line; definitions need only 4
+	maxNesting   = 32    // of [ and {, and of "- " on one line; definitions need only 4
+	maxKeys      = 5_000 // of one mapping in lines; the parser's time grows with their square
 )
 
 // The limits on what is reported.
@@ -246,12 +247,34 @@ func parseTokens(tokens token.Tokens) (file *ast.File, err error) {
 	return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 }
 
-// plain reports what is refused before parsing: anchors and similar syntax, and nesting
-// that would exhaust the parser's stack.
+// An indentation counts the keys of the mappings in lines that are open, from the outermost.
+type indentation []struct{ column, keys int }
+
+// entry ends the mappings that are further right than an entry of a list.
+func (in *indentation) entry(column int) {
+	for n := len(*in); n > 0 && (*in)[n-1].column > column; n-- {
+		*in = (*in)[:n-1]
+	}
+}
+
+// key counts a key, and returns how many its mapping has now.
+func (in *indentation) key(column int) int {
+	in.entry(column)
+	if n := len(*in); n == 0 || (*in)[n-1].column < column {
+		*in = append(*in, struct{ column, keys int }{column: column})
+	}
+	last := &(*in)[len(*in)-1]
+	last.keys++
+	return last.keys
+}
+
+// plain reports what is refused before parsing: anchors and similar syntax, nesting that
+// would exhaust the parser's stack, and mappings that would take it minutes.
 func (r *reader) plain(name string, tokens token.Tokens) bool {
 	before := len(r.errs)
-	flow, line, dashes := 0, 0, 0
-	for _, t := range tokens {
+	flow, line, dashes, keys := 0, 0, 0, 0
+	var open indentation
+	for i, t := range tokens {
 		at := placeOf(name, t)
 		if at.line != line {
 			line, dashes = at.line, 0
@@ -269,8 +292,22 @@ func (r *reader) plain(name string, tokens token.Tokens) bool {
 			flow++
 		case token.SequenceEndType, token.MappingEndType:
 			flow = max(0, flow-1)
-		case token.SequenceEntryType, token.MappingKeyType:
+		case token.DocumentHeaderType:
+			open = open[:0]
+		case token.SequenceEntryType:
 			dashes++
+			open.entry(at.column)
+		case token.MappingKeyType:
+			dashes++
+			keys = open.key(at.column)
+		case token.MappingValueType:
+			if i > 0 && flow == 0 {
+				keys = open.key(placeOf(name, tokens[i-1]).column)
+			}
+		}
+		if keys > maxKeys {
+			r.addf(at, "more than %d keys in one mapping; a definition has few, and lists of definitions begin with -", maxKeys)
+			return false
 		}
 		if flow > maxNesting || dashes > maxNesting {
 			r.addf(at, "more than %d nested lists or mappings; flatten them", maxNesting)

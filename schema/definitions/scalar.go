@@ -73,6 +73,16 @@ func (w *walker) fallback(node ast.Node, path, name string, t schema.Type) any {
 	return nil
 }
 
+// literal reads a value whose type another part of the definitions decides.
+func (w *walker) literal(node ast.Node, path string, into *schema.Literal) {
+	raw, err := jsonOf(node, schema.String)
+	if err != nil {
+		w.fault(node, path, "%s: %v", last(path), err)
+		return
+	}
+	*into = schema.Literal(raw)
+}
+
 // jsonOf returns a default as JSON, in the form that schema.ParseValue reads.
 func jsonOf(node ast.Node, t schema.Type) (json.RawMessage, error) {
 	switch n := node.(type) {

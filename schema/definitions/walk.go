@@ -21,28 +21,45 @@ type walker struct {
 
 // nouns name a value of each type in messages.
 var nouns = map[reflect.Type]string{
-	reflect.TypeFor[schema.Definitions]():     "a definition file",
-	reflect.TypeFor[schema.Entity]():          "an entity",
-	reflect.TypeFor[schema.JoinKey]():         "a join key",
-	reflect.TypeFor[schema.Source]():          "a source",
-	reflect.TypeFor[schema.FeatureView]():     "a feature view",
-	reflect.TypeFor[schema.Feature]():         "a feature",
-	reflect.TypeFor[schema.OnDemandView]():    "an on-demand view",
-	reflect.TypeFor[schema.OnDemandFeature](): "an on-demand feature",
-	reflect.TypeFor[schema.FeatureService]():  "a feature service",
-	reflect.TypeFor[schema.Model]():           "a model",
-	reflect.TypeFor[schema.ModelVersion]():    "a model version",
-	reflect.TypeFor[schema.ModelInput]():      "an input of a model",
-	reflect.TypeFor[schema.ModelLog]():        "a model's log",
-	reflect.TypeFor[schema.Labels]():          "a model's labels",
-	reflect.TypeFor[schema.LabelColumn]():     "a column of labels",
-	reflect.TypeFor[schema.MLflowAlias]():     "an alias of MLflow",
-	reflect.TypeFor[schema.VersionWeight]():   "a version's share of the traffic",
-	reflect.TypeFor[schema.Ramp]():            "a ramp",
-	reflect.TypeFor[schema.Guards]():          "a ramp's guards",
-	reflect.TypeFor[schema.ModelLimits]():     "a model's limits",
-	reflect.TypeFor[schema.Batching]():        "a model's batching",
-	reflect.TypeFor[schema.Provider]():        "a provider",
+	reflect.TypeFor[schema.Definitions]():      "a definition file",
+	reflect.TypeFor[schema.Entity]():           "an entity",
+	reflect.TypeFor[schema.JoinKey]():          "a join key",
+	reflect.TypeFor[schema.Source]():           "a source",
+	reflect.TypeFor[schema.FeatureView]():      "a feature view",
+	reflect.TypeFor[schema.Stream]():           "a stream",
+	reflect.TypeFor[schema.StreamField]():      "a field of a stream",
+	reflect.TypeFor[schema.StreamLog]():        "a stream's log",
+	reflect.TypeFor[schema.StreamFormat]():     "a stream's format",
+	reflect.TypeFor[schema.KafkaSource]():      "a Kafka source",
+	reflect.TypeFor[schema.RabbitMQSource]():   "a RabbitMQ source",
+	reflect.TypeFor[schema.NATSSource]():       "a NATS source",
+	reflect.TypeFor[schema.CDCSource]():        "a source of a table's changes",
+	reflect.TypeFor[schema.PushSource]():       "a source of pushed events",
+	reflect.TypeFor[schema.SASL]():             "a SASL login",
+	reflect.TypeFor[schema.SourceTLS]():        "the TLS of a source",
+	reflect.TypeFor[schema.AggregateView]():    "an aggregate view",
+	reflect.TypeFor[schema.AggregateFeature](): "an aggregate",
+	reflect.TypeFor[schema.AggregateWindow]():  "a window",
+	reflect.TypeFor[schema.Feature]():          "a feature",
+	reflect.TypeFor[schema.OnDemandView]():     "an on-demand view",
+	reflect.TypeFor[schema.OnDemandFeature]():  "an on-demand feature",
+	reflect.TypeFor[schema.FeatureService]():   "a feature service",
+	reflect.TypeFor[schema.Model]():            "a model",
+	reflect.TypeFor[schema.ModelVersion]():     "a model version",
+	reflect.TypeFor[schema.ModelInput]():       "an input of a model",
+	reflect.TypeFor[schema.ModelLog]():         "a model's log",
+	reflect.TypeFor[schema.Labels]():           "a model's labels",
+	reflect.TypeFor[schema.LabelColumn]():      "a column of labels",
+	reflect.TypeFor[schema.MLflowAlias]():      "an alias of MLflow",
+	reflect.TypeFor[schema.VersionWeight]():    "a version's share of the traffic",
+	reflect.TypeFor[schema.Ramp]():             "a ramp",
+	reflect.TypeFor[schema.Guards]():           "a ramp's guards",
+	reflect.TypeFor[schema.ModelLimits]():      "a model's limits",
+	reflect.TypeFor[schema.Batching]():         "a model's batching",
+	reflect.TypeFor[schema.Provider]():         "a provider",
+	reflect.TypeFor[schema.Role]():             "a role",
+	reflect.TypeFor[schema.Allowance]():        "an allowance",
+	reflect.TypeFor[schema.Binding]():          "a binding",
 }
 
 func (w *walker) document(doc *ast.DocumentNode) {
@@ -64,8 +81,13 @@ func (w *walker) value(node ast.Node, path string, v reflect.Value) {
 	if _, known := w.at[path]; !known {
 		w.at[path] = w.place(node)
 	}
-	if text, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	_, isMapping := entriesOf(node)
+	if text, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok && !(isMapping && v.Kind() == reflect.Struct) {
 		w.text(node, path, text)
+		return
+	}
+	if literal, ok := v.Addr().Interface().(*schema.Literal); ok {
+		w.literal(node, path, literal)
 		return
 	}
 	switch v.Kind() {
@@ -95,6 +117,13 @@ func (w *walker) value(node ast.Node, path string, v reflect.Value) {
 		w.integer(node, path, v)
 	case reflect.Float64:
 		w.float(node, path, v)
+	case reflect.Bool:
+		b, ok := node.(*ast.BoolNode)
+		if !ok {
+			w.fault(node, path, "%s must be true or false; got %s", last(path), describe(node))
+			return
+		}
+		v.SetBool(b.Value)
 	default:
 		panic(fmt.Sprintf("definitions: a field of Go type %s", v.Type()))
 	}
@@ -228,8 +257,9 @@ func (w *walker) numbers(node ast.Node, path string, v reflect.Value) {
 func fieldsOf(t reflect.Type) (keys []string, fields map[string]int) {
 	fields = make(map[string]int, t.NumField())
 	for i := range t.NumField() {
-		key, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		keys, fields[key] = append(keys, key), i
+		if key, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ","); key != "-" {
+			keys, fields[key] = append(keys, key), i
+		}
 	}
 	return keys, fields
 }

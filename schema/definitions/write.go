@@ -15,7 +15,7 @@ import (
 )
 
 // written are the keys of definitions, each in a file of its own, in this order.
-var written = []string{"entities", "sources", "feature_views", "on_demand_views", "feature_services", "models"}
+var written = []string{"entities", "sources", "streams", "feature_views", "aggregate_views", "on_demand_views", "feature_services", "models", "roles", "bindings"}
 
 // A Comment is text for a reader of written definitions.
 type Comment struct {

@@ -2,6 +2,7 @@ package definitions_test
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -155,5 +156,23 @@ func TestLargeDefinitionsHaveSeveralFiles(t *testing.T) {
 	}
 	if n := strings.Count(all, "# about"); n != count || strings.Count(all, "# the end") != 1 || !strings.HasSuffix(all, "\n# the end\n") {
 		t.Errorf("%d comments", n)
+	}
+}
+
+// TestEveryKindIsWritten: one definition of each kind makes one file each.
+func TestEveryKindIsWritten(t *testing.T) {
+	defs := new(schema.Definitions)
+	v := reflect.ValueOf(defs).Elem()
+	for i := range v.NumField() {
+		item := reflect.New(v.Field(i).Type().Elem()).Elem()
+		item.FieldByName("Name").SetString("x")
+		v.Field(i).Set(reflect.Append(v.Field(i), item))
+	}
+	files, err := definitions.Write(defs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) != v.NumField() {
+		t.Errorf("%d kinds of definitions are written to %d files", v.NumField(), len(files))
 	}
 }

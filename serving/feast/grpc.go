@@ -41,6 +41,7 @@ var statusMessages = [...]feastserving.FieldStatus{
 	schema.StatusNullValue:     feastserving.FieldStatus_NULL_VALUE,
 	schema.StatusNotFound:      feastserving.FieldStatus_NOT_FOUND,
 	schema.StatusOutsideMaxAge: feastserving.FieldStatus_OUTSIDE_MAX_AGE,
+	schema.StatusWithheld:      feastserving.FieldStatus_INVALID, // Feast has no status for that
 }
 
 func (a *answer) message(versions bool) *feastserving.GetOnlineFeaturesResponse {

@@ -186,7 +186,7 @@ func (s *shop) listen(server *feast.Server) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 2)
 	go func() { ended <- shell.Serve(ctx, rpc) }()
-	go func() { ended <- shell.ServeHTTP(ctx, web, server.HTTPHandler()) }()
+	go func() { ended <- shell.ServeHTTP(ctx, server.HTTPHandler(), web) }()
 	conn, err := grpc.NewClient(rpc.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	s.check(err)
 	s.http = "http://" + web.Addr().String()

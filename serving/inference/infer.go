@@ -6,6 +6,7 @@ import (
 	"time"
 
 	inferencev2 "larder/api/inference"
+	"larder/internal/grpcserver"
 	"larder/schema"
 	"larder/scoring"
 	"larder/serving"
@@ -65,6 +66,11 @@ func (s *Server) infer(ctx context.Context, req *request) (*answer, error) {
 	for i := range req.inputs {
 		if rows := req.inputs[i].Dims[0]; rows > int64(s.opts.MaxRows) {
 			return nil, schema.TooManyRows.Errorf("the request has %d rows; at most %d fit, split it", rows, s.opts.MaxRows)
+		}
+	}
+	if len(req.inputs) > 0 {
+		if err := grpcserver.TakeRows(ctx, int(req.inputs[0].Dims[0])); err != nil {
+			return nil, err
 		}
 	}
 	model, err := s.opts.Models.Model(ctx, g.Model(plan), plan)

@@ -22,3 +22,23 @@ func (c *Cache) Peek(view uint32, entity []byte) (r Row, known bool) {
 
 // Announced returns how many commits are under way.
 func (c *Cache) Announced() int { return len(*c.pending.Load()) }
+
+// Memory returns the bytes of all segments that have memory, and those of the pages that are
+// known, counted in two ways.
+func (c *Cache) Memory() (taken, live, known int) {
+	for i := range c.shards {
+		s := &c.shards[i]
+		taken += s.used * s.size
+		for _, g := range s.segments {
+			live += g.live
+		}
+		for hash, at := range s.index {
+			p := pageAt(s.segments[int(at)*unit/s.size].data[int(at)*unit%s.size:])
+			if p.hash() != hash {
+				panic("the index names another page")
+			}
+			known += len(p)
+		}
+	}
+	return taken, live, known
+}

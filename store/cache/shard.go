@@ -2,13 +2,19 @@ package cache
 
 import "sync"
 
-// A shard is one part of the cache, with its own lock. Pages are appended to segments
-// that are used in turn. A segment that is used again loses its pages, except the
-// pages that were read since: these are carried over (the clock algorithm).
+// A shard is one part of the cache, with its own lock. Pages are appended to segments. When
+// one is full, another one gets the next pages:
+//
+//   - where half of the memory is taken by pages that were written again elsewhere, the
+//     segment with the most of it, and the pages in it that are known are carried over;
+//   - else a segment that was never used;
+//   - else the segments in turn: one loses its pages, except those that were read since
+//     (the clock algorithm).
 type shard struct {
 	mu       sync.RWMutex
 	index    map[uint64]position // by hash; two keys with the same hash displace each other
 	segments [segmentsShard]segment
+	used     int    // segments that have memory: the first ones
 	size     int    // of a segment
 	current  int    // the segment that pages are appended to
 	scratch  []byte // the page being made
@@ -21,6 +27,7 @@ type position uint32
 type segment struct {
 	data []byte // grows to the shard's size at first use
 	used int
+	live int // bytes of pages in the index
 }
 
 const (
@@ -77,6 +84,7 @@ func (s *shard) put(hash uint64, key []byte, rows []Row) {
 	next.seal()
 	s.scratch = next[:0]
 	if len(next) > s.size/largestShare {
+		s.unlink(hash)
 		delete(s.index, hash)
 		return
 	}
@@ -119,33 +127,63 @@ func has(rows []Row, view uint32) bool {
 	return false
 }
 
-// hasRoom reports whether the next segment was never used.
-func (s *shard) hasRoom() bool { return s.segments[(s.current+1)%segmentsShard].data == nil }
+// hasRoom reports whether there is a segment that was never used.
+func (s *shard) hasRoom() bool { return s.used < segmentsShard }
+
+// unlink says that the page of a hash is no longer needed where it is.
+func (s *shard) unlink(hash uint64) {
+	if at, found := s.index[hash]; found {
+		g := &s.segments[int(at)*unit/s.size]
+		g.live -= len(pageAt(g.data[int(at)*unit%s.size:]))
+	}
+}
 
 func (s *shard) append(p page) {
 	g := &s.segments[s.current]
 	if g.data == nil {
 		g.data = make([]byte, s.size)
+		s.used++
 	}
-	s.index[p.hash()] = position((s.current*s.size + g.used) / unit)
+	hash := p.hash()
+	s.unlink(hash)
+	s.index[hash] = position((s.current*s.size + g.used) / unit)
+	g.live += len(p)
 	g.used += copy(g.data[g.used:], p)
 }
 
-// turn moves to the next segment, and keeps the pages there that were read: at most
-// half of the segment, so that there is room for new pages.
+// turn moves to another segment. Of the pages there, at most half of the segment is kept,
+// so that there is room for new pages.
 func (s *shard) turn() {
-	s.current = (s.current + 1) % segmentsShard
+	least, live := 0, 0
+	for i := range s.segments[:s.used] {
+		if live += s.segments[i].live; s.segments[i].live < s.segments[least].live {
+			least = i
+		}
+	}
+	spare := live <= s.used*s.size/2
+	switch {
+	case spare:
+		s.current = least // of which at most half is known
+	case s.hasRoom():
+		s.current = s.used
+		return
+	default:
+		s.current = (s.current + 1) % segmentsShard
+	}
 	g := &s.segments[s.current]
 	used := g.used
 	g.used = 0
 	for at := 0; at < used; {
 		p := pageAt(g.data[at:])
 		hash, n := p.hash(), len(p)
-		if live, found := s.index[hash]; found && live == position((s.current*s.size+at)/unit) {
-			if p.visited().Load() != 0 && g.used+n <= s.size/2 {
-				p.visited().Store(0)
+		if found, known := s.index[hash]; known && found == position((s.current*s.size+at)/unit) {
+			if (spare || p.visited().Load() != 0) && g.used+n <= s.size/2 {
+				if !spare {
+					p.visited().Store(0)
+				}
 				s.append(p) // over the old contents before it
 			} else {
+				s.unlink(hash)
 				delete(s.index, hash)
 			}
 		}

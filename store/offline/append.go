@@ -36,21 +36,17 @@ func (s *Store) Append(ctx context.Context, source *schema.Source, columns []str
 	}
 	defer held.Release()
 	conn := held.Conn().PgConn()
-	if err := appendRows(ctx, conn, source, columns, rows); err != nil {
+	if err := s.appendRows(ctx, conn, source, columns, rows); err != nil {
 		rollback(conn)
 		return appendError(ctx, source, err)
 	}
 	return appendError(ctx, source, exec(ctx, conn, "COMMIT"))
 }
 
-func appendRows(ctx context.Context, conn *pgconn.PgConn, source *schema.Source, columns []string, rows []byte) error {
+func (s *Store) appendRows(ctx context.Context, conn *pgconn.PgConn, source *schema.Source, columns []string, rows []byte) error {
 	table := tableName(source)
-	found := conn.ExecParams(ctx, oneSchemaOfTable, [][]byte{[]byte(table)}, nil, nil, nil).Read()
-	if found.Err != nil {
-		return found.Err
-	}
-	if len(found.Rows) == 1 && string(found.Rows[0][0]) == ownSchema {
-		return schema.SourceReadOnly.Errorf("source %q reads a table of Larder's own, which takes no rows", source.Name)
+	if err := s.mayWrite(ctx, conn, source, table); err != nil {
+		return err
 	}
 	var into, from []string
 	hasIngest := source.CreatedTimestampColumn == ""
@@ -70,11 +66,11 @@ func appendRows(ctx context.Context, conn *pgconn.PgConn, source *schema.Source,
 func appendError(ctx context.Context, source *schema.Source, err error) error {
 	pg, is := asPostgres(err)
 	if !is {
-		return failed(ctx, source.Name, err)
+		return failed(ctx, sourceNamed(source.Name), err)
 	}
 	switch class := pg.Code[:min(2, len(pg.Code))]; {
 	case pg.Code == insufficientPrivilege:
-		return schema.SourceReadOnly.Wrap(pg, "source %q: %s; grant INSERT on it to the user that larder connects as", source.Name, pg.Message)
+		return schema.SourceReadOnly.Wrap(pg, "source %q: %s; grant INSERT on it to the role of sources", source.Name, pg.Message)
 	case pg.Code == undefinedColumn:
 		return schema.UnknownColumn.Wrap(pg, "source %q: %s; leave the column out, or add it to the table", source.Name, pg.Message)
 	case pg.Code == wrongObjectType, pg.Code == notUpdatable, pg.Code == generatedAlways, pg.Code == readOnly, pg.Code == notSupported:
@@ -82,5 +78,5 @@ func appendError(ctx context.Context, source *schema.Source, err error) error {
 	case class == integrityClass, class == dataClass:
 		return schema.BadValue.Wrap(pg, "source %q did not take the rows: Postgres says: %s", source.Name, pg.Message)
 	}
-	return failed(ctx, source.Name, err)
+	return failed(ctx, sourceNamed(source.Name), err)
 }

@@ -45,8 +45,11 @@ func fromClause(s *schema.Source) string {
 		return tableName(s) + " AS source"
 	}
 	// The rest starts on its own line, in case the query ends with a comment.
-	return "(" + strings.TrimRight(s.Query, "; \t\r\n") + "\n) AS source"
+	return "(" + bareQuery(s) + "\n) AS source"
 }
+
+// bareQuery is the query of a source without what ends a statement.
+func bareQuery(s *schema.Source) string { return strings.TrimRight(s.Query, "; \t\r\n") }
 
 // tableName returns the name of a source's table as SQL.
 func tableName(s *schema.Source) string {

@@ -30,7 +30,7 @@ func (s *Store) Check(ctx context.Context, view *schema.View) (notes []string, e
 	})
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && (pg.Code == undefinedTable || pg.Code == undefinedSchema) && view.Origin.Table != "" {
-		return nil, s.noTable(ctx, view)
+		return nil, sourceError(ctx, view, s.noTable(ctx, view))
 	}
 	return notes, err
 }
@@ -87,19 +87,23 @@ func (b *binding) notes(ctx context.Context, conn *pgconn.PgConn) ([]string, err
 		"select the time at which the fact became true", b.view.Name, origin.Name, clock)}, nil
 }
 
-// tablesQuery lists the tables that a source may name, as definitions write them.
+// tablesQuery lists the tables that the role may read, as definitions write them, and their
+// schemas.
 const tablesQuery = `
-SELECT CASE WHEN pg_table_is_visible(c.oid) THEN c.relname ELSE n.nspname || '.' || c.relname END
+SELECT CASE WHEN pg_table_is_visible(c.oid) THEN c.relname ELSE n.nspname || '.' || c.relname END, n.nspname
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname !~ '^(pg_|information_schema$|larder$)'
+	AND has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT')
 LIMIT 10000`
 
 func (s *Store) noTable(ctx context.Context, view *schema.View) error {
 	var tables []string
-	err := s.snapshot(ctx, view, func(ctx context.Context, conn *pgconn.PgConn) error {
+	err := s.transaction(ctx, func(ctx context.Context, conn *pgconn.PgConn) error {
 		result := conn.ExecParams(ctx, tablesQuery, nil, nil, nil, nil).Read()
 		for _, row := range result.Rows {
-			tables = append(tables, string(row[0]))
+			if s.allows(string(row[1])) {
+				tables = append(tables, string(row[0]))
+			}
 		}
 		return result.Err
 	})

@@ -44,7 +44,7 @@ func TestCheckTellsWhatWouldFit(t *testing.T) {
 	f(schema.Source{Table: "dayly", TimestampField: "at"}, idKey, `source "s": no table dayly; did you mean "daily"?`, n)
 	f(schema.Source{Table: "nowhere.dail", TimestampField: "at"}, idKey, `source "s": no table nowhere.dail; did you mean "nowhere.daily"?`, n)
 	f(schema.Source{Table: "versions", TimestampField: "at"}, idKey, `source "s": no table versions; use daily, monthly or nowhere.daily`, n)
-	f(schema.Source{Query: "SELEC 1", TimestampField: "at"}, idKey, `source "s": Postgres says: syntax error at or near "1"`, n)
+	f(schema.Source{Query: "SELEC 1", TimestampField: "at"}, idKey, `source "s": Postgres says: syntax error at or near "SELEC"`, n)
 	f(schema.Source{Query: "SELECT id, at, nn FROM daily", TimestampField: "at"}, idKey,
 		`source "s": Postgres says: column "nn" does not exist (Perhaps you meant to reference the column "daily.n".)`, n)
 	f(schema.Source{Query: "SELECT id, n, at, id FROM daily", TimestampField: "at"}, idKey,
@@ -100,7 +100,7 @@ func TestForbiddenTable(t *testing.T) {
 		schema.Source{Table: "guarded", TimestampField: "at"}, idKey, schema.Feature{Name: "n", Type: schema.Int64})
 	_, err := w.store.Check(t.Context(), w.view)
 	var said *schema.Error
-	want := `source "s": permission denied for table secret; grant SELECT on it to the user that larder connects as`
+	want := `source "s": permission denied for table secret; grant SELECT on it, and USAGE on its schema, to the role of sources`
 	if !errors.As(err, &said) || said.Kind != schema.FailedPrecondition || said.Message != want {
 		t.Fatalf("got %v", err)
 	}

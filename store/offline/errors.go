@@ -23,8 +23,10 @@ const (
 // Postgres about the source's own names and expressions helps its author, so it is
 // part of the message.
 func sourceError(ctx context.Context, view *schema.View, err error) error {
-	return failed(ctx, view.Origin.Name, err)
+	return failed(ctx, sourceNamed(view.Origin.Name), err)
 }
+
+func sourceNamed(name string) string { return fmt.Sprintf("source %q", name) }
 
 // asPostgres returns what Postgres said, if an error has that.
 func asPostgres(err error) (*pgconn.PgError, bool) {
@@ -32,8 +34,8 @@ func asPostgres(err error) (*pgconn.PgError, bool) {
 	return pg, errors.As(err, &pg)
 }
 
-// failed is sourceError for a source by its name.
-func failed(ctx context.Context, name string, err error) error {
+// failed is sourceError for what a message calls the source.
+func failed(ctx context.Context, source string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -48,26 +50,26 @@ func failed(ctx context.Context, name string, err error) error {
 	var connect *pgconn.ConnectError
 	switch {
 	case errors.Is(err, postgres.ErrSilent):
-		return schema.SourceUnreachable.Wrap(err, "source %q: Postgres does not answer; check that it runs and isn't stopped or cut off", name)
+		return schema.SourceUnreachable.Wrap(err, "%s: Postgres does not answer; check that it runs and isn't stopped or cut off", source)
 	case is:
-		return refused(name, pg)
+		return refused(source, pg)
 	case errors.As(err, &connect), pgconn.SafeToRetry(err), pgconn.Timeout(err):
-		return schema.SourceUnreachable.Wrap(err, "source %q: Postgres can't be reached; check that it runs and that the address is right", name)
+		return schema.SourceUnreachable.Wrap(err, "%s: Postgres can't be reached; check that it runs and that the address is right", source)
 	}
-	return schema.SourceLost.Wrap(err, "source %q: the connection to Postgres was lost", name)
+	return schema.SourceLost.Wrap(err, "%s: the connection to Postgres was lost", source)
 }
 
 func refused(source string, pg *pgconn.PgError) *schema.Error {
-	said := fmt.Sprintf("source %q: Postgres says: %s", source, pg.Message)
+	said := fmt.Sprintf("%s: Postgres says: %s", source, pg.Message)
 	switch class := pg.Code[:min(2, len(pg.Code))]; {
 	case pg.Code == insufficientPrivilege:
-		return schema.SourceForbidden.Wrap(pg, "source %q: %s; grant SELECT on it to the user that larder connects as", source, pg.Message)
+		return schema.SourceForbidden.Wrap(pg, "%s: %s; grant SELECT on it, and USAGE on its schema, to the role of sources", source, pg.Message)
 	case pg.Code == lockNotAvailable:
-		return schema.SourceUnavailable.Wrap(pg, "source %q: its table was locked for longer than a minute; let whoever holds the lock finish, and try again", source)
+		return schema.SourceUnavailable.Wrap(pg, "%s: its table was locked for longer than a minute; let whoever holds the lock finish, and try again", source)
 	case class == "08" || class == "53" || class == "57" || class == "58" || class == "40":
 		return schema.SourceUnavailable.Wrap(pg, "%s", said)
 	case class == "28" || class == "3D":
-		return schema.SourceUnreachable.Wrap(pg, "source %q: Postgres refused the connection; check the user, the password and the database", source)
+		return schema.SourceUnreachable.Wrap(pg, "%s: Postgres refused the connection; check the user, the password and the database", source)
 	case class == "22" || class == "42" || class == "3F":
 		if pg.Hint != "" {
 			said += " (" + pg.Hint + ")"

@@ -13,7 +13,8 @@ import (
 )
 
 // History calls visit with all rows of a view with an event time at or before until,
-// no matter when they arrived, and with the bad rows among them. It is faster than
+// no matter when they arrived, and with the bad rows among them. Of rows with the same
+// times, the one that wins comes last, if the source says which. It is faster than
 // [Session.Newest] when most of the history is needed, or when there is no index.
 func (s *Session) History(ctx context.Context, view int, until int64, visit func(arrow.Record, []schema.BadRow) error) error {
 	b := s.moment.bindings[view]
@@ -29,7 +30,47 @@ func (b *binding) historyQuery(until int64) *query {
 	zone := b.zoneParam(q)
 	event := b.timeColumn(b.event, zone)
 	q.sql = "SELECT " + b.selected(zone) + "\nFROM " + fromClause(b.view.Origin) + "\nWHERE " + event.until(q.at(until))
+	if tie := b.tie(); tie != "" {
+		q.sql += "\nORDER BY " + tie
+	}
 	return q
+}
+
+// OfKeys calls visit with the rows of some keys of a view with an event time at or before
+// until, those of a key one after the other, and with the bad rows among them. The keys
+// are as store/row encodes them.
+func (s *Session) OfKeys(ctx context.Context, view int, keys [][]byte, until int64, visit func(arrow.Record, []schema.BadRow) error) error {
+	b := s.moment.bindings[view]
+	q, err := b.keysQuery(keys, until)
+	if err != nil {
+		return err
+	}
+	err, visited := b.read(ctx, s.conn, q, visit)
+	if visited != nil {
+		return s.restore(ctx, visited)
+	}
+	return sourceError(ctx, b.view, err)
+}
+
+// keysQuery lets the planner choose between a look-up of each key and one pass over all
+// rows: the conditions make a semi-join.
+func (b *binding) keysQuery(keys [][]byte, until int64) (*query, error) {
+	q := &query{}
+	zone := b.zoneParam(q)
+	names, arrays, conditions, err := b.probeColumns(q, zone, keys)
+	if err != nil {
+		return nil, err
+	}
+	order := make([]string, b.keys)
+	for i, c := range b.columns[:b.keys] {
+		if order[i] = c.expression(zone); c.pg.kind == text {
+			order[i] += `::text COLLATE "C"`
+		}
+	}
+	q.sql = fmt.Sprintf("SELECT %s\nFROM %s\nWHERE %s\nAND EXISTS (SELECT FROM unnest(%s) AS probe (%s) WHERE %s)\nORDER BY %s",
+		b.selected(zone), fromClause(b.view.Origin), b.timeColumn(b.event, zone).until(q.at(until)),
+		strings.Join(arrays, ", "), strings.Join(names, ", "), strings.Join(conditions, " AND "), strings.Join(order, ", "))
+	return q, nil
 }
 
 // Cost is the cost that Postgres expects for the two ways to read a view.

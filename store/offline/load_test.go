@@ -31,7 +31,7 @@ func newLoading(t *testing.T, sql string) *loading {
 	if _, err := l.db.Pool.Exec(t.Context(), sql); err != nil {
 		t.Fatal(err)
 	}
-	store, err := offline.Open(t.Context(), l.db.DSN, offline.Options{})
+	store, err := offline.Open(t.Context(), l.db.DSN, offline.Options{LoadsOnly: true})
 	if err != nil {
 		t.Fatal(err)
 	}

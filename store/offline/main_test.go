@@ -28,7 +28,7 @@ func newWorld(t testing.TB, sql string, source schema.Source, keys []schema.Join
 	t.Helper()
 	w := &world{t: t, db: pgtest.New(t), view: view(t, source, keys, features...)}
 	w.exec(sql)
-	store, err := offline.Open(t.Context(), w.db.DSN, offline.Options{})
+	store, err := offline.Open(t.Context(), w.db.Sources, offline.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

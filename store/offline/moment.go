@@ -2,6 +2,7 @@ package offline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -25,12 +26,13 @@ type Moment struct {
 	given    atomic.Bool
 }
 
-// begin opens a transaction that sees one moment. A read waits for its consumer, so a
-// limit on idle transactions must not end it. JIT is off because compiling a query
-// takes longer than running a chunk of it.
+// begin opens a transaction that sees one moment.
 const begin = "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
-const settings = "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL jit = off"
+// settings are those of a moment. A session waits while others of its moment read, so it
+// may be idle for longer than a transaction of one read. JIT is off because compiling a
+// query takes longer than running a chunk of it.
+const settings = "SET LOCAL idle_in_transaction_session_timeout = '1h'; SET LOCAL jit = off"
 
 // A session returns to its savepoint after a read whose visitor failed: cancelling the
 // query aborted the transaction. The snapshot stays.
@@ -49,6 +51,10 @@ func (s *Store) Moment(ctx context.Context, views []*schema.View) (*Moment, erro
 	}
 	m.first = held
 	conn := held.Conn().PgConn()
+	if err := s.fenceAll(ctx, conn, views); err != nil {
+		m.Close()
+		return nil, err
+	}
 	for _, v := range views {
 		b, err := bind(ctx, conn, v)
 		if err != nil {
@@ -68,6 +74,16 @@ func (s *Store) Moment(ctx context.Context, views []*schema.View) (*Moment, erro
 		return nil, databaseError(ctx, err)
 	}
 	return m, nil
+}
+
+// fenceAll is [Store.fence] of the sources of some views, before any of them is read.
+func (s *Store) fenceAll(ctx context.Context, conn *pgconn.PgConn, views []*schema.View) error {
+	for _, v := range views {
+		if err := s.fence(ctx, conn, sourceNamed(v.Origin.Name), v.Origin); err != nil {
+			return sourceError(ctx, v, err)
+		}
+	}
+	return nil
 }
 
 // Close releases the moment and its connection. Its sessions must have ended.
@@ -122,6 +138,10 @@ func (s *Session) restore(ctx context.Context, visited error) error {
 func databaseError(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
+	}
+	var said *schema.Error
+	if errors.As(err, &said) {
+		return err
 	}
 	return schema.SourceUnreachable.Wrap(err,
 		"the Postgres of the sources can't be reached or has no free connection; check that it runs and that the address is right")

@@ -125,11 +125,23 @@ func (b *binding) newestQuery(p *Probes) (*query, error) {
 			conditions = append(conditions, "("+ingest.until("probe.at")+" OR "+ingest.name()+" IS NULL)")
 		}
 	}
+	if tie := b.tie(); tie != "" {
+		order += ", " + tie + " DESC"
+	}
 	q.sql = fmt.Sprintf("SELECT probe.place, %s\nFROM unnest(%s) WITH ORDINALITY AS probe (%s, place)\n"+
 		"CROSS JOIN LATERAL (SELECT source.* FROM %s\nWHERE %s\nORDER BY %s LIMIT %d) AS source",
 		b.selected(zone), strings.Join(arrays, ", "), strings.Join(names, ", "), fromClause(b.view.Origin),
 		strings.Join(conditions, " AND "), order, p.Limit)
 	return q, nil
+}
+
+// tie returns the expression of which the greatest value wins among rows with the same
+// times; empty when the last row that comes wins.
+func (b *binding) tie() string {
+	if b.view.Origin.TieColumn == "" {
+		return ""
+	}
+	return "source." + quote(b.view.Origin.TieColumn) + ` COLLATE "C"`
 }
 
 // malformed is the error of bytes that are not in the format of their type.

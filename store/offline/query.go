@@ -126,8 +126,9 @@ func (b bound) exists() bool { return b.column.column != "" }
 
 func (b bound) name() string { return "source." + quote(b.column.column) }
 
-func (b bound) until(t int64) string { return b.compare("<=", t, b.slack(t)) }
-func (b bound) from(t int64) string  { return b.compare(">=", t, -b.slack(t)) }
+func (b bound) until(t int64) string  { return b.compare("<=", t, b.slack(t)) }
+func (b bound) before(t int64) string { return b.compare("<", t, b.slack(t)) }
+func (b bound) from(t int64) string   { return b.compare(">=", t, -b.slack(t)) }
 func (b bound) after(t int64) string {
 	if !b.exists() {
 		return "false"
@@ -173,8 +174,8 @@ func (b bound) compare(operator string, t, slack int64) string {
 		local += "::date"
 	}
 	wide := operator
-	if wide == ">" {
-		wide = ">="
+	if wide == ">" || wide == "<" {
+		wide += "="
 	}
 	return "(" + b.name() + " " + wide + " " + local + " AND " + b.column.expression(b.zone) + " " + operator + " " + b.q.at(t) + ")"
 }
@@ -200,8 +201,10 @@ func (b bound) slack(t int64) int64 {
 	return int64(most-least) * int64(time.Second/time.Microsecond)
 }
 
-func (b *binding) location() *time.Location {
-	location, err := time.LoadLocation(b.zone)
+func (b *binding) location() *time.Location { return zoneNamed(b.zone) }
+
+func zoneNamed(zone string) *time.Location {
+	location, err := time.LoadLocation(zone)
 	if err != nil { // a catalog with such a zone doesn't compile
 		return time.UTC
 	}

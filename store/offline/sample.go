@@ -1,8 +1,11 @@
 package offline
 
 import (
+	"cmp"
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
@@ -73,6 +76,50 @@ func appendValue(b []byte, k kind, raw []byte) []byte {
 		return strconv.AppendQuote(b, string(raw[:min(len(raw), maxSampleValue)]))
 	}
 	return hex.AppendEncode(append(b, `\x`...), raw[:min(len(raw), maxSampleValue/2)])
+}
+
+// appendJSON writes a value in Postgres's binary format as JSON, whole.
+func appendJSON(b []byte, k kind, raw []byte) []byte {
+	text := func(value []byte) []byte {
+		quoted, _ := json.Marshal(string(value)) // a string always has JSON
+		return append(b, quoted...)
+	}
+	switch k {
+	case boolean, int2, int4, int8:
+		return appendValue(b, k, raw)
+	case float4, float8:
+		v, _ := readFloat(raw)
+		return appendNumber(b, v)
+	case numeric:
+		d, ok := readDecimal(raw)
+		if v, is := d.special(); !ok || is || d.len() == 0 {
+			return appendNumber(b, v)
+		}
+		if d.sign == numericNegative {
+			b = append(b, '-')
+		}
+		digits := strings.TrimLeft(string(d.text(nil)), "-0") // JSON has no zeros in front
+		return append(b, cmp.Or(strings.TrimSuffix(digits, "e0"), "0")...)
+	case jsonb: // after the version of the format
+		return text(raw[min(1, len(raw)):])
+	case uuid, timestamptz, timestamp, date:
+		return append(appendValue(append(b, '"'), k, raw), '"')
+	case bytea:
+		return append(base64.StdEncoding.AppendEncode(append(b, '"'), raw), '"')
+	}
+	return text(raw)
+}
+
+func appendNumber(b []byte, v float64) []byte {
+	switch {
+	case math.IsNaN(v):
+		return append(b, `"NaN"`...)
+	case math.IsInf(v, 1):
+		return append(b, `"Infinity"`...)
+	case math.IsInf(v, -1):
+		return append(b, `"-Infinity"`...)
+	}
+	return strconv.AppendFloat(b, v, 'g', -1, 64)
 }
 
 func appendDecimal(b, raw []byte) []byte {

@@ -20,17 +20,19 @@ func (w *writer) apply(c *chunk) error {
 		return nil
 	}
 	all := len(c.rows)
+	w.store.applying.RLock()
+	defer w.store.applying.RUnlock()
+	w.refuse(c)
 	c.winners()
+	if len(w.opts.Replace) > 0 {
+		if err := w.replaceOthers(c); err != nil {
+			return err
+		}
+	}
 	if err := w.compare(c); err != nil {
 		return err
 	}
-	kept := c.rows[:0]
-	for _, r := range c.rows {
-		if r.version != 0 {
-			kept = append(kept, r)
-		}
-	}
-	c.rows = kept
+	c.rows = kept(c.rows)
 	for i := range c.rows {
 		w.newest = max(w.newest, c.rows[i].eventTime)
 		if c.rows[i].isNew {
@@ -58,6 +60,17 @@ func (w *writer) apply(c *chunk) error {
 	w.store.metrics.written.Add(float64(written))
 	w.store.metrics.superseded.Add(float64(superseded))
 	return nil
+}
+
+// kept returns the rows that are written, in the same memory.
+func kept(rows []chunkRow) []chunkRow {
+	kept := rows[:0]
+	for _, r := range rows {
+		if r.version != 0 {
+			kept = append(kept, r)
+		}
+	}
+	return kept
 }
 
 // yieldEvery is how many rows are compared before the goroutine yields its processor,
@@ -131,7 +144,14 @@ func (w *writer) compareOne(txn *badger.Txn, c *chunk, r *chunkRow) error {
 	if err != nil {
 		return w.store.readError(err)
 	}
-	if item.UserMeta() == 0 && item.Version() != version(r.eventTime) {
+	if item.UserMeta() == erasing {
+		r.version, r.isNew = max(version(r.eventTime), item.Version()+1), true
+		if r.version != version(r.eventTime) {
+			r.value = appendRaised(nil, c.rowOf(r), r.eventTime)
+		}
+		return nil
+	}
+	if len(w.opts.Replace) == 0 && item.UserMeta() == 0 && item.Version() != version(r.eventTime) {
 		if item.Version() < version(r.eventTime) {
 			r.version = version(r.eventTime)
 		}
@@ -154,11 +174,14 @@ func (w *writer) compareOne(txn *badger.Txn, c *chunk, r *chunkRow) error {
 
 // wins reports whether a row replaces the stored one.
 func (w *writer) wins(rowBytes []byte, r *chunkRow, stored []byte, eventTime int64) (bool, error) {
+	if r.eventTime == eventTime && bytes.Equal(rowBytes, stored) {
+		return false, nil
+	}
+	if len(w.opts.Replace) > 0 {
+		return true, nil
+	}
 	if r.eventTime != eventTime {
 		return r.eventTime > eventTime, nil
-	}
-	if bytes.Equal(rowBytes, stored) {
-		return false, nil
 	}
 	ingest, err := ingestOf(w.opts.Ties, stored)
 	if err != nil {
@@ -196,6 +219,8 @@ const pendingLoads = 4
 // which its transactions don't, and takes half the time. The bytes of values must stay
 // as they are until load returns.
 func (s *Store) load(fill func(set func(*pb.KV) error) error) error {
+	s.writing.RLock()
+	defer s.writing.RUnlock()
 	loader := s.db.NewKVLoader(pendingLoads)
 	err := fill(loader.Set)
 	if finishErr := loader.Finish(); err == nil {

@@ -40,12 +40,23 @@
 //
 //	user meta 0   value = row
 //	user meta 1   value = row | event time, 8 bytes, big-endian
+//	user meta 2   no row: Erase was killed while it removed a deleted key
 //
 // This needs the stored version, so a write reads first. The reads also find late rows
 // and rows that are stored already, which are not written again.
 //
+// The states of an aggregate view are entries too, which a [Folder] writes. Their version
+// is the number of the batch of events that changed them last, moved in the same way:
+//
+//	version = batch XOR 1<<63
+//
+// So a batch that an entry has seen is recognized, and folding a batch once more after a
+// crash changes nothing.
+//
 // The store's own entries have keys that start with a zero byte. No row's key does:
 //
-//	00 'v' view id (4 bytes)   format 1 | flags | watermark | catalog version | newest event time | rows
+//	00 'v' view id (4 bytes)   format 2 | flags | watermark | catalog version | newest event time | rows | batch | stamp
 //	00 'n'                     length of the note (2 bytes) | note
+//	00 'r'                     1: a snapshot was loaded, and not checked for forgotten keys yet
+//	00 'f'                     number (8 bytes) and id of the last forgotten key that was erased
 package online

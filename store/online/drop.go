@@ -38,13 +38,8 @@ func (s *Store) DropView(ctx context.Context, viewID uint32) error {
 	if err != nil {
 		return fmt.Errorf("drop view %d: %w", viewID, err)
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	// The view's own entry is deleted last, so that a failed drop can be found again.
-	batch := s.db.NewManagedWriteBatch()
-	defer batch.Cancel()
-	if err := errors.Join(batch.DeleteAt(viewKey(viewID), v.version+1), batch.Flush(), s.sync()); err != nil {
-		return fmt.Errorf("drop view %d: %w", viewID, s.writeError(err))
+	if err := s.dropEntry(v); err != nil {
+		return fmt.Errorf("drop view %d: %w", viewID, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -52,24 +47,50 @@ func (s *Store) DropView(ctx context.Context, viewID uint32) error {
 	return nil
 }
 
+// dropEntry deletes the view's own entry. It comes last, so that a failed drop can be found
+// again.
+func (s *Store) dropEntry(v *view) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	s.writing.RLock()
+	defer s.writing.RUnlock()
+	batch := s.db.NewManagedWriteBatch()
+	defer batch.Cancel()
+	if err := errors.Join(batch.DeleteAt(viewKey(v.id), v.version+1), batch.Flush(), s.sync()); err != nil {
+		return s.writeError(err)
+	}
+	return nil
+}
+
 func (s *Store) dropRows(ctx context.Context, viewID uint32) error {
-	var batch []gone
-	flush := func() error {
-		err := s.deleteAll(batch)
-		batch = batch[:0]
-		return err
-	}
-	err := s.scan(ctx, row.AppendView(nil, viewID), func(item *badger.Item) error {
-		batch = append(batch, gone{item.KeyCopy(nil), item.Version() + 1})
-		if len(batch) < dropBatch {
-			return nil
+	prefix := row.AppendView(nil, viewID)
+	for next := prefix; next != nil; {
+		var err error
+		if next, err = s.dropSome(ctx, prefix, next); err != nil {
+			return err
 		}
-		return flush()
-	})
-	if err != nil {
-		return err
 	}
-	return flush()
+	return nil
+}
+
+// dropSome deletes the next rows from a key on, and returns the key to go on with; nil
+// after the last.
+func (s *Store) dropSome(ctx context.Context, prefix, from []byte) (next []byte, err error) {
+	s.applying.RLock()
+	defer s.applying.RUnlock()
+	var batch []gone
+	err = s.scanFrom(ctx, prefix, from, func(item *badger.Item) error {
+		if len(batch) == dropBatch {
+			next = item.KeyCopy(nil)
+			return errPause
+		}
+		batch = append(batch, gone{item.KeyCopy(nil), item.Version() + 1})
+		return nil
+	})
+	if err != nil && !errors.Is(err, errPause) {
+		return nil, err
+	}
+	return next, s.deleteAll(batch)
 }
 
 // gone is a key to delete, and the version above its last.
@@ -85,6 +106,8 @@ func (s *Store) deleteAll(keys []gone) error {
 	if err := s.room(); err != nil {
 		return err
 	}
+	s.writing.RLock()
+	defer s.writing.RUnlock()
 	if s.cache != nil {
 		announced := s.cache.Begin(len(keys), func(i int) (uint32, []byte) { return row.CutView(keys[i].key) })
 		defer announced.End(func(int) (int64, []byte, bool) { return 0, nil, false })

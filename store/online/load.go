@@ -31,7 +31,7 @@ func cutShort(err error) error {
 
 // Load makes a store in dir, which must be missing or empty, from a snapshot. The
 // store appears whole or not at all: a folder beside dir replaces it when it is
-// complete.
+// complete. It is [Store.Restored] then.
 func Load(ctx context.Context, dir string, r io.Reader) (err error) {
 	dir = filepath.Clean(dir)
 	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
@@ -80,7 +80,10 @@ func fillFolder(ctx context.Context, dir string, r io.Reader) (err error) {
 		stream.Cancel()
 		return err
 	}
-	return stream.Flush()
+	if err := stream.Flush(); err != nil {
+		return err
+	}
+	return s.setOwn(restoredKey, []byte{1})
 }
 
 // loadBytes is how much is passed to Badger at a time.

@@ -15,14 +15,17 @@ import (
 	"larder/store/storetest"
 )
 
-// TestMain also runs the writers of TestKill, TestKillDuringCommit, TestALimitOnFiles
-// and TestADiskThatSomebodyFills.
+// TestMain also runs the writers of TestKill, TestKillDuringCommit, TestKillDuringErase,
+// TestALimitOnFiles and TestADiskThatSomebodyFills.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(killedDir); dir != "" {
 		writeUntilKilled(dir)
 	}
 	if dir := os.Getenv(committedDir); dir != "" {
 		commitUntilKilled(dir)
+	}
+	if dir := os.Getenv(erasedDir); dir != "" {
+		eraseUntilKilled(dir)
 	}
 	if dir := os.Getenv(limitedDir); dir != "" {
 		writeUntilStopped(dir)

@@ -17,26 +17,18 @@ var noteKey = []byte{ownPrefix, 'n'}
 
 // Note returns the note that SetNote stored in this folder, or in the folder of the
 // loaded snapshot; "" when there is none.
-func (s *Store) Note() (note string, err error) {
-	txn := s.db.NewTransactionAt(newest, false)
-	defer txn.Discard()
-	item, err := txn.Get(noteKey)
-	if errors.Is(err, badger.ErrKeyNotFound) {
-		return "", nil
-	}
-	if err == nil {
-		err = item.Value(func(value []byte) error {
-			if len(value) < 2 || len(value)-2 != int(binary.BigEndian.Uint16(value)) {
-				return damaged(s.dir, fmt.Errorf("a note has %d bytes", len(value)))
-			}
-			note = string(value[2:])
-			return nil
-		})
+func (s *Store) Note() (string, error) {
+	value, err := s.own(noteKey)
+	if err == nil && value != nil && (len(value) < 2 || len(value)-2 != int(binary.BigEndian.Uint16(value))) {
+		err = damaged(s.dir, fmt.Errorf("a note has %d bytes", len(value)))
 	}
 	if err != nil {
-		return "", fmt.Errorf("read note: %w", s.readError(err))
+		return "", fmt.Errorf("read note: %w", err)
 	}
-	return note, nil
+	if value == nil {
+		return "", nil
+	}
+	return string(value[2:]), nil
 }
 
 // SetNote stores a few bytes with the rows, for the owner of the rows to read later.
@@ -45,24 +37,51 @@ func (s *Store) SetNote(note string) error {
 	if len(note) > MaxNoteBytes {
 		return fmt.Errorf("a note has %d bytes (limit %d)", len(note), MaxNoteBytes)
 	}
-	if err := s.room(); err != nil {
+	if err := s.setOwn(noteKey, append(binary.BigEndian.AppendUint16(nil, uint16(len(note))), note...)); err != nil {
 		return fmt.Errorf("set note: %w", err)
+	}
+	return nil
+}
+
+// own returns a copy of the value of one of the store's own keys; nil when there is none.
+func (s *Store) own(key []byte) ([]byte, error) {
+	txn := s.db.NewTransactionAt(newest, false)
+	defer txn.Discard()
+	item, err := txn.Get(key)
+	if errors.Is(err, badger.ErrKeyNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, s.readError(err)
+	}
+	value, err := item.ValueCopy(nil)
+	if err != nil {
+		return nil, s.readError(err)
+	}
+	return value, nil
+}
+
+// setOwn stores the value of one of the store's own keys for good.
+func (s *Store) setOwn(key, value []byte) error {
+	if err := s.room(); err != nil {
+		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.writing.RLock()
+	defer s.writing.RUnlock()
 	version := uint64(1)
 	txn := s.db.NewTransactionAt(newest, false)
 	defer txn.Discard()
-	if item, err := txn.Get(noteKey); err == nil {
+	if item, err := txn.Get(key); err == nil {
 		version = item.Version() + 1
 	} else if !errors.Is(err, badger.ErrKeyNotFound) {
-		return fmt.Errorf("set note: %w", s.readError(err))
+		return s.readError(err)
 	}
 	batch := s.db.NewManagedWriteBatch()
 	defer batch.Cancel()
-	value := append(binary.BigEndian.AppendUint16(nil, uint16(len(note))), note...)
-	if err := errors.Join(batch.SetEntryAt(badger.NewEntry(noteKey, value), version), batch.Flush(), s.sync()); err != nil {
-		return fmt.Errorf("set note: %w", s.writeError(err))
+	if err := errors.Join(batch.SetEntryAt(badger.NewEntry(key, value), version), batch.Flush(), s.sync()); err != nil {
+		return s.writeError(err)
 	}
 	return nil
 }

@@ -29,6 +29,11 @@ type Options struct {
 	// WriteBufferBytes.
 	MinFreeBytes int64
 
+	// Refuse says of a row that a writer must not store it. ingest is schema.NoIngestTime
+	// where the view's source has none. It is called for each row, by several goroutines at
+	// once, and is asked about rows of writers only, not about states. Nil lets all rows in.
+	Refuse func(viewID uint32, key []byte, eventTime, ingest int64) bool
+
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
 

@@ -148,6 +148,8 @@ func (s *Store) readOne(txn *badger.Txn, key []byte, view uint32) (c cache.Row, 
 		return cache.Row{View: view, Absent: true}, nil
 	case err != nil:
 		return c, s.readError(err)
+	case item.UserMeta() == erasing:
+		return cache.Row{View: view, Absent: true}, nil
 	}
 	c.View = view
 	if c.Bytes, c.EventTime, err = readItem(item); err != nil {

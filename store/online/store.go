@@ -37,6 +37,13 @@ type Store struct {
 	added  atomic.Int64  // keys since the cache was warmed
 	filled chan struct{} // many were added
 
+	// Erase keeps writers out with these. They are taken in this order; the lock of a view is
+	// taken before writing and after applying.
+	erase    sync.Mutex
+	oldLogs  []string     // that Erase has replaced; guarded by erase
+	applying sync.RWMutex // read: rows are compared with the stored ones and written
+	writing  sync.RWMutex // read: Badger is written
+
 	mu    sync.Mutex // guards views and their entries
 	views map[uint32]*view
 }

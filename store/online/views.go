@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -22,6 +23,7 @@ type view struct {
 	mu      sync.Mutex
 	version uint64 // the version of the stored entry; 0 when there is none
 	state   viewState
+	batch   atomic.Int64 // of the watermark, for readers that must not wait
 }
 
 type viewState struct {
@@ -55,6 +57,11 @@ func (s *Store) Watermark(viewID uint32) (store.Watermark, bool, error) {
 	defer v.mu.Unlock()
 	return v.state.watermark, v.state.marked, nil
 }
+
+// Batch returns the position of the last batch up to which a view has the events of its
+// stream; see [store.Position]. It doesn't wait. What is read after it has that batch, or
+// later ones.
+func (s *Store) Batch(viewID uint32) int64 { return s.view(viewID).batch.Load() }
 
 // NewestEventTime returns the newest event time among the flushed rows of a view;
 // [store.NoEventTime] when it has none.
@@ -103,7 +110,12 @@ func (s *Store) EachRow(ctx context.Context, viewID uint32, visit func(key []byt
 }
 
 // scan calls visit for the newest entry of each key with prefix.
-func (s *Store) scan(ctx context.Context, prefix []byte, visit func(item *badger.Item) error) (err error) {
+func (s *Store) scan(ctx context.Context, prefix []byte, visit func(item *badger.Item) error) error {
+	return s.scanFrom(ctx, prefix, prefix, visit)
+}
+
+// scanFrom is scan for keys from first on.
+func (s *Store) scanFrom(ctx context.Context, prefix, first []byte, visit func(item *badger.Item) error) (err error) {
 	if err := s.Fault(); err != nil {
 		return err
 	}
@@ -121,9 +133,12 @@ func (s *Store) scan(ctx context.Context, prefix []byte, visit func(item *badger
 	it := txn.NewIterator(badger.IteratorOptions{Prefix: prefix, PrefetchValues: false})
 	defer it.Close()
 	n := 0
-	for it.Rewind(); it.Valid(); it.Next() {
+	for it.Seek(first); it.Valid(); it.Next() {
 		if n++; n%checkEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if it.Item().UserMeta() == erasing {
+			continue
 		}
 		visiting = true
 		err := visit(it.Item())
@@ -170,6 +185,8 @@ func (s *Store) updateView(id uint32, change func(*viewState)) error {
 	if err := s.room(); err != nil {
 		return err
 	}
+	s.writing.RLock()
+	defer s.writing.RUnlock()
 	batch := s.db.NewManagedWriteBatch()
 	defer batch.Cancel()
 	err := batch.SetEntryAt(badger.NewEntry(viewKey(id), appendViewState(nil, next)), v.version+1)
@@ -180,21 +197,26 @@ func (s *Store) updateView(id uint32, change func(*viewState)) error {
 		return s.writeError(err)
 	}
 	v.state, v.version = next, v.version+1
+	v.batch.Store(next.watermark.Batch)
 	return nil
 }
 
 // The entry of a view, big-endian:
 //
-//	format 1 | flags 1 | watermark 8 | catalog version 8 | newest event time 8 | rows 8
+//	format 1 | flags 1 | watermark 8 | catalog version 8 | newest event time 8 | rows 8 | batch 8 | stamp 8
 //
-// Flag 1 says that there is a watermark, and flag 2 that rows are uncounted.
+// Flag 1 says that there is a watermark, flag 2 that rows are uncounted, and flag 4 that
+// the view is being made again from its log. Format 1 ends before the batch.
 const (
 	ownPrefix         = 0x00
 	viewEntry         = 'v'
-	viewFormat        = 1
-	viewStateBytes    = 2 + 4*8
+	viewFormat        = 2
+	viewStateBytes    = 2 + 6*8
+	viewFormat1       = 1
+	viewState1Bytes   = 2 + 4*8
 	viewFlagMarked    = 1
 	viewFlagUncounted = 2
+	viewFlagAgain     = 4
 	ownKeyViewBytes   = 2 + 4
 )
 
@@ -210,21 +232,28 @@ func appendViewState(dst []byte, s viewState) []byte {
 	if s.uncounted {
 		flags |= viewFlagUncounted
 	}
+	if s.watermark.Rebuilding {
+		flags |= viewFlagAgain
+	}
 	dst = append(dst, viewFormat, flags)
-	for _, n := range []int64{s.watermark.Time, s.watermark.CatalogVersion, s.newest, s.rows} {
+	for _, n := range []int64{s.watermark.Time, s.watermark.CatalogVersion, s.newest, s.rows, s.watermark.Batch, s.watermark.Stamp} {
 		dst = binary.BigEndian.AppendUint64(dst, uint64(n))
 	}
 	return dst
 }
 
 func parseViewState(src []byte) (viewState, error) {
+	if len(src) == viewState1Bytes && src[0] == viewFormat1 {
+		src = append(append([]byte{viewFormat}, src[1:]...), make([]byte, viewStateBytes-viewState1Bytes)...)
+	}
 	if len(src) != viewStateBytes || src[0] != viewFormat {
 		return viewState{}, fmt.Errorf("a view's entry has %d bytes and no format that this larder reads", len(src))
 	}
 	n := func(i int) int64 { return int64(binary.BigEndian.Uint64(src[2+8*i:])) }
 	return viewState{
 		marked: src[1]&viewFlagMarked != 0, uncounted: src[1]&viewFlagUncounted != 0,
-		watermark: store.Watermark{Time: n(0), CatalogVersion: n(1)}, newest: n(2), rows: n(3),
+		watermark: store.Watermark{Time: n(0), CatalogVersion: n(1), Batch: n(4), Stamp: n(5), Rebuilding: src[1]&viewFlagAgain != 0},
+		newest:    n(2), rows: n(3),
 	}, nil
 }
 
@@ -243,6 +272,7 @@ func readViews(db *badger.DB) (map[uint32]*view, error) {
 		v := &view{id: binary.BigEndian.Uint32(item.Key()[2:]), version: item.Version()}
 		err := item.Value(func(value []byte) (err error) {
 			v.state, err = parseViewState(value)
+			v.batch.Store(v.state.watermark.Batch)
 			return err
 		})
 		if err != nil {

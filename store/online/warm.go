@@ -141,6 +141,11 @@ func (s *Store) readEntity(readers []*viewReader, entity []byte, rows []cache.Ro
 			continue
 		}
 		c := cache.Row{View: r.view}
+		if r.Item().UserMeta() == erasing {
+			c.Absent = true
+			rows = append(rows, c)
+			continue
+		}
 		var err error
 		if c.Bytes, c.EventTime, err = readItem(r.Item()); err != nil {
 			return nil, damaged(s.dir, err)

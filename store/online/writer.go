@@ -34,6 +34,7 @@ type writer struct {
 	inserted, newest int64  // since the last Flush
 	seen             *bloom // keys so far, when the view was empty before; nil otherwise
 	seed             maphash.Seed
+	passed           []byte // with Replace: the last key up to which other rows are replaced
 }
 
 // NewWriter returns a writer of a view's rows. The caller closes it. While another
@@ -44,6 +45,7 @@ func (s *Store) NewWriter(viewID uint32, opts store.WriterOptions) store.Writer 
 		filling: new(chunk), work: make(chan *chunk), free: make(chan *chunk, 2), stopped: make(chan struct{}),
 		newest: store.NoEventTime, seed: maphash.MakeSeed(),
 	}
+	w.passed = w.prefix
 	w.free <- new(chunk)
 	w.view.writer.Lock()
 	ctx, stop := context.WithCancel(context.Background())

@@ -94,6 +94,9 @@ func (r *Registry) setBuilding(c *schema.Catalog, state *Building) {
 	r.state.Building = state
 }
 
+// streamSlack is how much older the watermark of a stream's view may be that is built anew.
+const streamSlack = 3 * time.Second
+
 // Unfilled returns the views of next that are stored anew and hold fewer rows than the
 // same views of serving: they have no watermark, or one that is older by more than the
 // view's schedule. watermark returns that of a view, in microseconds since 1970 UTC, and
@@ -116,7 +119,11 @@ func Unfilled(serving, next *schema.Catalog, watermark func(viewID uint32) (int6
 		if err != nil {
 			return nil, err
 		}
-		if !marked || after < before-v.Schedule.Micros() {
+		slack := v.Schedule.Micros()
+		if v.Stream != nil { // both views follow the log, each with watermarks of its own
+			slack = streamSlack.Microseconds()
+		}
+		if !marked || after < before-slack {
 			views = append(views, v.Name)
 		}
 	}

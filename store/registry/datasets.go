@@ -57,7 +57,7 @@ func (r *Registry) Dataset(ctx context.Context, id string) (Dataset, error) {
 		return Dataset{}, err
 	}
 	if len(found) == 0 {
-		return Dataset{}, schema.UnknownDataset.Errorf("there is no training set %q; list the newest with `larder dataset --list`", id)
+		return Dataset{}, NoDataset(id)
 	}
 	return found[0], nil
 }
@@ -77,4 +77,9 @@ func (r *Registry) datasets(ctx context.Context, which string, arg any) ([]Datas
 	}
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Dataset])
 	return found, unavailable(err)
+}
+
+// NoDataset is the error for a training set that isn't there.
+func NoDataset(id string) error {
+	return schema.UnknownDataset.Errorf("there is no training set %q; list the newest with `larder dataset --list`", id)
 }

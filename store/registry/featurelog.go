@@ -24,6 +24,7 @@ type LoggedRow struct {
 	Request        []byte
 	Statuses       []byte
 	Ages           []byte
+	Positions      []byte    // JSON; nil without an aggregate view
 	Vector         []float32 // or
 	Inputs         []byte    // JSON
 	Outputs        []byte    // JSON; nil when none was computed
@@ -31,7 +32,7 @@ type LoggedRow struct {
 
 var loggedColumns = []string{
 	"request_id", "row", "role", "model", "model_version", "catalog_version", "at", "latency_us", "score",
-	"overridden", "keys", "request", "statuses", "ages_us", "vector", "inputs", "outputs",
+	"overridden", "keys", "request", "statuses", "ages_us", "positions", "vector", "inputs", "outputs",
 }
 
 // AppendLogged adds rows to the feature log, all or none.
@@ -41,9 +42,12 @@ func (r *Registry) AppendLogged(ctx context.Context, rows []LoggedRow) error {
 	}
 	next := func(i int) ([]any, error) {
 		l := &rows[i]
-		overridden, inputs, outputs := l.Overridden, any(nil), any(nil)
+		overridden, positions, inputs, outputs := l.Overridden, any(nil), any(nil), any(nil)
 		if overridden == nil {
 			overridden = []string{}
+		}
+		if l.Positions != nil {
+			positions = l.Positions
 		}
 		if l.Inputs != nil {
 			inputs = l.Inputs
@@ -53,7 +57,7 @@ func (r *Registry) AppendLogged(ctx context.Context, rows []LoggedRow) error {
 		}
 		return []any{
 			l.RequestID, l.Row, l.Role, l.Model, l.ModelVersion, l.CatalogVersion,
-			moment(l.At), l.Latency.Microseconds(), l.Score, overridden, l.Keys, l.Request, l.Statuses, l.Ages, l.Vector, inputs, outputs,
+			moment(l.At), l.Latency.Microseconds(), l.Score, overridden, l.Keys, l.Request, l.Statuses, l.Ages, positions, l.Vector, inputs, outputs,
 		}, nil
 	}
 	_, err := r.pool.CopyFrom(ctx, pgx.Identifier{"larder", "feature_log"}, loggedColumns, pgx.CopyFromSlice(len(rows), next))
@@ -116,7 +120,7 @@ func (r *Registry) ReadLoggedPart(ctx context.Context, part LoggedPart, visit fu
 		return err
 	}
 	rows, err := r.pool.Query(ctx, `SELECT request_id, row, role, coalesce((extract(epoch FROM nullif(at, '-infinity')) * 1000000)::bigint, $4), latency_us, score,
-			overridden, keys::text, request::text, statuses::text, ages_us::text, vector, inputs::text, outputs::text
+			overridden, keys::text, request::text, statuses::text, ages_us::text, positions::text, vector, inputs::text, outputs::text
 		FROM larder.feature_log WHERE model = $1 AND model_version = $2 AND catalog_version = $3 ORDER BY logged_at, ctid`,
 		part.Model, part.ModelVersion, part.CatalogVersion, firstMoment)
 	if err != nil {
@@ -126,7 +130,7 @@ func (r *Registry) ReadLoggedPart(ctx context.Context, part LoggedPart, visit fu
 	for rows.Next() {
 		l := LoggedRow{Model: part.Model, ModelVersion: part.ModelVersion, CatalogVersion: part.CatalogVersion}
 		var latency int64
-		err := rows.Scan(&l.RequestID, &l.Row, &l.Role, &l.At, &latency, &l.Score, &l.Overridden, &l.Keys, &l.Request, &l.Statuses, &l.Ages, &l.Vector, &l.Inputs, &l.Outputs)
+		err := rows.Scan(&l.RequestID, &l.Row, &l.Role, &l.At, &latency, &l.Score, &l.Overridden, &l.Keys, &l.Request, &l.Statuses, &l.Ages, &l.Positions, &l.Vector, &l.Inputs, &l.Outputs)
 		if err != nil {
 			return unavailable(err)
 		}

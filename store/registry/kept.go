@@ -42,6 +42,12 @@ func Keep(dir string, c *schema.Catalog, files map[string][]byte) error {
 	return r.keep(c)
 }
 
+// Kept returns the catalog in a registry's folder: the one that its server served last.
+func Kept(dir string) (*schema.Catalog, error) {
+	r := Registry{dir: dir}
+	return r.readKept()
+}
+
 // keep writes the catalog beside the rows and drops model files it doesn't use.
 func (r *Registry) keep(c *schema.Catalog) error {
 	raw, err := json.MarshalIndent(keptCatalog{keptFormat, c.Version, c.Fingerprint, &c.Definitions, c.Storage}, "", "  ")

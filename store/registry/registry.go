@@ -100,9 +100,9 @@ func Open(dsn, dir string, opts Options) (*Registry, error) {
 		}
 		return r, nil
 	}
-	config, err := pgxpool.ParseConfig(dsn)
+	config, err := postgres.ParsePool(dsn)
 	if err != nil {
-		return nil, schema.BadDSN.Wrap(err, "the Postgres address can't be read; write postgres://USER@HOST:PORT/DATABASE")
+		return nil, schema.BadDSN.Errorf("%v", err)
 	}
 	config.MaxConns = 4
 	postgres.BoundPool(config)
@@ -248,7 +248,7 @@ func (r *Registry) Run(ctx context.Context) error {
 
 // follow listens on one connection until it breaks.
 func (r *Registry) follow(ctx context.Context) error {
-	config, err := pgx.ParseConfig(r.dsn)
+	config, err := postgres.Parse(r.dsn)
 	if err != nil {
 		return err
 	}

@@ -50,8 +50,23 @@ func (r *Registry) Newest(ctx context.Context) (int64, *schema.Definitions, erro
 	return version, defs, unavailable(err)
 }
 
-// Propose compares definitions with the newest version. It changes nothing.
+// Propose compares definitions with the newest version. It changes nothing. Definitions
+// without roles and bindings leave those that are applied, and roles and bindings alone
+// leave everything else.
 func (r *Registry) Propose(ctx context.Context, defs *schema.Definitions) (*Proposal, error) {
+	return r.propose(ctx, func(before *schema.Definitions) *schema.Definitions {
+		switch {
+		case !defs.HasAccess():
+			return defs.WithAccessOf(before)
+		case defs.OnlyAccess():
+			return before.WithAccessOf(defs)
+		}
+		return defs
+	})
+}
+
+// propose compares what next makes of the newest version with it.
+func (r *Registry) propose(ctx context.Context, next func(before *schema.Definitions) *schema.Definitions) (*Proposal, error) {
 	if err := r.reachable(); err != nil {
 		return nil, err
 	}
@@ -63,15 +78,17 @@ func (r *Registry) Propose(ctx context.Context, defs *schema.Definitions) (*Prop
 	if err != nil {
 		return nil, unavailable(err)
 	}
+	defs := next(before)
 	stored := storage.Evolve(defs, now.UnixMicro())
-	next, err := schema.Compile(base+1, defs, stored)
+	compiled, err := schema.Compile(base+1, defs, stored)
 	if err != nil {
 		return nil, schema.BadDefinitions.Errorf("%s", err)
 	}
-	return &Proposal{Base: base, Catalog: next, Changes: schema.Diff(before, defs, storage, stored), takenBack: storage.TakesBack(stored)}, nil
+	return &Proposal{Base: base, Catalog: compiled, Changes: schema.Diff(before, defs, storage, stored), takenBack: storage.TakesBack(stored)}, nil
 }
 
-// ProposeVersion compares the definitions of an earlier version with the newest.
+// ProposeVersion compares the definitions of an earlier version with the newest. Roles and
+// bindings stay as they are.
 func (r *Registry) ProposeVersion(ctx context.Context, version int64) (*Proposal, error) {
 	if err := r.reachable(); err != nil {
 		return nil, err
@@ -83,7 +100,7 @@ func (r *Registry) ProposeVersion(ctx context.Context, version int64) (*Proposal
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	p, err := r.Propose(ctx, defs)
+	p, err := r.propose(ctx, func(before *schema.Definitions) *schema.Definitions { return defs.WithAccessOf(before) })
 	if err != nil {
 		return nil, err
 	}

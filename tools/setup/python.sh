@@ -15,6 +15,9 @@ files) pins=internal/arrowfile/testdata/requirements.txt ;; # writers of Parquet
 http) pins=integration/testdata/http/requirements.txt ;; # a client made from the OpenAPI document, and a tester
 feast) pins=integration/feast/requirements.txt ;; # Feast, which integration/feast compares Larder with
 exporters) pins=tools/exporters/requirements.txt ;; # libraries that train and export the models of tools/exporters, except PyTorch
+flink) # PyFlink, for examples/streaming; it has no wheels for newer Pythons
+	pins=examples/streaming/requirements-flink.txt pythons="python3.12 python3.11 python3" ;;
+spark) pins=examples/streaming/requirements-spark.txt ;; # PySpark, for examples/streaming
 recipes) pins=examples/recipes/requirements.txt ;; # the training libraries of docs/recipes.md, except PyTorch
 torch)
 	# PyTorch and NumPy come from Debian's packages, because the wheels of PyTorch bring

@@ -4844,7 +4844,9 @@ type ViewVerification struct {
 	Differences []*Difference `protobuf:"bytes,12,rep,name=differences,proto3" json:"differences,omitempty"`
 	// The mismatched and extra keys whose stored row is newer than any that the
 	// source has. No run replaces such a row.
-	Newer         int64 `protobuf:"varint,13,opt,name=newer,proto3" json:"newer,omitempty"`
+	Newer int64 `protobuf:"varint,13,opt,name=newer,proto3" json:"newer,omitempty"`
+	// The source is the log of a stream.
+	FromLog       bool `protobuf:"varint,14,opt,name=from_log,json=fromLog,proto3" json:"from_log,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4968,6 +4970,13 @@ func (x *ViewVerification) GetNewer() int64 {
 		return x.Newer
 	}
 	return 0
+}
+
+func (x *ViewVerification) GetFromLog() bool {
+	if x != nil {
+		return x.FromLog
+	}
+	return false
 }
 
 type FeatureVerification struct {
@@ -7447,6 +7456,463 @@ func (x *SaveSnapshotResponse) GetChunk() []byte {
 	return nil
 }
 
+type ForgetRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Entity string                 `protobuf:"bytes,1,opt,name=entity,proto3" json:"entity,omitempty"`
+	// Keys are the join keys of the entity, as JSON objects: {"customer_id": 42}.
+	Keys [][]byte `protobuf:"bytes,2,rep,name=keys,proto3" json:"keys,omitempty"`
+	// Instead: one key, as words of a command line, by join key.
+	Words map[string]string `protobuf:"bytes,4,rep,name=words,proto3" json:"words,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Who asks, for the record; servers that know their callers use that instead.
+	RequestedBy   string `protobuf:"bytes,3,opt,name=requested_by,json=requestedBy,proto3" json:"requested_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForgetRequest) Reset() {
+	*x = ForgetRequest{}
+	mi := &file_larder_v1_control_proto_msgTypes[104]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForgetRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForgetRequest) ProtoMessage() {}
+
+func (x *ForgetRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[104]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForgetRequest.ProtoReflect.Descriptor instead.
+func (*ForgetRequest) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{104}
+}
+
+func (x *ForgetRequest) GetEntity() string {
+	if x != nil {
+		return x.Entity
+	}
+	return ""
+}
+
+func (x *ForgetRequest) GetKeys() [][]byte {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+func (x *ForgetRequest) GetWords() map[string]string {
+	if x != nil {
+		return x.Words
+	}
+	return nil
+}
+
+func (x *ForgetRequest) GetRequestedBy() string {
+	if x != nil {
+		return x.RequestedBy
+	}
+	return ""
+}
+
+type ForgetResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is being waited for.
+	Step string `protobuf:"bytes,1,opt,name=step,proto3" json:"step,omitempty"`
+	// Only in the last message.
+	Report        *ForgetReport `protobuf:"bytes,2,opt,name=report,proto3" json:"report,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForgetResponse) Reset() {
+	*x = ForgetResponse{}
+	mi := &file_larder_v1_control_proto_msgTypes[105]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForgetResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForgetResponse) ProtoMessage() {}
+
+func (x *ForgetResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[105]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForgetResponse.ProtoReflect.Descriptor instead.
+func (*ForgetResponse) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{105}
+}
+
+func (x *ForgetResponse) GetStep() string {
+	if x != nil {
+		return x.Step
+	}
+	return ""
+}
+
+func (x *ForgetResponse) GetReport() *ForgetReport {
+	if x != nil {
+		return x.Report
+	}
+	return nil
+}
+
+// A ForgetReport says what was removed. It has no key.
+type ForgetReport struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Id       string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Entity   string                 `protobuf:"bytes,2,opt,name=entity,proto3" json:"entity,omitempty"`
+	JoinKeys []string               `protobuf:"bytes,3,rep,name=join_keys,json=joinKeys,proto3" json:"join_keys,omitempty"`
+	// HMAC-SHA256 of each key with the salt of the registry, in hex.
+	Hashes      []string `protobuf:"bytes,4,rep,name=hashes,proto3" json:"hashes,omitempty"`
+	RequestedBy string   `protobuf:"bytes,5,opt,name=requested_by,json=requestedBy,proto3" json:"requested_by,omitempty"`
+	// Microseconds since 1970 UTC.
+	RequestedAt int64 `protobuf:"varint,6,opt,name=requested_at,json=requestedAt,proto3" json:"requested_at,omitempty"`
+	DoneAt      int64 `protobuf:"varint,7,opt,name=done_at,json=doneAt,proto3" json:"done_at,omitempty"`
+	// It went on with an earlier request.
+	Resumed bool              `protobuf:"varint,8,opt,name=resumed,proto3" json:"resumed,omitempty"`
+	Places  []*ForgottenPlace `protobuf:"bytes,9,rep,name=places,proto3" json:"places,omitempty"`
+	// Servers that did not answer. They remove the keys when they start.
+	Away []*AwayServer `protobuf:"bytes,10,rep,name=away,proto3" json:"away,omitempty"`
+	// What is left to do on tables of the team's own; has the keys.
+	Statements []*ForgetStatement `protobuf:"bytes,11,rep,name=statements,proto3" json:"statements,omitempty"`
+	// Where copies may be that Larder can't remove.
+	Remains       []string `protobuf:"bytes,12,rep,name=remains,proto3" json:"remains,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForgetReport) Reset() {
+	*x = ForgetReport{}
+	mi := &file_larder_v1_control_proto_msgTypes[106]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForgetReport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForgetReport) ProtoMessage() {}
+
+func (x *ForgetReport) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[106]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForgetReport.ProtoReflect.Descriptor instead.
+func (*ForgetReport) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{106}
+}
+
+func (x *ForgetReport) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ForgetReport) GetEntity() string {
+	if x != nil {
+		return x.Entity
+	}
+	return ""
+}
+
+func (x *ForgetReport) GetJoinKeys() []string {
+	if x != nil {
+		return x.JoinKeys
+	}
+	return nil
+}
+
+func (x *ForgetReport) GetHashes() []string {
+	if x != nil {
+		return x.Hashes
+	}
+	return nil
+}
+
+func (x *ForgetReport) GetRequestedBy() string {
+	if x != nil {
+		return x.RequestedBy
+	}
+	return ""
+}
+
+func (x *ForgetReport) GetRequestedAt() int64 {
+	if x != nil {
+		return x.RequestedAt
+	}
+	return 0
+}
+
+func (x *ForgetReport) GetDoneAt() int64 {
+	if x != nil {
+		return x.DoneAt
+	}
+	return 0
+}
+
+func (x *ForgetReport) GetResumed() bool {
+	if x != nil {
+		return x.Resumed
+	}
+	return false
+}
+
+func (x *ForgetReport) GetPlaces() []*ForgottenPlace {
+	if x != nil {
+		return x.Places
+	}
+	return nil
+}
+
+func (x *ForgetReport) GetAway() []*AwayServer {
+	if x != nil {
+		return x.Away
+	}
+	return nil
+}
+
+func (x *ForgetReport) GetStatements() []*ForgetStatement {
+	if x != nil {
+		return x.Statements
+	}
+	return nil
+}
+
+func (x *ForgetReport) GetRemains() []string {
+	if x != nil {
+		return x.Remains
+	}
+	return nil
+}
+
+// A ForgottenPlace is what was removed in one place.
+type ForgottenPlace struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// server NAME, or postgres.
+	Place   string `protobuf:"bytes,1,opt,name=place,proto3" json:"place,omitempty"`
+	What    string `protobuf:"bytes,2,opt,name=what,proto3" json:"what,omitempty"`
+	Removed int64  `protobuf:"varint,3,opt,name=removed,proto3" json:"removed,omitempty"`
+	Note    string `protobuf:"bytes,4,opt,name=note,proto3" json:"note,omitempty"`
+	// Microseconds since 1970 UTC.
+	At            int64 `protobuf:"varint,5,opt,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForgottenPlace) Reset() {
+	*x = ForgottenPlace{}
+	mi := &file_larder_v1_control_proto_msgTypes[107]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForgottenPlace) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForgottenPlace) ProtoMessage() {}
+
+func (x *ForgottenPlace) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[107]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForgottenPlace.ProtoReflect.Descriptor instead.
+func (*ForgottenPlace) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{107}
+}
+
+func (x *ForgottenPlace) GetPlace() string {
+	if x != nil {
+		return x.Place
+	}
+	return ""
+}
+
+func (x *ForgottenPlace) GetWhat() string {
+	if x != nil {
+		return x.What
+	}
+	return ""
+}
+
+func (x *ForgottenPlace) GetRemoved() int64 {
+	if x != nil {
+		return x.Removed
+	}
+	return 0
+}
+
+func (x *ForgottenPlace) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *ForgottenPlace) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+type AwayServer struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Server string                 `protobuf:"bytes,1,opt,name=server,proto3" json:"server,omitempty"`
+	// When it was seen last, in microseconds before the report.
+	SeenAgo       int64  `protobuf:"varint,2,opt,name=seen_ago,json=seenAgo,proto3" json:"seen_ago,omitempty"`
+	Problem       string `protobuf:"bytes,3,opt,name=problem,proto3" json:"problem,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AwayServer) Reset() {
+	*x = AwayServer{}
+	mi := &file_larder_v1_control_proto_msgTypes[108]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AwayServer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AwayServer) ProtoMessage() {}
+
+func (x *AwayServer) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[108]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AwayServer.ProtoReflect.Descriptor instead.
+func (*AwayServer) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{108}
+}
+
+func (x *AwayServer) GetServer() string {
+	if x != nil {
+		return x.Server
+	}
+	return ""
+}
+
+func (x *AwayServer) GetSeenAgo() int64 {
+	if x != nil {
+		return x.SeenAgo
+	}
+	return 0
+}
+
+func (x *AwayServer) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
+// A ForgetStatement deletes the keys from a source.
+type ForgetStatement struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Source        string                 `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	Sql           string                 `protobuf:"bytes,2,opt,name=sql,proto3" json:"sql,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForgetStatement) Reset() {
+	*x = ForgetStatement{}
+	mi := &file_larder_v1_control_proto_msgTypes[109]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForgetStatement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForgetStatement) ProtoMessage() {}
+
+func (x *ForgetStatement) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[109]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForgetStatement.ProtoReflect.Descriptor instead.
+func (*ForgetStatement) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{109}
+}
+
+func (x *ForgetStatement) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *ForgetStatement) GetSql() string {
+	if x != nil {
+		return x.Sql
+	}
+	return ""
+}
+
 var File_larder_v1_control_proto protoreflect.FileDescriptor
 
 const file_larder_v1_control_proto_rawDesc = "" +
@@ -7844,7 +8310,7 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x0ffeature_service\x18\x02 \x01(\tR\x0efeatureService\x12\x16\n" +
 	"\x06sample\x18\x03 \x01(\x03R\x06sample\"C\n" +
 	"\x0eVerifyResponse\x121\n" +
-	"\x05views\x18\x01 \x03(\v2\x1b.larder.v1.ViewVerificationR\x05views\"\x97\x03\n" +
+	"\x05views\x18\x01 \x03(\v2\x1b.larder.v1.ViewVerificationR\x05views\"\xb2\x03\n" +
 	"\x10ViewVerification\x12!\n" +
 	"\ffeature_view\x18\x01 \x01(\tR\vfeatureView\x12\x12\n" +
 	"\x04done\x18\x02 \x01(\bR\x04done\x12\x12\n" +
@@ -7862,7 +8328,8 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	" \x01(\x03R\x05stale\x12:\n" +
 	"\bfeatures\x18\v \x03(\v2\x1e.larder.v1.FeatureVerificationR\bfeatures\x127\n" +
 	"\vdifferences\x18\f \x03(\v2\x15.larder.v1.DifferenceR\vdifferences\x12\x14\n" +
-	"\x05newer\x18\r \x01(\x03R\x05newer\"O\n" +
+	"\x05newer\x18\r \x01(\x03R\x05newer\x12\x19\n" +
+	"\bfrom_log\x18\x0e \x01(\bR\afromLog\"O\n" +
 	"\x13FeatureVerification\x12\x18\n" +
 	"\afeature\x18\x01 \x01(\tR\afeature\x12\x1e\n" +
 	"\n" +
@@ -8059,7 +8526,49 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x06labels\x18\x01 \x03(\x01R\x06labels\"\x15\n" +
 	"\x13SaveSnapshotRequest\",\n" +
 	"\x14SaveSnapshotResponse\x12\x14\n" +
-	"\x05chunk\x18\x01 \x01(\fR\x05chunk2\x9c\x13\n" +
+	"\x05chunk\x18\x01 \x01(\fR\x05chunk\"\xd3\x01\n" +
+	"\rForgetRequest\x12\x16\n" +
+	"\x06entity\x18\x01 \x01(\tR\x06entity\x12\x12\n" +
+	"\x04keys\x18\x02 \x03(\fR\x04keys\x129\n" +
+	"\x05words\x18\x04 \x03(\v2#.larder.v1.ForgetRequest.WordsEntryR\x05words\x12!\n" +
+	"\frequested_by\x18\x03 \x01(\tR\vrequestedBy\x1a8\n" +
+	"\n" +
+	"WordsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"U\n" +
+	"\x0eForgetResponse\x12\x12\n" +
+	"\x04step\x18\x01 \x01(\tR\x04step\x12/\n" +
+	"\x06report\x18\x02 \x01(\v2\x17.larder.v1.ForgetReportR\x06report\"\x98\x03\n" +
+	"\fForgetReport\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
+	"\x06entity\x18\x02 \x01(\tR\x06entity\x12\x1b\n" +
+	"\tjoin_keys\x18\x03 \x03(\tR\bjoinKeys\x12\x16\n" +
+	"\x06hashes\x18\x04 \x03(\tR\x06hashes\x12!\n" +
+	"\frequested_by\x18\x05 \x01(\tR\vrequestedBy\x12!\n" +
+	"\frequested_at\x18\x06 \x01(\x03R\vrequestedAt\x12\x17\n" +
+	"\adone_at\x18\a \x01(\x03R\x06doneAt\x12\x18\n" +
+	"\aresumed\x18\b \x01(\bR\aresumed\x121\n" +
+	"\x06places\x18\t \x03(\v2\x19.larder.v1.ForgottenPlaceR\x06places\x12)\n" +
+	"\x04away\x18\n" +
+	" \x03(\v2\x15.larder.v1.AwayServerR\x04away\x12:\n" +
+	"\n" +
+	"statements\x18\v \x03(\v2\x1a.larder.v1.ForgetStatementR\n" +
+	"statements\x12\x18\n" +
+	"\aremains\x18\f \x03(\tR\aremains\"x\n" +
+	"\x0eForgottenPlace\x12\x14\n" +
+	"\x05place\x18\x01 \x01(\tR\x05place\x12\x12\n" +
+	"\x04what\x18\x02 \x01(\tR\x04what\x12\x18\n" +
+	"\aremoved\x18\x03 \x01(\x03R\aremoved\x12\x12\n" +
+	"\x04note\x18\x04 \x01(\tR\x04note\x12\x0e\n" +
+	"\x02at\x18\x05 \x01(\x03R\x02at\"Y\n" +
+	"\n" +
+	"AwayServer\x12\x16\n" +
+	"\x06server\x18\x01 \x01(\tR\x06server\x12\x19\n" +
+	"\bseen_ago\x18\x02 \x01(\x03R\aseenAgo\x12\x18\n" +
+	"\aproblem\x18\x03 \x01(\tR\aproblem\";\n" +
+	"\x0fForgetStatement\x12\x16\n" +
+	"\x06source\x18\x01 \x01(\tR\x06source\x12\x10\n" +
+	"\x03sql\x18\x02 \x01(\tR\x03sql2\xdd\x13\n" +
 	"\x0eControlService\x127\n" +
 	"\x04Plan\x12\x16.larder.v1.PlanRequest\x1a\x17.larder.v1.PlanResponse\x12:\n" +
 	"\x05Apply\x12\x17.larder.v1.ApplyRequest\x1a\x18.larder.v1.ApplyResponse\x12E\n" +
@@ -8098,7 +8607,8 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\n" +
 	"GetDataset\x12\x1c.larder.v1.GetDatasetRequest\x1a\x1d.larder.v1.GetDatasetResponse\x12O\n" +
 	"\fListDatasets\x12\x1e.larder.v1.ListDatasetsRequest\x1a\x1f.larder.v1.ListDatasetsResponse\x12Q\n" +
-	"\fSaveSnapshot\x12\x1e.larder.v1.SaveSnapshotRequest\x1a\x1f.larder.v1.SaveSnapshotResponse0\x01B\x1fZ\x1dlarder/api/larder/v1;larderv1b\x06proto3"
+	"\fSaveSnapshot\x12\x1e.larder.v1.SaveSnapshotRequest\x1a\x1f.larder.v1.SaveSnapshotResponse0\x01\x12?\n" +
+	"\x06Forget\x12\x18.larder.v1.ForgetRequest\x1a\x19.larder.v1.ForgetResponse0\x01B\x1fZ\x1dlarder/api/larder/v1;larderv1b\x06proto3"
 
 var (
 	file_larder_v1_control_proto_rawDescOnce sync.Once
@@ -8113,7 +8623,7 @@ func file_larder_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_larder_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 111)
+var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 118)
 var file_larder_v1_control_proto_goTypes = []any{
 	(Change_Action)(0),                // 0: larder.v1.Change.Action
 	(Run_State)(0),                    // 1: larder.v1.Run.State
@@ -8221,21 +8731,28 @@ var file_larder_v1_control_proto_goTypes = []any{
 	(*JoinLabelsResponse)(nil),        // 103: larder.v1.JoinLabelsResponse
 	(*SaveSnapshotRequest)(nil),       // 104: larder.v1.SaveSnapshotRequest
 	(*SaveSnapshotResponse)(nil),      // 105: larder.v1.SaveSnapshotResponse
-	nil,                               // 106: larder.v1.DefinitionFiles.ModelsEntry
-	nil,                               // 107: larder.v1.PushModelRequest.MetricsEntry
-	nil,                               // 108: larder.v1.PushModelRequest.TagsEntry
-	nil,                               // 109: larder.v1.Definition.TagsEntry
-	nil,                               // 110: larder.v1.RampSettings.GuardsEntry
-	nil,                               // 111: larder.v1.ModelVersionStatus.MetricsEntry
-	nil,                               // 112: larder.v1.ModelVersionStatus.TagsEntry
-	(*FeatureList)(nil),               // 113: larder.v1.FeatureList
-	(*Column)(nil),                    // 114: larder.v1.Column
-	(*Output)(nil),                    // 115: larder.v1.Output
+	(*ForgetRequest)(nil),             // 106: larder.v1.ForgetRequest
+	(*ForgetResponse)(nil),            // 107: larder.v1.ForgetResponse
+	(*ForgetReport)(nil),              // 108: larder.v1.ForgetReport
+	(*ForgottenPlace)(nil),            // 109: larder.v1.ForgottenPlace
+	(*AwayServer)(nil),                // 110: larder.v1.AwayServer
+	(*ForgetStatement)(nil),           // 111: larder.v1.ForgetStatement
+	nil,                               // 112: larder.v1.DefinitionFiles.ModelsEntry
+	nil,                               // 113: larder.v1.PushModelRequest.MetricsEntry
+	nil,                               // 114: larder.v1.PushModelRequest.TagsEntry
+	nil,                               // 115: larder.v1.Definition.TagsEntry
+	nil,                               // 116: larder.v1.RampSettings.GuardsEntry
+	nil,                               // 117: larder.v1.ModelVersionStatus.MetricsEntry
+	nil,                               // 118: larder.v1.ModelVersionStatus.TagsEntry
+	nil,                               // 119: larder.v1.ForgetRequest.WordsEntry
+	(*FeatureList)(nil),               // 120: larder.v1.FeatureList
+	(*Column)(nil),                    // 121: larder.v1.Column
+	(*Output)(nil),                    // 122: larder.v1.Output
 }
 var file_larder_v1_control_proto_depIdxs = []int32{
 	3,   // 0: larder.v1.PlanRequest.files:type_name -> larder.v1.DefinitionFiles
 	4,   // 1: larder.v1.DefinitionFiles.files:type_name -> larder.v1.DefinitionFile
-	106, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
+	112, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
 	6,   // 3: larder.v1.PlanResponse.changes:type_name -> larder.v1.Change
 	9,   // 4: larder.v1.PlanResponse.models:type_name -> larder.v1.ModelReport
 	0,   // 5: larder.v1.Change.action:type_name -> larder.v1.Change.Action
@@ -8243,15 +8760,15 @@ var file_larder_v1_control_proto_depIdxs = []int32{
 	6,   // 7: larder.v1.ApplyResponse.changes:type_name -> larder.v1.Change
 	9,   // 8: larder.v1.ApplyResponse.models:type_name -> larder.v1.ModelReport
 	10,  // 9: larder.v1.ModelReport.outputs:type_name -> larder.v1.OutputShape
-	107, // 10: larder.v1.PushModelRequest.metrics:type_name -> larder.v1.PushModelRequest.MetricsEntry
-	108, // 11: larder.v1.PushModelRequest.tags:type_name -> larder.v1.PushModelRequest.TagsEntry
+	113, // 10: larder.v1.PushModelRequest.metrics:type_name -> larder.v1.PushModelRequest.MetricsEntry
+	114, // 11: larder.v1.PushModelRequest.tags:type_name -> larder.v1.PushModelRequest.TagsEntry
 	6,   // 12: larder.v1.PushModelResponse.changes:type_name -> larder.v1.Change
 	9,   // 13: larder.v1.PushModelResponse.report:type_name -> larder.v1.ModelReport
 	6,   // 14: larder.v1.PromoteModelResponse.changes:type_name -> larder.v1.Change
 	6,   // 15: larder.v1.RollbackModelResponse.changes:type_name -> larder.v1.Change
 	6,   // 16: larder.v1.RetireModelResponse.changes:type_name -> larder.v1.Change
 	25,  // 17: larder.v1.ListDefinitionsResponse.definitions:type_name -> larder.v1.Definition
-	109, // 18: larder.v1.Definition.tags:type_name -> larder.v1.Definition.TagsEntry
+	115, // 18: larder.v1.Definition.tags:type_name -> larder.v1.Definition.TagsEntry
 	26,  // 19: larder.v1.Definition.uses:type_name -> larder.v1.DefinitionName
 	26,  // 20: larder.v1.Definition.used_by:type_name -> larder.v1.DefinitionName
 	25,  // 21: larder.v1.GetDefinitionResponse.definition:type_name -> larder.v1.Definition
@@ -8280,20 +8797,20 @@ var file_larder_v1_control_proto_depIdxs = []int32{
 	51,  // 44: larder.v1.SetTrafficRequest.weights:type_name -> larder.v1.VersionWeight
 	55,  // 45: larder.v1.SetTrafficRequest.ramp:type_name -> larder.v1.RampSettings
 	56,  // 46: larder.v1.SetTrafficRequest.shadow:type_name -> larder.v1.ShadowSettings
-	110, // 47: larder.v1.RampSettings.guards:type_name -> larder.v1.RampSettings.GuardsEntry
+	116, // 47: larder.v1.RampSettings.guards:type_name -> larder.v1.RampSettings.GuardsEntry
 	6,   // 48: larder.v1.SetTrafficResponse.changes:type_name -> larder.v1.Change
 	9,   // 49: larder.v1.ModelVersionStatus.report:type_name -> larder.v1.ModelReport
-	111, // 50: larder.v1.ModelVersionStatus.metrics:type_name -> larder.v1.ModelVersionStatus.MetricsEntry
-	112, // 51: larder.v1.ModelVersionStatus.tags:type_name -> larder.v1.ModelVersionStatus.TagsEntry
-	113, // 52: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
+	117, // 50: larder.v1.ModelVersionStatus.metrics:type_name -> larder.v1.ModelVersionStatus.MetricsEntry
+	118, // 51: larder.v1.ModelVersionStatus.tags:type_name -> larder.v1.ModelVersionStatus.TagsEntry
+	120, // 52: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
 	65,  // 53: larder.v1.GetPlanResponse.keys:type_name -> larder.v1.Field
 	65,  // 54: larder.v1.GetPlanResponse.request:type_name -> larder.v1.Field
 	65,  // 55: larder.v1.GetPlanResponse.features:type_name -> larder.v1.Field
 	68,  // 56: larder.v1.VerifyResponse.views:type_name -> larder.v1.ViewVerification
 	69,  // 57: larder.v1.ViewVerification.features:type_name -> larder.v1.FeatureVerification
 	70,  // 58: larder.v1.ViewVerification.differences:type_name -> larder.v1.Difference
-	114, // 59: larder.v1.ScoreVectorsRequest.vector:type_name -> larder.v1.Column
-	115, // 60: larder.v1.ScoreVectorsResponse.outputs:type_name -> larder.v1.Output
+	121, // 59: larder.v1.ScoreVectorsRequest.vector:type_name -> larder.v1.Column
+	122, // 60: larder.v1.ScoreVectorsResponse.outputs:type_name -> larder.v1.Output
 	75,  // 61: larder.v1.ListLoggedResponse.parts:type_name -> larder.v1.LoggedPart
 	78,  // 62: larder.v1.ReplayLogResponse.report:type_name -> larder.v1.ReplayReport
 	80,  // 63: larder.v1.ReplayReport.counts:type_name -> larder.v1.ReplayCount
@@ -8311,75 +8828,82 @@ var file_larder_v1_control_proto_depIdxs = []int32{
 	99,  // 75: larder.v1.ExperimentVersion.figure:type_name -> larder.v1.Estimate
 	99,  // 76: larder.v1.ExperimentVersion.difference:type_name -> larder.v1.Estimate
 	102, // 77: larder.v1.JoinLabelsRequest.rows:type_name -> larder.v1.LoggedRow
-	2,   // 78: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
-	7,   // 79: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
-	11,  // 80: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
-	21,  // 81: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
-	13,  // 82: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
-	15,  // 83: larder.v1.ControlService.PromoteModel:input_type -> larder.v1.PromoteModelRequest
-	17,  // 84: larder.v1.ControlService.RollbackModel:input_type -> larder.v1.RollbackModelRequest
-	19,  // 85: larder.v1.ControlService.RetireModel:input_type -> larder.v1.RetireModelRequest
-	54,  // 86: larder.v1.ControlService.SetTraffic:input_type -> larder.v1.SetTrafficRequest
-	58,  // 87: larder.v1.ControlService.ResumeRamp:input_type -> larder.v1.ResumeRampRequest
-	60,  // 88: larder.v1.ControlService.ReleaseModel:input_type -> larder.v1.ReleaseModelRequest
-	23,  // 89: larder.v1.ControlService.ListDefinitions:input_type -> larder.v1.ListDefinitionsRequest
-	27,  // 90: larder.v1.ControlService.GetDefinition:input_type -> larder.v1.GetDefinitionRequest
-	29,  // 91: larder.v1.ControlService.ExportDefinitions:input_type -> larder.v1.ExportDefinitionsRequest
-	31,  // 92: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
-	34,  // 93: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
-	38,  // 94: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
-	40,  // 95: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
-	42,  // 96: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
-	47,  // 97: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
-	63,  // 98: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
-	66,  // 99: larder.v1.ControlService.Verify:input_type -> larder.v1.VerifyRequest
-	71,  // 100: larder.v1.ControlService.ScoreVectors:input_type -> larder.v1.ScoreVectorsRequest
-	88,  // 101: larder.v1.ControlService.FlushFeatureLog:input_type -> larder.v1.FlushFeatureLogRequest
-	73,  // 102: larder.v1.ControlService.ListLogged:input_type -> larder.v1.ListLoggedRequest
-	76,  // 103: larder.v1.ControlService.ReplayLog:input_type -> larder.v1.ReplayLogRequest
-	82,  // 104: larder.v1.ControlService.CheckSkew:input_type -> larder.v1.CheckSkewRequest
-	95,  // 105: larder.v1.ControlService.GetExperiment:input_type -> larder.v1.GetExperimentRequest
-	101, // 106: larder.v1.ControlService.JoinLabels:input_type -> larder.v1.JoinLabelsRequest
-	90,  // 107: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
-	92,  // 108: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
-	104, // 109: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
-	5,   // 110: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
-	8,   // 111: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
-	12,  // 112: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
-	22,  // 113: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
-	14,  // 114: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
-	16,  // 115: larder.v1.ControlService.PromoteModel:output_type -> larder.v1.PromoteModelResponse
-	18,  // 116: larder.v1.ControlService.RollbackModel:output_type -> larder.v1.RollbackModelResponse
-	20,  // 117: larder.v1.ControlService.RetireModel:output_type -> larder.v1.RetireModelResponse
-	57,  // 118: larder.v1.ControlService.SetTraffic:output_type -> larder.v1.SetTrafficResponse
-	59,  // 119: larder.v1.ControlService.ResumeRamp:output_type -> larder.v1.ResumeRampResponse
-	61,  // 120: larder.v1.ControlService.ReleaseModel:output_type -> larder.v1.ReleaseModelResponse
-	24,  // 121: larder.v1.ControlService.ListDefinitions:output_type -> larder.v1.ListDefinitionsResponse
-	28,  // 122: larder.v1.ControlService.GetDefinition:output_type -> larder.v1.GetDefinitionResponse
-	30,  // 123: larder.v1.ControlService.ExportDefinitions:output_type -> larder.v1.ExportDefinitionsResponse
-	32,  // 124: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
-	35,  // 125: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
-	39,  // 126: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
-	41,  // 127: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
-	43,  // 128: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
-	48,  // 129: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
-	64,  // 130: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
-	67,  // 131: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
-	72,  // 132: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
-	89,  // 133: larder.v1.ControlService.FlushFeatureLog:output_type -> larder.v1.FlushFeatureLogResponse
-	74,  // 134: larder.v1.ControlService.ListLogged:output_type -> larder.v1.ListLoggedResponse
-	77,  // 135: larder.v1.ControlService.ReplayLog:output_type -> larder.v1.ReplayLogResponse
-	83,  // 136: larder.v1.ControlService.CheckSkew:output_type -> larder.v1.CheckSkewResponse
-	96,  // 137: larder.v1.ControlService.GetExperiment:output_type -> larder.v1.GetExperimentResponse
-	103, // 138: larder.v1.ControlService.JoinLabels:output_type -> larder.v1.JoinLabelsResponse
-	91,  // 139: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
-	93,  // 140: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
-	105, // 141: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
-	110, // [110:142] is the sub-list for method output_type
-	78,  // [78:110] is the sub-list for method input_type
-	78,  // [78:78] is the sub-list for extension type_name
-	78,  // [78:78] is the sub-list for extension extendee
-	0,   // [0:78] is the sub-list for field type_name
+	119, // 78: larder.v1.ForgetRequest.words:type_name -> larder.v1.ForgetRequest.WordsEntry
+	108, // 79: larder.v1.ForgetResponse.report:type_name -> larder.v1.ForgetReport
+	109, // 80: larder.v1.ForgetReport.places:type_name -> larder.v1.ForgottenPlace
+	110, // 81: larder.v1.ForgetReport.away:type_name -> larder.v1.AwayServer
+	111, // 82: larder.v1.ForgetReport.statements:type_name -> larder.v1.ForgetStatement
+	2,   // 83: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
+	7,   // 84: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
+	11,  // 85: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
+	21,  // 86: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
+	13,  // 87: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
+	15,  // 88: larder.v1.ControlService.PromoteModel:input_type -> larder.v1.PromoteModelRequest
+	17,  // 89: larder.v1.ControlService.RollbackModel:input_type -> larder.v1.RollbackModelRequest
+	19,  // 90: larder.v1.ControlService.RetireModel:input_type -> larder.v1.RetireModelRequest
+	54,  // 91: larder.v1.ControlService.SetTraffic:input_type -> larder.v1.SetTrafficRequest
+	58,  // 92: larder.v1.ControlService.ResumeRamp:input_type -> larder.v1.ResumeRampRequest
+	60,  // 93: larder.v1.ControlService.ReleaseModel:input_type -> larder.v1.ReleaseModelRequest
+	23,  // 94: larder.v1.ControlService.ListDefinitions:input_type -> larder.v1.ListDefinitionsRequest
+	27,  // 95: larder.v1.ControlService.GetDefinition:input_type -> larder.v1.GetDefinitionRequest
+	29,  // 96: larder.v1.ControlService.ExportDefinitions:input_type -> larder.v1.ExportDefinitionsRequest
+	31,  // 97: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
+	34,  // 98: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
+	38,  // 99: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
+	40,  // 100: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
+	42,  // 101: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
+	47,  // 102: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
+	63,  // 103: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
+	66,  // 104: larder.v1.ControlService.Verify:input_type -> larder.v1.VerifyRequest
+	71,  // 105: larder.v1.ControlService.ScoreVectors:input_type -> larder.v1.ScoreVectorsRequest
+	88,  // 106: larder.v1.ControlService.FlushFeatureLog:input_type -> larder.v1.FlushFeatureLogRequest
+	73,  // 107: larder.v1.ControlService.ListLogged:input_type -> larder.v1.ListLoggedRequest
+	76,  // 108: larder.v1.ControlService.ReplayLog:input_type -> larder.v1.ReplayLogRequest
+	82,  // 109: larder.v1.ControlService.CheckSkew:input_type -> larder.v1.CheckSkewRequest
+	95,  // 110: larder.v1.ControlService.GetExperiment:input_type -> larder.v1.GetExperimentRequest
+	101, // 111: larder.v1.ControlService.JoinLabels:input_type -> larder.v1.JoinLabelsRequest
+	90,  // 112: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
+	92,  // 113: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
+	104, // 114: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
+	106, // 115: larder.v1.ControlService.Forget:input_type -> larder.v1.ForgetRequest
+	5,   // 116: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
+	8,   // 117: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
+	12,  // 118: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
+	22,  // 119: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
+	14,  // 120: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
+	16,  // 121: larder.v1.ControlService.PromoteModel:output_type -> larder.v1.PromoteModelResponse
+	18,  // 122: larder.v1.ControlService.RollbackModel:output_type -> larder.v1.RollbackModelResponse
+	20,  // 123: larder.v1.ControlService.RetireModel:output_type -> larder.v1.RetireModelResponse
+	57,  // 124: larder.v1.ControlService.SetTraffic:output_type -> larder.v1.SetTrafficResponse
+	59,  // 125: larder.v1.ControlService.ResumeRamp:output_type -> larder.v1.ResumeRampResponse
+	61,  // 126: larder.v1.ControlService.ReleaseModel:output_type -> larder.v1.ReleaseModelResponse
+	24,  // 127: larder.v1.ControlService.ListDefinitions:output_type -> larder.v1.ListDefinitionsResponse
+	28,  // 128: larder.v1.ControlService.GetDefinition:output_type -> larder.v1.GetDefinitionResponse
+	30,  // 129: larder.v1.ControlService.ExportDefinitions:output_type -> larder.v1.ExportDefinitionsResponse
+	32,  // 130: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
+	35,  // 131: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
+	39,  // 132: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
+	41,  // 133: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
+	43,  // 134: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
+	48,  // 135: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
+	64,  // 136: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
+	67,  // 137: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
+	72,  // 138: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
+	89,  // 139: larder.v1.ControlService.FlushFeatureLog:output_type -> larder.v1.FlushFeatureLogResponse
+	74,  // 140: larder.v1.ControlService.ListLogged:output_type -> larder.v1.ListLoggedResponse
+	77,  // 141: larder.v1.ControlService.ReplayLog:output_type -> larder.v1.ReplayLogResponse
+	83,  // 142: larder.v1.ControlService.CheckSkew:output_type -> larder.v1.CheckSkewResponse
+	96,  // 143: larder.v1.ControlService.GetExperiment:output_type -> larder.v1.GetExperimentResponse
+	103, // 144: larder.v1.ControlService.JoinLabels:output_type -> larder.v1.JoinLabelsResponse
+	91,  // 145: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
+	93,  // 146: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
+	105, // 147: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
+	107, // 148: larder.v1.ControlService.Forget:output_type -> larder.v1.ForgetResponse
+	116, // [116:149] is the sub-list for method output_type
+	83,  // [83:116] is the sub-list for method input_type
+	83,  // [83:83] is the sub-list for extension type_name
+	83,  // [83:83] is the sub-list for extension extendee
+	0,   // [0:83] is the sub-list for field type_name
 }
 
 func init() { file_larder_v1_control_proto_init() }
@@ -8410,7 +8934,7 @@ func file_larder_v1_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_larder_v1_control_proto_rawDesc), len(file_larder_v1_control_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   111,
+			NumMessages:   118,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

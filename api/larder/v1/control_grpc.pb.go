@@ -51,6 +51,7 @@ const (
 	ControlService_GetDataset_FullMethodName        = "/larder.v1.ControlService/GetDataset"
 	ControlService_ListDatasets_FullMethodName      = "/larder.v1.ControlService/ListDatasets"
 	ControlService_SaveSnapshot_FullMethodName      = "/larder.v1.ControlService/SaveSnapshot"
+	ControlService_Forget_FullMethodName            = "/larder.v1.ControlService/Forget"
 )
 
 // ControlServiceClient is the client API for ControlService service.
@@ -144,6 +145,9 @@ type ControlServiceClient interface {
 	ListDatasets(ctx context.Context, in *ListDatasetsRequest, opts ...grpc.CallOption) (*ListDatasetsResponse, error)
 	// SaveSnapshot streams a backup of the online store while it serves.
 	SaveSnapshot(ctx context.Context, in *SaveSnapshotRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SaveSnapshotResponse], error)
+	// Forget removes keys of an entity from all servers and tables. It streams what it
+	// waits for, and ends with the report. After a failure, the same request goes on.
+	Forget(ctx context.Context, in *ForgetRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ForgetResponse], error)
 }
 
 type controlServiceClient struct {
@@ -531,6 +535,25 @@ func (c *controlServiceClient) SaveSnapshot(ctx context.Context, in *SaveSnapsho
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ControlService_SaveSnapshotClient = grpc.ServerStreamingClient[SaveSnapshotResponse]
 
+func (c *controlServiceClient) Forget(ctx context.Context, in *ForgetRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ForgetResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ControlService_ServiceDesc.Streams[7], ControlService_Forget_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ForgetRequest, ForgetResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ControlService_ForgetClient = grpc.ServerStreamingClient[ForgetResponse]
+
 // ControlServiceServer is the server API for ControlService service.
 // All implementations must embed UnimplementedControlServiceServer
 // for forward compatibility.
@@ -622,6 +645,9 @@ type ControlServiceServer interface {
 	ListDatasets(context.Context, *ListDatasetsRequest) (*ListDatasetsResponse, error)
 	// SaveSnapshot streams a backup of the online store while it serves.
 	SaveSnapshot(*SaveSnapshotRequest, grpc.ServerStreamingServer[SaveSnapshotResponse]) error
+	// Forget removes keys of an entity from all servers and tables. It streams what it
+	// waits for, and ends with the report. After a failure, the same request goes on.
+	Forget(*ForgetRequest, grpc.ServerStreamingServer[ForgetResponse]) error
 	mustEmbedUnimplementedControlServiceServer()
 }
 
@@ -727,6 +753,9 @@ func (UnimplementedControlServiceServer) ListDatasets(context.Context, *ListData
 }
 func (UnimplementedControlServiceServer) SaveSnapshot(*SaveSnapshotRequest, grpc.ServerStreamingServer[SaveSnapshotResponse]) error {
 	return status.Error(codes.Unimplemented, "method SaveSnapshot not implemented")
+}
+func (UnimplementedControlServiceServer) Forget(*ForgetRequest, grpc.ServerStreamingServer[ForgetResponse]) error {
+	return status.Error(codes.Unimplemented, "method Forget not implemented")
 }
 func (UnimplementedControlServiceServer) mustEmbedUnimplementedControlServiceServer() {}
 func (UnimplementedControlServiceServer) testEmbeddedByValue()                        {}
@@ -1272,6 +1301,17 @@ func _ControlService_SaveSnapshot_Handler(srv interface{}, stream grpc.ServerStr
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ControlService_SaveSnapshotServer = grpc.ServerStreamingServer[SaveSnapshotResponse]
 
+func _ControlService_Forget_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(ForgetRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(ControlServiceServer).Forget(m, &grpc.GenericServerStream[ForgetRequest, ForgetResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ControlService_ForgetServer = grpc.ServerStreamingServer[ForgetResponse]
+
 // ControlService_ServiceDesc is the grpc.ServiceDesc for ControlService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -1414,6 +1454,11 @@ var ControlService_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "SaveSnapshot",
 			Handler:       _ControlService_SaveSnapshot_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "Forget",
+			Handler:       _ControlService_Forget_Handler,
 			ServerStreams: true,
 		},
 	},

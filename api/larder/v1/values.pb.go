@@ -35,6 +35,8 @@ const (
 	Status_STATUS_NOT_FOUND Status = 3
 	// The newest row is older than its view's TTL.
 	Status_STATUS_OUTSIDE_MAX_AGE Status = 4
+	// The feature is sensitive, and the caller may not read its value.
+	Status_STATUS_WITHHELD Status = 5
 )
 
 // Enum value maps for Status.
@@ -45,6 +47,7 @@ var (
 		2: "STATUS_NULL_VALUE",
 		3: "STATUS_NOT_FOUND",
 		4: "STATUS_OUTSIDE_MAX_AGE",
+		5: "STATUS_WITHHELD",
 	}
 	Status_value = map[string]int32{
 		"STATUS_UNSPECIFIED":     0,
@@ -52,6 +55,7 @@ var (
 		"STATUS_NULL_VALUE":      2,
 		"STATUS_NOT_FOUND":       3,
 		"STATUS_OUTSIDE_MAX_AGE": 4,
+		"STATUS_WITHHELD":        5,
 	}
 )
 
@@ -710,13 +714,14 @@ const file_larder_v1_values_proto_rawDesc = "" +
 	"\x06values\x18\x01 \x03(\fR\x06values\"J\n" +
 	"\x05Lists\x12-\n" +
 	"\belements\x18\x01 \x01(\v2\x11.larder.v1.ColumnR\belements\x12\x12\n" +
-	"\x04ends\x18\x02 \x03(\rR\x04ends*}\n" +
+	"\x04ends\x18\x02 \x03(\rR\x04ends*\x92\x01\n" +
 	"\x06Status\x12\x16\n" +
 	"\x12STATUS_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eSTATUS_PRESENT\x10\x01\x12\x15\n" +
 	"\x11STATUS_NULL_VALUE\x10\x02\x12\x14\n" +
 	"\x10STATUS_NOT_FOUND\x10\x03\x12\x1a\n" +
-	"\x16STATUS_OUTSIDE_MAX_AGE\x10\x04B\x1fZ\x1dlarder/api/larder/v1;larderv1b\x06proto3"
+	"\x16STATUS_OUTSIDE_MAX_AGE\x10\x04\x12\x13\n" +
+	"\x0fSTATUS_WITHHELD\x10\x05B\x1fZ\x1dlarder/api/larder/v1;larderv1b\x06proto3"
 
 var (
 	file_larder_v1_values_proto_rawDescOnce sync.Once

@@ -85,7 +85,9 @@ def serve(binary: Path, data: Path, *options: str) -> Iterator[Server]:
     try:
         assert serving.wait(60) and process.poll() is None, "larder serve did not start:\n" + "".join(log)
         said = {entry["msg"]: entry for entry in (json.loads(line) for line in log if line.startswith("{"))}
-        yield Server(said["serving"]["grpc"], said.get("private postgres started", {}).get("dsn", ""), said["serving"]["http"])
+        address = data / "dev.json"
+        dsn = json.loads(address.read_text())["postgres"] if address.exists() else ""
+        yield Server(said["serving"]["grpc"], dsn, said["serving"]["http"])
     finally:
         process.terminate()
         process.wait(60)

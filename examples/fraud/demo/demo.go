@@ -46,6 +46,10 @@ type Report struct {
 	P50               float64 `json:"p50_us"`
 	P99               float64 `json:"p99_us"`
 	RequestsPerSecond float64 `json:"requests_per_second"`
+	AUCWindows        float64 `json:"auc_windows"`
+	EventsPerSecond   float64 `json:"events_per_second"` // scored and pushed
+	FreshP50          float64 `json:"fresh_p50_us"`      // from the push of an event until the windows have it
+	FreshP99          float64 `json:"fresh_p99_us"`
 }
 
 // Run runs the demo and writes its report to demo.json in the folder.
@@ -63,7 +67,11 @@ func Run(ctx context.Context, opts Options) error {
 	if err := d.load(ctx, cluster.DSN()); err != nil {
 		return err
 	}
-	server, err := d.serve(ctx, cluster.DSN())
+	sources, err := cluster.SourcesDSN(ctx)
+	if err != nil {
+		return err
+	}
+	server, err := d.serve(ctx, cluster.DSN(), sources)
 	if err != nil {
 		return err
 	}
@@ -71,7 +79,7 @@ func Run(ctx context.Context, opts Options) error {
 	if err := d.fill(ctx, server.GRPC); err != nil {
 		return err
 	}
-	if err := d.score(ctx, cluster.DSN(), server.GRPC); err != nil {
+	if err := d.scoreLastDay(ctx, cluster.DSN(), server.GRPC); err != nil {
 		return err
 	}
 	if err := d.check(ctx, server.GRPC); err != nil {
@@ -97,13 +105,21 @@ type demo struct {
 	figures Report
 }
 
-// load simulates transactions and fills the tables.
+// load simulates transactions and fills the tables. Nothing is left of an earlier demo.
 func (d *demo) load(ctx context.Context, dsn string) error {
 	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
+	if _, err := conn.Exec(ctx, "DROP SCHEMA IF EXISTS larder CASCADE"); err != nil {
+		return err
+	}
+	for _, dir := range []string{d.data(), d.log()} {
+		if err := os.RemoveAll(dir); err != nil {
+			return err
+		}
+	}
 	fmt.Fprintln(d.Out, "Simulating card transactions and loading them")
 	loaded, err := fraud.Load(ctx, conn, d.Data, d.Loading)
 	d.Loaded()
@@ -117,15 +133,11 @@ func (d *demo) load(ctx context.Context, dsn string) error {
 	return nil
 }
 
-// serve starts a server on the usual ports or, if one is taken, on free ports. Its
-// feature log starts empty.
-func (d *demo) serve(ctx context.Context, dsn string) (*launch.Process, error) {
-	if err := os.RemoveAll(d.log()); err != nil {
-		return nil, err
-	}
+// serve starts a server on the usual ports or, if one is taken, on free ports.
+func (d *demo) serve(ctx context.Context, dsn, sources string) (*launch.Process, error) {
 	start := func(grpcAddr, httpAddr string) (*launch.Process, error) {
 		return launch.Start(ctx, d.Larder, []string{
-			"serve", "--postgres", dsn, "--data", filepath.Join(d.home, "data"), "--name", "demo", "--feature-log", d.log(),
+			"serve", "--postgres", dsn, "--source-postgres", sources, "--data", d.data(), "--name", "demo", "--feature-log", d.log(),
 			"--grpc-addr", grpcAddr, "--http-addr", httpAddr, "--log-format", "json",
 		}, filepath.Join(d.home, "serve.log"))
 	}
@@ -139,7 +151,8 @@ func (d *demo) serve(ctx context.Context, dsn string) (*launch.Process, error) {
 	return server, err
 }
 
-// fill applies the definitions and materializes up to the start of the last day.
+// fill applies the definitions, materializes up to the start of the last day, and gives
+// the stream the events of the days before it that its longest windows reach back to.
 func (d *demo) fill(ctx context.Context, addr string) error {
 	definitions := filepath.Join(d.home, "definitions")
 	if err := os.RemoveAll(definitions); err != nil {
@@ -154,7 +167,12 @@ func (d *demo) fill(ctx context.Context, addr string) error {
 	if err := d.run(ctx, "materialize", "--full", "--to", d.lastDay.Format(time.RFC3339), "--addr", addr); err != nil {
 		return err
 	}
-	return d.materialized(ctx, addr)
+	if err := d.materialized(ctx, addr); err != nil {
+		return err
+	}
+	query := fmt.Sprintf("SELECT transaction_id, customer_id, terminal_id, amount, event_time FROM fraud.transactions WHERE event_time >= '%s'",
+		d.lastDay.AddDate(0, 0, -8).Format(time.RFC3339))
+	return d.run(ctx, "stream", "backfill", stream, "--query", query, "--until", d.lastDay.Format(time.RFC3339), "--addr", addr)
 }
 
 // check shows that serving and training see the same data. It compares rows with their
@@ -169,12 +187,19 @@ func (d *demo) check(ctx context.Context, addr string) error {
 	return d.run(ctx, "skew", "--log", d.log(), "--addr", addr)
 }
 
-// log is the folder of the feature log.
-func (d *demo) log() string { return filepath.Join(d.home, "log") }
+// data is the folder of the server's store, log that of the feature log.
+func (d *demo) data() string { return filepath.Join(d.home, "data") }
+func (d *demo) log() string  { return filepath.Join(d.home, "log") }
 
 // run prints a larder command and runs it as a user would.
 func (d *demo) run(ctx context.Context, args ...string) error {
-	fmt.Fprintf(d.Out, "\n$ larder %s\n", strings.Join(args, " "))
+	words := make([]string, len(args))
+	for i, a := range args {
+		if words[i] = a; strings.Contains(a, " ") {
+			words[i] = `"` + a + `"`
+		}
+	}
+	fmt.Fprintf(d.Out, "\n$ larder %s\n", strings.Join(words, " "))
 	cmd := exec.CommandContext(ctx, d.Larder, args...)
 	cmd.Stdout, cmd.Stderr = d.Out, os.Stderr
 	if err := cmd.Run(); err != nil {
@@ -197,6 +222,9 @@ func (d *demo) materialized(ctx context.Context, addr string) error {
 	var first, last int64
 	for _, v := range status.GetViews() {
 		run := v.GetLastRun()
+		if run == nil {
+			continue // a view of the stream
+		}
 		d.figures.RowsMaterialized += run.GetRowsRead()
 		if first == 0 || run.GetStartedAt() < first {
 			first = run.GetStartedAt()
@@ -218,6 +246,9 @@ func thousands[N int | int64 | float64](n N) string {
 	return text
 }
 
+// millis prints microseconds as milliseconds.
+func millis(micros float64) string { return strconv.FormatFloat(micros/1000, 'f', 1, 64) }
+
 // report prints the figures, writes them to a file, and shows commands to try.
 func (d *demo) report(server *launch.Process) error {
 	f := d.figures
@@ -225,17 +256,19 @@ func (d *demo) report(server *launch.Process) error {
 rows loaded             %s
 rows materialized       %s (%s per second)
 transactions scored     %s, each in a request of its own, %d in flight
-AUC, last day           %.4f
 latency p50, p99        %s µs, %s µs
 requests per second     %s
+events per second       %s, each pushed once it was scored
+freshness p50, p99      %s ms, %s ms from the push of an event until the windows have it
+AUC, last day           %.4f; %.4f with windows
 
 Try it:
 
   grpcurl -plaintext -d '{"model":"fraud","entities":[{"name":"customer_id","int64s":{"values":[%d]}},{"name":"terminal_id","int64s":{"values":[%d]}}],"request":[{"name":"amount","doubles":{"values":[%.2f]}},{"name":"event_time","timestamps":{"values":[%d]}}]}' %s larder.v1.ServingService/GetFeaturesAndScore
 
   curl -s http://%s/v1/score -d '{"model":"fraud","entities":{"customer_id":[%d],"terminal_id":[%d]},"request":{"amount":[%.2f],"event_time":["%s"]},"return_features":true}'
-`, thousands(f.RowsLoaded), thousands(f.RowsMaterialized), thousands(f.RowsPerSecond), thousands(f.Scored), inFlight, f.AUC,
-		thousands(f.P50), thousands(f.P99), thousands(f.RequestsPerSecond),
+`, thousands(f.RowsLoaded), thousands(f.RowsMaterialized), thousands(f.RowsPerSecond), thousands(f.Scored), inFlight,
+		thousands(f.P50), thousands(f.P99), thousands(f.RequestsPerSecond), thousands(f.EventsPerSecond), millis(f.FreshP50), millis(f.FreshP99), f.AUC, f.AUCWindows,
 		d.last.Customer, d.last.Terminal, d.last.Amount, d.last.Time.UnixMicro(), server.GRPC,
 		server.HTTP, d.last.Customer, d.last.Terminal, d.last.Amount, d.last.Time.Format(time.RFC3339))
 	raw, err := json.Marshal(f)

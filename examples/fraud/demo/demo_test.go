@@ -50,10 +50,13 @@ func TestRun(t *testing.T) {
 	if r.RowsLoaded < 100_000 || r.RowsMaterialized < 50_000 || r.Scored < 500 || r.AUC < 0.7 || r.AUC > 1 {
 		t.Errorf("the report is off: %s", raw)
 	}
+	if r.AUCWindows < 0.7 || r.AUCWindows > 1 || r.EventsPerSecond <= 0 || r.FreshP50 <= 0 || r.FreshP50 > r.FreshP99 {
+		t.Errorf("the report of the stream is off: %s", raw)
+	}
 	if r.RowsPerSecond <= 0 || r.RequestsPerSecond <= 0 || r.P50 <= 0 || r.P50 > r.P99 {
 		t.Errorf("the report has no such speeds: %s", raw)
 	}
-	for _, want := range []string{"$ larder apply ", "$ larder materialize --full --to ", "$ larder verify --all ", "$ larder replay --log ", "$ larder skew --log ", "Applied as version 1.", "grpcurl -plaintext", "curl -s http://127.0.0.1:"} {
+	for _, want := range []string{"$ larder apply ", "$ larder materialize --full --to ", "$ larder stream backfill transactions --query ", "$ larder verify --all ", "$ larder replay --log ", "$ larder skew --log ", "Applied as version 1.", "grpcurl -plaintext", "curl -s http://127.0.0.1:"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the demo did not print %q:\n%s", want, &out)
 		}

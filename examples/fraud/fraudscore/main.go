@@ -102,7 +102,7 @@ func scoreDay(ctx context.Context, client *larder.Client, midnight time.Time, tr
 		versions[w] = map[int64]int{}
 		g.Go(func() error {
 			for i := w; i < len(transactions); i += inFlight {
-				answer, err := client.Serving.GetFeaturesAndScore(ctx, fraud.ScoreRequest(transactions[i]))
+				answer, err := client.Serving.GetFeaturesAndScore(ctx, fraud.ScoreRequest("fraud", transactions[i]))
 				if err != nil {
 					return fmt.Errorf("score transaction %d: %w", transactions[i].ID, err)
 				}

@@ -61,7 +61,7 @@ func ReadSQL(ctx context.Context, text, project string) (*feastcore.Registry, er
 	if err != nil {
 		return nil, err
 	}
-	config, err := pgx.ParseConfig(dsn)
+	config, err := postgres.Parse(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("the URL of the SQL registry: %w", err)
 	}

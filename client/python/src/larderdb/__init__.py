@@ -43,7 +43,7 @@ from larderdb.errors import (
 )
 from larderdb.logged import FeatureSkew, ModelSkew, Replay, ReplayCount, ReplayDifference, ReplayGone, Skew, SkewDifference
 from larderdb.models import Model, ModelOutput, ModelVersion, OutputShape, Pushed, Ramp, RampState, RolledBack, Traffic
-from larderdb.runs import BadRows, Run, ServerState, ViewState
+from larderdb.runs import BadRows, PushedEvents, Run, ServerState, ViewState
 
 __all__ = [
     "Applied",
@@ -77,6 +77,7 @@ __all__ = [
     "OutputShape",
     "Plan",
     "Pushed",
+    "PushedEvents",
     "Ramp",
     "RampState",
     "Replay",

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+import os
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import grpc
 import grpc.aio
 
-from larderdb import _address, errors
+from larderdb import _address, _credentials, errors
 from larderdb._methods import CHANGE_TIMEOUT, REQUEST_TIMEOUT, Call, Download, Exchange, Operation, Step, Upload
 from larderdb._plans import Plans
+from larderdb._retries import Budget
 from larderdb._version import __version__
 
 T = TypeVar("T")
@@ -25,6 +30,9 @@ _CHANNEL_OPTIONS: list[tuple[str, Any]] = [
 ]
 
 
+PRIORITIES = ("critical", "default", "batch", "shadow")
+
+
 class _Dialed:
     """What both connections know: where the server is, and what it wants to hear."""
 
@@ -32,28 +40,38 @@ class _Dialed:
         self,
         dial: Any,  # the module that opens channels: grpc or grpc.aio
         addr: str | None,
-        token: str | None,
-        tls: bool,
-        root_certificates: bytes | None,
+        key: _credentials.Key,
+        channel: grpc.ChannelCredentials | None,
         timeout: float,
+        priority: str | None,
     ) -> None:
         self._addr = _address.parse(addr)
-        self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
+        if priority not in (None, *PRIORITIES):
+            raise errors.InvalidArgumentError(f"priority is {priority!r}; give one of {', '.join(PRIORITIES)}", "BAD_ARGUMENT")
+        self._key = key
+        self._claims: tuple[tuple[str, str], ...] = (("larder-priority", priority),) if priority else ()
         self._timeout = timeout
+        self._budget = Budget()
         self._plans = Plans()
         self._closed = False
-        if tls:
-            credentials = grpc.ssl_channel_credentials(root_certificates)
-            self._channel = dial.secure_channel(self._addr, credentials, _CHANNEL_OPTIONS)
+        if channel is not None:
+            self._channel = dial.secure_channel(self._addr, channel, _CHANNEL_OPTIONS)
         else:
             self._channel = dial.insecure_channel(self._addr, _CHANNEL_OPTIONS)
 
-    def _begin(self, step: Step) -> Any:
+    def _timeout_of(self, step: Step) -> float:
+        """The seconds that a step may take, where it has one answer."""
+        if isinstance(step, Call):
+            return self._timeout if step.timeout is None else step.timeout
+        return CHANGE_TIMEOUT
+
+    def _begin(self, step: Step, timeout: float) -> Any:
         """Send a step, and return what is to be waited for, or read."""
         if self._closed:
             raise errors.FailedPreconditionError("the client is closed; make a new one", "CLIENT_CLOSED")
+        metadata = self._key.metadata() + self._claims
         if isinstance(step, Exchange):
-            return self._channel.stream_stream(step.path)(step.requests, timeout=step.timeout, metadata=self._metadata)
+            return self._channel.stream_stream(step.path)(step.requests, timeout=step.timeout, metadata=metadata)
         how: Callable[..., Any] = {
             Call: self._channel.unary_unary, Upload: self._channel.stream_unary, Download: self._channel.unary_stream
         }[type(step)]  # fmt: skip
@@ -63,10 +81,10 @@ class _Dialed:
             response_deserializer=step.method.answer.FromString,
         )
         if isinstance(step, Call):
-            return call(step.request, timeout=self._timeout if step.timeout is None else step.timeout, metadata=self._metadata)
+            return call(step.request, timeout=timeout, metadata=metadata)
         if isinstance(step, Upload):
-            return call(iter(step.requests), timeout=CHANGE_TIMEOUT, metadata=self._metadata)
-        return call(step.request, metadata=self._metadata)
+            return call(iter(step.requests), timeout=timeout, metadata=metadata)
+        return call(step.request, metadata=metadata)
 
 
 class Connection(_Dialed):
@@ -76,12 +94,17 @@ class Connection(_Dialed):
         self,
         addr: str | None = None,
         *,
-        token: str | None = None,
+        key: str | None = None,
+        key_file: str | os.PathLike[str] | None = None,
         tls: bool = False,
         root_certificates: bytes | None = None,
+        client_certificate: bytes | None = None,
+        client_key: bytes | None = None,
         timeout: float = REQUEST_TIMEOUT,
+        priority: str | None = None,
     ) -> None:
-        super().__init__(grpc, addr, token, tls, root_certificates, timeout)
+        credentials = _credentials.channel(tls, root_certificates, client_certificate, client_key)
+        super().__init__(grpc, addr, _credentials.Key(key, key_file), credentials, timeout, priority)
 
     def close(self) -> None:
         """Close the connection."""
@@ -108,16 +131,26 @@ class Connection(_Dialed):
             operation.close()
 
     def _send(self, step: Step) -> Any:
+        end = time.monotonic() + self._timeout_of(step)
+        self._budget.earn()
+        for attempt in itertools.count(1):
+            try:
+                return self._send_once(step, end - time.monotonic())
+            except grpc.RpcError as error:
+                pause = self._budget.pause(error, attempt, end - time.monotonic()) if isinstance(step, Call) else None
+                if pause is None:
+                    raise errors.of_rpc(error, self._addr) from None
+            time.sleep(pause)
+
+    def _send_once(self, step: Step, timeout: float) -> Any:
         call = None
         try:
-            call = self._begin(step)
+            call = self._begin(step, timeout)
             if isinstance(step, (Call, Upload)):
                 return call
             for message in call:
                 step.receive(message)
             return None
-        except grpc.RpcError as error:
-            raise errors.of_rpc(error, self._addr) from None
         finally:
             if isinstance(step, (Download, Exchange)) and call is not None:
                 call.cancel()  # which a stream that has ended well doesn't notice
@@ -130,12 +163,17 @@ class AsyncConnection(_Dialed):
         self,
         addr: str | None = None,
         *,
-        token: str | None = None,
+        key: str | None = None,
+        key_file: str | os.PathLike[str] | None = None,
         tls: bool = False,
         root_certificates: bytes | None = None,
+        client_certificate: bytes | None = None,
+        client_key: bytes | None = None,
         timeout: float = REQUEST_TIMEOUT,
+        priority: str | None = None,
     ) -> None:
-        super().__init__(grpc.aio, addr, token, tls, root_certificates, timeout)
+        credentials = _credentials.channel(tls, root_certificates, client_certificate, client_key)
+        super().__init__(grpc.aio, addr, _credentials.Key(key, key_file), credentials, timeout, priority)
 
     async def close(self) -> None:
         """Close the connection."""
@@ -162,16 +200,26 @@ class AsyncConnection(_Dialed):
             operation.close()
 
     async def _send(self, step: Step) -> Any:
+        end = time.monotonic() + self._timeout_of(step)
+        self._budget.earn()
+        for attempt in itertools.count(1):
+            try:
+                return await self._send_once(step, end - time.monotonic())
+            except grpc.RpcError as error:
+                pause = self._budget.pause(error, attempt, end - time.monotonic()) if isinstance(step, Call) else None
+                if pause is None:
+                    raise errors.of_rpc(error, self._addr) from None
+            await asyncio.sleep(pause)
+
+    async def _send_once(self, step: Step, timeout: float) -> Any:
         call = None
         try:
-            call = self._begin(step)
+            call = self._begin(step, timeout)
             if isinstance(step, (Call, Upload)):
                 return await call
             async for message in call:
                 step.receive(message)
             return None
-        except grpc.RpcError as error:
-            raise errors.of_rpc(error, self._addr) from None
         finally:
             if isinstance(step, (Download, Exchange)) and call is not None:
                 call.cancel()  # which a stream that has ended well doesn't notice

@@ -42,6 +42,7 @@ class Command:
     as_of: str
     event_time_column: str
     name: str
+    own_event_column: str
 
 
 class Exchange:

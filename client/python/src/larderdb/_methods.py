@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from google.protobuf.message import Message
 
-from larderdb.v1 import control_pb2, serving_pb2
+from larderdb.v1 import control_pb2, serving_pb2, streams_pb2
 
 REQUEST_TIMEOUT = 60.0
 CHANGE_TIMEOUT = 600.0  # models are loaded and tried before they are taken
@@ -104,6 +104,9 @@ LIST_MODELS = Method(_CONTROL + "ListModels", c.ListModelsRequest, c.ListModelsR
 
 MATERIALIZE = Method(_CONTROL + "Materialize", c.MaterializeRequest, c.MaterializeResponse)
 GET_STATUS = Method(_CONTROL + "GetStatus", c.GetStatusRequest, c.GetStatusResponse)
+PUSH_EVENTS = Method(
+    "/larder.v1.StreamService/PushEvents", streams_pb2.PushEventsRequest, streams_pb2.PushEventsResponse
+)
 SAVE_SNAPSHOT = Method(_CONTROL + "SaveSnapshot", c.SaveSnapshotRequest, c.SaveSnapshotResponse)
 
 VERIFY = Method(_CONTROL + "Verify", c.VerifyRequest, c.VerifyResponse)

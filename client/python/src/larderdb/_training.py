@@ -12,7 +12,7 @@ from larderdb.answers import TrainingSet
 
 
 def training_set(
-    spine: Rows, service: str, as_of: str, event_time_column: str, name: str, progress: Progress | None, timeout: float | None
+    spine: Rows, service: str, as_of: str, event_time_column: str, name: str, own_event_column: str, progress: Progress | None, timeout: float | None
 ) -> Operation[TrainingSet[Any]]:
     """Build a training set."""
     frame = Frame.of(spine)
@@ -21,7 +21,7 @@ def training_set(
         if key not in frame.names:
             raise _question.missing_key(frame, key, kind)
     with Bar("building", "rows", progress) as bar:
-        exchange = _flight.Exchange(frame, reads, _flight.Command(service, as_of, event_time_column, name), bar.set)
+        exchange = _flight.Exchange(frame, reads, _flight.Command(service, as_of, event_time_column, name, own_event_column), bar.set)
         yield Exchange(_flight.DO_EXCHANGE, exchange.requests(), exchange.receive, timeout)
     built = exchange.result()
     _warn.warn(built.warnings)

@@ -8,11 +8,12 @@ from typing import Any, Generic, Literal, TypeVar
 
 T = TypeVar("T")
 
-Status = Literal["PRESENT", "NULL_VALUE", "NOT_FOUND", "OUTSIDE_MAX_AGE"]
+Status = Literal["PRESENT", "NULL_VALUE", "NOT_FOUND", "OUTSIDE_MAX_AGE", "WITHHELD"]
 """What became of one value.
 
 ``NULL_VALUE``: the newest row has null there. ``NOT_FOUND``: no row of that
-key. ``OUTSIDE_MAX_AGE``: the newest row is older than its view's TTL. Any
+key. ``OUTSIDE_MAX_AGE``: the newest row is older than its view's TTL. ``WITHHELD``:
+the feature is sensitive, and the caller may not read its value. Any
 status but ``PRESENT`` comes with the feature's default, or null.
 """
 

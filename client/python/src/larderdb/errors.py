@@ -113,7 +113,7 @@ class DeadlineExceededError(LarderError):
 
 
 class UnauthenticatedError(LarderError):
-    """The server wants another token, or one at all."""
+    """The server wants another key, token or certificate, or one at all."""
 
     code = grpc.StatusCode.UNAUTHENTICATED
 
@@ -234,17 +234,18 @@ def _cause(message: str) -> str:
     return message
 
 
-def _reason(error: grpc.RpcError) -> str:
+def details_of(error: grpc.RpcError) -> list[Any]:
+    """Return the details that the server gave with an error."""
     metadata: Any = error.trailing_metadata() or ()  # pairs, in two forms
     for key, value in metadata:
         if key == _DETAILS and isinstance(value, bytes):
-            return _reason_in(status_pb2.Status.FromString(value))
-    return ""
+            return list(status_pb2.Status.FromString(value).details)
+    return []
 
 
-def _reason_in(status: status_pb2.Status) -> str:
+def _reason(error: grpc.RpcError) -> str:
     info = error_details_pb2.ErrorInfo()
-    for detail in status.details:
+    for detail in details_of(error):
         if detail.Unpack(info):
             return str(info.reason)
     return ""

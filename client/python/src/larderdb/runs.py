@@ -16,6 +16,20 @@ class BadRows:
 
 
 @dataclass(frozen=True)
+class PushedEvents:
+    """What became of events that were pushed to a stream."""
+
+    batch: int = 0  # the number of the batch in the log that has the last of them
+    committed_at: datetime | None = None  # when that was committed
+    appended: int = 0
+    duplicates: int = 0  # events whose id is in the log already
+    corrected: int = 0  # among appended: events that replace another one of their id
+    retracted: int = 0
+    unknown: int = 0  # retractions of ids that the log doesn't have
+    repeated: bool = False  # the key was used before; these are the numbers of then
+
+
+@dataclass(frozen=True)
 class Run:
     """One materialization of one feature view.
 

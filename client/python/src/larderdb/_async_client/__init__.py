@@ -9,10 +9,11 @@ from larderdb._async_client.definitions import AsyncDefinitions
 from larderdb._async_client.models import AsyncModels
 from larderdb._async_client.running import AsyncRunning
 from larderdb._async_client.scoring import AsyncScoring
+from larderdb._async_client.streaming import AsyncStreaming
 from larderdb._async_client.training import AsyncTraining
 
 
-class AsyncClient(AsyncScoring, AsyncDefinitions, AsyncModels, AsyncRunning, AsyncChecking, AsyncTraining):
+class AsyncClient(AsyncScoring, AsyncDefinitions, AsyncModels, AsyncRunning, AsyncChecking, AsyncTraining, AsyncStreaming):
     """:class:`larderdb.Client` for asyncio: the same methods, to be awaited.
 
     Make one inside of the event loop that it is used in.

@@ -25,6 +25,7 @@ class AsyncTraining(AsyncConnection):
         as_of: AsOf = "ingest_time",
         event_time_column: str = "event_time",
         name: str = "",
+        own_event_column: str = "",
         progress: Progress | None = None,
         timeout: float | None = None,
     ) -> TrainingSet[dict[str, Sequence[Any]]]: ...
@@ -37,6 +38,7 @@ class AsyncTraining(AsyncConnection):
         as_of: AsOf = "ingest_time",
         event_time_column: str = "event_time",
         name: str = "",
+        own_event_column: str = "",
         progress: Progress | None = None,
         timeout: float | None = None,
     ) -> TrainingSet[FrameT]: ...
@@ -48,8 +50,11 @@ class AsyncTraining(AsyncConnection):
         as_of: AsOf = "ingest_time",
         event_time_column: str = "event_time",
         name: str = "",
+        own_event_column: str = "",
         progress: Progress | None = None,
         timeout: float | None = None,
     ) -> TrainingSet[Any]:
         """:meth:`larderdb.Client.training_set`, to be awaited."""
-        return await self._run(_training.training_set(spine, service, as_of, event_time_column, name, progress, timeout))
+        return await self._run(_training.training_set(
+                spine, service, as_of, event_time_column, name, own_event_column, progress, timeout
+            ))

@@ -26,6 +26,7 @@ class Training(Connection):
         as_of: AsOf = "ingest_time",
         event_time_column: str = "event_time",
         name: str = "",
+        own_event_column: str = "",
         progress: Progress | None = None,
         timeout: float | None = None,
     ) -> TrainingSet[dict[str, Sequence[Any]]]: ...
@@ -38,6 +39,7 @@ class Training(Connection):
         as_of: AsOf = "ingest_time",
         event_time_column: str = "event_time",
         name: str = "",
+        own_event_column: str = "",
         progress: Progress | None = None,
         timeout: float | None = None,
     ) -> TrainingSet[FrameT]: ...
@@ -49,6 +51,7 @@ class Training(Connection):
         as_of: AsOf = "ingest_time",
         event_time_column: str = "event_time",
         name: str = "",
+        own_event_column: str = "",
         progress: Progress | None = None,
         timeout: float | None = None,
     ) -> TrainingSet[Any]:
@@ -65,6 +68,8 @@ class Training(Connection):
             event_time_column: the column with the time of each row.
             name: what to call the set, for :meth:`larderdb.Client.dataset` and
                 ``push_model(dataset=...)``; no other may have the name.
+            own_event_column: the column with the id of the event that a row is about;
+                aggregate views leave that event out.
             progress: is called with the rows done, and of how many, 0 while
                 that is not known.
             timeout: in seconds; as long as it takes when not given.
@@ -77,4 +82,6 @@ class Training(Connection):
             >>> train = client.training_set(deliveries, service="late_v1")
             >>> x, y = train.data[train.features], train.data["late"]
         """
-        return self._run(_training.training_set(spine, service, as_of, event_time_column, name, progress, timeout))
+        return self._run(_training.training_set(
+                spine, service, as_of, event_time_column, name, own_event_column, progress, timeout
+            ))

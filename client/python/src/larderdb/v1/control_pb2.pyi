@@ -855,7 +855,7 @@ class VerifyResponse(_message.Message):
     def __init__(self, views: _Optional[_Iterable[_Union[ViewVerification, _Mapping]]] = ...) -> None: ...
 
 class ViewVerification(_message.Message):
-    __slots__ = ("feature_view", "done", "time", "keys", "keys_total", "equal", "mismatched", "missing", "extra", "stale", "features", "differences", "newer")
+    __slots__ = ("feature_view", "done", "time", "keys", "keys_total", "equal", "mismatched", "missing", "extra", "stale", "features", "differences", "newer", "from_log")
     FEATURE_VIEW_FIELD_NUMBER: _ClassVar[int]
     DONE_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
@@ -869,6 +869,7 @@ class ViewVerification(_message.Message):
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     DIFFERENCES_FIELD_NUMBER: _ClassVar[int]
     NEWER_FIELD_NUMBER: _ClassVar[int]
+    FROM_LOG_FIELD_NUMBER: _ClassVar[int]
     feature_view: str
     done: bool
     time: int
@@ -882,7 +883,8 @@ class ViewVerification(_message.Message):
     features: _containers.RepeatedCompositeFieldContainer[FeatureVerification]
     differences: _containers.RepeatedCompositeFieldContainer[Difference]
     newer: int
-    def __init__(self, feature_view: _Optional[str] = ..., done: bool = ..., time: _Optional[int] = ..., keys: _Optional[int] = ..., keys_total: _Optional[int] = ..., equal: _Optional[int] = ..., mismatched: _Optional[int] = ..., missing: _Optional[int] = ..., extra: _Optional[int] = ..., stale: _Optional[int] = ..., features: _Optional[_Iterable[_Union[FeatureVerification, _Mapping]]] = ..., differences: _Optional[_Iterable[_Union[Difference, _Mapping]]] = ..., newer: _Optional[int] = ...) -> None: ...
+    from_log: bool
+    def __init__(self, feature_view: _Optional[str] = ..., done: bool = ..., time: _Optional[int] = ..., keys: _Optional[int] = ..., keys_total: _Optional[int] = ..., equal: _Optional[int] = ..., mismatched: _Optional[int] = ..., missing: _Optional[int] = ..., extra: _Optional[int] = ..., stale: _Optional[int] = ..., features: _Optional[_Iterable[_Union[FeatureVerification, _Mapping]]] = ..., differences: _Optional[_Iterable[_Union[Difference, _Mapping]]] = ..., newer: _Optional[int] = ..., from_log: bool = ...) -> None: ...
 
 class FeatureVerification(_message.Message):
     __slots__ = ("feature", "mismatched")
@@ -1295,3 +1297,90 @@ class SaveSnapshotResponse(_message.Message):
     CHUNK_FIELD_NUMBER: _ClassVar[int]
     chunk: bytes
     def __init__(self, chunk: _Optional[bytes] = ...) -> None: ...
+
+class ForgetRequest(_message.Message):
+    __slots__ = ("entity", "keys", "words", "requested_by")
+    class WordsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    ENTITY_FIELD_NUMBER: _ClassVar[int]
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    WORDS_FIELD_NUMBER: _ClassVar[int]
+    REQUESTED_BY_FIELD_NUMBER: _ClassVar[int]
+    entity: str
+    keys: _containers.RepeatedScalarFieldContainer[bytes]
+    words: _containers.ScalarMap[str, str]
+    requested_by: str
+    def __init__(self, entity: _Optional[str] = ..., keys: _Optional[_Iterable[bytes]] = ..., words: _Optional[_Mapping[str, str]] = ..., requested_by: _Optional[str] = ...) -> None: ...
+
+class ForgetResponse(_message.Message):
+    __slots__ = ("step", "report")
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    REPORT_FIELD_NUMBER: _ClassVar[int]
+    step: str
+    report: ForgetReport
+    def __init__(self, step: _Optional[str] = ..., report: _Optional[_Union[ForgetReport, _Mapping]] = ...) -> None: ...
+
+class ForgetReport(_message.Message):
+    __slots__ = ("id", "entity", "join_keys", "hashes", "requested_by", "requested_at", "done_at", "resumed", "places", "away", "statements", "remains")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    ENTITY_FIELD_NUMBER: _ClassVar[int]
+    JOIN_KEYS_FIELD_NUMBER: _ClassVar[int]
+    HASHES_FIELD_NUMBER: _ClassVar[int]
+    REQUESTED_BY_FIELD_NUMBER: _ClassVar[int]
+    REQUESTED_AT_FIELD_NUMBER: _ClassVar[int]
+    DONE_AT_FIELD_NUMBER: _ClassVar[int]
+    RESUMED_FIELD_NUMBER: _ClassVar[int]
+    PLACES_FIELD_NUMBER: _ClassVar[int]
+    AWAY_FIELD_NUMBER: _ClassVar[int]
+    STATEMENTS_FIELD_NUMBER: _ClassVar[int]
+    REMAINS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    entity: str
+    join_keys: _containers.RepeatedScalarFieldContainer[str]
+    hashes: _containers.RepeatedScalarFieldContainer[str]
+    requested_by: str
+    requested_at: int
+    done_at: int
+    resumed: bool
+    places: _containers.RepeatedCompositeFieldContainer[ForgottenPlace]
+    away: _containers.RepeatedCompositeFieldContainer[AwayServer]
+    statements: _containers.RepeatedCompositeFieldContainer[ForgetStatement]
+    remains: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[str] = ..., entity: _Optional[str] = ..., join_keys: _Optional[_Iterable[str]] = ..., hashes: _Optional[_Iterable[str]] = ..., requested_by: _Optional[str] = ..., requested_at: _Optional[int] = ..., done_at: _Optional[int] = ..., resumed: bool = ..., places: _Optional[_Iterable[_Union[ForgottenPlace, _Mapping]]] = ..., away: _Optional[_Iterable[_Union[AwayServer, _Mapping]]] = ..., statements: _Optional[_Iterable[_Union[ForgetStatement, _Mapping]]] = ..., remains: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ForgottenPlace(_message.Message):
+    __slots__ = ("place", "what", "removed", "note", "at")
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    WHAT_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    place: str
+    what: str
+    removed: int
+    note: str
+    at: int
+    def __init__(self, place: _Optional[str] = ..., what: _Optional[str] = ..., removed: _Optional[int] = ..., note: _Optional[str] = ..., at: _Optional[int] = ...) -> None: ...
+
+class AwayServer(_message.Message):
+    __slots__ = ("server", "seen_ago", "problem")
+    SERVER_FIELD_NUMBER: _ClassVar[int]
+    SEEN_AGO_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    server: str
+    seen_ago: int
+    problem: str
+    def __init__(self, server: _Optional[str] = ..., seen_ago: _Optional[int] = ..., problem: _Optional[str] = ...) -> None: ...
+
+class ForgetStatement(_message.Message):
+    __slots__ = ("source", "sql")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    SQL_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    sql: str
+    def __init__(self, source: _Optional[str] = ..., sql: _Optional[str] = ...) -> None: ...

@@ -14,11 +14,13 @@ class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STATUS_NULL_VALUE: _ClassVar[Status]
     STATUS_NOT_FOUND: _ClassVar[Status]
     STATUS_OUTSIDE_MAX_AGE: _ClassVar[Status]
+    STATUS_WITHHELD: _ClassVar[Status]
 STATUS_UNSPECIFIED: Status
 STATUS_PRESENT: Status
 STATUS_NULL_VALUE: Status
 STATUS_NOT_FOUND: Status
 STATUS_OUTSIDE_MAX_AGE: Status
+STATUS_WITHHELD: Status
 
 class Column(_message.Message):
     __slots__ = ("name", "bools", "int32s", "int64s", "floats", "doubles", "strings", "blobs", "timestamps", "lists", "nulls", "statuses")
