@@ -67,7 +67,7 @@ func (s *scope) covers(on Resource) bool {
 		return true
 	}
 	if on.Kind != "" {
-		if len(s.projects) > 0 && on.Name != "" && s.projects[ProjectOf(on.Name)] {
+		if len(s.projects) > 0 && on.Name != "" && s.projects[schema.ProjectOf(on.Name)] {
 			return true
 		}
 		if n := s.names[on.Kind]; n != nil && n.cover(on) {
@@ -101,17 +101,6 @@ func (n *names) cover(on Resource) bool {
 		return true
 	}
 	return i > 0 && strings.HasPrefix(name, n.prefixes[i-1])
-}
-
-// DefaultProject is the project of what has no other.
-const DefaultProject = "default"
-
-// ProjectOf returns the project of a resource, by its name: PROJECT/NAME.
-func ProjectOf(name string) string {
-	if project, _, found := strings.Cut(name, "/"); found {
-		return project
-	}
-	return DefaultProject
 }
 
 // add adds a pattern that [schema.CheckResource] accepts.

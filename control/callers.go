@@ -16,14 +16,40 @@ func by(ctx context.Context, claimed string) string {
 	return claimed
 }
 
-// mayChange refuses changes of roles and bindings by callers without the right admin.
-func mayChange(ctx context.Context, changes []schema.Change) error {
+// mayChange refuses changes of the definitions of a project by callers without the right apply
+// on them, and changes of roles and bindings by those without the right admin.
+func mayChange(ctx context.Context, project string, changes []schema.Change) error {
+	if err := grpcserver.Permit(ctx, grpcserver.Resource{Kind: grpcserver.Definitions, Name: project + "/"}); err != nil {
+		return err
+	}
 	for _, c := range changes {
 		if c.Noun == schema.KindRole || c.Noun == schema.KindBinding {
 			return grpcserver.Require(ctx, grpcserver.Admin, grpcserver.Resource{})
 		}
 	}
 	return nil
+}
+
+// mayUse refuses callers who may not read definitions of other projects.
+func mayUse(ctx context.Context, uses []schema.Reference) error {
+	for _, use := range uses {
+		if err := grpcserver.Require(ctx, grpcserver.Read, resourceOf(use)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// resourceOf returns what rights name a definition by.
+func resourceOf(of schema.Reference) grpcserver.Resource {
+	kinds := map[string]grpcserver.Kind{
+		schema.KindEntity: grpcserver.Entity, schema.KindStream: grpcserver.Stream, schema.KindFeatureService: grpcserver.Service, schema.KindModel: grpcserver.Model,
+		schema.KindFeatureView: grpcserver.View, schema.KindAggregateView: grpcserver.View, schema.KindOnDemandView: grpcserver.View,
+	}
+	if kind := kinds[of.Kind]; kind != "" {
+		return grpcserver.Resource{Kind: kind, Name: of.Name}
+	}
+	return grpcserver.Resource{Kind: grpcserver.Definitions, Name: of.Name}
 }
 
 // mayReadAll refuses callers who may not read the values of sensitive features. A training set

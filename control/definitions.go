@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 
 	larderv1 "larder/api/larder/v1"
@@ -24,7 +25,7 @@ func (s *Server) Plan(ctx context.Context, req *larderv1.PlanRequest) (*larderv1
 
 func (s *Server) plan(ctx context.Context, req *larderv1.PlanRequest) (*definitions.Plan, error) {
 	if to := req.GetToVersion(); to != 0 {
-		return s.parts.Definitions.PlanVersion(ctx, to)
+		return s.parts.Definitions.PlanVersion(ctx, projectOf(req), to)
 	}
 	defs, err := readDefinitions(req.GetDefinitions(), req.GetFiles())
 	if err != nil {
@@ -44,13 +45,18 @@ func (s *Server) Apply(ctx context.Context, req *larderv1.ApplyRequest) (*larder
 
 func (s *Server) apply(ctx context.Context, req *larderv1.ApplyRequest) (*definitions.Applied, error) {
 	if to := req.GetToVersion(); to != 0 {
-		return s.parts.Definitions.Revert(ctx, to, req.GetBaseVersion(), by(ctx, req.GetAppliedBy()), req.GetAllowDelete())
+		return s.parts.Definitions.Revert(ctx, projectOf(req), to, req.GetBaseVersion(), by(ctx, req.GetAppliedBy()), req.GetAllowDelete())
 	}
 	defs, err := readDefinitions(req.GetDefinitions(), req.GetFiles())
 	if err != nil {
 		return nil, err
 	}
 	return s.parts.Definitions.Apply(ctx, defs, req.GetBaseVersion(), by(ctx, req.GetAppliedBy()), req.GetAllowDelete())
+}
+
+// projectOf returns the project that a request for an earlier version names.
+func projectOf(req interface{ GetProject() string }) string {
+	return cmp.Or(req.GetProject(), schema.DefaultProject)
 }
 
 // readDefinitions reads definitions that were sent as files or as JSON.

@@ -212,7 +212,7 @@ func (s *Server) tableFiles(ctx context.Context, model string) (files []string, 
 	}
 	done = func() error { return os.RemoveAll(dir) }
 	for _, p := range parts {
-		path := filepath.Join(dir, p.Model, fmt.Sprintf("%d-%d-table.parquet", p.ModelVersion, p.CatalogVersion))
+		path := filepath.Join(dir, featurelog.FolderOf(p.Model), fmt.Sprintf("%d-%d-table.parquet", p.ModelVersion, p.CatalogVersion))
 		if err := s.writePart(ctx, p, path); err != nil {
 			return nil, nil, errors.Join(fmt.Errorf("read the feature log's table: model %s version %d: %w", p.Model, p.ModelVersion, err), done())
 		}

@@ -134,7 +134,19 @@ func (s *Server) ExportDefinitions(ctx context.Context, req *larderv1.ExportDefi
 	if err != nil {
 		return nil, err
 	}
-	all, err := files.Write(defs)
+	project := projectOf(req)
+	folder := defs.Folder(project)
+	if project != schema.DefaultProject && folder.IsEmpty() {
+		return nil, schema.UnknownProject.Errorf("no project %q has definitions in version %d", project, version.Version)
+	}
+	local, err := folder.Local()
+	if err != nil {
+		return nil, err
+	}
+	if project == schema.DefaultProject {
+		local = local.WithAccessOf(defs)
+	}
+	all, err := files.Write(local)
 	if err != nil {
 		return nil, err
 	}

@@ -98,7 +98,7 @@ func (s *Server) Runs() *runs.Recorder { return s.parts.Runs }
 func newParts(opts Options) Parts {
 	editor := definitions.New(definitions.Options{
 		Registry: opts.Registry, Offline: opts.Offline, Logs: opts.Logs, Online: opts.Online, Models: opts.Models, Logger: opts.Logger, Hosts: opts.Hosts,
-		May: mayChange,
+		May: mayChange, MayRead: mayUse,
 	})
 	return Parts{
 		Definitions: editor,

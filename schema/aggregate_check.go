@@ -21,7 +21,7 @@ const (
 
 func (v *validator) aggregateView(path string, a *AggregateView) {
 	owner := fmt.Sprintf("aggregate view %q", a.Name)
-	if a.Name == requestRef {
+	if LocalName(a.Name) == requestRef {
 		v.addf(path+".name", `an aggregate view can't be named "request": that name is for request values; rename it`)
 	}
 	keys := v.viewEntities(path, &FeatureView{Name: a.Name, Entities: a.Entities})
@@ -37,7 +37,7 @@ func (v *validator) aggregateView(path string, a *AggregateView) {
 		v.addf(path+".stream", "%s has no stream; write stream: NAME", owner)
 		return
 	case s == nil:
-		v.danglef(path+".stream", "%s: no stream %q; %s", owner, a.Stream, Nearest(a.Stream, names(v.streams)))
+		v.unknownf(a.Stream, names(v.streams), path+".stream", "%s: no stream %q", owner, a.Stream)
 		return
 	}
 	v.keysAreFields(path+".entities", owner, s, keys)

@@ -156,7 +156,7 @@ func (c *Catalog) View(name string) (*View, error) {
 	if v := c.views[name]; v != nil {
 		return v, nil
 	}
-	return nil, UnknownFeatureView.Errorf("no feature view %q; %s", name, Nearest(name, names(c.views)))
+	return nil, UnknownFeatureView.Errorf("no feature view %q; %s", name, Nearest(name, SameProject(name, names(c.views))))
 }
 
 // Views returns all views, in the order of the definitions: feature views, then
@@ -178,7 +178,7 @@ func (c *Catalog) Stream(name string) (*Stream, error) {
 	if s := c.Definitions.stream(name); s != nil {
 		return s, nil
 	}
-	return nil, UnknownStream.Errorf("no stream %q; %s", name, Nearest(name, namesOf(c.Definitions.Streams, func(s Stream) string { return s.Name })))
+	return nil, UnknownStream.Errorf("no stream %q; %s", name, Nearest(name, SameProject(name, namesOf(c.Definitions.Streams, func(s Stream) string { return s.Name }))))
 }
 
 // StreamViews returns the views that are made of a stream's events.
@@ -191,7 +191,7 @@ func (c *Catalog) ServicePlan(name string) (*Plan, error) {
 	if p := c.services[name]; p != nil {
 		return p, nil
 	}
-	return nil, UnknownFeatureService.Errorf("no feature service %q; %s", name, Nearest(name, names(c.services)))
+	return nil, UnknownFeatureService.Errorf("no feature service %q; %s", name, Nearest(name, SameProject(name, names(c.services))))
 }
 
 // ServicePlans returns the plan of every feature service, in the order of the
@@ -209,7 +209,7 @@ func (c *Catalog) ServicePlans() []*Plan {
 func (c *Catalog) ModelPlan(name string, version int64) (*Plan, error) {
 	m := c.models[name]
 	if m == nil {
-		return nil, UnknownModel.Errorf("no model %q; %s", name, Nearest(name, names(c.models)))
+		return nil, UnknownModel.Errorf("no model %q; %s", name, Nearest(name, SameProject(name, names(c.models))))
 	}
 	if version == 0 {
 		version = m.serve

@@ -10,6 +10,10 @@ import (
 // Definitions holds everything that a team declares, in the order of the files. Its
 // JSON form has the keys of the YAML files.
 type Definitions struct {
+	// Project is the project that a folder belongs to; empty: the default project. What is
+	// applied has the definitions of all projects, with their full names, and Project empty.
+	Project string `json:"project,omitempty"`
+
 	Entities        []Entity         `json:"entities,omitempty"`
 	Sources         []Source         `json:"sources,omitempty"`
 	Streams         []Stream         `json:"streams,omitempty"`

@@ -12,6 +12,9 @@ type Input struct {
 	Declared Feature // its type and default
 }
 
+// Called is the owner's name in expressions: without its project.
+func (in Input) Called() string { return LocalName(in.Owner) }
+
 // String returns the input's full name: OWNER:NAME.
 func (in Input) String() string { return in.Owner + ":" + in.Name }
 
@@ -61,5 +64,5 @@ func (c *Catalog) Reads(o *OnDemandView, f *OnDemandFeature) []Input {
 		mentioned[rest[at[2]:at[3]]+":"+rest[at[4]:at[5]]] = true
 		rest = rest[at[4]:] // a name may also be the owner of the next name
 	}
-	return slices.DeleteFunc(c.Inputs(o), func(in Input) bool { return !mentioned[in.String()] })
+	return slices.DeleteFunc(c.Inputs(o), func(in Input) bool { return !mentioned[in.Called()+":"+in.Name] })
 }

@@ -117,7 +117,7 @@ func (v *validator) labels(path string, m *Model) {
 	if l.Source == "" {
 		v.addf(path+".source", "%s have no source; write source: NAME", owner)
 	} else if v.sources[l.Source] == nil {
-		v.danglef(path+".source", "%s: no source %q; %s", owner, l.Source, Nearest(l.Source, names(v.sources)))
+		v.unknownf(l.Source, names(v.sources), path+".source", "%s: no source %q", owner, l.Source)
 	}
 	switch {
 	case l.RequestID == "" && len(l.Keys) == 0:
@@ -155,7 +155,7 @@ func (v *validator) labelKeys(path, owner string, m *Model) {
 		t, found := types[key]
 		switch {
 		case !found:
-			v.danglef(at, "%s: requests for the model send no %q; %s", owner, key, Nearest(key, slices.Collect(maps.Keys(types))))
+			v.unsentf(s, at, "%s: requests for the model send no %q; %s", owner, key, Nearest(key, slices.Collect(maps.Keys(types))))
 		case *t != String && !t.IsInteger():
 			v.addf(at, "%s: a key must be int32, int64 or string, but %q is %s", owner, key, *t)
 		case slices.Index(m.Labels.Keys, key) < i:

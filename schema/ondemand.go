@@ -89,18 +89,21 @@ func (v *validator) onDemandSources(path, owner string, o *OnDemandView) {
 	if len(o.Sources) > MaxOnDemandSource {
 		v.addf(path, "%s reads %d views; use at most %d", owner, len(o.Sources), MaxOnDemandSource)
 	}
-	seen := map[string]bool{}
+	seen, called := map[string]bool{}, map[string]string{}
 	for i, name := range o.Sources {
 		at := fmt.Sprintf("%s[%d]", path, i)
+		local := LocalName(name)
 		switch {
+		case called[local] != "" && called[local] != name:
+			v.addf(at, "%s reads %s and %s, which are both called %s in its expressions; read one of them through another on-demand view", owner, called[local], name, local)
 		case seen[name]:
 			v.addf(at, "%s lists source %q twice; remove one", owner, name)
 		case name == o.Name:
 			v.addf(at, "%s reads itself; a feature may read only features of other views", owner)
 		case v.views[name] == nil && v.onDemand[name] == nil:
-			v.danglef(at, "%s: no feature view or on-demand view %q; %s", owner, name, Nearest(name, slices.Concat(names(v.views), names(v.onDemand))))
+			v.unknownf(name, slices.Concat(names(v.views), names(v.onDemand)), at, "%s: no feature view or on-demand view %q", owner, name)
 		}
-		seen[name] = true
+		seen[name], called[local] = true, name
 	}
 }
 

@@ -35,7 +35,7 @@ func (m *Model) MLflowModel() string {
 	if m.MLflow.Model != "" {
 		return m.MLflow.Model
 	}
-	return m.Name
+	return LocalName(m.Name)
 }
 
 // Version returns a version of the model, or nil.

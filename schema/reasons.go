@@ -197,6 +197,7 @@ const (
 	UnknownGuard          Reason = "UNKNOWN_GUARD"
 	UnknownHost           Reason = "UNKNOWN_HOST"
 	UnknownEntity         Reason = "UNKNOWN_ENTITY"
+	UnknownProject        Reason = "UNKNOWN_PROJECT"
 	UnknownJoinKey        Reason = "UNKNOWN_JOIN_KEY"
 	UnknownMethod         Reason = "UNKNOWN_METHOD"
 	UnknownMetric         Reason = "UNKNOWN_METRIC"
@@ -218,6 +219,7 @@ const (
 	VersionTaken          Reason = "VERSION_TAKEN"
 	DatasetNameTaken      Reason = "DATASET_NAME_TAKEN"
 	DeletesNotAllowed     Reason = "DELETES_NOT_ALLOWED"
+	UsedElsewhere         Reason = "USED_ELSEWHERE"
 	ViewChanged           Reason = "VIEW_CHANGED"
 	ViewDropped           Reason = "VIEW_DROPPED"
 )
@@ -420,6 +422,7 @@ var reasons = map[Reason]struct {
 	UnknownField:          {Invalid, "the JSON has a field that the path does not take"},
 	UnknownGuard:          {Invalid, "no guard has that name"},
 	UnknownHost:           {Invalid, "the request is for a host that is not known to be the server"},
+	UnknownProject:        {NotFound, "no project of that name has definitions"},
 	UnknownEntity:         {NotFound, "no entity has that name"},
 	UnknownJoinKey:        {Invalid, "what is asked for has no join key of that name"},
 	UnknownMethod:         {Invalid, "the path takes other methods than that of the request"},
@@ -442,6 +445,7 @@ var reasons = map[Reason]struct {
 	VersionTaken:          {FailedPrecondition, "the number of a model version belongs to another file"},
 	DatasetNameTaken:      {FailedPrecondition, "another training set has the name"},
 	DeletesNotAllowed:     {FailedPrecondition, "an apply would delete definitions, or store rows anew, that its caller did not name"},
+	UsedElsewhere:         {FailedPrecondition, "an apply would delete what other projects read"},
 	ViewChanged:           {FailedPrecondition, "the view changed during the run"},
 	ViewDropped:           {FailedPrecondition, "the view was dropped during the check"},
 }

@@ -108,7 +108,7 @@ func (v *validator) viewStream(path string, view *FeatureView, keys []JoinKey) {
 	}
 	s := v.streams[view.Stream]
 	if s == nil {
-		v.danglef(path+".stream", "%s: no stream %q; %s", owner, view.Stream, Nearest(view.Stream, names(v.streams)))
+		v.unknownf(view.Stream, names(v.streams), path+".stream", "%s: no stream %q", owner, view.Stream)
 		return
 	}
 	if view.Schedule != 0 {

@@ -190,12 +190,12 @@ func (v *validator) splitBy(path string, m *Model) {
 	types := v.sentWith(s)
 	t, found := types[m.SplitBy]
 	switch {
-	case m.SplitBy == "" && len(types) == 0:
+	case m.SplitBy == "" && len(types) == 0 && !v.readsForeign(s):
 		v.addf(path+".split_by", "the traffic of model %q has no split_by; write split_by: and a join key or request value", m.Name)
 	case m.SplitBy == "":
 		v.addf(path+".split_by", "the traffic of model %q has no split_by; write split_by: and one of %s", m.Name, strings.Join(slices.Sorted(maps.Keys(types)), ", "))
 	case !found:
-		v.danglef(path+".split_by", "requests for model %q send no %q to split by; %s", m.Name, m.SplitBy, Nearest(m.SplitBy, names(types)))
+		v.unsentf(s, path+".split_by", "requests for model %q send no %q to split by; %s", m.Name, m.SplitBy, Nearest(m.SplitBy, names(types)))
 	case *t != String && !t.IsInteger():
 		v.addf(path+".split_by", "model %q: split_by must be an int32, int64 or string, but %q is %s", m.Name, m.SplitBy, *t)
 	}

@@ -27,11 +27,20 @@ const (
 
 var namePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
 
-// Validate returns every fault of d: [Problems], or nil.
-func (d *Definitions) Validate() error {
+// Validate returns every fault of definitions of all projects: [Problems], or nil.
+func (d *Definitions) Validate() error { return d.validate(false) }
+
+// ValidateFolder returns every fault of the definitions of one folder, which have been
+// qualified: [Problems], or nil. What it refers to in other projects is not checked.
+func (d *Definitions) ValidateFolder() error { return d.validate(true) }
+
+func (d *Definitions) validate(folder bool) error {
 	v := validator{
-		defs: d, views: map[string]*FeatureView{}, onDemand: map[string]*OnDemandView{},
+		defs: d, folder: folder, views: map[string]*FeatureView{}, onDemand: map[string]*OnDemandView{},
 		entities: map[string]*Entity{}, sources: map[string]*Source{}, streams: map[string]*Stream{}, services: map[string]*FeatureService{},
+	}
+	if !v.project() {
+		return v.problems
 	}
 	v.index()
 	for i := range d.Entities {
@@ -68,6 +77,7 @@ func (d *Definitions) Validate() error {
 
 type validator struct {
 	defs     *Definitions
+	folder   bool // defs are those of one folder
 	entities map[string]*Entity
 	sources  map[string]*Source
 	streams  map[string]*Stream
@@ -107,12 +117,12 @@ func (v *validator) index() {
 	register(v, "feature_services", KindFeatureService, d.FeatureServices, func(x *FeatureService) string { return x.Name }, v.services)
 	register(v, "models", KindModel, d.Models, func(x *Model) string { return x.Name }, map[string]*Model{})
 	for i := range d.FeatureViews {
-		if name := d.FeatureViews[i].Name; name == requestRef {
+		if name := d.FeatureViews[i].Name; LocalName(name) == requestRef {
 			v.addf(fmt.Sprintf("feature_views[%d].name", i), `a feature view can't be named "request": that name is for request values; rename it`)
 		}
 	}
 	for i := range d.OnDemandViews {
-		if name := d.OnDemandViews[i].Name; name == requestRef {
+		if name := d.OnDemandViews[i].Name; LocalName(name) == requestRef {
 			v.addf(fmt.Sprintf("on_demand_views[%d].name", i), `an on-demand view can't be named "request": that name is for request values; rename it`)
 		}
 	}
@@ -126,7 +136,7 @@ func register[T any](v *validator, key, noun string, items []T, name func(*T) st
 	for i := range items {
 		n := name(&items[i])
 		path := fmt.Sprintf("%s[%d].name", key, i)
-		if !v.name(path, noun, n) {
+		if !v.definitionName(path, noun, n) {
 			continue
 		}
 		if into[n] != nil {
@@ -223,7 +233,7 @@ func (v *validator) view(path string, view *FeatureView) {
 	case view.Source == "":
 		v.addf(path+".source", "feature view %q has no source; write source: NAME, or stream: NAME", view.Name)
 	default:
-		v.danglef(path+".source", "feature view %q: no source %q; %s", view.Name, view.Source, Nearest(view.Source, names(v.sources)))
+		v.unknownf(view.Source, names(v.sources), path+".source", "feature view %q: no source %q", view.Name, view.Source)
 	}
 	if view.Schedule != 0 && view.Schedule < MinSchedule {
 		v.addf(path+".schedule", "feature view %q: schedule must be %[3]s or longer, not %[2]s", view.Name, view.Schedule, MinSchedule)
@@ -253,7 +263,7 @@ func (v *validator) viewEntities(path string, view *FeatureView) []JoinKey {
 		at := fmt.Sprintf("%s.entities[%d]", path, i)
 		e := v.entities[name]
 		if e == nil {
-			v.danglef(at, "feature view %q: no entity %q; %s", view.Name, name, Nearest(name, names(v.entities)))
+			v.unknownf(name, names(v.entities), at, "feature view %q: no entity %q", view.Name, name)
 			continue
 		}
 		for _, k := range e.JoinKeys {
@@ -308,7 +318,7 @@ func (v *validator) service(path string, s *FeatureService) {
 	for i, ref := range s.Features {
 		at := fmt.Sprintf("%s.features[%d]", path, i)
 		expanded, problem := v.expand(s, ref)
-		if problem != "" {
+		if owner, _, _ := strings.Cut(ref, ":"); problem != "" && !v.foreign(owner) {
 			v.danglef(at, "feature service %q: %s", s.Name, problem)
 		}
 		for _, full := range expanded {
@@ -364,7 +374,7 @@ func (v *validator) expand(s *FeatureService, ref string) (full []string, proble
 		what = fmt.Sprintf("on-demand view %q", owner)
 		features = o.AsFeatures()
 	} else {
-		return nil, fmt.Sprintf("no feature view %q; %s", owner, Nearest(owner, slices.Concat(names(v.views), names(v.onDemand))))
+		return nil, fmt.Sprintf("no feature view %q; %s", owner, Nearest(owner, SameProject(owner, slices.Concat(names(v.views), names(v.onDemand)))))
 	}
 	var existing []string
 	for _, f := range features {
@@ -383,7 +393,7 @@ func (v *validator) model(path string, m *Model) {
 	if m.FeatureService == "" {
 		v.addf(path+".feature_service", "model %q has no feature service; write feature_service: NAME", m.Name)
 	} else if v.services[m.FeatureService] == nil {
-		v.danglef(path+".feature_service", "model %q: no feature service %q; %s", m.Name, m.FeatureService, Nearest(m.FeatureService, names(v.services)))
+		v.unknownf(m.FeatureService, names(v.services), path+".feature_service", "model %q: no feature service %q", m.Name, m.FeatureService)
 	}
 	if m.Isolation != "" && m.Isolation != ProcessIsolation {
 		v.addf(path+".isolation", "isolation must be process, or left out, not %q", m.Isolation)

@@ -158,7 +158,7 @@ func describeIssues(issues *cel.Issues, inputs []schema.Input) error {
 	const most = 12
 	var names []string
 	for _, in := range inputs {
-		names = append(names, in.Owner+"."+in.Name)
+		names = append(names, in.Called()+"."+in.Name)
 	}
 	if len(names) > most {
 		names = append(names[:most], fmt.Sprintf("%d more", len(names)-most))
@@ -188,7 +188,7 @@ func checkReads(checked *cel.Ast, known []schema.Input, p *owners) error {
 		}
 		if name == "" {
 			fault = fmt.Errorf("%s is not a value; read a feature of it, as in %s.NAME", owner, owner)
-		} else if !slices.ContainsFunc(known, func(in schema.Input) bool { return in.Owner == owner && in.Name == name }) {
+		} else if !slices.ContainsFunc(known, func(in schema.Input) bool { return in.Called() == owner && in.Name == name }) {
 			fault = fmt.Errorf("write %s.%s in one piece, without a comment inside", owner, name)
 		}
 	}))
@@ -263,13 +263,14 @@ func newOwners(inputs []schema.Input, columns map[string]int) (*owners, []cel.En
 	p := &owners{Registry: registry, structs: map[string]map[string]*types.FieldType{}, fields: map[string]map[string]field{}}
 	var variables []cel.EnvOption
 	for _, in := range inputs {
-		if p.structs[in.Owner] == nil {
-			p.structs[in.Owner], p.fields[in.Owner] = map[string]*types.FieldType{}, map[string]field{}
-			variables = append(variables, cel.Variable(in.Owner, cel.ObjectType(in.Owner)))
+		owner := in.Called()
+		if p.structs[owner] == nil {
+			p.structs[owner], p.fields[owner] = map[string]*types.FieldType{}, map[string]field{}
+			variables = append(variables, cel.Variable(owner, cel.ObjectType(owner)))
 		}
 		f := field{columns[in.String()], in.Declared.Type}
-		p.fields[in.Owner][in.Name] = f
-		p.structs[in.Owner][in.Name] = &types.FieldType{Type: celType(in.Declared.Type), IsSet: f.isSet, GetFrom: f.value}
+		p.fields[owner][in.Name] = f
+		p.structs[owner][in.Name] = &types.FieldType{Type: celType(in.Declared.Type), IsSet: f.isSet, GetFrom: f.value}
 	}
 	return p, variables
 }

@@ -22,6 +22,7 @@ import (
 
 func newApplyCommand() *cobra.Command {
 	var toVersion int64
+	var project string
 	var list, yes bool
 	var allowDelete []string
 	cmd := &cobra.Command{
@@ -32,12 +33,14 @@ make the definitions the newest version, in one transaction. The server refuses
 them when someone else applied in the meantime. Then every server of the registry
 uses the new version.
 
-What the folder leaves out is deleted, apart from pushed models and versions. When
+What the folder leaves out is deleted, apart from pushed models and versions. A folder
+with project: NAME in one of its files changes that project only, and one without it
+the default project. When
 something is deleted, or the rows of a feature view have to be stored anew, the
 command asks on a terminal. Elsewhere it refuses without --yes or --allow-delete.`,
-		Example: "  larder apply definitions/\n  larder apply definitions/ --allow-delete old_view,old_model\n  larder apply --list\n  larder apply --to-version 3",
+		Example: "  larder apply definitions/\n  larder apply definitions/ --allow-delete old_view,old_model\n  larder apply --list\n  larder apply --to-version 3\n  larder apply --to-version 3 --project risk",
 		Args: wrongArgs(func(cmd *cobra.Command, args []string) error {
-			if err := checkVersion(cmd, toVersion); err != nil {
+			if err := checkVersion(cmd, toVersion, project); err != nil {
 				return err
 			}
 			if alone := toVersion != 0 || list; alone == (len(args) == 1) || len(args) > 1 {
@@ -48,6 +51,7 @@ command asks on a terminal. Elsewhere it refuses without --yes or --allow-delete
 	}
 	f := cmd.Flags()
 	f.Int64Var(&toVersion, "to-version", 0, "apply the definitions of this earlier version again")
+	bindProject(cmd, &project)
 	f.BoolVar(&list, "list", false, "list all applied versions")
 	f.BoolVar(&yes, "yes", false, "delete and store anew whatever the plan says")
 	f.StringSliceVar(&allowDelete, "allow-delete", nil, "names of definitions that may be deleted or stored anew, with commas between them")
@@ -57,7 +61,7 @@ command asks on a terminal. Elsewhere it refuses without --yes or --allow-delete
 			if list {
 				return c.listVersions(cmd, server.Control)
 			}
-			plan, req, err := planApply(cmd.Context(), server, args, toVersion)
+			plan, req, err := planApply(cmd.Context(), server, args, toVersion, project)
 			if err != nil {
 				return err
 			}

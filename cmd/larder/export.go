@@ -15,23 +15,26 @@ import (
 
 func newExportCommand() *cobra.Command {
 	var version int64
+	var project string
 	cmd := &cobra.Command{
 		Use:   "export DIR",
 		Short: "Write the applied definitions as YAML files",
 		Long: `Write the definitions that were applied last, or those of an earlier version, into a
-new or empty folder, a file for each kind. Applying the folder changes nothing: a
+new or empty folder, a file for each kind. They are those of the default project, or
+of the one that --project names. Applying the folder changes nothing: a
 model version names its file by its SHA-256, and the registry has it.`,
-		Example: "  larder export definitions/\n  larder export before/ --version 3",
+		Example: "  larder export definitions/\n  larder export before/ --version 3\n  larder export risk/ --project risk",
 		Args:    wrongArgs(cobra.ExactArgs(1)),
 	}
 	cmd.Flags().Int64Var(&version, "version", 0, "the version of the definitions; 0 means the newest")
+	cmd.Flags().StringVar(&project, "project", "", "the project whose definitions are meant (default \"default\")")
 	c := bindClient(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if version < 0 {
 			return usageError(fmt.Sprintf("--version %d is not a version; versions count from 1, and 0 means the newest", version))
 		}
 		return c.control(func(control larderv1.ControlServiceClient) error {
-			answer, err := control.ExportDefinitions(cmd.Context(), &larderv1.ExportDefinitionsRequest{Version: version})
+			answer, err := control.ExportDefinitions(cmd.Context(), &larderv1.ExportDefinitionsRequest{Version: version, Project: project})
 			if err != nil {
 				return err
 			}

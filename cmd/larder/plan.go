@@ -16,6 +16,7 @@ import (
 
 func newPlanCommand() *cobra.Command {
 	var toVersion int64
+	var project string
 	cmd := &cobra.Command{
 		Use:   "plan DIR",
 		Short: "Show what applying a folder of definitions would change",
@@ -25,7 +26,7 @@ larder apply checks, and sends the model files that the registry lacks; it chang
 definitions. It exits with 1 where larder apply would fail.`,
 		Example: "  larder plan definitions/\n  larder plan --to-version 3",
 		Args: wrongArgs(func(cmd *cobra.Command, args []string) error {
-			if err := checkVersion(cmd, toVersion); err != nil {
+			if err := checkVersion(cmd, toVersion, project); err != nil {
 				return err
 			}
 			if toVersion == 0 {
@@ -38,10 +39,11 @@ definitions. It exits with 1 where larder apply would fail.`,
 		}),
 	}
 	cmd.Flags().Int64Var(&toVersion, "to-version", 0, "plan to apply the definitions of this earlier version again")
+	bindProject(cmd, &project)
 	c := bindClient(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return c.with(func(server *larder.Client) error {
-			plan, _, err := planApply(cmd.Context(), server, args, toVersion)
+			plan, _, err := planApply(cmd.Context(), server, args, toVersion, project)
 			if err != nil || c.json {
 				return orPrint(cmd.OutOrStdout(), plan, err)
 			}
@@ -52,19 +54,27 @@ definitions. It exits with 1 where larder apply would fail.`,
 	return cmd
 }
 
-// checkVersion checks a --to-version that was given.
-func checkVersion(cmd *cobra.Command, version int64) error {
+// checkVersion checks a --to-version that was given, and the project that goes with it.
+func checkVersion(cmd *cobra.Command, version int64, project string) error {
+	if project != "" && !cmd.Flags().Changed("to-version") {
+		return errors.New("--project goes with --to-version; a folder names its project with project: NAME in one of its files")
+	}
 	if cmd.Flags().Changed("to-version") && version < 1 {
 		return fmt.Errorf("--to-version %d is not a version; versions count from 1", version)
 	}
 	return nil
 }
 
+// bindProject adds the flag --project, which goes with an earlier version.
+func bindProject(cmd *cobra.Command, project *string) {
+	cmd.Flags().StringVar(project, "project", "", "with --to-version: the project whose definitions are meant (default \"default\"); a folder names its own")
+}
+
 // planApply plans to apply a folder, whose model files it sends, or an earlier version.
 // It returns the plan and the request that applies it.
-func planApply(ctx context.Context, server *larder.Client, args []string, toVersion int64) (*larderv1.PlanResponse, *larderv1.ApplyRequest, error) {
-	req := &larderv1.PlanRequest{ToVersion: toVersion}
-	apply := &larderv1.ApplyRequest{What: &larderv1.ApplyRequest_ToVersion{ToVersion: toVersion}, AppliedBy: whoAmI()}
+func planApply(ctx context.Context, server *larder.Client, args []string, toVersion int64, project string) (*larderv1.PlanResponse, *larderv1.ApplyRequest, error) {
+	req := &larderv1.PlanRequest{ToVersion: toVersion, Project: project}
+	apply := &larderv1.ApplyRequest{What: &larderv1.ApplyRequest_ToVersion{ToVersion: toVersion}, AppliedBy: whoAmI(), Project: project}
 	if toVersion == 0 {
 		raw, models, err := readDefinitions(args[0])
 		if err != nil {
@@ -87,7 +97,11 @@ func readDefinitions(dir string) (raw []byte, models map[string]string, err erro
 	if err != nil {
 		return nil, nil, err
 	}
-	raw, err = json.Marshal(defs)
+	local, err := defs.Local() // ApplyRequest has the names that the files have
+	if err != nil {
+		return nil, nil, err
+	}
+	raw, err = json.Marshal(local)
 	return raw, definitions.ModelFiles(dir, defs), err
 }
 

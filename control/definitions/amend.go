@@ -2,7 +2,6 @@ package definitions
 
 import (
 	"context"
-	"errors"
 
 	"larder/schema"
 )
@@ -15,8 +14,7 @@ const maxAmends = 5
 func (e *Editor) Amend(ctx context.Context, by string, change func(*schema.Definitions) error) (*Applied, error) {
 	for range maxAmends - 1 {
 		done, err := e.amendOnce(ctx, by, change)
-		var said *schema.Error
-		if !errors.As(err, &said) || said.Reason != schema.VersionMoved {
+		if !isMoved(err) {
 			return done, err
 		}
 	}
@@ -31,11 +29,11 @@ func (e *Editor) amendOnce(ctx context.Context, by string, change func(*schema.D
 	if err := change(defs); err != nil {
 		return nil, err
 	}
-	p, err := e.propose(ctx, defs)
+	p, err := sound(e.Registry.ProposeAll(ctx, defs))
 	if err != nil {
 		return nil, err
 	}
-	if _, err := e.checkSources(ctx, p.Catalog, changedSources); err != nil {
+	if _, err := e.checkSources(ctx, p, changedSources); err != nil {
 		return nil, err
 	}
 	return e.commit(ctx, p, base, by)
@@ -61,7 +59,7 @@ func FindModel(defs *schema.Definitions, name string) (*schema.Model, error) {
 	for i := range defs.Models {
 		names[i] = defs.Models[i].Name
 	}
-	return nil, schema.UnknownModel.Errorf("no model %q; %s", name, schema.Nearest(name, names))
+	return nil, schema.UnknownModel.Errorf("no model %q; %s", name, schema.Nearest(name, schema.SameProject(name, names)))
 }
 
 // HasVersion returns an error when a model does not have a version.

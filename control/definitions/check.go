@@ -43,7 +43,9 @@ func (e *Editor) checkModels(ctx context.Context, next *registry.Proposal, missi
 			faults = append(faults, fmt.Errorf("model %q version %d: %w", p.Model.Name, p.ModelVersion.Version, err))
 			continue
 		}
-		reports = append(reports, Report{p, checked})
+		if next.Owns(p.Model.Name) {
+			reports = append(reports, Report{p, checked})
+		}
 	}
 	return reports, joinFaults(schema.BadModel, faults)
 }
@@ -101,8 +103,8 @@ func (e *Editor) knows(p *schema.Plan) bool {
 type which int
 
 const (
-	changedSources which = iota // of views, and of models' labels, that are new or changed
-	allSources                  // a table may have changed under definitions that did not
+	changedSources which = iota // of views, streams and models' labels, that are new or changed
+	allSources                  // those of the project too: a table may have changed under definitions that did not
 )
 
 // trialsTime is how long the rows of changed sources may be tried, all together.
@@ -111,8 +113,9 @@ const trialsTime = 10 * time.Second
 // checkSources checks the sources of views and of models' labels, and tries the rows of
 // views that are new or changed. The notes tell of
 // what is probably a mistake.
-func (e *Editor) checkSources(ctx context.Context, next *schema.Catalog, which which) (notes []string, err error) {
-	serving := e.Registry.Catalog()
+func (e *Editor) checkSources(ctx context.Context, p *registry.Proposal, which which) (notes []string, err error) {
+	next, serving := p.Catalog, e.Registry.Catalog()
+	wanted := func(name string, changed bool) bool { return changed || which == allSources && p.Owns(name) }
 	var faults []error
 	began := time.Now()
 	check := func(v *schema.View, changed bool) {
@@ -131,27 +134,35 @@ func (e *Editor) checkSources(ctx context.Context, next *schema.Catalog, which w
 			continue // checkStreams does it
 		}
 		old, err := serving.View(v.Name)
-		if changed := err != nil || !sameSource(old, v); changed || which == allSources {
+		if changed := err != nil || !sameSource(old, v); wanted(v.Name, changed) {
 			check(v, changed)
 		}
 	}
 	for i := range next.Definitions.Models {
 		m := &next.Definitions.Models[i]
 		v := next.LabelsView(m)
-		if v == nil || which == changedSources && sameLabels(v, serving.LabelsView(cmp.Or(serving.Definitions.Model(m.Name), &schema.Model{}))) {
+		if v == nil {
 			continue
 		}
-		check(v, false)
+		old := serving.LabelsView(cmp.Or(serving.Definitions.Model(m.Name), &schema.Model{}))
+		if wanted(m.Name, !sameLabels(v, old)) {
+			check(v, false)
+		}
 	}
-	found, streamFaults := e.checkStreams(ctx, next)
+	found, streamFaults := e.checkStreams(ctx, p, wanted)
 	return append(notes, found...), joinFaults(schema.BadSource, append(faults, streamFaults...))
 }
 
 // checkStreams checks the logs of streams and how their messages are decoded. The notes
 // tell how large the states of keys can get.
-func (e *Editor) checkStreams(ctx context.Context, next *schema.Catalog) (notes []string, faults []error) {
+func (e *Editor) checkStreams(ctx context.Context, p *registry.Proposal, wanted func(name string, changed bool) bool) (notes []string, faults []error) {
+	next, serving := p.Catalog, e.Registry.Catalog()
 	for i := range next.Definitions.Streams {
 		s := &next.Definitions.Streams[i]
+		old, err := serving.Stream(s.Name)
+		if !wanted(s.Name, err != nil || !reflect.DeepEqual(old, s)) {
+			continue
+		}
 		if _, err := codec.New(s, codec.Options{}); err != nil {
 			faults = append(faults, schema.BadDefinitions.Errorf("stream %q: %v", s.Name, err))
 		}
@@ -166,7 +177,7 @@ func (e *Editor) checkStreams(ctx context.Context, next *schema.Catalog) (notes 
 		return nil, append(faults, err)
 	}
 	for _, v := range next.Views() {
-		if n, found := sizes[v.Name]; found {
+		if n, found := sizes[v.Name]; found && p.Owns(v.Name) {
 			notes = append(notes, fmt.Sprintf("aggregate view %s: the state of one key takes at most %d bytes (limit %d)", v.Name, n, schema.MaxStateBytes))
 		}
 	}

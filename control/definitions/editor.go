@@ -30,8 +30,11 @@ type Options struct {
 	// Hosts are those that brokers and schema registries of streams may be at. Nil allows all
 	// but link-local addresses.
 	Hosts *egress.Hosts
-	// May returns why the caller of a request may not make some changes; nil where it may.
-	May func(ctx context.Context, changes []schema.Change) error
+	// May returns why the caller of a request may not make some changes of a project; nil
+	// where it may.
+	May func(ctx context.Context, project string, changes []schema.Change) error
+	// MayRead returns why the caller may not use definitions of other projects.
+	MayRead func(ctx context.Context, uses []schema.Reference) error
 }
 
 // An Editor changes the definitions. It is safe for concurrent use.
@@ -69,24 +72,24 @@ const awaitTimeout = 30 * time.Second
 
 // Plan returns what applying the definitions of a folder would change. It refuses what
 // [Editor.Apply] would refuse, except losses, and models whose files the registry lacks.
-func (e *Editor) Plan(ctx context.Context, defs *schema.Definitions) (*Plan, error) {
-	p, notes, err := e.proposeFolder(ctx, defs)
+func (e *Editor) Plan(ctx context.Context, folder *schema.Definitions) (*Plan, error) {
+	return e.plan(ctx, e.ofFolder(folder))
+}
+
+// PlanVersion returns what applying again what a project had in an earlier version would
+// change.
+func (e *Editor) PlanVersion(ctx context.Context, project string, to int64) (*Plan, error) {
+	return e.plan(ctx, e.ofVersion(project, to))
+}
+
+// A proposer makes a proposal on top of the newest version, with notes.
+type proposer func(ctx context.Context) (*registry.Proposal, []string, error)
+
+func (e *Editor) plan(ctx context.Context, propose proposer) (*Plan, error) {
+	p, notes, err := propose(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return e.plan(ctx, p, notes)
-}
-
-// PlanVersion returns what applying the definitions of an earlier version would change.
-func (e *Editor) PlanVersion(ctx context.Context, to int64) (*Plan, error) {
-	p, notes, err := e.proposeVersion(ctx, to)
-	if err != nil {
-		return nil, err
-	}
-	return e.plan(ctx, p, notes)
-}
-
-func (e *Editor) plan(ctx context.Context, p *registry.Proposal, notes []string) (*Plan, error) {
 	missing, err := e.Registry.MissingModels(ctx, modelSums(p.Catalog))
 	if err != nil {
 		return nil, err
@@ -101,43 +104,75 @@ func (e *Editor) plan(ctx context.Context, p *registry.Proposal, notes []string)
 	return &Plan{Base: p.Base, Changes: p.Changes, MissingModels: missing, Notes: notes, Reports: reports}, nil
 }
 
-// Apply makes the definitions of a folder the newest version and waits until this
-// server serves them. It returns an error if the newest version is not seen, or if they
-// delete something, or store it anew, that is not in allowed.
-func (e *Editor) Apply(ctx context.Context, defs *schema.Definitions, seen int64, by string, allowed []string) (*Applied, error) {
-	p, notes, err := e.proposeFolder(ctx, defs)
-	if err != nil {
-		return nil, err
-	}
-	return e.apply(ctx, p, notes, seen, by, allowed)
+// Apply makes the definitions of a folder those of its project, in a new version, and waits
+// until this server serves it. It returns an error if others have changed the project since
+// the version seen, or if the definitions delete something, or store it anew, that is not in
+// allowed.
+func (e *Editor) Apply(ctx context.Context, folder *schema.Definitions, seen int64, by string, allowed []string) (*Applied, error) {
+	return e.apply(ctx, e.ofFolder(folder), seen, by, allowed)
 }
 
-// Revert makes the definitions of an earlier version the newest, as [Editor.Apply] does.
-// With seen 0 it does not check which version is the newest now.
-func (e *Editor) Revert(ctx context.Context, to, seen int64, by string, allowed []string) (*Applied, error) {
-	p, notes, err := e.proposeVersion(ctx, to)
-	if err != nil {
-		return nil, err
+// Revert applies again what a project had in an earlier version, as [Editor.Apply] does.
+// With seen 0 it does not check what others have changed.
+func (e *Editor) Revert(ctx context.Context, project string, to, seen int64, by string, allowed []string) (*Applied, error) {
+	return e.apply(ctx, e.ofVersion(project, to), seen, by, allowed)
+}
+
+// apply tries again when another project is applied at the same time.
+func (e *Editor) apply(ctx context.Context, propose proposer, seen int64, by string, allowed []string) (*Applied, error) {
+	for tries := 1; ; tries++ {
+		p, notes, err := propose(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if err := e.May(ctx, p.Project, p.Changes); err != nil {
+			return nil, err
+		}
+		if err := refuseLosses(p.Changes, allowed); err != nil {
+			return nil, err
+		}
+		current, err := e.current(ctx, p, seen)
+		if err != nil {
+			return nil, err
+		}
+		done, err := e.commit(ctx, p, current, by)
+		if isMoved(err) && current == p.Base && tries < maxAmends {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		done.Notes = slices.Concat(notes, done.Notes)
+		return done, nil
+	}
+}
+
+// current returns the version that counts as seen: the one that a proposal is based on if
+// its project, and who may do what, are in it as in the version that the caller saw.
+func (e *Editor) current(ctx context.Context, p *registry.Proposal, seen int64) (int64, error) {
+	if seen == p.Base || p.Base == 0 || seen == 0 && !p.Reverts() {
+		return seen, nil
 	}
 	if seen == 0 {
-		seen = p.Base
+		return p.Base, nil
 	}
-	return e.apply(ctx, p, notes, seen, by, allowed)
+	_, then, err := e.Registry.Version(ctx, seen)
+	if err != nil {
+		return 0, err
+	}
+	_, now, err := e.Registry.Version(ctx, p.Base)
+	if err != nil {
+		return 0, err
+	}
+	if then.Folder(p.Project).WithAccessOf(then).Fingerprint() == now.Folder(p.Project).WithAccessOf(now).Fingerprint() {
+		return p.Base, nil
+	}
+	return seen, nil
 }
 
-func (e *Editor) apply(ctx context.Context, p *registry.Proposal, notes []string, seen int64, by string, allowed []string) (*Applied, error) {
-	if err := e.May(ctx, p.Changes); err != nil {
-		return nil, err
-	}
-	if err := refuseLosses(p.Changes, allowed); err != nil {
-		return nil, err
-	}
-	done, err := e.commit(ctx, p, seen, by)
-	if err != nil {
-		return nil, err
-	}
-	done.Notes = slices.Concat(notes, done.Notes)
-	return done, nil
+func isMoved(err error) bool {
+	var said *schema.Error
+	return errors.As(err, &said) && said.Reason == schema.VersionMoved
 }
 
 // Versions returns the newest versions, at most limit.
@@ -145,40 +180,58 @@ func (e *Editor) Versions(ctx context.Context, limit int) ([]registry.Version, e
 	return e.Registry.Versions(ctx, limit)
 }
 
-// proposeVersion proposes the definitions of an earlier version. It checks the sources
-// that would change.
-func (e *Editor) proposeVersion(ctx context.Context, to int64) (*registry.Proposal, []string, error) {
-	p, err := e.Registry.ProposeVersion(ctx, to)
-	if err != nil {
-		return nil, nil, err
-	}
-	notes, err := e.checkSources(ctx, p.Catalog, changedSources)
-	return p, notes, err
-}
-
-// proposeFolder is propose for a whole folder. It keeps what was pushed, and checks all
-// sources.
-func (e *Editor) proposeFolder(ctx context.Context, defs *schema.Definitions) (*registry.Proposal, []string, error) {
-	if defs.IsEmpty() {
-		return nil, nil, schema.BadDefinitions.Errorf("the definitions are empty: applying them would delete everything; send at least one entity")
-	}
-	var notes []string
-	if !defs.OnlyAccess() {
-		var err error
-		if notes, err = e.keepPushed(ctx, defs); err != nil {
+// ofVersion proposes what a project had in an earlier version. It checks the sources that
+// would change.
+func (e *Editor) ofVersion(project string, to int64) proposer {
+	return func(ctx context.Context) (*registry.Proposal, []string, error) {
+		if err := e.May(ctx, project, nil); err != nil {
 			return nil, nil, err
 		}
+		p, err := e.Registry.ProposeVersion(ctx, project, to)
+		if err != nil {
+			return nil, nil, err
+		}
+		notes, err := e.checkSources(ctx, p, changedSources)
+		return p, notes, err
 	}
-	p, err := e.propose(ctx, defs)
-	if err != nil {
-		return nil, nil, withNotes(err, notes)
-	}
-	found, err := e.checkSources(ctx, p.Catalog, allSources)
-	return p, append(notes, found...), err
 }
 
-func (e *Editor) propose(ctx context.Context, defs *schema.Definitions) (*registry.Proposal, error) {
-	p, err := e.Registry.Propose(ctx, defs)
+// ofFolder proposes the definitions of a folder. It keeps what was pushed, and checks all
+// sources of the project.
+func (e *Editor) ofFolder(folder *schema.Definitions) proposer {
+	return func(ctx context.Context) (*registry.Proposal, []string, error) {
+		if folder.IsEmpty() && folder.Project == "" {
+			return nil, nil, schema.BadDefinitions.Errorf("the definitions are empty: applying them would delete everything; send at least one entity")
+		}
+		if err := e.May(ctx, folder.ProjectName(), nil); err != nil {
+			return nil, nil, err
+		}
+		if err := e.MayRead(ctx, folder.Foreign()); err != nil {
+			return nil, nil, err
+		}
+		defs := *folder // keepPushed adds to its models
+		defs.Models = slices.Clone(folder.Models)
+		for i := range defs.Models {
+			defs.Models[i].Versions = slices.Clone(defs.Models[i].Versions)
+		}
+		var notes []string
+		if !defs.OnlyAccess() {
+			var err error
+			if notes, err = e.keepPushed(ctx, &defs); err != nil {
+				return nil, nil, err
+			}
+		}
+		p, err := sound(e.Registry.Propose(ctx, &defs))
+		if err != nil {
+			return nil, nil, withNotes(err, notes)
+		}
+		found, err := e.checkSources(ctx, p, allSources)
+		return p, append(notes, found...), err
+	}
+}
+
+// sound returns a proposal, or what is wrong with its expressions.
+func sound(p *registry.Proposal, err error) (*registry.Proposal, error) {
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,10 @@ func ReadJSON(raw []byte) (*schema.Definitions, error) {
 	if err := strict.Decode(defs); err != nil {
 		return nil, schema.BadDefinitions.Errorf("cannot parse the definitions as JSON: %v", err)
 	}
+	defs.Qualify()
+	if err := defs.ValidateFolder(); err != nil {
+		return nil, schema.BadDefinitions.Errorf("%s", err)
+	}
 	return defs, nil
 }
 

@@ -21,6 +21,9 @@ func (e *Editor) keepPushed(ctx context.Context, defs *schema.Definitions) (note
 	}
 	for i := range newest.Models {
 		was := &newest.Models[i]
+		if schema.ProjectOf(was.Name) != defs.ProjectName() {
+			continue
+		}
 		leftOut := defs.Model(was.Name) == nil
 		left, err := keepPushedVersions(defs, was)
 		if err != nil {

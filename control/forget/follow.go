@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -339,7 +338,7 @@ func (f *Follower) remove(ctx context.Context, todo *forgotten.List, running boo
 		}
 		for _, d := range damaged {
 			for id := range countOf(todo.Records) {
-				what := "feature log file " + filepath.Join(featurelog.ModelOf(d.Path), filepath.Base(d.Path))
+				what := "feature log file " + featurelog.ShownPath(d.Path)
 				p := registry.ForgottenPlace{Place: place, What: what, Note: "it can't be read, and may have rows of the key: restore it from a backup and forget again, or delete it"}
 				if err := f.Registry.RecordForgotten(ctx, id, p); err != nil {
 					return err

@@ -214,7 +214,7 @@ func TestUnaryCallsAreAuthorized(t *testing.T) {
 	_, err = control.PushModel(as(t, "bob"), &larderv1.PushModelRequest{Model: "m", Serve: true})
 	f(err, "Unimplemented", "bob push model:m", "bob promote model:m")
 	_, err = control.Apply(as(t, "bob"), &larderv1.ApplyRequest{})
-	f(err, "Unimplemented", "bob apply every definitions")
+	f(err, "Unimplemented", "bob apply some definitions")
 	_, err = control.GetStatus(as(t, "bob"), &larderv1.GetStatusRequest{})
 	f(err, "Unimplemented", "bob observe the server")
 	_, err = control.GetStatus(t.Context(), &larderv1.GetStatusRequest{})

@@ -37,7 +37,7 @@ func (m *Mux) Handle(o openapi.Operation, handler http.HandlerFunc) {
 // HandleFunc registers a handler that is not in the documentation.
 func (m *Mux) HandleFunc(pattern string, handler http.HandlerFunc) {
 	if m.routes == nil {
-		m.register(route{"/", m.notFound})
+		m.register(route{"/", m.other})
 	}
 	m.routes = append(m.routes, route{pattern, handler})
 	m.register(m.routes[len(m.routes)-1])
@@ -58,6 +58,28 @@ func (m *Mux) Add(other *Mux) {
 
 // ServeHTTP implements [http.Handler].
 func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.mux.ServeHTTP(w, r) }
+
+// other answers requests that no pattern fits. Names of definitions may have a slash, as in
+// risk/fraud, which other programs' clients don't escape: if a pattern fits once a slash is part of
+// a name, that answers.
+func (m *Mux) other(w http.ResponseWriter, r *http.Request) {
+	escaped := r.URL.EscapedPath()
+	parts := strings.Split(strings.TrimPrefix(escaped, "/"), "/")
+	for i := 1; i+1 < len(parts) && len(parts) <= maxPathParts; i++ {
+		joined := slices.Concat(parts[:i], []string{parts[i] + "%2F" + parts[i+1]}, parts[i+2:])
+		asked := r.Clone(r.Context())
+		asked.URL.RawPath = "/" + strings.Join(joined, "/")
+		if _, pattern := m.mux.Handler(asked); pattern != "/" && pattern != "" {
+			r.URL = asked.URL
+			m.mux.ServeHTTP(w, r)
+			return
+		}
+	}
+	m.notFound(w, r)
+}
+
+// maxPathParts bounds the parts of a path that are tried as names.
+const maxPathParts = 12
 
 // notFound says what there is instead of what a request asks for.
 func (m *Mux) notFound(w http.ResponseWriter, r *http.Request) {

@@ -20,7 +20,8 @@ type rule struct {
 	also func(req any) Right
 	at   plane // of its port, where its right doesn't say
 	// late: only the handler can tell which resources a request is about. It must
-	// call [Permit] before it answers.
+	// call [Permit] before it answers. With some, a caller without the right on any is refused
+	// before that.
 	late bool
 }
 
@@ -66,7 +67,7 @@ func (s *Server) authorize(ctx context.Context, r *rule, req any) error {
 	if r == nil {
 		return s.refuse(forbidden("this method or path is always refused: it is not in the server's table of rights"))
 	}
-	if r.late || r.right == Public || r.right == Any {
+	if r.late && r.some == "" || r.right == Public || r.right == Any {
 		return nil
 	}
 	if s.opts.Access != nil {
@@ -74,7 +75,7 @@ func (s *Server) authorize(ctx context.Context, r *rule, req any) error {
 			return err
 		}
 	}
-	if s.opts.Audit == nil || trailOf(r.right, nil) == uncounted {
+	if r.late || s.opts.Audit == nil || trailOf(r.right, nil) == uncounted {
 		return nil
 	}
 	return s.record(ctx, r.right, r.names(req))

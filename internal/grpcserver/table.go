@@ -15,8 +15,8 @@ var rpcRules = map[string]*rule{
 		return r.GetRequest().GetModel()
 	})},
 
-	"/larder.v1.ControlService/Plan":              {right: Apply, on: all(Definitions)},
-	"/larder.v1.ControlService/Apply":             {right: Apply, on: all(Definitions)},
+	"/larder.v1.ControlService/Plan":              {right: Apply, some: Definitions, late: true}, // of a project
+	"/larder.v1.ControlService/Apply":             {right: Apply, some: Definitions, late: true}, // the same
 	"/larder.v1.ControlService/ListVersions":      {right: Observe, on: all(Definitions)},
 	"/larder.v1.ControlService/ListDefinitions":   {right: Observe, on: all(Definitions)},
 	"/larder.v1.ControlService/GetDefinition":     {right: Observe, on: all(Definitions)},

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"iter"
 	"math"
+	"net/url"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -50,8 +51,23 @@ func filesIn(dir, model, suffix string) (files []string, err error) {
 	return files, err
 }
 
+// FolderOf returns the name of the folder of a model's files: the model's, with %2F for the
+// slash after its project.
+func FolderOf(model string) string { return url.PathEscape(model) }
+
 // ModelOf returns the model of the requests in a file.
-func ModelOf(path string) string { return filepath.Base(filepath.Dir(path)) }
+func ModelOf(path string) string {
+	folder := filepath.Base(filepath.Dir(path))
+	if model, err := url.PathUnescape(folder); err == nil {
+		return model
+	}
+	return folder
+}
+
+// ShownPath returns a file's path below the folder of its log.
+func ShownPath(path string) string {
+	return filepath.Join(filepath.Base(filepath.Dir(path)), filepath.Base(path))
+}
 
 var errNoName = errors.New("not a file of a feature log: its name does not begin with the version of a model and that of the definitions")
 

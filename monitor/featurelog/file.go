@@ -78,7 +78,7 @@ func (w *countingWriter) Write(p []byte) (int, error) {
 
 // newFile begins a file for entries like e.
 func newFile(dir string, e *entry) (begun *file, err error) {
-	dir = filepath.Join(dir, e.Plan.Model.Name) // letters, digits and _
+	dir = filepath.Join(dir, FolderOf(e.Plan.Model.Name))
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ func (l *Log) Forget(ctx context.Context, list *forgotten.List, before func(file
 	var damaged []Damage
 	for _, path := range paths {
 		shrunk, damage, err := forgetIn(ctx, path, list, func(gone []forgotten.Record) error {
-			return before(filepath.Join(ModelOf(path), filepath.Base(path)), gone)
+			return before(ShownPath(path), gone)
 		})
 		if err != nil {
 			return damaged, fmt.Errorf("feature log: %s: %w", path, err)

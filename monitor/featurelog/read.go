@@ -91,7 +91,7 @@ func sentJSON(keys, request []byte, names []string) ([]string, error) {
 // read reads the finished files of a model. A file that is moved away meanwhile is
 // skipped.
 func (d *folder) read(ctx context.Context, q Query, visit func(*Scored) error) ([]Damage, error) {
-	paths, err := filepath.Glob(filepath.Join(d.dir, q.Model, "*.parquet"))
+	paths, err := filepath.Glob(filepath.Join(d.dir, FolderOf(q.Model), "*.parquet"))
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +108,7 @@ func (d *folder) read(ctx context.Context, q Query, visit func(*Scored) error) (
 		case ctx.Err() != nil:
 			return damaged, ctx.Err()
 		case err != nil && !errors.Is(err, fs.ErrNotExist):
-			damaged = append(damaged, Damage{Path: filepath.Join(q.Model, filepath.Base(path)), Err: err, Rows: left})
+			damaged = append(damaged, Damage{Path: filepath.Join(FolderOf(q.Model), filepath.Base(path)), Err: err, Rows: left})
 		}
 	}
 	return damaged, nil

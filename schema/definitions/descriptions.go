@@ -33,6 +33,7 @@ var ownDescriptions = map[reflect.Type]map[string]string{
 		"feature_views":    "Features of one entity or of a combination of entities, from one source or stream.",
 		"aggregate_views":  "Aggregates over the events of a stream, in windows that end at the time of the request.",
 		"on_demand_views":  "Features that are computed on request.",
+		"project":          "The project that this folder belongs to; without it, the default project. Names of other projects are written PROJECT/NAME.",
 		"feature_services": "Ordered lists of features; each is what one model reads.",
 		"models":           "Models that score a feature service, in versions.",
 		"roles":            "Lists of actions on resources; definitions without roles and bindings leave those that are applied.",

@@ -49,8 +49,8 @@ func TestReferenceCanBeApplied(t *testing.T) {
 	}
 	shown := reflect.ValueOf(*defs)
 	for i := range shown.NumField() {
-		if shown.Field(i).Len() == 0 {
-			t.Errorf("docs/definitions.md has no example of %s", shown.Type().Field(i).Name)
+		if name := shown.Type().Field(i).Name; shown.Field(i).Len() == 0 && name != "Project" { // the examples are one folder, without a project
+			t.Errorf("docs/definitions.md has no example of %s", name)
 		}
 	}
 }

@@ -45,7 +45,7 @@ func ParseFolder(files []File, models map[string]string) (*schema.Definitions, e
 // emptied by mistake must not delete all that is defined.
 func (r *reader) finishFolder(where string) (*schema.Definitions, error) {
 	defs, err := r.finish()
-	if err == nil && defs.IsEmpty() {
+	if err == nil && defs.IsEmpty() && defs.Project == "" {
 		return nil, fmt.Errorf("no definitions%s: its files define nothing (are they all comments?)", where)
 	}
 	return defs, err

@@ -41,10 +41,14 @@ func FuzzParse(f *testing.F) {
 			wantPlaces(t, err, 1+strings.Count(text, "\n")+strings.Count(text, "\r")) // each ends a line, to YAML
 			return
 		}
-		if err := defs.Validate(); err != nil {
+		if err := defs.ValidateFolder(); err != nil {
 			t.Fatalf("what was read is not valid: %v", err)
 		}
-		raw, err := json.Marshal(defs)
+		local, err := defs.Local()
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := json.Marshal(local)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,6 +56,7 @@ func FuzzParse(f *testing.F) {
 		if err := json.Unmarshal(raw, &again); err != nil {
 			t.Fatalf("%v\n%s", err, raw)
 		}
+		again.Qualify()
 		if diff := diff.Diff(*defs, again, cmpopts.EquateNaNs(), cmpopts.EquateEmpty()); diff != "" {
 			t.Fatalf("JSON changed the definitions (-before +after):\n%s", diff)
 		}
@@ -69,7 +74,11 @@ func wantWritten(t *testing.T, defs *schema.Definitions) {
 			v.ONNX, v.SHA256 = "", cmp.Or(v.SHA256, strings.Repeat("0a", 32))
 		}
 	}
-	files, err := definitions.Write(defs)
+	local, err := defs.Local()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := definitions.Write(local)
 	if err != nil {
 		t.Fatal(err)
 	}

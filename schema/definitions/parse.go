@@ -94,7 +94,8 @@ func oneLine(s string) string {
 // finish validates the definitions that were read.
 func (r *reader) finish() (*schema.Definitions, error) {
 	var problems schema.Problems
-	if err := r.defs.Validate(); err != nil && !errors.As(err, &problems) {
+	r.defs.Qualify()
+	if err := r.defs.ValidateFolder(); err != nil && !errors.As(err, &problems) {
 		return nil, err
 	}
 	for _, p := range problems {

@@ -67,7 +67,22 @@ func (w *walker) document(doc *ast.DocumentNode) {
 	case nil, *ast.NullNode, *ast.CommentGroupNode:
 		return // an empty document, or comments only
 	}
+	before := w.defs.Project
 	w.value(doc.Body, "", reflect.ValueOf(&w.defs).Elem())
+	if after := w.defs.Project; before != "" && after != before {
+		w.addf(w.projectAt(doc.Body), "this folder has the projects %s and %s; give each project a folder of its own", clip(before, maxQuoted), clip(after, maxQuoted))
+	}
+}
+
+// projectAt returns where a document names its project.
+func (w *walker) projectAt(body ast.Node) place {
+	entries, _ := entriesOf(body)
+	for _, e := range entries {
+		if keyOf(e) == "project" {
+			return w.place(e.Key)
+		}
+	}
+	return w.place(body)
 }
 
 // fault reports a value that can't be read.

@@ -17,6 +17,9 @@ import (
 // written are the keys of definitions, each in a file of its own, in this order.
 var written = []string{"entities", "sources", "streams", "feature_views", "aggregate_views", "on_demand_views", "feature_services", "models", "roles", "bindings"}
 
+// projectFile is the file that names the project of a folder.
+const projectFile = "project.yaml"
+
 // A Comment is text for a reader of written definitions.
 type Comment struct {
 	Key   string   // whose file it is in, such as feature_views
@@ -34,11 +37,14 @@ func Write(defs *schema.Definitions, comments ...Comment) ([]File, error) {
 	if err != nil {
 		return nil, err
 	}
-	var lists map[string]json.RawMessage
+	var lists map[string]json.RawMessage // and the project
 	if err := json.Unmarshal(raw, &lists); err != nil {
 		return nil, err
 	}
 	var out []File
+	if defs.Project != "" {
+		out = append(out, File{Name: projectFile, Data: []byte("project: " + defs.Project + "\n")})
+	}
 	for _, key := range written {
 		mine := slices.DeleteFunc(slices.Clone(comments), func(c Comment) bool { return c.Key != key })
 		if lists[key] == nil && len(mine) == 0 {

@@ -164,6 +164,10 @@ func TestEveryKindIsWritten(t *testing.T) {
 	defs := new(schema.Definitions)
 	v := reflect.ValueOf(defs).Elem()
 	for i := range v.NumField() {
+		if v.Field(i).Kind() == reflect.String {
+			v.Field(i).SetString("risk")
+			continue
+		}
 		item := reflect.New(v.Field(i).Type().Elem()).Elem()
 		item.FieldByName("Name").SetString("x")
 		v.Field(i).Set(reflect.Append(v.Field(i), item))

@@ -31,10 +31,16 @@ type Version struct {
 // A Proposal is a set of definitions, compared with the newest applied version.
 type Proposal struct {
 	Base      int64           // the version compared with; 0 when none was applied
+	Project   string          // whose definitions they are; empty: those of all projects
 	Catalog   *schema.Catalog // would be served, as version Base+1
 	Changes   []schema.Change // none when the definitions are those of Base
 	revertsTo int64
 	takenBack []schema.RetiredView // whose rows are in use again
+}
+
+// Owns reports whether a definition is of the proposal's project.
+func (p *Proposal) Owns(name string) bool {
+	return p.Project == "" || p.Project == schema.ProjectOf(name)
 }
 
 // Reverts reports whether the definitions are those of an earlier version.
@@ -50,23 +56,28 @@ func (r *Registry) Newest(ctx context.Context) (int64, *schema.Definitions, erro
 	return version, defs, unavailable(err)
 }
 
-// Propose compares definitions with the newest version. It changes nothing. Definitions
-// without roles and bindings leave those that are applied, and roles and bindings alone
-// leave everything else.
-func (r *Registry) Propose(ctx context.Context, defs *schema.Definitions) (*Proposal, error) {
-	return r.propose(ctx, func(before *schema.Definitions) *schema.Definitions {
+// Propose compares the definitions of a folder with what its project has in the newest
+// version. It changes nothing. Definitions without roles and bindings leave those that are
+// applied, and roles and bindings alone leave everything else.
+func (r *Registry) Propose(ctx context.Context, folder *schema.Definitions) (*Proposal, error) {
+	return r.propose(ctx, folder.ProjectName(), func(before *schema.Definitions) *schema.Definitions {
 		switch {
-		case !defs.HasAccess():
-			return defs.WithAccessOf(before)
-		case defs.OnlyAccess():
-			return before.WithAccessOf(defs)
+		case folder.OnlyAccess():
+			return before.WithAccessOf(folder)
+		case folder.HasAccess():
+			return before.WithProject(folder).WithAccessOf(folder)
 		}
-		return defs
+		return before.WithProject(folder)
 	})
 }
 
+// ProposeAll is Propose for the definitions of all projects, with roles and bindings.
+func (r *Registry) ProposeAll(ctx context.Context, defs *schema.Definitions) (*Proposal, error) {
+	return r.propose(ctx, "", func(*schema.Definitions) *schema.Definitions { return defs })
+}
+
 // propose compares what next makes of the newest version with it.
-func (r *Registry) propose(ctx context.Context, next func(before *schema.Definitions) *schema.Definitions) (*Proposal, error) {
+func (r *Registry) propose(ctx context.Context, project string, next func(before *schema.Definitions) *schema.Definitions) (*Proposal, error) {
 	if err := r.reachable(); err != nil {
 		return nil, err
 	}
@@ -79,17 +90,20 @@ func (r *Registry) propose(ctx context.Context, next func(before *schema.Definit
 		return nil, unavailable(err)
 	}
 	defs := next(before)
+	if err := defs.CheckUses(project); err != nil {
+		return nil, err
+	}
 	stored := storage.Evolve(defs, now.UnixMicro())
 	compiled, err := schema.Compile(base+1, defs, stored)
 	if err != nil {
 		return nil, schema.BadDefinitions.Errorf("%s", err)
 	}
-	return &Proposal{Base: base, Catalog: compiled, Changes: schema.Diff(before, defs, storage, stored), takenBack: storage.TakesBack(stored)}, nil
+	return &Proposal{Base: base, Project: project, Catalog: compiled, Changes: schema.Diff(before, defs, storage, stored), takenBack: storage.TakesBack(stored)}, nil
 }
 
-// ProposeVersion compares the definitions of an earlier version with the newest. Roles and
-// bindings stay as they are.
-func (r *Registry) ProposeVersion(ctx context.Context, version int64) (*Proposal, error) {
+// ProposeVersion compares the definitions that a project had in an earlier version with those
+// that it has in the newest. Roles and bindings stay as they are.
+func (r *Registry) ProposeVersion(ctx context.Context, project string, version int64) (*Proposal, error) {
 	if err := r.reachable(); err != nil {
 		return nil, err
 	}
@@ -100,7 +114,7 @@ func (r *Registry) ProposeVersion(ctx context.Context, version int64) (*Proposal
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	p, err := r.propose(ctx, func(before *schema.Definitions) *schema.Definitions { return defs.WithAccessOf(before) })
+	p, err := r.propose(ctx, project, func(before *schema.Definitions) *schema.Definitions { return before.WithProject(defs.Folder(project)) })
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ func TestVersionsAreKept(t *testing.T) {
 		t.Errorf("the same definitions are version %d, want 1 still", got)
 	}
 	n.apply(t, definitions(2), "bob")
-	p, err := n.ProposeVersion(ctx(), 1)
+	p, err := n.ProposeVersion(ctx(), schema.DefaultProject, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestVersionsAreKept(t *testing.T) {
 	if got := len(n.Catalog().Definitions.FeatureViews); got != 1 {
 		t.Errorf("version 3 has %d views, want those of version 1", got)
 	}
-	_, err = n.ProposeVersion(ctx(), 9)
+	_, err = n.ProposeVersion(ctx(), schema.DefaultProject, 9)
 	refused(t, err, schema.NotFound, "no applied version 9", "larder apply --list")
 	versions, err := n.Versions(ctx(), 10)
 	if err != nil {

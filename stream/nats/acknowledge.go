@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -15,7 +16,7 @@ import (
 func (s *Source) subscribe(ctx context.Context, stream *schema.Stream, from []source.Position, info *jetstream.StreamInfo) error {
 	first, _ := span(info)
 	config := jetstream.ConsumerConfig{
-		Durable: "larder_" + stream.Name, FilterSubject: s.subject, AckPolicy: jetstream.AckExplicitPolicy, AckWait: redeliverAfter,
+		Durable: durable(stream.Name), FilterSubject: s.subject, AckPolicy: jetstream.AckExplicitPolicy, AckWait: redeliverAfter,
 		MaxDeliver: -1, MaxAckPending: 10 * maxMessages, DeliverPolicy: jetstream.DeliverAllPolicy,
 	}
 	if stream.NATS.Start == schema.Latest {
@@ -39,6 +40,9 @@ func (s *Source) subscribe(ctx context.Context, stream *schema.Stream, from []so
 	s.consumer = consumer
 	return err
 }
+
+// durable returns the name of the consumer of a stream: NATS allows no slash in it.
+func durable(stream string) string { return "larder_" + strings.Replace(stream, "/", "-", 1) }
 
 // resumeDurable sees whether the stream and the consumer are those that the log knows.
 func (s *Source) resumeDurable(ctx context.Context, position source.Position, durable string, info *jetstream.StreamInfo) error {

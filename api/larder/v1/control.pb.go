@@ -138,7 +138,10 @@ type PlanRequest struct {
 	// Instead: the files themselves.
 	Files *DefinitionFiles `protobuf:"bytes,2,opt,name=files,proto3" json:"files,omitempty"`
 	// Instead: an earlier version, which ApplyRequest.to_version would apply again.
-	ToVersion     int64 `protobuf:"varint,3,opt,name=to_version,json=toVersion,proto3" json:"to_version,omitempty"`
+	ToVersion int64 `protobuf:"varint,3,opt,name=to_version,json=toVersion,proto3" json:"to_version,omitempty"`
+	// With to_version: the project whose definitions are meant; empty means the default project.
+	// Definitions name theirs themselves.
+	Project       string `protobuf:"bytes,4,opt,name=project,proto3" json:"project,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -192,6 +195,13 @@ func (x *PlanRequest) GetToVersion() int64 {
 		return x.ToVersion
 	}
 	return 0
+}
+
+func (x *PlanRequest) GetProject() string {
+	if x != nil {
+		return x.Project
+	}
+	return ""
 }
 
 // DefinitionFiles is a folder of definitions. Errors name a file, a line and a
@@ -501,13 +511,16 @@ type ApplyRequest struct {
 	//	*ApplyRequest_ToVersion
 	//	*ApplyRequest_Files
 	What isApplyRequest_What `protobuf_oneof:"what"`
-	// The version that the caller has seen; refused when it isn't the newest any more.
+	// The version that the caller has seen; refused when the project, or who may do what, has
+	// changed since.
 	BaseVersion int64 `protobuf:"varint,3,opt,name=base_version,json=baseVersion,proto3" json:"base_version,omitempty"`
 	// Who applies, for the record.
 	AppliedBy string `protobuf:"bytes,4,opt,name=applied_by,json=appliedBy,proto3" json:"applied_by,omitempty"`
 	// The names of definitions that may be deleted or stored anew; "*" stands for all.
 	// Without them, such changes are refused (DELETES_NOT_ALLOWED).
-	AllowDelete   []string `protobuf:"bytes,6,rep,name=allow_delete,json=allowDelete,proto3" json:"allow_delete,omitempty"`
+	AllowDelete []string `protobuf:"bytes,6,rep,name=allow_delete,json=allowDelete,proto3" json:"allow_delete,omitempty"`
+	// As in PlanRequest.
+	Project       string `protobuf:"bytes,7,opt,name=project,proto3" json:"project,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -595,6 +608,13 @@ func (x *ApplyRequest) GetAllowDelete() []string {
 		return x.AllowDelete
 	}
 	return nil
+}
+
+func (x *ApplyRequest) GetProject() string {
+	if x != nil {
+		return x.Project
+	}
+	return ""
 }
 
 type isApplyRequest_What interface {
@@ -2049,7 +2069,9 @@ func (x *GetDefinitionResponse) GetModel() *ModelStatus {
 type ExportDefinitionsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// 0 means the newest.
-	Version       int64 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	Version int64 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	// The project whose definitions are meant; empty means the default project.
+	Project       string `protobuf:"bytes,2,opt,name=project,proto3" json:"project,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2089,6 +2111,13 @@ func (x *ExportDefinitionsRequest) GetVersion() int64 {
 		return x.Version
 	}
 	return 0
+}
+
+func (x *ExportDefinitionsRequest) GetProject() string {
+	if x != nil {
+		return x.Project
+	}
+	return ""
 }
 
 type ExportDefinitionsResponse struct {
@@ -7917,12 +7946,13 @@ var File_larder_v1_control_proto protoreflect.FileDescriptor
 
 const file_larder_v1_control_proto_rawDesc = "" +
 	"\n" +
-	"\x17larder/v1/control.proto\x12\tlarder.v1\x1a\x17larder/v1/serving.proto\x1a\x16larder/v1/values.proto\"\x80\x01\n" +
+	"\x17larder/v1/control.proto\x12\tlarder.v1\x1a\x17larder/v1/serving.proto\x1a\x16larder/v1/values.proto\"\x9a\x01\n" +
 	"\vPlanRequest\x12 \n" +
 	"\vdefinitions\x18\x01 \x01(\fR\vdefinitions\x120\n" +
 	"\x05files\x18\x02 \x01(\v2\x1a.larder.v1.DefinitionFilesR\x05files\x12\x1d\n" +
 	"\n" +
-	"to_version\x18\x03 \x01(\x03R\ttoVersion\"\xbd\x01\n" +
+	"to_version\x18\x03 \x01(\x03R\ttoVersion\x12\x18\n" +
+	"\aproject\x18\x04 \x01(\tR\aproject\"\xbd\x01\n" +
 	"\x0fDefinitionFiles\x12/\n" +
 	"\x05files\x18\x01 \x03(\v2\x19.larder.v1.DefinitionFileR\x05files\x12>\n" +
 	"\x06models\x18\x02 \x03(\v2&.larder.v1.DefinitionFiles.ModelsEntryR\x06models\x1a9\n" +
@@ -7952,7 +7982,7 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\n" +
 	"ACTION_ADD\x10\x01\x12\x11\n" +
 	"\rACTION_REMOVE\x10\x02\x12\x11\n" +
-	"\rACTION_CHANGE\x10\x03\"\xf4\x01\n" +
+	"\rACTION_CHANGE\x10\x03\"\x8e\x02\n" +
 	"\fApplyRequest\x12\"\n" +
 	"\vdefinitions\x18\x01 \x01(\fH\x00R\vdefinitions\x12\x1f\n" +
 	"\n" +
@@ -7961,7 +7991,8 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\fbase_version\x18\x03 \x01(\x03R\vbaseVersion\x12\x1d\n" +
 	"\n" +
 	"applied_by\x18\x04 \x01(\tR\tappliedBy\x12!\n" +
-	"\fallow_delete\x18\x06 \x03(\tR\vallowDeleteB\x06\n" +
+	"\fallow_delete\x18\x06 \x03(\tR\vallowDelete\x12\x18\n" +
+	"\aproject\x18\a \x01(\tR\aprojectB\x06\n" +
 	"\x04what\"\x9c\x01\n" +
 	"\rApplyResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x03R\aversion\x12+\n" +
@@ -8081,9 +8112,10 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x04yaml\x18\x04 \x01(\tR\x04yaml\x12)\n" +
 	"\x04view\x18\x05 \x01(\v2\x15.larder.v1.ViewStatusR\x04view\x12\"\n" +
 	"\x04runs\x18\x06 \x03(\v2\x0e.larder.v1.RunR\x04runs\x12,\n" +
-	"\x05model\x18\a \x01(\v2\x16.larder.v1.ModelStatusR\x05model\"4\n" +
+	"\x05model\x18\a \x01(\v2\x16.larder.v1.ModelStatusR\x05model\"N\n" +
 	"\x18ExportDefinitionsRequest\x12\x18\n" +
-	"\aversion\x18\x01 \x01(\x03R\aversion\"z\n" +
+	"\aversion\x18\x01 \x01(\x03R\aversion\x12\x18\n" +
+	"\aproject\x18\x02 \x01(\tR\aproject\"z\n" +
 	"\x19ExportDefinitionsResponse\x12,\n" +
 	"\aversion\x18\x01 \x01(\v2\x12.larder.v1.VersionR\aversion\x12/\n" +
 	"\x05files\x18\x02 \x03(\v2\x19.larder.v1.DefinitionFileR\x05files\"+\n" +

@@ -95,6 +95,7 @@ def test_tracebacks_are_short(client: larderdb.Client) -> None:
         (lambda c: c.shadow("m", [4]), "one by one, as in shadow"),
         (lambda c: c.set_traffic("m", {1: 100}, ramp={"to": 50}), r"ramp is {'to': 50} .dict.; give one such as larderdb.Ramp"),
         (lambda c: c.push_model("m", b""), "the model is empty; export it again"),
+        (lambda c: c.plan("defs", project="risk"), "project= goes with to_version="),
         (lambda c: c.plan(to_version=0), "to_version is 0; versions count from 1"),
         (lambda c: c.list("datasets"), "training sets are not definitions"),
         (lambda c: c.search(""), "the text to search for is empty"),

@@ -121,6 +121,31 @@ def test_definitions(own: Any, tmp_path: Path) -> None:
     assert (back.version, own.versions()[0].reverts_to) == (4, 1)
 
 
+def test_projects(own: Any, tmp_path: Path) -> None:
+    night = tmp_path / "night"
+    night.mkdir()
+    (night / "project.yaml").write_text("project: night")
+    (night / "views.yaml").write_text(
+        "on_demand_views: [{name: twice, sources: [default/stats], features: [{name: trips, type: int64, expr: stats.trips * 2}]}]\n"
+        "feature_services: [{name: late_v1, features: ['default/stats:trips', 'twice:trips']}]\n"
+    )
+    before = own.versions()[0].version
+    applied = own.apply(night)
+    assert {(c.noun, c.name) for c in applied.changes} == {("on-demand view", "night/twice"), ("feature service", "night/late_v1")}
+    assert list(own.service("night/late_v1").features) == ["stats:trips", "night/twice:trips"]
+    assert "on-demand view night/twice" in [str(user) for view in own.list("views") if view.name == "stats" for user in view.used_by]
+    assert sorted(path.name for path in own.export(tmp_path / "out", project="night")) == [
+        "feature_services.yaml",
+        "on_demand_views.yaml",
+        "project.yaml",
+    ]
+    assert list(own.plan(tmp_path / "out")) == []
+    gone = own.apply(to_version=before, project="night", allow_delete=["night/twice", "night/late_v1"])
+    assert {c.name for c in gone.changes} == {"night/twice", "night/late_v1"} and own.service("late_v1")
+    with pytest.raises(larderdb.NotFoundError, match="night"):
+        own.export(tmp_path / "none", project="night")
+
+
 def test_reading_back(own: Any, tmp_path: Path) -> None:
     own.push_model("late", weights(1, 0, 1), service="late_v1")
     assert {(d.kind, d.name) for d in own.list()} >= {

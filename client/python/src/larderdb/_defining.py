@@ -50,29 +50,29 @@ def service(name: str) -> Operation[Service]:
     )
 
 
-def plan(folder: str | os.PathLike[str] | None, to_version: int | None) -> Operation[Plan]:
+def plan(folder: str | os.PathLike[str] | None, to_version: int | None, project: str | None) -> Operation[Plan]:
     """Tell what applying would change."""
-    _check_one(folder, to_version)
+    _check_one(folder, to_version, project)
     if folder is not None:
         answer = yield from _plan_files(_folder.read(folder))
     else:
-        answer = yield from ask(PLAN, message(control_pb2.PlanRequest, to_version=to_version), CHANGE_TIMEOUT)
+        answer = yield from ask(PLAN, message(control_pb2.PlanRequest, to_version=to_version, project=project or ""), CHANGE_TIMEOUT)
     return Plan(changes(answer.changes), answer.base_version, notes(answer.notes), [output(m) for m in answer.models])
 
 
 def apply(
-    folder: str | os.PathLike[str] | None, to_version: int | None, allow_delete: bool | Iterable[str] | None
+    folder: str | os.PathLike[str] | None, to_version: int | None, project: str | None, allow_delete: bool | Iterable[str] | None
 ) -> Operation[Applied]:
     """Make definitions the newest version."""
-    _check_one(folder, to_version)
+    _check_one(folder, to_version, project)
     allowed = _allowed(allow_delete)
     if folder is not None:
         read = _folder.read(folder)
         before = yield from _plan_files(read)
         request = control_pb2.ApplyRequest(files=read.files)
     else:
-        before = yield from ask(PLAN, message(control_pb2.PlanRequest, to_version=to_version), CHANGE_TIMEOUT)
-        request = message(control_pb2.ApplyRequest, to_version=to_version)
+        before = yield from ask(PLAN, message(control_pb2.PlanRequest, to_version=to_version, project=project or ""), CHANGE_TIMEOUT)
+        request = message(control_pb2.ApplyRequest, to_version=to_version, project=project or "")
     request.base_version = before.base_version
     request.applied_by = caller()
     request.allow_delete.extend(allowed)
@@ -96,11 +96,15 @@ def _plan_files(read: _folder.Folder) -> Operation[control_pb2.PlanResponse]:
     return answer
 
 
-def _check_one(folder: object, to_version: object) -> None:
+def _check_one(folder: object, to_version: object, project: object) -> None:
     if (folder is None) == (to_version is None):
         raise InvalidArgumentError("give a folder of definitions, or to_version= for an earlier version of them", "BAD_ARGUMENT")
     if isinstance(to_version, int) and to_version < 1:
         raise InvalidArgumentError(f"to_version is {to_version}; versions count from 1", "BAD_ARGUMENT")
+    if project is not None and to_version is None:
+        raise InvalidArgumentError(
+            "project= goes with to_version=; a folder names its project with project: NAME in one of its files", "BAD_ARGUMENT"
+        )
 
 
 def _allowed(allow_delete: bool | Iterable[str] | None) -> list[str]:
@@ -160,9 +164,9 @@ def show(name: str, kind: str | None) -> Operation[Shown]:
     )
 
 
-def export(directory: str | os.PathLike[str], version: int | None) -> Operation[list[Path]]:
+def export(directory: str | os.PathLike[str], version: int | None, project: str | None) -> Operation[list[Path]]:
     """Write the definitions as files."""
-    answer = yield from ask(EXPORT_DEFINITIONS, message(control_pb2.ExportDefinitionsRequest, version=version or 0))
+    answer = yield from ask(EXPORT_DEFINITIONS, message(control_pb2.ExportDefinitionsRequest, version=version or 0, project=project or ""))
     return _folder.write(directory, answer.files)
 
 

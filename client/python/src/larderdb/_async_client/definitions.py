@@ -19,19 +19,22 @@ class AsyncDefinitions(AsyncConnection):
         """:meth:`larderdb.Client.service`, to be awaited."""
         return await self._run(_defining.service(name))
 
-    async def plan(self, folder: str | os.PathLike[str] | None = None, *, to_version: int | None = None) -> Plan:
+    async def plan(
+        self, folder: str | os.PathLike[str] | None = None, *, to_version: int | None = None, project: str | None = None
+    ) -> Plan:
         """:meth:`larderdb.Client.plan`, to be awaited."""
-        return await self._run(_defining.plan(folder, to_version))
+        return await self._run(_defining.plan(folder, to_version, project))
 
     async def apply(
         self,
         folder: str | os.PathLike[str] | None = None,
         *,
         to_version: int | None = None,
+        project: str | None = None,
         allow_delete: bool | Iterable[str] | None = None,
     ) -> Applied:
         """:meth:`larderdb.Client.apply`, to be awaited."""
-        return await self._run(_defining.apply(folder, to_version, allow_delete))
+        return await self._run(_defining.apply(folder, to_version, project, allow_delete))
 
     async def show(self, name: str, *, kind: str | None = None) -> Shown:
         """:meth:`larderdb.Client.show`, to be awaited."""
@@ -41,9 +44,9 @@ class AsyncDefinitions(AsyncConnection):
         """:meth:`larderdb.Client.search`, to be awaited."""
         return await self._run(_defining.search(text))
 
-    async def export(self, folder: str | os.PathLike[str], *, version: int | None = None) -> list[Path]:
+    async def export(self, folder: str | os.PathLike[str], *, version: int | None = None, project: str | None = None) -> list[Path]:
         """:meth:`larderdb.Client.export`, to be awaited."""
-        return await self._run(_defining.export(folder, version))
+        return await self._run(_defining.export(folder, version, project))
 
     async def versions(self, limit: int = 50) -> list[Version]:
         """:meth:`larderdb.Client.versions`, to be awaited."""

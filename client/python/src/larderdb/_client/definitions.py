@@ -19,7 +19,9 @@ class Definitions(Connection):
         """Tell what a feature service reads, with all types and the fingerprint of its definitions."""
         return self._run(_defining.service(name))
 
-    def plan(self, folder: str | os.PathLike[str] | None = None, *, to_version: int | None = None) -> Plan:
+    def plan(
+        self, folder: str | os.PathLike[str] | None = None, *, to_version: int | None = None, project: str | None = None
+    ) -> Plan:
         """Tell what applying a folder of definitions would change. Nothing changes.
 
         All that :meth:`apply` checks is checked; for that, model files that the server
@@ -28,6 +30,7 @@ class Definitions(Connection):
         Args:
             folder: the folder that holds the definitions.
             to_version: instead: the earlier version to go back to.
+            project: with to_version, the project that goes back; by default ``"default"``.
 
         Example:
             >>> for change in client.plan("defs"):
@@ -35,13 +38,14 @@ class Definitions(Connection):
             ~ feature view courier_stats ttl: "7d" -> "14d"
                 applies to stored rows at once
         """
-        return self._run(_defining.plan(folder, to_version))
+        return self._run(_defining.plan(folder, to_version, project))
 
     def apply(
         self,
         folder: str | os.PathLike[str] | None = None,
         *,
         to_version: int | None = None,
+        project: str | None = None,
         allow_delete: bool | Iterable[str] | None = None,
     ) -> Applied:
         """Make a folder of definitions the newest version, and wait until the server serves it.
@@ -53,6 +57,8 @@ class Definitions(Connection):
         Args:
             folder: the folder that holds the definitions.
             to_version: instead: the earlier version to go back to.
+            project: with to_version, the project that goes back; by default ``"default"``.
+                A folder names its own, with ``project: NAME`` in one of its files.
             allow_delete: the names of what may be deleted or stored anew, or True for
                 all; :attr:`larderdb.Plan.destroys` has what an apply needs.
 
@@ -62,7 +68,7 @@ class Definitions(Connection):
             >>> client.apply("defs", allow_delete=["courier_stats"]).version
             3
         """
-        return self._run(_defining.apply(folder, to_version, allow_delete))
+        return self._run(_defining.apply(folder, to_version, project, allow_delete))
 
     def show(self, name: str, *, kind: str | None = None) -> Shown:
         """Tell one definition in full: what it is, who uses it, and how it does.
@@ -85,7 +91,7 @@ class Definitions(Connection):
         """
         return self._run(_defining.search(text))
 
-    def export(self, folder: str | os.PathLike[str], *, version: int | None = None) -> list[Path]:
+    def export(self, folder: str | os.PathLike[str], *, version: int | None = None, project: str | None = None) -> list[Path]:
         """Write the applied definitions as YAML files; return their paths.
 
         Applying the folder changes nothing: a model version names its file by its
@@ -94,12 +100,13 @@ class Definitions(Connection):
         Args:
             folder: where to: a new folder, or an empty one.
             version: of the definitions; the newest when not given.
+            project: whose definitions; ``"default"`` when not given.
 
         Example:
             >>> client.export("before", version=3)
             [PosixPath('before/entities.yaml'), ...]
         """
-        return self._run(_defining.export(folder, version))
+        return self._run(_defining.export(folder, version, project))
 
     def versions(self, limit: int = 50) -> list[Version]:
         """List the versions of the definitions, newest first."""

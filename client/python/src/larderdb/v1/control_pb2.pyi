@@ -10,14 +10,16 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class PlanRequest(_message.Message):
-    __slots__ = ("definitions", "files", "to_version")
+    __slots__ = ("definitions", "files", "to_version", "project")
     DEFINITIONS_FIELD_NUMBER: _ClassVar[int]
     FILES_FIELD_NUMBER: _ClassVar[int]
     TO_VERSION_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
     definitions: bytes
     files: DefinitionFiles
     to_version: int
-    def __init__(self, definitions: _Optional[bytes] = ..., files: _Optional[_Union[DefinitionFiles, _Mapping]] = ..., to_version: _Optional[int] = ...) -> None: ...
+    project: str
+    def __init__(self, definitions: _Optional[bytes] = ..., files: _Optional[_Union[DefinitionFiles, _Mapping]] = ..., to_version: _Optional[int] = ..., project: _Optional[str] = ...) -> None: ...
 
 class DefinitionFiles(_message.Message):
     __slots__ = ("files", "models")
@@ -87,20 +89,22 @@ class Change(_message.Message):
     def __init__(self, action: _Optional[_Union[Change.Action, str]] = ..., noun: _Optional[str] = ..., name: _Optional[str] = ..., field: _Optional[str] = ..., before: _Optional[str] = ..., after: _Optional[str] = ..., effect: _Optional[str] = ..., destroys: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ApplyRequest(_message.Message):
-    __slots__ = ("definitions", "to_version", "files", "base_version", "applied_by", "allow_delete")
+    __slots__ = ("definitions", "to_version", "files", "base_version", "applied_by", "allow_delete", "project")
     DEFINITIONS_FIELD_NUMBER: _ClassVar[int]
     TO_VERSION_FIELD_NUMBER: _ClassVar[int]
     FILES_FIELD_NUMBER: _ClassVar[int]
     BASE_VERSION_FIELD_NUMBER: _ClassVar[int]
     APPLIED_BY_FIELD_NUMBER: _ClassVar[int]
     ALLOW_DELETE_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
     definitions: bytes
     to_version: int
     files: DefinitionFiles
     base_version: int
     applied_by: str
     allow_delete: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, definitions: _Optional[bytes] = ..., to_version: _Optional[int] = ..., files: _Optional[_Union[DefinitionFiles, _Mapping]] = ..., base_version: _Optional[int] = ..., applied_by: _Optional[str] = ..., allow_delete: _Optional[_Iterable[str]] = ...) -> None: ...
+    project: str
+    def __init__(self, definitions: _Optional[bytes] = ..., to_version: _Optional[int] = ..., files: _Optional[_Union[DefinitionFiles, _Mapping]] = ..., base_version: _Optional[int] = ..., applied_by: _Optional[str] = ..., allow_delete: _Optional[_Iterable[str]] = ..., project: _Optional[str] = ...) -> None: ...
 
 class ApplyResponse(_message.Message):
     __slots__ = ("version", "changes", "models", "notes")
@@ -362,10 +366,12 @@ class GetDefinitionResponse(_message.Message):
     def __init__(self, version: _Optional[int] = ..., definition: _Optional[_Union[Definition, _Mapping]] = ..., json: _Optional[str] = ..., yaml: _Optional[str] = ..., view: _Optional[_Union[ViewStatus, _Mapping]] = ..., runs: _Optional[_Iterable[_Union[Run, _Mapping]]] = ..., model: _Optional[_Union[ModelStatus, _Mapping]] = ...) -> None: ...
 
 class ExportDefinitionsRequest(_message.Message):
-    __slots__ = ("version",)
+    __slots__ = ("version", "project")
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
     version: int
-    def __init__(self, version: _Optional[int] = ...) -> None: ...
+    project: str
+    def __init__(self, version: _Optional[int] = ..., project: _Optional[str] = ...) -> None: ...
 
 class ExportDefinitionsResponse(_message.Message):
     __slots__ = ("version", "files")
