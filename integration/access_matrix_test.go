@@ -62,7 +62,10 @@ func named(t testing.TB) map[string][]byte {
 	if err != nil {
 		t.Fatal(err)
 	}
+	definitions := text(1, `{"entities": [{"name": "mine", "join_keys": [{"name": "k", "type": "int64"}]}]}`)
 	return map[string][]byte{
+		"/larder.v1.ControlService/Plan":                     definitions,
+		"/larder.v1.ControlService/Apply":                    definitions, // on top of version 0, which is not the newest
 		"/arrow.flight.protocol.FlightService/DoGet":         text(1, `{"view": "mine"}`),
 		"/arrow.flight.protocol.FlightService/GetFlightInfo": command(`{"view": "mine"}`),
 		"/arrow.flight.protocol.FlightService/DoExchange":    spine,

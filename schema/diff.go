@@ -169,7 +169,8 @@ func diffMap(path []string, before, after reflect.Value, add func(Change, []stri
 }
 
 // elementName returns a function that identifies the elements of a list: by their
-// name, by their version, or by their value. It returns nil for other types.
+// name, by their version, or by their value. It returns nil for other types, whose lists
+// change as a whole.
 func elementName(t reflect.Type) func(reflect.Value) string {
 	switch {
 	case t.Kind() == reflect.String:
@@ -180,10 +181,13 @@ func elementName(t reflect.Type) func(reflect.Value) string {
 		return func(v reflect.Value) string { return fmt.Sprint(v.Interface().(VersionWeight).Version) }
 	case t == reflect.TypeFor[AggregateWindow]():
 		return func(v reflect.Value) string { return v.Interface().(AggregateWindow).String() }
-	case t.Kind() == reflect.Struct:
-		return func(v reflect.Value) string { return v.FieldByName("Name").String() }
+	case t.Kind() != reflect.Struct:
+		return nil
 	}
-	return nil
+	if _, named := t.FieldByName("Name"); !named {
+		return nil // such as what a role allows
+	}
+	return func(v reflect.Value) string { return v.FieldByName("Name").String() }
 }
 
 // diffList reports which elements were added, removed and changed. If the elements

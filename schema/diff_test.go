@@ -2,6 +2,7 @@ package schema_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -92,4 +93,27 @@ func TestDiffOfAFeatureThatReturns(t *testing.T) {
 	if len(changes) == 0 || changes[0].Field != "features.mean" || changes[0].Effect != want {
 		t.Errorf("%+v", changes)
 	}
+}
+
+// TestDiffOfRoles: what a role allows has no names, and is compared as a whole.
+func TestDiffOfRoles(t *testing.T) {
+	role := func(actions ...string) *schema.Definitions {
+		r := schema.Role{Name: "r"}
+		for _, a := range actions {
+			r.Allow = append(r.Allow, schema.Allowance{Actions: []string{a}, Resources: []string{"model:" + a}})
+		}
+		return &schema.Definitions{Roles: []schema.Role{r}}
+	}
+	f := func(before, after *schema.Definitions, want ...string) {
+		t.Helper()
+		var got []string
+		for _, c := range schema.Diff(before, after, schema.Storage{}, schema.Storage{}) {
+			got = append(got, fmt.Sprintf("%s %s: %s -> %s", c.Name, c.Field, c.Before, c.After))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	f(role("score", "read", "push"), role("score", "read", "push"))
+	f(role("score", "read"), role("score"), `r allow: [{"actions":["score"],"resources":["model:score"]},{"actions":["read"],"resources":["model:read"]}] -> [{"actions":["score"],"resources":["model:score"]}]`)
 }

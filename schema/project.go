@@ -47,6 +47,9 @@ func localTo(project, name string) string {
 	return name
 }
 
+// IsName reports whether a name is one that a definition or a project can have.
+func IsName(name string) bool { return namePattern.MatchString(name) }
+
 // ProjectName returns the project of a folder of definitions.
 func (d *Definitions) ProjectName() string { return cmp.Or(d.Project, DefaultProject) }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +27,11 @@ func (n *node) openHistory(ctx context.Context) (err error) {
 	if n.cfg.SourcePostgres != "" {
 		dsn = n.cfg.SourcePostgres
 	}
-	opts := offline.Options{Role: n.cfg.SourceRole, Schemas: n.cfg.sourceSchemas()}
+	role, roles, err := n.cfg.sourceRoles()
+	if err != nil {
+		return err
+	}
+	opts := offline.Options{Role: role, Roles: roles, Schemas: n.cfg.sourceSchemas()}
 	if n.offline, err = offline.Open(ctx, dsn, opts); err != nil {
 		return err
 	}
@@ -55,18 +60,44 @@ func (n *node) openHistory(ctx context.Context) (err error) {
 	return nil
 }
 
-// sourcesUser returns the role that sources have, where it isn't the server's own: it may
-// read the logs of streams.
-func (n *node) sourcesUser() (string, error) {
+// sourcesUser returns the role that the sources of a stream's project have, where it isn't the
+// server's own: it may read the stream's log.
+func (n *node) sourcesUser() (func(stream string) string, error) {
+	role, roles, err := n.cfg.sourceRoles()
+	if err != nil {
+		return nil, err
+	}
 	switch {
 	case n.cluster != nil:
-		return pgdev.User, nil // the role of sources is a member
-	case n.cfg.SourceRole != "":
-		return n.cfg.SourceRole, nil
-	case n.cfg.SourcePostgres != "":
-		return postgres.User(n.cfg.SourcePostgres)
+		role = pgdev.User // the role of sources is a member
+	case role == "" && n.cfg.SourcePostgres != "":
+		if role, err = postgres.User(n.cfg.SourcePostgres); err != nil {
+			return nil, err
+		}
 	}
-	return "", nil
+	return func(stream string) string { return cmp.Or(roles[schema.ProjectOf(stream)], role) }, nil
+}
+
+// sourceRoles returns the role that sources have, and those of the sources of some projects.
+func (s *settings) sourceRoles() (role string, byProject map[string]string, err error) {
+	if s.SourceRole == "" {
+		return "", nil, nil
+	}
+	for _, part := range strings.Split(s.SourceRole, ",") {
+		project, name, found := strings.Cut(strings.TrimSpace(part), "=")
+		switch {
+		case !found && project != "" && role == "":
+			role = project
+		case !found || !schema.IsName(project) || name == "" || byProject[project] != "":
+			return "", nil, fmt.Errorf("--source-role is %q; write a role, or PROJECT=ROLE for each project with commas between them, and a role alone for all others", s.SourceRole)
+		default:
+			if byProject == nil {
+				byProject = map[string]string{}
+			}
+			byProject[project] = name
+		}
+	}
+	return role, byProject, nil
 }
 
 // sourceSchemas returns the schemas that sources may read; none: all but Larder's and
@@ -90,6 +121,9 @@ func (s *settings) validateSources() error {
 	}
 	if !s.Dev && s.Postgres == "" && (s.SourcePostgres != "" || s.SourceRole != "" || s.SourceSchemas != "") {
 		errs = append(errs, errors.New("--source-postgres, --source-role and --source-schemas need --postgres, where the definitions are"))
+	}
+	if _, _, err := s.sourceRoles(); err != nil {
+		errs = append(errs, err)
 	}
 	if _, err := egress.Parse(s.StreamHosts); err != nil {
 		errs = append(errs, fmt.Errorf("--stream-hosts: %w", err))

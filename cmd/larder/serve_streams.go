@@ -50,7 +50,7 @@ func (n *node) openSource(ctx context.Context, s *schema.Stream, from []source.P
 	case s.Kafka != nil:
 		return kafka.Open(ctx, s, from, kafka.Options{Hosts: n.streamHosts, Secrets: secret, Logger: n.log})
 	case s.PostgresCDC != nil:
-		if err := n.offline.MayRead(ctx, fmt.Sprintf("stream %q", s.Name), s.PostgresCDC.Table); err != nil {
+		if err := n.offline.MayRead(ctx, s.Name, s.PostgresCDC.Table); err != nil {
 			return nil, err
 		}
 		return cdc.Open(ctx, s, from, cdc.Options{DSN: n.cfg.Postgres, Logger: n.log})

@@ -27,7 +27,7 @@ type settings struct {
 	Postgres        string        `flag:"postgres" help:"address of Postgres, as postgres://USER@HOST:PORT/DATABASE; without it the server serves what is in its data folder"`
 	Dev             bool          `flag:"dev" help:"start a private Postgres in the data folder, to try Larder"`
 	SourcePostgres  string        `flag:"source-postgres" help:"address with the login that the SQL of sources runs as, in the database of --postgres; empty: that of --postgres"`
-	SourceRole      string        `flag:"source-role" help:"role that the SQL of sources has, by SET ROLE; a query can undo that, so a login of few rights in --source-postgres is safer"`
+	SourceRole      string        `flag:"source-role" help:"role that the SQL of sources has, by SET ROLE, or one for each project: risk=ROLE,core=ROLE,ROLE for all others; a query can undo a single role, so a login of few rights in --source-postgres is safer"`
 	SourceSchemas   string        `flag:"source-schemas" help:"schemas that sources may read, with commas between them; empty: all but Larder's and Postgres's own"`
 	StreamHosts     string        `flag:"stream-hosts" help:"hosts that brokers and schema registries of streams may be at, such as kafka.example.com:9092,*.brokers.example.com,10.0.0.0/8; empty: all but link-local addresses"`
 	Data            string        `flag:"data" help:"folder of the rows and the last good catalog; for one server only"`

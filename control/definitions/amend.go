@@ -6,13 +6,14 @@ import (
 	"larder/schema"
 )
 
-// maxAmends is how often Amend tries a change when others apply at the same time.
-const maxAmends = 5
+// maxTries is how often a change is tried when others apply at the same time. Each time one of
+// them got through.
+const maxTries = 20
 
 // Amend applies a change to the newest definitions. If others apply a version
 // meanwhile, Amend applies the change again on top of theirs.
 func (e *Editor) Amend(ctx context.Context, by string, change func(*schema.Definitions) error) (*Applied, error) {
-	for range maxAmends - 1 {
+	for range maxTries - 1 {
 		done, err := e.amendOnce(ctx, by, change)
 		if !isMoved(err) {
 			return done, err

@@ -136,7 +136,7 @@ func (e *Editor) apply(ctx context.Context, propose proposer, seen int64, by str
 			return nil, err
 		}
 		done, err := e.commit(ctx, p, current, by)
-		if isMoved(err) && current == p.Base && tries < maxAmends {
+		if isMoved(err) && current == p.Base && tries < maxTries {
 			continue
 		}
 		if err != nil {

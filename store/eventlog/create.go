@@ -170,7 +170,7 @@ func (l *Log) ddl(views []*schema.View) []string {
 			all = append(all, l.partition(now.AddDate(0, 0, d)))
 		}
 	}
-	if reader := l.store.reader; reader != "" && l.stream.Log.Create {
+	if reader := l.store.reader(l.stream.Name); reader != "" && l.stream.Log.Create {
 		if schemaName, _, qualified := strings.Cut(l.stream.Log.Table, "."); qualified {
 			all = append(all, fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s", quote(schemaName), quote(reader)))
 		}

@@ -20,7 +20,7 @@ import (
 type Store struct {
 	dsn     string
 	pool    *pgxpool.Pool
-	reader  string
+	reader  func(stream string) string
 	allowed func(schema string) error
 	// forgotten returns the forgotten keys; nil when none are.
 	forgotten func() *forgotten.List
@@ -33,8 +33,9 @@ type Options struct {
 	// Forgotten returns the forgotten keys: events of theirs that were true by their time
 	// are not appended. Nil: none are forgotten.
 	Forgotten func() *forgotten.List
-	// Reader is a role that may read the logs that Create makes; empty for none.
-	Reader string
+	// Reader returns the role that may read the log of a stream that Create makes; empty for
+	// none. Nil: none.
+	Reader func(stream string) string
 	// Allowed returns an error for a schema that no log may be in. Defaults to allowing all.
 	Allowed func(schema string) error
 }
@@ -59,6 +60,9 @@ func Open(ctx context.Context, dsn string, opts Options) (*Store, error) {
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open the event logs: %w", err)
+	}
+	if opts.Reader == nil {
+		opts.Reader = func(string) string { return "" }
 	}
 	return &Store{dsn: dsn, pool: pool, reader: opts.Reader, allowed: opts.Allowed, forgotten: opts.Forgotten}, nil
 }

@@ -99,6 +99,9 @@ LIMIT 10000`
 func (s *Store) noTable(ctx context.Context, view *schema.View) error {
 	var tables []string
 	err := s.transaction(ctx, func(ctx context.Context, conn *pgconn.PgConn) error {
+		if err := s.as(ctx, conn, view.Origin); err != nil {
+			return err
+		}
 		result := conn.ExecParams(ctx, tablesQuery, nil, nil, nil, nil).Read()
 		for _, row := range result.Rows {
 			if s.allows(string(row[1])) {

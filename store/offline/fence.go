@@ -29,6 +29,9 @@ ORDER BY 1, 2`
 //
 // What a function reads while it runs isn't seen here; the rights of the role bound that.
 func (s *Store) fence(ctx context.Context, conn *pgconn.PgConn, named string, source *schema.Source) error {
+	if err := s.as(ctx, conn, source); err != nil {
+		return err
+	}
 	if source.Query != "" {
 		// Alone, so that it can't close the parenthesis that it is put in.
 		if _, err := conn.Prepare(ctx, "", bareQuery(source), nil); err != nil {
@@ -78,10 +81,10 @@ func (s *Store) allowedText() string {
 	return fmt.Sprintf("sources may read the schemas %s (--source-schemas); read other tables, or have the operator add the schema", strings.Join(s.opts.Schemas, ", "))
 }
 
-// MayRead checks that sources may read a table, as NAME or SCHEMA.NAME: for readers that
-// have another connection, such as one of the table's changes.
-func (s *Store) MayRead(ctx context.Context, named, table string) error {
-	source := &schema.Source{Table: table}
+// MayRead checks that the sources of a stream's project may read a table, as NAME or
+// SCHEMA.NAME: for readers that have another connection, such as one of the table's changes.
+func (s *Store) MayRead(ctx context.Context, stream, table string) error {
+	named, source := fmt.Sprintf("stream %q", stream), &schema.Source{Name: stream, Table: table}
 	return failed(ctx, named, s.transaction(ctx, func(ctx context.Context, conn *pgconn.PgConn) error {
 		if err := s.fence(ctx, conn, named, source); err != nil {
 			return err

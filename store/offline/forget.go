@@ -79,6 +79,9 @@ func (s *Store) forgetRows(ctx context.Context, conn *pgconn.PgConn, source *sch
 // mayWrite refuses the tables of Larder's own, and those of schemas that sources may not
 // read.
 func (s *Store) mayWrite(ctx context.Context, conn *pgconn.PgConn, source *schema.Source, table string) error {
+	if err := s.as(ctx, conn, source); err != nil {
+		return err
+	}
 	found := conn.ExecParams(ctx, oneSchemaOfTable, [][]byte{[]byte(table)}, nil, nil, nil).Read()
 	if found.Err != nil {
 		return found.Err

@@ -17,7 +17,10 @@ import (
 // times, the one that wins comes last, if the source says which. It is faster than
 // [Session.Newest] when most of the history is needed, or when there is no index.
 func (s *Session) History(ctx context.Context, view int, until int64, visit func(arrow.Record, []schema.BadRow) error) error {
-	b := s.moment.bindings[view]
+	b, err := s.binding(ctx, view)
+	if err != nil {
+		return err
+	}
 	err, visited := b.read(ctx, s.conn, b.historyQuery(until), visit)
 	if visited != nil {
 		return s.restore(ctx, visited)
@@ -40,7 +43,10 @@ func (b *binding) historyQuery(until int64) *query {
 // until, those of a key one after the other, and with the bad rows among them. The keys
 // are as store/row encodes them.
 func (s *Session) OfKeys(ctx context.Context, view int, keys [][]byte, until int64, visit func(arrow.Record, []schema.BadRow) error) error {
-	b := s.moment.bindings[view]
+	b, err := s.binding(ctx, view)
+	if err != nil {
+		return err
+	}
 	q, err := b.keysQuery(keys, until)
 	if err != nil {
 		return err
@@ -82,7 +88,10 @@ type Cost struct {
 
 // Cost returns the cost that Postgres expects. It reads no rows.
 func (s *Session) Cost(ctx context.Context, view int) (Cost, error) {
-	b := s.moment.bindings[view]
+	b, err := s.binding(ctx, view)
+	if err != nil {
+		return Cost{}, err
+	}
 	rows, _, err := b.explain(ctx, s.conn, b.historyQuery(schema.EndOfTime))
 	if err != nil {
 		return Cost{}, sourceError(ctx, b.view, err)
@@ -137,7 +146,10 @@ const namesQuery = `SELECT string_agg(quote_ident(name), ', ' ORDER BY place) FR
 // join keys in any order, then the event time. It returns nothing when the index
 // exists, or when the source is not a table.
 func (s *Session) MissingIndex(ctx context.Context, view int) (string, error) {
-	b := s.moment.bindings[view]
+	b, err := s.binding(ctx, view)
+	if err != nil {
+		return "", err
+	}
 	if b.view.Origin.Table == "" {
 		return "", nil
 	}

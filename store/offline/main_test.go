@@ -1,6 +1,7 @@
 package offline_test
 
 import (
+	"cmp"
 	"context"
 	"testing"
 	"time"
@@ -47,11 +48,11 @@ func (w *world) exec(sql string, args ...any) {
 // view compiles a view named v of entity e, from one source.
 func view(t testing.TB, source schema.Source, keys []schema.JoinKey, features ...schema.Feature) *schema.View {
 	t.Helper()
-	source.Name = "s"
+	source.Name = cmp.Or(source.Name, "s")
 	defs := &schema.Definitions{
 		Entities:     []schema.Entity{{Name: "e", JoinKeys: keys}},
 		Sources:      []schema.Source{source},
-		FeatureViews: []schema.FeatureView{{Name: "v", Entities: []string{"e"}, Source: "s", Features: features}},
+		FeatureViews: []schema.FeatureView{{Name: "v", Entities: []string{"e"}, Source: source.Name, Features: features}},
 	}
 	catalog, err := schema.Compile(1, defs, schema.Storage{}.Evolve(defs, 0))
 	if err != nil {

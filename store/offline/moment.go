@@ -56,7 +56,11 @@ func (s *Store) Moment(ctx context.Context, views []*schema.View) (*Moment, erro
 		return nil, err
 	}
 	for _, v := range views {
-		b, err := bind(ctx, conn, v)
+		err := s.as(ctx, conn, v.Origin)
+		var b *binding
+		if err == nil {
+			b, err = bind(ctx, conn, v)
+		}
 		if err != nil {
 			m.Close()
 			return nil, sourceError(ctx, v, err)
@@ -120,6 +124,12 @@ func (s *Session) Close() {
 		rollback(s.conn)
 		s.held.Release()
 	}
+}
+
+// binding returns a view of the moment, and gives the session the role of its source.
+func (s *Session) binding(ctx context.Context, view int) (*binding, error) {
+	b := s.moment.bindings[view]
+	return b, sourceError(ctx, b.view, s.moment.store.as(ctx, s.conn, b.view.Origin))
 }
 
 // restore makes the session usable after its visitor ended a read, and returns the

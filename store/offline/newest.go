@@ -37,7 +37,10 @@ type Answers struct {
 // after visit returns. An error of visit ends the reading and is returned as
 // it is; the session can be used again.
 func (s *Session) Newest(ctx context.Context, view int, p *Probes, visit func(Answers) error) error {
-	b := s.moment.bindings[view]
+	b, err := s.binding(ctx, view)
+	if err != nil {
+		return err
+	}
 	q, err := b.newestQuery(p)
 	if err != nil {
 		return err

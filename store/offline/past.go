@@ -147,7 +147,7 @@ func (b *pastBinding) addf(format string, args ...any) {
 	b.faults = append(b.faults, fmt.Sprintf(format, args...))
 }
 
-func (p *Past) source() *schema.Source { return &schema.Source{Query: p.Query} }
+func (p *Past) source() *schema.Source { return &schema.Source{Name: p.Stream.Name, Query: p.Query} }
 
 func (p *Past) from() string { return fromClause(p.source()) }
 

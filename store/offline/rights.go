@@ -1,8 +1,11 @@
 package offline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -35,6 +38,18 @@ func (s *Store) become(ctx context.Context, conn *pgconn.PgConn) error {
 		return said.Err
 	}
 	users := []string{string(said.Rows[0][0])}
+	for _, role := range slices.Sorted(maps.Values(s.opts.Roles)) {
+		if err := setRole(ctx, conn, role); err != nil {
+			return err
+		}
+		users = append(users, role)
+	}
+	if err := exec(ctx, conn, "RESET ROLE"); err != nil {
+		return err
+	}
+	if err := s.separate(ctx, conn, users[0], users[1:]); err != nil {
+		return err
+	}
 	if s.opts.Role != "" {
 		if err := setRole(ctx, conn, s.opts.Role); err != nil {
 			return err
@@ -58,11 +73,46 @@ func (s *Store) become(ctx context.Context, conn *pgconn.PgConn) error {
 	return schema.SourceUnsafe.Errorf("the SQL of sources would have rights that reach past tables: %s; %s", strings.Join(faults, ", "), s.remedy(users))
 }
 
+// separate refuses roles of projects with which a query could take the role of another project:
+// the rights of one team's sources would be those of all.
+func (s *Store) separate(ctx context.Context, conn *pgconn.PgConn, user string, roles []string) error {
+	said := conn.ExecParams(ctx, `SELECT r.rolname FROM pg_roles r
+		WHERE r.rolname = ANY ($1::text[]) AND has_function_privilege(r.oid, 'set_config(text, text, boolean)', 'EXECUTE') ORDER BY 1`,
+		[][]byte{[]byte(textArray(roles))}, nil, nil, nil).Read()
+	if said.Err != nil || len(said.Rows) == 0 {
+		return said.Err
+	}
+	return schema.SourceUnsafe.Errorf("the role %q of a project's sources may call set_config, by which a query takes the role of another project; "+
+		"run as a superuser: REVOKE EXECUTE ON FUNCTION set_config(text, text, boolean) FROM PUBLIC; GRANT EXECUTE ON FUNCTION set_config(text, text, boolean) TO %s", said.Rows[0][0], quote(user))
+}
+
+// as gives a transaction the role of a source's project, until the next source's.
+func (s *Store) as(ctx context.Context, conn *pgconn.PgConn, source *schema.Source) error {
+	if len(s.opts.Roles) == 0 {
+		return nil
+	}
+	role, err := s.roleOf(source.Name)
+	if err != nil {
+		return err
+	}
+	return exec(ctx, conn, "SET LOCAL ROLE "+quote(role))
+}
+
+// roleOf returns the role that a source has.
+func (s *Store) roleOf(source string) (string, error) {
+	project := schema.ProjectOf(source)
+	role := cmp.Or(s.opts.Roles[project], s.opts.Role)
+	if role == "" {
+		return "", schema.SourceForbidden.Errorf("the sources of project %s have no role in Postgres; the operator names one with --source-role %[1]s=ROLE", project)
+	}
+	return role, nil
+}
+
 // maxFaults is how many of a role's rights a message lists.
 const maxFaults = 3
 
 func setRole(ctx context.Context, conn *pgconn.PgConn, role string) error {
-	err := conn.ExecParams(ctx, "SELECT set_config('role', $1, false)", [][]byte{[]byte(role)}, nil, nil, nil).Read().Err
+	err := exec(ctx, conn, "SET ROLE "+quote(role))
 	if pg, is := asPostgres(err); is {
 		return schema.SourceUnsafe.Wrap(pg, "sources can't have the role %q: Postgres says: %s; create it and GRANT it to the user of the connection, or correct --source-role", role, pg.Message)
 	}

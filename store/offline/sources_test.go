@@ -385,3 +385,88 @@ func TestMayRead(t *testing.T) {
 	check("permission denied", "hidden.pay")
 	check("pg_catalog.pg_roles", "pg_catalog.pg_roles")
 }
+
+// TestRolesOfProjects: the sources of a project read what its role may read, also beside those
+// of others in one snapshot, and no query takes the role of another project.
+func TestRolesOfProjects(t *testing.T) {
+	f := newFenced(t, offline.Options{})
+	mine, theirs := f.role+"_mine", f.role+"_theirs"
+	for _, role := range []string{mine, theirs} {
+		f.exec("CREATE ROLE " + role + "; GRANT USAGE ON SCHEMA features TO " + role + "; GRANT " + role + " TO " + f.role)
+		t.Cleanup(func() { f.exec("DROP OWNED BY " + role + "; DROP ROLE " + role) })
+	}
+	f.exec("ALTER ROLE " + f.role + " NOINHERIT; CREATE TABLE features.my AS TABLE features.spend; CREATE TABLE features.their AS TABLE features.spend")
+	f.exec("GRANT SELECT ON features.my TO " + mine + "; GRANT SELECT, INSERT ON features.their TO " + theirs)
+	opts := offline.Options{Roles: map[string]string{"risk": mine, "core": theirs}, MaxConns: 3}
+	f.open(f.dsn, opts)
+	if err := f.store.Rights(t.Context()); err == nil || !strings.Contains(err.Error(), "REVOKE EXECUTE ON FUNCTION set_config(text, text, boolean) FROM PUBLIC") {
+		t.Fatalf("roles that can be changed: %v", err)
+	}
+	f.exec("REVOKE EXECUTE ON FUNCTION set_config(text, text, boolean) FROM PUBLIC; GRANT EXECUTE ON FUNCTION set_config(text, text, boolean) TO " + f.role)
+	f.open(f.dsn, opts)
+	if err := f.store.Rights(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	refused := func(source schema.Source, want string) {
+		t.Helper()
+		if err := f.try(source); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v; want %q", source.Name, err, want)
+		}
+	}
+	for name, table := range map[string]string{"risk/s": "features.my", "core/s": "features.their"} {
+		if err := f.try(schema.Source{Name: name, Table: table}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	refused(schema.Source{Name: "risk/s", Table: "features.their"}, "permission denied for table their")
+	refused(schema.Source{Name: "core/s", Table: "features.my"}, "permission denied for table my")
+	refused(schema.Source{Name: "other/s", Table: "features.my"}, "the sources of project other have no role in Postgres; the operator names one with --source-role other=ROLE")
+	refused(schema.Source{Name: "s", Table: "features.my"}, "the sources of project default have no role")
+	const read = " + length(query_to_xml('SELECT * FROM features.their', true, true, '')::text) AS x FROM features.my"
+	for _, undo := range []string{
+		"length(set_config('role', '" + theirs + "', true))",
+		"length(set_config('role', 'none', true))",
+		"length(query_to_xml('SET ROLE " + theirs + "', true, true, '')::text)",
+		"length(query_to_xml('SELECT set_config(''role'', ''" + theirs + "'', true)', true, true, '')::text)",
+		"0",
+	} {
+		if err := f.try(schema.Source{Name: "risk/s", Query: "SELECT id, at, " + undo + read}); err == nil {
+			t.Errorf("%s reads another project's table", undo)
+		}
+	}
+	if err := f.store.Append(t.Context(), &schema.Source{Name: "risk/s", Table: "features.their", TimestampField: "at"}, []string{"id"}, []byte(`[{"id": 1}]`)); err == nil {
+		t.Error("rows were added to another project's table")
+	}
+	if err := f.store.Append(t.Context(), &schema.Source{Name: "core/s", Table: "features.their", TimestampField: "at"}, []string{"id"}, []byte(`[{"id": 1}]`)); err != nil {
+		t.Error(err)
+	}
+	f.exec("DELETE FROM features.their WHERE at IS NULL")
+
+	// One snapshot with sources of both, read in turn by two sessions.
+	var views []*schema.View
+	for name, table := range map[string]string{"risk/s": "features.my", "core/s": "features.their"} {
+		views = append(views, view(t, schema.Source{Name: name, Table: table, TimestampField: "at"}, idKey, schema.Feature{Name: "x", Type: schema.Float64}))
+	}
+	moment, err := f.store.Moment(t.Context(), views)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer moment.Close()
+	for range 2 {
+		session, err := moment.Session(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer session.Close()
+		for _, at := range []int{0, 1, 1, 0} {
+			rows := int64(0)
+			err := session.History(t.Context(), at, time.Now().UnixMicro(), func(rec arrow.Record, _ []schema.BadRow) error {
+				rows += rec.NumRows()
+				return nil
+			})
+			if err != nil || rows != 1 {
+				t.Errorf("%s: %d rows, %v", views[at].Origin.Name, rows, err)
+			}
+		}
+	}
+}

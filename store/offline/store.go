@@ -35,6 +35,9 @@ type Options struct {
 	// ROLE, so the user of the address is a bound too, and both are checked: see
 	// [Store.Rights]. Defaults to the user of the address.
 	Role string
+	// Roles are the same for the sources of some projects, by their names; those of all others
+	// have Role, or are refused if it is empty. A role that can undo SET ROLE is refused.
+	Roles map[string]string
 	// Schemas are those that sources may read. Defaults to all but Larder's and Postgres's own.
 	Schemas []string
 	// LoadsOnly says that the store is for [Store.Load] by a person, whose rights aren't
