@@ -33,24 +33,40 @@ func mayChange(ctx context.Context, project string, changes []schema.Change) err
 // mayUse refuses callers who may not read definitions of other projects.
 func mayUse(ctx context.Context, uses []schema.Reference) error {
 	for _, use := range uses {
-		if err := grpcserver.Require(ctx, grpcserver.Read, resourceOf(use)); err != nil {
+		on := grpcserver.Resource{Kind: grpcserver.Definitions, Name: use.Name}
+		if kind := resourceKinds[use.Kind]; kind != "" {
+			on.Kind = kind
+		}
+		if err := grpcserver.Require(ctx, grpcserver.Read, on); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// resourceOf returns what rights name a definition by.
-func resourceOf(of schema.Reference) grpcserver.Resource {
-	kinds := map[string]grpcserver.Kind{
-		schema.KindEntity: grpcserver.Entity, schema.KindStream: grpcserver.Stream, schema.KindFeatureService: grpcserver.Service, schema.KindModel: grpcserver.Model,
-		schema.KindFeatureView: grpcserver.View, schema.KindAggregateView: grpcserver.View, schema.KindOnDemandView: grpcserver.View,
-	}
-	if kind := kinds[of.Kind]; kind != "" {
-		return grpcserver.Resource{Kind: kind, Name: of.Name}
-	}
-	return grpcserver.Resource{Kind: grpcserver.Definitions, Name: of.Name}
+// resourceKinds are the kinds of resources that definitions are, by their kind. Others are
+// known as definitions alone.
+var resourceKinds = map[string]grpcserver.Kind{
+	schema.KindEntity: grpcserver.Entity, schema.KindStream: grpcserver.Stream, schema.KindFeatureService: grpcserver.Service, schema.KindModel: grpcserver.Model,
+	schema.KindFeatureView: grpcserver.View, schema.KindAggregateView: grpcserver.View, schema.KindOnDemandView: grpcserver.View,
 }
+
+// seesDefinition reports whether the caller may see a definition: as the resource that it is,
+// or as the definition of that name.
+func seesDefinition(ctx context.Context, r schema.Reference) bool {
+	if kind := resourceKinds[r.Kind]; kind != "" && observes(ctx, kind, r.Name) {
+		return true
+	}
+	return observes(ctx, grpcserver.Definitions, r.Name)
+}
+
+// observes reports whether the caller may observe a resource.
+func observes(ctx context.Context, kind grpcserver.Kind, name string) bool {
+	return grpcserver.May(ctx, grpcserver.Observe, grpcserver.Resource{Kind: kind, Name: name})
+}
+
+// observesServer reports whether the caller may observe what is of the whole server.
+func observesServer(ctx context.Context) bool { return observes(ctx, "", "") }
 
 // mayReadAll refuses callers who may not read the values of sensitive features. A training set
 // or a part of the feature log without them would not be what a model saw.

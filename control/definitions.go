@@ -7,6 +7,7 @@ import (
 	larderv1 "larder/api/larder/v1"
 	"larder/column/wire"
 	"larder/control/definitions"
+	"larder/internal/grpcserver"
 	"larder/schema"
 	files "larder/schema/definitions"
 	"larder/store/registry"
@@ -71,14 +72,19 @@ func readDefinitions(raw []byte, sent *larderv1.DefinitionFiles) (*schema.Defini
 	return definitions.ReadFiles(all, sent.GetModels())
 }
 
-// ListVersions returns the newest versions of the definitions.
+// ListVersions returns the newest versions of the definitions. Who applied them is for those who
+// may see all of the definitions.
 func (s *Server) ListVersions(ctx context.Context, req *larderv1.ListVersionsRequest) (*larderv1.ListVersionsResponse, error) {
 	versions, err := s.parts.Definitions.Versions(ctx, listLimit(req.GetLimit()))
 	if err != nil {
 		return nil, err
 	}
 	out := &larderv1.ListVersionsResponse{}
+	all := observes(ctx, grpcserver.Definitions, "")
 	for _, v := range versions {
+		if !all {
+			v.AppliedBy = ""
+		}
 		out.Versions = append(out.Versions, versionOf(v))
 	}
 	return out, nil

@@ -11,6 +11,7 @@ import (
 
 	larderv1 "larder/api/larder/v1"
 	"larder/control/models"
+	"larder/internal/grpcserver"
 	"larder/schema"
 	"larder/scoring"
 )
@@ -82,9 +83,17 @@ func (s *Server) PushModel(ctx context.Context, req *larderv1.PushModelRequest) 
 	return out, nil
 }
 
-// ListModels returns the models of the catalog that serves.
+// ListModels returns the models of the catalog that serves and that the caller may see, or the
+// one that is named.
 func (s *Server) ListModels(ctx context.Context, req *larderv1.ListModelsRequest) (*larderv1.ListModelsResponse, error) {
-	all, err := s.parts.Models.Statuses(ctx, req.GetModel())
+	if name := req.GetModel(); name != "" {
+		one, err := s.parts.Models.Status(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		return &larderv1.ListModelsResponse{Models: []*larderv1.ModelStatus{modelMessage(one)}}, nil
+	}
+	all, err := s.parts.Models.Statuses(ctx, func(model string) bool { return observes(ctx, grpcserver.Model, model) })
 	if err != nil {
 		return nil, err
 	}

@@ -17,8 +17,8 @@ const shownRuns = 5
 // maxSearch bounds the text of a search, in bytes.
 const maxSearch = 1000
 
-// ListDefinitions lists what is defined, whole or by a search.
-func (s *Server) ListDefinitions(_ context.Context, req *larderv1.ListDefinitionsRequest) (*larderv1.ListDefinitionsResponse, error) {
+// ListDefinitions lists what is defined and what the caller may see, whole or by a search.
+func (s *Server) ListDefinitions(ctx context.Context, req *larderv1.ListDefinitionsRequest) (*larderv1.ListDefinitionsResponse, error) {
 	kind, search := req.GetKind(), req.GetSearch()
 	if err := checkKind(kind); err != nil {
 		return nil, err
@@ -28,7 +28,7 @@ func (s *Server) ListDefinitions(_ context.Context, req *larderv1.ListDefinition
 	}
 	catalog := s.Registry.Catalog()
 	out := &larderv1.ListDefinitionsResponse{Version: catalog.Version}
-	for _, e := range catalog.Definitions.Entries() {
+	for _, e := range visibleEntries(ctx, catalog) {
 		if kind != "" && e.Kind != kind {
 			continue
 		}
@@ -50,13 +50,25 @@ func checkKind(kind string) error {
 	return nil
 }
 
-// GetDefinition returns one definition, who uses it, and how it does.
+// visibleEntries returns the definitions that the caller may see. They name no others, but in
+// their own text.
+func visibleEntries(ctx context.Context, catalog *schema.Catalog) []schema.Entry {
+	hidden := func(r schema.Reference) bool { return !seesDefinition(ctx, r) }
+	all := slices.DeleteFunc(catalog.Definitions.Entries(), func(e schema.Entry) bool { return hidden(e.Reference) })
+	for i := range all {
+		all[i].Uses, all[i].UsedBy = slices.DeleteFunc(all[i].Uses, hidden), slices.DeleteFunc(all[i].UsedBy, hidden)
+	}
+	return all
+}
+
+// GetDefinition returns one definition, who uses it, and how it does. A definition that the
+// caller may not see is answered as one that isn't there.
 func (s *Server) GetDefinition(ctx context.Context, req *larderv1.GetDefinitionRequest) (*larderv1.GetDefinitionResponse, error) {
 	if err := checkKind(req.GetKind()); err != nil {
 		return nil, err
 	}
 	catalog := s.Registry.Catalog()
-	e, err := findEntry(catalog.Definitions.Entries(), req.GetKind(), req.GetName())
+	e, err := findEntry(visibleEntries(ctx, catalog), req.GetKind(), req.GetName())
 	if err != nil {
 		return nil, err
 	}
@@ -70,15 +82,16 @@ func (s *Server) GetDefinition(ctx context.Context, req *larderv1.GetDefinitionR
 		return nil, err
 	}
 	out.Json, out.Yaml = string(raw), string(text)
-	switch e.Kind {
-	case schema.KindFeatureView:
+	switch kind := resourceKinds[e.Kind]; {
+	case !observes(ctx, kind, e.Name): // its definition alone
+	case e.Kind == schema.KindFeatureView:
 		return out, s.addView(ctx, catalog, e.Name, out)
-	case schema.KindModel:
-		all, err := s.parts.Models.Statuses(ctx, e.Name)
+	case e.Kind == schema.KindModel:
+		status, err := s.parts.Models.Status(ctx, e.Name)
 		if err != nil {
 			return nil, err
 		}
-		out.Model = modelMessage(all[0])
+		out.Model = modelMessage(status)
 	}
 	return out, nil
 }

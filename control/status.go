@@ -6,23 +6,19 @@ import (
 
 	larderv1 "larder/api/larder/v1"
 	"larder/control/runs"
+	"larder/internal/grpcserver"
 	"larder/schema"
 	"larder/store/registry"
 )
 
-// GetStatus returns the state of this server and of each of its views. It works
-// without Postgres too, but leaves out what only Postgres has.
+// GetStatus returns the state of this server, to those who may observe it, and of each of the
+// views that the caller may see. It works without Postgres too, but leaves out what only
+// Postgres has.
 func (s *Server) GetStatus(ctx context.Context, _ *larderv1.GetStatusRequest) (*larderv1.GetStatusResponse, error) {
 	catalog, state := s.Registry.Catalog(), s.Registry.State()
-	out := &larderv1.GetStatusResponse{
-		ServerVersion: s.Version, Server: s.Name, CatalogVersion: catalog.Version, Fingerprint: catalog.Fingerprint,
-		RegistryVersion: state.NewestVersion, CatalogError: errorText(state.CatalogError), PostgresError: errorText(state.PostgresError),
-		PostgresAnsweredAt: micros(state.AnsweredAt),
-		StartedAt:          s.started.UnixMicro(), DataDir: s.DataDir, DataBytes: s.Online.DiskBytes(),
-	}
-	out.Building, out.ClockAhead = s.buildingMessage(state.Building), state.ClockAhead.Microseconds()
-	if s.Awaited != nil {
-		out.Awaited = s.Awaited()
+	out := &larderv1.GetStatusResponse{ServerVersion: s.Version, Server: s.Name, CatalogVersion: catalog.Version, Fingerprint: catalog.Fingerprint}
+	if observesServer(ctx) {
+		s.addServer(out, state)
 	}
 	now := s.now()
 	recorded := map[string]runs.Run{}
@@ -30,6 +26,9 @@ func (s *Server) GetStatus(ctx context.Context, _ *larderv1.GetStatusRequest) (*
 		recorded = s.recorded(ctx)
 	}
 	for _, v := range catalog.Views() {
+		if !observes(ctx, grpcserver.View, v.Name) {
+			continue
+		}
 		view, err := s.viewStatus(v, now)
 		if err != nil {
 			return nil, err
@@ -40,6 +39,17 @@ func (s *Server) GetStatus(ctx context.Context, _ *larderv1.GetStatusRequest) (*
 		out.Views = append(out.Views, view)
 	}
 	return out, nil
+}
+
+// addServer adds what the server as a whole says.
+func (s *Server) addServer(out *larderv1.GetStatusResponse, state registry.State) {
+	out.RegistryVersion, out.CatalogError, out.PostgresError = state.NewestVersion, errorText(state.CatalogError), errorText(state.PostgresError)
+	out.PostgresAnsweredAt, out.ClockAhead = micros(state.AnsweredAt), state.ClockAhead.Microseconds()
+	out.StartedAt, out.DataDir, out.DataBytes = s.started.UnixMicro(), s.DataDir, s.Online.DiskBytes()
+	out.Building = s.buildingMessage(state.Building)
+	if s.Awaited != nil {
+		out.Awaited = s.Awaited()
+	}
 }
 
 // now returns the time in microseconds since 1970 UTC, of Postgres's clock: freshness is

@@ -198,7 +198,7 @@ func (g *Gate) Authorize(c grpcserver.Caller, right grpcserver.Right, on grpcser
 	if who.grants.Allow(right, on) {
 		return nil
 	}
-	return forbidden(who, right, on)
+	return grpcserver.Forbidden(who.id.String(), right, on, rolesWith(right))
 }
 
 // AuthorizeSome implements [grpcserver.Access].
@@ -210,12 +210,10 @@ func (g *Gate) AuthorizeSome(c grpcserver.Caller, right grpcserver.Right, kind g
 	if who.grants.AllowSome(right, kind) {
 		return nil
 	}
-	return forbidden(who, right, grpcserver.Resource{Kind: kind})
+	return grpcserver.ForbiddenEverywhere(who.id.String(), right, kind, rolesWith(right))
 }
 
-func forbidden(who *caller, right grpcserver.Right, on grpcserver.Resource) error {
-	return grpcserver.Forbidden(who.id.String(), right, on, schema.OneOf(access.RolesWith(right)))
-}
+func rolesWith(right grpcserver.Right) string { return schema.OneOf(access.RolesWith(right)) }
 
 // current returns the caller as the present keys, roles and bindings have it: a request may
 // be older than they are, such as one message of a stream.

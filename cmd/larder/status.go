@@ -59,8 +59,12 @@ definitions can't be served, or the last run of a view failed.`,
 }
 
 func printStatus(w io.Writer, s *larderv1.GetStatusResponse) error {
-	fmt.Fprintf(w, "server %s, larder %s, up since %s\n", s.GetServer(), s.GetServerVersion(), moment(s.GetStartedAt()))
-	fmt.Fprintf(w, "definitions version %d; %s holds %.1f MiB\n", s.GetCatalogVersion(), s.GetDataDir(), float64(s.GetDataBytes())/(1<<20))
+	if s.GetStartedAt() == 0 { // it tells no more to this caller
+		fmt.Fprintf(w, "server %s, larder %s\ndefinitions version %d\n", s.GetServer(), s.GetServerVersion(), s.GetCatalogVersion())
+	} else {
+		fmt.Fprintf(w, "server %s, larder %s, up since %s\n", s.GetServer(), s.GetServerVersion(), moment(s.GetStartedAt()))
+		fmt.Fprintf(w, "definitions version %d; %s holds %.1f MiB\n", s.GetCatalogVersion(), s.GetDataDir(), float64(s.GetDataBytes())/(1<<20))
+	}
 	if s.GetCatalogError() != "" {
 		fmt.Fprintf(w, "version %d is not served: %s\n", s.GetRegistryVersion(), s.GetCatalogError())
 	}

@@ -26,22 +26,23 @@ type VersionStatus struct {
 	First     *registry.PastModels // the first definitions with it; nil when unknown
 }
 
-// Statuses returns the models of the catalog that serves, or only the named one.
-func (e *Editor) Statuses(ctx context.Context, name string) ([]Status, error) {
+// Status returns a model of the catalog that serves.
+func (e *Editor) Status(ctx context.Context, name string) (Status, error) {
 	catalog := e.Registry.Catalog()
-	if name != "" {
-		if _, err := definitions.FindModel(&catalog.Definitions, name); err != nil {
-			return nil, err
-		}
-	}
-	history, err := e.Registry.ModelHistory(ctx)
+	m, err := definitions.FindModel(&catalog.Definitions, name)
 	if err != nil {
-		e.Logger.Debug("cannot read who added the versions of models", "error", err)
+		return Status{}, err
 	}
+	return e.status(ctx, catalog, m, e.history(ctx))
+}
+
+// Statuses returns those models of the catalog that serves whose names are wanted.
+func (e *Editor) Statuses(ctx context.Context, wanted func(name string) bool) ([]Status, error) {
+	catalog, history := e.Registry.Catalog(), e.history(ctx)
 	var all []Status
 	for i := range catalog.Definitions.Models {
 		m := &catalog.Definitions.Models[i]
-		if name != "" && name != m.Name {
+		if !wanted(m.Name) {
 			continue
 		}
 		status, err := e.status(ctx, catalog, m, history)
@@ -51,6 +52,15 @@ func (e *Editor) Statuses(ctx context.Context, name string) ([]Status, error) {
 		all = append(all, status)
 	}
 	return all, nil
+}
+
+// history returns the models of earlier versions, as far as Postgres tells.
+func (e *Editor) history(ctx context.Context) []registry.PastModels {
+	history, err := e.Registry.ModelHistory(ctx)
+	if err != nil {
+		e.Logger.Debug("cannot read who added the versions of models", "error", err)
+	}
+	return history
 }
 
 func (e *Editor) status(ctx context.Context, catalog *schema.Catalog, m *schema.Model, history []registry.PastModels) (Status, error) {

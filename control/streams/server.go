@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	larderv1 "larder/api/larder/v1"
+	"larder/internal/grpcserver"
 	"larder/schema"
 	"larder/store/eventlog"
 	"larder/store/offline"
@@ -89,13 +90,13 @@ func answer(a *eventlog.Added) *larderv1.PushEventsResponse {
 	}
 }
 
-// GetStreams says how streams do.
+// GetStreams says how those streams and views do that the caller may see.
 func (s *Server) GetStreams(ctx context.Context, req *larderv1.GetStreamsRequest) (*larderv1.GetStreamsResponse, error) {
 	catalog := s.Catalog()
 	out := new(larderv1.GetStreamsResponse)
 	for i := range catalog.Definitions.Streams {
 		def := &catalog.Definitions.Streams[i]
-		if req.GetStream() != "" && req.GetStream() != def.Name {
+		if req.GetStream() != "" && req.GetStream() != def.Name || !observes(ctx, grpcserver.Stream, def.Name) {
 			continue
 		}
 		state, err := s.stateOf(ctx, catalog, def)
@@ -109,6 +110,11 @@ func (s *Server) GetStreams(ctx context.Context, req *larderv1.GetStreamsRequest
 		return nil, err
 	}
 	return out, nil
+}
+
+// observes reports whether the caller may observe a resource.
+func observes(ctx context.Context, kind grpcserver.Kind, name string) bool {
+	return grpcserver.May(ctx, grpcserver.Observe, grpcserver.Resource{Kind: kind, Name: name})
 }
 
 func (s *Server) stateOf(ctx context.Context, catalog *schema.Catalog, def *schema.Stream) (*larderv1.StreamState, error) {
@@ -157,6 +163,9 @@ func (s *Server) stateOf(ctx context.Context, catalog *schema.Catalog, def *sche
 		return nil, err
 	}
 	for _, v := range catalog.StreamViews(def.Name) {
+		if !observes(ctx, grpcserver.View, v.Name) {
+			continue
+		}
 		view := &larderv1.StreamView{FeatureView: v.Name, WorstBytes: sizes[v.Name]}
 		if p, known := s.Runner.Progress(v); known {
 			view.Batch, view.At, view.Building, view.Events = p.Batch, p.At, p.Building, p.Events

@@ -21,7 +21,7 @@ type Access interface {
 	// [Forbidden] when it lacks it.
 	Authorize(c Caller, right Right, on Resource) error
 	// AuthorizeSome returns nil when the caller has the right on some resources of a kind, or
-	// of any kind where none is given.
+	// of any kind where none is given, and [ForbiddenEverywhere] when it has none.
 	AuthorizeSome(c Caller, right Right, kind Kind) error
 }
 
@@ -97,7 +97,20 @@ var ErrUnauthenticated error = &failure{
 // Forbidden refuses a caller that lacks a right, and names roles that have it. It does not
 // reveal whether the resource exists.
 func Forbidden(caller string, right Right, on Resource, roles string) error {
-	return forbidden(caller + " lacks the right to " + string(right) + " on " + on.String() + "; roles with that right: " + roles)
+	return lacking(caller, right, on.String(), roles)
+}
+
+// ForbiddenEverywhere refuses a caller that lacks a right on every resource of a kind, or on
+// everything where none is given.
+func ForbiddenEverywhere(caller string, right Right, kind Kind, roles string) error {
+	if kind == "" {
+		return lacking(caller, right, "anything", roles)
+	}
+	return lacking(caller, right, "any "+string(kind), roles)
+}
+
+func lacking(caller string, right Right, on, roles string) error {
+	return forbidden(caller + " lacks the right to " + string(right) + " on " + on + "; roles with that right: " + roles)
 }
 
 func forbidden(message string) *failure {

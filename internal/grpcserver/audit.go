@@ -124,7 +124,7 @@ func (s *Server) recordEnd(ctx context.Context, f *failure) {
 // names returns the resources of a rule that a request is about, for the trail.
 func (r *rule) names(req any) (on []string) {
 	switch {
-	case r.some != "":
+	case r.lists(req):
 		return []string{"some " + string(r.some)}
 	case r.on == nil:
 		return []string{Resource{}.String()}

@@ -12,7 +12,9 @@ import (
 type rule struct {
 	right Right
 	on    about // nil: the server
-	some  Kind  // instead: some resources of a kind, or of anyKind; the handler asks [May] about each
+	// some: where on names nothing, the right on some resources of this kind, or of anyKind, is
+	// enough. The handler must ask [May] about each that it answers with.
+	some Kind
 	// or are rights that do as well.
 	or []Right
 	// also returns a second right that some requests need on the same resources. It
@@ -83,7 +85,7 @@ func (s *Server) authorize(ctx context.Context, r *rule, req any) error {
 
 // check refuses a request that its caller lacks a right for.
 func (s *Server) check(ctx context.Context, r *rule, req any) error {
-	if r.some != "" {
+	if r.lists(req) {
 		kind := r.some
 		if kind == anyKind {
 			kind = ""
@@ -123,6 +125,16 @@ func (s *Server) check(ctx context.Context, r *rule, req any) error {
 			return err
 		}
 	}
+}
+
+// lists reports whether a request is about those of some resources that its caller has the
+// right on.
+func (r *rule) lists(req any) bool {
+	if r.some == "" || r.on == nil {
+		return r.some != ""
+	}
+	on, _ := r.on(req, 0)
+	return on.Name == ""
 }
 
 // allowsOther reports whether one of the other rights of a rule is there.

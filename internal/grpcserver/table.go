@@ -1,9 +1,12 @@
 package grpcserver
 
 import (
+	"cmp"
+
 	feastserving "larder/api/feast/serving"
 	inferencev2 "larder/api/inference"
 	larderv1 "larder/api/larder/v1"
+	"larder/schema"
 )
 
 // rpcRules holds the rule of every served RPC, by full name. A test checks that no
@@ -15,15 +18,17 @@ var rpcRules = map[string]*rule{
 		return r.GetRequest().GetModel()
 	})},
 
-	"/larder.v1.ControlService/Plan":              {right: Apply, some: Definitions, late: true}, // of a project
-	"/larder.v1.ControlService/Apply":             {right: Apply, some: Definitions, late: true}, // the same
-	"/larder.v1.ControlService/ListVersions":      {right: Observe, on: all(Definitions)},
-	"/larder.v1.ControlService/ListDefinitions":   {right: Observe, on: all(Definitions)},
-	"/larder.v1.ControlService/GetDefinition":     {right: Observe, on: all(Definitions)},
-	"/larder.v1.ControlService/ExportDefinitions": {right: Observe, on: all(Definitions)},
+	"/larder.v1.ControlService/Plan":            {right: Apply, some: Definitions, late: true}, // of a project
+	"/larder.v1.ControlService/Apply":           {right: Apply, some: Definitions, late: true}, // the same
+	"/larder.v1.ControlService/ListVersions":    {right: Observe, some: anyKind},
+	"/larder.v1.ControlService/ListDefinitions": {right: Observe, some: anyKind},
+	"/larder.v1.ControlService/GetDefinition":   {right: Observe, some: anyKind},
+	"/larder.v1.ControlService/ExportDefinitions": {right: Observe, on: one(Definitions, func(r *larderv1.ExportDefinitionsRequest) string {
+		return cmp.Or(r.GetProject(), schema.DefaultProject) + "/"
+	})},
 	// What a request must bring: clients ask for it before they read, score or train.
 	"/larder.v1.ControlService/GetPlan":   {right: Read, or: []Right{Score, Train, Observe}, on: planned, at: bothPlanes},
-	"/larder.v1.ControlService/GetStatus": {right: Observe},
+	"/larder.v1.ControlService/GetStatus": {right: Observe, some: anyKind},
 
 	"/larder.v1.ControlService/PutModel":      {right: Push, some: Model},
 	"/larder.v1.ControlService/HasModels":     {right: Push, some: Model},
@@ -34,7 +39,7 @@ var rpcRules = map[string]*rule{
 	"/larder.v1.ControlService/SetTraffic":    {right: Promote, on: one(Model, (*larderv1.SetTrafficRequest).GetModel)},
 	"/larder.v1.ControlService/ReleaseModel":  {right: Promote, on: one(Model, (*larderv1.ReleaseModelRequest).GetModel)},
 	"/larder.v1.ControlService/ResumeRamp":    {right: Promote, on: one(Model, (*larderv1.ResumeRampRequest).GetModel)},
-	"/larder.v1.ControlService/ListModels":    {right: Observe, on: one(Model, (*larderv1.ListModelsRequest).GetModel)},
+	"/larder.v1.ControlService/ListModels":    {right: Observe, some: Model, on: one(Model, (*larderv1.ListModelsRequest).GetModel)},
 	"/larder.v1.ControlService/ScoreVectors":  {right: Score, at: controlPlane, on: one(Model, (*larderv1.ScoreVectorsRequest).GetModel)},
 
 	"/larder.v1.ControlService/Materialize":  {right: Operate, on: each(View, (*larderv1.MaterializeRequest).GetFeatureViews)},
@@ -74,8 +79,8 @@ var rpcRules = map[string]*rule{
 	"/inference.GRPCInferenceService/ModelConfig":           {right: Score, on: one(Model, (*inferencev2.ModelConfigRequest).GetName)},
 	"/inference.GRPCInferenceService/ModelInfer":            {right: Score, on: one(Model, (*inferencev2.ModelInferRequest).GetModelName)},
 	"/inference.GRPCInferenceService/ModelStreamInfer":      {right: Score, on: one(Model, (*inferencev2.ModelInferRequest).GetModelName)},
-	"/inference.GRPCInferenceService/ModelStatistics":       {right: Observe, on: one(Model, (*inferencev2.ModelStatisticsRequest).GetName)},
-	"/inference.GRPCInferenceService/RepositoryIndex":       {right: Observe, on: all(Model)},
+	"/inference.GRPCInferenceService/ModelStatistics":       {right: Observe, some: Model, on: one(Model, (*inferencev2.ModelStatisticsRequest).GetName)},
+	"/inference.GRPCInferenceService/RepositoryIndex":       {right: Observe, some: Model},
 	"/inference.GRPCInferenceService/RepositoryModelLoad":   {right: Operate, on: one(Model, (*inferencev2.RepositoryModelLoadRequest).GetModelName)},
 	"/inference.GRPCInferenceService/RepositoryModelUnload": {right: Operate, on: one(Model, (*inferencev2.RepositoryModelUnloadRequest).GetModelName)},
 
@@ -96,7 +101,7 @@ var rpcRules = map[string]*rule{
 	"/larder.v1.StreamService/PushEvents": {right: Push, at: dataPlane, on: one(Stream, (*larderv1.PushEventsRequest).GetStream)},
 	// Its query reads any table that sources can read, so it needs the right to name them too.
 	"/larder.v1.StreamService/BackfillStream":   {right: Push, on: one(Stream, (*larderv1.BackfillStreamRequest).GetStream), also: func(any) Right { return Apply }},
-	"/larder.v1.StreamService/GetStreams":       {right: Observe, on: one(Stream, (*larderv1.GetStreamsRequest).GetStream)},
+	"/larder.v1.StreamService/GetStreams":       {right: Observe, some: Stream, on: one(Stream, (*larderv1.GetStreamsRequest).GetStream)},
 	"/larder.v1.StreamService/PauseStream":      {right: Operate, on: one(Stream, (*larderv1.PauseStreamRequest).GetStream)},
 	"/larder.v1.StreamService/ResumeStream":     {right: Operate, on: one(Stream, (*larderv1.ResumeStreamRequest).GetStream)},
 	"/larder.v1.StreamService/SeekStream":       {right: Operate, on: one(Stream, (*larderv1.SeekStreamRequest).GetStream)},
@@ -142,7 +147,7 @@ var httpRules = map[string]*rule{
 	"GET /v2/models/{model}":              {right: Score, on: inPath(Model, "model")},
 	"GET /v2/models/{model}/ready":        {right: Score, on: inPath(Model, "model")},
 	"GET /v2/models/{model}/config":       {right: Score, on: inPath(Model, "model")},
-	"GET /v2/models/stats":                {right: Observe, on: all(Model)},
+	"GET /v2/models/stats":                {right: Observe, some: Model},
 	"GET /v2/models/{model}/stats":        {right: Observe, on: inPath(Model, "model")},
 	"POST /v2/models/{model}/infer":       {right: Score, on: inPath(Model, "model")},
 	"GET " + modelVersion:                 {right: Score, on: inPath(Model, "model")},
@@ -150,7 +155,7 @@ var httpRules = map[string]*rule{
 	"GET " + modelVersion + "/config":     {right: Score, on: inPath(Model, "model")},
 	"GET " + modelVersion + "/stats":      {right: Observe, on: inPath(Model, "model")},
 	"POST " + modelVersion + "/infer":     {right: Score, on: inPath(Model, "model")},
-	"POST /v2/repository/index":           {right: Observe, on: all(Model)},
+	"POST /v2/repository/index":           {right: Observe, some: Model},
 	"POST " + repositoryModel + "/load":   {right: Operate, on: inPath(Model, "model")},
 	"POST " + repositoryModel + "/unload": {right: Operate, on: inPath(Model, "model")},
 

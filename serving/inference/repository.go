@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	inferencev2 "larder/api/inference"
+	"larder/internal/grpcserver"
 	"larder/schema"
 )
 
@@ -13,8 +14,9 @@ import (
 // after all of its models are loaded.
 const stateReady = "READY"
 
-// RepositoryIndex lists every version of every model of the catalog that serves.
-func (s *Server) RepositoryIndex(_ context.Context, req *inferencev2.RepositoryIndexRequest) (*inferencev2.RepositoryIndexResponse, error) {
+// RepositoryIndex lists every version of those models of the catalog that serves that the
+// caller may see.
+func (s *Server) RepositoryIndex(ctx context.Context, req *inferencev2.RepositoryIndexRequest) (*inferencev2.RepositoryIndexResponse, error) {
 	if err := checkRepository(req.GetRepositoryName()); err != nil {
 		return nil, err
 	}
@@ -24,10 +26,18 @@ func (s *Server) RepositoryIndex(_ context.Context, req *inferencev2.RepositoryI
 	for _, plan := range g.Catalog().ModelPlans() {
 		version := strconv.FormatInt(plan.ModelVersion.Version, 10)
 		for _, name := range []string{plan.Model.Name, plan.Model.Name + featuresSuffix} {
+			if !observes(ctx, name) {
+				continue
+			}
 			resp.Models = append(resp.Models, &inferencev2.RepositoryIndexResponse_ModelIndex{Name: name, Version: version, State: stateReady})
 		}
 	}
 	return resp, nil
+}
+
+// observes reports whether the caller may observe a model.
+func observes(ctx context.Context, model string) bool {
+	return grpcserver.May(ctx, grpcserver.Observe, grpcserver.Resource{Kind: grpcserver.Model, Name: model})
 }
 
 // checkRepository refuses the name of a repository: there is one, without a name.

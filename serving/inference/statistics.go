@@ -97,8 +97,8 @@ func (s *Server) countFailure(model, version string, began time.Time) {
 }
 
 // ModelStatistics returns what was counted of one version of a model, of all of its
-// versions, or of all models.
-func (s *Server) ModelStatistics(_ context.Context, req *inferencev2.ModelStatisticsRequest) (*inferencev2.ModelStatisticsResponse, error) {
+// versions, or of all models that the caller may see.
+func (s *Server) ModelStatistics(ctx context.Context, req *inferencev2.ModelStatisticsRequest) (*inferencev2.ModelStatisticsResponse, error) {
 	g := s.opts.Serving.Hold()
 	defer g.Release()
 	resp := &inferencev2.ModelStatisticsResponse{}
@@ -116,7 +116,11 @@ func (s *Server) ModelStatistics(_ context.Context, req *inferencev2.ModelStatis
 		version := plan.ModelVersion.Version
 		switch {
 		case req.GetName() == "":
-			resp.ModelStats = append(resp.ModelStats, s.statistics.message(plan.Model.Name, version), s.statistics.message(plan.Model.Name+featuresSuffix, version))
+			for _, name := range []string{plan.Model.Name, plan.Model.Name + featuresSuffix} {
+				if observes(ctx, name) {
+					resp.ModelStats = append(resp.ModelStats, s.statistics.message(name, version))
+				}
+			}
 		case asked.model == plan.Model.Name && (asked.version == 0 || asked.version == version):
 			resp.ModelStats = append(resp.ModelStats, s.statistics.message(req.GetName(), version))
 		}

@@ -2267,7 +2267,8 @@ type Version struct {
 	state       protoimpl.MessageState `protogen:"open.v1"`
 	Version     int64                  `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
 	Fingerprint string                 `protobuf:"bytes,2,opt,name=fingerprint,proto3" json:"fingerprint,omitempty"`
-	AppliedBy   string                 `protobuf:"bytes,3,opt,name=applied_by,json=appliedBy,proto3" json:"applied_by,omitempty"`
+	// Empty for callers without the right to observe all definitions.
+	AppliedBy string `protobuf:"bytes,3,opt,name=applied_by,json=appliedBy,proto3" json:"applied_by,omitempty"`
 	// Microseconds since 1970 UTC.
 	AppliedAt int64 `protobuf:"varint,4,opt,name=applied_at,json=appliedAt,proto3" json:"applied_at,omitempty"`
 	// The earlier version that these definitions come from, after a rollback; else 0.
@@ -2952,6 +2953,8 @@ func (*GetStatusRequest) Descriptor() ([]byte, []int) {
 	return file_larder_v1_control_proto_rawDescGZIP(), []int{40}
 }
 
+// GetStatusResponse is the state of the server. Callers without the right to observe the
+// server get nothing of it after its fingerprint, and only views that they may observe.
 type GetStatusResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ServerVersion string                 `protobuf:"bytes,1,opt,name=server_version,json=serverVersion,proto3" json:"server_version,omitempty"`

@@ -91,7 +91,8 @@ type ControlServiceClient interface {
 	// because it ended its process too often, or keeps in a process of its own
 	// because it was being scored when the server crashed.
 	ReleaseModel(ctx context.Context, in *ReleaseModelRequest, opts ...grpc.CallOption) (*ReleaseModelResponse, error)
-	// ListDefinitions lists what is defined, whole or by a search.
+	// ListDefinitions lists what is defined, whole or by a search. As all lists, it has only
+	// what the caller may observe.
 	ListDefinitions(ctx context.Context, in *ListDefinitionsRequest, opts ...grpc.CallOption) (*ListDefinitionsResponse, error)
 	// GetDefinition returns one definition, who uses it, and how it does.
 	GetDefinition(ctx context.Context, in *GetDefinitionRequest, opts ...grpc.CallOption) (*GetDefinitionResponse, error)
@@ -107,7 +108,8 @@ type ControlServiceClient interface {
 	// CancelRun ends a run, or keeps it from starting. What it has written stays;
 	// its view's watermark does not move.
 	CancelRun(ctx context.Context, in *CancelRunRequest, opts ...grpc.CallOption) (*CancelRunResponse, error)
-	// GetStatus returns the state of the server and of every view.
+	// GetStatus returns the state of every view and, to callers with the right to observe
+	// the server, of the server.
 	GetStatus(ctx context.Context, in *GetStatusRequest, opts ...grpc.CallOption) (*GetStatusResponse, error)
 	// ListModels lists models and their versions.
 	ListModels(ctx context.Context, in *ListModelsRequest, opts ...grpc.CallOption) (*ListModelsResponse, error)
@@ -591,7 +593,8 @@ type ControlServiceServer interface {
 	// because it ended its process too often, or keeps in a process of its own
 	// because it was being scored when the server crashed.
 	ReleaseModel(context.Context, *ReleaseModelRequest) (*ReleaseModelResponse, error)
-	// ListDefinitions lists what is defined, whole or by a search.
+	// ListDefinitions lists what is defined, whole or by a search. As all lists, it has only
+	// what the caller may observe.
 	ListDefinitions(context.Context, *ListDefinitionsRequest) (*ListDefinitionsResponse, error)
 	// GetDefinition returns one definition, who uses it, and how it does.
 	GetDefinition(context.Context, *GetDefinitionRequest) (*GetDefinitionResponse, error)
@@ -607,7 +610,8 @@ type ControlServiceServer interface {
 	// CancelRun ends a run, or keeps it from starting. What it has written stays;
 	// its view's watermark does not move.
 	CancelRun(context.Context, *CancelRunRequest) (*CancelRunResponse, error)
-	// GetStatus returns the state of the server and of every view.
+	// GetStatus returns the state of every view and, to callers with the right to observe
+	// the server, of the server.
 	GetStatus(context.Context, *GetStatusRequest) (*GetStatusResponse, error)
 	// ListModels lists models and their versions.
 	ListModels(context.Context, *ListModelsRequest) (*ListModelsResponse, error)
