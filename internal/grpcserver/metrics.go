@@ -51,7 +51,7 @@ func newMetrics(registerer prometheus.Registerer, s *Server) *metrics {
 			Name: "larder_grpcserver_refusal_seconds", Help: "Time from when an RPC was read to when it was refused because there are too many.", Buckets: refusalBuckets,
 		}),
 		reads: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "larder_grpcserver_reads_total", Help: "Requests for features and scores that were answered, by caller and by what they were for: a model, a feature service, or view for a list of features.",
+			Name: "larder_grpcserver_reads_total", Help: "Requests for features and scores that were answered, and messages of streams of scores, by caller and by what they were for: a model, a feature service, or view for a list of features.",
 		}, []string{"caller", "resource"}),
 		panics: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "larder_grpcserver_panics_total", Help: "Handlers that panicked.",

@@ -99,19 +99,24 @@ func (s *Server) guard(stream grpc.ServerStream, m *method) (grpc.ServerStream, 
 	case s.opts.Access == nil:
 		return stream, nil
 	}
-	return &guardedStream{stream, s, m.rule}, nil
+	return &guardedStream{ServerStream: stream, shell: s, rule: m.rule}, nil
 }
 
-// A guardedStream authorizes each message before the handler sees it.
+// A guardedStream authorizes each message before the handler sees it, and counts those for
+// features and scores when they are answered. Handlers answer such messages one by one.
 type guardedStream struct {
 	grpc.ServerStream
 	shell *Server
 	rule  *rule
+	reads Resource // what the last message was for; of rules that read
 }
 
 func (g *guardedStream) RecvMsg(msg any) error {
 	if err := g.ServerStream.RecvMsg(msg); err != nil {
 		return err
+	}
+	if g.rule.reads() {
+		g.reads, _ = g.rule.on(msg, 0)
 	}
 	return g.shell.authorize(g.Context(), g.rule, msg)
 }
@@ -122,7 +127,13 @@ func (g *guardedStream) SendMsg(msg any) error {
 	if err := g.shell.opts.Access.AuthorizeSome(CallerOf(g.Context()), g.rule.right, ""); err != nil {
 		return g.shell.refuse(failureOf(err))
 	}
-	return g.ServerStream.SendMsg(msg)
+	if err := g.ServerStream.SendMsg(msg); err != nil {
+		return err
+	}
+	if said, is := msg.(interface{ GetErrorMessage() string }); g.rule.reads() && (!is || said.GetErrorMessage() == "") {
+		g.shell.countRead(g.Context(), g.reads)
+	}
+	return nil
 }
 
 // A permitStream sends nothing before the handler has called [Permit], and nothing more to a
