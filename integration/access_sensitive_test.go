@@ -111,6 +111,56 @@ models:
 	}
 }
 
+// TestSensitiveBadRows: a row that can't be stored shows no value of a sensitive feature,
+// neither in the run, nor in its record in Postgres, nor in the log.
+func TestSensitiveBadRows(t *testing.T) {
+	t.Parallel()
+	c := startClosed(t, "--log-level", "debug")
+	conn, err := pgx.Connect(t.Context(), c.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	exec := func(sql string) {
+		t.Helper()
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec(`CREATE TABLE codes AS SELECT 1::bigint AS id, now() AS at, '1'::text AS code`)
+	dir := t.TempDir()
+	fileOf(t, filepath.Join(dir, "all.yaml"), []byte(`
+entities: [{name: e, join_keys: [{name: id, type: int64}]}]
+sources:
+  - {name: few, timestamp_field: at, max_bad_share: 1, query: "SELECT 1::bigint AS id, now() AS at, 987654321987::bigint AS code, 2::bigint AS plain"}
+  - {name: none, timestamp_field: at, on_bad_row: fail, query: "SELECT 1::bigint AS id, now() AS at, 987654321987::bigint AS code"}
+  - {name: broken, timestamp_field: at, query: "SELECT id, at, code::int AS code FROM codes"}
+feature_views:
+  - {name: few, entities: [e], source: few, features: [{name: code, type: int32, sensitive: true}, {name: plain, type: int32}]}
+  - {name: none, entities: [e], source: none, features: [{name: code, type: int32, sensitive: true}]}
+  - {name: broken, entities: [e], source: broken, features: [{name: code, type: int32, sensitive: true}]}
+`))
+	applied := c.run("apply", "--yes", dir)
+	exec(`UPDATE codes SET code = 'x987654321987'`)
+	stdout, stderr, _ := c.client("materialize", "--json")
+	status, _, _ := c.client("status", "--json") // which says that runs have failed
+	var recorded string
+	eventually(t, "the record of the runs", func() bool {
+		var ended int
+		err := conn.QueryRow(t.Context(), `SELECT count(*), string_agg(run::text, ' ') FROM larder.runs WHERE state IN ('STATE_SUCCEEDED', 'STATE_FAILED')`).Scan(&ended, &recorded)
+		return err == nil && ended == 3
+	})
+	c.terminate()
+	for what, text := range map[string]string{"apply": applied, "materialize": stdout + stderr, "status": status, "the record": recorded, "the log": c.logText()} {
+		if strings.Contains(text, "987654321987") {
+			t.Errorf("%s has a sensitive value: %s", what, text)
+		}
+	}
+	if !strings.Contains(recorded, "code=(withheld)") || !strings.Contains(stdout, "code=(withheld)") || !strings.Contains(recorded, "22P02") {
+		t.Errorf("materialize: %s\nthe record: %s", stdout, recorded)
+	}
+}
+
 // scoresOf returns the line of a JSON answer with the scores.
 func scoresOf(answer string) string {
 	_, rest, _ := strings.Cut(answer, `"scores"`)

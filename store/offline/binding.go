@@ -3,6 +3,7 @@ package offline
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -19,6 +20,7 @@ type sourceColumn struct {
 	decode decoder          // one element
 	lists  listDecoder      // a list of them; nil when the column has none
 	null   schema.BadReason // the bad reason of a row with a null; empty when nulls are allowed
+	secret bool             // a sensitive feature has its values
 }
 
 // A binding maps the source of a view to the columns of a record.
@@ -103,6 +105,9 @@ func bind(ctx context.Context, conn *pgconn.PgConn, view *schema.View) (*binding
 	b.columns = append(b.columns, f.find("deleted_column", deleted, s.DeletedColumn, schema.Bool, ""))
 	for _, feature := range view.Features {
 		b.columns = append(b.columns, f.find("feature", feature.Name, feature.Name, feature.Type, ""))
+	}
+	for i := range b.columns {
+		b.columns[i].secret = slices.ContainsFunc(view.Features, func(f schema.Feature) bool { return f.Sensitive && f.Name == b.columns[i].column })
 	}
 	if len(f.faults) > 0 {
 		return nil, schema.BadSource.Errorf("%s", strings.Join(f.faults, "\n"))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -23,8 +24,15 @@ const (
 // Postgres about the source's own names and expressions helps its author, so it is
 // part of the message.
 func sourceError(ctx context.Context, view *schema.View, err error) error {
+	if pg, is := asPostgres(err); is && isData(pg.Code) && len(view.Sensitive()) > 0 {
+		err = &pgconn.PgError{Severity: pg.Severity, Code: pg.Code, Message: fmt.Sprintf("error %s, about a value; its text is withheld, since view %s has sensitive features", pg.Code, view.Name)}
+	}
 	return failed(ctx, sourceNamed(view.Origin.Name), err)
 }
+
+// isData reports whether an error of Postgres is about a value, or was raised by a function:
+// then its text may have values.
+func isData(code string) bool { return strings.HasPrefix(code, "22") || strings.HasPrefix(code, "P0") }
 
 func sourceNamed(name string) string { return fmt.Sprintf("source %q", name) }
 

@@ -21,6 +21,9 @@ const (
 	maxSampleValue = 48
 )
 
+// withheld stands for a value of a sensitive feature: samples get into logs and records.
+const withheld = "(withheld)"
+
 // sample describes a bad row: its key, and the bad value, or what its length should be.
 func sample(reason schema.BadReason, source []sourceColumn, keys, at int, values [][]byte) string {
 	var b []byte
@@ -46,6 +49,9 @@ func appendPair(b []byte, s sourceColumn, raw []byte) []byte {
 	b = append(append(b, s.column...), '=')
 	if raw == nil {
 		return append(b, "null"...)
+	}
+	if s.secret {
+		return append(b, withheld...)
 	}
 	if s.pg.isList() {
 		return fmt.Appendf(b, "%s of %d bytes", s.pg.name, len(raw))

@@ -1,11 +1,13 @@
 package offline_test
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strings"
 	"testing"
 
+	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
@@ -206,6 +208,31 @@ func TestBadRows(t *testing.T) {
 	}
 	if len(bad) != len(tests) {
 		t.Errorf("%d bad rows, want %d", len(bad), len(tests))
+	}
+}
+
+// TestBadRowsKeepSecrets: neither samples nor errors have values of sensitive features.
+func TestBadRowsKeepSecrets(t *testing.T) {
+	w := newWorld(t, `CREATE TABLE f (id bigint, at timestamptz, secret bigint, plain bigint, length numeric[]);
+		INSERT INTO f VALUES (1, '2025-01-01', 987654321987, 1, '{1,2}'), (2, '2025-01-01', 2, 123456789123, '{1,2}'), (3, '2025-01-01', 2, 2, '{1}')`,
+		schema.Source{Table: "f", TimestampField: "at"}, idKey,
+		schema.Feature{Name: "secret", Type: schema.Int32, Sensitive: true}, schema.Feature{Name: "plain", Type: schema.Int32},
+		schema.Feature{Name: "length", Type: schema.Vector(schema.Float32, 2), Sensitive: true})
+	rows, bad := w.read(everything())
+	want := []schema.BadRow{
+		{Reason: schema.OutOfRange, Sample: "id=1 secret=(withheld)"},
+		{Reason: schema.OutOfRange, Sample: "id=2 plain=123456789123"},
+		{Reason: schema.BadLength, Sample: "id=3 length=numeric[] of length 1, not 2"},
+	}
+	if diff := cmp.Diff(want, bad); diff != "" || len(rows) != 0 {
+		t.Errorf("%d good rows; bad ones (-want +got):\n%s", len(rows), diff)
+	}
+	for _, sensitive := range []bool{false, true} {
+		v := view(t, schema.Source{Query: "SELECT id, at, ('x' || secret)::int AS secret FROM f", TimestampField: "at"}, idKey, schema.Feature{Name: "secret", Type: schema.Int32, Sensitive: sensitive})
+		err := w.store.Window(t.Context(), v, everything(), func(arrow.Record, []schema.BadRow) error { return nil })
+		if text := fmt.Sprintf("%v %+v", err, errors.Unwrap(err)); err == nil || strings.Contains(text, "987654321987") == sensitive || !strings.Contains(text, "22P02") {
+			t.Errorf("sensitive %t: %s", sensitive, text)
+		}
 	}
 }
 
