@@ -165,7 +165,7 @@ var House = Table{
 		"cmd/larder": {Floor: 9, All: true},
 
 		"integration": {Floor: 10, Imports: []string{
-			"api/larder/v1", "internal/onnxmodel", "internal/pgtest", "internal/rawgrpc", "internal/smalldisk",
+			"api/inference", "api/larder/v1", "internal/onnxmodel", "internal/pgtest", "internal/rawgrpc", "internal/smalldisk",
 		}, BlackBox: true},
 	},
 	Doors: map[string][]string{
