@@ -12,6 +12,35 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// TestKeysWithoutAServerAreRecorded: a key that is made or revoked in Postgres, while servers
+// write their records, is in the trail, and the trail is whole.
+func TestKeysWithoutAServerAreRecorded(t *testing.T) {
+	t.Parallel()
+	c := startClosed(t) // it makes root so
+	var all sync.WaitGroup
+	for i := range 4 {
+		all.Go(func() {
+			name := fmt.Sprintf("direct_%d", i)
+			for _, args := range [][]string{{"create", name}, {"revoke", name}, {"revoke", name}} {
+				runLarder(t, append(append([]string{"keys"}, args...), "--postgres", c.dsn)...)
+			}
+		})
+		c.key(fmt.Sprintf("served_%d", i))
+	}
+	all.Wait()
+	said := c.run("audit")
+	for i := range 4 {
+		for _, want := range []string{"key:direct_%d  larder keys create", "key:direct_%d  larder keys revoke"} {
+			if want = fmt.Sprintf(want, i); !strings.Contains(said, want) {
+				t.Errorf("no %q in\n%s", want, said)
+			}
+		}
+	}
+	if !strings.Contains(said, "key:root  larder keys create") || !strings.Contains(said, "allowed  postgres:") || strings.Count(said, "UNKNOWN_KEY") != 4 || !strings.Contains(said, ": whole") {
+		t.Errorf("larder audit:\n%s", said)
+	}
+}
+
 // TestAuditBeforeEffect: a server is killed at random moments while definitions are applied.
 // Each version that was applied has its record, which was written before; the trail is whole
 // in Postgres and in the files; and a record that is changed is found.

@@ -307,3 +307,67 @@ func TestTheFileComesLater(t *testing.T) {
 		t.Fatalf("%d records, %v", len(records), faults)
 	}
 }
+
+// A command that needs no server leaves its records beside those of servers that write at the
+// same time, and without the trail it does nothing.
+func TestAround(t *testing.T) {
+	db := database(t)
+	l, _ := start(t, db.DSN, t.TempDir())
+	const commands = 8
+	command := func(i int, effect func(context.Context) error) error {
+		return audit.Around(t.Context(), audit.Options{DSN: db.DSN, Server: "a command", Logger: slog.New(slog.DiscardHandler)},
+			access.Event{Caller: "postgres:ann@here", Action: access.Admin, Resources: []string{fmt.Sprint("key:", i)}, Method: "larder keys create"}, effect)
+	}
+	var all sync.WaitGroup
+	for i := range commands {
+		all.Go(func() {
+			if err := l.Before(t.Context(), entry(i)); err != nil {
+				t.Error(err)
+			}
+			err := command(i, func(ctx context.Context) error {
+				known := 0
+				_, err := l.Read(ctx, time.Unix(0, 0), time.Now().Add(time.Minute), func(r *audit.Record) bool {
+					if r.Outcome == access.Allowed && len(r.Resources) == 1 && r.Resources[0] == fmt.Sprint("key:", i) {
+						known++
+					}
+					return true
+				})
+				if known != 1 {
+					t.Errorf("before the effect of %d there are %d records of it", i, known)
+				}
+				if i == 0 {
+					err = schema.BadKey.Errorf("no")
+				}
+				return err
+			})
+			if (err == nil) != (i > 0) {
+				t.Errorf("command %d: %v", i, err)
+			}
+		})
+	}
+	all.Wait()
+	ends := map[string]int{}
+	c, err := l.Read(t.Context(), time.Unix(0, 0), time.Now().Add(time.Minute), func(r *audit.Record) bool {
+		if r.Outcome == access.Ended && r.RequestID != "" {
+			ends[r.Code]++
+		}
+		if r.Seq == 1 && r.Outcome != access.Started {
+			t.Errorf("the first record of a chain is %+v", r)
+		}
+		return true
+	})
+	if err != nil || len(c.Faults()) > 0 || c.Chains() != 1+commands || ends["OK"] != commands-1 || ends["BAD_KEY"] != 1 {
+		t.Errorf("%d chains, ends %v: %v, %v", c.Chains(), ends, c.Faults(), err)
+	}
+	if _, err := db.Pool.Exec(t.Context(), "ALTER TABLE larder.audit RENAME TO gone"); err != nil {
+		t.Fatal(err)
+	}
+	var said *schema.Error
+	err = command(0, func(context.Context) error {
+		t.Error("done without a record")
+		return nil
+	})
+	if !errors.As(err, &said) || said.Reason != schema.AuditUnavailable {
+		t.Errorf("no table: %v", err)
+	}
+}

@@ -12,7 +12,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -31,7 +30,7 @@ import (
 // Options configure a Log.
 type Options struct {
 	DSN    string        // of the registry; empty: the trail is in files alone
-	Dir    string        // of the files; it is made
+	Dir    string        // of the files; it is made. Empty: the trail is in the table alone
 	Server string        // the server's name, in the names of chains
 	Keep   time.Duration // how long records are kept
 
@@ -82,8 +81,13 @@ type pending struct {
 // Open returns a Log. It writes nothing before Run.
 func Open(opts Options) (*Log, error) {
 	opts.Logger = cmp.Or(opts.Logger, slog.Default())
-	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("open the audit trail: %w", err)
+	if opts.Dir == "" && opts.DSN == "" {
+		return nil, errors.New("open the audit trail: it needs a folder, a database, or both")
+	}
+	if opts.Dir != "" {
+		if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
+			return nil, fmt.Errorf("open the audit trail: %w", err)
+		}
 	}
 	l := &Log{
 		opts: opts, chain: chainName(opts.Server),
@@ -358,55 +362,6 @@ func (l *Log) newest(ctx context.Context) (h string, err error) {
 		return "", nil
 	}
 	return h, err
-}
-
-// dayForm is the name of a day's file.
-const dayForm = "2006-01-02"
-
-// putFile writes what the file lacks.
-func (l *Log) putFile() error {
-	if day := time.Now().UTC().Format(dayForm); day != l.day || l.file == nil {
-		file, err := os.OpenFile(filepath.Join(l.opts.Dir, day+".jsonl"), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
-		if err != nil {
-			return err
-		}
-		if l.file != nil {
-			_ = l.file.Close() // it is synced
-		}
-		l.file, l.day = file, day
-	}
-	n, err := l.file.Write(l.unfiled)
-	l.unfiled = l.unfiled[n:] // a line that is cut is completed by the next write
-	if err != nil {
-		return err
-	}
-	l.unfiled, l.fileFails = nil, false
-	return l.file.Sync()
-}
-
-// sweep deletes what is older than it is kept.
-func (l *Log) sweep(ctx context.Context) {
-	before := time.Now().Add(-l.opts.Keep)
-	if l.pool != nil {
-		ctx, cancel := context.WithTimeout(ctx, time.Minute)
-		defer cancel()
-		if _, err := l.pool.Exec(ctx, "DELETE FROM larder.audit WHERE at < $1", before); err != nil {
-			l.opts.Logger.Warn("old records of the audit trail can't be deleted", "error", err)
-		}
-	}
-	files, err := os.ReadDir(l.opts.Dir)
-	if err != nil {
-		l.opts.Logger.Warn("old files of the audit trail can't be listed", "error", err)
-	}
-	for _, f := range files {
-		day, err := time.Parse(dayForm+".jsonl", f.Name())
-		if err != nil || !day.Add(24*time.Hour).Before(before) {
-			continue
-		}
-		if err := os.Remove(filepath.Join(l.opts.Dir, f.Name())); err != nil {
-			l.opts.Logger.Warn("an old file of the audit trail can't be deleted", "error", err)
-		}
-	}
 }
 
 // Read calls each with the records from a time to another, chain by chain, as the table has

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"larder/access"
+	"larder/access/audit"
 	larderv1 "larder/api/larder/v1"
 	larder "larder/client/go"
 	control "larder/control/access"
@@ -29,7 +30,7 @@ bindings of the definitions give to its name.
 
 The server must be started with --keys or another way to prove who calls. The first
 key is made with --postgres: whoever may write to the registry's database owns
-everything in it anyway.`,
+everything in it anyway. The audit trail has such changes too.`,
 		Example: `  larder keys create admin --role admin --postgres postgres://larder@db/features > admin.key
   larder keys create checkout --role scorer --owner payments@example.com --expires 90d
   larder keys list
@@ -76,6 +77,13 @@ func (k *keyCommand) do(ctx context.Context, server func(larderv1.AccessServiceC
 	return direct(ring)
 }
 
+// recorded changes a key in Postgres, with records in the audit trail as a server writes them.
+// The caller is who says so: Postgres alone has let it in.
+func (k *keyCommand) recorded(cmd *cobra.Command, key string, change func(context.Context) error) error {
+	e := access.Event{Caller: "postgres:" + whoAmI(), Action: access.Admin, Resources: []string{"key:" + schema.Cut(key, 100)}, Method: cmd.CommandPath()}
+	return audit.Around(cmd.Context(), audit.Options{DSN: k.postgres, Server: "larder keys"}, e, change)
+}
+
 func newKeysCreateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create NAME",
@@ -109,9 +117,11 @@ it in a file that only its service can read, and name that file in LARDER_KEY_FI
 			if req.GetExpiresAt() != 0 {
 				wanted.ExpiresAt = time.UnixMicro(req.GetExpiresAt())
 			}
-			key, text, err := ring.Create(cmd.Context(), wanted)
-			made = &larderv1.CreateKeyResponse{Key: control.Message(&key), Text: text}
-			return err
+			return k.recorded(cmd, wanted.Name, func(ctx context.Context) error {
+				key, text, err := ring.Create(ctx, wanted)
+				made = &larderv1.CreateKeyResponse{Key: control.Message(&key), Text: text}
+				return err
+			})
 		})
 		if err != nil || k.json {
 			return orPrint(cmd.OutOrStdout(), made, err)
@@ -210,9 +220,11 @@ func newKeysRevokeCommand() *cobra.Command {
 			ended, err = service.RevokeKey(cmd.Context(), &larderv1.RevokeKeyRequest{Key: args[0]})
 			return err
 		}, func(ring *keyring.Ring) error {
-			key, err := ring.Revoke(cmd.Context(), args[0], whoAmI())
-			ended = &larderv1.RevokeKeyResponse{Key: control.Message(&key)}
-			return err
+			return k.recorded(cmd, args[0], func(ctx context.Context) error {
+				key, err := ring.Revoke(ctx, args[0], whoAmI())
+				ended = &larderv1.RevokeKeyResponse{Key: control.Message(&key)}
+				return err
+			})
 		})
 		if err != nil || k.json {
 			return orPrint(cmd.OutOrStdout(), ended, err)
