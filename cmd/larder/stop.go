@@ -114,3 +114,62 @@ func closeAll(log *slog.Logger, all []closing) error {
 }
 
 const storePart = "the online store"
+
+// close closes what was opened, from the top down. What does not end is left behind.
+func (n *node) close() error {
+	var all []closing
+	add := func(name string, grace time.Duration, close func() error, needs string) {
+		all = append(all, closing{name, grace, close, needs})
+	}
+	plain := func(close func()) func() error {
+		return func() error {
+			close()
+			return nil
+		}
+	}
+	const modelsPart = "models"
+	if n.sources.Repository != nil {
+		add("the model repository", closeGrace, n.sources.Repository.Close, "")
+	}
+	if n.serving != nil {
+		add("serving", closeGrace, plain(n.serving.Close), "")
+	}
+	if n.models != nil {
+		add(modelsPart, closeGrace, n.models.Close, "")
+	}
+	if n.tensors != nil {
+		add("models over tensors", closeGrace, plain(n.tensors.Close), modelsPart)
+	}
+	if n.runtime != nil {
+		add("ONNX Runtime", closeGrace, n.runtime.Close, modelsPart)
+	}
+	if n.online != nil {
+		add(storePart, storeGrace, n.online.Close, "")
+	}
+	if n.trail != nil {
+		add("the audit trail", closeGrace, n.trail.Close, "")
+	}
+	if n.keys != nil {
+		add("the keys", closeGrace, plain(n.keys.Close), "")
+	}
+	if n.registry != nil {
+		add("connections of the registry", closeGrace, plain(n.registry.Close), "")
+	}
+	if n.offline != nil {
+		add("connections of sources", closeGrace, plain(n.offline.Close), "")
+	}
+	if n.logs != nil {
+		add("connections of streams", closeGrace, plain(n.logs.Close), "")
+	}
+	if n.bulk != nil {
+		add("connections of training sets", closeGrace, plain(n.bulk.Close), "")
+	}
+	return closeAll(n.log, append(all, n.clusterClosing()...))
+}
+
+func (n *node) clusterClosing() []closing {
+	if n.cluster == nil {
+		return nil
+	}
+	return []closing{{"the private Postgres", storeGrace, n.cluster.Stop, ""}}
+}
