@@ -84,13 +84,13 @@ func CheckResource(pattern string) string {
 	kind, name, found := strings.Cut(pattern, ":")
 	switch {
 	case !found || name == "":
-		return fmt.Sprintf("%q is not a resource; %s", clipName(pattern), forms)
+		return fmt.Sprintf("%q is not a resource; %s", CutName(pattern), forms)
 	case kind != ProjectResource && !slices.Contains(ResourceKinds, kind):
-		return fmt.Sprintf("%q is not a kind of resource; %s", clipName(kind), Nearest(clipName(kind), append([]string{ProjectResource}, ResourceKinds...)))
+		return fmt.Sprintf("%q is not a kind of resource; %s", CutName(kind), Nearest(CutName(kind), append([]string{ProjectResource}, ResourceKinds...)))
 	case strings.Contains(strings.TrimSuffix(name, "*"), "*"):
-		return fmt.Sprintf("resource %q has a * that is not at its end; %s", clipName(pattern), forms)
+		return fmt.Sprintf("resource %q has a * that is not at its end; %s", CutName(pattern), forms)
 	case len(name) > maxPattern:
-		return fmt.Sprintf("resource %q is too long; use at most %d bytes", clipName(pattern), maxPattern)
+		return fmt.Sprintf("resource %q is too long; use at most %d bytes", CutName(pattern), maxPattern)
 	}
 	return ""
 }
@@ -100,14 +100,6 @@ const (
 	// mostSubjects bounds the callers of one binding.
 	mostSubjects = 1_000
 )
-
-func clipName(s string) string {
-	const most = 100
-	if len(s) > most {
-		return s[:most] + "..."
-	}
-	return s
-}
 
 func (v *validator) access() {
 	roles := map[string]*Role{}
@@ -143,13 +135,13 @@ func (v *validator) role(path string, r *Role) {
 		}
 		for j, action := range a.Actions {
 			if !slices.Contains(Actions, action) {
-				v.addf(fmt.Sprintf("%s.actions[%d]", at, j), "%q is not an action; %s", clipName(action), Nearest(clipName(action), Actions))
+				v.addf(fmt.Sprintf("%s.actions[%d]", at, j), "%q is not an action; %s", CutName(action), Nearest(CutName(action), Actions))
 			}
 		}
 		v.resources(at+".resources", a.Resources)
 	}
 	if r.Priority != "" && !slices.Contains(Priorities, r.Priority) {
-		v.addf(path+".priority", "%q is not a priority; %s", clipName(r.Priority), Nearest(clipName(r.Priority), Priorities))
+		v.addf(path+".priority", "%q is not a priority; %s", CutName(r.Priority), Nearest(CutName(r.Priority), Priorities))
 	}
 	for key, rate := range map[string]float64{"requests_per_second": r.RequestsPerSecond, "rows_per_second": r.RowsPerSecond} {
 		if rate < 0 || math.IsNaN(rate) || math.IsInf(rate, 0) {
@@ -168,7 +160,7 @@ func (v *validator) resources(path string, patterns []string) {
 
 func (v *validator) binding(path string, b *Binding, roles []string) {
 	if !slices.Contains(roles, b.Role) {
-		v.danglef(path+".role", "binding %q names role %q, which doesn't exist; %s", b.Name, clipName(b.Role), Nearest(clipName(b.Role), roles))
+		v.danglef(path+".role", "binding %q names role %q, which doesn't exist; %s", b.Name, CutName(b.Role), Nearest(CutName(b.Role), roles))
 	}
 	v.resources(path+".resources", b.Resources)
 	subjects := map[string][]string{"keys": b.Keys, "certificates": b.Certificates, "users": b.Users, "groups": b.Groups}

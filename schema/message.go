@@ -45,3 +45,9 @@ func Cut(text string, most int) string {
 	}
 	return strings.ToValidUTF8(text, "?")
 }
+
+// CutName returns a name that somebody has sent, as messages quote it: cut where it is long.
+func CutName(name string) string {
+	const most = 100
+	return Cut(name, most)
+}

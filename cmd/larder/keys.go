@@ -80,7 +80,7 @@ func (k *keyCommand) do(ctx context.Context, server func(larderv1.AccessServiceC
 // recorded changes a key in Postgres, with records in the audit trail as a server writes them.
 // The caller is who says so: Postgres alone has let it in.
 func (k *keyCommand) recorded(cmd *cobra.Command, key string, change func(context.Context) error) error {
-	e := access.Event{Caller: "postgres:" + whoAmI(), Action: access.Admin, Resources: []string{"key:" + schema.Cut(key, 100)}, Method: cmd.CommandPath()}
+	e := access.Event{Caller: "postgres:" + whoAmI(), Action: access.Admin, Resources: []string{"key:" + schema.CutName(key)}, Method: cmd.CommandPath()}
 	return audit.Around(cmd.Context(), audit.Options{DSN: k.postgres, Server: "larder keys"}, e, change)
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"larder/access"
+	"larder/schema"
 )
 
 // An Auditor keeps the audit trail. Safe for concurrent use.
@@ -143,9 +144,5 @@ func (r *rule) names(req any) (on []string) {
 // clipped returns a resource as the trail has it: its name comes from the caller.
 func clipped(r Resource) string {
 	const most = 300
-	text := r.String()
-	if len(text) > most {
-		return text[:most] + "..."
-	}
-	return text
+	return schema.Cut(r.String(), most)
 }

@@ -64,12 +64,12 @@ func (b *browser) refuses(r *http.Request) error {
 	}
 	if b.open && !b.knows(r.Host) {
 		return schema.UnknownHost.Errorf(
-			"this server is not known as %q; call it by its address or as localhost, or start it with --http-hosts %s", short(r.Host), short(hostOf(r.Host)))
+			"this server is not known as %q; call it by its address or as localhost, or start it with --http-hosts %s", schema.CutName(r.Host), schema.CutName(hostOf(r.Host)))
 	}
 	if b.crossSite(r) {
 		origin := cmp.Or(r.Header.Get("Origin"), "unnamed")
 		return schema.CrossSite.Errorf(
-			"a page of another site (%s) sent this request; send it from a program or, if that site is yours, name its host in --http-hosts", short(origin))
+			"a page of another site (%s) sent this request; send it from a program or, if that site is yours, name its host in --http-hosts", schema.CutName(origin))
 	}
 	return simpleBody(r)
 }
@@ -134,14 +134,5 @@ func simpleBody(r *http.Request) error {
 		return nil
 	}
 	return schema.BadContentType.Errorf(
-		`the body is declared as %s; send "Content-Type: application/json" (curl: -H "Content-Type: application/json")`, short(kind))
-}
-
-// short bounds what an error quotes of a request.
-func short(s string) string {
-	const most = 100
-	if len(s) > most {
-		return s[:most] + "..."
-	}
-	return s
+		`the body is declared as %s; send "Content-Type: application/json" (curl: -H "Content-Type: application/json")`, schema.CutName(kind))
 }

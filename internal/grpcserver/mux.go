@@ -85,7 +85,7 @@ const maxPathParts = 12
 func (m *Mux) notFound(w http.ResponseWriter, r *http.Request) {
 	if methods := m.methodsOf(r); methods != nil {
 		w.Header().Set("Allow", strings.Join(methods, ", "))
-		WriteError(w, schema.UnknownMethod.Errorf("there is no %s %s; use %s", short(r.Method), short(r.URL.Path), strings.Join(methods, " or ")))
+		WriteError(w, schema.UnknownMethod.Errorf("there is no %s %s; use %s", schema.CutName(r.Method), schema.CutName(r.URL.Path), strings.Join(methods, " or ")))
 		return
 	}
 	var paths []string
@@ -93,10 +93,10 @@ func (m *Mux) notFound(w http.ResponseWriter, r *http.Request) {
 		paths = append(paths, o.URL())
 	}
 	remedy := "GET / lists the paths"
-	if meant := schema.Nearest(short(r.URL.Path), paths); strings.HasSuffix(meant, "?") {
+	if meant := schema.Nearest(schema.CutName(r.URL.Path), paths); strings.HasSuffix(meant, "?") {
 		remedy = meant + " " + remedy
 	}
-	WriteError(w, schema.UnknownPath.Errorf("there is no %s %s; %s", short(r.Method), short(r.URL.Path), remedy))
+	WriteError(w, schema.UnknownPath.Errorf("there is no %s %s; %s", schema.CutName(r.Method), schema.CutName(r.URL.Path), remedy))
 }
 
 // methodsOf returns the methods that the path of a request takes.

@@ -40,7 +40,7 @@ func claimed(c Caller, claims []string) (Priority, error) {
 	if len(claims) > 0 {
 		var known bool
 		if priority, known = admission.ParsePriority(claims[0]); !known || len(claims) > 1 {
-			return priority, schema.BadHeader.Errorf("the header %s is %q; it can be critical, default, batch or shadow, once", priorityHeader, short(claims[0]))
+			return priority, schema.BadHeader.Errorf("the header %s is %q; it can be critical, default, batch or shadow, once", priorityHeader, schema.CutName(claims[0]))
 		}
 	}
 	return min(priority, c.Priority), nil

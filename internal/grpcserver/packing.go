@@ -43,7 +43,7 @@ func (b *requestBody) unpack(r *http.Request, body []byte) ([]byte, error) {
 	case deflated:
 		unpacked, err = zlib.NewReader(packed)
 	default:
-		return nil, schema.BadEncoding.Errorf("the body has the Content-Encoding %q; it may be gzip or deflate", short(packing))
+		return nil, schema.BadEncoding.Errorf("the body has the Content-Encoding %q; it may be gzip or deflate", schema.CutName(packing))
 	}
 	wrong := func(err error) error {
 		return schema.BadEncoding.Wrap(err, "the body is not the %s that its Content-Encoding says", packing)

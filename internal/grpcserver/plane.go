@@ -68,5 +68,5 @@ func pathHere(r *http.Request, rule *rule) *failure {
 	if connOf(r.Context()).answers(rule) {
 		return nil
 	}
-	return failureOf(schema.UnknownPath.Errorf("there is no %s %s at this port; the server has its control plane at a port of its own (--control-http-addr)", short(r.Method), short(r.URL.Path)))
+	return failureOf(schema.UnknownPath.Errorf("there is no %s %s at this port; the server has its control plane at a port of its own (--control-http-addr)", schema.CutName(r.Method), schema.CutName(r.URL.Path)))
 }

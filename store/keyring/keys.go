@@ -27,7 +27,7 @@ func (r *Ring) Create(ctx context.Context, k access.Key) (made access.Key, text 
 		return made, "", err
 	}
 	if !namePattern.MatchString(k.Name) {
-		return made, "", schema.BadKey.Errorf("%q is not a name of a key; use 1 to 128 letters, digits and _ . @ / -", clip(k.Name))
+		return made, "", schema.BadKey.Errorf("%q is not a name of a key; use 1 to 128 letters, digits and _ . @ / -", k.Name)
 	}
 	if len(k.Owner) > 256 {
 		return made, "", schema.BadKey.Errorf("the owner has %d bytes; use at most 256", len(k.Owner))
@@ -35,7 +35,7 @@ func (r *Ring) Create(ctx context.Context, k access.Key) (made access.Key, text 
 	policy := r.State().Policy
 	for _, role := range k.Roles {
 		if !policy.HasRole(role) {
-			return made, "", schema.BadKey.Errorf("there is no role %q; apply it first, or use a role that is built in: viewer, scorer, scientist, publisher, operator or admin", clip(role))
+			return made, "", schema.BadKey.Errorf("there is no role %q; apply it first, or use a role that is built in: viewer, scorer, scientist, publisher, operator or admin", role)
 		}
 	}
 	if now := time.Now(); !k.ExpiresAt.IsZero() && (!k.ExpiresAt.After(now) || k.ExpiresAt.After(now.Add(longestLife))) {
@@ -70,7 +70,7 @@ func (r *Ring) Revoke(ctx context.Context, key, by string) (access.Key, error) {
 	err := r.change(ctx, func(tx pgx.Tx) error {
 		done, err := tx.Exec(ctx, "UPDATE larder.keys SET revoked_at = now(), revoked_by = $2 WHERE (id = $1 OR name = $1) AND revoked_at IS NULL", key, by)
 		if err == nil && done.RowsAffected() == 0 {
-			return schema.UnknownKey.Errorf("there is no key %q that isn't revoked; larder keys list prints names and ids", clip(key))
+			return schema.UnknownKey.Errorf("there is no key %q that isn't revoked; larder keys list prints names and ids", key)
 		}
 		return err
 	})
@@ -196,12 +196,4 @@ func unavailable(err error) error {
 		return err
 	}
 	return schema.PostgresUnavailable.Wrap(err, "the registry's Postgres can't be reached; try again")
-}
-
-func clip(s string) string {
-	const most = 100
-	if len(s) > most {
-		return s[:most] + "..."
-	}
-	return s
 }
