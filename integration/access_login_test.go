@@ -4,9 +4,6 @@ import (
 	"bufio"
 	"context"
 	"io"
-	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,47 +12,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zitadel/oidc/v3/example/server/exampleop"
-	"github.com/zitadel/oidc/v3/example/server/storage"
-	protocol "github.com/zitadel/oidc/v3/pkg/oidc"
-	"github.com/zitadel/oidc/v3/pkg/op"
+	"larder/internal/testoidc"
 )
-
-// loginClient is the client that people log in as.
-const loginClient = "larder-cli"
-
-// people are the users of a provider, whose clients have no secret.
-type people struct{ *storage.Storage }
-
-func (p people) GetClientByClientID(ctx context.Context, id string) (op.Client, error) {
-	c, err := p.Storage.GetClientByClientID(ctx, id)
-	return secretless{c}, err
-}
-
-type secretless struct{ op.Client }
-
-func (secretless) AuthMethod() protocol.AuthMethod     { return protocol.AuthMethodNone }
-func (secretless) ApplicationType() op.ApplicationType { return op.ApplicationTypeNative }
 
 // TestLogin: a person logs in with the commands that docs/security.md tells, at zitadel's
 // provider, and has the rights that a binding gives her, at this server and no other.
 func TestLogin(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	issuer := "http://" + l.Addr().String()
-	storage.RegisterClients(storage.DeviceClient(loginClient, ""))
-	users := people{storage.NewStorage(storage.NewUserStore(issuer))}
-	before := slog.Default()
-	web := &http.Server{Handler: exampleop.SetupServer(issuer, users, slog.New(slog.DiscardHandler), false, op.WithAllowInsecure()), ReadHeaderTimeout: time.Second}
-	slog.SetDefault(before)
-	go func() { _ = web.Serve(l) }()
-	defer web.Close()
-
-	c := startClosed(t, "--oidc-issuer", issuer, "--oidc-audience", loginClient, "--oidc-client-id", loginClient)
+	provider := testoidc.New(t)
+	c := startClosed(t, "--oidc-issuer", provider.Issuer, "--oidc-audience", testoidc.Client, "--oidc-client-id", testoidc.Client)
 	defs := t.TempDir()
-	fileOf(t, filepath.Join(defs, "access.yaml"), []byte(`bindings: [{name: people, role: viewer, users: [id1]}]`))
+	fileOf(t, filepath.Join(defs, "access.yaml"), []byte(`bindings: [{name: people, role: viewer, users: [`+testoidc.Person+`]}]`))
 	c.run("apply", "--yes", defs)
 
 	home := t.TempDir()
@@ -84,14 +50,14 @@ func TestLogin(t *testing.T) {
 		t.Fatal(err)
 	}
 	code := regexp.MustCompile(`confirm the code (\S+) there`).FindStringSubmatch(line)
-	if code == nil || !strings.Contains(line, issuer+"/device") {
+	if code == nil || !strings.Contains(line, provider.Issuer+"/device") {
 		t.Fatalf("larder login says %q", line)
 	}
-	if err := users.CompleteDeviceAuthorization(t.Context(), code[1], "id1"); err != nil {
+	if err := provider.Approve(t.Context(), code[1]); err != nil {
 		t.Fatal(err)
 	}
 	go func() { _, _ = io.Copy(io.Discard, stderr) }()
-	if err := login.Wait(); err != nil || !strings.Contains(stdout.String(), "user:id1\nroles   viewer") {
+	if err := login.Wait(); err != nil || !strings.Contains(stdout.String(), "user:"+testoidc.Person+"\nroles   viewer") {
 		t.Fatalf("larder login: %v, %s", err, stdout.String())
 	}
 	if said, err := command("status").CombinedOutput(); err != nil {

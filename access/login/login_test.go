@@ -3,8 +3,6 @@ package login_test
 import (
 	"context"
 	"io"
-	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -12,69 +10,18 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zitadel/oidc/v3/example/server/exampleop"
-	"github.com/zitadel/oidc/v3/example/server/storage"
-	protocol "github.com/zitadel/oidc/v3/pkg/oidc"
-	"github.com/zitadel/oidc/v3/pkg/op"
-
 	"larder/access/login"
 	"larder/access/oidc"
+	"larder/internal/testoidc"
 )
-
-const client = "larder-cli"
-
-// A public is a store of people whose clients have no secret, as those of programs on
-// people's machines have none.
-type public struct{ *storage.Storage }
-
-func (p public) GetClientByClientID(ctx context.Context, id string) (op.Client, error) {
-	c, err := p.Storage.GetClientByClientID(ctx, id)
-	return secretless{c}, err
-}
-
-// CreateAccessAndRefreshTokens gives tokens of the device flow to their client, which the
-// example's store forgets.
-func (p public) CreateAccessAndRefreshTokens(ctx context.Context, req op.TokenRequest, refresh string) (string, string, time.Time, error) {
-	if d, is := req.(*op.DeviceAuthorizationState); is {
-		req = &storage.AuthRequest{ApplicationID: d.ClientID, UserID: d.Subject, Scopes: d.Scopes}
-	}
-	return p.Storage.CreateAccessAndRefreshTokens(ctx, req, refresh)
-}
-
-type secretless struct{ op.Client }
-
-func (secretless) AuthMethod() protocol.AuthMethod     { return protocol.AuthMethodNone }
-func (secretless) ApplicationType() op.ApplicationType { return op.ApplicationTypeNative }
-func (secretless) GrantTypes() []protocol.GrantType {
-	return []protocol.GrantType{protocol.GrantTypeDeviceCode, protocol.GrantTypeRefreshToken}
-}
-
-// provider starts zitadel's OIDC provider, and returns its address and its people.
-func provider(t *testing.T) (issuer string, people *storage.Storage) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	issuer = "http://" + l.Addr().String()
-	storage.RegisterClients(storage.DeviceClient(client, ""))
-	people = storage.NewStorage(storage.NewUserStore(issuer))
-	before := slog.Default()
-	router := exampleop.SetupServer(issuer, public{people}, slog.New(slog.NewTextHandler(io.Discard, nil)), false, op.WithAllowInsecure())
-	slog.SetDefault(before)
-	s := httptest.NewUnstartedServer(router)
-	s.Listener.Close()
-	s.Listener = l
-	s.Start()
-	t.Cleanup(s.Close)
-	return issuer, people
-}
 
 // A person logs in by the device flow at a real provider, a server takes the token, and the
 // store gives it to calls of that server only.
 func TestLogin(t *testing.T) {
 	t.Setenv("XDG_CONFIG_HOME", t.TempDir())
-	issuer, people := provider(t)
+	provider := testoidc.New(t)
+	const client = testoidc.Client
+	issuer := provider.Issuer
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	server := login.Server{Issuer: issuer, ClientID: client, Audience: client}
@@ -82,7 +29,7 @@ func TestLogin(t *testing.T) {
 		if !strings.HasPrefix(page, issuer+"/device") || code == "" {
 			t.Errorf("page %q, code %q", page, code)
 		}
-		if err := people.CompleteDeviceAuthorization(ctx, code, "id1"); err != nil {
+		if err := provider.Approve(ctx, code); err != nil {
 			t.Error(err)
 		}
 	})
@@ -93,7 +40,7 @@ func TestLogin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if id, _, err := verifier.Verify(ctx, session.Token); err != nil || id.String() != "user:id1" {
+	if id, _, err := verifier.Verify(ctx, session.Token); err != nil || id.String() != "user:"+testoidc.Person {
 		t.Fatalf("the token is of %s, %v", id, err)
 	}
 	other, err := oidc.New(oidc.Options{Issuer: issuer, Audience: "another"})
@@ -141,7 +88,9 @@ func TestLogin(t *testing.T) {
 }
 
 func TestRefusedLogins(t *testing.T) {
-	issuer, people := provider(t)
+	provider := testoidc.New(t)
+	const client = testoidc.Client
+	issuer := provider.Issuer
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	f := func(want string, server login.Server, show func(page, code string)) {
@@ -152,12 +101,12 @@ func TestRefusedLogins(t *testing.T) {
 	}
 	never := func(string, string) { t.Error("the login began") }
 	f("access_denied", login.Server{Issuer: issuer, ClientID: client, Audience: client}, func(_, code string) {
-		if err := people.DenyDeviceAuthorization(ctx, code); err != nil {
+		if err := provider.Deny(ctx, code); err != nil {
 			t.Error(err)
 		}
 	})
 	f(`no token for "features"`, login.Server{Issuer: issuer, ClientID: client, Audience: "features"}, func(_, code string) {
-		if err := people.CompleteDeviceAuthorization(ctx, code, "id1"); err != nil {
+		if err := provider.Approve(ctx, code); err != nil {
 			t.Error(err)
 		}
 	})

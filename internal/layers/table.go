@@ -39,6 +39,7 @@ var House = Table{
 		"internal/smalldisk":   {Floor: 1},
 		"internal/brokers":     {Floor: 1},
 		"internal/testcert":    {Floor: 1},
+		"internal/testoidc":    {Floor: 1},
 		"internal/wholefile":   {Floor: 1},
 		"models/comparison":    {Floor: 1},
 		"models/experiment":    {Floor: 1},
@@ -165,7 +166,7 @@ var House = Table{
 		"cmd/larder": {Floor: 9, All: true},
 
 		"integration": {Floor: 10, Imports: []string{
-			"api/inference", "api/larder/v1", "internal/onnxmodel", "internal/pgtest", "internal/rawgrpc", "internal/smalldisk",
+			"api/inference", "api/larder/v1", "internal/onnxmodel", "internal/pgtest", "internal/rawgrpc", "internal/smalldisk", "internal/testoidc",
 		}, BlackBox: true},
 	},
 	Doors: map[string][]string{
@@ -176,6 +177,7 @@ var House = Table{
 		"github.com/coreos/go-oidc/v3":   {"access/oidc"},
 		"github.com/go-jose/go-jose/v4":  {"access/oidc"},
 		"golang.org/x/oauth2":            {"access/login"},
+		"github.com/zitadel/oidc/v3":     {"internal/testoidc"},
 		"github.com/pressly/goose/v3":    {"migrations"},
 		"github.com/dgraph-io/badger/v4": {"store/online"},
 		"github.com/dgraph-io/ristretto": {"store/online"},
