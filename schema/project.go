@@ -269,9 +269,9 @@ func (v *validator) definitionName(path, noun, name string) bool {
 	case noun == KindRole || noun == KindBinding: // of the server
 		return v.name(path, noun, name)
 	case qualified && (!namePattern.MatchString(project) || project == DefaultProject):
-		v.addf(path, "%s %q: %q can't be a project; %s", noun, clipName(name), clipName(project), projectForm)
+		v.addf(path, "%s %q: %q can't be a project; %s", noun, CutName(name), CutName(project), projectForm)
 	case name != "" && v.foreign(name):
-		v.addf(path, "%s %q is of project %s, and this folder's project is %s; rename it, or write it into a folder of its project", noun, clipName(name), clipName(ProjectOf(name)), v.defs.ProjectName())
+		v.addf(path, "%s %q is of project %s, and this folder's project is %s; rename it, or write it into a folder of its project", noun, CutName(name), CutName(ProjectOf(name)), v.defs.ProjectName())
 	case qualified:
 		return v.name(path, noun, local)
 	default:
@@ -287,7 +287,7 @@ const projectForm = "use letters, digits and _, at most 128, not starting with a
 func (v *validator) project() bool {
 	d := v.defs
 	if d.Project != "" && !namePattern.MatchString(d.Project) {
-		v.addf("project", "project name %q: %s", clipName(d.Project), projectForm)
+		v.addf("project", "project name %q: %s", CutName(d.Project), projectForm)
 		return false
 	}
 	if d.Project != "" && d.HasAccess() {
