@@ -8,6 +8,7 @@ import (
 
 	larderv1 "larder/api/larder/v1"
 	"larder/control/runs"
+	"larder/internal/grpcserver"
 )
 
 // progressInterval is how often a waiting client gets a progress message.
@@ -45,11 +46,15 @@ func runMessages(all []runs.Run) (messages []*larderv1.Run) {
 	return messages
 }
 
-// GetRun returns one run.
+// GetRun returns one run. A run that the caller may not see, nor its view, is answered as one
+// that isn't there.
 func (s *Server) GetRun(ctx context.Context, req *larderv1.GetRunRequest) (*larderv1.GetRunResponse, error) {
 	run, err := s.parts.Runs.Run(ctx, req.GetId())
 	if err != nil {
 		return nil, err
+	}
+	if !observes(ctx, grpcserver.Run, run.ID) && !observes(ctx, grpcserver.View, run.View) {
+		return nil, runs.Unknown(req.GetId())
 	}
 	return &larderv1.GetRunResponse{Run: run.Message()}, nil
 }

@@ -99,6 +99,7 @@ bindings:
 		}
 		return all
 	}
+	rootConn, _ := c.dial(caller{bearer: keys["root"]})
 	whole := lists("root")
 	for name, said := range whole {
 		if name != "versions" && (!strings.Contains(said, "mine") || !strings.Contains(said, "theirs")) {
@@ -107,6 +108,14 @@ bindings:
 	}
 	if !strings.Contains(whole["status"], "dataDir") || !strings.Contains(whole["versions"], "key:root") {
 		t.Errorf("root: %s%s", whole["status"], whole["versions"])
+	}
+	runs := map[string]string{} // by view
+	status, err := larderv1.NewControlServiceClient(rootConn).GetStatus(t.Context(), &larderv1.GetStatusRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range status.GetViews() {
+		runs[v.GetFeatureView()] = v.GetLastRun().GetId()
 	}
 	team := lists("team")
 	for name, said := range team {
@@ -153,6 +162,13 @@ bindings:
 				t.Errorf("%s mine: %s", kind, shown)
 			}
 		}
+	}
+	// A run is seen with its view.
+	c.run("status", runs["mine"])
+	_, theirs, code := c.client("status", runs["theirs"])
+	_, nobodys, _ := c.client("status", "nobodys")
+	if code == 0 || strings.ReplaceAll(theirs, runs["theirs"], "nobodys") != nobodys {
+		t.Errorf("another's run: %s; nobody's: %s", theirs, nobodys)
 	}
 	if status := c.run("status"); !strings.Contains(status, "mine") || strings.Contains(status, "1970") {
 		t.Errorf("status: %s", status)

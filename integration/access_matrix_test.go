@@ -82,7 +82,7 @@ func named(t testing.TB) map[string][]byte {
 // some are the calls that rights on any one resource allow.
 var some = append([]string{
 	"/larder.v1.ControlService/PutModel", "/larder.v1.ControlService/HasModels", "/larder.v1.ControlService/GetDataset", "/larder.v1.ControlService/ListDatasets",
-	"/larder.v1.ControlService/ListVersions", "/larder.v1.ControlService/GetDefinition",
+	"/larder.v1.ControlService/ListVersions", "/larder.v1.ControlService/GetDefinition", "/larder.v1.ControlService/GetRun",
 }, lists...)
 
 // lists are those calls among them that answer with what the caller has the right on.

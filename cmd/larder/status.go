@@ -81,7 +81,12 @@ func printStatus(w io.Writer, s *larderv1.GetStatusResponse) error {
 		fmt.Fprintf(w, "the clock of this server is %s behind Postgres's; set the clocks by NTP\n", span(-ahead))
 	}
 	printBuilding(w, s.GetBuilding())
-	if len(s.GetViews()) == 0 {
+	switch {
+	case len(s.GetViews()) > 0:
+	case s.GetStartedAt() == 0:
+		fmt.Fprintln(w, "there are no feature views that you may observe")
+		return nil
+	default:
 		fmt.Fprintln(w, "no feature views yet; add some with larder apply DIR")
 		return nil
 	}

@@ -162,9 +162,14 @@ func (r *Recorder) Run(ctx context.Context, id string) (Run, error) {
 		return Run{}, err
 	}
 	if recorded == nil {
-		return Run{}, schema.UnknownRun.Errorf("no run %q; `larder status` shows the newest run of each view", id)
+		return Run{}, Unknown(id)
 	}
 	return read(*recorded)
+}
+
+// Unknown is the error for a run that isn't there.
+func Unknown(id string) error {
+	return schema.UnknownRun.Errorf("no run %q; `larder status` shows the newest run of each view", id)
 }
 
 // Cancel cancels a run of this server and returns it when it has ended.

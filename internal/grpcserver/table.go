@@ -43,7 +43,7 @@ var rpcRules = map[string]*rule{
 	"/larder.v1.ControlService/ScoreVectors":  {right: Score, at: controlPlane, on: one(Model, (*larderv1.ScoreVectorsRequest).GetModel)},
 
 	"/larder.v1.ControlService/Materialize":  {right: Operate, on: each(View, (*larderv1.MaterializeRequest).GetFeatureViews)},
-	"/larder.v1.ControlService/GetRun":       {right: Observe, on: one(Run, (*larderv1.GetRunRequest).GetId)},
+	"/larder.v1.ControlService/GetRun":       {right: Observe, some: anyKind}, // of the run, or of its view
 	"/larder.v1.ControlService/CancelRun":    {right: Operate, on: one(Run, (*larderv1.CancelRunRequest).GetId)},
 	"/larder.v1.ControlService/SaveSnapshot": {right: Operate},
 	"/larder.v1.ControlService/Forget":       {right: Forget, on: one(Entity, (*larderv1.ForgetRequest).GetEntity)},
