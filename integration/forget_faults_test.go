@@ -72,9 +72,7 @@ func TestForgetIsKilled(t *testing.T) {
 		}
 	}
 	f.exec("DELETE FROM at_shop WHERE customer_id = $1", person)
-	f.exec("VACUUM (FULL, ANALYZE) at_shop")
-	f.exec("VACUUM (FULL, ANALYZE) spend")
-	f.exec("VACUUM FULL pg_statistic")
+	f.vacuum("at_shop", "spend", "pg_statistic")
 	f.wantNoTrace()
 	// The places are counted once, whatever was tried again.
 	for what, want := range map[string]int{"log of stream visits": 2, "source spend": 1} {

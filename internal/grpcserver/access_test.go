@@ -222,7 +222,7 @@ func TestUnaryCallsAreAuthorized(t *testing.T) {
 	_, err = control.ListModels(as(t, "bob"), &larderv1.ListModelsRequest{Model: "secret"})
 	f(err, "PermissionDenied", "bob observe model:secret")
 	_, err = control.ExportDefinitions(as(t, "bob"), &larderv1.ExportDefinitionsRequest{})
-	f(err, "Unimplemented", "bob observe every definitions")
+	f(err, "Unimplemented", "bob observe definitions:default/")
 	_, err = control.GetStatus(t.Context(), &larderv1.GetStatusRequest{})
 	f(err, "Unauthenticated")
 }

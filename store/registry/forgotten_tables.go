@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"larder/schema"
 	"larder/store/forgotten"
@@ -333,77 +332,4 @@ func redact(run []byte, quotes func(text string) bool) (raw []byte, n int, err e
 	}
 	raw, err = json.Marshal(members)
 	return raw, n, err
-}
-
-// rewriteBytes (256 MiB) is up to which size a table is written anew to be rid of deleted rows: its
-// users wait meanwhile.
-const rewriteBytes = 256 << 20
-
-// Rewrite makes Postgres rid of deleted rows of a table. A plain VACUUM leaves their bytes
-// in the free space of pages, so a table or partition of up to rewriteBytes is written anew,
-// which keeps its users waiting for some seconds. It returns what is left, as a note; empty for
-// nothing.
-func (r *Registry) Rewrite(ctx context.Context, table string) (note string, err error) {
-	if err := r.reachable(); err != nil {
-		return "", err
-	}
-	rows, err := r.pool.Query(ctx, `SELECT c.oid::regclass::text, pg_total_relation_size(c.oid), pg_has_role(c.relowner, 'MEMBER') FROM pg_class c
-		WHERE c.oid = to_regclass($1) AND c.relkind = 'r' OR c.oid IN (SELECT relid FROM pg_partition_tree(to_regclass($1)) WHERE isleaf) AND c.relkind = 'r'`, schema.QuoteTable(table))
-	if err != nil {
-		return "", unavailable(err)
-	}
-	type part struct {
-		Name  string
-		Bytes int64
-		Owned bool // else VACUUM skips it, with a warning
-	}
-	parts, err := pgx.CollectRows(rows, pgx.RowToStructByPos[part])
-	if err != nil {
-		return "", unavailable(err)
-	}
-	var left []string
-	for _, p := range parts {
-		if !p.Owned {
-			left = append(left, p.Name)
-			continue
-		}
-		how := "VACUUM (FULL, ANALYZE) "
-		if p.Bytes > rewriteBytes {
-			how = "VACUUM (ANALYZE) "
-			left = append(left, p.Name)
-		}
-		_, err := r.pool.Exec(ctx, how+p.Name) // Postgres has quoted the name
-		var pg *pgconn.PgError
-		if errors.As(err, &pg) {
-			left = append(left, p.Name+" ("+pg.Message+")")
-		} else if err != nil {
-			return "", unavailable(err)
-		}
-	}
-	if len(left) == 0 {
-		return "", nil
-	}
-	return "bytes of deleted rows are left in free space; run VACUUM FULL " + strings.Join(left, ", "), nil
-}
-
-// RewriteStatistics makes Postgres rid of old statistics, which have frequent values of
-// tables. It returns what is left, as a note.
-func (r *Registry) RewriteStatistics(ctx context.Context) (note string, err error) {
-	if err := r.reachable(); err != nil {
-		return "", err
-	}
-	var owned bool
-	if err := r.pool.QueryRow(ctx, "SELECT pg_has_role(relowner, 'MEMBER') FROM pg_class WHERE oid = 'pg_catalog.pg_statistic'::regclass").Scan(&owned); err != nil {
-		return "", unavailable(err)
-	}
-	const left = "old statistics of tables may quote the key; run VACUUM FULL pg_statistic as a superuser"
-	if !owned {
-		return left, nil
-	}
-	_, err = r.pool.Exec(ctx, "VACUUM FULL pg_catalog.pg_statistic")
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
-		return left, nil
-	}
-	return "", unavailable(err)
 }
