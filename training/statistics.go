@@ -1,12 +1,14 @@
 package training
 
 import (
+	"cmp"
 	"math"
 
 	"github.com/DataDog/sketches-go/ddsketch"
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 
+	"larder/monitor/profile"
 	"larder/schema"
 )
 
@@ -38,25 +40,47 @@ type FeatureStatistics struct {
 	// 1024 different ones, counts may be too low by up to TopValuesError.
 	TopValues      []TopValue `json:"top_values,omitempty"`
 	TopValuesError int64      `json:"top_values_error,omitempty"`
+	// Profile is how the values are distributed, for comparing with what models get later.
+	Profile *profile.Profile `json:"profile,omitempty"`
+}
+
+// A TopValue is a value and how many rows have it.
+type TopValue struct {
+	Value any   `json:"value"`
+	Count int64 `json:"count"`
+}
+
+const maxTopValues = 10
+
+func topValues[T cmp.Ordered](c *profile.Counter[T], value func(T) any) (top []TopValue, lost int64) {
+	counted, lost := c.Top(maxTopValues)
+	for _, v := range counted {
+		top = append(top, TopValue{value(v.Value), v.Count})
+	}
+	return top, lost
 }
 
 // A statistic summarizes the values of a feature.
 type statistic struct {
+	kind                          profile.Kind
 	rows, nulls, notFinite, count int64
 	statuses                      [5]int64
 	sum, min, max                 float64
-	sketch                        *ddsketch.DDSketch // of numbers
-	ints                          *counter[int64]    // of integers and bools
-	texts                         *counter[string]
+	sketch                        *ddsketch.DDSketch      // of numbers
+	ints                          *profile.Counter[int64] // of integers and bools
+	texts                         *profile.Counter[string]
+	sizes                         *profile.Builder // of lists, by their lengths, and of vectors, by their norms
 }
 
 func newStatistic(t schema.Type) (*statistic, error) {
-	s := &statistic{min: math.Inf(1), max: math.Inf(-1)}
+	s := &statistic{kind: profile.Of(t), min: math.Inf(1), max: math.Inf(-1)}
 	switch {
+	case s.kind == profile.Norms || s.kind == profile.Lengths:
+		s.sizes = profile.NewBuilder(s.kind)
 	case t.IsInteger() || t == schema.Bool:
-		s.ints = newCounter[int64]()
+		s.ints = profile.NewCounter[int64]()
 	case t == schema.String:
-		s.texts = newCounter[string]()
+		s.texts = profile.NewCounter[string]()
 	}
 	if t.IsInteger() || t.IsFloat() {
 		var err error
@@ -65,6 +89,25 @@ func newStatistic(t schema.Type) (*statistic, error) {
 		}
 	}
 	return s, nil
+}
+
+// profile returns how the values are distributed.
+func (s *statistic) profile(t schema.Type) *profile.Profile {
+	switch {
+	case s.sizes != nil:
+		return s.sizes.Profile()
+	case s.sketch != nil:
+		return profile.OfSketch(s.sketch, s.rows, s.nulls, s.notFinite, s.min, s.max)
+	case t == schema.Bool:
+		var trues int64
+		for counted, _ := s.ints.Top(2); len(counted) > 0; counted = counted[1:] {
+			trues += counted[0].Value * counted[0].Count
+		}
+		return profile.OfBools(trues, s.rows, s.nulls)
+	case s.texts != nil:
+		return profile.OfTexts(s.texts, s.rows, s.nulls)
+	}
+	return &profile.Profile{Counts: []int64{s.rows - s.nulls}, Rows: s.rows, Nulls: s.nulls}
 }
 
 // add adds a column of values.
@@ -82,9 +125,9 @@ func (s *statistic) add(a arrow.Array) {
 	case *array.Boolean:
 		each(func(i int) {
 			if a.Value(i) {
-				s.ints.add(1)
+				s.ints.Add(1)
 			} else {
-				s.ints.add(0)
+				s.ints.Add(0)
 			}
 		})
 	case *array.Int32:
@@ -96,12 +139,43 @@ func (s *statistic) add(a arrow.Array) {
 	case *array.Float64:
 		each(func(i int) { s.addNumber(a.Value(i)) })
 	case *array.String:
-		each(func(i int) { s.texts.addText(a.Value(i)) })
+		each(func(i int) { s.texts.AddText(a.Value(i)) })
+	case *array.List:
+		for range a.NullN() {
+			s.sizes.AddNull()
+		}
+		each(func(i int) {
+			start, end := a.ValueOffsets(i)
+			s.sizes.AddNumber(s.size(a.ListValues(), int(start), int(end)))
+		})
 	}
 }
 
+// size returns the length of a list, or the norm of a vector.
+func (s *statistic) size(values arrow.Array, start, end int) float64 {
+	if s.kind != profile.Norms {
+		return float64(end - start)
+	}
+	sum := 0.0
+	for i := start; i < end; i++ {
+		v := 0.0
+		switch values := values.(type) {
+		case *array.Float32:
+			v = float64(values.Value(i))
+		case *array.Float64:
+			v = values.Value(i)
+		case *array.Int32:
+			v = float64(values.Value(i))
+		case *array.Int64:
+			v = float64(values.Value(i))
+		}
+		sum += v * v
+	}
+	return math.Sqrt(sum)
+}
+
 func (s *statistic) addInt(v int64) {
-	s.ints.add(v)
+	s.ints.Add(v)
 	s.addNumber(float64(v))
 }
 
@@ -135,11 +209,12 @@ func (s *statistic) result(name string, t schema.Type) FeatureStatistics {
 	}
 	switch {
 	case t == schema.Bool:
-		f.TopValues, f.TopValuesError = s.ints.top(func(v int64) any { return v == 1 })
+		f.TopValues, f.TopValuesError = topValues(s.ints, func(v int64) any { return v == 1 })
 	case s.ints != nil:
-		f.TopValues, f.TopValuesError = s.ints.top(func(v int64) any { return v })
+		f.TopValues, f.TopValuesError = topValues(s.ints, func(v int64) any { return v })
 	case s.texts != nil:
-		f.TopValues, f.TopValuesError = s.texts.top(func(v string) any { return v })
+		f.TopValues, f.TopValuesError = topValues(s.texts, func(v string) any { return v })
 	}
+	f.Profile = s.profile(t)
 	return f
 }

@@ -67,6 +67,7 @@ var House = Table{
 		"models/traffic":      {Floor: 2, Imports: []string{"schema"}},
 		"schema/definitions":  {Floor: 3, Imports: []string{"schema", "schema/modelfile"}},
 		"schema/modelfile":    {Floor: 2, Imports: []string{"schema"}},
+		"monitor/profile":     {Floor: 2, Imports: []string{"schema"}},
 		"store/row":           {Floor: 2, Imports: []string{"schema"}},
 		"store/forgotten":     {Floor: 2},
 		"stream/source":       {Floor: 2, Imports: []string{"internal/egress", "schema"}},
@@ -106,7 +107,7 @@ var House = Table{
 			"window",
 		}},
 		"training": {Floor: 4, Imports: []string{
-			"column", "column/arrows", "internal/background", "schema", "store/offline", "store/record", "store/row", "vector", "window",
+			"monitor/profile", "column", "column/arrows", "internal/background", "schema", "store/offline", "store/record", "store/row", "vector", "window",
 		}},
 
 		"control/streams": {Floor: 5, Imports: []string{
@@ -205,7 +206,7 @@ var House = Table{
 		"golang.org/x/term":                                      {"cmd/larder"},
 		"gonum.org/v1/gonum":                                     {"models/experiment"},
 		"cel.dev/cel-go":                                         {"vector"},
-		"github.com/DataDog/sketches-go":                         {"training"},
+		"github.com/DataDog/sketches-go":                         {"training", "monitor/profile"},
 		"github.com/HdrHistogram/hdrhistogram-go":                {"bench", "examples/fraud/demo"},
 		"golang.org/x/sync": {
 			"bench", "client/go", "cmd/larder", "control", "examples/fraud/demo", "examples/fraud/fraudscore", "store/online", "stream", "training",
