@@ -227,6 +227,7 @@ type Model struct {
 	Serve          int64             `json:"serve,omitempty"`      // the version that serves; 0 means the only one
 	OnMissing      OnMissing         `json:"on_missing,omitempty"` // empty means default
 	Log            *ModelLog         `json:"log,omitempty"`        // nil: no requests are logged
+	Monitor        *ModelMonitor     `json:"monitor,omitempty"`    // nil: all is watched, as far as there is time
 	Traffic        []VersionWeight   `json:"traffic,omitempty"`    // replaces Serve when several versions serve; the first is the control
 	SplitBy        string            `json:"split_by,omitempty"`   // with Traffic: a join key or request value
 	Salt           string            `json:"salt,omitempty"`       // hashed before the value of SplitBy; empty means the model's name

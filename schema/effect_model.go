@@ -25,6 +25,8 @@ func (d *differ) modelEffect(c Change, path []string) string {
 		return "shadow scores are not returned; they go to the feature log"
 	case "rollout":
 		return rolloutEffect(c)
+	case "monitor":
+		return "responses do not change; servers count what the model is fed differently"
 	case "labels":
 		return "responses do not change; larder experiment reads these labels"
 	case "on_missing":

@@ -256,6 +256,9 @@ func (d *Definitions) rename(to func(name string) string) {
 		for k := range m.Inputs {
 			features(m.Inputs[k].Features)
 		}
+		if m.Monitor != nil {
+			features(m.Monitor.Features)
+		}
 		if m.Labels != nil {
 			change(&m.Labels.Source)
 		}

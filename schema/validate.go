@@ -408,6 +408,7 @@ func (v *validator) model(path string, m *Model) {
 		v.addf(path+".log.rate", "model %q: log.rate must be a share above 0 and at most 1, not %v; leave out log to log nothing", m.Name, m.Log.Rate)
 	}
 	v.labels(path+".labels", m)
+	v.monitor(path+".monitor", m)
 	v.mlflow(path, m)
 	v.modelInputs(path, m)
 	v.limits(path, m)

@@ -28,13 +28,22 @@ func (g *Generation) terms(ask *Ask, now time.Time, at int64) (terms, error) {
 	if len(g.server.opts.Observe) > 0 {
 		t.id, t.observed = monitor.Sampled(ask.Plan().Model, ask.RequestID)
 	}
+	if watch := g.server.opts.Watch; watch != nil {
+		t.watched = watch.Wants(ask.Plan().Model)
+	}
 	return t, nil
 }
 
-// observe gives what was scored to the observers.
+// observe gives what was scored to the observers and the watcher.
 func (s *shape) observe(a *Answer, ask *Ask, t terms) {
 	a.RequestID = t.id
 	scored := a.scored(ask, t)
+	if t.watched {
+		s.generation.server.opts.Watch.Offer(&scored.Scored)
+	}
+	if !t.observed {
+		return
+	}
 	for _, observe := range s.generation.server.opts.Observe {
 		observe(scored)
 	}
@@ -52,6 +61,9 @@ func (a *Answer) scored(ask *Ask, t terms) *Scored {
 		s.Dense = slices.Clone(a.run.Dense())
 	} else {
 		s.Tensors = ownTensors(a.tensors, a.batch.Lists(), a.Rows)
+	}
+	if !t.observed {
+		return s // counting needs no more
 	}
 	s.Outputs = a.logged()
 	if a.shape.shadowsTakeFeatures && !ask.pinned {

@@ -65,6 +65,7 @@ type terms struct {
 	began    time.Time
 	at       int64 // the one clock reading that decides TTLs
 	observed bool
+	watched  bool   // it is counted
 	id       string // by which it is observed; empty where it is not
 }
 
@@ -85,7 +86,7 @@ func (s *shape) serve(ctx context.Context, ask *Ask, t terms) (*Answer, error) {
 			return nil, err
 		}
 	}
-	if t.observed {
+	if t.observed || t.watched {
 		s.observe(a, ask, t)
 	}
 	done = true

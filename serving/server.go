@@ -12,6 +12,7 @@ import (
 
 	larderv1 "larder/api/larder/v1"
 	"larder/models/traffic"
+	"larder/monitor"
 	"larder/schema"
 	"larder/scoring"
 	"larder/store/row"
@@ -45,6 +46,9 @@ type Options struct {
 	// are answered: it must not wait. Nil: nothing is observed.
 	Observe []func(*Scored)
 
+	// Watch counts a share of the scored requests. Nil: nothing is counted.
+	Watch Watcher
+
 	// MaxRows bounds the rows of one request. Defaults to 10,000.
 	MaxRows int
 	// Tracer makes the spans of reads and scores. Nil: there are none, which costs nothing.
@@ -54,6 +58,13 @@ type Options struct {
 	Logger *slog.Logger
 	// Registerer takes the metrics larder_serving_* and larder_on_demand_*. Nil: none are registered.
 	Registerer prometheus.Registerer
+}
+
+// A Watcher counts what models are fed. It must not wait.
+type Watcher interface {
+	// Wants reports whether a request of a model is to be offered.
+	Wants(m *schema.Model) bool
+	Offer(s *monitor.Scored)
 }
 
 const defaultMaxRows = 10_000

@@ -13,9 +13,9 @@ out=$1
 copies=$(mktemp -d)
 trap 'rm -rf "$copies"' EXIT
 mkdir -p "$out" "$copies/larderdb/v1"
-for name in values serving control streams; do
+for name in values serving monitor control streams; do
 	sed -e 's|^package larder\.v1;|package larderdb.v1;|' -e 's|^import "larder/v1/|import "larderdb/v1/|' \
 		"api/larder/v1/$name.proto" >"$copies/larderdb/v1/$name.proto"
 done
 .larder/venv/python/bin/python -m grpc_tools.protoc -I "$copies" --python_out="$out" --pyi_out="$out" \
-	larderdb/v1/values.proto larderdb/v1/serving.proto larderdb/v1/control.proto larderdb/v1/streams.proto
+	larderdb/v1/values.proto larderdb/v1/serving.proto larderdb/v1/monitor.proto larderdb/v1/control.proto larderdb/v1/streams.proto

@@ -70,7 +70,7 @@ larder demo does all of this with simulated card transactions.`,
 	root.SetHelpCommand(newHelpCommand(root))
 	root.AddCommand(
 		newServeCommand(), newPlanCommand(), newApplyCommand(), newListCommand(), newShowCommand(), newSearchCommand(), newExportCommand(), newImportCommand(), newLoadCommand(), newPushCommand(), newStreamCommand(), newMaterializeCommand(), newForgetCommand(), newGetCommand(), newScoreCommand(),
-		newDatasetCommand(), newVerifyCommand(), newReplayCommand(), newSkewCommand(), newExperimentCommand(), newModelsCommand(), newStatusCommand(), newKeysCommand(), newAccessCommand(), newAuditCommand(), newLoginCommand(), newLogoutCommand(), newWhoamiCommand(), newSnapshotCommand(), newBenchCommand(), newDemoCommand(), newDevCommand(), newSchemaCommand(),
+		newDatasetCommand(), newVerifyCommand(), newReplayCommand(), newSkewCommand(), newExperimentCommand(), newDriftCommand(), newModelsCommand(), newStatusCommand(), newKeysCommand(), newAccessCommand(), newAuditCommand(), newLoginCommand(), newLogoutCommand(), newWhoamiCommand(), newSnapshotCommand(), newBenchCommand(), newDemoCommand(), newDevCommand(), newSchemaCommand(),
 		newMigrateCommand(), newVersionCommand(),
 	)
 	foldHelp(root)

@@ -21,6 +21,7 @@ import (
 	"larder/materialize"
 	"larder/models/traffic"
 	"larder/monitor/featurelog"
+	"larder/monitor/watch"
 	"larder/schema"
 	"larder/scoring"
 	"larder/serving"
@@ -114,6 +115,7 @@ type node struct {
 	sources     models.VersionSources // of model versions
 	traffic     *traffic.Router
 	shadows     *serving.Shadows // nil when nothing is logged
+	watcher     *watch.Watcher   // nil on a server without Postgres
 	serving     *serving.Server
 	control     *control.Server
 	logs        *eventlog.Store // of streams; nil without Postgres

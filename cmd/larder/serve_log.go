@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 
+	"larder/control/monitoring"
 	"larder/monitor/featurelog"
+	"larder/monitor/watch"
 	"larder/serving"
 	"larder/store/registry"
 )
@@ -52,6 +54,16 @@ func (n *node) observers() []func(*serving.Scored) {
 	log := func(s *serving.Scored) { n.features.Offer(&s.Scored) }
 	n.shadows = serving.NewShadows(serving.ShadowOptions{Observe: []func(*serving.Scored){log}, Logger: n.log, Registerer: n.metrics})
 	return []func(*serving.Scored){n.shadows.Observe, log}
+}
+
+// openWatch returns what counts the values of requests, for the comparison with training; nil
+// without Postgres, which keeps what was counted.
+func (n *node) openWatch() serving.Watcher {
+	if n.cfg.Postgres == "" {
+		return nil
+	}
+	n.watcher = watch.New(watch.Options{Store: monitoring.Store{Registry: n.registry}, Server: func() string { return n.cfg.Name }, Every: n.cfg.WatchWindow, Logger: n.log, Registerer: n.metrics})
+	return n.watcher
 }
 
 // logFeatures writes the feature log until end is called: after the last request.

@@ -70,7 +70,7 @@ func (n *node) open(ctx context.Context) error {
 		Trip: func(model, rollout, reason string) { n.registry.Trip(model, rollout, n.cfg.Name, reason) },
 	})
 	n.serving = serving.New(serving.Options{
-		Online: n.online, Models: n.models, ModelFile: n.registry.ModelFile, Traffic: n.traffic, Observe: n.observers(),
+		Online: n.online, Models: n.models, ModelFile: n.registry.ModelFile, Traffic: n.traffic, Observe: n.observers(), Watch: n.openWatch(),
 		Tracer: servingTracer(), Logger: n.log, Registerer: n.metrics, MaxRows: n.cfg.MaxRows,
 	})
 	return n.registry.Load(ctx)

@@ -66,6 +66,7 @@ type settings struct {
 	ReadyWhen       string        `flag:"ready-when" help:"when /readyz says ready: filled (the rows of scheduled and once materialized views are there) or catalog (the definitions are)"`
 	ReadyAfter      time.Duration `flag:"ready-after" help:"how long at most to wait for the rows before the server is ready"`
 	SwitchAfter     time.Duration `flag:"switch-after" help:"how long at most definitions wait for the rows of changed views, while the version before serves"`
+	WatchWindow     time.Duration `flag:"watch-window" help:"how long the windows are in which servers count what models are fed, for larder drift"`
 	VerifyEvery     time.Duration `flag:"verify-every" help:"how often to compare a sample of every view with the source, as larder verify does; 0: never"`
 	VerifySample    int           `flag:"verify-sample" help:"keys of each view in that sample"`
 	MLflow          string        `flag:"mlflow-tracking-uri" help:"address of an MLflow server that models follow by alias; empty: none"`
@@ -88,7 +89,7 @@ func defaultSettings() settings {
 		OIDCUser: "sub", OIDCGroups: "groups",
 		ReadyWhen: readyFilled, ReadyAfter: 10 * time.Minute, SwitchAfter: time.Hour,
 		MaxRows: 10_000, MaxMessage: 16 << 20, MaxInFlight: 1024, Timeout: time.Minute,
-		DrainTimeout: 10 * time.Second, LogBytes: 10 << 30, LogKeep: 7 * 24 * time.Hour, AuditKeep: 400 * 24 * time.Hour, VerifySample: 1000, ModelPoll: 10 * time.Second, LogLevel: "info", LogFormat: "text",
+		DrainTimeout: 10 * time.Second, LogBytes: 10 << 30, LogKeep: 7 * 24 * time.Hour, AuditKeep: 400 * 24 * time.Hour, VerifySample: 1000, ModelPoll: 10 * time.Second, WatchWindow: 10 * time.Minute, LogLevel: "info", LogFormat: "text",
 	}
 }
 
@@ -151,7 +152,7 @@ func (s *settings) validate() error {
 		flag  string
 		value time.Duration
 		least time.Duration
-	}{{"timeout", s.Timeout, time.Millisecond}, {"drain-delay", s.DrainDelay, 0}, {"drain-timeout", s.DrainTimeout, 0}, {"verify-every", s.VerifyEvery, 0}, {"ready-after", s.ReadyAfter, 0}, {"switch-after", s.SwitchAfter, time.Millisecond}, {"model-poll", s.ModelPoll, 100 * time.Millisecond}} {
+	}{{"timeout", s.Timeout, time.Millisecond}, {"drain-delay", s.DrainDelay, 0}, {"drain-timeout", s.DrainTimeout, 0}, {"verify-every", s.VerifyEvery, 0}, {"watch-window", s.WatchWindow, time.Second}, {"ready-after", s.ReadyAfter, 0}, {"switch-after", s.SwitchAfter, time.Millisecond}, {"model-poll", s.ModelPoll, 100 * time.Millisecond}} {
 		if d.value < d.least || d.value > 24*time.Hour {
 			errs = append(errs, fmt.Errorf("--%s is %s; it can be %s to 24h", d.flag, d.value, d.least))
 		}

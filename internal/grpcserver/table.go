@@ -53,6 +53,7 @@ var rpcRules = map[string]*rule{
 	"/larder.v1.ControlService/ListLogged":      {right: Train},
 	"/larder.v1.ControlService/ReplayLog":       {right: Train, on: one(Model, (*larderv1.ReplayLogRequest).GetModel)},
 	"/larder.v1.ControlService/CheckSkew":       {right: Train, on: one(Model, (*larderv1.CheckSkewRequest).GetModel)},
+	"/larder.v1.ControlService/GetDrift":        {right: Observe, on: one(Model, (*larderv1.GetDriftRequest).GetModel)},
 	"/larder.v1.ControlService/GetExperiment":   {right: Observe, on: one(Model, (*larderv1.GetExperimentRequest).GetModel)},
 	"/larder.v1.ControlService/JoinLabels":      {right: Train, on: one(Model, (*larderv1.JoinLabelsRequest).GetModel)},
 

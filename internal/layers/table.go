@@ -67,6 +67,7 @@ var House = Table{
 		"models/traffic":      {Floor: 2, Imports: []string{"schema"}},
 		"schema/definitions":  {Floor: 3, Imports: []string{"schema", "schema/modelfile"}},
 		"schema/modelfile":    {Floor: 2, Imports: []string{"schema"}},
+		"monitor/drift":       {Floor: 1},
 		"monitor/profile":     {Floor: 2, Imports: []string{"schema"}},
 		"store/row":           {Floor: 2, Imports: []string{"schema"}},
 		"store/forgotten":     {Floor: 2},
@@ -122,6 +123,7 @@ var House = Table{
 		"control/runs":        {Floor: 5, Imports: []string{"api/larder/v1", "materialize", "schema", "store/registry"}},
 		"examples/fraud/demo": {Floor: 5, Imports: []string{"api/larder/v1", "client/go", "examples/fraud", "internal/launch", "internal/pgdev"}},
 		"monitor":             {Floor: 5, Imports: []string{"column", "schema"}},
+		"monitor/watch":       {Floor: 5, Imports: []string{"column", "internal/background", "monitor", "monitor/profile", "schema"}},
 		"monitor/featurelog": {Floor: 5, Imports: []string{
 			"column", "column/arrows", "internal/arrowfile", "internal/arrowfile/parquetfile", "internal/background", "internal/diskspace", "monitor", "schema", "store/forgotten",
 		}},
@@ -132,6 +134,7 @@ var House = Table{
 		"control/readiness": {Floor: 5, Imports: []string{"materialize", "schema", "store", "store/registry"}},
 		"control/forget":    {Floor: 6, Imports: []string{"monitor/featurelog", "schema", "store", "store/forgotten", "store/offline", "store/online", "store/registry", "store/row"}},
 		"control/rows":      {Floor: 6, Imports: []string{"control/runs", "schema", "store/offline"}},
+		"control/monitoring": {Floor: 6, Imports: []string{"monitor/drift", "monitor/profile", "monitor/watch", "schema", "store/registry", "training"}},
 		"control/checks": {Floor: 6, Imports: []string{
 			"control/definitions", "internal/background", "models/experiment", "models/traffic", "monitor", "monitor/featurelog",
 			"monitor/verify", "schema", "store/eventlog", "store/offline", "store/online", "store/registry",
@@ -150,7 +153,7 @@ var House = Table{
 		"serving/inference": {Floor: 6, Imports: []string{"api/inference", "column", "internal/grpcserver", "internal/openapi", "schema", "scoring", "serving"}},
 
 		"control": {Floor: 7, Imports: []string{
-			"api/larder/v1", "column", "column/arrows", "column/wire", "control/checks", "control/datasets", "control/definitions", "control/forget", "control/models", "control/runs",
+			"api/larder/v1", "column", "column/arrows", "column/wire", "control/monitoring", "monitor/drift", "control/checks", "control/datasets", "control/definitions", "control/forget", "control/models", "control/runs",
 			"internal/arrowfile", "internal/arrowflight", "internal/background", "internal/egress", "internal/grpcserver", "materialize", "models/experiment",
 			"monitor", "monitor/featurelog", "monitor/replay", "monitor/verify", "schema", "schema/definitions", "scoring", "store/eventlog", "store/offline", "store/online", "store/registry", "training", "vector",
 		}},
@@ -238,7 +241,7 @@ var House = Table{
 		"google.golang.org/genproto":       {"client/go", "internal/grpcserver"},
 		"github.com/prometheus/client_golang": {
 			"access/audit", "cmd/larder", "control", "control/checks", "control/models", "internal/grpcserver", "materialize", "models/traffic",
-			"monitor/featurelog", "scoring", "serving", "store/online", "stream",
+			"monitor/watch", "monitor/featurelog", "scoring", "serving", "store/online", "stream",
 		},
 		"go.opentelemetry.io": {"cmd/larder", "internal/grpcserver", "internal/postgres", "materialize", "serving"},
 	},

@@ -117,3 +117,6 @@ func OfSketch(sketch *ddsketch.DDSketch, rows, nulls, notFinite int64, least, gr
 	}
 	return p
 }
+
+// AddFloat32 adds a number that was rounded to a float32.
+func (b *Builder) AddFloat32(v float32) { b.AddNumber(float64(v)) }

@@ -229,6 +229,7 @@ var ownDescriptions = map[reflect.Type]map[string]string{
 		"versions":        "The trained files of the model.",
 		"serve":           "The version that scores requests that name none.",
 		"log":             "Which requests are logged, with the vectors that the model got; defaults to none.",
+		"monitor":         "What servers count of the requests, for larder drift; defaults to all, as far as there is time.",
 		"traffic":         "The versions that serve, each with its weight; replaces serve. The first is the control.",
 		"split_by":        "The join key or request value that decides which version of traffic scores a row.",
 		"salt":            "The text that is hashed before the value of split_by; defaults to the model's name.",
@@ -257,6 +258,13 @@ var ownDescriptions = map[reflect.Type]map[string]string{
 	},
 	reflect.TypeFor[schema.ModelLog](): {
 		"rate": "The share of requests to log, above 0 and at most 1.",
+	},
+	reflect.TypeFor[schema.ModelMonitor](): {
+		"off":       "Whether nothing is counted; defaults to false.",
+		"rate":      "The share of requests whose values are counted, above 0 and at most 1; defaults to all of them, up to some hundred a second.",
+		"features":  "What is counted: VIEW:FEATURE, VIEW:* or request:NAME; defaults to all features of the service.",
+		"reference": "What values are compared with: dataset, the training set that a version names, or served, its first rows; defaults to dataset where there is one.",
+		"threshold": "How far two distributions may be apart, from 0 to 1; defaults to 0.1.",
 	},
 	reflect.TypeFor[schema.Labels](): {
 		"source":     "The name of the source; its rows are the labels.",

@@ -48,6 +48,7 @@ var nouns = map[reflect.Type]string{
 	reflect.TypeFor[schema.ModelVersion]():     "a model version",
 	reflect.TypeFor[schema.ModelInput]():       "an input of a model",
 	reflect.TypeFor[schema.ModelLog]():         "a model's log",
+	reflect.TypeFor[schema.ModelMonitor]():     "how a model is watched",
 	reflect.TypeFor[schema.Labels]():           "a model's labels",
 	reflect.TypeFor[schema.LabelColumn]():      "a column of labels",
 	reflect.TypeFor[schema.MLflowAlias]():      "an alias of MLflow",

@@ -7949,7 +7949,7 @@ var File_larder_v1_control_proto protoreflect.FileDescriptor
 
 const file_larder_v1_control_proto_rawDesc = "" +
 	"\n" +
-	"\x17larder/v1/control.proto\x12\tlarder.v1\x1a\x17larder/v1/serving.proto\x1a\x16larder/v1/values.proto\"\x9a\x01\n" +
+	"\x17larder/v1/control.proto\x12\tlarder.v1\x1a\x17larder/v1/monitor.proto\x1a\x17larder/v1/serving.proto\x1a\x16larder/v1/values.proto\"\x9a\x01\n" +
 	"\vPlanRequest\x12 \n" +
 	"\vdefinitions\x18\x01 \x01(\fR\vdefinitions\x120\n" +
 	"\x05files\x18\x02 \x01(\v2\x1a.larder.v1.DefinitionFilesR\x05files\x12\x1d\n" +
@@ -8603,7 +8603,7 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\aproblem\x18\x03 \x01(\tR\aproblem\";\n" +
 	"\x0fForgetStatement\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x12\x10\n" +
-	"\x03sql\x18\x02 \x01(\tR\x03sql2\xdd\x13\n" +
+	"\x03sql\x18\x02 \x01(\tR\x03sql2\xa2\x14\n" +
 	"\x0eControlService\x127\n" +
 	"\x04Plan\x12\x16.larder.v1.PlanRequest\x1a\x17.larder.v1.PlanResponse\x12:\n" +
 	"\x05Apply\x12\x17.larder.v1.ApplyRequest\x1a\x18.larder.v1.ApplyResponse\x12E\n" +
@@ -8636,7 +8636,8 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"ListLogged\x12\x1c.larder.v1.ListLoggedRequest\x1a\x1d.larder.v1.ListLoggedResponse\x12H\n" +
 	"\tReplayLog\x12\x1b.larder.v1.ReplayLogRequest\x1a\x1c.larder.v1.ReplayLogResponse0\x01\x12H\n" +
 	"\tCheckSkew\x12\x1b.larder.v1.CheckSkewRequest\x1a\x1c.larder.v1.CheckSkewResponse0\x01\x12T\n" +
-	"\rGetExperiment\x12\x1f.larder.v1.GetExperimentRequest\x1a .larder.v1.GetExperimentResponse0\x01\x12I\n" +
+	"\rGetExperiment\x12\x1f.larder.v1.GetExperimentRequest\x1a .larder.v1.GetExperimentResponse0\x01\x12C\n" +
+	"\bGetDrift\x12\x1a.larder.v1.GetDriftRequest\x1a\x1b.larder.v1.GetDriftResponse\x12I\n" +
 	"\n" +
 	"JoinLabels\x12\x1c.larder.v1.JoinLabelsRequest\x1a\x1d.larder.v1.JoinLabelsResponse\x12I\n" +
 	"\n" +
@@ -8783,6 +8784,8 @@ var file_larder_v1_control_proto_goTypes = []any{
 	(*FeatureList)(nil),               // 120: larder.v1.FeatureList
 	(*Column)(nil),                    // 121: larder.v1.Column
 	(*Output)(nil),                    // 122: larder.v1.Output
+	(*GetDriftRequest)(nil),           // 123: larder.v1.GetDriftRequest
+	(*GetDriftResponse)(nil),          // 124: larder.v1.GetDriftResponse
 }
 var file_larder_v1_control_proto_depIdxs = []int32{
 	3,   // 0: larder.v1.PlanRequest.files:type_name -> larder.v1.DefinitionFiles
@@ -8896,46 +8899,48 @@ var file_larder_v1_control_proto_depIdxs = []int32{
 	76,  // 108: larder.v1.ControlService.ReplayLog:input_type -> larder.v1.ReplayLogRequest
 	82,  // 109: larder.v1.ControlService.CheckSkew:input_type -> larder.v1.CheckSkewRequest
 	95,  // 110: larder.v1.ControlService.GetExperiment:input_type -> larder.v1.GetExperimentRequest
-	101, // 111: larder.v1.ControlService.JoinLabels:input_type -> larder.v1.JoinLabelsRequest
-	90,  // 112: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
-	92,  // 113: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
-	104, // 114: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
-	106, // 115: larder.v1.ControlService.Forget:input_type -> larder.v1.ForgetRequest
-	5,   // 116: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
-	8,   // 117: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
-	12,  // 118: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
-	22,  // 119: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
-	14,  // 120: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
-	16,  // 121: larder.v1.ControlService.PromoteModel:output_type -> larder.v1.PromoteModelResponse
-	18,  // 122: larder.v1.ControlService.RollbackModel:output_type -> larder.v1.RollbackModelResponse
-	20,  // 123: larder.v1.ControlService.RetireModel:output_type -> larder.v1.RetireModelResponse
-	57,  // 124: larder.v1.ControlService.SetTraffic:output_type -> larder.v1.SetTrafficResponse
-	59,  // 125: larder.v1.ControlService.ResumeRamp:output_type -> larder.v1.ResumeRampResponse
-	61,  // 126: larder.v1.ControlService.ReleaseModel:output_type -> larder.v1.ReleaseModelResponse
-	24,  // 127: larder.v1.ControlService.ListDefinitions:output_type -> larder.v1.ListDefinitionsResponse
-	28,  // 128: larder.v1.ControlService.GetDefinition:output_type -> larder.v1.GetDefinitionResponse
-	30,  // 129: larder.v1.ControlService.ExportDefinitions:output_type -> larder.v1.ExportDefinitionsResponse
-	32,  // 130: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
-	35,  // 131: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
-	39,  // 132: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
-	41,  // 133: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
-	43,  // 134: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
-	48,  // 135: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
-	64,  // 136: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
-	67,  // 137: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
-	72,  // 138: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
-	89,  // 139: larder.v1.ControlService.FlushFeatureLog:output_type -> larder.v1.FlushFeatureLogResponse
-	74,  // 140: larder.v1.ControlService.ListLogged:output_type -> larder.v1.ListLoggedResponse
-	77,  // 141: larder.v1.ControlService.ReplayLog:output_type -> larder.v1.ReplayLogResponse
-	83,  // 142: larder.v1.ControlService.CheckSkew:output_type -> larder.v1.CheckSkewResponse
-	96,  // 143: larder.v1.ControlService.GetExperiment:output_type -> larder.v1.GetExperimentResponse
-	103, // 144: larder.v1.ControlService.JoinLabels:output_type -> larder.v1.JoinLabelsResponse
-	91,  // 145: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
-	93,  // 146: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
-	105, // 147: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
-	107, // 148: larder.v1.ControlService.Forget:output_type -> larder.v1.ForgetResponse
-	116, // [116:149] is the sub-list for method output_type
-	83,  // [83:116] is the sub-list for method input_type
+	123, // 111: larder.v1.ControlService.GetDrift:input_type -> larder.v1.GetDriftRequest
+	101, // 112: larder.v1.ControlService.JoinLabels:input_type -> larder.v1.JoinLabelsRequest
+	90,  // 113: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
+	92,  // 114: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
+	104, // 115: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
+	106, // 116: larder.v1.ControlService.Forget:input_type -> larder.v1.ForgetRequest
+	5,   // 117: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
+	8,   // 118: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
+	12,  // 119: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
+	22,  // 120: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
+	14,  // 121: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
+	16,  // 122: larder.v1.ControlService.PromoteModel:output_type -> larder.v1.PromoteModelResponse
+	18,  // 123: larder.v1.ControlService.RollbackModel:output_type -> larder.v1.RollbackModelResponse
+	20,  // 124: larder.v1.ControlService.RetireModel:output_type -> larder.v1.RetireModelResponse
+	57,  // 125: larder.v1.ControlService.SetTraffic:output_type -> larder.v1.SetTrafficResponse
+	59,  // 126: larder.v1.ControlService.ResumeRamp:output_type -> larder.v1.ResumeRampResponse
+	61,  // 127: larder.v1.ControlService.ReleaseModel:output_type -> larder.v1.ReleaseModelResponse
+	24,  // 128: larder.v1.ControlService.ListDefinitions:output_type -> larder.v1.ListDefinitionsResponse
+	28,  // 129: larder.v1.ControlService.GetDefinition:output_type -> larder.v1.GetDefinitionResponse
+	30,  // 130: larder.v1.ControlService.ExportDefinitions:output_type -> larder.v1.ExportDefinitionsResponse
+	32,  // 131: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
+	35,  // 132: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
+	39,  // 133: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
+	41,  // 134: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
+	43,  // 135: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
+	48,  // 136: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
+	64,  // 137: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
+	67,  // 138: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
+	72,  // 139: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
+	89,  // 140: larder.v1.ControlService.FlushFeatureLog:output_type -> larder.v1.FlushFeatureLogResponse
+	74,  // 141: larder.v1.ControlService.ListLogged:output_type -> larder.v1.ListLoggedResponse
+	77,  // 142: larder.v1.ControlService.ReplayLog:output_type -> larder.v1.ReplayLogResponse
+	83,  // 143: larder.v1.ControlService.CheckSkew:output_type -> larder.v1.CheckSkewResponse
+	96,  // 144: larder.v1.ControlService.GetExperiment:output_type -> larder.v1.GetExperimentResponse
+	124, // 145: larder.v1.ControlService.GetDrift:output_type -> larder.v1.GetDriftResponse
+	103, // 146: larder.v1.ControlService.JoinLabels:output_type -> larder.v1.JoinLabelsResponse
+	91,  // 147: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
+	93,  // 148: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
+	105, // 149: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
+	107, // 150: larder.v1.ControlService.Forget:output_type -> larder.v1.ForgetResponse
+	117, // [117:151] is the sub-list for method output_type
+	83,  // [83:117] is the sub-list for method input_type
 	83,  // [83:83] is the sub-list for extension type_name
 	83,  // [83:83] is the sub-list for extension extendee
 	0,   // [0:83] is the sub-list for field type_name
@@ -8946,6 +8951,7 @@ func file_larder_v1_control_proto_init() {
 	if File_larder_v1_control_proto != nil {
 		return
 	}
+	file_larder_v1_monitor_proto_init()
 	file_larder_v1_serving_proto_init()
 	file_larder_v1_values_proto_init()
 	file_larder_v1_control_proto_msgTypes[5].OneofWrappers = []any{

@@ -47,6 +47,7 @@ const (
 	ControlService_ReplayLog_FullMethodName         = "/larder.v1.ControlService/ReplayLog"
 	ControlService_CheckSkew_FullMethodName         = "/larder.v1.ControlService/CheckSkew"
 	ControlService_GetExperiment_FullMethodName     = "/larder.v1.ControlService/GetExperiment"
+	ControlService_GetDrift_FullMethodName          = "/larder.v1.ControlService/GetDrift"
 	ControlService_JoinLabels_FullMethodName        = "/larder.v1.ControlService/JoinLabels"
 	ControlService_GetDataset_FullMethodName        = "/larder.v1.ControlService/GetDataset"
 	ControlService_ListDatasets_FullMethodName      = "/larder.v1.ControlService/ListDatasets"
@@ -138,6 +139,9 @@ type ControlServiceClient interface {
 	// GetExperiment joins the feature log of a model to its labels and compares the
 	// versions. It says how far it is now and then; the report is in the last message.
 	GetExperiment(ctx context.Context, in *GetExperimentRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[GetExperimentResponse], error)
+	// GetDrift compares what a model's version is fed, as all servers counted it, with its
+	// reference.
+	GetDrift(ctx context.Context, in *GetDriftRequest, opts ...grpc.CallOption) (*GetDriftResponse, error)
 	// JoinLabels finds the labels of logged rows.
 	JoinLabels(ctx context.Context, in *JoinLabelsRequest, opts ...grpc.CallOption) (*JoinLabelsResponse, error)
 	// GetDataset returns the manifest of a training set that was built here.
@@ -488,6 +492,16 @@ func (c *controlServiceClient) GetExperiment(ctx context.Context, in *GetExperim
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ControlService_GetExperimentClient = grpc.ServerStreamingClient[GetExperimentResponse]
 
+func (c *controlServiceClient) GetDrift(ctx context.Context, in *GetDriftRequest, opts ...grpc.CallOption) (*GetDriftResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetDriftResponse)
+	err := c.cc.Invoke(ctx, ControlService_GetDrift_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *controlServiceClient) JoinLabels(ctx context.Context, in *JoinLabelsRequest, opts ...grpc.CallOption) (*JoinLabelsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(JoinLabelsResponse)
@@ -640,6 +654,9 @@ type ControlServiceServer interface {
 	// GetExperiment joins the feature log of a model to its labels and compares the
 	// versions. It says how far it is now and then; the report is in the last message.
 	GetExperiment(*GetExperimentRequest, grpc.ServerStreamingServer[GetExperimentResponse]) error
+	// GetDrift compares what a model's version is fed, as all servers counted it, with its
+	// reference.
+	GetDrift(context.Context, *GetDriftRequest) (*GetDriftResponse, error)
 	// JoinLabels finds the labels of logged rows.
 	JoinLabels(context.Context, *JoinLabelsRequest) (*JoinLabelsResponse, error)
 	// GetDataset returns the manifest of a training set that was built here.
@@ -745,6 +762,9 @@ func (UnimplementedControlServiceServer) CheckSkew(*CheckSkewRequest, grpc.Serve
 }
 func (UnimplementedControlServiceServer) GetExperiment(*GetExperimentRequest, grpc.ServerStreamingServer[GetExperimentResponse]) error {
 	return status.Error(codes.Unimplemented, "method GetExperiment not implemented")
+}
+func (UnimplementedControlServiceServer) GetDrift(context.Context, *GetDriftRequest) (*GetDriftResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetDrift not implemented")
 }
 func (UnimplementedControlServiceServer) JoinLabels(context.Context, *JoinLabelsRequest) (*JoinLabelsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method JoinLabels not implemented")
@@ -1240,6 +1260,24 @@ func _ControlService_GetExperiment_Handler(srv interface{}, stream grpc.ServerSt
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type ControlService_GetExperimentServer = grpc.ServerStreamingServer[GetExperimentResponse]
 
+func _ControlService_GetDrift_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetDriftRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ControlServiceServer).GetDrift(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ControlService_GetDrift_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ControlServiceServer).GetDrift(ctx, req.(*GetDriftRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ControlService_JoinLabels_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(JoinLabelsRequest)
 	if err := dec(in); err != nil {
@@ -1410,6 +1448,10 @@ var ControlService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListLogged",
 			Handler:    _ControlService_ListLogged_Handler,
+		},
+		{
+			MethodName: "GetDrift",
+			Handler:    _ControlService_GetDrift_Handler,
 		},
 		{
 			MethodName: "JoinLabels",

@@ -1,3 +1,4 @@
+from larderdb.v1 import monitor_pb2 as _monitor_pb2
 from larderdb.v1 import serving_pb2 as _serving_pb2
 from larderdb.v1 import values_pb2 as _values_pb2
 from google.protobuf.internal import containers as _containers
