@@ -53,7 +53,9 @@ func (n *node) runParts(parts *parts) {
 		parts.run("readiness", func(ctx context.Context) error { return background.Keep(ctx, n.log, "readiness", n.rows.Run) })
 	}
 	if n.watcher != nil {
-		parts.run("counts of what models are fed", func(ctx context.Context) error { return background.Keep(ctx, n.log, "counts of what models are fed", n.watcher.Run) })
+		parts.run("counts of what models are fed", func(ctx context.Context) error {
+			return background.Keep(ctx, n.log, "counts of what models are fed", n.watcher.Run)
+		})
 	}
 	if n.shadows != nil {
 		parts.run("shadows", n.shadows.Run)

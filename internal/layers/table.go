@@ -131,9 +131,9 @@ var House = Table{
 			"column", "column/arrows", "schema", "store", "store/eventlog", "store/offline", "store/record", "store/row", "training", "vector", "window",
 		}},
 
-		"control/readiness": {Floor: 5, Imports: []string{"materialize", "schema", "store", "store/registry"}},
-		"control/forget":    {Floor: 6, Imports: []string{"monitor/featurelog", "schema", "store", "store/forgotten", "store/offline", "store/online", "store/registry", "store/row"}},
-		"control/rows":      {Floor: 6, Imports: []string{"control/runs", "schema", "store/offline"}},
+		"control/readiness":  {Floor: 5, Imports: []string{"materialize", "schema", "store", "store/registry"}},
+		"control/forget":     {Floor: 6, Imports: []string{"monitor/featurelog", "schema", "store", "store/forgotten", "store/offline", "store/online", "store/registry", "store/row"}},
+		"control/rows":       {Floor: 6, Imports: []string{"control/runs", "schema", "store/offline"}},
 		"control/monitoring": {Floor: 6, Imports: []string{"monitor/drift", "monitor/profile", "monitor/watch", "schema", "store/registry", "training"}},
 		"control/checks": {Floor: 6, Imports: []string{
 			"control/definitions", "internal/background", "models/experiment", "models/traffic", "monitor", "monitor/featurelog",
