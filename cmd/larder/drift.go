@@ -55,7 +55,7 @@ and now. docs/monitoring.md says what each measures. The exit code is 1 when som
 				err = printDrift(cmd.OutOrStdout(), answer)
 			}
 			if n := drifting(answer); err == nil && n > 0 {
-				return fmt.Errorf("%s of model %s drifts", counted(n, "column"), answer.GetModel())
+				return fmt.Errorf("model %s: %s", answer.GetModel(), map[bool]string{true: "1 column drifts", false: fmt.Sprintf("%d columns drift", n)}[n == 1])
 			}
 			return err
 		})
@@ -112,4 +112,4 @@ func printDrift(w io.Writer, answer *larderv1.GetDriftResponse) error {
 	return nil
 }
 
-func percentText(share float64) string { return fmt.Sprintf("%.3g %%", 100*share) }
+func percentText(share float64) string { return fmt.Sprintf("%.2f %%", 100*share) }

@@ -82,9 +82,23 @@ func (s Store) Report(ctx context.Context, p *schema.Plan, since, until time.Tim
 		out.Missing = "nothing was counted in this time; servers hand over what they count every 10 minutes"
 	}
 	slices.SortStableFunc(out.Columns, func(a, b Column) int {
-		return cmp.Or(cmp.Compare(importance(&b), importance(&a)), cmp.Compare(b.Distance(), a.Distance()), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(rank(&a), rank(&b)), cmp.Compare(importance(&b), importance(&a)), cmp.Compare(b.Distance(), a.Distance()), cmp.Compare(a.Name, b.Name))
 	})
 	return out, nil
+}
+
+// rank puts causes first: a view whose rows are missing or old, then features, then scores; and
+// what drifts before what doesn't.
+func rank(c *Column) int {
+	switch {
+	case c.Open == nil:
+		return 3
+	case watch.IsStatus(c.Name):
+		return 0
+	case c.Name == watch.Score:
+		return 2
+	}
+	return 1
 }
 
 // importance is above all others' where a column drifts.
@@ -276,7 +290,7 @@ func (c *Column) Change() string {
 			}
 		}
 	}
-	return strings.Join(said, ", ")
+	return "in the newest window, " + strings.Join(said, ", ")
 }
 
 // category names a category in a text.

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"strings"
 
 	"larder/monitor/profile"
 	"larder/schema"
@@ -58,6 +59,9 @@ func TrainedColumn(f *schema.PlanFeature, p *profile.Profile) Column {
 func statuses() []string {
 	return []string{schema.StatusPresent.String(), schema.StatusNullValue.String(), schema.StatusNotFound.String(), schema.StatusOutsideMaxAge.String()}
 }
+
+// IsStatus reports whether a column is that of the statuses of a view.
+func IsStatus(column string) bool { return strings.HasPrefix(column, statusPrefix) }
 
 // StatusColumn returns the column of the statuses of a view, of which each status came so often.
 func StatusColumn(view string, counts map[schema.Status]int64) Column {
