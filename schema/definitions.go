@@ -104,6 +104,7 @@ type FeatureView struct {
 	KeepOld     *Duration         `json:"keep_old,omitempty"` // how long rows stay when a change needs new ones; see [FeatureView.KeptOld]
 	MaxRun      Duration          `json:"max_run,omitempty"`  // how long one run may take; see [FeatureView.LongestRun]
 	Features    []Feature         `json:"features"`
+	Expect      *Expectations     `json:"expect,omitempty"` // of the rows of the source; nil: nothing
 	Description string            `json:"description,omitempty"`
 	Owner       string            `json:"owner,omitempty"`
 	Tags        map[string]string `json:"tags,omitempty"`

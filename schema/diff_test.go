@@ -43,6 +43,8 @@ func TestDiff(t *testing.T) {
 	}, `"pair", "entities"`, `"more", "entities"`, `"pair:seen", `, "")
 	f([]string{"~ feature view spend ttl: \"30d\" -> \"7d\" (applies to stored rows at once)"}, `"30d"`, `"7d"`)
 	f([]string{"- feature view spend ttl: \"30d\" ->  (applies to stored rows at once)"}, `"30d"`, `"0"`)
+	f([]string{`+ feature view spend expect:  -> {"rows":{"min":5},"features":[{"name":"n","min":0}]} (is checked from the next run on)`},
+		`"30d"`, `"30d", "expect": {"rows": {"min": 5}, "features": [{"name": "n", "min": 0}]}`)
 	f([]string{"+ feature view spend schedule:  -> \"5m\""}, `"30d"`, `"30d", "schedule": "5m"`)
 	f([]string{"~ feature view spend features.n.default: 0 -> 7 (answers change at once)"}, `"default": 0`, `"default": 7`)
 	f([]string{"- feature view spend features.n.default: 0 ->  (answers change at once)"}, `, "default": 0`, "")

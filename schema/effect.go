@@ -73,6 +73,8 @@ func (d *differ) viewEffect(c Change, path []string) string {
 	switch path[0] {
 	case "ttl":
 		return "applies to stored rows at once"
+	case "expect":
+		return "is checked from the next run on"
 	case "entities":
 		if d.anew[c.Name] {
 			return d.viewsAnew(func(v *FeatureView) bool { return v.Name == c.Name })

@@ -245,6 +245,7 @@ func (v *validator) view(path string, view *FeatureView) {
 		v.addf(path+".max_run", "feature view %q: max_run must be %s to %s, not %s", view.Name, MinMaxRun, MaxMaxRun, view.MaxRun)
 	}
 	v.features(path+".features", fmt.Sprintf("feature view %q", view.Name), view.Features)
+	v.expectations(path+".expect", view)
 	for i, f := range view.Features {
 		if what := reserved[f.Name]; what != "" {
 			v.addf(fmt.Sprintf("%s.features[%d].name", path, i), "feature view %q: feature %q is already %s of the view; rename it", view.Name, f.Name, what)

@@ -84,7 +84,26 @@ var ownDescriptions = map[reflect.Type]map[string]string{
 		"schedule": "How often the server materializes the view; if it is not given, only on request.",
 		"keep_old": "How long rows stay that a change of the view, or its removal, has put out of use; defaults to 1h. Until then, going back finds them.",
 		"max_run":  "How long one run may take, 1s to 7d; defaults to 1h. Past it the run fails.",
+		"expect":   "What the rows of the source look like when nothing is wrong; each run checks it.",
 		"features": "Columns of the source.",
+	},
+	reflect.TypeFor[schema.Expectations](): {
+		"on_failure":   "What a run does when the rows are otherwise: warn stores them (the default), keep fails and keeps the rows of before, fail fails.",
+		"rows":         "How many rows a run from the beginning has.",
+		"fresh_within": "How old the newest event time may be, as in 2h.",
+		"features":     "What the values of some features are like.",
+	},
+	reflect.TypeFor[schema.ExpectedRows](): {
+		"min":        "The least number of rows.",
+		"max_change": "By how much the number may differ from the last time, as a multiple of that: 0.5 allows half as many more or less.",
+	},
+	reflect.TypeFor[schema.ExpectedFeature](): {
+		"name":              "The name of a feature of the view.",
+		"min":               "The least value, of the feature's type or of that of its elements: a number or a timestamp.",
+		"max":               "The greatest value.",
+		"in":                "All values that are allowed, instead of a range.",
+		"max_outside_share": "The share of the values, 0 to 1, that may be outside of the range or list; defaults to 0.",
+		"max_null_share":    "The share of the rows, 0 to 1, that may be null; if it is not given, all may.",
 	},
 	reflect.TypeFor[schema.Stream](): {
 		"kafka":           "A topic of Kafka.",

@@ -59,6 +59,8 @@ func property(name string, t reflect.Type) map[string]any {
 		return map[string]any{"anyOf": []map[string]any{{"type": "string", "minLength": 1, "pattern": durationPattern}, {"const": 0}}}
 	case reflect.TypeFor[schema.OnBadRow]():
 		return map[string]any{"enum": []schema.OnBadRow{schema.SkipBadRow, schema.FailBadRow}}
+	case reflect.TypeFor[schema.OnFailure]():
+		return map[string]any{"enum": []schema.OnFailure{schema.WarnOnFailure, schema.KeepOnFailure, schema.FailOnFailure}}
 	case reflect.TypeFor[schema.Isolation]():
 		return map[string]any{"enum": []schema.Isolation{schema.ProcessIsolation}}
 	case reflect.TypeFor[schema.Rollout]():

@@ -180,3 +180,64 @@ func TestEveryKindIsWritten(t *testing.T) {
 		t.Errorf("%d kinds of definitions are written to %d files", v.NumField(), len(files))
 	}
 }
+
+// TestExpectationsAreReadBack, with bounds of each type.
+func TestExpectationsAreReadBack(t *testing.T) {
+	const text = `feature_views:
+  - name: v
+    entities:
+      - e
+    source: s
+    features:
+      - name: m
+        type: int64
+      - name: x
+        type: float32
+      - name: at
+        type: timestamp
+      - name: w
+        type: list<string>
+      - name: ok
+        type: bool
+    expect:
+      on_failure: keep
+      rows:
+        min: 10
+        max_change: 0
+      fresh_within: 2h
+      features:
+        - name: m
+          min: -9007199254740993
+          max: 9007199254740993
+          max_outside_share: 0.01
+        - name: x
+          min: 0.5
+          max: Infinity
+          max_null_share: 0
+        - name: at
+          min: "2026-01-31T10:00:00Z"
+        - name: w
+          in:
+            - "no"
+            - "5"
+        - name: ok
+          in:
+            - true
+`
+	const others = "entities: [{name: e, join_keys: [{name: id, type: int64}]}]\nsources: [{name: s, table: t, timestamp_field: event_time}]\n"
+	defs, err := definitions.Parse([]definitions.File{{Name: "a.yaml", Data: []byte(others + text)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := definitions.Write(defs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(text, string(files[2].Data)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	again, err := definitions.Parse(files)
+	if diff := cmp.Diff(defs, again); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
