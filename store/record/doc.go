@@ -8,6 +8,9 @@
 // length wherever it is not null. A record with other columns is a bug in its producer,
 // and gives an error of kind Internal.
 //
+// A [Counter] counts what a view expects of the rows: how many there are, how new, and
+// which values are null or not allowed.
+//
 // It refuses rows and keys that are too large to be stored, and returns them as
 // bad rows.
 package record

@@ -1,6 +1,7 @@
 package record_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,10 +16,8 @@ import (
 	"larder/store/row"
 )
 
-// encode returns the values of the one feature in the rows that a record becomes, and the
-// error of the encoder.
-func encode(t *testing.T, typ schema.Type, values ...any) ([]any, error) {
-	t.Helper()
+// recordOf returns a record of rows of one feature, v; those of deleted are tombstones.
+func recordOf(typ schema.Type, deleted []int, values ...any) arrow.Record {
 	fields := []arrow.Field{
 		{Name: "id", Type: arrow.PrimitiveTypes.Int64},
 		{Name: "at", Type: arrows.Type(schema.Timestamp)},
@@ -30,16 +29,31 @@ func encode(t *testing.T, typ schema.Type, values ...any) ([]any, error) {
 	defer b.Release()
 	for i, v := range values {
 		b.Field(0).(*array.Int64Builder).Append(int64(i))
-		b.Field(1).(*array.TimestampBuilder).Append(1)
+		b.Field(1).(*array.TimestampBuilder).Append(arrow.Timestamp(i + 1))
 		b.Field(2).AppendNull()
-		b.Field(3).(*array.BooleanBuilder).Append(false)
+		b.Field(3).(*array.BooleanBuilder).Append(slices.Contains(deleted, i))
 		arrows.AppendValue(b.Field(4), v)
 	}
-	columns := []schema.Column{{Name: "v", Type: typ}}
-	view := &schema.View{FeatureView: &schema.FeatureView{Name: "view", Features: []schema.Feature{{Name: "v", Type: typ}}}, ID: 1, Keys: []schema.JoinKey{{Name: "id", Type: schema.Int64}}, Layouts: [][]schema.Column{columns}}
+	return b.NewRecord()
+}
+
+// viewOf returns a view with the one feature v.
+func viewOf(typ schema.Type) *schema.View {
+	return &schema.View{
+		FeatureView: &schema.FeatureView{Name: "view", Features: []schema.Feature{{Name: "v", Type: typ}}},
+		ID:          1, Keys: []schema.JoinKey{{Name: "id", Type: schema.Int64}}, Layouts: [][]schema.Column{{{Name: "v", Type: typ}}},
+	}
+}
+
+// encode returns the values of the one feature in the rows that a record becomes, and the
+// error of the encoder.
+func encode(t *testing.T, typ schema.Type, values ...any) ([]any, error) {
+	t.Helper()
+	rec := recordOf(typ, nil, values...)
+	view := viewOf(typ)
 	var got []any
-	_, err := record.NewEncoder(view).Encode(b.NewRecord(), func(_ int, _ []byte, _ int64, stored []byte) error {
-		v, err := row.NewLayout(columns).Value(stored, 0)
+	_, err := record.NewEncoder(view).Encode(rec, func(_ int, _ []byte, _ int64, stored []byte) error {
+		v, err := row.NewLayout(view.Layouts[0]).Value(stored, 0)
 		got = append(got, v)
 		return err
 	})
