@@ -19,15 +19,21 @@ var errStopped = errors.New("the reader stopped")
 
 // Window is [Store.Read] of a window that was chosen before.
 func (s *Store) Window(ctx context.Context, view *schema.View, w schema.Window, visit func(arrow.Record, []schema.BadRow) error) error {
-	return s.Read(ctx, view, func(int64) (schema.Window, bool, error) { return w, true, nil }, visit)
+	wanted := true
+	choose := func(int64) (schema.Window, bool, error) {
+		once := wanted
+		wanted = false
+		return w, once, nil
+	}
+	return s.Read(ctx, view, choose, visit)
 }
 
 // Read takes a snapshot of a view's source, calls choose with Postgres's clock at that
 // snapshot, in microseconds since 1970 UTC, and then calls visit with the rows of the
 // window that choose returned, in batches and in any order, and with the bad rows among
-// them. When choose returns false, nothing is read. Each record is released after visit
-// returns; a visitor that keeps it retains it. An error of choose or visit ends the
-// reading and is returned as it is.
+// them. Then it calls choose again: another window is read from the same snapshot, until
+// choose returns false. Each record is released after visit returns; a visitor that keeps
+// it retains it. An error of choose or visit ends the reading and is returned as it is.
 //
 // Rows that are committed after the snapshot have later times than the clock that
 // choose gets, unless their writers set earlier ones; see [schema.Source.LatenessMicros].
@@ -40,17 +46,22 @@ func (s *Store) Read(ctx context.Context, view *schema.View, choose func(now int
 		if err != nil {
 			return err
 		}
-		w, wanted, err := choose(now)
-		if err != nil || !wanted {
-			visited = err
-			return err
+		var b *binding
+		for {
+			w, wanted, err := choose(now)
+			if err != nil || !wanted {
+				visited = err
+				return err
+			}
+			if b == nil {
+				if b, err = bind(ctx, conn, view); err != nil {
+					return err
+				}
+			}
+			if err, visited = b.read(ctx, conn, b.windowQuery(w), visit); err != nil || visited != nil {
+				return errors.Join(err, visited)
+			}
 		}
-		b, err := bind(ctx, conn, view)
-		if err != nil {
-			return err
-		}
-		err, visited = b.read(ctx, conn, b.windowQuery(w), visit)
-		return errors.Join(err, visited)
 	})
 	if visited != nil {
 		return visited

@@ -198,6 +198,31 @@ func TestWindowIsOneMoment(t *testing.T) {
 	}
 }
 
+// TestAWindowIsReadAgain gives the same rows each time, whatever happens meanwhile.
+func TestAWindowIsReadAgain(t *testing.T) {
+	w := bigTable(t)
+	var totals []int64
+	choose := func(int64) (schema.Window, bool, error) {
+		if len(totals) == 1 {
+			w.exec("UPDATE big SET n = -1; DELETE FROM big WHERE id > 100000")
+		}
+		totals = append(totals, 0)
+		return everything(), len(totals) <= 2, nil
+	}
+	err := w.store.Read(t.Context(), w.view, choose, func(rec arrow.Record, _ []schema.BadRow) error {
+		for i := range int(rec.NumRows()) {
+			if value(t, rec.Column(4), i).(int64) < 0 {
+				return errors.New("a row that was changed after the window was opened")
+			}
+		}
+		totals[len(totals)-1] += rec.NumRows()
+		return nil
+	})
+	if diff := cmp.Diff([]int64{200_000, 200_000, 0}, totals); err != nil || diff != "" {
+		t.Fatalf("%v %s", err, diff)
+	}
+}
+
 // TestWindowStops ends readings in the middle: by the visitor, by the context,
 // by a panic. The store goes on.
 func TestWindowStops(t *testing.T) {
