@@ -18,6 +18,8 @@
 //     range says nothing about rows outside of it;
 //   - rows that can't be stored are counted by reason, with samples, and fail the
 //     run if the source says so;
+//   - what a view expects of its rows is checked before its watermark moves, and before
+//     any row is written if the view keeps its rows otherwise;
 //   - a view with a schedule is materialized on schedule; a scheduled run that fails
 //     is retried with growing delays, and its error is shown until one succeeds;
 //   - memory is bounded by the batches of the source and the buffer of the writer;

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/apache/arrow/go/v17/arrow"
-
 	"larder/internal/background"
 	"larder/schema"
 	"larder/store"
@@ -148,51 +146,6 @@ func (r *Runner) warn(t *task, format string, args ...any) {
 	defer r.mu.Unlock()
 	t.run.Warnings = append(t.run.Warnings, fmt.Sprintf(format, args...))
 	r.publish(t)
-}
-
-// move writes the rows of a run's window, and moves the watermark with the last of
-// them. When it returns nil, all are on disk.
-func (r *Runner) move(ctx context.Context, view *schema.View, t *task) error {
-	writer := r.Store.NewWriter(view.ID, store.WriterOptions{Ties: view.Origin.CreatedTimestampColumn != ""})
-	defer writer.Close()
-	p := &progress{runner: r, task: t, view: view, writer: writer}
-	encoder := record.NewEncoder(view)
-	write := func(_ int, key []byte, eventTime int64, bytes []byte) error {
-		if err := writer.Add(ctx, key, eventTime, bytes); err != nil {
-			return fmt.Errorf("write rows of %q: %w", view.Name, err)
-		}
-		return nil
-	}
-	var w schema.Window
-	wanted := false
-	choose := func(now int64) (_ schema.Window, _ bool, err error) {
-		w, wanted, err = r.open(ctx, view, t, now)
-		return w, wanted, err
-	}
-	err := r.Source.Read(ctx, view, choose, func(rec arrow.Record, bad []schema.BadRow) error {
-		if !r.wants(view) {
-			return changed(view.Name)
-		}
-		if err := p.add(rec.NumRows()+int64(len(bad)), bad); err != nil {
-			return err
-		}
-		bad, err := encoder.Encode(rec, write)
-		if err != nil {
-			return err
-		}
-		return p.add(0, bad)
-	})
-	if err != nil || !wanted {
-		return err
-	}
-	if err := p.check(true); err != nil {
-		return err
-	}
-	if err := r.finish(ctx, view, w, writer); err != nil {
-		return err
-	}
-	p.publish()
-	return r.checkEmpty(ctx, view, w, t)
 }
 
 // wants reports whether the rows of a view are stored where the serving or the next

@@ -27,6 +27,12 @@ type world struct {
 	runner  *materialize.Runner
 	metrics *prometheus.Registry
 	catalog atomic.Pointer[schema.Catalog]
+
+	last struct { // run of an earlier process; set before runs start
+		rows  int64
+		found bool
+		err   error
+	}
 }
 
 // newWorld starts a runner of the views that defs declares. wrap, when it is not
@@ -82,6 +88,7 @@ func (w *world) newRunner(source materialize.Source) *materialize.Runner {
 	w.t.Helper()
 	runner, err := materialize.New(materialize.Options{
 		Catalog: w.catalog.Load, Source: source, Store: w.online, Logger: slog.New(slog.DiscardHandler), Registerer: w.metrics,
+		LastRows: func(context.Context, string) (int64, bool, error) { return w.last.rows, w.last.found, w.last.err },
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 type metrics struct {
 	runs    *prometheus.CounterVec
 	rows    *prometheus.CounterVec
+	failed  *prometheus.CounterVec
 	seconds prometheus.Histogram
 }
 
@@ -22,6 +23,9 @@ func newMetrics(r *Runner, registerer prometheus.Registerer) (*metrics, error) {
 		rows: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "larder_materialize_rows_total", Help: "Source rows of runs that ended, by view and outcome.",
 		}, []string{"view", "result"}),
+		failed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "larder_materialize_expectations_failed_total", Help: "Expectations that rows of runs did not meet, by view and expectation.",
+		}, []string{"view", "expectation"}),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "larder_materialize_run_seconds", Help: "How long runs took.", Buckets: prometheus.ExponentialBuckets(0.01, 4, 10),
 		}),
@@ -29,7 +33,7 @@ func newMetrics(r *Runner, registerer prometheus.Registerer) (*metrics, error) {
 	if registerer == nil {
 		return m, nil
 	}
-	return m, errors.Join(registerer.Register(m.runs), registerer.Register(m.rows), registerer.Register(m.seconds), registerer.Register(state{r}))
+	return m, errors.Join(registerer.Register(m.runs), registerer.Register(m.rows), registerer.Register(m.failed), registerer.Register(m.seconds), registerer.Register(state{r}))
 }
 
 // ended counts a finished run.
@@ -38,6 +42,11 @@ func (m *metrics) ended(run *Run) {
 	m.rows.WithLabelValues(run.View, "written").Add(float64(run.RowsWritten))
 	m.rows.WithLabelValues(run.View, "superseded").Add(float64(run.RowsSuperseded))
 	m.rows.WithLabelValues(run.View, "bad").Add(float64(run.RowsBad))
+	for _, e := range run.Expectations {
+		if e.Failed {
+			m.failed.WithLabelValues(run.View, e.Name).Inc()
+		}
+	}
 	if run.StartedAt != 0 {
 		m.seconds.Observe(float64(run.EndedAt-run.StartedAt) / 1e6)
 	}

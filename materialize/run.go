@@ -24,6 +24,8 @@ type Run struct {
 	RowsTotal      int64 // an estimate of the rows to read; 0 when there is none
 	Bad            []BadRows
 
+	Expectations []Expectation // of the view, once the rows are counted; those that a run of its mode doesn't check are missing
+
 	Error          string   // of a failed run; safe to show
 	Warnings       []string // what is probably wrong although the run went on; safe to show
 	QueuedAt       int64    // microseconds since 1970 UTC, as are the next two
@@ -37,6 +39,9 @@ type Run struct {
 
 // Ended reports whether the run is over, with any result.
 func (r *Run) Ended() bool { return r.State == Succeeded || r.State == Failed || r.State == Cancelled }
+
+// whole reports whether a run that has started reads all rows, from the beginning.
+func (r *Run) whole() bool { return r.Mode != schema.Range && r.From == 0 }
 
 // A slot is what runs one run at a time: a view, or the rows that are stored beside it
 // for the next catalog.

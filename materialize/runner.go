@@ -24,7 +24,9 @@ type Source interface {
 	// window that choose returned, in batches, and with the bad rows among them. When
 	// choose returns false, nothing is read. The columns of a record are the join keys, the
 	// event time, the ingest time (null where there is none), deleted, and the features,
-	// each of its declared type. An error of choose or visit ends it and is returned.
+	// each of its declared type. Then choose is called again: another window is read from
+	// the same snapshot, until choose returns false. An error of choose or visit ends it and
+	// is returned.
 	Read(ctx context.Context, view *schema.View, choose func(now int64) (w schema.Window, wanted bool, err error),
 		visit func(rec arrow.Record, bad []schema.BadRow) error) error
 	// Estimate returns about how many rows a window has.
@@ -38,6 +40,9 @@ type Store interface {
 	// Watermark returns the time up to which the rows of a view are stored; false when it
 	// was never materialized.
 	Watermark(viewID uint32) (store.Watermark, bool, error)
+	// NewestEventTime returns the newest event time of the rows of a view; [store.NoEventTime]
+	// without rows.
+	NewestEventTime(viewID uint32) (int64, error)
 	// NewWriter returns a writer of a view's rows. The caller closes it. While another
 	// writer of the view is open, NewWriter waits.
 	NewWriter(viewID uint32, opts store.WriterOptions) store.Writer
@@ -56,6 +61,9 @@ type Options struct {
 	Source Source
 	// Store is where rows go. Required.
 	Store Store
+	// LastRows returns how many good rows the last run of a view from the beginning that
+	// succeeded has read, of runs before this process; false without one. Nil is always none.
+	LastRows func(ctx context.Context, view string) (rows int64, found bool, err error)
 	// Workers is how many runs, of different views, run at once. As many again may wait
 	// for the first row of a slow source. Defaults to 2.
 	Workers int
@@ -69,6 +77,9 @@ func (o Options) withDefaults() Options {
 	o.Workers = cmp.Or(o.Workers, 2)
 	if o.Building == nil {
 		o.Building = func() *schema.Catalog { return nil }
+	}
+	if o.LastRows == nil {
+		o.LastRows = func(context.Context, string) (int64, bool, error) { return 0, false, nil }
 	}
 	o.Logger = cmp.Or(o.Logger, slog.Default())
 	return o

@@ -149,6 +149,7 @@ const (
 	RowTooLarge           Reason = "ROW_TOO_LARGE"
 	RunEnded              Reason = "RUN_ENDED"
 	RunTooLong            Reason = "RUN_TOO_LONG"
+	NotAsExpected         Reason = "NOT_AS_EXPECTED"
 	SnapshotDamaged       Reason = "SNAPSHOT_DAMAGED"
 	SnapshotFormat        Reason = "SNAPSHOT_FORMAT"
 	SourceFailed          Reason = "SOURCE_FAILED"
@@ -362,6 +363,7 @@ var reasons = map[Reason]struct {
 	RowCount:              {Invalid, "columns of the request have different numbers of rows"},
 	RowTooLarge:           {Exhausted, "one row is larger than a message may be"},
 	RunEnded:              {FailedPrecondition, "the run has ended already"},
+	NotAsExpected:         {FailedPrecondition, "the rows of a source are not what their view expects"},
 	RunTooLong:            {FailedPrecondition, "a run took longer than its view allows"},
 	SnapshotDamaged:       {Invalid, "a snapshot is damaged or cut short"},
 	SnapshotFormat:        {Invalid, "a snapshot has a format that this Larder can't read"},
