@@ -72,6 +72,23 @@ func printBad(w io.Writer, r *larderv1.Run) {
 	}
 }
 
+// printExpectations says what a run saw of all that its view expects.
+func printExpectations(w io.Writer, r *larderv1.Run) error {
+	var rows [][]string
+	for _, e := range r.GetExpectations() {
+		met := paint(w, green, "yes")
+		if e.GetFailed() {
+			met = paint(w, red, "no")
+		}
+		rows = append(rows, []string{met, e.GetText()})
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w)
+	return table(w, "MET EXPECTATION", rows)
+}
+
 func runTook(r *larderv1.Run) string {
 	if r.GetStartedAt() == 0 || r.GetEndedAt() == 0 {
 		return "-"

@@ -57,7 +57,12 @@ func (n *node) open(ctx context.Context) error {
 	}
 	catalog := n.registry.Catalog
 	if n.offline != nil {
-		n.runner, err = materialize.New(materialize.Options{Catalog: catalog, Building: n.registry.Building, Unfilled: n.unfilled, Source: n.offline, Store: n.online, Logger: n.log, Registerer: n.metrics})
+		n.runner, err = materialize.New(materialize.Options{
+			Catalog: catalog, Building: n.registry.Building, Unfilled: n.unfilled, Source: n.offline, Store: n.online, Logger: n.log, Registerer: n.metrics,
+			LastRows: func(ctx context.Context, view string) (int64, bool, error) {
+				return n.registry.LastRows(ctx, n.cfg.Name, view)
+			},
+		})
 		if err != nil {
 			return err
 		}

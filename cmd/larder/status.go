@@ -18,7 +18,8 @@ func newStatusCommand() *cobra.Command {
 		Short: "Show the state of the server and its views, or of one run",
 		Long: `List the feature views: how many rows they have, up to what time the source was
 read, how fresh the rows are, and the last run with its error. With the id of a
-run, show that run and what was wrong with the rows that it skipped.
+run, show that run, what was wrong with the rows that it skipped, and what it saw
+of all that its view expects.
 
 The exit code is 1 when something needs a person: Postgres doesn't answer, the newest
 definitions can't be served, or the last run of a view failed.`,
@@ -36,12 +37,13 @@ definitions can't be served, or the last run of a view failed.`,
 					return err
 				}
 				runs := []*larderv1.Run{answer.GetRun()}
-				if !c.json {
+				if c.json {
+					err = printJSON(out, answer)
+				} else {
 					printRuns(out, runs)
-				} else if err := printJSON(out, answer); err != nil {
-					return err
+					err = printExpectations(out, answer.GetRun())
 				}
-				return failedRuns(runs)
+				return errors.Join(err, failedRuns(runs))
 			}
 			answer, err := control.GetStatus(cmd.Context(), &larderv1.GetStatusRequest{})
 			if err != nil {

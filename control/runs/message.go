@@ -34,6 +34,9 @@ func (r Run) Message() *larderv1.Run {
 	for _, b := range r.Bad {
 		out.Bad = append(out.Bad, &larderv1.BadRows{Reason: string(b.Reason), Count: b.Count, Samples: b.Samples})
 	}
+	for _, e := range r.Expectations {
+		out.Expectations = append(out.Expectations, &larderv1.Expectation{Name: e.Name, Seen: e.Seen, Of: e.Of, Limit: e.Limit, Failed: e.Failed, Text: e.String()})
+	}
 	return out
 }
 
@@ -52,6 +55,9 @@ func runOf(m *larderv1.Run) Run {
 	}
 	for _, b := range m.GetBad() {
 		r.Bad = append(r.Bad, materialize.BadRows{Reason: schema.BadReason(b.GetReason()), Count: b.GetCount(), Samples: b.GetSamples()})
+	}
+	for _, e := range m.GetExpectations() {
+		r.Expectations = append(r.Expectations, materialize.Expectation{Name: e.GetName(), Seen: e.GetSeen(), Of: e.GetOf(), Limit: e.GetLimit(), Failed: e.GetFailed()})
 	}
 	return r
 }

@@ -1,6 +1,7 @@
 package runs_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -16,7 +17,12 @@ func TestARecordedRunIsReadBack(t *testing.T) {
 	for _, state := range []materialize.State{materialize.Queued, materialize.Running, materialize.Succeeded, materialize.Failed, materialize.Cancelled} {
 		want := runs.Run{Server: "here", Run: materialize.Run{
 			ID: "r", View: "v", State: state, Mode: schema.Range, From: 1, To: 2, RowsRead: 3, RowsWritten: 4, RowsSuperseded: 5, RowsBad: 6, RowsTotal: 7,
-			Bad:   []materialize.BadRows{{Reason: "null_key", Count: 6, Samples: []string{"a"}}},
+			Bad: []materialize.BadRows{{Reason: "null_key", Count: 6, Samples: []string{"a"}}},
+			Expectations: []materialize.Expectation{
+				{Name: "rows.min", Seen: 3, Limit: 4, Failed: true},
+				{Name: "features.x.max_null_share", Seen: 1, Of: 3, Limit: 0.5},
+				{Name: "fresh_within", Seen: math.MaxInt64, Limit: 7.2e9, Failed: true},
+			},
 			Error: "e", StartedAt: 8, EndedAt: 9, CatalogVersion: 10, Attempt: 11, Warnings: []string{"w"}, Building: true,
 		}}
 		row, err := runs.RowOf(want)

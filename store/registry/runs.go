@@ -2,12 +2,14 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// keptRuns is how many runs of a view on a server are kept.
+// keptRuns is how many runs of a view on a server are kept, beside the last that
+// [Registry.LastRows] returns.
 const keptRuns = 1000
 
 // A Run is the record of one materialization.
@@ -33,9 +35,28 @@ func (r *Registry) RecordRun(ctx context.Context, run Run) error {
 		return unavailable(err)
 	}
 	_, err = r.pool.Exec(ctx, `DELETE FROM larder.runs WHERE server = $1 AND feature_view = $2 AND started_at <
-		(SELECT started_at FROM larder.runs WHERE server = $1 AND feature_view = $2 ORDER BY started_at DESC OFFSET $3 LIMIT 1)`,
+		(SELECT started_at FROM larder.runs WHERE server = $1 AND feature_view = $2 ORDER BY started_at DESC OFFSET $3 LIMIT 1)
+		AND id IS DISTINCT FROM (SELECT id FROM larder.runs WHERE `+wholeRuns+` ORDER BY started_at DESC LIMIT 1)`,
 		run.Server, run.FeatureView, keptRuns)
 	return unavailable(err)
+}
+
+// wholeRuns selects the runs of a view on a server that read all rows, from the beginning,
+// and succeeded. The JSON of a message leaves out what is zero.
+const wholeRuns = `server = $1 AND feature_view = $2 AND state = 'STATE_SUCCEEDED' AND run->>'mode' <> 'range' AND NOT run ? 'from'`
+
+// LastRows returns how many good rows the last run of a view on a server has read that
+// read all, from the beginning, and succeeded; false when there is none.
+func (r *Registry) LastRows(ctx context.Context, server, view string) (rows int64, found bool, err error) {
+	if err := r.reachable(); err != nil {
+		return 0, false, err
+	}
+	err = r.pool.QueryRow(ctx, `SELECT coalesce((run->>'rowsRead')::bigint, 0) - coalesce((run->>'rowsBad')::bigint, 0)
+		FROM larder.runs WHERE `+wholeRuns+` ORDER BY started_at DESC LIMIT 1`, server, view).Scan(&rows)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, false, nil
+	}
+	return rows, err == nil, unavailable(err)
 }
 
 // LastRuns returns the newest run of each view on a server.

@@ -2501,7 +2501,10 @@ type Run struct {
 	// What is probably wrong although the run went on.
 	Warnings []string `protobuf:"bytes,19,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// The rows are stored beside those that are served, for the next version.
-	Building      bool `protobuf:"varint,20,opt,name=building,proto3" json:"building,omitempty"`
+	Building bool `protobuf:"varint,20,opt,name=building,proto3" json:"building,omitempty"`
+	// What the view expects of the rows, once they are counted; without those that a run of
+	// this mode does not check.
+	Expectations  []*Expectation `protobuf:"bytes,21,rep,name=expectations,proto3" json:"expectations,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2676,6 +2679,106 @@ func (x *Run) GetBuilding() bool {
 	return false
 }
 
+func (x *Run) GetExpectations() []*Expectation {
+	if x != nil {
+		return x.Expectations
+	}
+	return nil
+}
+
+// An Expectation is one thing that a view expects of its rows, and what a run saw of it.
+// It never has a value of a feature.
+type Expectation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The key in the view's expect, as rows.min or features.amount.max_null_share.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What was counted: rows, nulls or values outside. Of fresh_within, the age of the
+	// newest event time in microseconds, and the greatest int64 without rows.
+	Seen int64 `protobuf:"varint,2,opt,name=seen,proto3" json:"seen,omitempty"`
+	// How many there were: rows of nulls, values of those outside; of rows.max_change, the
+	// rows of the last time. 0 for others.
+	Of int64 `protobuf:"varint,3,opt,name=of,proto3" json:"of,omitempty"`
+	// As the definitions have it; of fresh_within in microseconds.
+	Limit  float64 `protobuf:"fixed64,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	Failed bool    `protobuf:"varint,5,opt,name=failed,proto3" json:"failed,omitempty"`
+	// All of this in words.
+	Text          string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Expectation) Reset() {
+	*x = Expectation{}
+	mi := &file_larder_v1_control_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Expectation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Expectation) ProtoMessage() {}
+
+func (x *Expectation) ProtoReflect() protoreflect.Message {
+	mi := &file_larder_v1_control_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Expectation.ProtoReflect.Descriptor instead.
+func (*Expectation) Descriptor() ([]byte, []int) {
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *Expectation) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Expectation) GetSeen() int64 {
+	if x != nil {
+		return x.Seen
+	}
+	return 0
+}
+
+func (x *Expectation) GetOf() int64 {
+	if x != nil {
+		return x.Of
+	}
+	return 0
+}
+
+func (x *Expectation) GetLimit() float64 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+func (x *Expectation) GetFailed() bool {
+	if x != nil {
+		return x.Failed
+	}
+	return false
+}
+
+func (x *Expectation) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 // BadRows counts the source rows that could not be stored for one reason.
 type BadRows struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2691,7 +2794,7 @@ type BadRows struct {
 
 func (x *BadRows) Reset() {
 	*x = BadRows{}
-	mi := &file_larder_v1_control_proto_msgTypes[35]
+	mi := &file_larder_v1_control_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2703,7 +2806,7 @@ func (x *BadRows) String() string {
 func (*BadRows) ProtoMessage() {}
 
 func (x *BadRows) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[35]
+	mi := &file_larder_v1_control_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2716,7 +2819,7 @@ func (x *BadRows) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BadRows.ProtoReflect.Descriptor instead.
 func (*BadRows) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{35}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *BadRows) GetReason() string {
@@ -2749,7 +2852,7 @@ type GetRunRequest struct {
 
 func (x *GetRunRequest) Reset() {
 	*x = GetRunRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[36]
+	mi := &file_larder_v1_control_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2761,7 +2864,7 @@ func (x *GetRunRequest) String() string {
 func (*GetRunRequest) ProtoMessage() {}
 
 func (x *GetRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[36]
+	mi := &file_larder_v1_control_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2774,7 +2877,7 @@ func (x *GetRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunRequest.ProtoReflect.Descriptor instead.
 func (*GetRunRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{36}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *GetRunRequest) GetId() string {
@@ -2793,7 +2896,7 @@ type GetRunResponse struct {
 
 func (x *GetRunResponse) Reset() {
 	*x = GetRunResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[37]
+	mi := &file_larder_v1_control_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2805,7 +2908,7 @@ func (x *GetRunResponse) String() string {
 func (*GetRunResponse) ProtoMessage() {}
 
 func (x *GetRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[37]
+	mi := &file_larder_v1_control_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2818,7 +2921,7 @@ func (x *GetRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRunResponse.ProtoReflect.Descriptor instead.
 func (*GetRunResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{37}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *GetRunResponse) GetRun() *Run {
@@ -2837,7 +2940,7 @@ type CancelRunRequest struct {
 
 func (x *CancelRunRequest) Reset() {
 	*x = CancelRunRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[38]
+	mi := &file_larder_v1_control_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2849,7 +2952,7 @@ func (x *CancelRunRequest) String() string {
 func (*CancelRunRequest) ProtoMessage() {}
 
 func (x *CancelRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[38]
+	mi := &file_larder_v1_control_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2862,7 +2965,7 @@ func (x *CancelRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRunRequest.ProtoReflect.Descriptor instead.
 func (*CancelRunRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{38}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *CancelRunRequest) GetId() string {
@@ -2882,7 +2985,7 @@ type CancelRunResponse struct {
 
 func (x *CancelRunResponse) Reset() {
 	*x = CancelRunResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[39]
+	mi := &file_larder_v1_control_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2894,7 +2997,7 @@ func (x *CancelRunResponse) String() string {
 func (*CancelRunResponse) ProtoMessage() {}
 
 func (x *CancelRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[39]
+	mi := &file_larder_v1_control_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2907,7 +3010,7 @@ func (x *CancelRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelRunResponse.ProtoReflect.Descriptor instead.
 func (*CancelRunResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{39}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *CancelRunResponse) GetRun() *Run {
@@ -2925,7 +3028,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[40]
+	mi := &file_larder_v1_control_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2937,7 +3040,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[40]
+	mi := &file_larder_v1_control_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2950,7 +3053,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{40}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{41}
 }
 
 // GetStatusResponse is the state of the server. Callers without the right to observe the
@@ -2992,7 +3095,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[41]
+	mi := &file_larder_v1_control_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3004,7 +3107,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[41]
+	mi := &file_larder_v1_control_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3017,7 +3120,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{41}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *GetStatusResponse) GetServerVersion() string {
@@ -3138,7 +3241,7 @@ type Building struct {
 
 func (x *Building) Reset() {
 	*x = Building{}
-	mi := &file_larder_v1_control_proto_msgTypes[42]
+	mi := &file_larder_v1_control_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3150,7 +3253,7 @@ func (x *Building) String() string {
 func (*Building) ProtoMessage() {}
 
 func (x *Building) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[42]
+	mi := &file_larder_v1_control_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3163,7 +3266,7 @@ func (x *Building) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Building.ProtoReflect.Descriptor instead.
 func (*Building) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{42}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Building) GetVersion() int64 {
@@ -3205,7 +3308,7 @@ type BuildingView struct {
 
 func (x *BuildingView) Reset() {
 	*x = BuildingView{}
-	mi := &file_larder_v1_control_proto_msgTypes[43]
+	mi := &file_larder_v1_control_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3217,7 +3320,7 @@ func (x *BuildingView) String() string {
 func (*BuildingView) ProtoMessage() {}
 
 func (x *BuildingView) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[43]
+	mi := &file_larder_v1_control_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3230,7 +3333,7 @@ func (x *BuildingView) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BuildingView.ProtoReflect.Descriptor instead.
 func (*BuildingView) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{43}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *BuildingView) GetFeatureView() string {
@@ -3270,7 +3373,7 @@ type ViewStatus struct {
 
 func (x *ViewStatus) Reset() {
 	*x = ViewStatus{}
-	mi := &file_larder_v1_control_proto_msgTypes[44]
+	mi := &file_larder_v1_control_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3282,7 +3385,7 @@ func (x *ViewStatus) String() string {
 func (*ViewStatus) ProtoMessage() {}
 
 func (x *ViewStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[44]
+	mi := &file_larder_v1_control_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3295,7 +3398,7 @@ func (x *ViewStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ViewStatus.ProtoReflect.Descriptor instead.
 func (*ViewStatus) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{44}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ViewStatus) GetFeatureView() string {
@@ -3364,7 +3467,7 @@ type ListModelsRequest struct {
 
 func (x *ListModelsRequest) Reset() {
 	*x = ListModelsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[45]
+	mi := &file_larder_v1_control_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3376,7 +3479,7 @@ func (x *ListModelsRequest) String() string {
 func (*ListModelsRequest) ProtoMessage() {}
 
 func (x *ListModelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[45]
+	mi := &file_larder_v1_control_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3389,7 +3492,7 @@ func (x *ListModelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListModelsRequest.ProtoReflect.Descriptor instead.
 func (*ListModelsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{45}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ListModelsRequest) GetModel() string {
@@ -3408,7 +3511,7 @@ type ListModelsResponse struct {
 
 func (x *ListModelsResponse) Reset() {
 	*x = ListModelsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[46]
+	mi := &file_larder_v1_control_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3420,7 +3523,7 @@ func (x *ListModelsResponse) String() string {
 func (*ListModelsResponse) ProtoMessage() {}
 
 func (x *ListModelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[46]
+	mi := &file_larder_v1_control_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3433,7 +3536,7 @@ func (x *ListModelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListModelsResponse.ProtoReflect.Descriptor instead.
 func (*ListModelsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{46}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ListModelsResponse) GetModels() []*ModelStatus {
@@ -3462,7 +3565,7 @@ type ModelStatus struct {
 
 func (x *ModelStatus) Reset() {
 	*x = ModelStatus{}
-	mi := &file_larder_v1_control_proto_msgTypes[47]
+	mi := &file_larder_v1_control_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3474,7 +3577,7 @@ func (x *ModelStatus) String() string {
 func (*ModelStatus) ProtoMessage() {}
 
 func (x *ModelStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[47]
+	mi := &file_larder_v1_control_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3487,7 +3590,7 @@ func (x *ModelStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelStatus.ProtoReflect.Descriptor instead.
 func (*ModelStatus) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{47}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ModelStatus) GetModel() string {
@@ -3555,7 +3658,7 @@ type TrafficStatus struct {
 
 func (x *TrafficStatus) Reset() {
 	*x = TrafficStatus{}
-	mi := &file_larder_v1_control_proto_msgTypes[48]
+	mi := &file_larder_v1_control_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3567,7 +3670,7 @@ func (x *TrafficStatus) String() string {
 func (*TrafficStatus) ProtoMessage() {}
 
 func (x *TrafficStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[48]
+	mi := &file_larder_v1_control_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3580,7 +3683,7 @@ func (x *TrafficStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrafficStatus.ProtoReflect.Descriptor instead.
 func (*TrafficStatus) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{48}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *TrafficStatus) GetSplitBy() string {
@@ -3623,7 +3726,7 @@ type VersionWeight struct {
 
 func (x *VersionWeight) Reset() {
 	*x = VersionWeight{}
-	mi := &file_larder_v1_control_proto_msgTypes[49]
+	mi := &file_larder_v1_control_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3635,7 +3738,7 @@ func (x *VersionWeight) String() string {
 func (*VersionWeight) ProtoMessage() {}
 
 func (x *VersionWeight) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[49]
+	mi := &file_larder_v1_control_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3648,7 +3751,7 @@ func (x *VersionWeight) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VersionWeight.ProtoReflect.Descriptor instead.
 func (*VersionWeight) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{49}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *VersionWeight) GetModelVersion() int64 {
@@ -3686,7 +3789,7 @@ type RampStatus struct {
 
 func (x *RampStatus) Reset() {
 	*x = RampStatus{}
-	mi := &file_larder_v1_control_proto_msgTypes[50]
+	mi := &file_larder_v1_control_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3698,7 +3801,7 @@ func (x *RampStatus) String() string {
 func (*RampStatus) ProtoMessage() {}
 
 func (x *RampStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[50]
+	mi := &file_larder_v1_control_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3711,7 +3814,7 @@ func (x *RampStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RampStatus.ProtoReflect.Descriptor instead.
 func (*RampStatus) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{50}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *RampStatus) GetModelVersion() int64 {
@@ -3787,7 +3890,7 @@ type ModelSource struct {
 
 func (x *ModelSource) Reset() {
 	*x = ModelSource{}
-	mi := &file_larder_v1_control_proto_msgTypes[51]
+	mi := &file_larder_v1_control_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3799,7 +3902,7 @@ func (x *ModelSource) String() string {
 func (*ModelSource) ProtoMessage() {}
 
 func (x *ModelSource) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[51]
+	mi := &file_larder_v1_control_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3812,7 +3915,7 @@ func (x *ModelSource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelSource.ProtoReflect.Descriptor instead.
 func (*ModelSource) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{51}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ModelSource) GetSource() string {
@@ -3864,7 +3967,7 @@ type SetTrafficRequest struct {
 
 func (x *SetTrafficRequest) Reset() {
 	*x = SetTrafficRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[52]
+	mi := &file_larder_v1_control_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3876,7 +3979,7 @@ func (x *SetTrafficRequest) String() string {
 func (*SetTrafficRequest) ProtoMessage() {}
 
 func (x *SetTrafficRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[52]
+	mi := &file_larder_v1_control_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3889,7 +3992,7 @@ func (x *SetTrafficRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetTrafficRequest.ProtoReflect.Descriptor instead.
 func (*SetTrafficRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{52}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *SetTrafficRequest) GetModel() string {
@@ -3957,7 +4060,7 @@ type RampSettings struct {
 
 func (x *RampSettings) Reset() {
 	*x = RampSettings{}
-	mi := &file_larder_v1_control_proto_msgTypes[53]
+	mi := &file_larder_v1_control_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3969,7 +4072,7 @@ func (x *RampSettings) String() string {
 func (*RampSettings) ProtoMessage() {}
 
 func (x *RampSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[53]
+	mi := &file_larder_v1_control_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3982,7 +4085,7 @@ func (x *RampSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RampSettings.ProtoReflect.Descriptor instead.
 func (*RampSettings) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{53}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *RampSettings) GetModelVersion() int64 {
@@ -4022,7 +4125,7 @@ type ShadowSettings struct {
 
 func (x *ShadowSettings) Reset() {
 	*x = ShadowSettings{}
-	mi := &file_larder_v1_control_proto_msgTypes[54]
+	mi := &file_larder_v1_control_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4034,7 +4137,7 @@ func (x *ShadowSettings) String() string {
 func (*ShadowSettings) ProtoMessage() {}
 
 func (x *ShadowSettings) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[54]
+	mi := &file_larder_v1_control_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4047,7 +4150,7 @@ func (x *ShadowSettings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShadowSettings.ProtoReflect.Descriptor instead.
 func (*ShadowSettings) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{54}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *ShadowSettings) GetModelVersions() []int64 {
@@ -4068,7 +4171,7 @@ type SetTrafficResponse struct {
 
 func (x *SetTrafficResponse) Reset() {
 	*x = SetTrafficResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[55]
+	mi := &file_larder_v1_control_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4080,7 +4183,7 @@ func (x *SetTrafficResponse) String() string {
 func (*SetTrafficResponse) ProtoMessage() {}
 
 func (x *SetTrafficResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[55]
+	mi := &file_larder_v1_control_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4093,7 +4196,7 @@ func (x *SetTrafficResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetTrafficResponse.ProtoReflect.Descriptor instead.
 func (*SetTrafficResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{55}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *SetTrafficResponse) GetVersion() int64 {
@@ -4119,7 +4222,7 @@ type ResumeRampRequest struct {
 
 func (x *ResumeRampRequest) Reset() {
 	*x = ResumeRampRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[56]
+	mi := &file_larder_v1_control_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4131,7 +4234,7 @@ func (x *ResumeRampRequest) String() string {
 func (*ResumeRampRequest) ProtoMessage() {}
 
 func (x *ResumeRampRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[56]
+	mi := &file_larder_v1_control_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4144,7 +4247,7 @@ func (x *ResumeRampRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeRampRequest.ProtoReflect.Descriptor instead.
 func (*ResumeRampRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{56}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *ResumeRampRequest) GetModel() string {
@@ -4162,7 +4265,7 @@ type ResumeRampResponse struct {
 
 func (x *ResumeRampResponse) Reset() {
 	*x = ResumeRampResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[57]
+	mi := &file_larder_v1_control_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4174,7 +4277,7 @@ func (x *ResumeRampResponse) String() string {
 func (*ResumeRampResponse) ProtoMessage() {}
 
 func (x *ResumeRampResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[57]
+	mi := &file_larder_v1_control_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4187,7 +4290,7 @@ func (x *ResumeRampResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResumeRampResponse.ProtoReflect.Descriptor instead.
 func (*ResumeRampResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{57}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{58}
 }
 
 type ReleaseModelRequest struct {
@@ -4200,7 +4303,7 @@ type ReleaseModelRequest struct {
 
 func (x *ReleaseModelRequest) Reset() {
 	*x = ReleaseModelRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[58]
+	mi := &file_larder_v1_control_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4212,7 +4315,7 @@ func (x *ReleaseModelRequest) String() string {
 func (*ReleaseModelRequest) ProtoMessage() {}
 
 func (x *ReleaseModelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[58]
+	mi := &file_larder_v1_control_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4225,7 +4328,7 @@ func (x *ReleaseModelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseModelRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseModelRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{58}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *ReleaseModelRequest) GetModel() string {
@@ -4250,7 +4353,7 @@ type ReleaseModelResponse struct {
 
 func (x *ReleaseModelResponse) Reset() {
 	*x = ReleaseModelResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[59]
+	mi := &file_larder_v1_control_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4262,7 +4365,7 @@ func (x *ReleaseModelResponse) String() string {
 func (*ReleaseModelResponse) ProtoMessage() {}
 
 func (x *ReleaseModelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[59]
+	mi := &file_larder_v1_control_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4275,7 +4378,7 @@ func (x *ReleaseModelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseModelResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseModelResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{59}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{60}
 }
 
 type ModelVersionStatus struct {
@@ -4320,7 +4423,7 @@ type ModelVersionStatus struct {
 
 func (x *ModelVersionStatus) Reset() {
 	*x = ModelVersionStatus{}
-	mi := &file_larder_v1_control_proto_msgTypes[60]
+	mi := &file_larder_v1_control_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4332,7 +4435,7 @@ func (x *ModelVersionStatus) String() string {
 func (*ModelVersionStatus) ProtoMessage() {}
 
 func (x *ModelVersionStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[60]
+	mi := &file_larder_v1_control_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4345,7 +4448,7 @@ func (x *ModelVersionStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelVersionStatus.ProtoReflect.Descriptor instead.
 func (*ModelVersionStatus) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{60}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *ModelVersionStatus) GetModelVersion() int64 {
@@ -4511,7 +4614,7 @@ type GetPlanRequest struct {
 
 func (x *GetPlanRequest) Reset() {
 	*x = GetPlanRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[61]
+	mi := &file_larder_v1_control_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4523,7 +4626,7 @@ func (x *GetPlanRequest) String() string {
 func (*GetPlanRequest) ProtoMessage() {}
 
 func (x *GetPlanRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[61]
+	mi := &file_larder_v1_control_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4536,7 +4639,7 @@ func (x *GetPlanRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPlanRequest.ProtoReflect.Descriptor instead.
 func (*GetPlanRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{61}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *GetPlanRequest) GetWhat() isGetPlanRequest_What {
@@ -4621,7 +4724,7 @@ type GetPlanResponse struct {
 
 func (x *GetPlanResponse) Reset() {
 	*x = GetPlanResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[62]
+	mi := &file_larder_v1_control_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4633,7 +4736,7 @@ func (x *GetPlanResponse) String() string {
 func (*GetPlanResponse) ProtoMessage() {}
 
 func (x *GetPlanResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[62]
+	mi := &file_larder_v1_control_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4646,7 +4749,7 @@ func (x *GetPlanResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPlanResponse.ProtoReflect.Descriptor instead.
 func (*GetPlanResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{62}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *GetPlanResponse) GetKeys() []*Field {
@@ -4703,7 +4806,7 @@ type Field struct {
 
 func (x *Field) Reset() {
 	*x = Field{}
-	mi := &file_larder_v1_control_proto_msgTypes[63]
+	mi := &file_larder_v1_control_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4715,7 +4818,7 @@ func (x *Field) String() string {
 func (*Field) ProtoMessage() {}
 
 func (x *Field) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[63]
+	mi := &file_larder_v1_control_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4728,7 +4831,7 @@ func (x *Field) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Field.ProtoReflect.Descriptor instead.
 func (*Field) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{63}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Field) GetName() string {
@@ -4758,7 +4861,7 @@ type VerifyRequest struct {
 
 func (x *VerifyRequest) Reset() {
 	*x = VerifyRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[64]
+	mi := &file_larder_v1_control_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4770,7 +4873,7 @@ func (x *VerifyRequest) String() string {
 func (*VerifyRequest) ProtoMessage() {}
 
 func (x *VerifyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[64]
+	mi := &file_larder_v1_control_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4783,7 +4886,7 @@ func (x *VerifyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyRequest.ProtoReflect.Descriptor instead.
 func (*VerifyRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{64}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *VerifyRequest) GetFeatureViews() []string {
@@ -4817,7 +4920,7 @@ type VerifyResponse struct {
 
 func (x *VerifyResponse) Reset() {
 	*x = VerifyResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[65]
+	mi := &file_larder_v1_control_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4829,7 +4932,7 @@ func (x *VerifyResponse) String() string {
 func (*VerifyResponse) ProtoMessage() {}
 
 func (x *VerifyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[65]
+	mi := &file_larder_v1_control_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4842,7 +4945,7 @@ func (x *VerifyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyResponse.ProtoReflect.Descriptor instead.
 func (*VerifyResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{65}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *VerifyResponse) GetViews() []*ViewVerification {
@@ -4885,7 +4988,7 @@ type ViewVerification struct {
 
 func (x *ViewVerification) Reset() {
 	*x = ViewVerification{}
-	mi := &file_larder_v1_control_proto_msgTypes[66]
+	mi := &file_larder_v1_control_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4897,7 +5000,7 @@ func (x *ViewVerification) String() string {
 func (*ViewVerification) ProtoMessage() {}
 
 func (x *ViewVerification) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[66]
+	mi := &file_larder_v1_control_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4910,7 +5013,7 @@ func (x *ViewVerification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ViewVerification.ProtoReflect.Descriptor instead.
 func (*ViewVerification) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{66}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *ViewVerification) GetFeatureView() string {
@@ -5021,7 +5124,7 @@ type FeatureVerification struct {
 
 func (x *FeatureVerification) Reset() {
 	*x = FeatureVerification{}
-	mi := &file_larder_v1_control_proto_msgTypes[67]
+	mi := &file_larder_v1_control_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5033,7 +5136,7 @@ func (x *FeatureVerification) String() string {
 func (*FeatureVerification) ProtoMessage() {}
 
 func (x *FeatureVerification) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[67]
+	mi := &file_larder_v1_control_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5046,7 +5149,7 @@ func (x *FeatureVerification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeatureVerification.ProtoReflect.Descriptor instead.
 func (*FeatureVerification) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{67}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *FeatureVerification) GetFeature() string {
@@ -5081,7 +5184,7 @@ type Difference struct {
 
 func (x *Difference) Reset() {
 	*x = Difference{}
-	mi := &file_larder_v1_control_proto_msgTypes[68]
+	mi := &file_larder_v1_control_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5093,7 +5196,7 @@ func (x *Difference) String() string {
 func (*Difference) ProtoMessage() {}
 
 func (x *Difference) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[68]
+	mi := &file_larder_v1_control_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5106,7 +5209,7 @@ func (x *Difference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Difference.ProtoReflect.Descriptor instead.
 func (*Difference) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{68}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *Difference) GetKind() string {
@@ -5165,7 +5268,7 @@ type ScoreVectorsRequest struct {
 
 func (x *ScoreVectorsRequest) Reset() {
 	*x = ScoreVectorsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[69]
+	mi := &file_larder_v1_control_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5177,7 +5280,7 @@ func (x *ScoreVectorsRequest) String() string {
 func (*ScoreVectorsRequest) ProtoMessage() {}
 
 func (x *ScoreVectorsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[69]
+	mi := &file_larder_v1_control_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5190,7 +5293,7 @@ func (x *ScoreVectorsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScoreVectorsRequest.ProtoReflect.Descriptor instead.
 func (*ScoreVectorsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{69}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *ScoreVectorsRequest) GetModel() string {
@@ -5251,7 +5354,7 @@ type ScoreVectorsResponse struct {
 
 func (x *ScoreVectorsResponse) Reset() {
 	*x = ScoreVectorsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[70]
+	mi := &file_larder_v1_control_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5263,7 +5366,7 @@ func (x *ScoreVectorsResponse) String() string {
 func (*ScoreVectorsResponse) ProtoMessage() {}
 
 func (x *ScoreVectorsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[70]
+	mi := &file_larder_v1_control_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5276,7 +5379,7 @@ func (x *ScoreVectorsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScoreVectorsResponse.ProtoReflect.Descriptor instead.
 func (*ScoreVectorsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{70}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *ScoreVectorsResponse) GetScores() []float64 {
@@ -5317,7 +5420,7 @@ type ListLoggedRequest struct {
 
 func (x *ListLoggedRequest) Reset() {
 	*x = ListLoggedRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[71]
+	mi := &file_larder_v1_control_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5329,7 +5432,7 @@ func (x *ListLoggedRequest) String() string {
 func (*ListLoggedRequest) ProtoMessage() {}
 
 func (x *ListLoggedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[71]
+	mi := &file_larder_v1_control_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5342,7 +5445,7 @@ func (x *ListLoggedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLoggedRequest.ProtoReflect.Descriptor instead.
 func (*ListLoggedRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{71}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *ListLoggedRequest) GetModel() string {
@@ -5361,7 +5464,7 @@ type ListLoggedResponse struct {
 
 func (x *ListLoggedResponse) Reset() {
 	*x = ListLoggedResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[72]
+	mi := &file_larder_v1_control_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5373,7 +5476,7 @@ func (x *ListLoggedResponse) String() string {
 func (*ListLoggedResponse) ProtoMessage() {}
 
 func (x *ListLoggedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[72]
+	mi := &file_larder_v1_control_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5386,7 +5489,7 @@ func (x *ListLoggedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLoggedResponse.ProtoReflect.Descriptor instead.
 func (*ListLoggedResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{72}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *ListLoggedResponse) GetParts() []*LoggedPart {
@@ -5410,7 +5513,7 @@ type LoggedPart struct {
 
 func (x *LoggedPart) Reset() {
 	*x = LoggedPart{}
-	mi := &file_larder_v1_control_proto_msgTypes[73]
+	mi := &file_larder_v1_control_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5422,7 +5525,7 @@ func (x *LoggedPart) String() string {
 func (*LoggedPart) ProtoMessage() {}
 
 func (x *LoggedPart) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[73]
+	mi := &file_larder_v1_control_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5435,7 +5538,7 @@ func (x *LoggedPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoggedPart.ProtoReflect.Descriptor instead.
 func (*LoggedPart) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{73}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *LoggedPart) GetModel() string {
@@ -5476,7 +5579,7 @@ type ReplayLogRequest struct {
 
 func (x *ReplayLogRequest) Reset() {
 	*x = ReplayLogRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[74]
+	mi := &file_larder_v1_control_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5488,7 +5591,7 @@ func (x *ReplayLogRequest) String() string {
 func (*ReplayLogRequest) ProtoMessage() {}
 
 func (x *ReplayLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[74]
+	mi := &file_larder_v1_control_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5501,7 +5604,7 @@ func (x *ReplayLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayLogRequest.ProtoReflect.Descriptor instead.
 func (*ReplayLogRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{74}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *ReplayLogRequest) GetModel() string {
@@ -5523,7 +5626,7 @@ type ReplayLogResponse struct {
 
 func (x *ReplayLogResponse) Reset() {
 	*x = ReplayLogResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[75]
+	mi := &file_larder_v1_control_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5535,7 +5638,7 @@ func (x *ReplayLogResponse) String() string {
 func (*ReplayLogResponse) ProtoMessage() {}
 
 func (x *ReplayLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[75]
+	mi := &file_larder_v1_control_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5548,7 +5651,7 @@ func (x *ReplayLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayLogResponse.ProtoReflect.Descriptor instead.
 func (*ReplayLogResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{75}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *ReplayLogResponse) GetRows() int64 {
@@ -5586,7 +5689,7 @@ type ReplayReport struct {
 
 func (x *ReplayReport) Reset() {
 	*x = ReplayReport{}
-	mi := &file_larder_v1_control_proto_msgTypes[76]
+	mi := &file_larder_v1_control_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5598,7 +5701,7 @@ func (x *ReplayReport) String() string {
 func (*ReplayReport) ProtoMessage() {}
 
 func (x *ReplayReport) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[76]
+	mi := &file_larder_v1_control_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5611,7 +5714,7 @@ func (x *ReplayReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayReport.ProtoReflect.Descriptor instead.
 func (*ReplayReport) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{76}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *ReplayReport) GetCounts() []*ReplayCount {
@@ -5663,7 +5766,7 @@ type ReplayGone struct {
 
 func (x *ReplayGone) Reset() {
 	*x = ReplayGone{}
-	mi := &file_larder_v1_control_proto_msgTypes[77]
+	mi := &file_larder_v1_control_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5675,7 +5778,7 @@ func (x *ReplayGone) String() string {
 func (*ReplayGone) ProtoMessage() {}
 
 func (x *ReplayGone) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[77]
+	mi := &file_larder_v1_control_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5688,7 +5791,7 @@ func (x *ReplayGone) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayGone.ProtoReflect.Descriptor instead.
 func (*ReplayGone) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{77}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *ReplayGone) GetModel() string {
@@ -5739,7 +5842,7 @@ type ReplayCount struct {
 
 func (x *ReplayCount) Reset() {
 	*x = ReplayCount{}
-	mi := &file_larder_v1_control_proto_msgTypes[78]
+	mi := &file_larder_v1_control_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5751,7 +5854,7 @@ func (x *ReplayCount) String() string {
 func (*ReplayCount) ProtoMessage() {}
 
 func (x *ReplayCount) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[78]
+	mi := &file_larder_v1_control_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5764,7 +5867,7 @@ func (x *ReplayCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayCount.ProtoReflect.Descriptor instead.
 func (*ReplayCount) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{78}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *ReplayCount) GetModel() string {
@@ -5812,7 +5915,7 @@ type ReplayDifference struct {
 
 func (x *ReplayDifference) Reset() {
 	*x = ReplayDifference{}
-	mi := &file_larder_v1_control_proto_msgTypes[79]
+	mi := &file_larder_v1_control_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5824,7 +5927,7 @@ func (x *ReplayDifference) String() string {
 func (*ReplayDifference) ProtoMessage() {}
 
 func (x *ReplayDifference) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[79]
+	mi := &file_larder_v1_control_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5837,7 +5940,7 @@ func (x *ReplayDifference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplayDifference.ProtoReflect.Descriptor instead.
 func (*ReplayDifference) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{79}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *ReplayDifference) GetFile() string {
@@ -5906,7 +6009,7 @@ type CheckSkewRequest struct {
 
 func (x *CheckSkewRequest) Reset() {
 	*x = CheckSkewRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[80]
+	mi := &file_larder_v1_control_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5918,7 +6021,7 @@ func (x *CheckSkewRequest) String() string {
 func (*CheckSkewRequest) ProtoMessage() {}
 
 func (x *CheckSkewRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[80]
+	mi := &file_larder_v1_control_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5931,7 +6034,7 @@ func (x *CheckSkewRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckSkewRequest.ProtoReflect.Descriptor instead.
 func (*CheckSkewRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{80}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *CheckSkewRequest) GetModel() string {
@@ -5954,7 +6057,7 @@ type CheckSkewResponse struct {
 
 func (x *CheckSkewResponse) Reset() {
 	*x = CheckSkewResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[81]
+	mi := &file_larder_v1_control_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5966,7 +6069,7 @@ func (x *CheckSkewResponse) String() string {
 func (*CheckSkewResponse) ProtoMessage() {}
 
 func (x *CheckSkewResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[81]
+	mi := &file_larder_v1_control_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5979,7 +6082,7 @@ func (x *CheckSkewResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckSkewResponse.ProtoReflect.Descriptor instead.
 func (*CheckSkewResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{81}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *CheckSkewResponse) GetRows() int64 {
@@ -6015,7 +6118,7 @@ type SkewReport struct {
 
 func (x *SkewReport) Reset() {
 	*x = SkewReport{}
-	mi := &file_larder_v1_control_proto_msgTypes[82]
+	mi := &file_larder_v1_control_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6027,7 +6130,7 @@ func (x *SkewReport) String() string {
 func (*SkewReport) ProtoMessage() {}
 
 func (x *SkewReport) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[82]
+	mi := &file_larder_v1_control_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6040,7 +6143,7 @@ func (x *SkewReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SkewReport.ProtoReflect.Descriptor instead.
 func (*SkewReport) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{82}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *SkewReport) GetModels() []*ModelSkew {
@@ -6069,7 +6172,7 @@ type ModelSkew struct {
 
 func (x *ModelSkew) Reset() {
 	*x = ModelSkew{}
-	mi := &file_larder_v1_control_proto_msgTypes[83]
+	mi := &file_larder_v1_control_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6081,7 +6184,7 @@ func (x *ModelSkew) String() string {
 func (*ModelSkew) ProtoMessage() {}
 
 func (x *ModelSkew) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[83]
+	mi := &file_larder_v1_control_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6094,7 +6197,7 @@ func (x *ModelSkew) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModelSkew.ProtoReflect.Descriptor instead.
 func (*ModelSkew) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{83}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *ModelSkew) GetModel() string {
@@ -6143,7 +6246,7 @@ type FeatureSkew struct {
 
 func (x *FeatureSkew) Reset() {
 	*x = FeatureSkew{}
-	mi := &file_larder_v1_control_proto_msgTypes[84]
+	mi := &file_larder_v1_control_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6155,7 +6258,7 @@ func (x *FeatureSkew) String() string {
 func (*FeatureSkew) ProtoMessage() {}
 
 func (x *FeatureSkew) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[84]
+	mi := &file_larder_v1_control_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6168,7 +6271,7 @@ func (x *FeatureSkew) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeatureSkew.ProtoReflect.Descriptor instead.
 func (*FeatureSkew) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{84}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *FeatureSkew) GetFeature() string {
@@ -6254,7 +6357,7 @@ type SkewDifference struct {
 
 func (x *SkewDifference) Reset() {
 	*x = SkewDifference{}
-	mi := &file_larder_v1_control_proto_msgTypes[85]
+	mi := &file_larder_v1_control_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6266,7 +6369,7 @@ func (x *SkewDifference) String() string {
 func (*SkewDifference) ProtoMessage() {}
 
 func (x *SkewDifference) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[85]
+	mi := &file_larder_v1_control_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6279,7 +6382,7 @@ func (x *SkewDifference) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SkewDifference.ProtoReflect.Descriptor instead.
 func (*SkewDifference) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{85}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *SkewDifference) GetFeature() string {
@@ -6325,7 +6428,7 @@ type FlushFeatureLogRequest struct {
 
 func (x *FlushFeatureLogRequest) Reset() {
 	*x = FlushFeatureLogRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[86]
+	mi := &file_larder_v1_control_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6337,7 +6440,7 @@ func (x *FlushFeatureLogRequest) String() string {
 func (*FlushFeatureLogRequest) ProtoMessage() {}
 
 func (x *FlushFeatureLogRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[86]
+	mi := &file_larder_v1_control_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6350,7 +6453,7 @@ func (x *FlushFeatureLogRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushFeatureLogRequest.ProtoReflect.Descriptor instead.
 func (*FlushFeatureLogRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{86}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{87}
 }
 
 type FlushFeatureLogResponse struct {
@@ -6361,7 +6464,7 @@ type FlushFeatureLogResponse struct {
 
 func (x *FlushFeatureLogResponse) Reset() {
 	*x = FlushFeatureLogResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[87]
+	mi := &file_larder_v1_control_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6373,7 +6476,7 @@ func (x *FlushFeatureLogResponse) String() string {
 func (*FlushFeatureLogResponse) ProtoMessage() {}
 
 func (x *FlushFeatureLogResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[87]
+	mi := &file_larder_v1_control_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6386,7 +6489,7 @@ func (x *FlushFeatureLogResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushFeatureLogResponse.ProtoReflect.Descriptor instead.
 func (*FlushFeatureLogResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{87}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{88}
 }
 
 type GetDatasetRequest struct {
@@ -6399,7 +6502,7 @@ type GetDatasetRequest struct {
 
 func (x *GetDatasetRequest) Reset() {
 	*x = GetDatasetRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[88]
+	mi := &file_larder_v1_control_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6411,7 +6514,7 @@ func (x *GetDatasetRequest) String() string {
 func (*GetDatasetRequest) ProtoMessage() {}
 
 func (x *GetDatasetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[88]
+	mi := &file_larder_v1_control_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6424,7 +6527,7 @@ func (x *GetDatasetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDatasetRequest.ProtoReflect.Descriptor instead.
 func (*GetDatasetRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{88}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *GetDatasetRequest) GetId() string {
@@ -6443,7 +6546,7 @@ type GetDatasetResponse struct {
 
 func (x *GetDatasetResponse) Reset() {
 	*x = GetDatasetResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[89]
+	mi := &file_larder_v1_control_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6455,7 +6558,7 @@ func (x *GetDatasetResponse) String() string {
 func (*GetDatasetResponse) ProtoMessage() {}
 
 func (x *GetDatasetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[89]
+	mi := &file_larder_v1_control_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6468,7 +6571,7 @@ func (x *GetDatasetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDatasetResponse.ProtoReflect.Descriptor instead.
 func (*GetDatasetResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{89}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *GetDatasetResponse) GetDataset() *Dataset {
@@ -6488,7 +6591,7 @@ type ListDatasetsRequest struct {
 
 func (x *ListDatasetsRequest) Reset() {
 	*x = ListDatasetsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[90]
+	mi := &file_larder_v1_control_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6500,7 +6603,7 @@ func (x *ListDatasetsRequest) String() string {
 func (*ListDatasetsRequest) ProtoMessage() {}
 
 func (x *ListDatasetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[90]
+	mi := &file_larder_v1_control_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6513,7 +6616,7 @@ func (x *ListDatasetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDatasetsRequest.ProtoReflect.Descriptor instead.
 func (*ListDatasetsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{90}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *ListDatasetsRequest) GetLimit() int32 {
@@ -6532,7 +6635,7 @@ type ListDatasetsResponse struct {
 
 func (x *ListDatasetsResponse) Reset() {
 	*x = ListDatasetsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[91]
+	mi := &file_larder_v1_control_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6544,7 +6647,7 @@ func (x *ListDatasetsResponse) String() string {
 func (*ListDatasetsResponse) ProtoMessage() {}
 
 func (x *ListDatasetsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[91]
+	mi := &file_larder_v1_control_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6557,7 +6660,7 @@ func (x *ListDatasetsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDatasetsResponse.ProtoReflect.Descriptor instead.
 func (*ListDatasetsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{91}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *ListDatasetsResponse) GetDatasets() []*Dataset {
@@ -6584,7 +6687,7 @@ type Dataset struct {
 
 func (x *Dataset) Reset() {
 	*x = Dataset{}
-	mi := &file_larder_v1_control_proto_msgTypes[92]
+	mi := &file_larder_v1_control_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6596,7 +6699,7 @@ func (x *Dataset) String() string {
 func (*Dataset) ProtoMessage() {}
 
 func (x *Dataset) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[92]
+	mi := &file_larder_v1_control_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6609,7 +6712,7 @@ func (x *Dataset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dataset.ProtoReflect.Descriptor instead.
 func (*Dataset) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{92}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *Dataset) GetId() string {
@@ -6670,7 +6773,7 @@ type GetExperimentRequest struct {
 
 func (x *GetExperimentRequest) Reset() {
 	*x = GetExperimentRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[93]
+	mi := &file_larder_v1_control_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6682,7 +6785,7 @@ func (x *GetExperimentRequest) String() string {
 func (*GetExperimentRequest) ProtoMessage() {}
 
 func (x *GetExperimentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[93]
+	mi := &file_larder_v1_control_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6695,7 +6798,7 @@ func (x *GetExperimentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExperimentRequest.ProtoReflect.Descriptor instead.
 func (*GetExperimentRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{93}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *GetExperimentRequest) GetModel() string {
@@ -6760,7 +6863,7 @@ type GetExperimentResponse struct {
 
 func (x *GetExperimentResponse) Reset() {
 	*x = GetExperimentResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[94]
+	mi := &file_larder_v1_control_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6772,7 +6875,7 @@ func (x *GetExperimentResponse) String() string {
 func (*GetExperimentResponse) ProtoMessage() {}
 
 func (x *GetExperimentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[94]
+	mi := &file_larder_v1_control_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6785,7 +6888,7 @@ func (x *GetExperimentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetExperimentResponse.ProtoReflect.Descriptor instead.
 func (*GetExperimentResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{94}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *GetExperimentResponse) GetRows() int64 {
@@ -6839,7 +6942,7 @@ type ExperimentReport struct {
 
 func (x *ExperimentReport) Reset() {
 	*x = ExperimentReport{}
-	mi := &file_larder_v1_control_proto_msgTypes[95]
+	mi := &file_larder_v1_control_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6851,7 +6954,7 @@ func (x *ExperimentReport) String() string {
 func (*ExperimentReport) ProtoMessage() {}
 
 func (x *ExperimentReport) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[95]
+	mi := &file_larder_v1_control_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6864,7 +6967,7 @@ func (x *ExperimentReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExperimentReport.ProtoReflect.Descriptor instead.
 func (*ExperimentReport) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{95}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{96}
 }
 
 func (x *ExperimentReport) GetModel() string {
@@ -6988,7 +7091,7 @@ type ExperimentVersion struct {
 
 func (x *ExperimentVersion) Reset() {
 	*x = ExperimentVersion{}
-	mi := &file_larder_v1_control_proto_msgTypes[96]
+	mi := &file_larder_v1_control_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7000,7 +7103,7 @@ func (x *ExperimentVersion) String() string {
 func (*ExperimentVersion) ProtoMessage() {}
 
 func (x *ExperimentVersion) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[96]
+	mi := &file_larder_v1_control_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7013,7 +7116,7 @@ func (x *ExperimentVersion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExperimentVersion.ProtoReflect.Descriptor instead.
 func (*ExperimentVersion) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{96}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *ExperimentVersion) GetModelVersion() int64 {
@@ -7119,7 +7222,7 @@ type Estimate struct {
 
 func (x *Estimate) Reset() {
 	*x = Estimate{}
-	mi := &file_larder_v1_control_proto_msgTypes[97]
+	mi := &file_larder_v1_control_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7131,7 +7234,7 @@ func (x *Estimate) String() string {
 func (*Estimate) ProtoMessage() {}
 
 func (x *Estimate) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[97]
+	mi := &file_larder_v1_control_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7144,7 +7247,7 @@ func (x *Estimate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Estimate.ProtoReflect.Descriptor instead.
 func (*Estimate) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{97}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *Estimate) GetValue() float64 {
@@ -7180,7 +7283,7 @@ type SampleRatio struct {
 
 func (x *SampleRatio) Reset() {
 	*x = SampleRatio{}
-	mi := &file_larder_v1_control_proto_msgTypes[98]
+	mi := &file_larder_v1_control_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7192,7 +7295,7 @@ func (x *SampleRatio) String() string {
 func (*SampleRatio) ProtoMessage() {}
 
 func (x *SampleRatio) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[98]
+	mi := &file_larder_v1_control_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7205,7 +7308,7 @@ func (x *SampleRatio) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SampleRatio.ProtoReflect.Descriptor instead.
 func (*SampleRatio) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{98}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *SampleRatio) GetChiSquared() float64 {
@@ -7241,7 +7344,7 @@ type JoinLabelsRequest struct {
 
 func (x *JoinLabelsRequest) Reset() {
 	*x = JoinLabelsRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[99]
+	mi := &file_larder_v1_control_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7253,7 +7356,7 @@ func (x *JoinLabelsRequest) String() string {
 func (*JoinLabelsRequest) ProtoMessage() {}
 
 func (x *JoinLabelsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[99]
+	mi := &file_larder_v1_control_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7266,7 +7369,7 @@ func (x *JoinLabelsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinLabelsRequest.ProtoReflect.Descriptor instead.
 func (*JoinLabelsRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{99}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *JoinLabelsRequest) GetModel() string {
@@ -7305,7 +7408,7 @@ type LoggedRow struct {
 
 func (x *LoggedRow) Reset() {
 	*x = LoggedRow{}
-	mi := &file_larder_v1_control_proto_msgTypes[100]
+	mi := &file_larder_v1_control_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7317,7 +7420,7 @@ func (x *LoggedRow) String() string {
 func (*LoggedRow) ProtoMessage() {}
 
 func (x *LoggedRow) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[100]
+	mi := &file_larder_v1_control_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7330,7 +7433,7 @@ func (x *LoggedRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LoggedRow.ProtoReflect.Descriptor instead.
 func (*LoggedRow) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{100}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{101}
 }
 
 func (x *LoggedRow) GetRequestId() string {
@@ -7372,7 +7475,7 @@ type JoinLabelsResponse struct {
 
 func (x *JoinLabelsResponse) Reset() {
 	*x = JoinLabelsResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[101]
+	mi := &file_larder_v1_control_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7384,7 +7487,7 @@ func (x *JoinLabelsResponse) String() string {
 func (*JoinLabelsResponse) ProtoMessage() {}
 
 func (x *JoinLabelsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[101]
+	mi := &file_larder_v1_control_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7397,7 +7500,7 @@ func (x *JoinLabelsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinLabelsResponse.ProtoReflect.Descriptor instead.
 func (*JoinLabelsResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{101}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{102}
 }
 
 func (x *JoinLabelsResponse) GetLabels() []float64 {
@@ -7415,7 +7518,7 @@ type SaveSnapshotRequest struct {
 
 func (x *SaveSnapshotRequest) Reset() {
 	*x = SaveSnapshotRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[102]
+	mi := &file_larder_v1_control_proto_msgTypes[103]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7427,7 +7530,7 @@ func (x *SaveSnapshotRequest) String() string {
 func (*SaveSnapshotRequest) ProtoMessage() {}
 
 func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[102]
+	mi := &file_larder_v1_control_proto_msgTypes[103]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7440,7 +7543,7 @@ func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{102}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{103}
 }
 
 type SaveSnapshotResponse struct {
@@ -7453,7 +7556,7 @@ type SaveSnapshotResponse struct {
 
 func (x *SaveSnapshotResponse) Reset() {
 	*x = SaveSnapshotResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[103]
+	mi := &file_larder_v1_control_proto_msgTypes[104]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7465,7 +7568,7 @@ func (x *SaveSnapshotResponse) String() string {
 func (*SaveSnapshotResponse) ProtoMessage() {}
 
 func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[103]
+	mi := &file_larder_v1_control_proto_msgTypes[104]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7478,7 +7581,7 @@ func (x *SaveSnapshotResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotResponse.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{103}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{104}
 }
 
 func (x *SaveSnapshotResponse) GetChunk() []byte {
@@ -7503,7 +7606,7 @@ type ForgetRequest struct {
 
 func (x *ForgetRequest) Reset() {
 	*x = ForgetRequest{}
-	mi := &file_larder_v1_control_proto_msgTypes[104]
+	mi := &file_larder_v1_control_proto_msgTypes[105]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7515,7 +7618,7 @@ func (x *ForgetRequest) String() string {
 func (*ForgetRequest) ProtoMessage() {}
 
 func (x *ForgetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[104]
+	mi := &file_larder_v1_control_proto_msgTypes[105]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7528,7 +7631,7 @@ func (x *ForgetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForgetRequest.ProtoReflect.Descriptor instead.
 func (*ForgetRequest) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{104}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{105}
 }
 
 func (x *ForgetRequest) GetEntity() string {
@@ -7571,7 +7674,7 @@ type ForgetResponse struct {
 
 func (x *ForgetResponse) Reset() {
 	*x = ForgetResponse{}
-	mi := &file_larder_v1_control_proto_msgTypes[105]
+	mi := &file_larder_v1_control_proto_msgTypes[106]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7583,7 +7686,7 @@ func (x *ForgetResponse) String() string {
 func (*ForgetResponse) ProtoMessage() {}
 
 func (x *ForgetResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[105]
+	mi := &file_larder_v1_control_proto_msgTypes[106]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7596,7 +7699,7 @@ func (x *ForgetResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForgetResponse.ProtoReflect.Descriptor instead.
 func (*ForgetResponse) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{105}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{106}
 }
 
 func (x *ForgetResponse) GetStep() string {
@@ -7640,7 +7743,7 @@ type ForgetReport struct {
 
 func (x *ForgetReport) Reset() {
 	*x = ForgetReport{}
-	mi := &file_larder_v1_control_proto_msgTypes[106]
+	mi := &file_larder_v1_control_proto_msgTypes[107]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7652,7 +7755,7 @@ func (x *ForgetReport) String() string {
 func (*ForgetReport) ProtoMessage() {}
 
 func (x *ForgetReport) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[106]
+	mi := &file_larder_v1_control_proto_msgTypes[107]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7665,7 +7768,7 @@ func (x *ForgetReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForgetReport.ProtoReflect.Descriptor instead.
 func (*ForgetReport) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{106}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{107}
 }
 
 func (x *ForgetReport) GetId() string {
@@ -7768,7 +7871,7 @@ type ForgottenPlace struct {
 
 func (x *ForgottenPlace) Reset() {
 	*x = ForgottenPlace{}
-	mi := &file_larder_v1_control_proto_msgTypes[107]
+	mi := &file_larder_v1_control_proto_msgTypes[108]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7780,7 +7883,7 @@ func (x *ForgottenPlace) String() string {
 func (*ForgottenPlace) ProtoMessage() {}
 
 func (x *ForgottenPlace) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[107]
+	mi := &file_larder_v1_control_proto_msgTypes[108]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7793,7 +7896,7 @@ func (x *ForgottenPlace) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForgottenPlace.ProtoReflect.Descriptor instead.
 func (*ForgottenPlace) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{107}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{108}
 }
 
 func (x *ForgottenPlace) GetPlace() string {
@@ -7843,7 +7946,7 @@ type AwayServer struct {
 
 func (x *AwayServer) Reset() {
 	*x = AwayServer{}
-	mi := &file_larder_v1_control_proto_msgTypes[108]
+	mi := &file_larder_v1_control_proto_msgTypes[109]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7855,7 +7958,7 @@ func (x *AwayServer) String() string {
 func (*AwayServer) ProtoMessage() {}
 
 func (x *AwayServer) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[108]
+	mi := &file_larder_v1_control_proto_msgTypes[109]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7868,7 +7971,7 @@ func (x *AwayServer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AwayServer.ProtoReflect.Descriptor instead.
 func (*AwayServer) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{108}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{109}
 }
 
 func (x *AwayServer) GetServer() string {
@@ -7903,7 +8006,7 @@ type ForgetStatement struct {
 
 func (x *ForgetStatement) Reset() {
 	*x = ForgetStatement{}
-	mi := &file_larder_v1_control_proto_msgTypes[109]
+	mi := &file_larder_v1_control_proto_msgTypes[110]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7915,7 +8018,7 @@ func (x *ForgetStatement) String() string {
 func (*ForgetStatement) ProtoMessage() {}
 
 func (x *ForgetStatement) ProtoReflect() protoreflect.Message {
-	mi := &file_larder_v1_control_proto_msgTypes[109]
+	mi := &file_larder_v1_control_proto_msgTypes[110]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7928,7 +8031,7 @@ func (x *ForgetStatement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForgetStatement.ProtoReflect.Descriptor instead.
 func (*ForgetStatement) Descriptor() ([]byte, []int) {
-	return file_larder_v1_control_proto_rawDescGZIP(), []int{109}
+	return file_larder_v1_control_proto_rawDescGZIP(), []int{110}
 }
 
 func (x *ForgetStatement) GetSource() string {
@@ -8144,7 +8247,7 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x05_fromB\x05\n" +
 	"\x03_to\"9\n" +
 	"\x13MaterializeResponse\x12\"\n" +
-	"\x04runs\x18\x01 \x03(\v2\x0e.larder.v1.RunR\x04runs\"\xc9\x05\n" +
+	"\x04runs\x18\x01 \x03(\v2\x0e.larder.v1.RunR\x04runs\"\x85\x06\n" +
 	"\x03Run\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12!\n" +
 	"\ffeature_view\x18\x02 \x01(\tR\vfeatureView\x12*\n" +
@@ -8168,14 +8271,22 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\x0fcatalog_version\x18\x11 \x01(\x03R\x0ecatalogVersion\x12\x18\n" +
 	"\aattempt\x18\x12 \x01(\x05R\aattempt\x12\x1a\n" +
 	"\bwarnings\x18\x13 \x03(\tR\bwarnings\x12\x1a\n" +
-	"\bbuilding\x18\x14 \x01(\bR\bbuilding\"\x7f\n" +
+	"\bbuilding\x18\x14 \x01(\bR\bbuilding\x12:\n" +
+	"\fexpectations\x18\x15 \x03(\v2\x16.larder.v1.ExpectationR\fexpectations\"\x7f\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fSTATE_QUEUED\x10\x01\x12\x11\n" +
 	"\rSTATE_RUNNING\x10\x02\x12\x13\n" +
 	"\x0fSTATE_SUCCEEDED\x10\x03\x12\x10\n" +
 	"\fSTATE_FAILED\x10\x04\x12\x13\n" +
-	"\x0fSTATE_CANCELLED\x10\x05\"Q\n" +
+	"\x0fSTATE_CANCELLED\x10\x05\"\x87\x01\n" +
+	"\vExpectation\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04seen\x18\x02 \x01(\x03R\x04seen\x12\x0e\n" +
+	"\x02of\x18\x03 \x01(\x03R\x02of\x12\x14\n" +
+	"\x05limit\x18\x04 \x01(\x01R\x05limit\x12\x16\n" +
+	"\x06failed\x18\x05 \x01(\bR\x06failed\x12\x12\n" +
+	"\x04text\x18\x06 \x01(\tR\x04text\"Q\n" +
 	"\aBadRows\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\x03R\x05count\x12\x18\n" +
@@ -8659,7 +8770,7 @@ func file_larder_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_larder_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 118)
+var file_larder_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 119)
 var file_larder_v1_control_proto_goTypes = []any{
 	(Change_Action)(0),                // 0: larder.v1.Change.Action
 	(Run_State)(0),                    // 1: larder.v1.Run.State
@@ -8698,99 +8809,100 @@ var file_larder_v1_control_proto_goTypes = []any{
 	(*MaterializeRequest)(nil),        // 34: larder.v1.MaterializeRequest
 	(*MaterializeResponse)(nil),       // 35: larder.v1.MaterializeResponse
 	(*Run)(nil),                       // 36: larder.v1.Run
-	(*BadRows)(nil),                   // 37: larder.v1.BadRows
-	(*GetRunRequest)(nil),             // 38: larder.v1.GetRunRequest
-	(*GetRunResponse)(nil),            // 39: larder.v1.GetRunResponse
-	(*CancelRunRequest)(nil),          // 40: larder.v1.CancelRunRequest
-	(*CancelRunResponse)(nil),         // 41: larder.v1.CancelRunResponse
-	(*GetStatusRequest)(nil),          // 42: larder.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),         // 43: larder.v1.GetStatusResponse
-	(*Building)(nil),                  // 44: larder.v1.Building
-	(*BuildingView)(nil),              // 45: larder.v1.BuildingView
-	(*ViewStatus)(nil),                // 46: larder.v1.ViewStatus
-	(*ListModelsRequest)(nil),         // 47: larder.v1.ListModelsRequest
-	(*ListModelsResponse)(nil),        // 48: larder.v1.ListModelsResponse
-	(*ModelStatus)(nil),               // 49: larder.v1.ModelStatus
-	(*TrafficStatus)(nil),             // 50: larder.v1.TrafficStatus
-	(*VersionWeight)(nil),             // 51: larder.v1.VersionWeight
-	(*RampStatus)(nil),                // 52: larder.v1.RampStatus
-	(*ModelSource)(nil),               // 53: larder.v1.ModelSource
-	(*SetTrafficRequest)(nil),         // 54: larder.v1.SetTrafficRequest
-	(*RampSettings)(nil),              // 55: larder.v1.RampSettings
-	(*ShadowSettings)(nil),            // 56: larder.v1.ShadowSettings
-	(*SetTrafficResponse)(nil),        // 57: larder.v1.SetTrafficResponse
-	(*ResumeRampRequest)(nil),         // 58: larder.v1.ResumeRampRequest
-	(*ResumeRampResponse)(nil),        // 59: larder.v1.ResumeRampResponse
-	(*ReleaseModelRequest)(nil),       // 60: larder.v1.ReleaseModelRequest
-	(*ReleaseModelResponse)(nil),      // 61: larder.v1.ReleaseModelResponse
-	(*ModelVersionStatus)(nil),        // 62: larder.v1.ModelVersionStatus
-	(*GetPlanRequest)(nil),            // 63: larder.v1.GetPlanRequest
-	(*GetPlanResponse)(nil),           // 64: larder.v1.GetPlanResponse
-	(*Field)(nil),                     // 65: larder.v1.Field
-	(*VerifyRequest)(nil),             // 66: larder.v1.VerifyRequest
-	(*VerifyResponse)(nil),            // 67: larder.v1.VerifyResponse
-	(*ViewVerification)(nil),          // 68: larder.v1.ViewVerification
-	(*FeatureVerification)(nil),       // 69: larder.v1.FeatureVerification
-	(*Difference)(nil),                // 70: larder.v1.Difference
-	(*ScoreVectorsRequest)(nil),       // 71: larder.v1.ScoreVectorsRequest
-	(*ScoreVectorsResponse)(nil),      // 72: larder.v1.ScoreVectorsResponse
-	(*ListLoggedRequest)(nil),         // 73: larder.v1.ListLoggedRequest
-	(*ListLoggedResponse)(nil),        // 74: larder.v1.ListLoggedResponse
-	(*LoggedPart)(nil),                // 75: larder.v1.LoggedPart
-	(*ReplayLogRequest)(nil),          // 76: larder.v1.ReplayLogRequest
-	(*ReplayLogResponse)(nil),         // 77: larder.v1.ReplayLogResponse
-	(*ReplayReport)(nil),              // 78: larder.v1.ReplayReport
-	(*ReplayGone)(nil),                // 79: larder.v1.ReplayGone
-	(*ReplayCount)(nil),               // 80: larder.v1.ReplayCount
-	(*ReplayDifference)(nil),          // 81: larder.v1.ReplayDifference
-	(*CheckSkewRequest)(nil),          // 82: larder.v1.CheckSkewRequest
-	(*CheckSkewResponse)(nil),         // 83: larder.v1.CheckSkewResponse
-	(*SkewReport)(nil),                // 84: larder.v1.SkewReport
-	(*ModelSkew)(nil),                 // 85: larder.v1.ModelSkew
-	(*FeatureSkew)(nil),               // 86: larder.v1.FeatureSkew
-	(*SkewDifference)(nil),            // 87: larder.v1.SkewDifference
-	(*FlushFeatureLogRequest)(nil),    // 88: larder.v1.FlushFeatureLogRequest
-	(*FlushFeatureLogResponse)(nil),   // 89: larder.v1.FlushFeatureLogResponse
-	(*GetDatasetRequest)(nil),         // 90: larder.v1.GetDatasetRequest
-	(*GetDatasetResponse)(nil),        // 91: larder.v1.GetDatasetResponse
-	(*ListDatasetsRequest)(nil),       // 92: larder.v1.ListDatasetsRequest
-	(*ListDatasetsResponse)(nil),      // 93: larder.v1.ListDatasetsResponse
-	(*Dataset)(nil),                   // 94: larder.v1.Dataset
-	(*GetExperimentRequest)(nil),      // 95: larder.v1.GetExperimentRequest
-	(*GetExperimentResponse)(nil),     // 96: larder.v1.GetExperimentResponse
-	(*ExperimentReport)(nil),          // 97: larder.v1.ExperimentReport
-	(*ExperimentVersion)(nil),         // 98: larder.v1.ExperimentVersion
-	(*Estimate)(nil),                  // 99: larder.v1.Estimate
-	(*SampleRatio)(nil),               // 100: larder.v1.SampleRatio
-	(*JoinLabelsRequest)(nil),         // 101: larder.v1.JoinLabelsRequest
-	(*LoggedRow)(nil),                 // 102: larder.v1.LoggedRow
-	(*JoinLabelsResponse)(nil),        // 103: larder.v1.JoinLabelsResponse
-	(*SaveSnapshotRequest)(nil),       // 104: larder.v1.SaveSnapshotRequest
-	(*SaveSnapshotResponse)(nil),      // 105: larder.v1.SaveSnapshotResponse
-	(*ForgetRequest)(nil),             // 106: larder.v1.ForgetRequest
-	(*ForgetResponse)(nil),            // 107: larder.v1.ForgetResponse
-	(*ForgetReport)(nil),              // 108: larder.v1.ForgetReport
-	(*ForgottenPlace)(nil),            // 109: larder.v1.ForgottenPlace
-	(*AwayServer)(nil),                // 110: larder.v1.AwayServer
-	(*ForgetStatement)(nil),           // 111: larder.v1.ForgetStatement
-	nil,                               // 112: larder.v1.DefinitionFiles.ModelsEntry
-	nil,                               // 113: larder.v1.PushModelRequest.MetricsEntry
-	nil,                               // 114: larder.v1.PushModelRequest.TagsEntry
-	nil,                               // 115: larder.v1.Definition.TagsEntry
-	nil,                               // 116: larder.v1.RampSettings.GuardsEntry
-	nil,                               // 117: larder.v1.ModelVersionStatus.MetricsEntry
-	nil,                               // 118: larder.v1.ModelVersionStatus.TagsEntry
-	nil,                               // 119: larder.v1.ForgetRequest.WordsEntry
-	(*FeatureList)(nil),               // 120: larder.v1.FeatureList
-	(*Column)(nil),                    // 121: larder.v1.Column
-	(*Output)(nil),                    // 122: larder.v1.Output
-	(*GetDriftRequest)(nil),           // 123: larder.v1.GetDriftRequest
-	(*GetDriftResponse)(nil),          // 124: larder.v1.GetDriftResponse
+	(*Expectation)(nil),               // 37: larder.v1.Expectation
+	(*BadRows)(nil),                   // 38: larder.v1.BadRows
+	(*GetRunRequest)(nil),             // 39: larder.v1.GetRunRequest
+	(*GetRunResponse)(nil),            // 40: larder.v1.GetRunResponse
+	(*CancelRunRequest)(nil),          // 41: larder.v1.CancelRunRequest
+	(*CancelRunResponse)(nil),         // 42: larder.v1.CancelRunResponse
+	(*GetStatusRequest)(nil),          // 43: larder.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),         // 44: larder.v1.GetStatusResponse
+	(*Building)(nil),                  // 45: larder.v1.Building
+	(*BuildingView)(nil),              // 46: larder.v1.BuildingView
+	(*ViewStatus)(nil),                // 47: larder.v1.ViewStatus
+	(*ListModelsRequest)(nil),         // 48: larder.v1.ListModelsRequest
+	(*ListModelsResponse)(nil),        // 49: larder.v1.ListModelsResponse
+	(*ModelStatus)(nil),               // 50: larder.v1.ModelStatus
+	(*TrafficStatus)(nil),             // 51: larder.v1.TrafficStatus
+	(*VersionWeight)(nil),             // 52: larder.v1.VersionWeight
+	(*RampStatus)(nil),                // 53: larder.v1.RampStatus
+	(*ModelSource)(nil),               // 54: larder.v1.ModelSource
+	(*SetTrafficRequest)(nil),         // 55: larder.v1.SetTrafficRequest
+	(*RampSettings)(nil),              // 56: larder.v1.RampSettings
+	(*ShadowSettings)(nil),            // 57: larder.v1.ShadowSettings
+	(*SetTrafficResponse)(nil),        // 58: larder.v1.SetTrafficResponse
+	(*ResumeRampRequest)(nil),         // 59: larder.v1.ResumeRampRequest
+	(*ResumeRampResponse)(nil),        // 60: larder.v1.ResumeRampResponse
+	(*ReleaseModelRequest)(nil),       // 61: larder.v1.ReleaseModelRequest
+	(*ReleaseModelResponse)(nil),      // 62: larder.v1.ReleaseModelResponse
+	(*ModelVersionStatus)(nil),        // 63: larder.v1.ModelVersionStatus
+	(*GetPlanRequest)(nil),            // 64: larder.v1.GetPlanRequest
+	(*GetPlanResponse)(nil),           // 65: larder.v1.GetPlanResponse
+	(*Field)(nil),                     // 66: larder.v1.Field
+	(*VerifyRequest)(nil),             // 67: larder.v1.VerifyRequest
+	(*VerifyResponse)(nil),            // 68: larder.v1.VerifyResponse
+	(*ViewVerification)(nil),          // 69: larder.v1.ViewVerification
+	(*FeatureVerification)(nil),       // 70: larder.v1.FeatureVerification
+	(*Difference)(nil),                // 71: larder.v1.Difference
+	(*ScoreVectorsRequest)(nil),       // 72: larder.v1.ScoreVectorsRequest
+	(*ScoreVectorsResponse)(nil),      // 73: larder.v1.ScoreVectorsResponse
+	(*ListLoggedRequest)(nil),         // 74: larder.v1.ListLoggedRequest
+	(*ListLoggedResponse)(nil),        // 75: larder.v1.ListLoggedResponse
+	(*LoggedPart)(nil),                // 76: larder.v1.LoggedPart
+	(*ReplayLogRequest)(nil),          // 77: larder.v1.ReplayLogRequest
+	(*ReplayLogResponse)(nil),         // 78: larder.v1.ReplayLogResponse
+	(*ReplayReport)(nil),              // 79: larder.v1.ReplayReport
+	(*ReplayGone)(nil),                // 80: larder.v1.ReplayGone
+	(*ReplayCount)(nil),               // 81: larder.v1.ReplayCount
+	(*ReplayDifference)(nil),          // 82: larder.v1.ReplayDifference
+	(*CheckSkewRequest)(nil),          // 83: larder.v1.CheckSkewRequest
+	(*CheckSkewResponse)(nil),         // 84: larder.v1.CheckSkewResponse
+	(*SkewReport)(nil),                // 85: larder.v1.SkewReport
+	(*ModelSkew)(nil),                 // 86: larder.v1.ModelSkew
+	(*FeatureSkew)(nil),               // 87: larder.v1.FeatureSkew
+	(*SkewDifference)(nil),            // 88: larder.v1.SkewDifference
+	(*FlushFeatureLogRequest)(nil),    // 89: larder.v1.FlushFeatureLogRequest
+	(*FlushFeatureLogResponse)(nil),   // 90: larder.v1.FlushFeatureLogResponse
+	(*GetDatasetRequest)(nil),         // 91: larder.v1.GetDatasetRequest
+	(*GetDatasetResponse)(nil),        // 92: larder.v1.GetDatasetResponse
+	(*ListDatasetsRequest)(nil),       // 93: larder.v1.ListDatasetsRequest
+	(*ListDatasetsResponse)(nil),      // 94: larder.v1.ListDatasetsResponse
+	(*Dataset)(nil),                   // 95: larder.v1.Dataset
+	(*GetExperimentRequest)(nil),      // 96: larder.v1.GetExperimentRequest
+	(*GetExperimentResponse)(nil),     // 97: larder.v1.GetExperimentResponse
+	(*ExperimentReport)(nil),          // 98: larder.v1.ExperimentReport
+	(*ExperimentVersion)(nil),         // 99: larder.v1.ExperimentVersion
+	(*Estimate)(nil),                  // 100: larder.v1.Estimate
+	(*SampleRatio)(nil),               // 101: larder.v1.SampleRatio
+	(*JoinLabelsRequest)(nil),         // 102: larder.v1.JoinLabelsRequest
+	(*LoggedRow)(nil),                 // 103: larder.v1.LoggedRow
+	(*JoinLabelsResponse)(nil),        // 104: larder.v1.JoinLabelsResponse
+	(*SaveSnapshotRequest)(nil),       // 105: larder.v1.SaveSnapshotRequest
+	(*SaveSnapshotResponse)(nil),      // 106: larder.v1.SaveSnapshotResponse
+	(*ForgetRequest)(nil),             // 107: larder.v1.ForgetRequest
+	(*ForgetResponse)(nil),            // 108: larder.v1.ForgetResponse
+	(*ForgetReport)(nil),              // 109: larder.v1.ForgetReport
+	(*ForgottenPlace)(nil),            // 110: larder.v1.ForgottenPlace
+	(*AwayServer)(nil),                // 111: larder.v1.AwayServer
+	(*ForgetStatement)(nil),           // 112: larder.v1.ForgetStatement
+	nil,                               // 113: larder.v1.DefinitionFiles.ModelsEntry
+	nil,                               // 114: larder.v1.PushModelRequest.MetricsEntry
+	nil,                               // 115: larder.v1.PushModelRequest.TagsEntry
+	nil,                               // 116: larder.v1.Definition.TagsEntry
+	nil,                               // 117: larder.v1.RampSettings.GuardsEntry
+	nil,                               // 118: larder.v1.ModelVersionStatus.MetricsEntry
+	nil,                               // 119: larder.v1.ModelVersionStatus.TagsEntry
+	nil,                               // 120: larder.v1.ForgetRequest.WordsEntry
+	(*FeatureList)(nil),               // 121: larder.v1.FeatureList
+	(*Column)(nil),                    // 122: larder.v1.Column
+	(*Output)(nil),                    // 123: larder.v1.Output
+	(*GetDriftRequest)(nil),           // 124: larder.v1.GetDriftRequest
+	(*GetDriftResponse)(nil),          // 125: larder.v1.GetDriftResponse
 }
 var file_larder_v1_control_proto_depIdxs = []int32{
 	3,   // 0: larder.v1.PlanRequest.files:type_name -> larder.v1.DefinitionFiles
 	4,   // 1: larder.v1.DefinitionFiles.files:type_name -> larder.v1.DefinitionFile
-	112, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
+	113, // 2: larder.v1.DefinitionFiles.models:type_name -> larder.v1.DefinitionFiles.ModelsEntry
 	6,   // 3: larder.v1.PlanResponse.changes:type_name -> larder.v1.Change
 	9,   // 4: larder.v1.PlanResponse.models:type_name -> larder.v1.ModelReport
 	0,   // 5: larder.v1.Change.action:type_name -> larder.v1.Change.Action
@@ -8798,152 +8910,153 @@ var file_larder_v1_control_proto_depIdxs = []int32{
 	6,   // 7: larder.v1.ApplyResponse.changes:type_name -> larder.v1.Change
 	9,   // 8: larder.v1.ApplyResponse.models:type_name -> larder.v1.ModelReport
 	10,  // 9: larder.v1.ModelReport.outputs:type_name -> larder.v1.OutputShape
-	113, // 10: larder.v1.PushModelRequest.metrics:type_name -> larder.v1.PushModelRequest.MetricsEntry
-	114, // 11: larder.v1.PushModelRequest.tags:type_name -> larder.v1.PushModelRequest.TagsEntry
+	114, // 10: larder.v1.PushModelRequest.metrics:type_name -> larder.v1.PushModelRequest.MetricsEntry
+	115, // 11: larder.v1.PushModelRequest.tags:type_name -> larder.v1.PushModelRequest.TagsEntry
 	6,   // 12: larder.v1.PushModelResponse.changes:type_name -> larder.v1.Change
 	9,   // 13: larder.v1.PushModelResponse.report:type_name -> larder.v1.ModelReport
 	6,   // 14: larder.v1.PromoteModelResponse.changes:type_name -> larder.v1.Change
 	6,   // 15: larder.v1.RollbackModelResponse.changes:type_name -> larder.v1.Change
 	6,   // 16: larder.v1.RetireModelResponse.changes:type_name -> larder.v1.Change
 	25,  // 17: larder.v1.ListDefinitionsResponse.definitions:type_name -> larder.v1.Definition
-	115, // 18: larder.v1.Definition.tags:type_name -> larder.v1.Definition.TagsEntry
+	116, // 18: larder.v1.Definition.tags:type_name -> larder.v1.Definition.TagsEntry
 	26,  // 19: larder.v1.Definition.uses:type_name -> larder.v1.DefinitionName
 	26,  // 20: larder.v1.Definition.used_by:type_name -> larder.v1.DefinitionName
 	25,  // 21: larder.v1.GetDefinitionResponse.definition:type_name -> larder.v1.Definition
-	46,  // 22: larder.v1.GetDefinitionResponse.view:type_name -> larder.v1.ViewStatus
+	47,  // 22: larder.v1.GetDefinitionResponse.view:type_name -> larder.v1.ViewStatus
 	36,  // 23: larder.v1.GetDefinitionResponse.runs:type_name -> larder.v1.Run
-	49,  // 24: larder.v1.GetDefinitionResponse.model:type_name -> larder.v1.ModelStatus
+	50,  // 24: larder.v1.GetDefinitionResponse.model:type_name -> larder.v1.ModelStatus
 	33,  // 25: larder.v1.ExportDefinitionsResponse.version:type_name -> larder.v1.Version
 	4,   // 26: larder.v1.ExportDefinitionsResponse.files:type_name -> larder.v1.DefinitionFile
 	33,  // 27: larder.v1.ListVersionsResponse.versions:type_name -> larder.v1.Version
 	36,  // 28: larder.v1.MaterializeResponse.runs:type_name -> larder.v1.Run
 	1,   // 29: larder.v1.Run.state:type_name -> larder.v1.Run.State
-	37,  // 30: larder.v1.Run.bad:type_name -> larder.v1.BadRows
-	36,  // 31: larder.v1.GetRunResponse.run:type_name -> larder.v1.Run
-	36,  // 32: larder.v1.CancelRunResponse.run:type_name -> larder.v1.Run
-	46,  // 33: larder.v1.GetStatusResponse.views:type_name -> larder.v1.ViewStatus
-	44,  // 34: larder.v1.GetStatusResponse.building:type_name -> larder.v1.Building
-	45,  // 35: larder.v1.Building.views:type_name -> larder.v1.BuildingView
-	36,  // 36: larder.v1.BuildingView.run:type_name -> larder.v1.Run
-	36,  // 37: larder.v1.ViewStatus.last_run:type_name -> larder.v1.Run
-	49,  // 38: larder.v1.ListModelsResponse.models:type_name -> larder.v1.ModelStatus
-	62,  // 39: larder.v1.ModelStatus.versions:type_name -> larder.v1.ModelVersionStatus
-	53,  // 40: larder.v1.ModelStatus.source:type_name -> larder.v1.ModelSource
-	50,  // 41: larder.v1.ModelStatus.traffic:type_name -> larder.v1.TrafficStatus
-	51,  // 42: larder.v1.TrafficStatus.weights:type_name -> larder.v1.VersionWeight
-	52,  // 43: larder.v1.TrafficStatus.ramp:type_name -> larder.v1.RampStatus
-	51,  // 44: larder.v1.SetTrafficRequest.weights:type_name -> larder.v1.VersionWeight
-	55,  // 45: larder.v1.SetTrafficRequest.ramp:type_name -> larder.v1.RampSettings
-	56,  // 46: larder.v1.SetTrafficRequest.shadow:type_name -> larder.v1.ShadowSettings
-	116, // 47: larder.v1.RampSettings.guards:type_name -> larder.v1.RampSettings.GuardsEntry
-	6,   // 48: larder.v1.SetTrafficResponse.changes:type_name -> larder.v1.Change
-	9,   // 49: larder.v1.ModelVersionStatus.report:type_name -> larder.v1.ModelReport
-	117, // 50: larder.v1.ModelVersionStatus.metrics:type_name -> larder.v1.ModelVersionStatus.MetricsEntry
-	118, // 51: larder.v1.ModelVersionStatus.tags:type_name -> larder.v1.ModelVersionStatus.TagsEntry
-	120, // 52: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
-	65,  // 53: larder.v1.GetPlanResponse.keys:type_name -> larder.v1.Field
-	65,  // 54: larder.v1.GetPlanResponse.request:type_name -> larder.v1.Field
-	65,  // 55: larder.v1.GetPlanResponse.features:type_name -> larder.v1.Field
-	68,  // 56: larder.v1.VerifyResponse.views:type_name -> larder.v1.ViewVerification
-	69,  // 57: larder.v1.ViewVerification.features:type_name -> larder.v1.FeatureVerification
-	70,  // 58: larder.v1.ViewVerification.differences:type_name -> larder.v1.Difference
-	121, // 59: larder.v1.ScoreVectorsRequest.vector:type_name -> larder.v1.Column
-	122, // 60: larder.v1.ScoreVectorsResponse.outputs:type_name -> larder.v1.Output
-	75,  // 61: larder.v1.ListLoggedResponse.parts:type_name -> larder.v1.LoggedPart
-	78,  // 62: larder.v1.ReplayLogResponse.report:type_name -> larder.v1.ReplayReport
-	80,  // 63: larder.v1.ReplayReport.counts:type_name -> larder.v1.ReplayCount
-	81,  // 64: larder.v1.ReplayReport.differences:type_name -> larder.v1.ReplayDifference
-	79,  // 65: larder.v1.ReplayReport.gone:type_name -> larder.v1.ReplayGone
-	84,  // 66: larder.v1.CheckSkewResponse.report:type_name -> larder.v1.SkewReport
-	85,  // 67: larder.v1.SkewReport.models:type_name -> larder.v1.ModelSkew
-	86,  // 68: larder.v1.ModelSkew.features:type_name -> larder.v1.FeatureSkew
-	87,  // 69: larder.v1.ModelSkew.differences:type_name -> larder.v1.SkewDifference
-	94,  // 70: larder.v1.GetDatasetResponse.dataset:type_name -> larder.v1.Dataset
-	94,  // 71: larder.v1.ListDatasetsResponse.datasets:type_name -> larder.v1.Dataset
-	97,  // 72: larder.v1.GetExperimentResponse.report:type_name -> larder.v1.ExperimentReport
-	98,  // 73: larder.v1.ExperimentReport.versions:type_name -> larder.v1.ExperimentVersion
-	100, // 74: larder.v1.ExperimentReport.sample_ratio:type_name -> larder.v1.SampleRatio
-	99,  // 75: larder.v1.ExperimentVersion.figure:type_name -> larder.v1.Estimate
-	99,  // 76: larder.v1.ExperimentVersion.difference:type_name -> larder.v1.Estimate
-	102, // 77: larder.v1.JoinLabelsRequest.rows:type_name -> larder.v1.LoggedRow
-	119, // 78: larder.v1.ForgetRequest.words:type_name -> larder.v1.ForgetRequest.WordsEntry
-	108, // 79: larder.v1.ForgetResponse.report:type_name -> larder.v1.ForgetReport
-	109, // 80: larder.v1.ForgetReport.places:type_name -> larder.v1.ForgottenPlace
-	110, // 81: larder.v1.ForgetReport.away:type_name -> larder.v1.AwayServer
-	111, // 82: larder.v1.ForgetReport.statements:type_name -> larder.v1.ForgetStatement
-	2,   // 83: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
-	7,   // 84: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
-	11,  // 85: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
-	21,  // 86: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
-	13,  // 87: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
-	15,  // 88: larder.v1.ControlService.PromoteModel:input_type -> larder.v1.PromoteModelRequest
-	17,  // 89: larder.v1.ControlService.RollbackModel:input_type -> larder.v1.RollbackModelRequest
-	19,  // 90: larder.v1.ControlService.RetireModel:input_type -> larder.v1.RetireModelRequest
-	54,  // 91: larder.v1.ControlService.SetTraffic:input_type -> larder.v1.SetTrafficRequest
-	58,  // 92: larder.v1.ControlService.ResumeRamp:input_type -> larder.v1.ResumeRampRequest
-	60,  // 93: larder.v1.ControlService.ReleaseModel:input_type -> larder.v1.ReleaseModelRequest
-	23,  // 94: larder.v1.ControlService.ListDefinitions:input_type -> larder.v1.ListDefinitionsRequest
-	27,  // 95: larder.v1.ControlService.GetDefinition:input_type -> larder.v1.GetDefinitionRequest
-	29,  // 96: larder.v1.ControlService.ExportDefinitions:input_type -> larder.v1.ExportDefinitionsRequest
-	31,  // 97: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
-	34,  // 98: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
-	38,  // 99: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
-	40,  // 100: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
-	42,  // 101: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
-	47,  // 102: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
-	63,  // 103: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
-	66,  // 104: larder.v1.ControlService.Verify:input_type -> larder.v1.VerifyRequest
-	71,  // 105: larder.v1.ControlService.ScoreVectors:input_type -> larder.v1.ScoreVectorsRequest
-	88,  // 106: larder.v1.ControlService.FlushFeatureLog:input_type -> larder.v1.FlushFeatureLogRequest
-	73,  // 107: larder.v1.ControlService.ListLogged:input_type -> larder.v1.ListLoggedRequest
-	76,  // 108: larder.v1.ControlService.ReplayLog:input_type -> larder.v1.ReplayLogRequest
-	82,  // 109: larder.v1.ControlService.CheckSkew:input_type -> larder.v1.CheckSkewRequest
-	95,  // 110: larder.v1.ControlService.GetExperiment:input_type -> larder.v1.GetExperimentRequest
-	123, // 111: larder.v1.ControlService.GetDrift:input_type -> larder.v1.GetDriftRequest
-	101, // 112: larder.v1.ControlService.JoinLabels:input_type -> larder.v1.JoinLabelsRequest
-	90,  // 113: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
-	92,  // 114: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
-	104, // 115: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
-	106, // 116: larder.v1.ControlService.Forget:input_type -> larder.v1.ForgetRequest
-	5,   // 117: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
-	8,   // 118: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
-	12,  // 119: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
-	22,  // 120: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
-	14,  // 121: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
-	16,  // 122: larder.v1.ControlService.PromoteModel:output_type -> larder.v1.PromoteModelResponse
-	18,  // 123: larder.v1.ControlService.RollbackModel:output_type -> larder.v1.RollbackModelResponse
-	20,  // 124: larder.v1.ControlService.RetireModel:output_type -> larder.v1.RetireModelResponse
-	57,  // 125: larder.v1.ControlService.SetTraffic:output_type -> larder.v1.SetTrafficResponse
-	59,  // 126: larder.v1.ControlService.ResumeRamp:output_type -> larder.v1.ResumeRampResponse
-	61,  // 127: larder.v1.ControlService.ReleaseModel:output_type -> larder.v1.ReleaseModelResponse
-	24,  // 128: larder.v1.ControlService.ListDefinitions:output_type -> larder.v1.ListDefinitionsResponse
-	28,  // 129: larder.v1.ControlService.GetDefinition:output_type -> larder.v1.GetDefinitionResponse
-	30,  // 130: larder.v1.ControlService.ExportDefinitions:output_type -> larder.v1.ExportDefinitionsResponse
-	32,  // 131: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
-	35,  // 132: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
-	39,  // 133: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
-	41,  // 134: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
-	43,  // 135: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
-	48,  // 136: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
-	64,  // 137: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
-	67,  // 138: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
-	72,  // 139: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
-	89,  // 140: larder.v1.ControlService.FlushFeatureLog:output_type -> larder.v1.FlushFeatureLogResponse
-	74,  // 141: larder.v1.ControlService.ListLogged:output_type -> larder.v1.ListLoggedResponse
-	77,  // 142: larder.v1.ControlService.ReplayLog:output_type -> larder.v1.ReplayLogResponse
-	83,  // 143: larder.v1.ControlService.CheckSkew:output_type -> larder.v1.CheckSkewResponse
-	96,  // 144: larder.v1.ControlService.GetExperiment:output_type -> larder.v1.GetExperimentResponse
-	124, // 145: larder.v1.ControlService.GetDrift:output_type -> larder.v1.GetDriftResponse
-	103, // 146: larder.v1.ControlService.JoinLabels:output_type -> larder.v1.JoinLabelsResponse
-	91,  // 147: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
-	93,  // 148: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
-	105, // 149: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
-	107, // 150: larder.v1.ControlService.Forget:output_type -> larder.v1.ForgetResponse
-	117, // [117:151] is the sub-list for method output_type
-	83,  // [83:117] is the sub-list for method input_type
-	83,  // [83:83] is the sub-list for extension type_name
-	83,  // [83:83] is the sub-list for extension extendee
-	0,   // [0:83] is the sub-list for field type_name
+	38,  // 30: larder.v1.Run.bad:type_name -> larder.v1.BadRows
+	37,  // 31: larder.v1.Run.expectations:type_name -> larder.v1.Expectation
+	36,  // 32: larder.v1.GetRunResponse.run:type_name -> larder.v1.Run
+	36,  // 33: larder.v1.CancelRunResponse.run:type_name -> larder.v1.Run
+	47,  // 34: larder.v1.GetStatusResponse.views:type_name -> larder.v1.ViewStatus
+	45,  // 35: larder.v1.GetStatusResponse.building:type_name -> larder.v1.Building
+	46,  // 36: larder.v1.Building.views:type_name -> larder.v1.BuildingView
+	36,  // 37: larder.v1.BuildingView.run:type_name -> larder.v1.Run
+	36,  // 38: larder.v1.ViewStatus.last_run:type_name -> larder.v1.Run
+	50,  // 39: larder.v1.ListModelsResponse.models:type_name -> larder.v1.ModelStatus
+	63,  // 40: larder.v1.ModelStatus.versions:type_name -> larder.v1.ModelVersionStatus
+	54,  // 41: larder.v1.ModelStatus.source:type_name -> larder.v1.ModelSource
+	51,  // 42: larder.v1.ModelStatus.traffic:type_name -> larder.v1.TrafficStatus
+	52,  // 43: larder.v1.TrafficStatus.weights:type_name -> larder.v1.VersionWeight
+	53,  // 44: larder.v1.TrafficStatus.ramp:type_name -> larder.v1.RampStatus
+	52,  // 45: larder.v1.SetTrafficRequest.weights:type_name -> larder.v1.VersionWeight
+	56,  // 46: larder.v1.SetTrafficRequest.ramp:type_name -> larder.v1.RampSettings
+	57,  // 47: larder.v1.SetTrafficRequest.shadow:type_name -> larder.v1.ShadowSettings
+	117, // 48: larder.v1.RampSettings.guards:type_name -> larder.v1.RampSettings.GuardsEntry
+	6,   // 49: larder.v1.SetTrafficResponse.changes:type_name -> larder.v1.Change
+	9,   // 50: larder.v1.ModelVersionStatus.report:type_name -> larder.v1.ModelReport
+	118, // 51: larder.v1.ModelVersionStatus.metrics:type_name -> larder.v1.ModelVersionStatus.MetricsEntry
+	119, // 52: larder.v1.ModelVersionStatus.tags:type_name -> larder.v1.ModelVersionStatus.TagsEntry
+	121, // 53: larder.v1.GetPlanRequest.features:type_name -> larder.v1.FeatureList
+	66,  // 54: larder.v1.GetPlanResponse.keys:type_name -> larder.v1.Field
+	66,  // 55: larder.v1.GetPlanResponse.request:type_name -> larder.v1.Field
+	66,  // 56: larder.v1.GetPlanResponse.features:type_name -> larder.v1.Field
+	69,  // 57: larder.v1.VerifyResponse.views:type_name -> larder.v1.ViewVerification
+	70,  // 58: larder.v1.ViewVerification.features:type_name -> larder.v1.FeatureVerification
+	71,  // 59: larder.v1.ViewVerification.differences:type_name -> larder.v1.Difference
+	122, // 60: larder.v1.ScoreVectorsRequest.vector:type_name -> larder.v1.Column
+	123, // 61: larder.v1.ScoreVectorsResponse.outputs:type_name -> larder.v1.Output
+	76,  // 62: larder.v1.ListLoggedResponse.parts:type_name -> larder.v1.LoggedPart
+	79,  // 63: larder.v1.ReplayLogResponse.report:type_name -> larder.v1.ReplayReport
+	81,  // 64: larder.v1.ReplayReport.counts:type_name -> larder.v1.ReplayCount
+	82,  // 65: larder.v1.ReplayReport.differences:type_name -> larder.v1.ReplayDifference
+	80,  // 66: larder.v1.ReplayReport.gone:type_name -> larder.v1.ReplayGone
+	85,  // 67: larder.v1.CheckSkewResponse.report:type_name -> larder.v1.SkewReport
+	86,  // 68: larder.v1.SkewReport.models:type_name -> larder.v1.ModelSkew
+	87,  // 69: larder.v1.ModelSkew.features:type_name -> larder.v1.FeatureSkew
+	88,  // 70: larder.v1.ModelSkew.differences:type_name -> larder.v1.SkewDifference
+	95,  // 71: larder.v1.GetDatasetResponse.dataset:type_name -> larder.v1.Dataset
+	95,  // 72: larder.v1.ListDatasetsResponse.datasets:type_name -> larder.v1.Dataset
+	98,  // 73: larder.v1.GetExperimentResponse.report:type_name -> larder.v1.ExperimentReport
+	99,  // 74: larder.v1.ExperimentReport.versions:type_name -> larder.v1.ExperimentVersion
+	101, // 75: larder.v1.ExperimentReport.sample_ratio:type_name -> larder.v1.SampleRatio
+	100, // 76: larder.v1.ExperimentVersion.figure:type_name -> larder.v1.Estimate
+	100, // 77: larder.v1.ExperimentVersion.difference:type_name -> larder.v1.Estimate
+	103, // 78: larder.v1.JoinLabelsRequest.rows:type_name -> larder.v1.LoggedRow
+	120, // 79: larder.v1.ForgetRequest.words:type_name -> larder.v1.ForgetRequest.WordsEntry
+	109, // 80: larder.v1.ForgetResponse.report:type_name -> larder.v1.ForgetReport
+	110, // 81: larder.v1.ForgetReport.places:type_name -> larder.v1.ForgottenPlace
+	111, // 82: larder.v1.ForgetReport.away:type_name -> larder.v1.AwayServer
+	112, // 83: larder.v1.ForgetReport.statements:type_name -> larder.v1.ForgetStatement
+	2,   // 84: larder.v1.ControlService.Plan:input_type -> larder.v1.PlanRequest
+	7,   // 85: larder.v1.ControlService.Apply:input_type -> larder.v1.ApplyRequest
+	11,  // 86: larder.v1.ControlService.PutModel:input_type -> larder.v1.PutModelRequest
+	21,  // 87: larder.v1.ControlService.HasModels:input_type -> larder.v1.HasModelsRequest
+	13,  // 88: larder.v1.ControlService.PushModel:input_type -> larder.v1.PushModelRequest
+	15,  // 89: larder.v1.ControlService.PromoteModel:input_type -> larder.v1.PromoteModelRequest
+	17,  // 90: larder.v1.ControlService.RollbackModel:input_type -> larder.v1.RollbackModelRequest
+	19,  // 91: larder.v1.ControlService.RetireModel:input_type -> larder.v1.RetireModelRequest
+	55,  // 92: larder.v1.ControlService.SetTraffic:input_type -> larder.v1.SetTrafficRequest
+	59,  // 93: larder.v1.ControlService.ResumeRamp:input_type -> larder.v1.ResumeRampRequest
+	61,  // 94: larder.v1.ControlService.ReleaseModel:input_type -> larder.v1.ReleaseModelRequest
+	23,  // 95: larder.v1.ControlService.ListDefinitions:input_type -> larder.v1.ListDefinitionsRequest
+	27,  // 96: larder.v1.ControlService.GetDefinition:input_type -> larder.v1.GetDefinitionRequest
+	29,  // 97: larder.v1.ControlService.ExportDefinitions:input_type -> larder.v1.ExportDefinitionsRequest
+	31,  // 98: larder.v1.ControlService.ListVersions:input_type -> larder.v1.ListVersionsRequest
+	34,  // 99: larder.v1.ControlService.Materialize:input_type -> larder.v1.MaterializeRequest
+	39,  // 100: larder.v1.ControlService.GetRun:input_type -> larder.v1.GetRunRequest
+	41,  // 101: larder.v1.ControlService.CancelRun:input_type -> larder.v1.CancelRunRequest
+	43,  // 102: larder.v1.ControlService.GetStatus:input_type -> larder.v1.GetStatusRequest
+	48,  // 103: larder.v1.ControlService.ListModels:input_type -> larder.v1.ListModelsRequest
+	64,  // 104: larder.v1.ControlService.GetPlan:input_type -> larder.v1.GetPlanRequest
+	67,  // 105: larder.v1.ControlService.Verify:input_type -> larder.v1.VerifyRequest
+	72,  // 106: larder.v1.ControlService.ScoreVectors:input_type -> larder.v1.ScoreVectorsRequest
+	89,  // 107: larder.v1.ControlService.FlushFeatureLog:input_type -> larder.v1.FlushFeatureLogRequest
+	74,  // 108: larder.v1.ControlService.ListLogged:input_type -> larder.v1.ListLoggedRequest
+	77,  // 109: larder.v1.ControlService.ReplayLog:input_type -> larder.v1.ReplayLogRequest
+	83,  // 110: larder.v1.ControlService.CheckSkew:input_type -> larder.v1.CheckSkewRequest
+	96,  // 111: larder.v1.ControlService.GetExperiment:input_type -> larder.v1.GetExperimentRequest
+	124, // 112: larder.v1.ControlService.GetDrift:input_type -> larder.v1.GetDriftRequest
+	102, // 113: larder.v1.ControlService.JoinLabels:input_type -> larder.v1.JoinLabelsRequest
+	91,  // 114: larder.v1.ControlService.GetDataset:input_type -> larder.v1.GetDatasetRequest
+	93,  // 115: larder.v1.ControlService.ListDatasets:input_type -> larder.v1.ListDatasetsRequest
+	105, // 116: larder.v1.ControlService.SaveSnapshot:input_type -> larder.v1.SaveSnapshotRequest
+	107, // 117: larder.v1.ControlService.Forget:input_type -> larder.v1.ForgetRequest
+	5,   // 118: larder.v1.ControlService.Plan:output_type -> larder.v1.PlanResponse
+	8,   // 119: larder.v1.ControlService.Apply:output_type -> larder.v1.ApplyResponse
+	12,  // 120: larder.v1.ControlService.PutModel:output_type -> larder.v1.PutModelResponse
+	22,  // 121: larder.v1.ControlService.HasModels:output_type -> larder.v1.HasModelsResponse
+	14,  // 122: larder.v1.ControlService.PushModel:output_type -> larder.v1.PushModelResponse
+	16,  // 123: larder.v1.ControlService.PromoteModel:output_type -> larder.v1.PromoteModelResponse
+	18,  // 124: larder.v1.ControlService.RollbackModel:output_type -> larder.v1.RollbackModelResponse
+	20,  // 125: larder.v1.ControlService.RetireModel:output_type -> larder.v1.RetireModelResponse
+	58,  // 126: larder.v1.ControlService.SetTraffic:output_type -> larder.v1.SetTrafficResponse
+	60,  // 127: larder.v1.ControlService.ResumeRamp:output_type -> larder.v1.ResumeRampResponse
+	62,  // 128: larder.v1.ControlService.ReleaseModel:output_type -> larder.v1.ReleaseModelResponse
+	24,  // 129: larder.v1.ControlService.ListDefinitions:output_type -> larder.v1.ListDefinitionsResponse
+	28,  // 130: larder.v1.ControlService.GetDefinition:output_type -> larder.v1.GetDefinitionResponse
+	30,  // 131: larder.v1.ControlService.ExportDefinitions:output_type -> larder.v1.ExportDefinitionsResponse
+	32,  // 132: larder.v1.ControlService.ListVersions:output_type -> larder.v1.ListVersionsResponse
+	35,  // 133: larder.v1.ControlService.Materialize:output_type -> larder.v1.MaterializeResponse
+	40,  // 134: larder.v1.ControlService.GetRun:output_type -> larder.v1.GetRunResponse
+	42,  // 135: larder.v1.ControlService.CancelRun:output_type -> larder.v1.CancelRunResponse
+	44,  // 136: larder.v1.ControlService.GetStatus:output_type -> larder.v1.GetStatusResponse
+	49,  // 137: larder.v1.ControlService.ListModels:output_type -> larder.v1.ListModelsResponse
+	65,  // 138: larder.v1.ControlService.GetPlan:output_type -> larder.v1.GetPlanResponse
+	68,  // 139: larder.v1.ControlService.Verify:output_type -> larder.v1.VerifyResponse
+	73,  // 140: larder.v1.ControlService.ScoreVectors:output_type -> larder.v1.ScoreVectorsResponse
+	90,  // 141: larder.v1.ControlService.FlushFeatureLog:output_type -> larder.v1.FlushFeatureLogResponse
+	75,  // 142: larder.v1.ControlService.ListLogged:output_type -> larder.v1.ListLoggedResponse
+	78,  // 143: larder.v1.ControlService.ReplayLog:output_type -> larder.v1.ReplayLogResponse
+	84,  // 144: larder.v1.ControlService.CheckSkew:output_type -> larder.v1.CheckSkewResponse
+	97,  // 145: larder.v1.ControlService.GetExperiment:output_type -> larder.v1.GetExperimentResponse
+	125, // 146: larder.v1.ControlService.GetDrift:output_type -> larder.v1.GetDriftResponse
+	104, // 147: larder.v1.ControlService.JoinLabels:output_type -> larder.v1.JoinLabelsResponse
+	92,  // 148: larder.v1.ControlService.GetDataset:output_type -> larder.v1.GetDatasetResponse
+	94,  // 149: larder.v1.ControlService.ListDatasets:output_type -> larder.v1.ListDatasetsResponse
+	106, // 150: larder.v1.ControlService.SaveSnapshot:output_type -> larder.v1.SaveSnapshotResponse
+	108, // 151: larder.v1.ControlService.Forget:output_type -> larder.v1.ForgetResponse
+	118, // [118:152] is the sub-list for method output_type
+	84,  // [84:118] is the sub-list for method input_type
+	84,  // [84:84] is the sub-list for extension type_name
+	84,  // [84:84] is the sub-list for extension extendee
+	0,   // [0:84] is the sub-list for field type_name
 }
 
 func init() { file_larder_v1_control_proto_init() }
@@ -8961,21 +9074,21 @@ func file_larder_v1_control_proto_init() {
 	}
 	file_larder_v1_control_proto_msgTypes[11].OneofWrappers = []any{}
 	file_larder_v1_control_proto_msgTypes[32].OneofWrappers = []any{}
-	file_larder_v1_control_proto_msgTypes[61].OneofWrappers = []any{
+	file_larder_v1_control_proto_msgTypes[62].OneofWrappers = []any{
 		(*GetPlanRequest_FeatureService)(nil),
 		(*GetPlanRequest_Features)(nil),
 		(*GetPlanRequest_Model)(nil),
 	}
-	file_larder_v1_control_proto_msgTypes[93].OneofWrappers = []any{}
-	file_larder_v1_control_proto_msgTypes[96].OneofWrappers = []any{}
+	file_larder_v1_control_proto_msgTypes[94].OneofWrappers = []any{}
 	file_larder_v1_control_proto_msgTypes[97].OneofWrappers = []any{}
+	file_larder_v1_control_proto_msgTypes[98].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_larder_v1_control_proto_rawDesc), len(file_larder_v1_control_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   118,
+			NumMessages:   119,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -428,7 +428,7 @@ class MaterializeResponse(_message.Message):
     def __init__(self, runs: _Optional[_Iterable[_Union[Run, _Mapping]]] = ...) -> None: ...
 
 class Run(_message.Message):
-    __slots__ = ("id", "feature_view", "state", "mode", "to", "rows_read", "rows_written", "rows_superseded", "rows_bad", "rows_total", "bad", "error", "started_at", "ended_at", "server", "catalog_version", "attempt", "warnings", "building")
+    __slots__ = ("id", "feature_view", "state", "mode", "to", "rows_read", "rows_written", "rows_superseded", "rows_bad", "rows_total", "bad", "error", "started_at", "ended_at", "server", "catalog_version", "attempt", "warnings", "building", "expectations")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Run.State]
@@ -463,6 +463,7 @@ class Run(_message.Message):
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     WARNINGS_FIELD_NUMBER: _ClassVar[int]
     BUILDING_FIELD_NUMBER: _ClassVar[int]
+    EXPECTATIONS_FIELD_NUMBER: _ClassVar[int]
     id: str
     feature_view: str
     state: Run.State
@@ -482,7 +483,24 @@ class Run(_message.Message):
     attempt: int
     warnings: _containers.RepeatedScalarFieldContainer[str]
     building: bool
-    def __init__(self, id: _Optional[str] = ..., feature_view: _Optional[str] = ..., state: _Optional[_Union[Run.State, str]] = ..., mode: _Optional[str] = ..., to: _Optional[int] = ..., rows_read: _Optional[int] = ..., rows_written: _Optional[int] = ..., rows_superseded: _Optional[int] = ..., rows_bad: _Optional[int] = ..., rows_total: _Optional[int] = ..., bad: _Optional[_Iterable[_Union[BadRows, _Mapping]]] = ..., error: _Optional[str] = ..., started_at: _Optional[int] = ..., ended_at: _Optional[int] = ..., server: _Optional[str] = ..., catalog_version: _Optional[int] = ..., attempt: _Optional[int] = ..., warnings: _Optional[_Iterable[str]] = ..., building: bool = ..., **kwargs) -> None: ...
+    expectations: _containers.RepeatedCompositeFieldContainer[Expectation]
+    def __init__(self, id: _Optional[str] = ..., feature_view: _Optional[str] = ..., state: _Optional[_Union[Run.State, str]] = ..., mode: _Optional[str] = ..., to: _Optional[int] = ..., rows_read: _Optional[int] = ..., rows_written: _Optional[int] = ..., rows_superseded: _Optional[int] = ..., rows_bad: _Optional[int] = ..., rows_total: _Optional[int] = ..., bad: _Optional[_Iterable[_Union[BadRows, _Mapping]]] = ..., error: _Optional[str] = ..., started_at: _Optional[int] = ..., ended_at: _Optional[int] = ..., server: _Optional[str] = ..., catalog_version: _Optional[int] = ..., attempt: _Optional[int] = ..., warnings: _Optional[_Iterable[str]] = ..., building: bool = ..., expectations: _Optional[_Iterable[_Union[Expectation, _Mapping]]] = ..., **kwargs) -> None: ...
+
+class Expectation(_message.Message):
+    __slots__ = ("name", "seen", "of", "limit", "failed", "text")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SEEN_FIELD_NUMBER: _ClassVar[int]
+    OF_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    seen: int
+    of: int
+    limit: float
+    failed: bool
+    text: str
+    def __init__(self, name: _Optional[str] = ..., seen: _Optional[int] = ..., of: _Optional[int] = ..., limit: _Optional[float] = ..., failed: bool = ..., text: _Optional[str] = ...) -> None: ...
 
 class BadRows(_message.Message):
     __slots__ = ("reason", "count", "samples")
