@@ -53,7 +53,7 @@ func TestEditorsTakeWhatIsRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range append(read, string(example)) {
+	for _, text := range append(read, string(example), expected) {
 		value, ok := valueOf(t, text)
 		if !ok {
 			t.Fatalf("no value:\n%s", text)
@@ -70,7 +70,7 @@ func TestEditorsSeeWhatIsRefused(t *testing.T) {
 	s := compiled(t)
 	seen := []string{
 		"has no key", "no type \"", "must be a string; got", "must be a list, as in", "must be a mapping", "is not a duration", "the duration is empty", "on_bad_row must", "on_missing must",
-		"without a name", "name \"9lives\"", "max_bad_share must be a share", "column must be", "sha256 must be 64 hex", "must be a whole number",
+		"without a name", "name \"9lives\"", "max_bad_share must be a share", "on_failure must", "max_null_share must be", "max_change must be", "column must be", "sha256 must be 64 hex", "must be a whole number",
 	}
 	files, err := filepath.Glob("testdata/faults/*.txt")
 	if err != nil {

@@ -181,9 +181,8 @@ func TestEveryKindIsWritten(t *testing.T) {
 	}
 }
 
-// TestExpectationsAreReadBack, with bounds of each type.
-func TestExpectationsAreReadBack(t *testing.T) {
-	const text = `feature_views:
+// expected is a view that expects all that there is, with bounds of each type.
+const expected = `feature_views:
   - name: v
     entities:
       - e
@@ -224,8 +223,11 @@ func TestExpectationsAreReadBack(t *testing.T) {
           in:
             - true
 `
+
+// TestExpectationsAreReadBack as they were written.
+func TestExpectationsAreReadBack(t *testing.T) {
 	const others = "entities: [{name: e, join_keys: [{name: id, type: int64}]}]\nsources: [{name: s, table: t, timestamp_field: event_time}]\n"
-	defs, err := definitions.Parse([]definitions.File{{Name: "a.yaml", Data: []byte(others + text)}})
+	defs, err := definitions.Parse([]definitions.File{{Name: "a.yaml", Data: []byte(others + expected)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +235,7 @@ func TestExpectationsAreReadBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(text, string(files[2].Data)); diff != "" {
+	if diff := cmp.Diff(expected, string(files[2].Data)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	again, err := definitions.Parse(files)
