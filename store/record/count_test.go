@@ -90,3 +90,39 @@ func TestCounterPassesOverDeletedRows(t *testing.T) {
 		t.Error("a column of another type was counted")
 	}
 }
+
+// BenchmarkCounter counts one feature of a record.
+func BenchmarkCounter(b *testing.B) {
+	const rows = 4096
+	words := []any{"de", "at", "ch"}
+	for _, x := range []struct {
+		name   string
+		typ    schema.Type
+		expect schema.ExpectedFeature
+		value  func(i int) any
+	}{
+		{"float64/range", schema.Float64, schema.ExpectedFeature{Min: "0", Max: "4000"}, func(i int) any { return float64(i) }},
+		{"string/in", schema.String, schema.ExpectedFeature{In: []schema.Literal{`"de"`, `"at"`}}, func(i int) any { return words[i%3] }},
+	} {
+		b.Run(x.name, func(b *testing.B) {
+			values := make([]any, rows)
+			for i := range values {
+				values[i] = x.value(i)
+			}
+			rec, view := recordOf(x.typ, nil, values...), viewOf(x.typ)
+			x.expect.Name = "v"
+			view.Expect = &schema.Expectations{Features: []schema.ExpectedFeature{x.expect}}
+			c, err := record.NewCounter(view)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := c.Add(rec); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/rows, "ns/row")
+		})
+	}
+}
