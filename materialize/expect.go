@@ -17,14 +17,17 @@ import (
 type Expectation struct {
 	// Name is the key in the view's expect, as rows.min or features.amount.max_null_share.
 	Name string
-	// Seen is what was counted: rows, nulls or values outside. Of fresh_within, it is the age
-	// of the newest event time in microseconds, and [math.MaxInt64] without one.
-	Seen int64
-	// Of is how many there were: rows of nulls, values of those outside; of rows.max_change, the
-	// rows of the last time. 0 for others.
-	Of     int64
-	Limit  float64 // as the definitions have it; of fresh_within in microseconds
+	// Count is what was counted: rows, nulls or values outside. 0 of fresh_within.
+	Count int64
+	// OfRows is among how many: all rows of nulls, those with a value of values outside; of
+	// rows.max_change, the rows of the last time. 0 for others.
+	OfRows int64
+	Limit  float64 // as the definitions have it; 0 of fresh_within
 	Failed bool
+
+	// Of fresh_within: the age of the newest event time, negative without rows, and the
+	// greatest that is expected.
+	Age, MaxAge time.Duration
 }
 
 // The names of expectations of a view.
@@ -44,18 +47,17 @@ const (
 func (e *Expectation) String() string {
 	switch {
 	case e.Name == expectRows:
-		return fmt.Sprintf("%s: %d rows, and at least %.0f are expected", e.Name, e.Seen, e.Limit)
+		return fmt.Sprintf("%s: %d rows, and at least %.0f are expected", e.Name, e.Count, e.Limit)
 	case e.Name == expectChange:
-		return fmt.Sprintf("%s: %d rows after %d the last time, and a change by at most %g of these is expected", e.Name, e.Seen, e.Of, e.Limit)
-	case e.Name == expectFresh && e.Seen == math.MaxInt64:
-		return fmt.Sprintf("%s: there is no row, and an event time within %s is expected", e.Name, schema.Duration(e.Limit*1e3))
+		return fmt.Sprintf("%s: %d rows after %d the last time, and a change by at most %g of these is expected", e.Name, e.Count, e.OfRows, e.Limit)
+	case e.Name == expectFresh && e.Age < 0:
+		return fmt.Sprintf("%s: there is no row, and an event time within %s is expected", e.Name, schema.Duration(e.MaxAge))
 	case e.Name == expectFresh:
-		age := schema.Duration(time.Duration(e.Seen) * time.Microsecond).Std().Round(time.Millisecond)
-		return fmt.Sprintf("%s: the newest event time is %s old, and at most %s is expected", e.Name, schema.Duration(age), schema.Duration(e.Limit*1e3))
+		return fmt.Sprintf("%s: the newest event time is %s old, and at most %s is expected", e.Name, schema.Duration(e.Age.Round(time.Millisecond)), schema.Duration(e.MaxAge))
 	case strings.HasSuffix(e.Name, expectNulls):
-		return fmt.Sprintf("%s: %d of %d rows are null, and a share of at most %g is expected", e.Name, e.Seen, e.Of, e.Limit)
+		return fmt.Sprintf("%s: %d of %d rows are null, and a share of at most %g is expected", e.Name, e.Count, e.OfRows, e.Limit)
 	}
-	return fmt.Sprintf("%s: %d of %d values are outside, and a share of at most %g is expected", e.Name, e.Seen, e.Of, e.Limit)
+	return fmt.Sprintf("%s: %d of %d values are outside, and a share of at most %g is expected", e.Name, e.Count, e.OfRows, e.Limit)
 }
 
 // judge compares what was counted in a window with what the view expects, and notes it in
@@ -126,14 +128,14 @@ func (r *Runner) compare(ctx context.Context, view *schema.View, w schema.Window
 }
 
 func shareOf(name string, seen, of int64, limit float64) Expectation {
-	return Expectation{Name: name, Seen: seen, Of: of, Limit: limit, Failed: seen > 0 && float64(seen)/float64(of) > limit}
+	return Expectation{Name: name, Count: seen, OfRows: of, Limit: limit, Failed: seen > 0 && float64(seen)/float64(of) > limit}
 }
 
 // compareRows compares the rows of a run from the beginning.
 func (r *Runner) compareRows(ctx context.Context, view *schema.View, rows int64) (all []Expectation, err error) {
 	e := view.Expect.Rows
 	if e.Min > 0 {
-		all = append(all, Expectation{Name: expectRows, Seen: rows, Limit: float64(e.Min), Failed: rows < e.Min})
+		all = append(all, Expectation{Name: expectRows, Count: rows, Limit: float64(e.Min), Failed: rows < e.Min})
 	}
 	if e.MaxChange == nil {
 		return all, nil
@@ -144,7 +146,7 @@ func (r *Runner) compareRows(ctx context.Context, view *schema.View, rows int64)
 	}
 	limit := float64(*e.MaxChange)
 	change := math.Abs(float64(rows-last)) / float64(last)
-	return append(all, Expectation{Name: expectChange, Seen: rows, Of: last, Limit: limit, Failed: change > limit}), nil
+	return append(all, Expectation{Name: expectChange, Count: rows, OfRows: last, Limit: limit, Failed: change > limit}), nil
 }
 
 // lastRows returns the rows of the last run of a view from the beginning that succeeded.
@@ -173,10 +175,17 @@ func (r *Runner) compareNewest(view *schema.View, w schema.Window, newest int64)
 	if err != nil {
 		return Expectation{}, fmt.Errorf("read the newest event time of %q: %w", view.Name, err)
 	}
-	e := Expectation{Name: expectFresh, Seen: math.MaxInt64, Limit: float64(view.Expect.FreshWithin.Micros())}
+	e := Expectation{Name: expectFresh, Age: -1, MaxAge: view.Expect.FreshWithin.Std()}
 	if newest = max(newest, stored); newest != store.NoEventTime {
-		e.Seen = max(0, w.To-newest)
+		e.Age = ageOf(newest, w.To)
 	}
-	e.Failed = e.Seen > view.Expect.FreshWithin.Micros()
+	e.Failed = e.Age < 0 || e.Age > e.MaxAge
 	return e, nil
+}
+
+// ageOf returns how long before a time another one is, in microseconds both: at least 0,
+// and at most what a duration holds.
+func ageOf(newest, at int64) time.Duration {
+	const most = math.MaxInt64 / int64(time.Microsecond)
+	return time.Duration(min(max(0, at-newest), most)) * time.Microsecond
 }

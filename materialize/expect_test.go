@@ -59,8 +59,8 @@ const (
 )
 
 var outsideOnce = []materialize.Expectation{
-	{Name: "features.n.max_outside_share", Seen: 1, Of: 1, Failed: true},
-	{Name: "features.n.max_null_share", Seen: 1, Of: 2, Limit: 0.5},
+	{Name: "features.n.max_outside_share", Count: 1, OfRows: 1, Failed: true},
+	{Name: "features.n.max_null_share", Count: 1, OfRows: 2, Limit: 0.5},
 }
 
 // TestWarnStoresTheRows and says what was not expected of them.
@@ -68,8 +68,8 @@ func TestWarnStoresTheRows(t *testing.T) {
 	w := newWorld(t, goodRows, expecting(schema.Expectations{Features: nBetween0And100()}), nil)
 	run := w.run(materialize.Request{View: "spend"})
 	want := []materialize.Expectation{
-		{Name: "features.n.max_outside_share", Of: 2},
-		{Name: "features.n.max_null_share", Seen: 1, Of: 3, Limit: 0.5},
+		{Name: "features.n.max_outside_share", OfRows: 2},
+		{Name: "features.n.max_null_share", Count: 1, OfRows: 3, Limit: 0.5},
 	}
 	if diff := cmp.Diff(want, run.Expectations); run.State != materialize.Succeeded || len(run.Warnings) > 0 || diff != "" {
 		t.Fatalf("%+v %s", run, diff)
@@ -170,15 +170,15 @@ func TestExpectedRows(t *testing.T) {
 		}
 	}
 	full := materialize.Request{Mode: schema.Full}
-	f(materialize.Request{}, materialize.Succeeded, materialize.Expectation{Name: "rows.min", Seen: 3, Limit: 3})
+	f(materialize.Request{}, materialize.Succeeded, materialize.Expectation{Name: "rows.min", Count: 3, Limit: 3})
 	f(materialize.Request{}, materialize.Succeeded) // nothing new, and not from the beginning
 	w.exec("INSERT INTO daily SELECT id, '2025-01-01', '2025-01-01', NULL, 1 FROM unnest(ARRAY[4, 5, NULL]) AS id")
 	allowBad(w, expect)
-	f(full, materialize.Failed, materialize.Expectation{Name: "rows.min", Seen: 5, Limit: 3}, materialize.Expectation{Name: "rows.max_change", Seen: 5, Of: 3, Limit: 0.5, Failed: true})
+	f(full, materialize.Failed, materialize.Expectation{Name: "rows.min", Count: 5, Limit: 3}, materialize.Expectation{Name: "rows.max_change", Count: 5, OfRows: 3, Limit: 0.5, Failed: true})
 	w.exec("DELETE FROM daily WHERE id = 5")
-	f(full, materialize.Succeeded, materialize.Expectation{Name: "rows.min", Seen: 4, Limit: 3}, materialize.Expectation{Name: "rows.max_change", Seen: 4, Of: 3, Limit: 0.5})
+	f(full, materialize.Succeeded, materialize.Expectation{Name: "rows.min", Count: 4, Limit: 3}, materialize.Expectation{Name: "rows.max_change", Count: 4, OfRows: 3, Limit: 0.5})
 	w.exec("DELETE FROM daily WHERE id > 2")
-	f(full, materialize.Failed, materialize.Expectation{Name: "rows.min", Seen: 2, Limit: 3, Failed: true}, materialize.Expectation{Name: "rows.max_change", Seen: 2, Of: 4, Limit: 0.5})
+	f(full, materialize.Failed, materialize.Expectation{Name: "rows.min", Count: 2, Limit: 3, Failed: true}, materialize.Expectation{Name: "rows.max_change", Count: 2, OfRows: 4, Limit: 0.5})
 	f(materialize.Request{Mode: schema.Range, From: 1, To: micros("2026-01-01T00:00:00Z")}, materialize.Succeeded)
 }
 

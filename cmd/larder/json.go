@@ -32,6 +32,8 @@ var units = map[protoreflect.FullName]unit{
 	"larder.v1.Run.to":                                 instant,
 	"larder.v1.Run.started_at":                         instant,
 	"larder.v1.Run.ended_at":                           instant,
+	"larder.v1.Expectation.age":                        duration,
+	"larder.v1.Expectation.max_age":                    duration,
 	"larder.v1.GetStatusResponse.started_at":           instant,
 	"larder.v1.GetStatusResponse.postgres_answered_at": instant,
 	"larder.v1.GetStatusResponse.clock_ahead":          duration,

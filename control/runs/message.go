@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 
 	larderv1 "larder/api/larder/v1"
 	"larder/materialize"
@@ -35,7 +36,7 @@ func (r Run) Message() *larderv1.Run {
 		out.Bad = append(out.Bad, &larderv1.BadRows{Reason: string(b.Reason), Count: b.Count, Samples: b.Samples})
 	}
 	for _, e := range r.Expectations {
-		out.Expectations = append(out.Expectations, &larderv1.Expectation{Name: e.Name, Seen: e.Seen, Of: e.Of, Limit: e.Limit, Failed: e.Failed, Text: e.String()})
+		out.Expectations = append(out.Expectations, expectationMessage(&e))
 	}
 	return out
 }
@@ -57,9 +58,29 @@ func runOf(m *larderv1.Run) Run {
 		r.Bad = append(r.Bad, materialize.BadRows{Reason: schema.BadReason(b.GetReason()), Count: b.GetCount(), Samples: b.GetSamples()})
 	}
 	for _, e := range m.GetExpectations() {
-		r.Expectations = append(r.Expectations, materialize.Expectation{Name: e.GetName(), Seen: e.GetSeen(), Of: e.GetOf(), Limit: e.GetLimit(), Failed: e.GetFailed()})
+		r.Expectations = append(r.Expectations, expectationOf(e))
 	}
 	return r
+}
+
+func expectationMessage(e *materialize.Expectation) *larderv1.Expectation {
+	out := &larderv1.Expectation{Name: e.Name, Count: e.Count, OfRows: e.OfRows, Limit: e.Limit, Failed: e.Failed, Text: e.String(), MaxAge: e.MaxAge.Microseconds()}
+	if e.MaxAge != 0 && e.Age >= 0 {
+		out.Age = proto.Int64(e.Age.Microseconds())
+	}
+	return out
+}
+
+// expectationOf is the inverse of expectationMessage.
+func expectationOf(m *larderv1.Expectation) materialize.Expectation {
+	e := materialize.Expectation{Name: m.GetName(), Count: m.GetCount(), OfRows: m.GetOfRows(), Limit: m.GetLimit(), Failed: m.GetFailed()}
+	if e.MaxAge = time.Duration(m.GetMaxAge()) * time.Microsecond; e.MaxAge != 0 {
+		e.Age = -1
+	}
+	if m.Age != nil {
+		e.Age = time.Duration(m.GetAge()) * time.Microsecond
+	}
+	return e
 }
 
 func rowOf(r Run) (registry.Run, error) {

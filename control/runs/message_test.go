@@ -1,9 +1,9 @@
 package runs_test
 
 import (
-	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -19,9 +19,10 @@ func TestARecordedRunIsReadBack(t *testing.T) {
 			ID: "r", View: "v", State: state, Mode: schema.Range, From: 1, To: 2, RowsRead: 3, RowsWritten: 4, RowsSuperseded: 5, RowsBad: 6, RowsTotal: 7,
 			Bad: []materialize.BadRows{{Reason: "null_key", Count: 6, Samples: []string{"a"}}},
 			Expectations: []materialize.Expectation{
-				{Name: "rows.min", Seen: 3, Limit: 4, Failed: true},
-				{Name: "features.x.max_null_share", Seen: 1, Of: 3, Limit: 0.5},
-				{Name: "fresh_within", Seen: math.MaxInt64, Limit: 7.2e9, Failed: true},
+				{Name: "rows.min", Count: 3, Limit: 4, Failed: true},
+				{Name: "features.x.max_null_share", Count: 1, OfRows: 3, Limit: 0.5},
+				{Name: "fresh_within", Age: 3 * time.Hour, MaxAge: 2 * time.Hour, Failed: true},
+				{Name: "fresh_within", Age: -1, MaxAge: 2 * time.Hour, Failed: true},
 			},
 			Error: "e", StartedAt: 8, EndedAt: 9, CatalogVersion: 10, Attempt: 11, Warnings: []string{"w"}, Building: true,
 		}}

@@ -2692,17 +2692,21 @@ type Expectation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The key in the view's expect, as rows.min or features.amount.max_null_share.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// What was counted: rows, nulls or values outside. Of fresh_within, the age of the
-	// newest event time in microseconds, and the greatest int64 without rows.
-	Seen int64 `protobuf:"varint,2,opt,name=seen,proto3" json:"seen,omitempty"`
-	// How many there were: rows of nulls, values of those outside; of rows.max_change, the
-	// rows of the last time. 0 for others.
-	Of int64 `protobuf:"varint,3,opt,name=of,proto3" json:"of,omitempty"`
-	// As the definitions have it; of fresh_within in microseconds.
+	// What was counted: rows, rows that are null, or rows with a value outside. 0 of
+	// fresh_within.
+	Count int64 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	// Among how many: all rows of nulls, rows with a value of those outside; of
+	// rows.max_change, the rows of the last time. 0 for others.
+	OfRows int64 `protobuf:"varint,3,opt,name=of_rows,json=ofRows,proto3" json:"of_rows,omitempty"`
+	// As the definitions have it. 0 of fresh_within.
 	Limit  float64 `protobuf:"fixed64,4,opt,name=limit,proto3" json:"limit,omitempty"`
 	Failed bool    `protobuf:"varint,5,opt,name=failed,proto3" json:"failed,omitempty"`
 	// All of this in words.
-	Text          string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// Of fresh_within, in microseconds: the age of the newest event time, absent without
+	// rows, and the greatest that is expected.
+	Age           *int64 `protobuf:"varint,7,opt,name=age,proto3,oneof" json:"age,omitempty"`
+	MaxAge        int64  `protobuf:"varint,8,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2744,16 +2748,16 @@ func (x *Expectation) GetName() string {
 	return ""
 }
 
-func (x *Expectation) GetSeen() int64 {
+func (x *Expectation) GetCount() int64 {
 	if x != nil {
-		return x.Seen
+		return x.Count
 	}
 	return 0
 }
 
-func (x *Expectation) GetOf() int64 {
+func (x *Expectation) GetOfRows() int64 {
 	if x != nil {
-		return x.Of
+		return x.OfRows
 	}
 	return 0
 }
@@ -2777,6 +2781,20 @@ func (x *Expectation) GetText() string {
 		return x.Text
 	}
 	return ""
+}
+
+func (x *Expectation) GetAge() int64 {
+	if x != nil && x.Age != nil {
+		return *x.Age
+	}
+	return 0
+}
+
+func (x *Expectation) GetMaxAge() int64 {
+	if x != nil {
+		return x.MaxAge
+	}
+	return 0
 }
 
 // BadRows counts the source rows that could not be stored for one reason.
@@ -8279,14 +8297,17 @@ const file_larder_v1_control_proto_rawDesc = "" +
 	"\rSTATE_RUNNING\x10\x02\x12\x13\n" +
 	"\x0fSTATE_SUCCEEDED\x10\x03\x12\x10\n" +
 	"\fSTATE_FAILED\x10\x04\x12\x13\n" +
-	"\x0fSTATE_CANCELLED\x10\x05\"\x87\x01\n" +
+	"\x0fSTATE_CANCELLED\x10\x05\"\xca\x01\n" +
 	"\vExpectation\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
-	"\x04seen\x18\x02 \x01(\x03R\x04seen\x12\x0e\n" +
-	"\x02of\x18\x03 \x01(\x03R\x02of\x12\x14\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x03R\x05count\x12\x17\n" +
+	"\aof_rows\x18\x03 \x01(\x03R\x06ofRows\x12\x14\n" +
 	"\x05limit\x18\x04 \x01(\x01R\x05limit\x12\x16\n" +
 	"\x06failed\x18\x05 \x01(\bR\x06failed\x12\x12\n" +
-	"\x04text\x18\x06 \x01(\tR\x04text\"Q\n" +
+	"\x04text\x18\x06 \x01(\tR\x04text\x12\x15\n" +
+	"\x03age\x18\a \x01(\x03H\x00R\x03age\x88\x01\x01\x12\x17\n" +
+	"\amax_age\x18\b \x01(\x03R\x06maxAgeB\x06\n" +
+	"\x04_age\"Q\n" +
 	"\aBadRows\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\x03R\x05count\x12\x18\n" +
@@ -9074,6 +9095,7 @@ func file_larder_v1_control_proto_init() {
 	}
 	file_larder_v1_control_proto_msgTypes[11].OneofWrappers = []any{}
 	file_larder_v1_control_proto_msgTypes[32].OneofWrappers = []any{}
+	file_larder_v1_control_proto_msgTypes[35].OneofWrappers = []any{}
 	file_larder_v1_control_proto_msgTypes[62].OneofWrappers = []any{
 		(*GetPlanRequest_FeatureService)(nil),
 		(*GetPlanRequest_Features)(nil),

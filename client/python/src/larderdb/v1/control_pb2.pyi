@@ -487,20 +487,24 @@ class Run(_message.Message):
     def __init__(self, id: _Optional[str] = ..., feature_view: _Optional[str] = ..., state: _Optional[_Union[Run.State, str]] = ..., mode: _Optional[str] = ..., to: _Optional[int] = ..., rows_read: _Optional[int] = ..., rows_written: _Optional[int] = ..., rows_superseded: _Optional[int] = ..., rows_bad: _Optional[int] = ..., rows_total: _Optional[int] = ..., bad: _Optional[_Iterable[_Union[BadRows, _Mapping]]] = ..., error: _Optional[str] = ..., started_at: _Optional[int] = ..., ended_at: _Optional[int] = ..., server: _Optional[str] = ..., catalog_version: _Optional[int] = ..., attempt: _Optional[int] = ..., warnings: _Optional[_Iterable[str]] = ..., building: bool = ..., expectations: _Optional[_Iterable[_Union[Expectation, _Mapping]]] = ..., **kwargs) -> None: ...
 
 class Expectation(_message.Message):
-    __slots__ = ("name", "seen", "of", "limit", "failed", "text")
+    __slots__ = ("name", "count", "of_rows", "limit", "failed", "text", "age", "max_age")
     NAME_FIELD_NUMBER: _ClassVar[int]
-    SEEN_FIELD_NUMBER: _ClassVar[int]
-    OF_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    OF_ROWS_FIELD_NUMBER: _ClassVar[int]
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     FAILED_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
+    AGE_FIELD_NUMBER: _ClassVar[int]
+    MAX_AGE_FIELD_NUMBER: _ClassVar[int]
     name: str
-    seen: int
-    of: int
+    count: int
+    of_rows: int
     limit: float
     failed: bool
     text: str
-    def __init__(self, name: _Optional[str] = ..., seen: _Optional[int] = ..., of: _Optional[int] = ..., limit: _Optional[float] = ..., failed: bool = ..., text: _Optional[str] = ...) -> None: ...
+    age: int
+    max_age: int
+    def __init__(self, name: _Optional[str] = ..., count: _Optional[int] = ..., of_rows: _Optional[int] = ..., limit: _Optional[float] = ..., failed: bool = ..., text: _Optional[str] = ..., age: _Optional[int] = ..., max_age: _Optional[int] = ...) -> None: ...
 
 class BadRows(_message.Message):
     __slots__ = ("reason", "count", "samples")
