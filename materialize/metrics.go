@@ -60,11 +60,12 @@ var (
 	queuedDesc    = prometheus.NewDesc("larder_materialize_queued", "Runs waiting to start.", nil, nil)
 	watermarkDesc = prometheus.NewDesc("larder_materialize_watermark_seconds",
 		"Watermark: all source rows up to this time are in the online store, in seconds since 1970, by view.", []string{"view"}, nil)
+	scheduleDesc  = prometheus.NewDesc("larder_materialize_schedule_seconds", "How often a view is to be materialized, by view; absent for a view without a schedule.", []string{"view"}, nil)
 	freshnessDesc = prometheus.NewDesc("larder_materialize_freshness_seconds", "How far the watermark is behind the clock, by view.", []string{"view"}, nil)
 )
 
 func (s state) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{runningDesc, queuedDesc, watermarkDesc, freshnessDesc} {
+	for _, d := range []*prometheus.Desc{runningDesc, queuedDesc, watermarkDesc, scheduleDesc, freshnessDesc} {
 		out <- d
 	}
 }
@@ -78,6 +79,9 @@ func (s state) Collect(out chan<- prometheus.Metric) {
 	out <- prometheus.MustNewConstMetric(queuedDesc, prometheus.GaugeValue, float64(queued))
 	now := time.Now().UnixMicro()
 	for _, view := range r.Catalog().Views() {
+		if view.Schedule != 0 {
+			out <- prometheus.MustNewConstMetric(scheduleDesc, prometheus.GaugeValue, time.Duration(view.Schedule).Seconds(), view.Name)
+		}
 		mark, found, err := r.Store.Watermark(view.ID)
 		if err != nil || !found {
 			continue // a view that was never materialized has no freshness

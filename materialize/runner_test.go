@@ -392,7 +392,13 @@ func TestWatch(t *testing.T) {
 
 func TestMetrics(t *testing.T) {
 	w := newWorld(t, dailyTable+"INSERT INTO daily VALUES (1, '2025-01-01', NULL, NULL, 1)", spend(), nil)
+	scheduled := spend()
+	scheduled.FeatureViews[0].Schedule = schema.Duration(90 * time.Minute)
 	w.run(materialize.Request{View: "spend", Mode: schema.Full, To: micros("2025-01-02T00:00:00Z")})
+	if n := testutil.CollectAndCount(w.metrics, "larder_materialize_schedule_seconds"); n != 0 {
+		t.Errorf("%d schedules of a view without one", n)
+	}
+	w.apply(scheduled)
 	want := `
 # HELP larder_materialize_rows_total Source rows of runs that ended, by view and outcome.
 # TYPE larder_materialize_rows_total counter
@@ -402,12 +408,15 @@ larder_materialize_rows_total{result="written",view="spend"} 1
 # HELP larder_materialize_runs_total Runs that ended, by view and state.
 # TYPE larder_materialize_runs_total counter
 larder_materialize_runs_total{state="succeeded",view="spend"} 1
+# HELP larder_materialize_schedule_seconds How often a view is to be materialized, by view; absent for a view without a schedule.
+# TYPE larder_materialize_schedule_seconds gauge
+larder_materialize_schedule_seconds{view="spend"} 5400
 # HELP larder_materialize_watermark_seconds Watermark: all source rows up to this time are in the online store, in seconds since 1970, by view.
 # TYPE larder_materialize_watermark_seconds gauge
 larder_materialize_watermark_seconds{view="spend"} 1.735776e+09
 `
 	err := testutil.GatherAndCompare(w.metrics, strings.NewReader(want),
-		"larder_materialize_rows_total", "larder_materialize_runs_total", "larder_materialize_watermark_seconds")
+		"larder_materialize_rows_total", "larder_materialize_runs_total", "larder_materialize_schedule_seconds", "larder_materialize_watermark_seconds")
 	if err != nil {
 		t.Fatal(err)
 	}
