@@ -5,6 +5,7 @@ package online
 import (
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"syscall"
 
@@ -24,7 +25,19 @@ func (s *Store) room() error {
 	if s.frozen {
 		return schema.DiskFull.Errorf("free some space and restart the server: the disk was full when the online store in %s was opened, so it is read-only", s.dir)
 	}
-	return roomFor(s.dir, s.opts.MinFreeBytes+tableBytes(s.db))
+	return roomFor(s.dir, s.leastFree())
+}
+
+// leastFree is how many bytes must be free on the disk for a write.
+func (s *Store) leastFree() int64 { return s.opts.MinFreeBytes + tableBytes(s.db) }
+
+// freeBytes is how many bytes are free on the disk, as a metric: NaN if unknown.
+func (s *Store) freeBytes() float64 {
+	free, err := diskspace.Free(s.dir)
+	if err != nil {
+		return math.NaN()
+	}
+	return float64(free)
 }
 
 func tableBytes(db *badger.DB) int64 {

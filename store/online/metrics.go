@@ -24,6 +24,12 @@ func newMetrics(r prometheus.Registerer, s *Store) (*metrics, error) {
 	disk := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "larder_online_disk_bytes", Help: "Bytes of the online store on disk.",
 	}, func() float64 { return float64(s.DiskBytes()) })
+	free := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "larder_online_disk_free_bytes", Help: "Bytes that are free on the disk of the online store.",
+	}, s.freeBytes)
+	least := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "larder_online_disk_required_bytes", Help: "Bytes that must be free on the disk of the online store; with fewer, nothing is written.",
+	}, func() float64 { return float64(s.leastFree()) })
 	fault := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "larder_online_fault", Help: "1 when the online store has stopped and serves nothing until it is opened again.",
 	}, func() float64 {
@@ -43,7 +49,7 @@ func newMetrics(r prometheus.Registerer, s *Store) (*metrics, error) {
 	if r == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.reads, m.hits, m.written, m.superseded, disk, fault, warm} {
+	for _, c := range []prometheus.Collector{m.reads, m.hits, m.written, m.superseded, disk, free, least, fault, warm} {
 		if err := r.Register(c); err != nil {
 			m.unregister()
 			return nil, err

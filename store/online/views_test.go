@@ -118,9 +118,29 @@ larder_online_rows_written_total 1
 	if err != nil {
 		t.Error(err)
 	}
+	free, required := gauge(t, registry, "larder_online_disk_free_bytes"), gauge(t, registry, "larder_online_disk_required_bytes")
+	if free < 1<<20 || required < float64(opts.MinFreeBytes) || required > free {
+		t.Errorf("%v bytes are free on the disk, and %v are required", free, required)
+	}
 	if s.DiskBytes() < 100 {
 		t.Errorf("%d bytes on the disk", s.DiskBytes())
 	}
 	closed(t, s)
 	closed(t, open(t, dir, opts)) // the registerer is free again
+}
+
+// gauge is the value of a gauge without labels.
+func gauge(t testing.TB, registry prometheus.Gatherer, name string) float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	t.Fatalf("no metric %s", name)
+	return 0
 }
