@@ -129,7 +129,7 @@ func (n *node) openRegistry() (err error) {
 			return func() { n.serving.Publish(g) }, err
 		},
 		Unfilled: n.unfilled, SwitchAfter: n.cfg.SwitchAfter,
-		Rows: n.online, Logger: n.log,
+		Rows: n.online, Logger: n.log, Registerer: n.metrics,
 	})
 	return err
 }

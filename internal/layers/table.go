@@ -241,7 +241,7 @@ var House = Table{
 		"google.golang.org/genproto":       {"client/go", "internal/grpcserver"},
 		"github.com/prometheus/client_golang": {
 			"access/audit", "cmd/larder", "control", "control/checks", "control/models", "internal/grpcserver", "materialize", "models/traffic",
-			"monitor/watch", "monitor/featurelog", "scoring", "serving", "store/online", "stream",
+			"monitor/featurelog", "monitor/watch", "scoring", "serving", "store/online", "store/registry", "stream",
 		},
 		"go.opentelemetry.io": {"cmd/larder", "internal/grpcserver", "internal/postgres", "materialize", "serving"},
 	},

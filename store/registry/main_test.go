@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"larder/internal/pgtest"
 	"larder/migrations"
 	"larder/schema"
@@ -43,7 +45,8 @@ var errPanic = errors.New("a nil pointer somewhere")
 // A node is a registry as a server has one.
 type node struct {
 	*registry.Registry
-	rows *rows
+	rows    *rows
+	metrics *prometheus.Registry
 
 	mu     sync.Mutex
 	refuse error // of Prepare
@@ -69,10 +72,10 @@ func newNode(t testing.TB, dsn, dir string, stored *rows) (*node, error) {
 // newPollingNode is newNode with a registry that asks Postgres at an interval.
 func newPollingNode(t testing.TB, dsn, dir string, stored *rows, interval time.Duration) (*node, error) {
 	t.Helper()
-	n := &node{rows: stored}
+	n := &node{rows: stored, metrics: prometheus.NewRegistry()}
 	var err error
 	n.Registry, err = registry.Open(dsn, dir, registry.Options{
-		Rows: stored, PollInterval: interval,
+		Rows: stored, PollInterval: interval, Registerer: n.metrics,
 		Prepare: func(_ context.Context, c *schema.Catalog) (func(), error) {
 			n.mu.Lock()
 			defer n.mu.Unlock()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"larder/internal/background"
 	"larder/internal/postgres"
@@ -39,6 +40,8 @@ type Options struct {
 	PollInterval time.Duration
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
+	// Registerer takes the metrics. Nil means none.
+	Registerer prometheus.Registerer
 }
 
 func (o Options) withDefaults() Options {
@@ -112,6 +115,9 @@ func Open(dsn, dir string, opts Options) (*Registry, error) {
 	}
 	if r.pool, err = pgxpool.NewWithConfig(context.Background(), config); err != nil {
 		return nil, fmt.Errorf("open registry: %w", err)
+	}
+	if r.opts.Registerer != nil {
+		r.register(r.opts.Registerer)
 	}
 	return r, nil
 }
