@@ -52,12 +52,35 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		lag:      gauge("lag_events", "Messages of the source that are not in the log, as its reader knows.", "stream"),
 		kept:     gauge("lag_bytes", "What Postgres keeps of its write-ahead log for the stream.", "stream"),
 		behind:   gauge("broker_lag_seconds", "How long before its commit the source had taken the newest message of the last batch.", "stream"),
-		state:    gauge("state", "1 for the state that the stream's source has on this server: reading, standby, paused, failed, retrying, push.", "stream", "state"),
+		state:    gauge("state", "1 for the state that the stream's source has on this server: reading, standby (of one that is paused too), failed, retrying, push.", "stream", "state"),
 	}
 	if r != nil {
 		r.MustRegister(m.events, m.dead, m.commit, m.apply, m.skipped, m.rebuilt, m.folded, m.swept, m.position, m.fresh, m.lag, m.kept, m.behind, m.state)
 	}
 	return m
+}
+
+// forget drops the gauges of streams and views that are gone: an alert on one would last
+// as long as the server.
+func (m *metrics) forget(before, now map[string]*task) {
+	views := map[string]bool{}
+	for _, t := range now {
+		for _, v := range t.views {
+			views[v.Name] = true
+		}
+	}
+	for name, t := range before {
+		if now[name] == nil {
+			for _, gauge := range []*prometheus.GaugeVec{m.position, m.lag, m.kept, m.behind, m.state} {
+				gauge.DeletePartialMatch(prometheus.Labels{"stream": name})
+			}
+		}
+		for _, v := range t.views {
+			if !views[v.Name] {
+				m.fresh.DeleteLabelValues(v.Name)
+			}
+		}
+	}
 }
 
 // applied counts events that were brought into a view.

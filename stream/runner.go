@@ -187,8 +187,9 @@ func (r *Runner) reconcile(ctx context.Context, catalogs ...*schema.Catalog) {
 		}
 	}
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.tasks = next
-	r.mu.Unlock()
+	r.metrics.forget(old, next)
 }
 
 // same reports whether a task does what another one would.
