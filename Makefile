@@ -34,6 +34,7 @@ test: setup ## race-checked tests with real Postgres and ONNX Runtime, each fuzz
 	@tools/setup/python.sh files
 	@tools/setup/python.sh http
 	@tools/setup/pgvector.sh
+	@tools/setup/prometheus.sh
 	@echo "test: every package with the race detector, on private Postgres clusters"
 	go test -race -timeout 30m ./...
 	@echo "test: every fuzz target for 3 seconds"
@@ -96,7 +97,7 @@ bench: build ## measure every bar and scenario beside a bare gRPC echo, streams 
 	bin/larder bench --suite scenarios --duration 3s --write docs/benchmarks.md
 	bin/larder bench --suite streams --duration 5s --write docs/benchmarks.md $(if $(KAFKA),--kafka $(KAFKA))
 
-check: setup tools ## format, vet, lint, layers, known vulnerabilities, secrets, the wire contract, generated code
+check: setup tools ## format, vet, lint, layers, known vulnerabilities, secrets, alerts, the wire contract, generated code
 	@echo "check: gofumpt"
 	@files=$$(gofumpt -l $$(git ls-files --cached --others --exclude-standard '*.go' | grep -v '[.]pb[.]go$$')); \
 		[ -z "$$files" ] || { echo "not formatted (gofumpt -w mends it):"; echo "$$files"; exit 1; }
@@ -110,6 +111,10 @@ check: setup tools ## format, vet, lint, layers, known vulnerabilities, secrets,
 	@tools/setup/vulncheck.sh
 	@echo "check: secrets"
 	@tools/setup/secrets.sh
+	@echo "check: alerts"
+	@tools/setup/prometheus.sh
+	@.larder/prometheus/promtool check rules deploy/prometheus/rules.yaml >/dev/null
+	@.larder/prometheus/promtool test rules deploy/prometheus/rules_test.yaml
 	@echo "check: buf lint"
 	@buf lint
 	@if [ -n "$(BASE)" ] && [ "$(BASE)" != "$$(git rev-parse HEAD)" ]; then \
