@@ -12,7 +12,7 @@ export CGO_ENABLED := 1
 export GOTOOLCHAIN := auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check bench engines exporters feast streams keycloak fuzz fuzz-onnx fuzz-list soak generate tools sbom
+.PHONY: help setup build demo test check bench drift engines exporters feast streams keycloak fuzz fuzz-onnx fuzz-list soak generate tools sbom
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,10 @@ exporters: setup ## compare outputs of models as exporters write them with ONNX 
 	@rm -rf .larder/exporters
 	.larder/venv/exporters/bin/python tools/exporters/reference.py .larder/exporters $(SEED)
 	LARDER_EXPORTERS=$(CURDIR)/.larder/exporters go test -tags exporters -timeout 10m -run Exporters -v ./scoring
+
+drift: setup ## write what SciPy says of the distributions that package monitor/drift is tested with
+	@tools/setup/python.sh drift
+	.larder/venv/drift/bin/python monitor/drift/testdata/oracle.py
 
 feast: build ## compare Larder with Feast: its SDK, HTTP and gRPC against its own servers and against Larder
 	@tools/setup/python.sh feast

@@ -128,7 +128,9 @@ func (s Store) compare(ctx context.Context, p *schema.Plan, part string, r *watc
 		features[i] = drift.Feature{Name: c.Name, Kind: columns[i].Kind, Reference: countsOf(c.Profile.Counts, c.Profile.Rows, c.Profile.Nulls+c.Profile.NotFinite)}
 	}
 	threshold := p.Model.DriftThreshold()
-	detector, err := drift.NewDetector(features, drift.Options{Shape: drift.Threshold{Certain: threshold / 2, Size: threshold}})
+	detector, err := drift.NewDetector(features, drift.Options{
+		Shape: drift.Threshold{Certain: threshold / 2, Size: threshold}, Spread: drift.Threshold{Certain: 0.3 * threshold, Size: threshold},
+	})
 	if err != nil {
 		return err
 	}

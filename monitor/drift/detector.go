@@ -122,7 +122,10 @@ func (o Options) gauges(f Feature, features int) []*gauge {
 	var all []*gauge
 	for _, m := range measures {
 		threshold := o.Shape
-		if m == Unseen {
+		switch m {
+		case Spread:
+			threshold = o.Spread
+		case Unseen:
 			threshold = o.Unseen
 		}
 		all = append(all, newGauge(m, -1, f.Reference.Values, threshold, share, window))

@@ -61,8 +61,8 @@ type gauge struct {
 	low, high []float64 // bounds of the reference's shares, for Category, Unseen and Status
 }
 
-// newGauge returns a gauge that takes a reference for what it isn't with chance forever,
-// and a window with chance window.
+// newGauge returns a gauge that misjudges the reference with chance forever at most, and
+// a window with chance window.
 func newGauge(measure Measure, index int, reference []int64, threshold Threshold, forever, window float64) *gauge {
 	g := &gauge{measure: measure, index: index, reference: reference, threshold: threshold}
 	m, used := 0.0, 0
@@ -82,9 +82,9 @@ func newGauge(measure Measure, index int, reference []int64, threshold Threshold
 		g.level = math.Ln2 + nats(window)
 		g.order = outwards(reference)
 	case Shares:
-		known := used + 1 // all bins that the reference lacks are one
+		known := max(1, used) + 1 // all bins that the reference lacks are one
 		g.radius = Weissman(m, known, forever)
-		g.level = sets(max(2, known)) + nats(window)
+		g.level = sets(known) + nats(window)
 	case Category:
 		g.level = nats(window / (2 * bins))
 		g.bounds(reference, m, forever/(2*bins))
@@ -175,8 +175,7 @@ func (g *gauge) shows(peak Finding, n float64) bool {
 		if g.measure == Category {
 			i = peak.Index
 		}
-		// The peak may have been above the reference or below it: the nearer bound to 1/2
-		// is the wider, so ask for both.
+		// Size doesn't say whether the share rose or fell.
 		middle := (g.low[i] + g.high[i]) / 2
 		return g.moved(i, min(1, middle+peak.Size), n) > limit || g.moved(i, max(0, middle-peak.Size), n) > limit
 	}

@@ -25,8 +25,11 @@ type Options struct {
 	// Hits of the newest Of windows must show a change to open an alarm, and Of calm
 	// windows in a row end it. Default to 2 and 3.
 	Hits, Of int
-	// Shape is for the distribution of values. Defaults to 0.05 and 0.1.
+	// Shape is for the distribution of values: Location, Shares, Category. Defaults to 0.05 and 0.1.
 	Shape Threshold
+	// Spread is for the spread of numbers, which day and night move less than their
+	// distribution. Defaults to 0.03 and 0.1.
+	Spread Threshold
 	// Status is for the shares of statuses: nulls, missing, defaults. Defaults to 0.02
 	// and 0.07.
 	Status Threshold
@@ -36,10 +39,11 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	o.Alpha = cmp.Or(o.Alpha, 1e-4)
+	o.Alpha = cmp.Or(o.Alpha, 1e-6)
 	o.Hits = cmp.Or(o.Hits, 2)
 	o.Of = cmp.Or(o.Of, 3)
 	o.Shape = o.Shape.or(0.05, 0.1)
+	o.Spread = o.Spread.or(0.03, 0.1)
 	o.Status = o.Status.or(0.02, 0.07)
 	o.Unseen = o.Unseen.or(0.01, 0.03)
 	return o
@@ -60,7 +64,7 @@ func (o Options) validate() error {
 	for _, t := range []struct {
 		name string
 		Threshold
-	}{{"shape", o.Shape}, {"status", o.Status}, {"unseen", o.Unseen}} {
+	}{{"shape", o.Shape}, {"spread", o.Spread}, {"status", o.Status}, {"unseen", o.Unseen}} {
 		if !(t.Certain > 0 && t.Certain < 1 && t.Size > 0 && t.Size < 1) {
 			faults = append(faults, fmt.Errorf("thresholds of %s, %v and %v, are not between 0 and 1", t.name, t.Certain, t.Size))
 		}

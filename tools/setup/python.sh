@@ -14,6 +14,7 @@ onnx) pins=tools/fuzz_onnx/requirements.txt ;; # operators are tried in it for t
 files) pins=internal/arrowfile/testdata/requirements.txt ;; # writers of Parquet files
 http) pins=integration/testdata/http/requirements.txt ;; # a client made from the OpenAPI document, and a tester
 feast) pins=integration/feast/requirements.txt ;; # Feast, which integration/feast compares Larder with
+drift) pins=monitor/drift/testdata/requirements.txt ;; # SciPy, which package monitor/drift is compared with
 exporters) pins=tools/exporters/requirements.txt ;; # libraries that train and export the models of tools/exporters, except PyTorch
 flink) # PyFlink, for examples/streaming; it has no wheels for newer Pythons
 	pins=examples/streaming/requirements-flink.txt pythons="python3.12 python3.11 python3" ;;
