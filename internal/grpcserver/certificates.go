@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
 )
@@ -61,6 +62,14 @@ func newCertificates(opts Options) (*certificates, error) {
 	c.seen, c.looked = seen, time.Now()
 	c.current.Store(first)
 	return c, nil
+}
+
+// register adds the metric of when the server's certificate ends. The files are looked
+// at for it, since there may have been no connection since they changed.
+func (c *certificates) register(registerer prometheus.Registerer) {
+	registerer.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "larder_grpcserver_certificate_end_seconds", Help: "When the server's certificate expires, in seconds since 1970.",
+	}, func() float64 { return float64(c.now().pair.Leaf.NotAfter.Unix()) }))
 }
 
 func (c *certificates) files() []string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -131,6 +132,10 @@ func TestNotReady(t *testing.T) {
 		t.Helper()
 		if status, _ := s.ask("GET", "/readyz", ""); status != web {
 			t.Errorf("/readyz: %d, want %d", status, web)
+		}
+		_, page := s.ask("GET", "/metrics", "")
+		if ready := strings.Contains(page, "\nlarder_grpcserver_ready 1\n"); ready != (web == 200) {
+			t.Errorf("the metric says ready: %v, and /readyz %d", ready, web)
 		}
 		answer, err := healthv1.NewHealthClient(s.conn).Check(t.Context(), &healthv1.HealthCheckRequest{})
 		if err != nil || answer.GetStatus() != rpc {

@@ -85,12 +85,24 @@ func (s *Server) Handler(handler *Mux) http.Handler {
 }
 
 func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
-	err := s.opts.Ready()
-	if !s.ready.Load() || err != nil {
+	if err := s.readiness(); err != nil {
 		http.Error(w, notReady(err), http.StatusServiceUnavailable)
 		return
 	}
 	fmt.Fprintln(w, "ready")
+}
+
+var errNotServing = errors.New("the server is starting or stopping")
+
+// readiness returns why requests can't be answered, or nil.
+func (s *Server) readiness() error {
+	if err := s.opts.Ready(); err != nil {
+		return err
+	}
+	if !s.ready.Load() {
+		return errNotServing
+	}
+	return nil
 }
 
 // notReady returns what anyone may know about why a server is not ready.

@@ -70,6 +70,7 @@ func newMetrics(registerer prometheus.Registerer, s *Server) *metrics {
 		gauge("larder_grpcserver_limit", "Requests for features and scores that may run at once now.", func() int64 { return int64(s.limiter.State().Limit) })
 		gauge("larder_grpcserver_overloaded", "1 while requests for features and scores are refused because more come than can be answered.",
 			func() int64 { return boolToInt(s.limiter.State().Overloaded) })
+		gauge("larder_grpcserver_ready", "1 while /readyz says that requests can be answered.", func() int64 { return boolToInt(s.readiness() == nil) })
 		gauge("larder_grpcserver_waiting", "Streams and requests whose next message has not arrived in full.", s.waits.Load)
 		gauge("larder_grpcserver_connections", "Connections of both ports.", func() int64 { return int64(len(s.conns.list())) })
 		gauge("larder_grpcserver_message_bytes", "Memory that the messages of all requests take.",

@@ -83,6 +83,9 @@ func New(opts Options) (*Server, error) {
 		if s.certs, err = newCertificates(opts); err != nil {
 			return nil, err
 		}
+		if opts.Registerer != nil {
+			s.certs.register(opts.Registerer)
+		}
 	}
 	s.grpc = grpc.NewServer(s.grpcOptions()...)
 	healthv1.RegisterHealthServer(s, healthCheck{s.health, s})

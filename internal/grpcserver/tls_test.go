@@ -8,15 +8,19 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
@@ -32,8 +36,16 @@ func TestTLS(t *testing.T) {
 		}
 	}
 	certFile, keyFile, roots := certificate(t)
-	server, err := grpcserver.New(grpcserver.Options{CertFile: certFile, KeyFile: keyFile, Logger: slog.New(slog.DiscardHandler)})
+	metrics := prometheus.NewRegistry()
+	server, err := grpcserver.New(grpcserver.Options{CertFile: certFile, KeyFile: keyFile, Logger: slog.New(slog.DiscardHandler), Registerer: metrics})
 	check(err)
+	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
+	check(err)
+	check(testutil.GatherAndCompare(metrics, strings.NewReader(fmt.Sprintf(`
+# HELP larder_grpcserver_certificate_end_seconds When the server's certificate expires, in seconds since 1970.
+# TYPE larder_grpcserver_certificate_end_seconds gauge
+larder_grpcserver_certificate_end_seconds %d
+`, pair.Leaf.NotAfter.Unix())), "larder_grpcserver_certificate_end_seconds"))
 	rpc, err := net.Listen("tcp", "127.0.0.1:0")
 	check(err)
 	web, err := net.Listen("tcp", "127.0.0.1:0")
