@@ -21,21 +21,10 @@ func MassartOfTwo(m, n, alpha float64) float64 {
 	return min(1, Massart(m, alpha/2)+Massart(n, alpha/2))
 }
 
-// Weissman is the radius for the total variation between n rows and their source, in k
-// categories: sqrt(ln((2^k-2)/alpha) / (2n)), at most 1 (Weissman, Ordentlich, Seroussi,
-// Verdú and Weinberger, "Inequalities for the L1 deviation of the empirical
-// distribution", HP Labs HPL-2003-97, 2003). The total variation is the largest deviation
-// of any set of categories. There are 2^k-2 sets that can deviate, and each does so by
-// Hoeffding's inequality. It is 0 for less than two categories, and 1 for no rows or an
-// alpha of 0 or less.
-func Weissman(n float64, k int, alpha float64) float64 {
-	if k < 2 {
-		return 0
-	}
-	return radius(n, sets(k)+nats(alpha))
-}
-
-// sets is ln(2^k-2).
+// sets is ln(2^k-2), for the sets of k categories that can have another share than
+// before. The total variation is the largest change of any of them (Weissman, Ordentlich,
+// Seroussi, Verdú and Weinberger, "Inequalities for the L1 deviation of the empirical
+// distribution", HP Labs HPL-2003-97, 2003).
 func sets(k int) float64 { return float64(k)*math.Ln2 + math.Log1p(-math.Exp2(float64(1-k))) }
 
 // radius is Hoeffding's, for one deviation that has a chance of exp(-nats).

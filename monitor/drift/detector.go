@@ -109,16 +109,14 @@ func NewDetector(features []Feature, opts Options) (*Detector, error) {
 	return d, nil
 }
 
-// gauges returns those of one feature of many. Alpha is shared out evenly: over the
-// features, over the gauges of each, and between what is wrong with the reference,
-// which stays wrong, and what is wrong with the windows.
+// gauges returns those of one feature of many. Alpha is shared out evenly over the
+// features, and over the gauges of each.
 func (o Options) gauges(f Feature, features int) []*gauge {
 	measures := []Measure{Location, Spread, Unseen}
 	if f.Kind == Categories {
 		measures = []Measure{Shares, Category, Unseen}
 	}
-	share := o.Alpha / float64(2*features*(len(measures)+len(f.Reference.Statuses)))
-	window := o.perWindow(share)
+	share := o.Alpha / float64(features*(len(measures)+len(f.Reference.Statuses)))
 	var all []*gauge
 	for _, m := range measures {
 		threshold := o.Shape
@@ -128,10 +126,10 @@ func (o Options) gauges(f Feature, features int) []*gauge {
 		case Unseen:
 			threshold = o.Unseen
 		}
-		all = append(all, newGauge(m, -1, f.Reference.Values, threshold, share, window))
+		all = append(all, newGauge(m, -1, f.Reference.Values, threshold, o, share))
 	}
 	for i := range f.Reference.Statuses {
-		all = append(all, newGauge(Status, i, f.Reference.Statuses, o.Status, share, window))
+		all = append(all, newGauge(Status, i, f.Reference.Statuses, o.Status, o, share))
 	}
 	return all
 }

@@ -77,7 +77,7 @@ func TestNoAlarmWithoutDrift(t *testing.T) {
 	f("no change", 0, 500, 30, 1000, 1)
 	f("day and night", swing, 500, 30, 1000, 1)
 	f("small windows", swing, 500, 4, 60, 1)
-	f("larger windows", swing, 500, 4, 3000, 1)
+	f("larger windows", swing, 500, 30, 3000, 1)
 	f("large windows", swing, 500, 4, 10_000, 1)
 	f("huge windows", swing, 500, 4, 1_000_000, 1)
 	f("each row four times", 0, 500, 4, 1000, 4)
@@ -183,6 +183,21 @@ func TestAlarmOpensUpdatesAndResolves(t *testing.T) {
 	f("a second", 1000, moved, "amount opened location")
 }
 
+// TestAlarmAtTheThresholdStaysOpen: a drift that half of the windows show doesn't open
+// and resolve again and again.
+func TestAlarmAtTheThresholdStaysOpen(t *testing.T) {
+	add := one(t, rand.New(rand.NewPCG(7, 7)))
+	shown := map[drift.State]int{}
+	for range 500 {
+		for _, c := range add(1000, moment{variance: 1, unit: 1, mean: 0.32}) {
+			shown[c.State]++
+		}
+	}
+	if shown[drift.Opened] != 1 || shown[drift.Resolved] != 0 || shown[drift.Updated] < 400 {
+		t.Errorf("%v", shown)
+	}
+}
+
 // TestOneOddWindowIsNoAlarm, however odd and however large.
 func TestOneOddWindowIsNoAlarm(t *testing.T) {
 	add := one(t, rand.New(rand.NewPCG(6, 6)))
@@ -257,4 +272,44 @@ func TestRefusals(t *testing.T) {
 	add("the window has 0 features, but the detector has 1")
 	add(`feature "a": the reference has 2 bins, but the window has 3`, drift.Counts{Values: []int64{1, 2, 3}})
 	add(`feature "a": window: bin 1 has a count of -3`, drift.Counts{Values: []int64{1, -3}})
+}
+
+// TestAlphaBoundsChance: without thresholds, chance opens alarms of three windows that
+// share a reference, large or small, no more often than alpha.
+func TestAlphaBoundsChance(t *testing.T) {
+	const alpha, trials = 0.05, 2000
+	none := drift.Threshold{Certain: 1e-9, Size: 1e-9}
+	random := rand.New(rand.NewPCG(8, 8))
+	f := func(kind drift.Kind, reference float64, rows ...float64) {
+		t.Helper()
+		values, statuses := categories(5).values(still), []float64{0.9, 0.1}
+		n := 0
+		for range trials {
+			features := []drift.Feature{{Kind: kind, Reference: drift.Counts{Values: draw(random, values, reference, 1), Statuses: draw(random, statuses, reference, 1)}}}
+			d, err := drift.NewDetector(features, drift.Options{Alpha: alpha, Shape: none, Spread: none, Status: none, Unseen: none})
+			if err != nil {
+				t.Fatal(err)
+			}
+			opened := false
+			for _, r := range rows {
+				c, err := d.Add([]drift.Counts{{Values: draw(random, values, r, 1), Statuses: draw(random, statuses, r, 1)}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				opened = opened || len(c) > 0
+			}
+			if opened {
+				n++
+			}
+		}
+		if float64(n) > alpha*trials {
+			t.Errorf("kind %d, reference of %v rows, windows of %v: %d of %d opened", kind, reference, rows, n, trials)
+		}
+	}
+	for _, kind := range []drift.Kind{drift.Numbers, drift.Categories} {
+		f(kind, 100_000, 1000, 1000, 1000)
+		f(kind, 1000, 1000, 1000, 1000)
+		f(kind, 200, 100_000, 100_000, 100_000)
+		f(kind, 1000, 100, 10_000, 1000)
+	}
 }

@@ -27,16 +27,40 @@
 // an alarm. Three windows in a row below half the thresholds end it, not counting those
 // that are too small to have shown it.
 //
-// What chance explains is the sum of two radii with proofs for any number of rows: that
-// of the reference, which is drawn once, and that of the window. They are Massart's for
-// Location and Spread (on numbers), Weissman's for Shares (of k categories), and
-// Chernoff's for single shares: Category, Unseen, Status. Options.Alpha is divided by the
-// number of features, and then by that of the measures of a feature. Half goes to the
-// reference, with a union over the bins, and half to the windows: as two of three have to
-// agree, each may be wrong with chance sqrt(alpha/3). That makes radii for 1,000 rows
-// shorter by a quarter than those at alpha. The bound for windows holds where they are
-// independent, and rows within them too. Where they are not, the thresholds protect:
-// TestNoAlarmWithoutDrift repeats each row four times.
+// Options.Alpha is divided by the number of features, and then by that of the measures
+// of a feature. What chance explains at that level has a proof for any number of rows, if
+// windows are independent, and rows within them too. Where they are not, the thresholds
+// protect: TestNoAlarmWithoutDrift repeats each row four times.
+//
+// # Agreeing windows
+//
+// Massart's radius bounds one window. Here h windows have to agree (2 by default), all
+// compared with one reference of m rows. For Location, Spread and Shares, chance then
+// explains
+//
+//	r = sqrt(L/2 (1/(h n) + 1/m))
+//
+// in a window of n rows, as if it had h times as many: for 1,000 rows and 32 bins that is
+// a quarter less than Massart's radii of both samples at alpha. L is
+// ln(C sʰ / alpha), C being the number of ways to choose h windows of those looked at,
+// and s that of the sets of bins that may deviate: each edge in both directions, or
+// 2^k-2 sets of k categories. For one choice of windows and sets, the deviations are
+// sums of independent bounded variables. By Hoeffding's lemma the chance that each is
+// above its r is at most exp(-e), e being the least value of
+//
+//	2 m x² + Σ 2 n (r - x)²
+//
+// over x, what the reference contributes. With x² = t L/(2m), a term of the sum is
+// at least L (1-t)/h, whatever n. So e is at least L. Edges at ranks of the reference do
+// no harm: shares between ranks have Dirichlet's distribution, which is as narrow
+// (Marchal and Arbel, "On the sub-Gaussianity of the Beta and Dirichlet distributions",
+// Electronic Communications in Probability 22, 2017).
+//
+// For single shares (Category, Unseen, Status), Chernoff's bounds are narrower. Half of
+// alpha is for those of the reference, half for those of windows, each of which may be
+// wrong with chance (alpha/(2C))^(1/h).
+//
+// # Sizes of features of all kinds
 //
 // All measures of the Detector are shares of rows, and none is larger than the total
 // variation of its feature. So Certain compares features of all kinds: it is a lower
@@ -56,5 +80,6 @@
 // A swing of day and night of 0.15 standard deviations moves 6 % of the rows of a normal
 // feature, whatever the number of rows. Options.Shape.Size lets it pass, and nothing is
 // compared with the same hour of earlier weeks. Four weeks of such windows of 1,000 rows
-// are a reference of 4,000 rows, whose radius is 0.06: as much as the swing itself.
+// are a reference of 4,000 rows, with which chance explains 0.11 instead of 0.09: a
+// real drift would have to be larger to show.
 package drift

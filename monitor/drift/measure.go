@@ -56,15 +56,15 @@ type gauge struct {
 	reference []int64
 	order     []int     // of the bins, for Spread
 	empty     bool      // the reference has no rows, or no bin that could show a change
-	radius    float64   // of the reference, for distances
-	level     float64   // nats of a window
+	rows      float64   // of the reference
+	hits      float64   // windows that have to agree
+	level     float64   // nats: of all that agree for distances, of one window for shares
 	low, high []float64 // bounds of the reference's shares, for Category, Unseen and Status
 }
 
-// newGauge returns a gauge that misjudges the reference with chance forever at most, and
-// a window with chance window.
-func newGauge(measure Measure, index int, reference []int64, threshold Threshold, forever, window float64) *gauge {
-	g := &gauge{measure: measure, index: index, reference: reference, threshold: threshold}
+// newGauge returns a gauge that misjudges windows that have to agree with chance alpha
+// at most.
+func newGauge(measure Measure, index int, reference []int64, threshold Threshold, o Options, alpha float64) *gauge {
 	m, used := 0.0, 0
 	for _, c := range reference {
 		m += float64(c)
@@ -72,19 +72,18 @@ func newGauge(measure Measure, index int, reference []int64, threshold Threshold
 			used++
 		}
 	}
-	g.empty = m == 0
+	g := &gauge{measure: measure, index: index, reference: reference, threshold: threshold, empty: m == 0, rows: m, hits: float64(o.Hits)}
 	bins := float64(max(1, len(reference)))
+	agreeing := nats(alpha) + math.Log(o.choices())
+	// Shares have half of alpha for the reference, and half for the windows.
+	forever, window := alpha/2, o.perWindow(alpha/2)
 	switch measure {
 	case Location, Spread:
-		// Each edge is a rank of the reference or was fixed before it, so the share below
-		// it has the tails of a binomial.
-		g.radius = Massart(m, forever/bins)
-		g.level = math.Ln2 + nats(window)
+		g.level = agreeing + g.hits*math.Log(2*max(1, bins-1)) // each edge, in both directions
 		g.order = outwards(reference)
 	case Shares:
-		known := max(1, used) + 1 // all bins that the reference lacks are one
-		g.radius = Weissman(m, known, forever)
-		g.level = sets(known) + nats(window)
+		// Each set of the bins, all that the reference lacks being one.
+		g.level = agreeing + g.hits*sets(max(1, used)+1)
 	case Category:
 		g.level = nats(window / (2 * bins))
 		g.bounds(reference, m, forever/(2*bins))
@@ -143,9 +142,10 @@ func (g *gauge) take(p Pair) Finding {
 	return f
 }
 
-// certain is what chance leaves of a distance, in a window of n rows.
+// certain is what chance leaves of a distance, in a window of n rows. See Agreeing
+// windows in the package's comment.
 func (g *gauge) certain(size, n float64) float64 {
-	return max(0, size-radius(n, g.level)-g.radius)
+	return max(0, size-math.Sqrt(g.level/2*(1/(g.hits*n)+1/g.rows)))
 }
 
 // moved is what chance leaves of the move of a share, in a window of n rows.

@@ -25,7 +25,8 @@ type Options struct {
 	// Hits of the newest Of windows must show a change to open an alarm, and Of calm
 	// windows in a row end it. Default to 2 and 3.
 	Hits, Of int
-	// Shape is for the distribution of values: Location, Shares, Category. Defaults to 0.05 and 0.1.
+	// Shape is for the distribution of values: Location, Shares, Category. Defaults to
+	// 0.05 and 0.12.
 	Shape Threshold
 	// Spread is for the spread of numbers, which day and night move less than their
 	// distribution. Defaults to 0.03 and 0.1.
@@ -42,7 +43,7 @@ func (o Options) withDefaults() Options {
 	o.Alpha = cmp.Or(o.Alpha, 1e-6)
 	o.Hits = cmp.Or(o.Hits, 2)
 	o.Of = cmp.Or(o.Of, 3)
-	o.Shape = o.Shape.or(0.05, 0.1)
+	o.Shape = o.Shape.or(0.05, 0.12)
 	o.Spread = o.Spread.or(0.03, 0.1)
 	o.Status = o.Status.or(0.02, 0.07)
 	o.Unseen = o.Unseen.or(0.01, 0.03)
@@ -75,13 +76,17 @@ func (o Options) validate() error {
 // maxOf keeps the newest windows of a measure in the bits of one word.
 const maxOf = 32
 
-// perWindow returns the chance that one window may have to show a change falsely, so
-// that hits of the newest of independent windows show one with chance alpha at most:
-// binomial(of, hits) chance^hits is no more.
-func (o Options) perWindow(alpha float64) float64 {
-	choices := 1.0
+// choices is the number of ways to choose Hits of Of windows.
+func (o Options) choices() float64 {
+	ways := 1.0
 	for i := range o.Hits {
-		choices *= float64(o.Of-i) / float64(i+1)
+		ways *= float64(o.Of-i) / float64(i+1)
 	}
-	return math.Pow(alpha/choices, 1/float64(o.Hits))
+	return ways
+}
+
+// perWindow returns the chance that one window may have to show a change falsely, so
+// that hits of the newest of independent windows show one with chance alpha at most.
+func (o Options) perWindow(alpha float64) float64 {
+	return math.Pow(alpha/o.choices(), 1/float64(o.Hits))
 }
