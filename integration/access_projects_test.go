@@ -226,6 +226,15 @@ func TestProjectsOfOthers(t *testing.T) {
 	if none := c.refused("", "dataset", "--show", "of_corE"); strings.ReplaceAll(there, "of_core", "of_corE") != none {
 		t.Errorf("a manifest that is there: %s; one that is not: %s", there, none)
 	}
+	// A model of the team's own on features of others, or of nobody, and a log that is another's.
+	file := filepath.Join(c.folders["risk"], "m.onnx")
+	pushed := map[string]string{}
+	for _, service := range []string{"basics", "basicS"} {
+		pushed[service] = c.refused("lacks the right to read on service:core/"+service, "models", "push", "risk/thief", file, "--service", "core/"+service)
+	}
+	if strings.ReplaceAll(pushed["basics"], "basics", "basicS") != pushed["basicS"] {
+		t.Errorf("a service that is there: %s; one that is not: %s", pushed["basics"], pushed["basicS"])
+	}
 	// Names in messages are the team's own.
 	for _, args := range [][]string{{"get", "risk/al", "id=7"}, {"score", "risk/mm", "id=7"}, {"get", "--features", "risk/profile:age", "id=7"}, {"plan", c.with("risk", "core/profile:age", "profile:age")}} {
 		if said := c.refused("risk/", args...); strings.Contains(said, "core") || strings.Contains(said, "basics") {

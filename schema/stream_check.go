@@ -177,7 +177,7 @@ func (v *validator) streamLog(path, owner string, s *Stream) {
 		v.addf(path+".table", "%s: the schema larder is for Larder's own tables; use another", owner)
 	}
 	for i := range v.defs.Streams {
-		if other := &v.defs.Streams[i]; other != s && other.Log.Table == s.Log.Table && s.Log.Table != "" && other.Name < s.Name {
+		if other := &v.defs.Streams[i]; other != s && plainTable(other.Log.Table) == plainTable(s.Log.Table) && s.Log.Table != "" && other.Name < s.Name {
 			v.addf(path+".table", "%s and stream %q have one log table; give each its own", owner, other.Name)
 		}
 	}
@@ -266,3 +266,6 @@ func (v *validator) streamSource(path, owner string, s *Stream) {
 		required(path+".postgres_cdc", "table", c.Table)
 	}
 }
+
+// plainTable returns the name of a table without the schema that a name without one is in.
+func plainTable(name string) string { return strings.TrimPrefix(name, "public.") }

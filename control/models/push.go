@@ -59,6 +59,11 @@ func (e *Editor) Push(ctx context.Context, p Push) (*Pushed, error) {
 		if err != nil {
 			return err
 		}
+		if service := model.FeatureService; schema.ProjectOf(service) != schema.ProjectOf(p.Model) {
+			if err := e.Definitions.MayRead(ctx, []schema.Reference{{Kind: schema.KindFeatureService, Name: service}}); err != nil {
+				return err
+			}
+		}
 		if p.Dataset, err = e.datasetID(ctx, p.Dataset, model.FeatureService); err != nil {
 			return err
 		}
