@@ -84,6 +84,8 @@ def test_tracebacks_are_short(client: larderdb.Client) -> None:
         (lambda c: c.verify("stats", service="late_v1"), "not both"),
         (lambda c: c.verify(sample=0), "None for every key"),
         (lambda c: c.experiment("m", since="2026"), "since is '2026'; give a datetime"),
+        (lambda c: c.drift("m", until="2026"), "until is '2026'; give a datetime"),
+        (lambda c: c.drift("m", version="1"), "version is '1' .str.; give an int"),
         (lambda c: c.experiment("m", alpha="x"), "alpha is 'x' .str.; give a number"),
         (lambda c: c.push_model("m", 7), "a model is an onnx.ModelProto, bytes, or the path of a file; not int"),
         (lambda c: c.push_model("m", b"x", tags={"a": 1}), "tags is {'a': 1} .*; give a mapping of str to str"),

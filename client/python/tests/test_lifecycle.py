@@ -121,6 +121,19 @@ def test_definitions(own: Any, tmp_path: Path) -> None:
     assert (back.version, own.versions()[0].reverts_to) == (4, 1)
 
 
+def test_drift(own: Any) -> None:
+    own.push_model("late", weights(1, 0, 1), service="late_v1")
+    found = own.drift("late")
+    assert (found.model, found.version, found.columns, found.drifting, found.rows) == ("late", 1, [], [], 0)
+    assert "first 1,000 rows" in found.why_empty and "client.push_model(..., dataset=...)" in found.why_empty
+    assert found.since is not None and found.until is not None and found.until - found.since == timedelta(days=1)
+    assert own.drift("late", since=DAY, until=DAY + timedelta(days=1)).since == DAY
+    with pytest.raises(larderdb.InvalidArgumentError, match="since must be before until"):
+        own.drift("late", since=DAY, until=DAY)
+    with pytest.raises(larderdb.NotFoundError, match="no version 9"):
+        own.drift("late", version=9)
+
+
 def test_projects(own: Any, tmp_path: Path) -> None:
     night = tmp_path / "night"
     night.mkdir()

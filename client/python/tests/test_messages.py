@@ -15,7 +15,7 @@ def test_own_generated_code(tmp_path: Path) -> None:
     """Code of another release of the contract, imported first or last, is no conflict."""
     protos = tmp_path / "protos" / "larder" / "v1"
     protos.mkdir(parents=True)
-    for name in ("values", "serving", "control"):
+    for name in ("values", "serving", "monitor", "control"):
         text = (ROOT / f"api/larder/v1/{name}.proto").read_text()
         (protos / f"{name}.proto").write_text(text + "\nmessage OnlyInTheOtherRelease {}\n".replace("Only", f"Only{name}"))
     protoc = [sys.executable, "-m", "grpc_tools.protoc", "-I", str(tmp_path / "protos"), f"--python_out={tmp_path}"]

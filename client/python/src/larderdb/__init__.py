@@ -15,8 +15,10 @@ from larderdb._traffic import bucket
 from larderdb._version import __version__
 from larderdb.answers import Features, ScoredRequest, Scores, Service, Status, TrainingSet
 from larderdb.checks import (
+    ColumnDrift,
     Dataset,
     Difference,
+    Drift,
     Estimate,
     Experiment,
     ExperimentVersion,
@@ -52,11 +54,13 @@ __all__ = [
     "CancelledError",
     "Change",
     "Client",
+    "ColumnDrift",
     "Dataset",
     "DeadlineExceededError",
     "Definition",
     "DefinitionName",
     "Difference",
+    "Drift",
     "Estimate",
     "Experiment",
     "ExperimentVersion",

@@ -9,12 +9,14 @@ from typing import Any
 
 from larderdb import _warn
 from larderdb._messages import message, moment, names, notes
-from larderdb._methods import GET_DATASET, GET_EXPERIMENT, LIST_DATASETS, VERIFY, Download, Operation, ask
+from larderdb._methods import GET_DATASET, GET_DRIFT, GET_EXPERIMENT, LIST_DATASETS, VERIFY, Download, Operation, ask
 from larderdb._progress import Bar, Progress
 from larderdb._question import micros
 from larderdb.checks import (
+    ColumnDrift,
     Dataset,
     Difference,
+    Drift,
     Estimate,
     Experiment,
     ExperimentVersion,
@@ -23,7 +25,7 @@ from larderdb.checks import (
     ViewVerification,
 )
 from larderdb.errors import InternalError, InvalidArgumentError
-from larderdb.v1 import control_pb2
+from larderdb.v1 import control_pb2, monitor_pb2
 
 
 def verify(views: Sequence[str], service: str | None, sample: int | None, progress: Progress | None) -> Operation[Verification]:
@@ -96,6 +98,53 @@ def experiment(
     report = _experiment(reports[-1])
     _warn.warn(_doubts(report))
     return report
+
+
+def drift(model: str, version: int | None, since: datetime | None, until: datetime | None) -> Operation[Drift]:
+    """Compare what a model is fed with what it was trained on."""
+    request = message(
+        monitor_pb2.GetDriftRequest,
+        model=model,
+        model_version=version or 0,
+        since=None if since is None else micros(since, "since"),
+        until=None if until is None else micros(until, "until"),
+    )
+    answer = yield from ask(GET_DRIFT, request)
+    return Drift(
+        model=answer.model,
+        version=answer.model_version,
+        since=moment(answer.since),
+        until=moment(answer.until),
+        dataset=answer.dataset,
+        reference_rows=answer.reference_rows,
+        rows=answer.rows,
+        windows=answer.windows,
+        columns=[_column_drift(c) for c in answer.columns],
+        why_empty="".join(notes([answer.missing])),
+    )
+
+
+def _column_drift(c: monitor_pb2.ColumnDrift) -> ColumnDrift:
+    return ColumnDrift(
+        name=c.name,
+        kind=c.kind,
+        reference_rows=c.reference_rows,
+        rows=c.rows,
+        reference_missing=c.reference_missing,
+        missing=c.missing,
+        psi=c.psi,
+        jensen_shannon=c.jensen_shannon,
+        kolmogorov_smirnov=c.kolmogorov_smirnov,
+        total_variation=c.total_variation,
+        wasserstein=c.wasserstein,
+        chi_square_p=c.chi_square_p,
+        unseen=c.unseen,
+        vanished=c.vanished,
+        drifts=c.drifts,
+        importance=c.importance,
+        change=c.change,
+        drifts_since=moment(c.drifts_since),
+    )
 
 
 def _doubts(report: Experiment) -> list[str]:

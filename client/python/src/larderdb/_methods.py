@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from google.protobuf.message import Message
 
-from larderdb.v1 import control_pb2, serving_pb2, streams_pb2
+from larderdb.v1 import control_pb2, monitor_pb2, serving_pb2, streams_pb2
 
 REQUEST_TIMEOUT = 60.0
 CHANGE_TIMEOUT = 600.0  # models are loaded and tried before they are taken
@@ -113,6 +113,7 @@ VERIFY = Method(_CONTROL + "Verify", c.VerifyRequest, c.VerifyResponse)
 REPLAY_LOG = Method(_CONTROL + "ReplayLog", c.ReplayLogRequest, c.ReplayLogResponse)
 CHECK_SKEW = Method(_CONTROL + "CheckSkew", c.CheckSkewRequest, c.CheckSkewResponse)
 GET_EXPERIMENT = Method(_CONTROL + "GetExperiment", c.GetExperimentRequest, c.GetExperimentResponse)
+GET_DRIFT = Method(_CONTROL + "GetDrift", monitor_pb2.GetDriftRequest, monitor_pb2.GetDriftResponse)
 GET_DATASET = Method(_CONTROL + "GetDataset", c.GetDatasetRequest, c.GetDatasetResponse)
 LIST_DATASETS = Method(_CONTROL + "ListDatasets", c.ListDatasetsRequest, c.ListDatasetsResponse)
 del c, s

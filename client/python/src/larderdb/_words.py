@@ -29,6 +29,8 @@ _COMMANDS: list[tuple[str, object]] = [
     (rf"materialize( --full)?(?: {_NAMES}(?= reads|`))?", _materialize),
     (r"dataset --list", "client.datasets()"),
     (r"experiment", "client.experiment(...)"),
+    (r"drift", "client.drift(...)"),
+    (r"models push --dataset", "client.push_model(..., dataset=...)"),
     (rf"models show {_NAME}", r'client.models("\1")'),
     (rf"models promote {_NAME} (\d+|VERSION)", _of_version("promote")),
     (rf"models retire {_NAME} (\d+|VERSION)", _of_version("retire")),

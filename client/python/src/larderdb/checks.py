@@ -170,6 +170,90 @@ class Experiment:
 
 
 @dataclass(frozen=True)
+class ColumnDrift:
+    """How one column of what a model is fed differs from its reference.
+
+    Shares are from 0 to 1, of rows.
+
+    Attributes:
+        name: ``VIEW:FEATURE``, ``request:NAME``, ``status:VIEW`` for the statuses of a
+            view's rows, or ``score``.
+        kind: ``numbers`` or ``categories``.
+        reference_rows: of the reference.
+        rows: that were counted.
+        reference_missing: share without a value in the reference.
+        missing: the same now.
+        psi: the population stability index, in nats.
+        jensen_shannon: the distance of Jensen and Shannon, from 0 to 1.
+        kolmogorov_smirnov: the largest difference of the two distribution functions; 0 of
+            categories.
+        total_variation: share of rows that would have to move to make both equal.
+        wasserstein: in standard deviations of the reference; 0 of categories.
+        chi_square_p: the p-value of Pearson's test that both are the same.
+        unseen: share of rows outside of what the reference has.
+        vanished: share of the reference that is not there any more.
+        drifts: whether it differs by more than chance and the model's threshold.
+        importance: share of rows that changed beyond chance.
+        change: what has changed, in words; empty where nothing drifts.
+        drifts_since: when the window that showed it began; None where nothing drifts.
+    """
+
+    name: str
+    kind: str
+    reference_rows: int
+    rows: int
+    reference_missing: float
+    missing: float
+    psi: float
+    jensen_shannon: float
+    kolmogorov_smirnov: float
+    total_variation: float
+    wasserstein: float
+    chi_square_p: float
+    unseen: float
+    vanished: float
+    drifts: bool
+    importance: float
+    change: str
+    drifts_since: datetime | None
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How what a model is fed differs from what it was trained on.
+
+    Attributes:
+        model: the model.
+        version: of it.
+        since: windows that begin from then on were compared.
+        until: up to then.
+        dataset: the training set that features are compared with; empty: the first rows
+            that the version was fed.
+        reference_rows: the rows of the reference; 0 while there is none.
+        rows: that were counted, on all servers.
+        windows: of rows that were compared one by one.
+        columns: what drifts first, the most important first.
+        why_empty: why there is nothing to compare; empty otherwise.
+    """
+
+    model: str
+    version: int
+    since: datetime | None
+    until: datetime | None
+    dataset: str
+    reference_rows: int
+    rows: int
+    windows: int
+    columns: list[ColumnDrift]
+    why_empty: str
+
+    @property
+    def drifting(self) -> list[ColumnDrift]:
+        """The columns that drift, the most important first."""
+        return [column for column in self.columns if column.drifts]
+
+
+@dataclass(frozen=True)
 class Dataset:
     """A training set that was built, but not its rows.
 

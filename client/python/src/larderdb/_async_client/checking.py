@@ -7,7 +7,7 @@ from datetime import datetime
 from larderdb import _checking, _logged
 from larderdb._connection import AsyncConnection
 from larderdb._progress import Progress
-from larderdb.checks import Dataset, Experiment, Verification
+from larderdb.checks import Dataset, Drift, Experiment, Verification
 from larderdb.logged import Replay, Skew
 
 
@@ -42,6 +42,12 @@ class AsyncChecking(AsyncConnection):
     ) -> Experiment:
         """:meth:`larderdb.Client.experiment`, to be awaited."""
         return await self._run(_checking.experiment(model, metric, threshold, control, since, until, alpha, progress))
+
+    async def drift(
+        self, model: str, *, version: int | None = None, since: datetime | None = None, until: datetime | None = None
+    ) -> Drift:
+        """:meth:`larderdb.Client.drift`, to be awaited."""
+        return await self._run(_checking.drift(model, version, since, until))
 
     async def datasets(self, limit: int = 50) -> list[Dataset]:
         """:meth:`larderdb.Client.datasets`, to be awaited."""

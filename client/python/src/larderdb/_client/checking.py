@@ -7,7 +7,7 @@ from datetime import datetime
 from larderdb import _checking, _logged
 from larderdb._connection import Connection
 from larderdb._progress import Progress
-from larderdb.checks import Dataset, Experiment, Verification
+from larderdb.checks import Dataset, Drift, Experiment, Verification
 from larderdb.logged import Replay, Skew
 
 
@@ -105,6 +105,26 @@ class Checking(Connection):
             ...     print(version.version, version.figure, version.verdict)
         """
         return self._run(_checking.experiment(model, metric, threshold, control, since, until, alpha, progress))
+
+    def drift(
+        self, model: str, *, version: int | None = None, since: datetime | None = None, until: datetime | None = None
+    ) -> Drift:
+        """Compare what a model is fed, and what it answers, with what it was trained on.
+
+        All servers count values while they serve, in the bins of the training set that
+        the version names or, without one, of the first rows that it was fed.
+
+        Args:
+            model: the model.
+            version: of it; the one that serves when not given.
+            since: windows from then on; by default a day before ``until``.
+            until: up to then; by default now.
+
+        Example:
+            >>> for column in client.drift("late").drifting:
+            ...     print(column.name, column.importance, column.change)
+        """
+        return self._run(_checking.drift(model, version, since, until))
 
     def datasets(self, limit: int = 50) -> list[Dataset]:
         """List the training sets that were built, newest first."""
