@@ -17,7 +17,7 @@ CREATE TABLE larder.watch_windows (
     part      text        NOT NULL,
     begins    timestamptz NOT NULL,
     ends      timestamptz NOT NULL,
-    server    text        NOT NULL,
+    server    text        NOT NULL, -- its name, and a number for each of its runs
     reference text        NOT NULL, -- the id of the reference whose bins it has
     counts    bytea       NOT NULL, -- of package monitor/watch
     PRIMARY KEY (model, version, part, begins, server, reference)

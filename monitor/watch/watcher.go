@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"math/rand/v2"
@@ -53,6 +54,7 @@ type Watcher struct {
 	queue   chan *monitor.Scored
 	gates   sync.Map // by model: *gate
 	metrics *metrics
+	run     string // tells the windows of this process from those of one before, in the same span
 
 	mu      sync.Mutex
 	lanes   map[laneKey]*lane
@@ -76,6 +78,8 @@ const (
 	maxPending = 4096
 	// keepEvery is how often the store is asked, and rates are set.
 	keepEvery = time.Second
+	// storeWithin is how long the store may take, so that windows end in time.
+	storeWithin = 5 * time.Second
 	// drainEvery is how often the queue is looked at: waking a reader for each request would
 	// cost its sender more than the rest.
 	drainEvery = 10 * time.Millisecond
@@ -84,7 +88,7 @@ const (
 // New returns a watcher. It counts while Run runs.
 func New(opts Options) *Watcher {
 	opts.Every, opts.LearnRows, opts.Logger = cmp.Or(opts.Every, 10*time.Minute), cmp.Or(opts.LearnRows, 1000), cmp.Or(opts.Logger, slog.Default())
-	w := &Watcher{opts: opts, queue: make(chan *monitor.Scored, maxQueued), lanes: map[laneKey]*lane{}}
+	w := &Watcher{opts: opts, run: fmt.Sprintf("%08x", rand.Uint32()), queue: make(chan *monitor.Scored, maxQueued), lanes: map[laneKey]*lane{}}
 	w.metrics = newMetrics(opts.Registerer)
 	return w
 }
@@ -131,12 +135,10 @@ func (w *Watcher) Run(ctx context.Context) error {
 		defer close(counting)
 		w.count(ctx)
 	}()
-	w.keep(ctx)
+	at := w.keep(ctx)
 	<-counting
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	w.closeWindows(time.Now(), true)
-	w.flush(last)
+	w.closeWindows(at)
+	w.flush(context.WithoutCancel(ctx))
 	return nil
 }
 
@@ -177,15 +179,16 @@ func (w *Watcher) add(s *monitor.Scored) {
 	w.metrics.rows.Add(float64(l.add(s)))
 }
 
-// keep asks the store for references, hands windows over and sets rates, until ctx ends.
-func (w *Watcher) keep(ctx context.Context) {
+// keep asks the store for references, hands windows over and sets rates, until ctx ends. It
+// returns when the window that goes on began.
+func (w *Watcher) keep(ctx context.Context) (at int64) {
 	tick := time.NewTicker(keepEvery)
 	defer tick.Stop()
-	at := w.windowOf(time.Now())
+	at = w.windowOf(time.Now())
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return at
 		case <-tick.C:
 		}
 		w.gates.Range(func(_, g any) bool {
@@ -193,9 +196,9 @@ func (w *Watcher) keep(ctx context.Context) {
 			return true
 		})
 		w.learn(ctx)
-		if now := time.Now(); w.windowOf(now) != at {
-			at = w.windowOf(now)
-			w.closeWindows(now, false)
+		if now := w.windowOf(time.Now()); now != at {
+			w.closeWindows(at)
+			at = now
 		}
 		w.flush(ctx)
 	}
@@ -218,6 +221,8 @@ func (w *Watcher) windowOf(t time.Time) int64 {
 
 // learn finds or makes the references that are missing.
 func (w *Watcher) learn(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, storeWithin)
+	defer cancel()
 	w.mu.Lock()
 	var open []*part
 	for _, l := range w.lanes {
@@ -270,19 +275,15 @@ func (w *Watcher) settle(ctx context.Context, p *part) error {
 	return nil
 }
 
-// closeWindows takes what was counted in the window that has ended, or in the one that goes on.
-func (w *Watcher) closeWindows(now time.Time, early bool) {
-	begins := w.windowOf(now)
-	if !early {
-		begins -= w.opts.Every.Microseconds()
-	}
+// closeWindows takes what was counted in the window that began at a time.
+func (w *Watcher) closeWindows(begins int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for key, l := range w.lanes {
 		for _, p := range l.parts {
 			if tallies := p.take(); tallies != nil {
 				w.pending = append(w.pending, &Window{
-					Model: key.model, Version: key.version, Part: p.name, Reference: p.id, Server: w.opts.Server(),
+					Model: key.model, Version: key.version, Part: p.name, Reference: p.id, Server: w.opts.Server() + "#" + w.run,
 					Begins: begins, Ends: begins + w.opts.Every.Microseconds(), Tallies: tallies,
 				})
 			}
@@ -296,6 +297,8 @@ func (w *Watcher) closeWindows(now time.Time, early bool) {
 
 // flush hands over windows until one fails.
 func (w *Watcher) flush(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, storeWithin)
+	defer cancel()
 	for {
 		w.mu.Lock()
 		if len(w.pending) == 0 {

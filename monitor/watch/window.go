@@ -12,7 +12,7 @@ type Window struct {
 	Version   int64
 	Part      string // Features or Score
 	Reference string // the id of the reference whose bins it has
-	Server    string
+	Server    string // its name, and a number for each of its runs
 	Begins    int64 // in microseconds since 1970 UTC
 	Ends      int64
 	Tallies   []profile.Tally // of each column of the reference
