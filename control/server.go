@@ -15,6 +15,7 @@ import (
 	"larder/control/definitions"
 	"larder/control/forget"
 	"larder/control/models"
+	"larder/control/monitoring"
 	"larder/control/runs"
 	"larder/internal/background"
 	"larder/internal/egress"
@@ -116,6 +117,14 @@ func newParts(opts Options) Parts {
 	}
 }
 
+// sweepCounts deletes old counts of what models were fed.
+func (s *Server) sweepCounts(ctx context.Context) error {
+	if s.Offline == nil {
+		return nil
+	}
+	return monitoring.Store{Registry: s.Registry}.Sweep(ctx, s.Logger)
+}
+
 // Parts returns the parts that the RPCs call.
 func (s *Server) Parts() Parts { return s.parts }
 
@@ -128,7 +137,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for part, run := range map[string]func(context.Context) error{
 		"record of runs": s.parts.Runs.Record, "sweep of views": s.parts.Definitions.Sweep, "sweep of models": s.parts.Definitions.SweepModels,
-		"verification": s.parts.Checks.VerifyOnSchedule, "sources of models": s.parts.Models.Follow, "figures of models": s.parts.Checks.TakeFigures,
+		"verification": s.parts.Checks.VerifyOnSchedule, "sources of models": s.parts.Models.Follow, "figures of models": s.parts.Checks.TakeFigures, "sweep of counts": s.sweepCounts,
 	} {
 		g.Go(func() error { return background.Keep(ctx, s.Logger, part, run) })
 	}

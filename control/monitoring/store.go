@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -86,4 +87,20 @@ func (s Store) PutWindow(ctx context.Context, w *watch.Window) error {
 		Model: w.Model, Version: w.Version, Part: w.Part, Begins: time.UnixMicro(w.Begins), Ends: time.UnixMicro(w.Ends),
 		Server: w.Server, Reference: w.Reference, Counts: w.AppendTallies(nil),
 	})
+}
+
+// Sweep deletes windows that are not kept any more, every hour, until ctx ends.
+func (s Store) Sweep(ctx context.Context, logger *slog.Logger) error {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if err := s.DropWatchWindows(ctx); err != nil && ctx.Err() == nil {
+			logger.Warn("cannot delete old counts of what models are fed", "error", err)
+		}
+	}
 }

@@ -13,7 +13,7 @@ type Window struct {
 	Part      string // Features or Score
 	Reference string // the id of the reference whose bins it has
 	Server    string // its name, and a number for each of its runs
-	Begins    int64 // in microseconds since 1970 UTC
+	Begins    int64  // in microseconds since 1970 UTC
 	Ends      int64
 	Tallies   []profile.Tally // of each column of the reference
 }
