@@ -51,6 +51,8 @@ type Options struct {
 	VerifyEvery  time.Duration // how often views are verified; 0: only when asked
 	VerifySample int           // how many keys of each view are verified then
 
+	WatchWindow time.Duration // how often the drift of models is measured; 0: never
+
 	VersionSources models.VersionSources // where model versions come from; may be empty
 
 	FeatureLog *featurelog.Log // nil when nothing is logged
@@ -80,6 +82,7 @@ type Server struct {
 	Options
 	parts   Parts
 	past    pastModel
+	drift   *monitoring.Gauges // nil where nothing is counted
 	started time.Time
 }
 
@@ -90,7 +93,11 @@ func New(opts Options) *Server {
 	if opts.Registerer == nil {
 		opts.Registerer = prometheus.NewRegistry()
 	}
-	return &Server{Options: opts, parts: newParts(opts), started: time.Now()}
+	s := &Server{Options: opts, parts: newParts(opts), started: time.Now()}
+	if opts.Offline != nil && opts.WatchWindow > 0 {
+		s.drift = monitoring.NewGauges(monitoring.Store{Registry: opts.Registry}, opts.Registerer, opts.Logger)
+	}
+	return s
 }
 
 // Runs returns what starts runs and keeps their record.
@@ -125,6 +132,14 @@ func (s *Server) sweepCounts(ctx context.Context) error {
 	return monitoring.Store{Registry: s.Registry}.Sweep(ctx, s.Logger)
 }
 
+// measureDrift updates the metrics of what drifts.
+func (s *Server) measureDrift(ctx context.Context) error {
+	if s.drift == nil {
+		return nil
+	}
+	return s.drift.Run(ctx, s.Registry.Catalog, s.WatchWindow)
+}
+
 // Parts returns the parts that the RPCs call.
 func (s *Server) Parts() Parts { return s.parts }
 
@@ -137,7 +152,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for part, run := range map[string]func(context.Context) error{
 		"record of runs": s.parts.Runs.Record, "sweep of views": s.parts.Definitions.Sweep, "sweep of models": s.parts.Definitions.SweepModels,
-		"verification": s.parts.Checks.VerifyOnSchedule, "sources of models": s.parts.Models.Follow, "figures of models": s.parts.Checks.TakeFigures, "sweep of counts": s.sweepCounts,
+		"verification": s.parts.Checks.VerifyOnSchedule, "sources of models": s.parts.Models.Follow, "figures of models": s.parts.Checks.TakeFigures, "sweep of counts": s.sweepCounts, "drift of models": s.measureDrift,
 	} {
 		g.Go(func() error { return background.Keep(ctx, s.Logger, part, run) })
 	}

@@ -132,6 +132,9 @@ feature_services:
 			t.Errorf("a view without rows doesn't drift: %v\n%s", c, gone)
 		}
 	}
+	eventually(t, "metric of what drifts", func() bool {
+		return strings.Contains(other.httpText("/metrics"), `larder_drift_importance{column="status:facts",model="m",version="1"} 0.9`)
+	})
 	wantWords(t, run(1, "drift", "n"), `no model "n"`)
 	wantWords(t, run(2, "drift", "m", "--since", "yesterday"), "--since")
 }

@@ -26,7 +26,7 @@ func (n *node) buildPlanes(ctx context.Context) error {
 	n.control = control.New(control.Options{
 		Registry: n.registry, Offline: n.offline, Bulk: n.bulk, Logs: n.logs, Online: n.online, Runner: n.runner, Models: n.models, Model: n.serving.Model, Awaited: n.awaited,
 		Name: n.cfg.Name, Version: version, DataDir: n.cfg.Data, MaxMessageBytes: n.cfg.MaxMessage, Logger: n.log, Registerer: n.metrics,
-		VerifyEvery: n.cfg.VerifyEvery, VerifySample: n.cfg.VerifySample, VersionSources: n.sources, FeatureLog: n.features, Hosts: n.streamHosts,
+		WatchWindow: n.cfg.WatchWindow, VerifyEvery: n.cfg.VerifyEvery, VerifySample: n.cfg.VerifySample, VersionSources: n.sources, FeatureLog: n.features, Hosts: n.streamHosts,
 	})
 	n.feast = feast.New(feast.Options{
 		Serving: n.serving, Writer: rows.New(rows.Options{Catalog: n.registry.Catalog, Offline: n.offline, Runs: n.control.Runs()}), Runs: n.control.Runs(),

@@ -240,7 +240,7 @@ var House = Table{
 		"google.golang.org/protobuf/proto": {"bench", "cmd/larder", "importer/feast/registry", "internal/grpcserver", "serving/inference", "store/online"},
 		"google.golang.org/genproto":       {"client/go", "internal/grpcserver"},
 		"github.com/prometheus/client_golang": {
-			"access/audit", "cmd/larder", "control", "control/checks", "control/models", "internal/grpcserver", "materialize", "models/traffic",
+			"access/audit", "cmd/larder", "control", "control/checks", "control/models", "control/monitoring", "internal/grpcserver", "materialize", "models/traffic",
 			"monitor/featurelog", "monitor/watch", "scoring", "serving", "store/online", "store/registry", "stream",
 		},
 		"go.opentelemetry.io": {"cmd/larder", "internal/grpcserver", "internal/postgres", "materialize", "serving"},
