@@ -152,3 +152,29 @@ func TestCheckUses(t *testing.T) {
 		t.Errorf("risk uses %v", got)
 	}
 }
+
+// TestSlotsAreTheirOwn: no stream reads the slot of another's, nor appends to another's log,
+// however it is written.
+func TestSlotsAreTheirOwn(t *testing.T) {
+	stream := func(name, slot, log string) schema.Stream {
+		return schema.Stream{Name: name, PostgresCDC: &schema.CDCSource{Table: "public.t", Slot: slot}, Log: schema.StreamLog{Table: log}}
+	}
+	f := func(want string, streams ...schema.Stream) {
+		t.Helper()
+		err := (&schema.Definitions{Streams: streams}).Validate()
+		if said := fmt.Sprint(err); strings.Contains(said, "replication slot") != strings.Contains(want, "slot") || strings.Contains(said, "one log table") != strings.Contains(want, "log") {
+			t.Errorf("%v; want %q", err, want)
+		}
+	}
+	core := stream("core/payments", "", "payments_log")
+	f("", core, stream("risk/payments", "", "other"))
+	f("slot", core, stream("risk/payments", core.CDCSlot(), "other"))
+	f("slot", stream("A", "", "a"), stream("a", "", "b"))
+	f("log", core, stream("risk/payments", "", "public.payments_log"))
+	if slot := core.CDCSlot(); !strings.HasPrefix(slot, "larder_core_payments_") || len(slot) > 63 {
+		t.Errorf("the slot is %q", slot)
+	}
+	if long := stream(strings.Repeat("p", 128)+"/"+strings.Repeat("s", 128), "", "x"); len(long.CDCSlot()) > 63 || len(long.CDCPublication()) > 63 {
+		t.Errorf("%q and %q are longer than Postgres's names", long.CDCSlot(), long.CDCPublication())
+	}
+}

@@ -2,6 +2,9 @@ package schema
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"fmt"
+	"strings"
 	"time"
 )
 
@@ -209,6 +212,27 @@ type CDCSource struct {
 	Table       string `json:"table"`                 // SCHEMA.TABLE
 	Slot        string `json:"slot,omitempty"`        // empty means larder_STREAM
 	Publication string `json:"publication,omitempty"` // empty means larder_STREAM
+}
+
+// CDCSlot returns the name of the replication slot of a stream of a table's changes.
+func (s *Stream) CDCSlot() string {
+	return cmp.Or(s.PostgresCDC.Slot, "larder_"+strings.ToLower(plainName(s.Name)))
+}
+
+// CDCPublication returns the name of its publication.
+func (s *Stream) CDCPublication() string {
+	return cmp.Or(s.PostgresCDC.Publication, "larder_"+plainName(s.Name))
+}
+
+// plainName returns the name of a stream as names of slots may have it. A hash tells a stream
+// of a project from all others.
+func plainName(name string) string {
+	project, local, found := strings.Cut(name, "/")
+	if !found {
+		return name
+	}
+	sum := sha256.Sum256([]byte(name))
+	return fmt.Sprintf("%.20s_%.20s_%x", project, local, sum[:4])
 }
 
 // A PushSource takes events from calls.

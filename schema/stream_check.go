@@ -262,6 +262,11 @@ func (v *validator) streamSource(path, owner string, s *Stream) {
 		v.secret(at+".password_env", owner, n.PasswordEnv)
 		v.secret(at+".token_env", owner, n.TokenEnv)
 	}
+	for i := range v.defs.Streams {
+		if other := &v.defs.Streams[i]; s.PostgresCDC != nil && other.PostgresCDC != nil && other.Name < s.Name && other.CDCSlot() == s.CDCSlot() {
+			v.addf(path+".postgres_cdc.slot", "%s and stream %q have the replication slot %s; name another one with slot:", owner, other.Name, s.CDCSlot())
+		}
+	}
 	if c := s.PostgresCDC; c != nil {
 		required(path+".postgres_cdc", "table", c.Table)
 	}

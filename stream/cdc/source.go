@@ -3,7 +3,6 @@ package cdc
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -78,8 +77,8 @@ func Open(ctx context.Context, stream *schema.Stream, from []source.Position, op
 	definition := stream.PostgresCDC
 	s := &Source{
 		opts: opts.withDefaults(), table: definition.Table,
-		slot:        cmp.Or(definition.Slot, "larder_"+strings.ToLower(plain(stream.Name))),
-		publication: cmp.Or(definition.Publication, "larder_"+plain(stream.Name)),
+		slot:        stream.CDCSlot(),
+		publication: stream.CDCPublication(),
 		goesOn:      stream.OnDataLoss == schema.ContinueOnDataLoss,
 		mail:        newMailbox(), ended: make(chan struct{}),
 	}
@@ -105,17 +104,6 @@ func Open(ctx context.Context, stream *schema.Stream, from []source.Position, op
 		s.err = s.explain(run(life))
 	}()
 	return s, nil
-}
-
-// plain returns the name of a stream as names of slots may have it. A hash tells a stream of a
-// project from all others.
-func plain(name string) string {
-	project, local, found := strings.Cut(name, "/")
-	if !found {
-		return name
-	}
-	sum := sha256.Sum256([]byte(name))
-	return fmt.Sprintf("%.20s_%.20s_%x", project, local, sum[:4])
 }
 
 // settings are those that the texts of values depend on.
