@@ -28,18 +28,19 @@ func (g *Generation) terms(ask *Ask, now time.Time, at int64) (terms, error) {
 	if len(g.server.opts.Observe) > 0 {
 		t.id, t.observed = monitor.Sampled(ask.Plan().Model, ask.RequestID)
 	}
-	if watch := g.server.opts.Watch; watch != nil {
-		t.watched = watch.Wants(ask.Plan().Model)
-	}
 	return t, nil
 }
 
-// observe gives what was scored to the observers and the watcher.
-func (s *shape) observe(a *Answer, ask *Ask, t terms) {
+// observe gives what was scored to the observers, and to the watcher if it wants it.
+func (s *shape) observe(a *Answer, ask *Ask, t terms, watch Watcher) {
+	watched := watch != nil && watch.Wants(s.plan.Model, a.Rows)
+	if !t.observed && !watched {
+		return
+	}
 	a.RequestID = t.id
 	scored := a.scored(ask, t)
-	if t.watched {
-		s.generation.server.opts.Watch.Offer(&scored.Scored)
+	if watched {
+		watch.Offer(&scored.Scored)
 	}
 	if !t.observed {
 		return

@@ -65,7 +65,6 @@ type terms struct {
 	began    time.Time
 	at       int64 // the one clock reading that decides TTLs
 	observed bool
-	watched  bool   // it is counted
 	id       string // by which it is observed; empty where it is not
 }
 
@@ -86,8 +85,8 @@ func (s *shape) serve(ctx context.Context, ask *Ask, t terms) (*Answer, error) {
 			return nil, err
 		}
 	}
-	if t.observed || t.watched {
-		s.observe(a, ask, t)
+	if watch := s.generation.server.opts.Watch; t.observed || watch != nil && s.model != nil {
+		s.observe(a, ask, t, watch)
 	}
 	done = true
 	return a, nil

@@ -62,8 +62,8 @@ type Options struct {
 
 // A Watcher counts what models are fed. It must not wait.
 type Watcher interface {
-	// Wants reports whether a request of a model is to be offered.
-	Wants(m *schema.Model) bool
+	// Wants reports whether a request of a model, of some rows, is to be offered.
+	Wants(m *schema.Model, rows int) bool
 	Offer(s *monitor.Scored)
 }
 

@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"larder/column"
 	"larder/monitor"
 	"larder/monitor/profile"
@@ -306,7 +308,7 @@ func TestWants(t *testing.T) {
 		t.Helper()
 		n := 0
 		for range 10_000 {
-			if w.Wants(&schema.Model{Name: fmt.Sprint("m", least), Monitor: m}) {
+			if w.Wants(&schema.Model{Name: fmt.Sprint("m", least), Monitor: m}, 1) {
 				n++
 			}
 		}
@@ -318,10 +320,55 @@ func TestWants(t *testing.T) {
 	f(&schema.ModelMonitor{Rate: 0.1}, 800, 1200)
 	f(&schema.ModelMonitor{Rate: 1}, 10_000, 10_000)
 	f(nil, 10_000, 10_000) // in the first second
-	allocated := testing.AllocsPerRun(100, func() { w.Wants(&schema.Model{Name: "again"}) })
+	allocated := testing.AllocsPerRun(100, func() { w.Wants(&schema.Model{Name: "again"}, 1) })
 	if allocated > 1 { // the model of the test
 		t.Errorf("%v allocations", allocated)
 	}
+}
+
+// TestTooMuchIsDropped: what waits is bounded in bytes, and requests are let through by rows too.
+func TestTooMuchIsDropped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		registry := prometheus.NewRegistry()
+		w := watch.New(watch.Options{Store: &memory{references: map[string]*watch.Reference{}}, Server: func() string { return "s" }, Registerer: registry})
+		p := plan(t, "", nil)
+		large := &monitor.Scored{Plan: p, Rows: 10_000, Dense: make([]float32, 5<<20)} // 20 MiB
+		for range 10 {
+			w.Offer(large)
+		}
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			if f.GetName() == "larder_watch_dropped_rows_total" {
+				if got := f.GetMetric()[0].GetCounter().GetValue(); got != 70_000 {
+					t.Errorf("%v rows were dropped, want 70,000: three requests fit", got)
+				}
+			}
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		w = watch.New(watch.Options{Store: &memory{references: map[string]*watch.Reference{}}, Server: func() string { return "s" }})
+		ended := make(chan struct{})
+		go func() { _ = w.Run(ctx); close(ended) }()
+		wanted := func() (n int) {
+			for range 1000 {
+				if w.Wants(p.Model, 10_000) {
+					n++
+				}
+			}
+			return n
+		}
+		if n := wanted(); n != 1000 {
+			t.Errorf("%d of 1,000 requests in the first second", n)
+		}
+		time.Sleep(1500 * time.Millisecond)
+		if n := wanted(); n > 30 {
+			t.Errorf("%d of 1,000 requests of 10,000 rows each in the next, want about 2", n)
+		}
+		stop()
+		<-ended
+	})
 }
 
 func TestWindowsAreDecoded(t *testing.T) {

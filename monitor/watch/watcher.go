@@ -52,7 +52,8 @@ type Options struct {
 type Watcher struct {
 	opts    Options
 	queue   chan *monitor.Scored
-	gates   sync.Map // by model: *gate
+	queued  atomic.Int64 // bytes
+	gates   sync.Map     // by model: *gate
 	metrics *metrics
 	run     string // tells the windows of this process from those of one before, in the same span
 
@@ -68,12 +69,14 @@ type laneKey struct {
 
 const (
 	// requestsPerSecond is how many requests of a model are counted where its definition
-	// doesn't say.
+	// doesn't say, and rowsPerSecond how many rows they may have: each is copied first.
 	requestsPerSecond = 200
+	rowsPerSecond     = 20_000
 	// maxRows bounds the rows that are counted of one request.
 	maxRows = 256
-	// maxQueued bounds the requests that wait to be counted.
-	maxQueued = 1 << 10
+	// maxQueued and maxQueuedBytes bound the requests that wait to be counted.
+	maxQueued      = 1 << 10
+	maxQueuedBytes = 64 << 20
 	// maxPending bounds the windows that wait for the store.
 	maxPending = 4096
 	// keepEvery is how often the store is asked, and rates are set.
@@ -96,11 +99,12 @@ func New(opts Options) *Watcher {
 // A gate decides which requests of a model are counted.
 type gate struct {
 	asked atomic.Int64  // requests since the last second
+	rows  atomic.Int64  // of them
 	share atomic.Uint64 // bits of a float64
 }
 
-// Wants reports whether a request of a model is to be counted.
-func (w *Watcher) Wants(m *schema.Model) bool {
+// Wants reports whether a request of a model, of some rows, is to be counted.
+func (w *Watcher) Wants(m *schema.Model, rows int) bool {
 	if !m.Watches() {
 		return false
 	}
@@ -115,17 +119,23 @@ func (w *Watcher) Wants(m *schema.Model) bool {
 	}
 	g := found.(*gate)
 	g.asked.Add(1)
+	g.rows.Add(int64(rows))
 	share := math.Float64frombits(g.share.Load())
 	return share >= 1 || rand.Float64() < share
 }
 
 // Offer queues a request to be counted, or drops it if too many wait. It never blocks.
 func (w *Watcher) Offer(s *monitor.Scored) {
-	select {
-	case w.queue <- s:
-	default:
-		w.metrics.dropped.Add(float64(s.Rows))
+	n := s.MemoryBytes()
+	if w.queued.Add(n) <= maxQueuedBytes {
+		select {
+		case w.queue <- s:
+			return
+		default:
+		}
 	}
+	w.queued.Add(-n)
+	w.metrics.dropped.Add(float64(s.Rows))
 }
 
 // Run counts until ctx ends. Then it hands over what was counted so far.
@@ -155,6 +165,7 @@ func (w *Watcher) count(ctx context.Context) {
 		for more := true; more; {
 			select {
 			case s := <-w.queue:
+				w.queued.Add(-s.MemoryBytes())
 				if err := background.Try(func() error { w.add(s); return nil }); err != nil {
 					w.opts.Logger.Error("a request could not be counted", "model", s.Plan.Model.Name, "error", err)
 				}
@@ -206,10 +217,8 @@ func (w *Watcher) keep(ctx context.Context) (at int64) {
 
 // set sets the share of the next second by the requests of the last.
 func (g *gate) set() {
-	share := 1.0
-	if asked := g.asked.Swap(0); asked > requestsPerSecond {
-		share = requestsPerSecond / float64(asked)
-	}
+	asked, rows := float64(g.asked.Swap(0)), float64(g.rows.Swap(0))
+	share := min(1, requestsPerSecond/max(1, asked), rowsPerSecond/max(1, rows))
 	g.share.Store(math.Float64bits(share))
 }
 
