@@ -55,10 +55,10 @@ func TestApplyGoesBackAndRefusesWhatIsStale(t *testing.T) {
 
 	// A base that is no longer the newest simulates a concurrent apply.
 	_, err = s.control.Apply(t.Context(), &larderv1.ApplyRequest{
-		What: &larderv1.ApplyRequest_Definitions{Definitions: []byte(`{"entities": [{"name": "e", "join_keys": [{"name": "id", "type": "int64"}]}]}`)}, BaseVersion: 1, AppliedBy: "test", AllowDelete: []string{"*"},
+		What: &larderv1.ApplyRequest_Definitions{Definitions: []byte(`{"entities": [{"name": "e", "join_keys": [{"name": "id", "type": "int64"}]}]}`)}, BaseVersion: 2, AppliedBy: "test", AllowDelete: []string{"*"},
 	})
 	if status.Code(err) != codes.FailedPrecondition || !strings.Contains(err.Error(), "version 3") {
-		t.Errorf("an apply on version 1: %v", err)
+		t.Errorf("an apply on version 2: %v", err)
 	}
 }
 

@@ -61,8 +61,12 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.mux.ServeHTT
 
 // other answers requests that no pattern fits. Names of definitions may have a slash, as in
 // risk/fraud, which other programs' clients don't escape: if a pattern fits once a slash is part of
-// a name, that answers.
+// a name, that answers. A path that fits with another method is no such path.
 func (m *Mux) other(w http.ResponseWriter, r *http.Request) {
+	if m.methodsOf(r) != nil {
+		m.notFound(w, r)
+		return
+	}
 	escaped := r.URL.EscapedPath()
 	parts := strings.Split(strings.TrimPrefix(escaped, "/"), "/")
 	for i := 1; i+1 < len(parts) && len(parts) <= maxPathParts; i++ {

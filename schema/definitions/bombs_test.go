@@ -16,7 +16,7 @@ func TestFilesThatTakeLong(t *testing.T) {
 		t.Helper()
 		began := time.Now()
 		_, err := definitions.Parse([]definitions.File{{Name: "a.yaml", Data: []byte(text)}})
-		if took := time.Since(began); err == nil || !strings.Contains(err.Error(), want) || took > 5*time.Second {
+		if took := time.Since(began); err == nil || !strings.Contains(err.Error(), want) || took > time.Minute {
 			t.Errorf("%.40q: after %s: got %.300v, want %q", text, took, err, want)
 		}
 	}
