@@ -54,8 +54,12 @@ and now. docs/monitoring.md says what each measures. The exit code is 1 when som
 			} else {
 				err = printDrift(cmd.OutOrStdout(), answer)
 			}
-			if n := drifting(answer); err == nil && n > 0 {
-				return fmt.Errorf("model %s: %s", answer.GetModel(), map[bool]string{true: "1 column drifts", false: fmt.Sprintf("%d columns drift", n)}[n == 1])
+			switch n := drifting(answer); {
+			case err != nil || n == 0:
+			case n == 1:
+				err = fmt.Errorf("model %s: 1 column drifts", answer.GetModel())
+			default:
+				err = fmt.Errorf("model %s: %d columns drift", answer.GetModel(), n)
 			}
 			return err
 		})
